@@ -1,0 +1,1 @@
+//! Bundles: a directory or tar of artifacts and a manifest of their digests.

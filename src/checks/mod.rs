@@ -1,0 +1,1 @@
+//! Declarative verifications: one kind per file, the checks themselves are data.

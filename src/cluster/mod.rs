@@ -1,0 +1,1 @@
+//! Providers of clusters, the kubeconfig of ours, and the guard that a cluster is ours.

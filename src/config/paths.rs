@@ -1,0 +1,48 @@
+//! Where the tool keeps things: cache (can be made again), state (what it must know to undo).
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy as _;
+
+use crate::error::{Error, Result};
+use crate::world::World;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// Tools and images, by content; shared by all clusters. `TODO_BOOTSTRAP_CACHE` moves it.
+    pub cache: PathBuf,
+    /// Journal, receipt, kubeconfig and logs of each cluster. `TODO_BOOTSTRAP_STATE` moves it.
+    pub state: PathBuf,
+}
+
+impl Paths {
+    /// XDG directories on every system (macOS too), unless the environment names others.
+    pub fn new(world: &World) -> Result<Self> {
+        let own = |key: &str| world.var(key).map(|value| world.cwd.join(value));
+        let base = |home: &Path, xdg: &str, default: &str| {
+            let given = world.var(xdg).map(PathBuf::from).filter(|path| path.is_absolute());
+            given.unwrap_or_else(|| home.join(default)).join("todo-bootstrap")
+        };
+        let (cache, state) = (own("TODO_BOOTSTRAP_CACHE"), own("TODO_BOOTSTRAP_STATE"));
+        if let (Some(cache), Some(state)) = (&cache, &state) {
+            return Ok(Self { cache: cache.clone(), state: state.clone() });
+        }
+        let home = world
+            .home
+            .clone()
+            .or_else(|| Some(etcetera::base_strategy::Xdg::new().ok()?.home_dir().to_owned()));
+        let home = home.ok_or_else(|| {
+            Error::usage("no home directory is known (HOME is not set)")
+                .help("TODO_BOOTSTRAP_CACHE=DIR TODO_BOOTSTRAP_STATE=DIR todo-bootstrap …")
+        })?;
+        Ok(Self {
+            cache: cache.unwrap_or_else(|| base(&home, "XDG_CACHE_HOME", ".cache")),
+            state: state.unwrap_or_else(|| base(&home, "XDG_STATE_HOME", ".local/state")),
+        })
+    }
+
+    /// The state of one cluster.
+    pub fn cluster(&self, name: &str) -> PathBuf {
+        self.state.join("clusters").join(name)
+    }
+}

@@ -1,0 +1,198 @@
+//! A profile: which provider makes the cluster, how large it is, what is installed on it.
+
+use super::amount::{Amount, parse_bytes};
+use super::reader::{Document, Fields, suggest};
+use crate::data::{Data, Text};
+use crate::error::{Error, Result};
+use crate::world::World;
+
+/// What makes a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProviderKind {
+    Kind,
+    Minikube,
+    Existing,
+}
+
+impl ProviderKind {
+    const ALL: [(&'static str, Self); 3] =
+        [("kind", Self::Kind), ("minikube", Self::Minikube), ("existing", Self::Existing)];
+
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// The cluster that a profile asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterSpec {
+    /// A DNS label; the provider's own name for the cluster.
+    pub name: String,
+    /// Whole processors that pods and the node's own programs share.
+    pub cpus: Amount<u32>,
+    /// Bytes of memory of the node.
+    pub memory: Amount<u64>,
+    /// Ports on the host's loopback address for the ingress controller; if one is taken, a free
+    /// one is used and said.
+    pub http_port: u16,
+    pub https_port: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    pub name: String,
+    pub description: String,
+    pub provider: ProviderKind,
+    pub cluster: ClusterSpec,
+    /// Folders of `manifests/addons/`, in the order of the file.
+    pub addons: Vec<String>,
+    /// The ingress class that the application's Ingress gets; one of the addons provides it.
+    pub ingress_class: String,
+}
+
+impl Profile {
+    /// The names of all profiles that `data` has.
+    pub fn names(data: &Data) -> Vec<String> {
+        let files = data.list("profiles");
+        files.iter().filter_map(|file| Some(file.strip_suffix(".toml")?.to_owned())).collect()
+    }
+
+    /// Loads a profile by name, or from a file if `reference` is a path.
+    pub fn load(reference: &str, data: &Data, world: &World) -> Result<Self> {
+        if reference.contains(['/', '\\', '.']) {
+            let path = world.cwd.join(reference);
+            let text = std::fs::read_to_string(&path).map_err(|e| {
+                Error::io("read the profile", &path, &e)
+                    .exit_with(crate::error::Exit::Usage)
+                    .help("todo-bootstrap up --profile kind")
+            })?;
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            return Self::parse(&name, &Text { origin: path.display().to_string(), text });
+        }
+        let names = Self::names(data);
+        let Some(text) = data.read(&format!("profiles/{reference}.toml"))? else {
+            let known: Vec<&str> = names.iter().map(String::as_str).collect();
+            return Err(Error::usage(format!(
+                "there is no profile `{reference}`{}",
+                suggest(reference, &known)
+            ))
+            .because(format!("the profiles are: {}", names.join(", ")))
+            .help(format!("todo-bootstrap up --profile {}", names.first().map_or("FILE", |n| n))));
+        };
+        Self::parse(reference, &text)
+    }
+
+    pub fn parse(name: &str, text: &Text) -> Result<Self> {
+        Document::parse(&text.origin, &text.text)?.read(|fields| read(name, fields))
+    }
+}
+
+fn read(name: &str, fields: &mut Fields<'_, '_>) -> Option<Profile> {
+    let description = fields.opt_string("description").unwrap_or_default();
+    let kinds: Vec<&str> = ProviderKind::ALL.iter().map(|(name, _)| *name).collect();
+    if !fields.has("provider") {
+        fields.string("provider");
+    }
+    let provider = fields.opt_choice("provider", &kinds);
+    let provider = ProviderKind::ALL.iter().find(|(name, _)| Some(*name) == provider.as_deref());
+    let addons = fields.strings("addons");
+    let ingress_class = fields.opt_string("ingress-class").unwrap_or_else(|| "traefik".to_owned());
+    let default = ClusterSpec {
+        name: "todo-bootstrap".to_owned(),
+        cpus: Amount::Auto,
+        memory: Amount::Auto,
+        http_port: 80,
+        https_port: 443,
+    };
+    let cluster =
+        if fields.has("cluster") { fields.opt_table("cluster", read_cluster) } else { Some(default) };
+    Some(Profile {
+        name: name.to_owned(),
+        description,
+        provider: provider?.1,
+        cluster: cluster?,
+        addons,
+        ingress_class,
+    })
+}
+
+fn read_cluster(fields: &mut Fields<'_, '_>) -> Option<ClusterSpec> {
+    let name = fields.opt_parsed("name", dns_label);
+    let name = if fields.has("name") { name } else { Some("todo-bootstrap".to_owned()) };
+    let cpus = fields.opt_parsed("cpus", |text| {
+        auto_or(text, |text| {
+            text.parse()
+                .ok()
+                .filter(|cpus| (1..=512).contains(cpus))
+                .ok_or_else(|| "must be \"auto\" or from \"1\" to \"512\"".to_owned())
+        })
+    });
+    let memory = fields.opt_parsed("memory", |text| auto_or(text, parse_bytes));
+    let mut port = |key: &str, default: u16| {
+        let port = fields.opt_integer(key, 1..=65535).and_then(|port| u16::try_from(port).ok());
+        port.unwrap_or(default)
+    };
+    let (http_port, https_port) = (port("http-port", 80), port("https-port", 443));
+    Some(ClusterSpec {
+        name: name?,
+        cpus: cpus.unwrap_or(Amount::Auto),
+        memory: memory.unwrap_or(Amount::Auto),
+        http_port,
+        https_port,
+    })
+}
+
+fn auto_or<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Amount<T>, String> {
+    if text == "auto" { Ok(Amount::Auto) } else { parse(text).map(Amount::Given) }
+}
+
+/// A name that Kubernetes, container engines and file systems all accept.
+pub(super) fn dns_label(text: &str) -> Result<String, String> {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let good = !text.is_empty()
+        && text.len() <= 40
+        && text.chars().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err("must be 1 to 40 of a-z, 0-9 and `-`, not starting or ending with `-`".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Profile> {
+        Profile::parse("p", &Text { origin: "p.toml".to_owned(), text: text.to_owned() })
+    }
+
+    #[test]
+    fn every_embedded_profile_is_valid() {
+        let data = Data::default();
+        assert!(!Profile::names(&data).is_empty());
+        for name in Profile::names(&data) {
+            let text = data.read(&format!("profiles/{name}.toml")).unwrap().unwrap();
+            Profile::parse(&name, &text).unwrap();
+        }
+    }
+
+    #[test]
+    fn defaults_are_the_hosts() {
+        let profile = parse("provider = \"kind\"").unwrap();
+        assert_eq!(profile.cluster.cpus, Amount::Auto);
+        assert_eq!((profile.cluster.http_port, profile.cluster.https_port), (80, 443));
+    }
+
+    #[test]
+    fn names_every_mistake() {
+        let error =
+            parse("provider = \"knid\"\n[cluster]\nname = \"A b\"\nmemory = \"4 GB\"\nhttp-port = 0\n")
+                .unwrap_err();
+        assert_eq!(error.causes().len(), 4, "{error}");
+        assert!(error.causes()[0].contains("did you mean `kind`?"), "{error}");
+    }
+}

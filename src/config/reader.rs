@@ -1,0 +1,325 @@
+//! Reads a TOML table field by field, collecting every problem instead of stopping at the first.
+//!
+//! serde would stop at the first mistake; a user with five mistakes wants to see five.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problems::Problems;
+use crate::error::{Error, Result};
+
+type Value<'a> = Spanned<DeValue<'a>>;
+
+/// A parsed file.
+pub struct Document<'a> {
+    file: String,
+    text: &'a str,
+    table: DeTable<'a>,
+}
+
+impl<'a> Document<'a> {
+    /// Parses `text`; a syntax error is reported with its line. `file` is its name in messages.
+    pub fn parse(file: &str, text: &'a str) -> Result<Self> {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        if errors.is_empty() {
+            return Ok(Self { file: file.to_owned(), text, table: table.into_inner() });
+        }
+        let mut problems = Problems::new(file);
+        for error in errors {
+            let line = error.span().map(|span| line_of(text, span.start));
+            problems.add(line, format!("not valid TOML: {}", error.message()));
+        }
+        Err(problems.into())
+    }
+
+    /// Reads the whole document with `read` and fails with all problems that it met, unknown keys
+    /// among them.
+    pub fn read<T>(&self, read: impl FnOnce(&mut Fields<'_, 'a>) -> Option<T>) -> Result<T, Error> {
+        let mut problems = Problems::new(self.file.clone());
+        let value = {
+            let mut fields = Fields::new(self.text, &self.table, String::new(), &mut problems);
+            let value = read(&mut fields);
+            fields.finish();
+            value
+        };
+        problems.or(value)
+    }
+}
+
+/// One table being read. Each getter marks its key as known; [`Fields::finish`] reports the rest.
+pub struct Fields<'p, 'a> {
+    text: &'a str,
+    table: &'p DeTable<'a>,
+    path: String,
+    known: Vec<String>,
+    problems: &'p mut Problems,
+}
+
+impl<'p, 'a> Fields<'p, 'a> {
+    fn new(text: &'a str, table: &'p DeTable<'a>, path: String, problems: &'p mut Problems) -> Self {
+        Self { text, table, path, known: Vec::new(), problems }
+    }
+
+    /// Adds a problem at the line of `key` (or of the table, where the key is missing).
+    pub fn problem(&mut self, key: &str, message: impl Into<String>) {
+        let line = self.table.get(key).map(|value| line_of(self.text, value.span().start));
+        let message = format!("`{}{key}` {}", self.path, message.into());
+        self.problems.add(line, message);
+    }
+
+    fn get(&mut self, key: &str) -> Option<&'p Value<'a>> {
+        self.known.push(key.to_owned());
+        self.table.get(key)
+    }
+
+    fn missing<T>(&mut self, key: &str) -> Option<T> {
+        self.problem(key, "is missing");
+        None
+    }
+
+    /// Whether `key` is there, without marking it as known.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// The keys of this table, in order; for tables whose keys are data.
+    pub fn keys(&self) -> Vec<String> {
+        self.table.keys().map(|key| key.get_ref().to_string()).collect()
+    }
+
+    pub fn string(&mut self, key: &str) -> Option<String> {
+        if !self.has(key) {
+            self.known.push(key.to_owned());
+            return self.missing(key);
+        }
+        self.opt_string(key)
+    }
+
+    pub fn opt_string(&mut self, key: &str) -> Option<String> {
+        match self.get(key)?.get_ref() {
+            DeValue::String(text) => Some(text.to_string()),
+            other => self.wrong(key, "a string", other),
+        }
+    }
+
+    pub fn opt_bool(&mut self, key: &str) -> Option<bool> {
+        match self.get(key)?.get_ref() {
+            DeValue::Boolean(value) => Some(*value),
+            other => self.wrong(key, "true or false", other),
+        }
+    }
+
+    /// An integer within `range` (both ends included).
+    pub fn opt_integer(&mut self, key: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
+        let value = match self.get(key)?.get_ref() {
+            DeValue::Integer(value) => i64::from_str_radix(value.as_str(), value.radix()).ok(),
+            other => return self.wrong(key, "a whole number", other),
+        };
+        match value {
+            Some(value) if range.contains(&value) => Some(value),
+            _ => {
+                let (low, high) = (range.start(), range.end());
+                self.problem(key, format!("must be from {low} to {high}"));
+                None
+            }
+        }
+    }
+
+    /// A number with or without a fraction.
+    pub fn opt_number(&mut self, key: &str) -> Option<f64> {
+        let text = match self.get(key)?.get_ref() {
+            DeValue::Integer(value) => value.as_str().to_owned(),
+            DeValue::Float(value) => value.as_str().to_owned(),
+            other => return self.wrong(key, "a number", other),
+        };
+        let number = text.replace('_', "").parse::<f64>().ok().filter(|number| number.is_finite());
+        if number.is_none() {
+            self.problem(key, "must be a finite number");
+        }
+        number
+    }
+
+    /// A list of strings; a missing key is an empty list.
+    pub fn strings(&mut self, key: &str) -> Vec<String> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let DeValue::Array(items) = value.get_ref() else {
+            return self.wrong(key, "a list of strings", value.get_ref()).unwrap_or_default();
+        };
+        let texts: Vec<_> = items.iter().filter_map(|item| item.get_ref().as_str()).collect();
+        if texts.len() != items.len() {
+            self.problem(key, "must be a list of strings");
+        }
+        texts.into_iter().map(str::to_owned).collect()
+    }
+
+    /// A string that `parse` understands; its error text completes "`key` …".
+    pub fn opt_parsed<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let text = self.opt_string(key)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.problem(key, message);
+                None
+            }
+        }
+    }
+
+    /// One of `choices`, with a suggestion for a near miss.
+    pub fn opt_choice(&mut self, key: &str, choices: &[&str]) -> Option<String> {
+        self.opt_parsed(key, |text| {
+            if choices.contains(&text) {
+                return Ok(text.to_owned());
+            }
+            Err(format!(
+                "is \"{text}\", but must be one of: {}{}",
+                choices.join(", "),
+                suggest(text, choices)
+            ))
+        })
+    }
+
+    /// A table of its own; `None` where the key is missing or no table (which is reported).
+    pub fn opt_table<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&mut Fields<'_, 'a>) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.get(key)?;
+        let DeValue::Table(table) = value.get_ref() else {
+            return self.wrong(key, "a table", value.get_ref());
+        };
+        let path = format!("{}{key}.", self.path);
+        let mut fields = Fields::new(self.text, table, path, self.problems);
+        let value = read(&mut fields);
+        fields.finish();
+        value
+    }
+
+    /// A list of tables; a missing key is an empty list.
+    pub fn tables<T>(&mut self, key: &str, mut read: impl FnMut(&mut Fields<'_, 'a>) -> Option<T>) -> Vec<T> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let DeValue::Array(items) = value.get_ref() else {
+            return self.wrong(key, "a list of tables", value.get_ref()).unwrap_or_default();
+        };
+        let mut values = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let path = format!("{}{key}[{index}].", self.path);
+            if let DeValue::Table(table) = item.get_ref() {
+                let mut fields = Fields::new(self.text, table, path, self.problems);
+                values.extend(read(&mut fields));
+                fields.finish();
+            } else {
+                let line = line_of(self.text, item.span().start);
+                self.problems.add(Some(line), format!("`{}{key}[{index}]` must be a table", self.path));
+            }
+        }
+        values
+    }
+
+    /// A table of strings whose keys are data; a missing key is an empty map.
+    pub fn string_map(&mut self, key: &str) -> std::collections::BTreeMap<String, String> {
+        let mut map = std::collections::BTreeMap::new();
+        self.opt_table(key, |fields| {
+            for name in fields.keys() {
+                if let Some(value) = fields.opt_string(&name) {
+                    map.insert(name, value);
+                }
+            }
+            Some(())
+        });
+        map
+    }
+
+    fn wrong<T>(&mut self, key: &str, wanted: &str, got: &DeValue<'_>) -> Option<T> {
+        self.problem(key, format!("must be {wanted}, but is {}", name_of(got)));
+        None
+    }
+
+    fn finish(self) {
+        for (key, value) in self.table {
+            let name = key.get_ref().as_ref();
+            if self.known.iter().any(|known| known == name) {
+                continue;
+            }
+            let known: Vec<&str> = self.known.iter().map(String::as_str).collect();
+            let line = line_of(self.text, key.span().start.min(value.span().start));
+            let message = format!("unknown key `{}{name}`{}", self.path, suggest(name, &known));
+            self.problems.add(Some(line), message);
+        }
+    }
+}
+
+fn name_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.get(..offset).unwrap_or(text).matches('\n').count()
+}
+
+/// ` (did you mean …?)` for the nearest of `choices`, or nothing.
+pub(super) fn suggest(text: &str, choices: &[&str]) -> String {
+    let near = |choice: &&&str| distance(text, choice) <= 1 + text.len() / 4;
+    match choices.iter().filter(near).min_by_key(|choice| distance(text, choice)) {
+        Some(choice) => format!(" (did you mean `{choice}`?)"),
+        None => String::new(),
+    }
+}
+
+/// Levenshtein's distance, by bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let change = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_problems_at_once_with_lines() {
+        let text = "name = 3\ncpus = 99\ncolor = true\n[ingres]\nport = 1\n";
+        let document = Document::parse("p.toml", text).unwrap();
+        let error = document
+            .read(|fields| {
+                fields.string("name");
+                fields.string("provider");
+                fields.opt_integer("cpus", 1..=64);
+                fields.opt_table("ingress", |_| Some(()));
+                Some(())
+            })
+            .unwrap_err();
+        assert_eq!(
+            error.causes(),
+            [
+                "p.toml:1: `name` must be a string, but is a number",
+                "p.toml:2: `cpus` must be from 1 to 64",
+                "p.toml:3: unknown key `color`",
+                "p.toml:4: unknown key `ingres` (did you mean `ingress`?)",
+                "p.toml: `provider` is missing",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_syntax_error_has_its_line() {
+        let error = Document::parse("p.toml", "a = 1\nb = = 2\n").err().unwrap();
+        assert!(error.causes()[0].starts_with("p.toml:2: not valid TOML"), "{error}");
+    }
+}

@@ -1,0 +1,151 @@
+//! The data that the tool works from, embedded in the binary and overridable by a directory.
+//!
+//! A file under `--dir` (or the current directory, where it holds a project) wins over the
+//! embedded one of the same path, so a new profile, addon or check needs no new binary.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, DirEntry, include_dir};
+
+use crate::error::{Error, Result};
+
+static PROFILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/profiles");
+static MANIFESTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/manifests");
+static CHECKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checks");
+static OFFLINE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/offline");
+static VERSIONS: &str = include_str!("../versions.toml");
+
+/// A text file of the data, with a name for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// Where it is from: a path, or `built-in <path>`.
+    pub origin: String,
+    pub text: String,
+}
+
+/// Paths in here are relative with `/`, starting with `profiles`, `manifests`, `checks` or
+/// `offline`.
+#[derive(Debug, Clone, Default)]
+pub struct Data {
+    overlay: Option<PathBuf>,
+}
+
+impl Data {
+    /// Data in which files below `overlay` win over the embedded ones.
+    pub fn new(overlay: Option<PathBuf>) -> Self {
+        Self { overlay }
+    }
+
+    /// The file at `path`, if there is one.
+    pub fn read(&self, path: &str) -> Result<Option<Text>> {
+        if let Some(file) = self.overlaid(path).filter(|file| file.is_file()) {
+            let text = std::fs::read_to_string(&file).map_err(|e| Error::io("read", &file, &e))?;
+            return Ok(Some(Text { origin: file.display().to_string(), text }));
+        }
+        Ok(embedded(path).map(|text| Text { origin: format!("built-in {path}"), text: text.to_owned() }))
+    }
+
+    /// The names (last path parts) of what is in folder `path`, sorted; both sources together.
+    pub fn list(&self, path: &str) -> Vec<String> {
+        let mut names = BTreeSet::new();
+        if let Some(dir) = embedded_dir(path) {
+            names.extend(dir.entries().iter().filter_map(|e| name_of(e.path())));
+        }
+        let entries = self.overlaid(path).and_then(|dir| std::fs::read_dir(dir).ok());
+        names.extend(entries.into_iter().flatten().flatten().filter_map(|e| name_of(&e.path())));
+        names.into_iter().collect()
+    }
+
+    /// Writes folder `path` with all below it to `to`, which is created.
+    pub fn extract(&self, path: &str, to: &Path) -> Result<()> {
+        if let Some(dir) = embedded_dir(path) {
+            extract(dir, dir.path(), to)?;
+        }
+        if let Some(from) = self.overlaid(path).filter(|from| from.is_dir()) {
+            copy_tree(&from, to)?;
+        }
+        Ok(())
+    }
+
+    fn overlaid(&self, path: &str) -> Option<PathBuf> {
+        self.overlay.as_ref().map(|dir| dir.join(path))
+    }
+}
+
+fn name_of(path: &Path) -> Option<String> {
+    Some(path.file_name()?.to_str()?.to_owned())
+}
+
+fn root(path: &str) -> Option<(&'static Dir<'static>, &str)> {
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    let dir = match first {
+        "profiles" => &PROFILES,
+        "manifests" => &MANIFESTS,
+        "checks" => &CHECKS,
+        "offline" => &OFFLINE,
+        _ => return None,
+    };
+    Some((dir, rest))
+}
+
+fn embedded(path: &str) -> Option<&'static str> {
+    if path == "versions.toml" {
+        return Some(VERSIONS);
+    }
+    let (dir, rest) = root(path)?;
+    dir.get_file(rest)?.contents_utf8()
+}
+
+fn embedded_dir(path: &str) -> Option<&'static Dir<'static>> {
+    let (dir, rest) = root(path)?;
+    if rest.is_empty() { Some(dir) } else { dir.get_dir(rest) }
+}
+
+fn extract(dir: &Dir<'_>, base: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).map_err(|e| Error::io("create", to, &e))?;
+    for entry in dir.entries() {
+        let target = to.join(entry.path().strip_prefix(base).unwrap_or(entry.path()));
+        match entry {
+            DirEntry::Dir(dir) => extract(dir, dir.path(), &target)?,
+            DirEntry::File(file) => {
+                std::fs::write(&target, file.contents()).map_err(|e| Error::io("write", &target, &e))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Copies a folder with all below it; links are followed, modes are kept.
+pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).map_err(|e| Error::io("create", to, &e))?;
+    let entries = std::fs::read_dir(from).map_err(|e| Error::io("list", from, &e))?;
+    for entry in entries {
+        let path = entry.map_err(|e| Error::io("list", from, &e))?.path();
+        let target = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy_tree(&path, &target)?;
+        } else {
+            std::fs::copy(&path, &target).map_err(|e| Error::io("copy", &path, &e))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_project_wins_over_the_embedded_one() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("profiles")).unwrap();
+        std::fs::write(dir.path().join("profiles/kind.toml"), "mine").unwrap();
+        std::fs::write(dir.path().join("profiles/other.toml"), "").unwrap();
+        let data = Data::new(Some(dir.path().to_owned()));
+        assert_eq!(data.read("profiles/kind.toml").unwrap().unwrap().text, "mine");
+        assert!(data.list("profiles").contains(&"other.toml".to_owned()));
+        assert!(Data::default().read("profiles/kind.toml").unwrap().unwrap().origin.starts_with("built-in"));
+        assert!(data.read("profiles/none.toml").unwrap().is_none());
+    }
+}

@@ -1,0 +1,1 @@
+//! From statuses, events and logs to one cause and remedy.

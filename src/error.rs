@@ -1,0 +1,155 @@
+//! The one error type that reaches the user, and the exit codes it maps to.
+//!
+//! An error says what failed, where and why (its causes) and ends in `help:` lines with exact
+//! commands. Modules with errors worth matching on keep an enum of their own and convert it here.
+
+use std::fmt;
+
+/// How the process ends. The numbers are part of the command line's contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Fine = 0,
+    Failed = 1,
+    Usage = 2,
+    HostNotReady = 3,
+    CheckFailed = 4,
+    Refused = 5,
+    Interrupted = 130,
+}
+
+/// A failure as the user reads it.
+#[derive(Debug, Clone)]
+pub struct Error {
+    exit: Exit,
+    what: String,
+    causes: Vec<String>,
+    help: Vec<String>,
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A new error; `what` is a phrase that names what failed and where.
+    pub fn new(exit: Exit, what: impl Into<String>) -> Self {
+        Self { exit, what: what.into(), causes: Vec::new(), help: Vec::new() }
+    }
+
+    pub fn failed(what: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, what)
+    }
+
+    pub fn usage(what: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, what)
+    }
+
+    pub fn refused(what: impl Into<String>) -> Self {
+        Self::new(Exit::Refused, what)
+    }
+
+    pub fn host(what: impl Into<String>) -> Self {
+        Self::new(Exit::HostNotReady, what)
+    }
+
+    pub fn interrupted() -> Self {
+        Self::new(Exit::Interrupted, "interrupted")
+    }
+
+    /// An I/O error with the verb and the path that it belongs to.
+    pub fn io(verb: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::failed(format!("cannot {verb} {}", path.display())).because(error)
+    }
+
+    /// Adds a cause; several are shown in the order in which they were added.
+    #[must_use]
+    pub fn because(mut self, cause: impl fmt::Display) -> Self {
+        let cause = cause.to_string();
+        if !cause.trim().is_empty() {
+            self.causes.push(cause.trim_end().to_owned());
+        }
+        self
+    }
+
+    /// Adds a `help:` line: an exact command, or the one thing to change.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Replaces the exit code, keeping all that was said.
+    #[must_use]
+    pub fn exit_with(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    /// Puts a wider context in front: `what` becomes the headline, the old one its first cause.
+    #[must_use]
+    pub fn context(mut self, what: impl Into<String>) -> Self {
+        let inner = std::mem::replace(&mut self.what, what.into());
+        self.causes.insert(0, inner);
+        self
+    }
+
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    pub fn causes(&self) -> &[String] {
+        &self.causes
+    }
+
+    pub fn hints(&self) -> &[String] {
+        &self.help
+    }
+
+    /// One line for a journal or an event: headline and causes, no help.
+    pub fn one_line(&self) -> String {
+        let mut line = self.what.clone();
+        for cause in &self.causes {
+            line.push_str(": ");
+            line.push_str(cause.lines().next().unwrap_or_default());
+        }
+        line
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.what)?;
+        for cause in &self.causes {
+            let mut lines = cause.lines();
+            write!(f, "\n  because {}", lines.next().unwrap_or_default())?;
+            for line in lines {
+                write!(f, "\n          {line}")?;
+            }
+        }
+        for help in &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, Exit};
+
+    #[test]
+    fn reads_as_headline_causes_help() {
+        let error = Error::host("no container engine was found")
+            .because("`docker` is not on PATH")
+            .help("todo-bootstrap up --yes");
+        assert_eq!(
+            error.to_string(),
+            "no container engine was found\n  because `docker` is not on PATH\n  help: todo-bootstrap up --yes"
+        );
+        assert_eq!(error.exit(), Exit::HostNotReady);
+    }
+}

@@ -1,0 +1,44 @@
+//! Why a program could not be run, with purpose, argv, status and output.
+
+use std::time::Duration;
+
+use crate::error::{Error, Exit};
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RunError {
+    #[error("cannot {purpose}: `{program}` was not found")]
+    NotFound { purpose: String, program: String },
+    #[error("cannot {purpose}: `{argv}` could not be started: {cause}")]
+    Start { purpose: String, argv: String, cause: String },
+    #[error("cannot {purpose}: `{argv}` ended with status {status}")]
+    Status { purpose: String, argv: String, status: i32, output: String },
+    #[error("cannot {purpose}: `{argv}` was still running after {} s", limit.as_secs())]
+    TimedOut { purpose: String, argv: String, limit: Duration, output: String },
+    #[error("interrupted")]
+    Stopped { reason: crate::cancel::Reason },
+}
+
+impl RunError {
+    /// The tail of what the program printed, where it ran.
+    pub fn output(&self) -> &str {
+        match self {
+            Self::Status { output, .. } | Self::TimedOut { output, .. } => output,
+            _ => "",
+        }
+    }
+}
+
+/// The last lines that a screen has room for.
+const TAIL: usize = 12;
+
+impl From<RunError> for Error {
+    fn from(error: RunError) -> Self {
+        if let RunError::Stopped { reason } = error {
+            return crate::task::stopped(reason);
+        }
+        let lines: Vec<&str> = error.output().lines().filter(|l| !l.trim().is_empty()).collect();
+        let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
+        let exit = if matches!(error, RunError::NotFound { .. }) { Exit::HostNotReady } else { Exit::Failed };
+        Error::new(exit, error.to_string()).because(tail)
+    }
+}

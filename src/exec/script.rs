@@ -1,0 +1,102 @@
+//! A runner for tests that answers from a script, and fails where the script says so.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use super::{Cmd, Output, RunError, Runner};
+use crate::cancel::Cancel;
+
+/// Each answer belongs to the commands whose argv starts with its prefix; the first unused one
+/// wins, the last one of a prefix is used again and again. A command without an answer "was not
+/// found", so that nothing is run that a test did not expect.
+#[derive(Debug, Default)]
+pub struct Script {
+    answers: Mutex<Vec<Answer>>,
+    ran: Mutex<Vec<String>>,
+}
+
+#[derive(Debug, Clone)]
+struct Answer {
+    prefix: String,
+    output: Output,
+    used: bool,
+}
+
+impl Script {
+    /// Answers commands that start with `prefix` (as [`Cmd::argv`] writes them).
+    #[must_use]
+    pub fn on(self, prefix: &str, status: i32, stdout: &str) -> Self {
+        self.on_err(prefix, status, stdout, "")
+    }
+
+    #[must_use]
+    pub fn on_err(self, prefix: &str, status: i32, stdout: &str, stderr: &str) -> Self {
+        let output = Output { status, stdout: stdout.as_bytes().to_vec(), stderr: stderr.to_owned() };
+        if let Ok(mut answers) = self.answers.lock() {
+            answers.push(Answer { prefix: prefix.to_owned(), output, used: false });
+        }
+        self
+    }
+
+    /// The argv of every command that was run, in order.
+    pub fn ran(&self) -> Vec<String> {
+        self.ran.lock().map(|ran| ran.clone()).unwrap_or_default()
+    }
+
+    fn answer(&self, cmd: &Cmd) -> Option<Output> {
+        let argv = cmd.argv();
+        self.ran.lock().ok()?.push(argv.clone());
+        let mut answers = self.answers.lock().ok()?;
+        let matching = |answer: &&mut Answer| argv.starts_with(&answer.prefix);
+        if let Some(answer) = answers.iter_mut().filter(|a| !a.used).find(matching) {
+            answer.used = true;
+            return Some(answer.output.clone());
+        }
+        answers.iter_mut().rev().find(matching).map(|answer| answer.output.clone())
+    }
+}
+
+impl Runner for Script {
+    fn run(&self, cmd: &Cmd, _cancel: &Cancel, on_line: &mut dyn FnMut(&str)) -> Result<Output, RunError> {
+        let Some(output) = self.answer(cmd) else {
+            return Err(RunError::NotFound { purpose: cmd.purpose.clone(), program: cmd.argv() });
+        };
+        String::from_utf8_lossy(&output.stdout).lines().chain(output.stderr.lines()).for_each(on_line);
+        if output.ok() || cmd.any_status {
+            return Ok(output);
+        }
+        Err(RunError::Status {
+            purpose: cmd.purpose.clone(),
+            argv: cmd.argv(),
+            status: output.status,
+            output: output.stderr,
+        })
+    }
+
+    fn pipe(&self, from: &Cmd, to: &Cmd, cancel: &Cancel) -> Result<Output, RunError> {
+        self.run(from, cancel, &mut |_| {})?;
+        self.run(to, cancel, &mut |_| {})
+    }
+
+    fn detach(&self, cmd: &Cmd, _log: &Path) -> Result<u32, RunError> {
+        self.run(cmd, &Cancel::default(), &mut |_| {}).map(|_| 4_194_303)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_in_order_then_repeats_the_last() {
+        let script = Script::default().on("docker version", 1, "").on("docker version", 0, "20.10");
+        let ask = || {
+            let cmd = Cmd::new("/usr/bin/docker", "ask the engine").arg("version");
+            script.run(&cmd, &Cancel::default(), &mut |_| {}).map(|output| output.text())
+        };
+        assert!(ask().is_err());
+        assert_eq!(ask().unwrap(), "20.10");
+        assert_eq!(ask().unwrap(), "20.10");
+        assert_eq!(script.ran().len(), 3);
+    }
+}

@@ -1,0 +1,1 @@
+//! Hashing downloads into place: nothing arrives under its final name unverified.

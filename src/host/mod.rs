@@ -1,0 +1,1 @@
+//! What the machine is: OS, CPU, RAM, disk, cgroups, capabilities, ports, distribution.

@@ -1,0 +1,1 @@
+//! The application's images: build, tag, load into the node.

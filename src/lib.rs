@@ -1,0 +1,36 @@
+//! `todo-bootstrap`: from a bare machine to a verified, working application on Kubernetes.
+//!
+//! Direction of dependencies, top to bottom; nothing points up:
+//!
+//! | layer | modules |
+//! |---|---|
+//! | what the user calls | `cli`, `ui` |
+//! | what `up` and `down` are made of | `steps` |
+//! | what steps do | `origins`, `source`, `bundle`, `tools`, `engine`, `images`, `cluster`, `deploy`, `checks`, `diagnose` |
+//! | what those rest on | `fetch`, `exec`, `host`, `config`, `data` |
+//! | what everything knows | `error`, `cancel`, `progress`, `task`, `world` |
+#![forbid(unsafe_code)]
+
+pub mod bundle;
+pub mod cancel;
+pub mod checks;
+pub mod cli;
+pub mod cluster;
+pub mod config;
+pub mod data;
+pub mod deploy;
+pub mod diagnose;
+pub mod engine;
+pub mod error;
+pub mod exec;
+pub mod fetch;
+pub mod host;
+pub mod images;
+pub mod origins;
+pub mod progress;
+pub mod source;
+pub mod steps;
+pub mod task;
+pub mod tools;
+pub mod ui;
+pub mod world;

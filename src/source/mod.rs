@@ -1,0 +1,1 @@
+//! Artifacts made from package registries only, by the recipes in offline/.
