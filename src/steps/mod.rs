@@ -1,1 +1,70 @@
 //! The units of `up` and `down`, the plan that orders them, the journal and the receipt.
+//!
+//! A [`Step`] describes itself, probes whether it is already true, runs, and is verified by its
+//! own probe. A [`Plan`] is a checked graph of steps; [`execute`] runs it in parallel.
+
+mod executor;
+mod journal;
+mod lock;
+mod plan;
+mod receipt;
+
+pub use executor::{Outcome, execute};
+pub use journal::{Journal, Orphan};
+pub use lock::ClusterLock;
+pub use plan::{Plan, Preview, preview};
+pub use receipt::{HostReceipt, Receipt};
+
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::task::Task;
+
+/// What a probe found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// Nothing to do; the text says what was found.
+    Done(String),
+    /// There is work; the text says why (what is missing, or what changed by name).
+    Needed(String),
+}
+
+pub trait Step: Send + Sync {
+    /// Stable name, used in events, the journal and `needs`.
+    fn id(&self) -> &str;
+
+    /// What it makes true, in a newcomer's words.
+    fn title(&self) -> String;
+
+    /// The ids of the steps that must be true before this one is probed.
+    fn needs(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The longest that probe and run may take together.
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(300)
+    }
+
+    /// What running it changes on the machine or the cluster, for `plan`.
+    fn effects(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Looks, without changing anything, whether there is work.
+    fn probe(&self, task: &Task<'_>) -> Result<Probe>;
+
+    /// Does the work and says in a few words what was done. Running it again after it was cut off
+    /// anywhere must end in the same state.
+    fn run(&self, task: &Task<'_>) -> Result<String>;
+
+    /// Proves that `run` did what it should. The default asks the probe again.
+    fn verify(&self, task: &Task<'_>) -> Result<()> {
+        match self.probe(task)? {
+            Probe::Done(_) => Ok(()),
+            Probe::Needed(why) => Err(crate::error::Error::failed(format!("{} did not last", self.title()))
+                .because(why)
+                .help("todo-bootstrap doctor")),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Runs a plan: every step as soon as what it needs is true, independent ones side by side.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::{Journal, Plan, Probe, Step};
+use crate::cancel::{Cancel, Reason};
+use crate::error::{Error, Exit, Result};
+use crate::progress::{Event, State};
+use crate::task::Task;
+
+/// How one step ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    pub step: String,
+    /// Whether it had work to do.
+    pub changed: bool,
+    pub started: Instant,
+    pub took: Duration,
+}
+
+/// Runs all steps; `task` gives runner, reporter and the deadline of the whole. The first failure
+/// stops the rest and is returned; what stood at that point is in the journal, and the next run
+/// finds it by its probes.
+pub fn execute(plan: &Plan, task: &Task<'_>, journal: &Journal, most: usize) -> Result<Vec<Outcome>> {
+    // Steps get a flag of their own, so that a failed step stops the others but not its caller.
+    let stop = Cancel::default();
+    let (send, ended) = mpsc::channel();
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut failure: Option<Error> = None;
+    std::thread::scope(|scope| {
+        let mut begun: BTreeSet<usize> = BTreeSet::new();
+        let mut done: BTreeSet<String> = BTreeSet::new();
+        let mut running = 0;
+        loop {
+            if failure.is_none() && task.cancel.reason().is_none() {
+                for (index, step) in plan.steps().iter().enumerate() {
+                    let ready = running < most
+                        && !begun.contains(&index)
+                        && step.needs().iter().all(|need| done.contains(need));
+                    if ready {
+                        begun.insert(index);
+                        running += 1;
+                        let (send, stop) = (send.clone(), stop.clone());
+                        scope.spawn(move || {
+                            let result = one(step.as_ref(), task, &stop, journal);
+                            let _ = send.send((step.id().to_owned(), result));
+                        });
+                    }
+                }
+            }
+            if running == 0 {
+                break;
+            }
+            match ended.recv_timeout(Duration::from_millis(50)) {
+                Ok((id, Ok(outcome))) => {
+                    running -= 1;
+                    done.insert(id);
+                    outcomes.push(outcome);
+                }
+                Ok((_, Err(error))) => {
+                    running -= 1;
+                    stop.cancel(Reason::Abandoned);
+                    failure = Some(worse(failure.take(), error));
+                }
+                Err(_) => pass_on(task, &stop),
+            }
+        }
+    });
+    if let Some(reason) = task.cancel.reason() {
+        return Err(crate::task::stopped(reason));
+    }
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(outcomes),
+    }
+}
+
+/// Hands the caller's wish to stop, or the end of its time, on to the steps.
+fn pass_on(task: &Task<'_>, stop: &Cancel) {
+    if let Some(reason) = task.cancel.reason() {
+        stop.cancel(reason);
+    } else if task.remaining().is_zero() {
+        task.cancel.cancel(Reason::TimedOut);
+        stop.cancel(Reason::TimedOut);
+    }
+}
+
+/// The first real failure wins over those that are only its consequence.
+fn worse(first: Option<Error>, second: Error) -> Error {
+    match first {
+        Some(first) if first.exit() != Exit::Interrupted => first,
+        Some(_) | None => second,
+    }
+}
+
+fn one(step: &dyn Step, whole: &Task<'_>, stop: &Cancel, journal: &Journal) -> Result<Outcome> {
+    let started = Instant::now();
+    let deadline = whole.deadline.min(started + step.deadline());
+    let task = Task { step: step.id(), cancel: stop, deadline, ..whole.clone() };
+    let say = |state: State, message: String| {
+        task.reporter.report(&Event {
+            step: step.id().to_owned(),
+            state,
+            current: None,
+            total: None,
+            message,
+        });
+    };
+    let result: Result<bool> = (|| {
+        let why = match step.probe(&task)? {
+            Probe::Done(found) => {
+                say(State::Unchanged, found);
+                return Ok(false);
+            }
+            Probe::Needed(why) => why,
+        };
+        journal.step(step.id(), "started", &why);
+        say(State::Started, why);
+        let did = step.run(&task)?;
+        step.verify(&task)?;
+        journal.step(step.id(), "done", &did);
+        say(State::Done, did);
+        Ok(true)
+    })();
+    match result {
+        Ok(changed) => Ok(Outcome { step: step.id().to_owned(), changed, started, took: started.elapsed() }),
+        Err(error) => {
+            journal.step(step.id(), "failed", &error.one_line());
+            say(State::Failed, error.one_line());
+            Err(error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::exec::Script;
+    use crate::progress::Recorder;
+
+    struct Fake {
+        id: &'static str,
+        needs: Vec<&'static str>,
+        made: AtomicBool,
+        fails: bool,
+        order: Arc<Mutex<Vec<&'static str>>>,
+    }
+
+    impl Step for Fake {
+        fn id(&self) -> &str {
+            self.id
+        }
+        fn title(&self) -> String {
+            self.id.to_uppercase()
+        }
+        fn needs(&self) -> Vec<String> {
+            self.needs.iter().map(|need| (*need).to_owned()).collect()
+        }
+        fn probe(&self, _: &Task<'_>) -> Result<Probe> {
+            let made = self.made.load(Ordering::SeqCst);
+            Ok(if made { Probe::Done("there".into()) } else { Probe::Needed("missing".into()) })
+        }
+        fn run(&self, _: &Task<'_>) -> Result<String> {
+            if self.fails {
+                return Err(Error::failed("broken on purpose"));
+            }
+            self.order.lock().unwrap().push(self.id);
+            self.made.store(true, Ordering::SeqCst);
+            Ok("made".into())
+        }
+    }
+
+    fn run(steps: &[(&'static str, &[&'static str], bool)]) -> (Result<Vec<Outcome>>, Vec<&'static str>) {
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let boxed: Vec<Box<dyn Step>> = steps
+            .iter()
+            .map(|(id, needs, fails)| {
+                let order = order.clone();
+                Box::new(Fake {
+                    id,
+                    needs: needs.to_vec(),
+                    made: AtomicBool::new(false),
+                    fails: *fails,
+                    order,
+                }) as Box<dyn Step>
+            })
+            .collect();
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path(), "test").unwrap();
+        let (runner, reporter, cancel) = (Script::default(), Recorder::default(), Cancel::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let task = Task {
+            step: "test",
+            runner: &runner,
+            reporter: &reporter,
+            cancel: &cancel,
+            runtime: runtime.handle(),
+            deadline: Instant::now() + Duration::from_secs(20),
+        };
+        let plan = Plan::new(boxed).unwrap();
+        let result = execute(&plan, &task, &journal, 4);
+        let order = order.lock().unwrap().clone();
+        (result, order)
+    }
+
+    #[test]
+    fn what_is_needed_comes_first() {
+        let (result, order) = run(&[("c", &["a", "b"], false), ("b", &["a"], false), ("a", &[], false)]);
+        assert_eq!(order, ["a", "b", "c"]);
+        assert_eq!(result.unwrap().len(), 3);
+    }
+
+    #[test]
+    fn nothing_behind_a_failure_runs() {
+        let (result, order) = run(&[("a", &[], true), ("b", &["a"], false)]);
+        assert!(order.is_empty());
+        assert_eq!(result.unwrap_err().what(), "broken on purpose");
+    }
+
+    #[test]
+    fn a_circle_is_named() {
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let fake = |id: &'static str, need: &'static str| {
+            let made = AtomicBool::new(false);
+            Box::new(Fake { id, needs: vec![need], made, fails: false, order: order.clone() })
+                as Box<dyn Step>
+        };
+        let error = Plan::new(vec![fake("a", "b"), fake("b", "a")]).err().unwrap();
+        assert_eq!(error.what(), "these steps wait for each other: a, b");
+    }
+}

@@ -1,0 +1,170 @@
+//! The crash-safe log of what ran: one JSON object per line, appended as it happens.
+//!
+//! It also records each process that is started, by pid and start time, so that the next run can
+//! end what a killed one left behind.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::exec::ProcessLog;
+
+/// Larger journals are begun anew; the one before is kept beside.
+const MOST_BYTES: u64 = 4 << 20;
+
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+/// A process that an earlier run started and that still lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orphan {
+    pub pid: u32,
+    /// Seconds since the epoch; pid and start time together name a process for good.
+    pub started: u64,
+    pub purpose: String,
+}
+
+impl Journal {
+    /// Opens the journal in `dir` for one more run of `command`.
+    pub fn open(dir: &Path, command: &str) -> Result<Self> {
+        std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
+        let path = dir.join("journal.jsonl");
+        if std::fs::metadata(&path).is_ok_and(|meta| meta.len() > MOST_BYTES) {
+            let old = dir.join("journal.1.jsonl");
+            std::fs::rename(&path, &old).map_err(|e| Error::io("rename", &path, &e))?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = file.map_err(|e| Error::io("open", &path, &e))?;
+        let journal = Self { path, file: Mutex::new(file) };
+        journal.write(&json!({ "run": command, "pid": std::process::id() }));
+        Ok(journal)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn step(&self, id: &str, state: &str, message: &str) {
+        self.write(&json!({ "step": id, "state": state, "message": message }));
+    }
+
+    /// Failing to keep the journal must not stop the work; the next run's probes find the truth.
+    fn write(&self, entry: &Value) {
+        let mut entry = entry.clone();
+        entry["ts"] = json!(jiff::Timestamp::now().to_string());
+        if let Ok(mut file) = self.file.lock() {
+            let written = writeln!(file, "{entry}").and_then(|()| file.sync_data());
+            if let Err(error) = written {
+                tracing::warn!(%error, "the journal could not be written");
+            }
+        }
+    }
+
+    /// The processes that `dir`'s journal says were started and not seen to end, and that live.
+    pub fn orphans(dir: &Path) -> Vec<Orphan> {
+        let Ok(file) = File::open(dir.join("journal.jsonl")) else { return Vec::new() };
+        let lines = BufReader::new(file).lines().map_while(Result::ok);
+        // A line cut short by a crash is no JSON, and is passed over.
+        let open = still_open(lines.filter_map(|line| serde_json::from_str(&line).ok()));
+        open.into_iter().filter(Orphan::lives).collect()
+    }
+}
+
+fn still_open(entries: impl Iterator<Item = Value>) -> Vec<Orphan> {
+    let mut open: Vec<Orphan> = Vec::new();
+    for entry in entries {
+        let Some(pid) = entry["process"].as_u64().and_then(|pid| u32::try_from(pid).ok()) else { continue };
+        open.retain(|orphan| orphan.pid != pid);
+        if let (Some(started), Some(purpose)) = (entry["started"].as_u64(), entry["purpose"].as_str()) {
+            open.push(Orphan { pid, started, purpose: purpose.to_owned() });
+        }
+    }
+    open
+}
+
+impl ProcessLog for Journal {
+    fn started(&self, pid: u32, purpose: &str) {
+        self.write(&json!({ "process": pid, "started": start_time(pid), "purpose": purpose }));
+    }
+
+    fn ended(&self, pid: u32) {
+        self.write(&json!({ "process": pid, "ended": true }));
+    }
+}
+
+impl Orphan {
+    /// Whether the process is still the one that was started. The system's boot time, which the
+    /// start time is counted from, may be corrected by a second.
+    fn lives(&self) -> bool {
+        start_time(self.pid).is_some_and(|started| started.abs_diff(self.started) <= 2)
+    }
+
+    /// Ends the process with its whole group: politely, then, after five seconds, for good.
+    pub fn end(&self) {
+        for signal in [false, true] {
+            signal_group(self.pid, signal);
+            for _ in 0..50 {
+                if !self.lives() {
+                    return;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+        }
+    }
+}
+
+/// When a process was started, in seconds since the epoch; `None` where none has that pid or it is
+/// a zombie.
+pub(crate) fn start_time(pid: u32) -> Option<u64> {
+    let pid = sysinfo::Pid::from_u32(pid);
+    let mut system = sysinfo::System::new().ok()?;
+    system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), true);
+    let process = system.process(pid)?;
+    (process.status() != sysinfo::ProcessStatus::Zombie).then(|| process.start_time())
+}
+
+#[cfg(unix)]
+fn signal_group(pid: u32, hard: bool) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(pid, if hard { Signal::KILL } else { Signal::TERM });
+    }
+}
+
+#[cfg(not(unix))]
+fn signal_group(_pid: u32, _hard: bool) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_was_seen_to_end_is_no_orphan() {
+        let entries = [
+            json!({ "process": 10, "started": 5, "purpose": "build" }),
+            json!({ "process": 11, "started": 5, "purpose": "load" }),
+            json!({ "process": 10, "ended": true }),
+        ];
+        let open = still_open(entries.into_iter());
+        assert_eq!(open, [Orphan { pid: 11, started: 5, purpose: "load".into() }]);
+    }
+
+    #[test]
+    fn pid_and_start_time_name_a_process() {
+        let own = std::process::id();
+        assert!(start_time(own).is_some());
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path(), "test").unwrap();
+        journal.started(own, "this test");
+        assert_eq!(Journal::orphans(dir.path()).len(), 1);
+        journal.ended(own);
+        assert!(Journal::orphans(dir.path()).is_empty());
+    }
+}

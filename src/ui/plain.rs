@@ -1,0 +1,82 @@
+//! Progress without a terminal: numbered lines that read well in a log.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::line;
+use crate::config::show_bytes;
+use crate::progress::{Event, Reporter, State};
+
+/// A step's own progress is repeated at most this often, so that a build does not flood a log.
+const PAUSE: Duration = Duration::from_secs(5);
+
+pub struct Plain {
+    steps: Vec<(String, String)>,
+    verbose: bool,
+    state: Mutex<BTreeMap<String, Seen>>,
+}
+
+struct Seen {
+    started: Instant,
+    last: Instant,
+}
+
+impl Plain {
+    pub fn new(steps: &[(String, String)], verbose: bool) -> Self {
+        Self { steps: steps.to_vec(), verbose, state: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// `[ 3/14] Create the cluster`, or only the name where the step is not part of a plan.
+    fn label(&self, step: &str) -> String {
+        match self.steps.iter().position(|(id, _)| id == step) {
+            Some(index) => {
+                let total = self.steps.len();
+                let width = total.to_string().len();
+                format!("[{:>width$}/{total}] {}", index + 1, self.steps[index].1)
+            }
+            None => step.to_owned(),
+        }
+    }
+}
+
+impl Reporter for Plain {
+    fn report(&self, event: &Event) {
+        let now = Instant::now();
+        let Ok(mut state) = self.state.lock() else { return };
+        let label = self.label(&event.step);
+        let message = &event.message;
+        match event.state {
+            State::Started => {
+                state.insert(event.step.clone(), Seen { started: now, last: now });
+                line(&format!("{label} … {message}"));
+            }
+            State::Progress => {
+                let seen = state.entry(event.step.clone()).or_insert(Seen { started: now, last: now });
+                if self.verbose || seen.last.elapsed() > PAUSE {
+                    seen.last = now;
+                    line(&format!("{label} … {}", progress_text(event)));
+                }
+            }
+            State::Done => {
+                let took = state.get(&event.step).map_or(Duration::ZERO, |seen| seen.started.elapsed());
+                line(&format!("{label} ✓ {message} ({:.1} s)", took.as_secs_f32()));
+            }
+            State::Unchanged => line(&format!("{label} ✓ {message}")),
+            State::Failed => line(&format!("{label} ✗ {message}")),
+            State::Warning => line(&format!("warning: {message}")),
+        }
+    }
+}
+
+/// `message 12 MiB of 40 MiB`, or the message alone.
+pub fn progress_text(event: &Event) -> String {
+    match (event.current, event.total) {
+        (Some(current), Some(total)) if total > 4096 => {
+            format!("{} {} of {}", event.message, show_bytes(current), show_bytes(total))
+        }
+        (Some(current), Some(total)) => format!("{} {current} of {total}", event.message),
+        (Some(current), None) => format!("{} {}", event.message, show_bytes(current)),
+        _ => event.message.clone(),
+    }
+}

@@ -1,0 +1,33 @@
+//! Questions, asked on a terminal only; without one the error names the flag that answers.
+
+use dialoguer::{Confirm, Input};
+
+use crate::error::{Error, Result};
+use crate::world::World;
+
+/// Asks yes or no; `flag` is what answers it where nobody can be asked.
+pub fn ask(world: &World, question: &str, flag: &str) -> Result<bool> {
+    if !world.can_ask() {
+        return Err(Error::refused(format!("{question} was not answered: there is no terminal to ask on"))
+            .help(format!("call the command again with {flag}")));
+    }
+    Confirm::new()
+        .with_prompt(question)
+        .default(false)
+        .interact()
+        .map_err(|error| Error::interrupted().because(error))
+}
+
+/// Asks for a name to be typed before data goes.
+pub fn confirm_name(world: &World, what: &str, name: &str) -> Result<bool> {
+    if !world.can_ask() {
+        return Err(Error::refused(format!("{what} was not confirmed: there is no terminal to ask on"))
+            .help("call the command again with --yes"));
+    }
+    let typed: String = Input::new()
+        .with_prompt(format!("{what}. Type `{name}` to go on"))
+        .allow_empty(true)
+        .interact_text()
+        .map_err(|error| Error::interrupted().because(error))?;
+    Ok(typed.trim() == name)
+}
