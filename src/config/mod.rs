@@ -3,6 +3,7 @@
 
 mod amount;
 mod application;
+pub mod env;
 mod paths;
 mod problems;
 mod profile;

@@ -42,6 +42,8 @@ pub struct ClusterSpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     pub name: String,
+    /// What `--profile` has to be to load it again: its name, or its file's absolute path.
+    pub reference: String,
     pub description: String,
     pub provider: ProviderKind,
     pub cluster: ClusterSpec,
@@ -68,7 +70,9 @@ impl Profile {
                     .help("todo-bootstrap up --profile kind")
             })?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            return Self::parse(&name, &Text { origin: path.display().to_string(), text });
+            let reference = path.display().to_string();
+            let profile = Self::parse(&name, &Text { origin: reference.clone(), text })?;
+            return Ok(Self { reference, ..profile });
         }
         let names = Self::names(data);
         let Some(text) = data.read(&format!("profiles/{reference}.toml"))? else {
@@ -109,6 +113,7 @@ fn read(name: &str, fields: &mut Fields<'_, '_>) -> Option<Profile> {
         if fields.has("cluster") { fields.opt_table("cluster", read_cluster) } else { Some(default) };
     Some(Profile {
         name: name.to_owned(),
+        reference: name.to_owned(),
         description,
         provider: provider?.1,
         cluster: cluster?,

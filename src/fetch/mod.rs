@@ -1,5 +1,15 @@
 //! Hashing downloads into place: nothing arrives under its final name unverified.
 
+mod archive;
 mod atomic;
+mod client;
+mod download;
+mod error;
+mod place;
 
-pub use atomic::write_atomic;
+pub use archive::extract_member;
+pub use atomic::{sync_dir, write_atomic};
+pub use client::{Client, causes, permitted};
+pub use download::download;
+pub use error::FetchError;
+pub use place::{hex, place, sha256, sha256_file};

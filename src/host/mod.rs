@@ -1,1 +1,18 @@
 //! What the machine is: OS, CPU, RAM, disk, cgroups, capabilities, ports, distribution.
+//!
+//! The parsers are pure; [`probe`] only feeds them with what the machine says.
+
+mod authority;
+mod capability;
+mod cgroup;
+mod distro;
+mod facts;
+mod port;
+#[cfg(test)]
+pub(crate) mod recorded;
+
+pub use capability::missing as missing_capabilities;
+pub use cgroup::Cgroup;
+pub use distro::{Distro, Packages};
+pub use facts::{Arch, Facts, Os, probe};
+pub use port::{free_port, holder, port_free};

@@ -1,0 +1,170 @@
+//! Downloads from servers that behave and from servers that lie.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use wiremock::matchers::{header, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::*;
+use crate::cancel::Cancel;
+use crate::exec::Script;
+use crate::progress::Recorder;
+use crate::world::World;
+
+const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+struct Bench {
+    runtime: tokio::runtime::Runtime,
+    dir: tempfile::TempDir,
+    recorder: Recorder,
+    cancel: Cancel,
+    script: Script,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            runtime: tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap(),
+            dir: tempfile::tempdir().unwrap(),
+            recorder: Recorder::default(),
+            cancel: Cancel::default(),
+            script: Script::default(),
+        }
+    }
+
+    fn fetch(&self, url: &str, sha256: &str, size: Option<u64>) -> Result<u64, FetchError> {
+        let task = Task {
+            step: "fetch",
+            runner: &self.script,
+            reporter: &self.recorder,
+            cancel: &self.cancel,
+            runtime: self.runtime.handle(),
+            deadline: Instant::now() + Duration::from_secs(20),
+        };
+        let world = World { env: BTreeMap::new(), ..World::real() };
+        download(&task, &Client::new(&world).unwrap(), url, sha256, size, &self.dir.path().join("file"))
+    }
+
+    fn files(&self) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(self.dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name != "file.lock")
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn server(&self, mocks: Vec<Mock>) -> MockServer {
+        self.runtime.block_on(async {
+            let server = MockServer::start().await;
+            for mock in mocks {
+                server.register(mock).await;
+            }
+            server
+        })
+    }
+}
+
+fn abc() -> Mock {
+    Mock::given(path("/abc")).respond_with(ResponseTemplate::new(200).set_body_bytes(b"abc"))
+}
+
+#[test]
+fn a_good_file_arrives_with_progress() {
+    let bench = Bench::new();
+    let server = bench.server(vec![abc()]);
+    assert_eq!(bench.fetch(&format!("{}/abc", server.uri()), ABC, Some(3)).unwrap(), 3);
+    assert_eq!(bench.files(), ["file"]);
+    let last = bench.recorder.events().pop().unwrap();
+    assert_eq!((last.current, last.total), (Some(3), Some(3)));
+    // A second time, nothing is asked for.
+    assert_eq!(bench.fetch(&format!("{}/abc", server.uri()), ABC, Some(3)).unwrap(), 3);
+    assert_eq!(bench.runtime.block_on(server.received_requests()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_wrong_hash_is_named_and_removed() {
+    let bench = Bench::new();
+    let server = bench.server(vec![abc()]);
+    let error = bench.fetch(&format!("{}/abc", server.uri()), &"0".repeat(64), None).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains(ABC) && text.contains(&"0".repeat(64)), "{text}");
+    assert!(bench.files().is_empty(), "{:?}", bench.files());
+}
+
+#[test]
+fn a_short_and_a_missing_file_are_named() {
+    let bench = Bench::new();
+    let server = bench.server(vec![abc()]);
+    let error = bench.fetch(&format!("{}/abc", server.uri()), ABC, Some(4)).unwrap_err();
+    assert!(matches!(error, FetchError::Size { expected: 4, got: 3, .. }), "{error}");
+    let error = bench.fetch(&format!("{}/none", server.uri()), ABC, None).unwrap_err();
+    assert!(error.to_string().contains("404"), "{error}");
+    assert!(!bench.files().contains(&"file".to_owned()));
+}
+
+#[test]
+fn a_broken_transfer_is_resumed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let mut ranges = Vec::new();
+        for answer in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nab",
+            "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-2/3\r\nContent-Length: 1\r\nConnection: close\r\n\r\nc",
+        ] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            ranges.extend(head.into_iter().filter(|line| line.starts_with("range:")));
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+        ranges
+    });
+    let bench = Bench::new();
+    assert_eq!(bench.fetch(&format!("http://{address}/abc"), ABC, None).unwrap(), 3);
+    assert_eq!(server.join().unwrap(), ["range: bytes=2-"]);
+    assert_eq!(bench.files(), ["file"]);
+}
+
+#[test]
+fn a_foreign_partial_file_is_fetched_anew() {
+    let bench = Bench::new();
+    std::fs::write(bench.dir.path().join("file.partial"), "zz").unwrap();
+    let rest = ResponseTemplate::new(206).insert_header("content-range", "bytes 2-2/3").set_body_bytes(b"c");
+    let server = bench
+        .server(vec![Mock::given(header("range", "bytes=2-")).respond_with(rest).with_priority(1), abc()]);
+    assert_eq!(bench.fetch(&format!("{}/abc", server.uri()), ABC, None).unwrap(), 3);
+}
+
+#[test]
+fn a_closed_port_is_unreachable_and_a_redirect_off_https_is_refused() {
+    let bench = Bench::new();
+    let error = bench.fetch("http://127.0.0.1:1/abc", ABC, None).unwrap_err();
+    assert!(matches!(&error, FetchError::Unreachable { host, .. } if host == "127.0.0.1"), "{error}");
+    let away = ResponseTemplate::new(302).insert_header("location", "http://example.org/abc");
+    let server = bench.server(vec![Mock::given(path("/abc")).respond_with(away)]);
+    let error = bench.fetch(&format!("{}/abc", server.uri()), ABC, None).unwrap_err();
+    assert!(matches!(error, FetchError::NotPermitted { .. }), "{error}");
+}
+
+#[test]
+fn an_interrupted_download_ends_at_once() {
+    let bench = Bench::new();
+    bench.cancel.cancel(crate::cancel::Reason::Interrupted);
+    let server = bench.server(vec![
+        Mock::given(path("/abc")).respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(10))),
+    ]);
+    let started = Instant::now();
+    let error = Error::from(bench.fetch(&format!("{}/abc", server.uri()), ABC, None).unwrap_err());
+    assert_eq!(error.exit(), crate::error::Exit::Interrupted);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}

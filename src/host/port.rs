@@ -1,0 +1,118 @@
+//! TCP ports of this machine: free or taken, and who listens.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+/// Ports tried upwards from the wanted one before the system chooses.
+const TRIES: u16 = 100;
+
+/// Whether nobody listens on `port`, neither on 127.0.0.1 nor on all addresses.
+pub fn port_free(port: u16) -> bool {
+    [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED].into_iter().all(|address| {
+        match TcpListener::bind((address, port)) {
+            Ok(_) => true,
+            // Low ports cannot be bound without rights: then ask whether someone answers.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => !answers(port),
+            Err(_) => false,
+        }
+    })
+}
+
+fn answers(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok()
+}
+
+/// `wanted` if it is free and not in `avoid`, else the next free one: 8080 for 80, 8443 for 443,
+/// upwards from there, at last any that the system gives.
+pub fn free_port(wanted: u16, avoid: &[u16]) -> u16 {
+    choose(wanted, avoid, port_free).or_else(any).unwrap_or(wanted)
+}
+
+fn choose(wanted: u16, avoid: &[u16], free: impl Fn(u16) -> bool) -> Option<u16> {
+    let base = if wanted < 1024 { wanted + 8000 } else { wanted };
+    let candidates = std::iter::once(wanted).chain(base..base.saturating_add(TRIES));
+    candidates.filter(|port| !avoid.contains(port)).find(|port| free(*port))
+}
+
+fn any() -> Option<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+    listener.local_addr().ok().map(|address| address.port())
+}
+
+/// Who listens on `port`, as `name (pid 7)`; `None` where nobody does or it is not ours to see.
+/// Linux only: `/proc` says it without a process.
+pub fn holder(port: u16) -> Option<String> {
+    let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|table| std::fs::read_to_string(table).ok())
+        .flat_map(|table| listeners(&table, port))
+        .collect();
+    if inodes.is_empty() {
+        return None;
+    }
+    let wanted: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
+    let processes = std::fs::read_dir("/proc").ok()?;
+    processes.flatten().map(|entry| entry.path()).find_map(|process| {
+        let pid: u32 = process.file_name()?.to_str()?.parse().ok()?;
+        has_socket(&process, &wanted).then(|| {
+            let name = std::fs::read_to_string(process.join("comm")).unwrap_or_default();
+            format!("{} (pid {pid})", name.trim())
+        })
+    })
+}
+
+fn has_socket(process: &Path, wanted: &[String]) -> bool {
+    let Ok(files) = std::fs::read_dir(process.join("fd")) else { return false };
+    files.flatten().any(|file| {
+        std::fs::read_link(file.path())
+            .is_ok_and(|target| wanted.iter().any(|socket| target.as_os_str() == socket.as_str()))
+    })
+}
+
+/// The inodes of the sockets that listen on `port`, from the text of `/proc/net/tcp` or `tcp6`.
+fn listeners(table: &str, port: u16) -> Vec<String> {
+    let suffix = format!(":{port:04X}");
+    let listening = |fields: &&Vec<&str>| {
+        fields.len() > 9 && fields[1].ends_with(&suffix) && fields[3] == "0A" // TCP_LISTEN
+    };
+    let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+    rows.iter().filter(listening).map(|fields| fields[9].to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_takes_its_port_and_is_named() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(!port_free(port));
+        if cfg!(target_os = "linux") {
+            let holder = holder(port).unwrap();
+            assert!(holder.ends_with(&format!("(pid {})", std::process::id())), "{holder}");
+        }
+        assert_ne!(free_port(port, &[]), port);
+    }
+
+    #[test]
+    fn falls_back_to_the_well_known_neighbour_then_upwards() {
+        assert_eq!(choose(80, &[], |_| true), Some(80));
+        assert_eq!(choose(80, &[], |port| port != 80), Some(8080));
+        assert_eq!(choose(443, &[8443], |port| port != 443), Some(8444));
+        assert_eq!(choose(9000, &[9000, 9001], |_| true), Some(9002));
+        assert_eq!(choose(65535, &[], |_| false), None);
+    }
+
+    #[test]
+    fn reads_the_kernels_table() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+             0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0\n\
+             1: 0100007F:0050 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 100 0 0 10 0\n";
+        assert_eq!(listeners(table, 80), ["4711"]);
+        assert!(listeners(table, 443).is_empty());
+    }
+}

@@ -1,0 +1,78 @@
+//! Runs a program and measures it: wall time, peak memory, what it said.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::shell::Result;
+
+pub(crate) struct Measured {
+    pub(crate) time: Duration,
+    /// The highest resident set in KiB that was seen; `None` where /proc is missing.
+    pub(crate) memory: Option<u64>,
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+}
+
+/// Runs `program` to its end with its standard error hidden. Memory is read every 2 ms, so a peak
+/// in the last 2 ms of the process may be missed.
+pub(crate) fn measure(program: &Path, args: &[&str]) -> Result<Measured> {
+    let fail = |error: std::io::Error| format!("cannot run {}: {error}", program.display());
+    let started = Instant::now();
+    let mut call = Command::new(program);
+    call.args(args).current_dir(crate::shell::root());
+    let mut child = call.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(fail)?;
+    let output = child.stdout.take();
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        output.map(|mut output| output.read_to_string(&mut text));
+        text
+    });
+    let (time, memory) = watch(&mut child, started).map_err(fail)?;
+    let code = child.wait().map_err(fail)?.code();
+    Ok(Measured { time, memory, code, stdout: reader.join().unwrap_or_default() })
+}
+
+fn watch(child: &mut Child, started: Instant) -> std::io::Result<(Duration, Option<u64>)> {
+    let status = format!("/proc/{}/status", child.id());
+    let mut memory = None;
+    loop {
+        if let Ok(text) = std::fs::read_to_string(&status) {
+            memory = memory.max(high_water(&text));
+        }
+        if child.try_wait()?.is_some() {
+            return Ok((started.elapsed(), memory));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn high_water(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches("kB").trim().parse().ok()
+}
+
+/// The middle one; `None` of nothing.
+pub(crate) fn median(mut times: Vec<Duration>) -> Option<Duration> {
+    times.sort();
+    times.get(times.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_high_water_mark() {
+        assert_eq!(high_water("Name:\tx\nVmHWM:\t   43210 kB\nVmRSS:\t 1 kB\n"), Some(43210));
+        assert_eq!(high_water("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn the_median_is_the_middle_one() {
+        let times = [9, 1, 5].map(Duration::from_millis).to_vec();
+        assert_eq!(median(times), Some(Duration::from_millis(5)));
+        assert_eq!(median(Vec::new()), None);
+    }
+}
