@@ -1,1 +1,10 @@
-//! Providers of clusters, the kubeconfig of ours, and the guard that a cluster is ours.
+//! Clusters: what makes one, how large it is, and whether it is ours.
+
+pub mod identity;
+pub mod kind;
+pub mod nodes;
+mod provider;
+mod sizes;
+
+pub use provider::{Owned, Ports, Provider, State};
+pub use sizes::{Machine, Sizes};

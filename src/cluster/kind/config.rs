@@ -1,0 +1,95 @@
+//! The configuration that kind makes a cluster from.
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Ports, Sizes};
+
+/// What stands in the configuration; everything else is kind's own default.
+#[derive(Debug, Clone)]
+pub struct Config<'a> {
+    pub name: &'a str,
+    pub image: &'a str,
+    pub ports: Ports,
+    pub sizes: Sizes,
+    /// The machine that the node sees: what its kubelet takes for the node's capacity.
+    pub machine: Sizes,
+    /// Further patches for kubeadm, each one YAML document.
+    pub patches: Vec<String>,
+}
+
+impl Config<'_> {
+    /// YAML (as JSON, which is YAML) for `kind create cluster --config -`.
+    pub fn render(&self) -> String {
+        let mut patches = vec![self.kubelet()];
+        patches.extend(self.patches.iter().cloned());
+        let config = json!({
+            "kind": "Cluster",
+            "apiVersion": "kind.x-k8s.io/v1alpha4",
+            "name": self.name,
+            "networking": {"apiServerAddress": "127.0.0.1"},
+            "nodes": [{
+                "role": "control-plane",
+                "image": self.image,
+                "extraPortMappings": [port(80, self.ports.http), port(443, self.ports.https)],
+            }],
+            "kubeadmConfigPatches": patches,
+        });
+        format!("{config:#}\n")
+    }
+
+    /// The kubelet reckons with the whole machine, whatever the container's limits are; what it
+    /// must leave alone is reserved, so that the node's allocatable is the cluster's size.
+    fn kubelet(&self) -> String {
+        let cpus = self.machine.cpus.saturating_sub(self.sizes.cpus);
+        let memory = self.machine.memory.saturating_sub(self.sizes.memory);
+        format!("kind: KubeletConfiguration\nsystemReserved:\n  cpu: \"{cpus}\"\n  memory: \"{memory}\"\n")
+    }
+}
+
+fn port(container: u16, host: u16) -> Value {
+    json!({"containerPort": container, "hostPort": host, "listenAddress": "127.0.0.1", "protocol": "TCP"})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    fn render(machine: Sizes) -> Value {
+        let config = Config {
+            name: "c",
+            image: "node:1",
+            ports: Ports { http: 8080, https: 443 },
+            sizes: Sizes { cpus: 2, memory: 4 * GIB },
+            machine,
+            patches: vec!["kind: ClusterConfiguration\n".to_owned()],
+        };
+        serde_json::from_str(&config.render()).unwrap()
+    }
+
+    #[test]
+    fn ports_are_on_loopback_and_the_image_is_given() {
+        let config = render(Sizes { cpus: 8, memory: 16 * GIB });
+        let node = &config["nodes"][0];
+        assert_eq!(node["image"], "node:1");
+        assert_eq!(
+            node["extraPortMappings"][0],
+            json!({"containerPort": 80, "hostPort": 8080, "listenAddress": "127.0.0.1", "protocol": "TCP"})
+        );
+        assert_eq!(node["extraPortMappings"][1]["hostPort"], 443);
+        assert_eq!(config["kubeadmConfigPatches"][1], "kind: ClusterConfiguration\n");
+    }
+
+    #[test]
+    fn what_is_not_the_clusters_is_reserved() {
+        let patch = |machine| {
+            let text = render(machine)["kubeadmConfigPatches"][0].as_str().unwrap().to_owned();
+            serde_saphyr::from_str::<Value>(&text).unwrap()
+        };
+        let more = patch(Sizes { cpus: 8, memory: 16 * GIB });
+        assert_eq!(more["systemReserved"], json!({"cpu": "6", "memory": "12884901888"}));
+        let same = patch(Sizes { cpus: 2, memory: 4 * GIB });
+        assert_eq!(same["systemReserved"], json!({"cpu": "0", "memory": "0"}));
+    }
+}

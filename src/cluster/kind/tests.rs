@@ -1,0 +1,109 @@
+//! The provider against a scripted engine and a scripted kind.
+
+use std::path::Path;
+
+use super::*;
+use crate::config::Amount;
+use crate::engine::testing::{engine, with_task};
+use crate::error::Exit;
+use crate::exec::Script;
+
+const NODE: &str = r#"{"ID":"4711","Names":"c-control-plane","State":"running","Status":"Up","Labels":"","Networks":"c-kind"}"#;
+const LABELS: &str = r#"{"todo-bootstrap.dev/cluster":"c"}"#;
+
+fn kind(dir: &Path) -> Kind {
+    Kind {
+        spec: ClusterSpec {
+            name: "c".to_owned(),
+            cpus: Amount::Auto,
+            memory: Amount::Auto,
+            http_port: 80,
+            https_port: 443,
+        },
+        sizes: Sizes { cpus: 2, memory: 4 << 30 },
+        engine: engine(),
+        tool: "/tools/kind".into(),
+        image: "localhost/node:1".to_owned(),
+        kubeconfig: dir.join("kubeconfig"),
+        ports: Ports { http: 80, https: 443 },
+        data: Data::default(),
+        versions: Versions::load(&Data::default()).unwrap(),
+        path: OsString::new(),
+    }
+}
+
+#[test]
+fn a_failed_creation_is_explained_and_cleared_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = Script::default()
+        .on("docker ps", 0, "")
+        .on_err("docker network inspect", 1, "", "Error: No such network: c-kind")
+        .on("docker network create", 0, "")
+        .on("docker image inspect", 0, "")
+        .on_err("kind create cluster", 1, "", "Bind for 127.0.0.1:80 failed: port is already allocated\n")
+        .on("docker exec", 1, "")
+        .on("docker logs", 1, "")
+        .on("docker network inspect", 0, LABELS)
+        .on("docker ps", 0, NODE)
+        .on("docker rm", 0, "")
+        .on("docker network rm", 0, "");
+    let error = with_task(&script, |task| kind(dir.path()).create(task)).0.unwrap_err();
+    assert!(error.what().contains("(port-taken)"), "{error}");
+    let ran = script.ran();
+    let at = |prefix: &str| {
+        ran.iter()
+            .position(|line| line.starts_with(prefix))
+            .unwrap_or_else(|| panic!("{prefix} not in {ran:?}"))
+    };
+    assert!(
+        at("docker network create") < at("kind create cluster --name c --image localhost/node:1 --config -")
+    );
+    assert!(at("kind create") < at("docker rm --force --volumes"));
+    assert!(!ran[at("kind create")].contains(".kube/config"));
+    assert!(at("docker rm --force") < at("docker network rm"));
+}
+
+#[test]
+fn a_cluster_of_somebody_else_is_neither_used_nor_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let foreign = NODE.replace("c-kind", "kind");
+    let script = Script::default().on("docker ps", 0, &foreign).on_err(
+        "docker network inspect",
+        1,
+        "",
+        "Error: No such network: c-kind",
+    );
+    let kind = kind(dir.path());
+    for result in [
+        with_task(&script, |task| kind.state(task).map(drop)).0,
+        with_task(&script, |task| kind.delete(task)).0,
+        with_task(&script, |task| kind.stop(task)).0,
+    ] {
+        assert_eq!(result.unwrap_err().exit(), Exit::Refused);
+    }
+    assert!(script.ran().iter().all(|line| !line.starts_with("kind ")), "{:?}", script.ran());
+}
+
+#[test]
+fn a_lost_kubeconfig_is_told_from_a_half_made_cluster() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = |copy: i32| {
+        let script = Script::default().on("docker ps", 0, NODE).on("docker network inspect", 0, LABELS).on(
+            "docker cp",
+            copy,
+            "",
+        );
+        with_task(&script, |task| kind(dir.path()).state(task)).0.unwrap()
+    };
+    assert_eq!(state(0), State::Stopped);
+    assert!(matches!(state(1), State::Partial { .. }));
+}
+
+#[test]
+fn the_client_of_the_engine_is_put_in_front_of_another_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let kind = kind(dir.path());
+    let path = kind.path_with_client("docker").unwrap().unwrap();
+    let first = std::env::split_paths(&path).next().unwrap();
+    assert_eq!(std::fs::read_link(first.join("docker")).unwrap(), kind.engine.client);
+}

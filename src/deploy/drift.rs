@@ -1,0 +1,176 @@
+//! What lives in the cluster and differs from what should.
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use kube::ResourceExt as _;
+use kube::api::{Patch, PatchParams};
+use kube::core::DynamicObject;
+use serde_json::Value;
+
+use super::apply::labelled;
+use super::error::{api_error, not_found};
+use super::{Kube, MANAGER, title};
+use crate::error::Result;
+use crate::task::Task;
+
+const AT_ONCE: usize = 12;
+/// More paths than this do not help anybody.
+const PATHS: usize = 8;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    Missing,
+    /// The paths of the fields that differ; never their values.
+    Changed(Vec<String>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drift {
+    /// As [`title`] writes it.
+    pub object: String,
+    pub what: What,
+}
+
+impl std::fmt::Display for Drift {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.what {
+            What::Missing => write!(f, "{} is missing", self.object),
+            What::Changed(paths) => write!(f, "{} was changed ({})", self.object, paths.join(", ")),
+        }
+    }
+}
+
+/// Compares each of `objects` with what lives, by asking the API server what applying it as
+/// `manager` would change. Fields that the manifest does not name are not looked at. Writes
+/// nothing. Sorted by object.
+pub fn drift(
+    task: &Task<'_>,
+    kube: &Kube,
+    objects: &[DynamicObject],
+    manager: &str,
+    namespace: Option<&str>,
+) -> Result<Vec<Drift>> {
+    let objects: Vec<DynamicObject> =
+        if manager == MANAGER { objects.iter().map(labelled).collect() } else { objects.to_vec() };
+    let compare = stream::iter(objects.iter().map(|object| one(kube, object, manager, namespace)))
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<Vec<Option<Drift>>>();
+    let mut found: Vec<Drift> =
+        task.wait("comparing the cluster with its manifests", compare)?.into_iter().flatten().collect();
+    found.sort_by(|a, b| a.object.cmp(&b.object));
+    Ok(found)
+}
+
+async fn one(
+    kube: &Kube,
+    object: &DynamicObject,
+    manager: &str,
+    namespace: Option<&str>,
+) -> Result<Option<Drift>> {
+    let title = title(object, namespace);
+    let missing = || Ok(Some(Drift { object: title.clone(), what: What::Missing }));
+    let Some(api) = kube.api(object, namespace).await? else { return missing() };
+    let name = object.name_any();
+    let params = PatchParams::apply(manager).dry_run().force();
+    let patch = Patch::Apply(object);
+    let (live, wanted) = futures::join!(api.get_opt(&name), api.patch(&name, &params, &patch));
+    let failed = |e: &kube::Error| api_error(&format!("compare {title}"), e);
+    let live = match live {
+        Ok(Some(live)) => live,
+        Ok(None) => return missing(),
+        Err(error) => return Err(failed(&error)),
+    };
+    let wanted = match wanted {
+        Ok(wanted) => wanted,
+        Err(error) if not_found(&error) => return missing(),
+        // An immutable field was changed, or the manifest is refused: that is a difference, too.
+        Err(kube::Error::Api(status)) if status.is_invalid() => {
+            let causes = status.details.map(|details| details.causes).unwrap_or_default();
+            let paths = causes.into_iter().map(|cause| cause.field).take(PATHS).collect();
+            return Ok(Some(Drift { object: title, what: What::Changed(paths) }));
+        }
+        Err(error) => return Err(failed(&error)),
+    };
+    let paths = differences(&live, &wanted);
+    Ok((!paths.is_empty()).then_some(Drift { object: title, what: What::Changed(paths) }))
+}
+
+fn differences(live: &DynamicObject, wanted: &DynamicObject) -> Vec<String> {
+    let mut paths = Vec::new();
+    let labels = |object: &DynamicObject| serde_json::to_value(&object.metadata.labels).unwrap_or_default();
+    let notes =
+        |object: &DynamicObject| serde_json::to_value(&object.metadata.annotations).unwrap_or_default();
+    walk(&labels(live), &labels(wanted), "metadata.labels", &mut paths);
+    walk(&notes(live), &notes(wanted), "metadata.annotations", &mut paths);
+    let (live, wanted) = (live.data.as_object(), wanted.data.as_object());
+    if let (Some(live), Some(wanted)) = (live, wanted) {
+        let mut keys: Vec<&String> = live.keys().chain(wanted.keys()).collect();
+        keys.sort();
+        keys.dedup();
+        for key in keys.into_iter().filter(|key| *key != "status") {
+            walk(
+                live.get(key).unwrap_or(&Value::Null),
+                wanted.get(key).unwrap_or(&Value::Null),
+                key,
+                &mut paths,
+            );
+        }
+    }
+    paths.truncate(PATHS);
+    paths
+}
+
+fn walk(live: &Value, wanted: &Value, path: &str, paths: &mut Vec<String>) {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            for (key, value) in wanted {
+                walk(live.get(key).unwrap_or(&Value::Null), value, &format!("{path}.{key}"), paths);
+            }
+            for key in live.keys().filter(|key| !wanted.contains_key(*key)) {
+                paths.push(format!("{path}.{key}"));
+            }
+        }
+        (Value::Array(live), Value::Array(wanted)) if live.len() == wanted.len() => {
+            for (index, (live, wanted)) in live.iter().zip(wanted).enumerate() {
+                let name = wanted["name"].as_str().map_or_else(|| index.to_string(), ToOwned::to_owned);
+                walk(live, wanted, &format!("{path}[{name}]"), paths);
+            }
+        }
+        _ if live == wanted => {}
+        _ => paths.push(path.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deploy::objects;
+
+    fn object(yaml: &str) -> DynamicObject {
+        objects(yaml).unwrap().remove(0)
+    }
+
+    #[test]
+    fn names_paths_and_no_values() {
+        let live = object(
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s, generation: 4, resourceVersion: '9', labels: {a: one}}\ndata: {KEY: c2VjcmV0, OTHER: YQ==}\n",
+        );
+        let wanted = object(
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s, resourceVersion: '10', labels: {a: two}}\ndata: {KEY: b3RoZXI=, OTHER: YQ==}\nstatus: {x: 1}\n",
+        );
+        let paths = differences(&live, &wanted);
+        assert_eq!(paths, ["metadata.labels.a", "data.KEY"]);
+        let drift = Drift { object: "Secret n/s".to_owned(), what: What::Changed(paths) };
+        assert_eq!(drift.to_string(), "Secret n/s was changed (metadata.labels.a, data.KEY)");
+        assert!(differences(&live, &live).is_empty());
+    }
+
+    #[test]
+    fn lists_are_compared_by_name() {
+        let with = |image: &str| {
+            object(&format!(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d}}\nspec: {{replicas: 1, template: {{spec: {{containers: [{{name: web, image: {image}}}]}}}}}}\n"
+            ))
+        };
+        assert_eq!(differences(&with("a"), &with("b")), ["spec.template.spec.containers[web].image"]);
+    }
+}

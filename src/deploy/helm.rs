@@ -1,0 +1,219 @@
+//! Helm as a program: installs, mends what a killed one left, uninstalls. It never waits for the
+//! release to be ready; that is [`super::watch`]'s.
+
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt as _;
+use kube::api::{Api, DeleteParams};
+use sha2::{Digest as _, Sha256};
+
+use super::Kube;
+use super::error::{api_error, not_found};
+use crate::error::{Error, Result};
+use crate::exec::Cmd;
+use crate::task::Task;
+
+/// The label of a release that says what it was made from.
+pub(super) const INPUTS: &str = "todo-bootstrap.dev/inputs";
+
+/// What the user's environment may hold and must not reach our helm.
+const FOREIGN: [&str; 12] = [
+    "KUBECONFIG",
+    "HELM_NAMESPACE",
+    "HELM_DRIVER",
+    "HELM_DRIVER_SQL_CONNECTION_STRING",
+    "HELM_KUBECONTEXT",
+    "HELM_KUBEAPISERVER",
+    "HELM_KUBEASUSER",
+    "HELM_KUBEASGROUPS",
+    "HELM_KUBETOKEN",
+    "HELM_KUBECAFILE",
+    "HELM_PLUGINS",
+    "HELM_DEBUG",
+];
+
+#[derive(Debug, Clone)]
+pub struct Helm {
+    pub tool: PathBuf,
+    pub kubeconfig: PathBuf,
+}
+
+/// A chart with its values, to be installed under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chart {
+    pub release: String,
+    pub namespace: String,
+    pub path: PathBuf,
+    /// In the order in which Helm merges them.
+    pub values: Vec<PathBuf>,
+}
+
+impl Chart {
+    /// A digest of every file that goes into the release: 40 hexadecimal digits, fit for a label.
+    pub fn digest(&self) -> Result<String> {
+        let mut files = Vec::new();
+        list(&self.path, &mut files)?;
+        files.sort();
+        let mut hash = Sha256::new();
+        let named = files.iter().map(|file| (file.strip_prefix(&self.path).unwrap_or(file), file));
+        let values = self.values.iter().map(|file| (Path::new("values"), file));
+        for (name, file) in named.chain(values) {
+            let bytes = std::fs::read(file).map_err(|e| Error::io("read", file, &e))?;
+            hash.update(name.to_string_lossy().as_bytes());
+            hash.update([0]);
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(&bytes);
+        }
+        let hex = hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        Ok(hex[..40].to_owned())
+    }
+}
+
+fn list(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = std::fs::read_dir(dir).map_err(|e| Error::io("list", dir, &e))?;
+    for entry in entries {
+        let path = entry.map_err(|e| Error::io("list", dir, &e))?.path();
+        if path.is_dir() {
+            list(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+impl Helm {
+    /// `helm upgrade --install`, with values by file only, without waiting. Fields that somebody
+    /// changed by hand go back to what the chart says.
+    pub fn install(&self, task: &Task<'_>, chart: &Chart) -> Result<()> {
+        let mut cmd = self
+            .cmd(&format!("install the release {}", chart.release), &chart.namespace)
+            .args(["upgrade", "--install", "--create-namespace", "--force-conflicts"])
+            .args(["--history-max", "5", "--hide-notes"])
+            .args(["--labels", &format!("{INPUTS}={}", chart.digest()?)]);
+        for file in &chart.values {
+            cmd = cmd.arg("--values").path(file);
+        }
+        let cmd = cmd.arg(&chart.release).path(&chart.path);
+        task.run_lines(&cmd, &mut |line| {
+            if !line.trim().is_empty() {
+                tracing::debug!(line, "helm");
+            }
+        })
+        .map(|_| ())
+        .map_err(|error| error.help(format!("helm lint {}", chart.path.display())))
+    }
+
+    /// Mends what a killed helm left. A release that is `pending-…` would make every later helm
+    /// refuse to work: its mark is removed, and what it had made, which carries the release's name
+    /// already, is adopted by the next install. One that is `uninstalling` is uninstalled to the
+    /// end. Says whether there was something to mend. Call it only while no helm of ours runs.
+    pub fn recover(&self, task: &Task<'_>, kube: &Kube, namespace: &str, release: &str) -> Result<bool> {
+        let look = super::release::newest(kube, namespace, release);
+        let Some(secret) = task.wait("looking for an interrupted release", look)? else { return Ok(false) };
+        let status = secret.labels().get("status").map_or("", String::as_str);
+        if !status.starts_with("pending-") && status != "uninstalling" {
+            return Ok(false);
+        }
+        task.warn(format!("release {release} was left {status} by an interrupted run; going on from there"));
+        if status == "uninstalling" {
+            return self.uninstall(task, namespace, release).map(|()| true);
+        }
+        let api: Api<Secret> = Api::namespaced(kube.client().clone(), namespace);
+        task.wait("mending the release", async {
+            match api.delete(&secret.name_any(), &DeleteParams::default()).await {
+                Err(error) if !not_found(&error) => {
+                    Err(api_error(&format!("mend the release {namespace}/{release}"), &error))
+                }
+                _ => Ok(true),
+            }
+        })
+    }
+
+    /// Removes the release; one that is not there is fine. Claims made by a `StatefulSet`
+    /// and the namespace stay.
+    pub fn uninstall(&self, task: &Task<'_>, namespace: &str, release: &str) -> Result<()> {
+        let cmd = self.cmd(&format!("uninstall the release {release}"), namespace).args([
+            "uninstall",
+            "--ignore-not-found",
+            release,
+        ]);
+        task.run(&cmd).map(|_| ())
+    }
+
+    fn cmd(&self, purpose: &str, namespace: &str) -> Cmd {
+        let home = self.kubeconfig.parent().unwrap_or(Path::new(".")).join("helm");
+        let mut cmd = Cmd::new(&self.tool, purpose);
+        for key in FOREIGN {
+            cmd = cmd.env_remove(key);
+        }
+        for (key, dir) in
+            [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")]
+        {
+            cmd = cmd.env(key, home.join(dir));
+        }
+        cmd.arg("--kubeconfig").path(&self.kubeconfig).args(["--namespace", namespace])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cancel::Cancel;
+    use crate::exec::Script;
+    use crate::progress::Silent;
+
+    fn chart(dir: &Path) -> Chart {
+        std::fs::create_dir_all(dir.join("chart/templates")).unwrap();
+        std::fs::write(dir.join("chart/Chart.yaml"), "name: web").unwrap();
+        std::fs::write(dir.join("chart/templates/a.yaml"), "a").unwrap();
+        std::fs::write(dir.join("v.yaml"), "x: 1").unwrap();
+        Chart {
+            release: "web".to_owned(),
+            namespace: "shop".to_owned(),
+            path: dir.join("chart"),
+            values: vec![dir.join("v.yaml")],
+        }
+    }
+
+    #[test]
+    fn the_digest_sees_every_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let chart = chart(dir.path());
+        let first = chart.digest().unwrap();
+        assert_eq!(first, chart.digest().unwrap());
+        for file in ["chart/templates/a.yaml", "v.yaml"] {
+            std::fs::write(dir.path().join(file), "other").unwrap();
+            assert_ne!(first, chart.digest().unwrap(), "{file}");
+        }
+    }
+
+    #[test]
+    fn installs_by_files_into_a_private_home() {
+        let dir = tempfile::tempdir().unwrap();
+        let chart = chart(dir.path());
+        let script = Script::default().on("helm", 0, "");
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (cancel, reporter) = (Cancel::default(), Silent);
+        let task = Task {
+            step: "release",
+            runner: &script,
+            reporter: &reporter,
+            cancel: &cancel,
+            runtime: runtime.handle(),
+            deadline: std::time::Instant::now() + std::time::Duration::from_secs(5),
+        };
+        let helm = Helm { tool: "/t/helm".into(), kubeconfig: "/s/kubeconfig".into() };
+        helm.install(&task, &chart).unwrap();
+        let ran = script.ran().remove(0);
+        assert!(
+            ran.starts_with("helm --kubeconfig /s/kubeconfig --namespace shop upgrade --install"),
+            "{ran}"
+        );
+        assert!(ran.ends_with(&format!(" web {}", chart.path.display())) && !ran.contains("--wait"), "{ran}");
+        let cmd = helm.cmd("x", "shop");
+        assert!(cmd.env.contains(&("HELM_CACHE_HOME".to_owned(), Some("/s/helm/cache".into()))));
+        assert!(cmd.env.contains(&("KUBECONFIG".to_owned(), None)));
+    }
+}

@@ -1,0 +1,127 @@
+//! The connection to one cluster, from one kubeconfig and nothing else.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::discovery::Scope;
+use kube::core::{ApiResource, DynamicObject, GroupVersion};
+use kube::discovery::ApiCapabilities;
+use kube::{Api, Client, Config};
+
+use super::error::{api_error, not_found};
+use crate::error::{Error, Result};
+use crate::task::Task;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+type Resources = Arc<Vec<(ApiResource, ApiCapabilities)>>;
+
+/// Cheap to clone; connections and what was discovered are shared.
+#[derive(Clone)]
+pub struct Kube {
+    client: Client,
+    /// As `client`, but an answer of 503 is an answer: a service without endpoints gives one.
+    once: Client,
+    address: String,
+    resources: Arc<Mutex<HashMap<String, Resources>>>,
+}
+
+impl Kube {
+    /// Reads the kubeconfig; nothing is sent yet. Neither `KUBECONFIG`, `~/.kube/config`, the
+    /// environment of a pod nor, for a loopback address, proxy variables have a say.
+    pub fn connect(task: &Task<'_>, kubeconfig: &Path) -> Result<Self> {
+        let unusable = |error: &dyn std::fmt::Display| {
+            Error::failed(format!("cannot use the kubeconfig {}", kubeconfig.display()))
+                .because(error)
+                .help("todo-bootstrap up   writes it again")
+        };
+        let parsed = Kubeconfig::read_from(kubeconfig).map_err(|e| unusable(&e))?;
+        task.wait("connecting to the cluster", async {
+            let mut config = Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default())
+                .await
+                .map_err(|e| unusable(&e))?;
+            config.connect_timeout = Some(CONNECT_TIMEOUT);
+            let host = config.cluster_url.host().unwrap_or_default().to_owned();
+            if matches!(host.as_str(), "127.0.0.1" | "localhost" | "[::1]") {
+                config.proxy_url = None;
+            }
+            let address = config.cluster_url.to_string();
+            let mut once = config.clone();
+            once.default_retry = false;
+            Ok(Self {
+                client: Client::try_from(config).map_err(|e| unusable(&e))?,
+                once: Client::try_from(once).map_err(|e| unusable(&e))?,
+                address,
+                resources: Arc::default(),
+            })
+        })
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn once(&self) -> &Client {
+        &self.once
+    }
+
+    /// The address of the API server.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Whether the API server answers at all, within `limit`.
+    pub fn answers(&self, task: &Task<'_>, limit: Duration) -> bool {
+        let call = async {
+            let call = self.once.apiserver_version();
+            Ok(matches!(tokio::time::timeout(limit, call).await, Ok(Ok(_))))
+        };
+        task.wait("asking the API server", call).unwrap_or(false)
+    }
+
+    /// What kind of resource `object` is and whether it lives in a namespace. `None` for a kind
+    /// that the cluster does not know (yet).
+    pub(super) async fn resource(&self, object: &DynamicObject) -> Result<Option<(ApiResource, Scope)>> {
+        let types = object.types.clone().unwrap_or_default();
+        if let Some(found) = self.known(&types.api_version, &types.kind) {
+            return Ok(Some(found));
+        }
+        let version: GroupVersion = types.api_version.parse().map_err(|_| {
+            Error::failed(format!("`{}` of {} is no apiVersion", types.api_version, types.kind))
+        })?;
+        let group = match kube::discovery::pinned_group(&self.client, &version).await {
+            Ok(group) => group,
+            Err(error) if not_found(&error) => return Ok(None),
+            Err(error) => return Err(api_error("ask the cluster which kinds it knows", &error)),
+        };
+        let all = Arc::new(group.versioned_resources(&version.version));
+        if let Ok(mut known) = self.resources.lock() {
+            known.insert(types.api_version.clone(), all);
+        }
+        Ok(self.known(&types.api_version, &types.kind))
+    }
+
+    fn known(&self, version: &str, kind: &str) -> Option<(ApiResource, Scope)> {
+        let all = self.resources.lock().ok()?.get(version)?.clone();
+        let (resource, capabilities) = all.iter().find(|(resource, _)| resource.kind == kind)?;
+        Some((resource.clone(), capabilities.scope.clone()))
+    }
+
+    /// The API for `object`; namespaced objects without a namespace go to `namespace`.
+    pub(super) async fn api(
+        &self,
+        object: &DynamicObject,
+        namespace: Option<&str>,
+    ) -> Result<Option<Api<DynamicObject>>> {
+        let Some((resource, scope)) = self.resource(object).await? else { return Ok(None) };
+        if scope == Scope::Cluster {
+            return Ok(Some(Api::all_with(self.client.clone(), &resource)));
+        }
+        let own = object.metadata.namespace.as_deref();
+        let namespace = own.or(namespace).unwrap_or("default");
+        Ok(Some(Api::namespaced_with(self.client.clone(), namespace, &resource)))
+    }
+}

@@ -1,0 +1,183 @@
+//! Gathers what lives and makes the error of it that the user reads.
+
+use futures::future::join3;
+use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
+use kube::ResourceExt as _;
+use kube::api::{Api, ListParams, LogParams};
+
+use super::cause::{Cause, Log};
+use super::{claim_cause, phase, pod_cause};
+use crate::deploy::Kube;
+use crate::error::Error;
+use crate::task::Task;
+
+/// Lines of a log that a screen has room for.
+const LOG_LINES: i64 = 8;
+const LINE: usize = 160;
+
+/// What was found in a namespace; [`verdict`] judges it.
+#[derive(Debug, Clone, Default)]
+pub struct Scene {
+    pub pods: Vec<Pod>,
+    pub claims: Vec<PersistentVolumeClaim>,
+    /// Oldest first.
+    pub events: Vec<Event>,
+}
+
+/// The cause that explains most: of all that is wrong, what cannot heal first.
+pub fn verdict(scene: &Scene) -> Option<Cause> {
+    let pods = scene.pods.iter().filter_map(|pod| pod_cause(pod, &scene.events));
+    let claims = scene.claims.iter().filter_map(|claim| claim_cause(claim, &scene.events));
+    // A claim without a volume is why its pod has no place; it says more.
+    claims.chain(pods).min_by_key(|cause| match cause.code {
+        "storage-class-missing" | "volume-pending" => 0,
+        _ if cause.patience.is_some() => 1,
+        "crash-loop" | "init-failing" | "out-of-memory" => 2,
+        _ => 3,
+    })
+}
+
+/// Why the pods that `selector` (`a=b,c=d`, empty for all) picks in `namespace` are not ready.
+/// Always gives an error that names something: at the least, where each pod is.
+pub fn explain(task: &Task<'_>, kube: &Kube, namespace: &str, selector: &str) -> Error {
+    let look = async { Ok(explain_async(kube, namespace, selector).await) };
+    match task.wait("looking for the cause", look) {
+        Ok(error) | Err(error) => error,
+    }
+}
+
+pub(crate) async fn explain_async(kube: &Kube, namespace: &str, selector: &str) -> Error {
+    let scene = match gather(kube, namespace, selector).await {
+        Ok(scene) => scene,
+        Err(error) => return crate::deploy::api_error(&format!("look at namespace {namespace}"), &error),
+    };
+    let Some(cause) = verdict(&scene) else { return unclear(namespace, &scene) };
+    let log = match cause.log {
+        Some(which) => last_lines(kube, &cause, which).await,
+        None => String::new(),
+    };
+    screen(&cause, &log)
+}
+
+/// The error for a cause, with the last lines of its container.
+pub(crate) fn screen(cause: &Cause, log: &str) -> Error {
+    let mut error = Error::failed(format!("{}: {} ({})", cause.object, cause.what, cause.code));
+    for detail in &cause.details {
+        error = error.because(shorten(detail));
+    }
+    if !log.trim().is_empty() {
+        let lines: Vec<String> = log.lines().map(|line| format!("| {}", shorten(line))).collect();
+        error = error.because(format!("its last lines are\n{}", lines.join("\n")));
+    }
+    cause.help.iter().fold(error, |error, help| error.help(help.clone()))
+}
+
+fn unclear(namespace: &str, scene: &Scene) -> Error {
+    let mut error = Error::failed(format!("the pods in namespace {namespace} are not ready in time"));
+    if scene.pods.is_empty() {
+        error = error.because("there is no pod at all");
+    }
+    for pod in scene.pods.iter().filter(|pod| phase(pod) != "ready").take(6) {
+        error = error.because(format!("{}: {}", pod.name_any(), phase(pod)));
+    }
+    let warnings = scene.events.iter().rev().filter(|event| event.type_.as_deref() == Some("Warning"));
+    for event in warnings.take(3) {
+        let (reason, message) = (event.reason.as_deref(), event.message.as_deref());
+        let line = format!("{}: {}", reason.unwrap_or_default(), message.unwrap_or_default());
+        error = error.because(shorten(&line));
+    }
+    error.help("todo-bootstrap up --timeout 30m   waits longer")
+}
+
+async fn gather(kube: &Kube, namespace: &str, selector: &str) -> Result<Scene, kube::Error> {
+    let client = kube.client();
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
+    let events: Api<Event> = Api::namespaced(client.clone(), namespace);
+    let params =
+        if selector.is_empty() { ListParams::default() } else { ListParams::default().labels(selector) };
+    let all = ListParams::default();
+    let (pods, claims, events) = join3(pods.list(&params), claims.list(&all), events.list(&all)).await;
+    let mut events = events?.items;
+    events.sort_by_key(moment);
+    Ok(Scene { pods: pods?.items, claims: claims?.items, events })
+}
+
+/// When an event was last seen; the fields differ between who reports it.
+pub(crate) fn moment(event: &Event) -> String {
+    let time = event.last_timestamp.as_ref().map(|time| time.0.to_string());
+    let micro = event.event_time.as_ref().map(|time| time.0.to_string());
+    let made = event.metadata.creation_timestamp.as_ref().map(|time| time.0.to_string());
+    time.or(micro).or(made).unwrap_or_default()
+}
+
+/// The end of a container's log, or nothing where there is none.
+pub(crate) async fn last_lines(kube: &Kube, cause: &Cause, which: Log) -> String {
+    let Some((namespace, pod)) = cause.object.split_once('/') else { return String::new() };
+    let api: Api<Pod> = Api::namespaced(kube.client().clone(), namespace);
+    let params = LogParams {
+        container: cause.container.clone(),
+        previous: which == Log::Previous,
+        tail_lines: Some(LOG_LINES),
+        ..LogParams::default()
+    };
+    match api.logs(pod, &params).await {
+        Ok(text) if !text.trim().is_empty() => text,
+        _ if which == Log::Previous => {
+            let now = LogParams { previous: false, ..params };
+            api.logs(pod, &now).await.unwrap_or_default()
+        }
+        _ => String::new(),
+    }
+}
+
+fn shorten(line: &str) -> String {
+    let line = line.trim_end();
+    if line.chars().count() <= LINE {
+        return line.to_owned();
+    }
+    line.chars().take(LINE).chain("…".chars()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(json: &str) -> (Pod, Vec<Event>) {
+        let mut both: serde_json::Value = serde_json::from_str(json).unwrap();
+        let pod = serde_json::from_value(both["pod"].take()).unwrap();
+        (pod, serde_json::from_value(both["events"].take()).unwrap())
+    }
+
+    #[test]
+    fn one_screen_with_cause_log_and_remedy() {
+        let (pod, events) = pod(include_str!("recorded/crash-loop.json"));
+        let cause = pod_cause(&pod, &events).unwrap();
+        let error = screen(&cause, "Traceback\nKeyError: 'DATABASE_URL'\n");
+        assert_eq!(
+            error.to_string(),
+            "shop/web-5d9c-abcde: container web ends with status 3 again and again (4 restarts) (crash-loop)\n  \
+             because its last lines are\n          | Traceback\n          | KeyError: 'DATABASE_URL'\n  \
+             help: mend what its last lines say, then: todo-bootstrap up"
+        );
+    }
+
+    #[test]
+    fn what_cannot_heal_is_told_first() {
+        let (probe, mut events) = pod(include_str!("recorded/probe-failing.json"));
+        let (mut never, more) = pod(include_str!("recorded/image-never-pull.json"));
+        never.metadata.uid = Some("2".to_owned());
+        events.extend(more);
+        let scene = Scene { pods: vec![probe, never], events, ..Scene::default() };
+        assert_eq!(verdict(&scene).unwrap().code, "image-missing");
+    }
+
+    #[test]
+    fn without_a_cause_the_pods_are_listed() {
+        let (mut pod, _) = pod(include_str!("recorded/probe-failing.json"));
+        pod.metadata.uid = None;
+        let scene = Scene { pods: vec![pod], ..Scene::default() };
+        let error = unclear("shop", &scene);
+        assert_eq!(error.causes(), ["web-5d9c-abcde: running, not ready yet"]);
+    }
+}

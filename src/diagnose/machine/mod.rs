@@ -1,0 +1,177 @@
+//! What `doctor` says about the machine: a table of probes, each with a stable code.
+//!
+//! Probes are independent of each other, so that they can run in parallel; all but the ports'
+//! decide by recorded facts alone.
+
+mod engine;
+mod kernel;
+mod network;
+mod size;
+
+use crate::engine::{Engine, Fault};
+use crate::host::Facts;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    Ok,
+    /// It works, with a loss that the detail names.
+    Warn,
+    /// `up` will not succeed.
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// Stable, kebab-case, one of [`CODES`].
+    pub code: &'static str,
+    pub title: &'static str,
+    pub severity: Severity,
+    pub detail: String,
+    /// An exact command, or the one thing to change.
+    pub remedy: Option<String>,
+}
+
+/// What probes may look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    pub facts: &'a Facts,
+    pub engine: Option<&'a Engine>,
+    pub fault: Option<&'a Fault>,
+    /// The minor version of the Kubernetes that would be started.
+    pub kubernetes_minor: u64,
+}
+
+/// A question that `doctor` asks.
+pub struct Probe {
+    pub code: &'static str,
+    pub title: &'static str,
+    run: fn(&Scene<'_>) -> Answer,
+}
+
+/// Severity, detail, remedy; a fault of the engine brings a code and a title of its own.
+struct Answer {
+    severity: Severity,
+    detail: String,
+    remedy: Option<String>,
+    fault: Option<(&'static str, &'static str)>,
+}
+
+impl Answer {
+    fn ok(detail: impl Into<String>) -> Self {
+        Self { severity: Severity::Ok, detail: detail.into(), remedy: None, fault: None }
+    }
+
+    fn warn(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { severity: Severity::Warn, remedy: Some(remedy.into()), ..Self::ok(detail) }
+    }
+
+    fn fail(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { severity: Severity::Fail, ..Self::warn(detail, remedy) }
+    }
+}
+
+impl Probe {
+    pub fn run(&self, scene: &Scene<'_>) -> Finding {
+        let Answer { severity, detail, remedy, fault } = (self.run)(scene);
+        let (code, title) = fault.unwrap_or((self.code, self.title));
+        Finding { code, title, severity, detail, remedy }
+    }
+}
+
+/// Every probe, in the order in which they are shown.
+pub const PROBES: &[Probe] = &[
+    Probe { code: "host-platform", title: "operating system", run: size::platform },
+    Probe { code: "host-cpu", title: "CPUs", run: size::cpu },
+    Probe { code: "host-memory", title: "memory", run: size::memory },
+    Probe { code: "host-disk", title: "disk", run: size::disk },
+    Probe { code: "engine", title: "container engine", run: engine::answers },
+    Probe { code: "engine-builder", title: "image builder", run: engine::builder },
+    Probe { code: "port-http", title: "port 80", run: network::http },
+    Probe { code: "port-https", title: "port 443", run: network::https },
+    Probe { code: "cgroup-version", title: "control groups", run: kernel::cgroup_version },
+    Probe { code: "cgroup-unmounted", title: "cgroup v1 controllers", run: kernel::unmounted },
+    Probe { code: "capabilities-cut", title: "capabilities", run: kernel::capabilities },
+    Probe { code: "gateway-ca", title: "added certificate authorities", run: network::authorities },
+    Probe { code: "proxy-set", title: "proxies", run: network::proxies },
+];
+
+/// The codes of the engine's faults, which take the place of `engine`.
+pub const FAULT_CODES: [&str; 4] =
+    ["engine-absent", "engine-not-running", "engine-no-permission", "engine-unusable"];
+
+/// Every code that a finding can have.
+pub fn codes() -> Vec<&'static str> {
+    PROBES.iter().map(|probe| probe.code).chain(FAULT_CODES).collect()
+}
+
+/// Runs all probes; they take microseconds but for the ports. Either `engine` or `fault` is given.
+pub fn findings(
+    facts: &Facts,
+    engine: Option<&Engine>,
+    fault: Option<&Fault>,
+    kubernetes_minor: u64,
+) -> Vec<Finding> {
+    let scene = Scene { facts, engine, fault, kubernetes_minor };
+    PROBES.iter().map(|probe| probe.run(&scene)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::engine::testing::engine;
+    use crate::host::recorded::{alpine, debian, macos, micro_vm, windows, wsl};
+
+    fn severity(findings: &[Finding], code: &str) -> Severity {
+        findings.iter().find(|finding| finding.code == code).unwrap().severity
+    }
+
+    #[test]
+    fn codes_are_unique_and_kebab_case() {
+        let codes = codes();
+        let unique: BTreeSet<_> = codes.iter().collect();
+        assert_eq!(unique.len(), codes.len());
+        let kebab = |code: &&str| {
+            code.split('-').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()))
+        };
+        assert!(codes.iter().all(kebab), "{codes:?}");
+    }
+
+    #[test]
+    fn every_finding_has_a_listed_code_and_every_trouble_a_remedy() {
+        let absent = Fault::Absent;
+        for facts in [debian(), alpine(), wsl(), macos(), windows(), micro_vm()] {
+            for (engine, fault) in [(Some(engine()), None), (None, Some(&absent))] {
+                for finding in findings(&facts, engine.as_ref(), fault, 36) {
+                    assert!(codes().contains(&finding.code), "{finding:?}");
+                    let trouble = finding.severity != Severity::Ok;
+                    assert_eq!(trouble, finding.remedy.is_some(), "{finding:?}");
+                    assert!(!finding.detail.is_empty(), "{finding:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_hardest_machine_works_with_what_we_know_of_it() {
+        let engine = engine();
+        let found = findings(&micro_vm(), Some(&engine), None, 34);
+        assert!(found.iter().all(|finding| finding.severity != Severity::Fail), "{found:?}");
+        assert_eq!(severity(&found, "cgroup-version"), Severity::Warn);
+        assert_eq!(severity(&found, "capabilities-cut"), Severity::Ok, "the runtime is bounded");
+        let found = findings(&micro_vm(), Some(&Engine { runtime: "runc".to_owned(), ..engine }), None, 35);
+        assert_eq!(severity(&found, "cgroup-version"), Severity::Fail);
+        assert_eq!(severity(&found, "capabilities-cut"), Severity::Fail);
+    }
+
+    #[test]
+    fn a_fault_of_the_engine_brings_its_code() {
+        let found = findings(&debian(), None, Some(&Fault::Absent), 34);
+        let finding = found.iter().find(|finding| finding.code == "engine-absent").unwrap();
+        assert_eq!(finding.severity, Severity::Fail);
+        assert!(finding.remedy.as_ref().unwrap().contains("apt-get install"), "{finding:?}");
+    }
+}

@@ -1,0 +1,90 @@
+//! Ports, proxies and gateways.
+
+use super::{Answer, Scene};
+use crate::host::{holder, port_free};
+
+pub(super) fn http(_scene: &Scene<'_>) -> Answer {
+    port(80)
+}
+
+pub(super) fn https(_scene: &Scene<'_>) -> Answer {
+    port(443)
+}
+
+/// A taken port is no failure: the next free one is used, and said aloud.
+fn port(port: u16) -> Answer {
+    if port_free(port) {
+        return Answer::ok("free");
+    }
+    taken(port, holder(port))
+}
+
+fn taken(port: u16, holder: Option<String>) -> Answer {
+    let who = holder.unwrap_or_else(|| "another process".to_owned());
+    Answer::warn(
+        format!("{who} listens; a new cluster takes the next free port"),
+        format!("sudo ss --listening --tcp --processes 'sport = {port}'"),
+    )
+}
+
+pub(super) fn authorities(scene: &Scene<'_>) -> Answer {
+    let added = &scene.facts.local_cas;
+    if added.is_empty() {
+        return Answer::ok("none; certificates are taken as they come");
+    }
+    let names: Vec<_> = added.iter().map(|path| path.display().to_string()).collect();
+    Answer::ok(format!(
+        "{} (a TLS-inspecting gateway?): copied into the base images that are made here",
+        names.join(", ")
+    ))
+}
+
+pub(super) fn proxies(scene: &Scene<'_>) -> Answer {
+    let set = &scene.facts.proxies;
+    let names = set.join(", ");
+    let has = |name: &str| set.iter().any(|variable| variable.eq_ignore_ascii_case(name));
+    if !has("http_proxy") && !has("https_proxy") && !has("all_proxy") {
+        return Answer::ok("none set");
+    }
+    if has("no_proxy") {
+        return Answer::ok(format!("{names} set; downloads use them, the cluster is reached directly"));
+    }
+    Answer::warn(
+        format!("{names} set without NO_PROXY: other programs would reach the cluster through the proxy"),
+        "export NO_PROXY=localhost,127.0.0.1,.localhost,10.96.0.0/12,.svc,.cluster.local",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::machine::Severity;
+    use crate::host::Facts;
+    use crate::host::recorded::{debian, micro_vm};
+
+    fn with_proxies(names: &[&str]) -> Severity {
+        let facts = Facts { proxies: names.iter().map(|name| (*name).to_owned()).collect(), ..debian() };
+        proxies(&Scene { facts: &facts, engine: None, fault: None, kubernetes_minor: 34 }).severity
+    }
+
+    #[test]
+    fn a_proxy_needs_its_exceptions() {
+        assert_eq!(with_proxies(&[]), Severity::Ok);
+        assert_eq!(with_proxies(&["no_proxy"]), Severity::Ok);
+        assert_eq!(with_proxies(&["HTTPS_PROXY"]), Severity::Warn);
+        assert_eq!(with_proxies(&["HTTPS_PROXY", "no_proxy"]), Severity::Ok);
+    }
+
+    #[test]
+    fn a_taken_port_names_who_listens() {
+        assert!(taken(80, Some("nginx (pid 7)".to_owned())).detail.starts_with("nginx (pid 7) listens"));
+        assert!(taken(80, None).detail.starts_with("another process listens"));
+    }
+
+    #[test]
+    fn a_gateways_authority_is_named() {
+        let facts = micro_vm();
+        let scene = Scene { facts: &facts, engine: None, fault: None, kubernetes_minor: 34 };
+        assert!(authorities(&scene).detail.contains("gateway.crt"));
+    }
+}

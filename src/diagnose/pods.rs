@@ -1,0 +1,362 @@
+//! What a pod's status and events say about it.
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
+use kube::ResourceExt as _;
+
+use super::cause::{Cause, Log};
+
+/// A container that ended this often in a row does so again.
+const CRASHES: i32 = 3;
+
+/// The one thing that keeps `pod` from being ready, or `None` where nothing is known to be wrong
+/// (it is ready, or on its way). `events` may hold those of other objects, oldest first.
+pub fn pod_cause(pod: &Pod, events: &[Event]) -> Option<Cause> {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
+    let object = format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any());
+    let events = about(pod, events);
+    evicted(pod, &object)
+        .or_else(|| unschedulable(pod, &object))
+        .or_else(|| statuses(pod).find_map(|(status, init)| container(pod, status, init, &object)))
+        .or_else(|| mounting(pod, &object, &events))
+        .or_else(|| statuses(pod).find_map(|(status, _)| probing(status, &object, &events)))
+}
+
+/// Where a pod is on its way, in a few words for a progress line.
+pub fn phase(pod: &Pod) -> String {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return "ending".to_owned();
+    }
+    if condition(pod, "Ready").is_some_and(|(status, _)| status == "True") {
+        return "ready".to_owned();
+    }
+    if condition(pod, "PodScheduled").is_none_or(|(status, _)| status != "True") {
+        return "waiting for a place on the node".to_owned();
+    }
+    let status = pod.status.as_ref();
+    if status.and_then(|status| status.phase.as_deref()) == Some("Succeeded") {
+        return "done".to_owned();
+    }
+    for (status, init) in statuses(pod) {
+        let state = status.state.as_ref();
+        if let Some(ended) = state.and_then(|state| state.terminated.as_ref())
+            && ended.exit_code != 0
+        {
+            return format!("{} ended with {}", status.name, ended.exit_code);
+        }
+        if let Some(waiting) = state.and_then(|state| state.waiting.as_ref()) {
+            return match waiting.reason.as_deref() {
+                Some("ContainerCreating") => "being created".to_owned(),
+                Some("PodInitializing") | None => continue,
+                Some(reason) => format!("{}: {reason}", status.name),
+            };
+        }
+        if init && state.is_some_and(|state| state.running.is_some()) {
+            return format!("{} prepares it", status.name);
+        }
+    }
+    if status.and_then(|status| status.phase.as_deref()) == Some("Running") {
+        return "running, not ready yet".to_owned();
+    }
+    "starting".to_owned()
+}
+
+fn about<'a>(pod: &Pod, events: &'a [Event]) -> Vec<&'a Event> {
+    let of_pod = |event: &&Event| {
+        event.involved_object.kind.as_deref() == Some("Pod")
+            && match (&event.involved_object.uid, &pod.metadata.uid) {
+                (Some(a), Some(b)) => a == b,
+                _ => event.involved_object.name.as_deref() == pod.metadata.name.as_deref(),
+            }
+    };
+    events.iter().filter(of_pod).collect()
+}
+
+fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<(&'a str, &'a str)> {
+    let conditions = pod.status.as_ref()?.conditions.as_deref()?;
+    let found = conditions.iter().find(|condition| condition.type_ == kind)?;
+    Some((&found.status, found.message.as_deref().unwrap_or_default()))
+}
+
+/// Init containers first, in the order in which they run; `true` marks those.
+fn statuses(pod: &Pod) -> impl Iterator<Item = (&ContainerStatus, bool)> {
+    let status = pod.status.as_ref();
+    let init = status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();
+    let main = status.and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
+    init.iter().map(|status| (status, true)).chain(main.iter().map(|status| (status, false)))
+}
+
+fn evicted(pod: &Pod, object: &str) -> Option<Cause> {
+    let status = pod.status.as_ref()?;
+    if status.reason.as_deref() != Some("Evicted") {
+        return None;
+    }
+    Some(
+        Cause::new("evicted", object, "the node put the pod out, as it ran short of a resource")
+            .detail(status.message.clone().unwrap_or_default())
+            .help("raise `memory` in [cluster] of the profile, or free disk on the engine: docker system df")
+            .after(30),
+    )
+}
+
+fn unschedulable(pod: &Pod, object: &str) -> Option<Cause> {
+    let (status, message) = condition(pod, "PodScheduled")?;
+    if status != "False" {
+        return None;
+    }
+    let (code, what, help) = if message.contains("Insufficient cpu") {
+        (
+            "unschedulable-cpu",
+            "the node has not enough CPU left for the pod",
+            "raise `cpus` in [cluster] of the profile (todo-bootstrap plan shows what fits), or lower the pods' requests",
+        )
+    } else if message.contains("Insufficient memory") {
+        (
+            "unschedulable-memory",
+            "the node has not enough memory left for the pod",
+            "raise `memory` in [cluster] of the profile (todo-bootstrap plan shows what fits), or lower the pods' requests",
+        )
+    } else if message.contains("PersistentVolumeClaim") || message.contains("persistentvolumeclaim") {
+        (
+            "volume-pending",
+            "the pod waits for a volume that is not there",
+            "see whether the claim names a StorageClass that exists: kubectl get storageclass,pvc",
+        )
+    } else if message.contains("didn't have free ports") {
+        (
+            "unschedulable-port",
+            "another pod holds the port of the node that this one wants",
+            "remove the other pod that has the same hostPort",
+        )
+    } else {
+        ("unschedulable", "no node takes the pod", "kubectl describe nodes   shows taints and what is in use")
+    };
+    Some(Cause::new(code, object, what).detail(message).help(help).after(20))
+}
+
+fn container(pod: &Pod, status: &ContainerStatus, init: bool, object: &str) -> Option<Cause> {
+    let state = status.state.as_ref()?;
+    if let Some(ended) = &state.terminated {
+        let never = pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()) == Some("Never");
+        return (ended.exit_code != 0)
+            .then(|| crash(status, init, object, if never { Some(0) } else { None }, Log::Current));
+    }
+    let waiting = state.waiting.as_ref()?;
+    let message = waiting.message.clone().unwrap_or_default();
+    let image = &status.image;
+    let cause = match waiting.reason.as_deref()? {
+        "ErrImageNeverPull" => {
+            Cause::new("image-missing", object, format!("the image {image} is not in the node"))
+                .help("todo-bootstrap up   loads what it builds; see that the image's name and tag are those it built")
+                .after(10)
+        }
+        "InvalidImageName" => Cause::new("image-name", object, format!("`{image}` is no name of an image"))
+            .help("mend the image's name in the chart's values")
+            .after(0),
+        "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable" => {
+            Cause::new("image-pull", object, format!("the image {image} cannot be fetched"))
+                .help("set `imagePullPolicy: Never` for images that todo-bootstrap loads; see that name and tag are right")
+                .after(20)
+        }
+        "CreateContainerConfigError" => {
+            Cause::new("config-missing", object, "a Secret or ConfigMap, or a key of it, is not there")
+                .help("add the key that the message names to .env, then: todo-bootstrap up")
+                .after(15)
+        }
+        "CreateContainerError" | "RunContainerError" | "StartError" => {
+            Cause::new("container-start", object, "the container cannot be started")
+                .help("see that command, user and mounts of the container fit its image")
+                .after(20)
+        }
+        "CrashLoopBackOff" => {
+            let patience = (status.restart_count >= CRASHES).then_some(0);
+            return Some(crash(status, init, object, patience, Log::Previous));
+        }
+        _ => return None,
+    };
+    Some(cause.of_container(&status.name).detail(message))
+}
+
+fn crash(status: &ContainerStatus, init: bool, object: &str, patience: Option<u64>, log: Log) -> Cause {
+    let last = |state: &Option<k8s_openapi::api::core::v1::ContainerState>| {
+        state.as_ref().and_then(|state| state.terminated.clone())
+    };
+    let ended = last(&status.state).or_else(|| last(&status.last_state));
+    let (code, exit, reason) = match &ended {
+        Some(ended) if ended.reason.as_deref() == Some("OOMKilled") => {
+            ("out-of-memory", ended.exit_code, "it used more memory than its limit".to_owned())
+        }
+        Some(ended) => {
+            let code = if init { "init-failing" } else { "crash-loop" };
+            (code, ended.exit_code, meaning(ended.exit_code).to_owned())
+        }
+        None => ("crash-loop", -1, String::new()),
+    };
+    let restarts = status.restart_count;
+    let name = if init { "init container" } else { "container" };
+    let mut cause = Cause::new(
+        code,
+        object,
+        format!("{name} {} ends with status {exit} again and again ({restarts} restarts)", status.name),
+    )
+    .of_container(&status.name)
+    .detail(reason)
+    .detail(ended.and_then(|ended| ended.message).unwrap_or_default())
+    .log(log);
+    cause.patience = patience.map(std::time::Duration::from_secs);
+    if code == "out-of-memory" {
+        cause.help("raise the container's memory limit in the chart's values")
+    } else {
+        cause.help("mend what its last lines say, then: todo-bootstrap up")
+    }
+}
+
+/// What an exit status means by convention, where it means something.
+fn meaning(exit: i32) -> &'static str {
+    match exit {
+        126 => "status 126: its command is not executable",
+        127 => "status 127: its command was not found in the image",
+        137 => "status 137: it was killed (SIGKILL)",
+        139 => "status 139: it crashed (SIGSEGV)",
+        143 => "status 143: it was told to end (SIGTERM), often by a failing liveness probe",
+        _ => "",
+    }
+}
+
+fn mounting(pod: &Pod, object: &str, events: &[&Event]) -> Option<Cause> {
+    let pending = pod.status.as_ref()?.phase.as_deref() == Some("Pending");
+    let reasons = ["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"];
+    let event = events.iter().rev().find(|event| reasons.contains(&event.reason.as_deref().unwrap_or("")))?;
+    if !pending {
+        return None;
+    }
+    let message = event.message.clone().unwrap_or_default();
+    let cause = if event.reason.as_deref() == Some("FailedCreatePodSandBox") {
+        Cause::new("pod-network", object, "the node cannot give the pod a network")
+            .help("todo-bootstrap doctor   looks at the engine and the host")
+    } else if message.contains("not found") && (message.contains("secret") || message.contains("configmap")) {
+        Cause::new("config-missing", object, "a Secret or ConfigMap that the pod mounts is not there")
+            .help("todo-bootstrap up   makes those that it knows; see the chart for the others")
+    } else {
+        Cause::new("volume-mount", object, "a volume of the pod cannot be mounted")
+            .help("kubectl get pvc,pv   shows the state of the volumes")
+    };
+    Some(cause.detail(message).after(45))
+}
+
+fn probing(status: &ContainerStatus, object: &str, events: &[&Event]) -> Option<Cause> {
+    let running = status.state.as_ref().is_some_and(|state| state.running.is_some());
+    if !running || status.ready {
+        return None;
+    }
+    let name = &status.name;
+    let unhealthy = events.iter().rev().find(|event| {
+        let path = event.involved_object.field_path.as_deref().unwrap_or_default();
+        event.reason.as_deref() == Some("Unhealthy")
+            && (path.is_empty() || path.contains(&format!("{{{name}}}")))
+    })?;
+    Some(
+        Cause::new("probe-failing", object, format!("container {name} runs, but its probe fails"))
+            .of_container(name)
+            .detail(unhealthy.message.clone().unwrap_or_default())
+            .help("see that path and port of the probe are what the program serves, and what its log says")
+            .log(Log::Current),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A recorded list: pods, then events.
+    fn recorded(json: &str) -> (Pod, Vec<Event>) {
+        let mut items: serde_json::Value = serde_json::from_str(json).unwrap();
+        let pod = serde_json::from_value(items["pod"].take()).unwrap();
+        (pod, serde_json::from_value(items["events"].take()).unwrap_or_default())
+    }
+
+    fn cause(json: &str) -> Cause {
+        let (pod, events) = recorded(json);
+        pod_cause(&pod, &events).unwrap()
+    }
+
+    #[test]
+    fn an_image_that_is_not_in_the_node() {
+        let cause = cause(include_str!("recorded/image-never-pull.json"));
+        assert_eq!((cause.code, cause.container.as_deref()), ("image-missing", Some("web")));
+        assert!(cause.what.contains("localhost/web:0.1.0"), "{cause:?}");
+        assert!(!cause.hopeless(Duration::from_secs(1)) && cause.hopeless(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_fetched() {
+        let cause = cause(include_str!("recorded/image-pull-backoff.json"));
+        assert_eq!(cause.code, "image-pull");
+        assert!(cause.details[0].contains("Back-off pulling image"), "{cause:?}");
+    }
+
+    #[test]
+    fn a_crash_loop_has_its_exit_status() {
+        let cause = cause(include_str!("recorded/crash-loop.json"));
+        assert_eq!((cause.code, cause.log), ("crash-loop", Some(Log::Previous)));
+        assert_eq!(cause.what, "container web ends with status 3 again and again (4 restarts)");
+        assert!(cause.hopeless(Duration::ZERO));
+    }
+
+    #[test]
+    fn few_crashes_may_heal() {
+        let json =
+            include_str!("recorded/crash-loop.json").replace("\"restartCount\": 4", "\"restartCount\": 1");
+        assert!(!cause(&json).hopeless(Duration::from_hours(1)));
+    }
+
+    #[test]
+    fn too_much_memory() {
+        let json = include_str!("recorded/crash-loop.json").replace("\"Error\"", "\"OOMKilled\"");
+        let cause = cause(&json);
+        assert_eq!(cause.code, "out-of-memory");
+        assert!(cause.help[0].contains("memory limit"));
+    }
+
+    #[test]
+    fn no_place_on_the_node() {
+        let cpu = cause(include_str!("recorded/unschedulable.json"));
+        assert_eq!(cpu.code, "unschedulable-cpu");
+        assert!(cpu.help[0].contains("`cpus`"), "{cpu:?}");
+        let volume = include_str!("recorded/unschedulable.json")
+            .replace("Insufficient cpu", "pod has unbound immediate PersistentVolumeClaims");
+        assert_eq!(cause(&volume).code, "volume-pending");
+    }
+
+    #[test]
+    fn a_probe_that_fails() {
+        let cause = cause(include_str!("recorded/probe-failing.json"));
+        assert_eq!(cause.code, "probe-failing");
+        assert!(cause.details[0].contains("statuscode: 404"), "{cause:?}");
+        assert_eq!(cause.patience, None);
+    }
+
+    #[test]
+    fn an_init_container_that_fails_comes_first() {
+        let cause = cause(include_str!("recorded/init-failing.json"));
+        assert_eq!((cause.code, cause.container.as_deref()), ("init-failing", Some("wait-for-db")));
+    }
+
+    #[test]
+    fn a_ready_pod_has_no_cause() {
+        let (pod, events) = recorded(include_str!("recorded/ready.json"));
+        assert_eq!(pod_cause(&pod, &events), None);
+        assert_eq!(phase(&pod), "ready");
+    }
+
+    #[test]
+    fn progress_lines_say_where_a_pod_is() {
+        let line = |json: &str| phase(&recorded(json).0);
+        assert_eq!(line(include_str!("recorded/unschedulable.json")), "waiting for a place on the node");
+        assert_eq!(line(include_str!("recorded/crash-loop.json")), "web: CrashLoopBackOff");
+        assert_eq!(line(include_str!("recorded/probe-failing.json")), "running, not ready yet");
+    }
+}

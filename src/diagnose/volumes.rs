@@ -1,0 +1,77 @@
+//! What a claim's status and events say about it.
+
+use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim};
+use kube::ResourceExt as _;
+
+use super::cause::Cause;
+
+/// Why a claim has no volume, or `None` where it has one or waits for its first pod, as it should.
+pub fn claim_cause(claim: &PersistentVolumeClaim, events: &[Event]) -> Option<Cause> {
+    if claim.status.as_ref()?.phase.as_deref() != Some("Pending") {
+        return None;
+    }
+    let name = claim.name_any();
+    let object = format!("{}/{name}", claim.namespace().unwrap_or_default());
+    let last = events.iter().rev().find(|event| {
+        event.involved_object.kind.as_deref() == Some("PersistentVolumeClaim")
+            && event.involved_object.name.as_deref() == Some(&name)
+    });
+    let message = last.and_then(|event| event.message.clone()).unwrap_or_default();
+    match last.and_then(|event| event.reason.as_deref()) {
+        Some("ProvisioningFailed") if message.contains("not found") => Some(
+            Cause::new(
+                "storage-class-missing",
+                &object,
+                "the claim names a StorageClass that does not exist",
+            )
+            .detail(message)
+            .help(
+                "kubectl get storageclass   shows those that do; leave storageClassName out for the default",
+            )
+            .after(20),
+        ),
+        Some("ProvisioningFailed") => Some(
+            Cause::new("volume-pending", &object, "no volume could be made for the claim")
+                .detail(message)
+                .help("docker system df   shows whether the engine's disk is full")
+                .after(60),
+        ),
+        Some("FailedBinding") => Some(
+            Cause::new("volume-pending", &object, "no volume fits the claim, and no StorageClass makes one")
+                .detail(message)
+                .help("kubectl get storageclass   must show one that is marked (default)")
+                .after(30),
+        ),
+        // WaitForFirstConsumer, Provisioning, ExternalProvisioning: on its way.
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause(reason: &str, message: &str) -> Option<Cause> {
+        let claim = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "data", "namespace": "shop"}, "status": {"phase": "Pending"}
+        }))
+        .unwrap();
+        let event = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "e"}, "reason": reason, "message": message,
+            "involvedObject": {"kind": "PersistentVolumeClaim", "name": "data"}
+        }))
+        .unwrap();
+        claim_cause(&claim, &[event])
+    }
+
+    #[test]
+    fn waiting_for_a_pod_is_fine() {
+        assert_eq!(cause("WaitForFirstConsumer", "waiting for first consumer to be created"), None);
+    }
+
+    #[test]
+    fn a_class_that_does_not_exist_is_named() {
+        let cause = cause("ProvisioningFailed", "storageclass.storage.k8s.io \"fast\" not found").unwrap();
+        assert_eq!((cause.code, cause.object.as_str()), ("storage-class-missing", "shop/data"));
+    }
+}

@@ -1,0 +1,221 @@
+//! Finding the engine: which client to ask, and what it answers.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Builder, Engine, Fault, info};
+use crate::exec::{Cmd, RunError};
+use crate::host::{Facts, Os};
+use crate::task::Task;
+use crate::world::World;
+
+/// An engine that does not say who it is within this time is stuck.
+const LIMIT: Duration = Duration::from_secs(20);
+/// Where daemons live that are not on every user's PATH.
+const SBIN: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/sbin"];
+
+impl Engine {
+    /// Asks the engine who it is, by one process where the first client builds with `BuildKit`.
+    ///
+    /// Several Docker clients may be on PATH: the first that builds with `BuildKit` is taken, else
+    /// the first that answers. Podman is asked where no Docker answers.
+    pub fn detect(task: &Task<'_>, world: &World, facts: &Facts) -> Result<Engine, Fault> {
+        let buildx = has_buildx(world);
+        let mut legacy = None;
+        let mut fault = None;
+        for client in order(clients(world, "docker"), buildx) {
+            match ask(task, &client) {
+                Ok(engine) if engine.builder == Builder::Legacy => {
+                    legacy.get_or_insert(engine);
+                }
+                Ok(engine) => return Ok(engine),
+                // A broken or too new client says nothing about the engine; the next one may.
+                Err(found @ Fault::Unusable { .. }) => {
+                    fault.get_or_insert(found);
+                }
+                Err(found) => {
+                    fault = Some(found);
+                    break;
+                }
+            }
+        }
+        if let Some(engine) = legacy {
+            return Ok(engine);
+        }
+        if let Some(client) = clients(world, "podman").into_iter().next() {
+            match ask(task, &client) {
+                Ok(engine) => return Ok(engine),
+                Err(found) => {
+                    fault.get_or_insert(found);
+                }
+            }
+        }
+        Err(settle(fault, facts, daemon(world).is_some()))
+    }
+}
+
+/// A client without an engine behind it is no engine: on Linux, where the daemon's program is not
+/// there and the client spoke of the local socket, the fault is [`Fault::Absent`].
+fn settle(fault: Option<Fault>, facts: &Facts, has_daemon: bool) -> Fault {
+    match fault {
+        None => Fault::Absent,
+        Some(Fault::NotRunning { detail })
+            if facts.os == Os::Linux && !has_daemon && detail.contains("/var/run/docker.sock") =>
+        {
+            Fault::Absent
+        }
+        Some(fault) => fault,
+    }
+}
+
+fn ask(task: &Task<'_>, client: &Path) -> Result<Engine, Fault> {
+    let cmd = Cmd::new(client, "ask the container engine what it is")
+        .args(["info", "--format", "{{json .}}"])
+        .within(LIMIT)
+        .any_status();
+    match task.runner.run(&cmd.within(LIMIT.min(task.remaining())), task.cancel, &mut |_| {}) {
+        Ok(output) => info::parse(client, &output.text(), &output.stderr),
+        Err(RunError::NotFound { .. }) => Err(Fault::Absent),
+        Err(error @ RunError::TimedOut { .. }) => {
+            Err(Fault::Unusable { detail: format!("{error}; it hangs") })
+        }
+        Err(error) => Err(Fault::Unusable { detail: error.to_string() }),
+    }
+}
+
+/// The clients called `name` on PATH, in its order, each file once.
+fn clients(world: &World, name: &str) -> Vec<PathBuf> {
+    let path: OsString = world.env.get("PATH").cloned().unwrap_or_default();
+    let Ok(all) = which::which_in_all(name, Some(path), &world.cwd) else { return Vec::new() };
+    let mut seen: Vec<PathBuf> = Vec::new();
+    let mut found = Vec::new();
+    for client in all {
+        let file = client.canonicalize().unwrap_or_else(|_| client.clone());
+        if !seen.contains(&file) {
+            seen.push(file);
+            found.push(client);
+        }
+    }
+    found
+}
+
+/// Without a buildx plugin only a client older than 23 builds with `BuildKit`, and that is likelier
+/// the distribution's: it is asked first, so that one process is enough.
+fn order(mut clients: Vec<PathBuf>, buildx: bool) -> Vec<PathBuf> {
+    if !buildx {
+        clients.sort_by_key(|client| !client.starts_with("/usr/bin"));
+    }
+    clients
+}
+
+/// Whether the plugin is in one of the places where clients look for it.
+fn has_buildx(world: &World) -> bool {
+    const SHARED: [&str; 4] =
+        ["/usr/local/lib/docker", "/usr/local/libexec/docker", "/usr/lib/docker", "/usr/libexec/docker"];
+    let config = world.var("DOCKER_CONFIG").map(PathBuf::from);
+    let own = config.or_else(|| world.home.as_ref().map(|home| home.join(".docker")));
+    let mut places = own.into_iter().chain(SHARED.iter().map(PathBuf::from));
+    let file = if cfg!(windows) { "docker-buildx.exe" } else { "docker-buildx" };
+    places.any(|place| place.join("cli-plugins").join(file).exists())
+}
+
+/// The program of Docker's daemon, if it is installed.
+pub fn daemon(world: &World) -> Option<PathBuf> {
+    clients(world, "dockerd")
+        .into_iter()
+        .next()
+        .or_else(|| SBIN.iter().map(|dir| Path::new(dir).join("dockerd")).find(|program| program.is_file()))
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::engine::testing::{DOCKER_20, DOCKER_28, PODMAN, with_task};
+    use crate::exec::Script;
+    use crate::host::recorded::{debian, macos};
+
+    const REFUSED: &str =
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
+
+    /// A world whose PATH holds the named programs, each in a folder of its own.
+    fn world(programs: &[&str]) -> (World, tempfile::TempDir) {
+        let root = tempfile::tempdir().unwrap();
+        let mut path = Vec::new();
+        for (number, program) in programs.iter().enumerate() {
+            let dir = root.path().join(number.to_string());
+            std::fs::create_dir(&dir).unwrap();
+            std::fs::write(dir.join(program), "").unwrap();
+            std::fs::set_permissions(dir.join(program), std::fs::Permissions::from_mode(0o755)).unwrap();
+            path.push(dir);
+        }
+        let mut world = World { home: Some(root.path().to_owned()), ..World::real() };
+        world.env.clear();
+        world.env.insert("PATH".to_owned(), std::env::join_paths(path).unwrap());
+        (world, root)
+    }
+
+    fn detect(script: &Script, programs: &[&str], facts: &Facts) -> Result<Engine, Fault> {
+        let (world, _root) = world(programs);
+        with_task(script, |task| Engine::detect(task, &world, facts)).0
+    }
+
+    #[test]
+    fn one_process_is_enough_when_all_is_well() {
+        let script = Script::default().on("docker info", 0, DOCKER_20);
+        assert_eq!(detect(&script, &["docker", "docker"], &debian()).unwrap().builder, Builder::BuildKit);
+        assert_eq!(script.ran().len(), 1);
+    }
+
+    #[test]
+    fn a_client_with_buildkit_is_preferred() {
+        let script = Script::default().on("docker info", 0, DOCKER_28).on("docker info", 0, DOCKER_20);
+        assert_eq!(detect(&script, &["docker", "docker"], &debian()).unwrap().builder, Builder::BuildKit);
+        let script = Script::default().on("docker info", 0, DOCKER_28);
+        assert_eq!(detect(&script, &["docker"], &debian()).unwrap().builder, Builder::Legacy);
+    }
+
+    #[test]
+    fn a_client_that_is_too_new_gives_way_to_the_next() {
+        let said = "Error response from daemon: client version 1.54 is too new. Maximum supported API version is 1.41";
+        let script = Script::default().on_err("docker info", 1, "", said).on("docker info", 0, DOCKER_20);
+        assert!(detect(&script, &["docker", "docker"], &debian()).is_ok());
+        let script = Script::default().on_err("docker info", 1, "", REFUSED);
+        assert!(detect(&script, &["docker", "docker"], &macos()).is_err());
+        assert_eq!(script.ran().len(), 1, "a silent daemon is not asked twice");
+    }
+
+    #[test]
+    fn podman_takes_the_place_of_a_docker_that_is_not_there() {
+        let script = Script::default().on_err("docker info", 1, "", REFUSED).on("podman info", 0, PODMAN);
+        assert!(detect(&script, &["docker", "podman"], &debian()).unwrap().is_podman());
+        assert!(detect(&script, &["podman"], &debian()).unwrap().is_podman());
+    }
+
+    #[test]
+    fn nothing_on_path_is_absent_without_a_process() {
+        let script = Script::default();
+        assert_eq!(detect(&script, &[], &debian()), Err(Fault::Absent));
+        assert!(script.ran().is_empty());
+    }
+
+    #[test]
+    fn a_client_without_a_daemon_is_absent_on_linux_only() {
+        let fault = || Some(Fault::classify(REFUSED));
+        assert_eq!(settle(fault(), &debian(), false), Fault::Absent);
+        assert!(matches!(settle(fault(), &debian(), true), Fault::NotRunning { .. }));
+        assert!(matches!(settle(fault(), &macos(), false), Fault::NotRunning { .. }));
+        let remote = Some(Fault::classify("Cannot connect to the Docker daemon at tcp://10.0.0.7:2375"));
+        assert!(matches!(settle(remote, &debian(), false), Fault::NotRunning { .. }));
+    }
+
+    #[test]
+    fn the_distributions_client_is_asked_first_without_buildx() {
+        let clients = || vec![PathBuf::from("/usr/local/bin/docker"), PathBuf::from("/usr/bin/docker")];
+        assert_eq!(order(clients(), false)[0], Path::new("/usr/bin/docker"));
+        assert_eq!(order(clients(), true)[0], Path::new("/usr/local/bin/docker"));
+    }
+}

@@ -1,0 +1,267 @@
+//! Installing an engine, with a configuration that this machine can run, and remembering what was
+//! made so that it can be undone.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::Fault;
+use super::daemon::{halt, start};
+use super::packages::{install_packages, remove_packages};
+use super::remedy::{engine_packages, remedy};
+use crate::data::Data;
+use crate::error::{Error, Result};
+use crate::fetch::write_atomic;
+use crate::host::{Facts, Packages};
+use crate::task::Task;
+use crate::world::World;
+
+/// A privileged container asks for every capability; runc fails where the machine lacks this one.
+const NEEDED: &str = "CAP_SYS_RESOURCE";
+const WRAPPER_DATA: &str = "offline/host/runc-bounded";
+const WRAPPER: &str = "usr/local/lib/todo-bootstrap/runc-bounded";
+const DAEMON_JSON: &str = "etc/docker/daemon.json";
+/// The name of the runtime; `doctor` knows it by that.
+const RUNTIME: &str = "bounded";
+const RECORD: &str = "engine.json";
+
+/// What installing an engine made on this machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Installed {
+    /// Packages that were not installed before.
+    pub packages: Vec<String>,
+    /// Files that we wrote.
+    pub files: Vec<PathBuf>,
+    /// The daemon, where we started it ourselves.
+    pub pid: Option<u32>,
+}
+
+impl Installed {
+    /// What an earlier run made, if one did; written as the work goes, so that it is true even
+    /// where that run was killed.
+    pub fn load(state: &Path) -> Result<Option<Self>> {
+        let path = state.join(RECORD);
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|error| Error::failed(format!("cannot read {}", path.display())).because(error)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", &path, &error)),
+        }
+    }
+
+    pub(super) fn save(&self, state: &Path) -> Result<()> {
+        let json = serde_json::to_vec_pretty(self)
+            .map_err(|error| Error::failed("cannot write down what was installed").because(error))?;
+        make_dir(state)?;
+        write_atomic(&state.join(RECORD), &json, 0o600)
+    }
+}
+
+/// Installs the distribution's engine and starts it. Consent is the caller's business.
+///
+/// The runtime's configuration is written before the packages: their scripts may start the daemon.
+/// The result tells of earlier, interrupted runs as well.
+pub fn install(
+    task: &Task<'_>,
+    world: &World,
+    facts: &Facts,
+    data: &Data,
+    state: &Path,
+) -> Result<Installed> {
+    let packages = installable(facts)?;
+    let mut made = Installed::load(state)?.unwrap_or_default();
+    let files = bound_runtime(task, facts, data, Path::new("/"))?;
+    add(&mut made.files, files);
+    made.save(state)?;
+    let new = install_packages(task, facts, packages)?;
+    add(&mut made.packages, new);
+    made.save(state)?;
+    made.pid = start(task, world, facts, state)?.or(made.pid);
+    made.save(state)?;
+    Ok(made)
+}
+
+/// Undoes [`install`]: ends the daemon, removes the packages and files that it brought. What the
+/// engine stored (`/var/lib/docker`) stays, and so does a configuration that was changed since.
+pub fn uninstall(task: &Task<'_>, made: &Installed, state: &Path) -> Result<()> {
+    if let Some(pid) = made.pid {
+        halt(task, pid)?;
+    }
+    remove_packages(task, &made.packages)?;
+    for file in &made.files {
+        let changed =
+            file.ends_with(DAEMON_JSON) && std::fs::read_to_string(file).is_ok_and(|text| !is_ours(&text));
+        if changed {
+            task.warn(format!("{} was changed since and is kept", file.display()));
+        } else {
+            remove(file)?;
+        }
+    }
+    remove(&state.join(RECORD))
+}
+
+fn remove(file: &Path) -> Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", file, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn installable(facts: &Facts) -> Result<&'static [&'static str]> {
+    let apt = facts.distro.as_ref().filter(|distro| distro.packages() == Some(Packages::Apt));
+    let packages = apt.filter(|_| facts.root).and_then(engine_packages);
+    packages.ok_or_else(|| {
+        let how = remedy(&Fault::Absent, facts);
+        let error = Error::host("cannot install a container engine by ourselves here").because(how.explain);
+        how.commands.into_iter().fold(error, Error::help)
+    })
+}
+
+/// Where the machine lacks a capability that runc asks for, writes a runtime that asks for less
+/// and makes it the default. A configuration that is already there is never changed.
+fn bound_runtime(task: &Task<'_>, facts: &Facts, data: &Data, root: &Path) -> Result<Vec<PathBuf>> {
+    if !facts.missing_capabilities.iter().any(|name| name == NEEDED) {
+        return Ok(Vec::new());
+    }
+    let script = data
+        .read(WRAPPER_DATA)?
+        .ok_or_else(|| Error::failed(format!("the data file {WRAPPER_DATA} is missing")))?;
+    let (wrapper, config) = (root.join(WRAPPER), root.join(DAEMON_JSON));
+    let json = format!("{:#}\n", ours());
+    match std::fs::read_to_string(&config) {
+        Ok(text) if default_runtime(&text).as_deref() == Some(RUNTIME) && !is_ours(&text) => {
+            return Ok(Vec::new());
+        }
+        Ok(text) if !is_ours(&text) => {
+            task.warn(format!(
+                "{} is kept as it is; privileged containers need a runtime that does not ask for {NEEDED}",
+                config.display()
+            ));
+            return Ok(Vec::new());
+        }
+        Ok(_) => {}
+        Err(_) => put(&config, &json, 0o644)?,
+    }
+    put(&wrapper, &script.text, 0o755)?;
+    Ok(vec![wrapper, config])
+}
+
+/// The configuration as we write it.
+fn ours() -> Value {
+    let wrapper = Path::new("/").join(WRAPPER);
+    serde_json::json!({
+        "default-runtime": RUNTIME,
+        "runtimes": { RUNTIME: { "path": wrapper } },
+    })
+}
+
+fn is_ours(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok_and(|config| config == ours())
+}
+
+fn default_runtime(text: &str) -> Option<String> {
+    let config: Value = serde_json::from_str(text).ok()?;
+    config["default-runtime"].as_str().map(str::to_owned)
+}
+
+fn put(path: &Path, text: &str, mode: u32) -> Result<()> {
+    if let Some(dir) = path.parent() {
+        make_dir(dir)?;
+    }
+    write_atomic(path, text.as_bytes(), mode)
+}
+
+fn make_dir(dir: &Path) -> Result<()> {
+    std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, &error))
+}
+
+fn add<T: PartialEq>(all: &mut Vec<T>, more: Vec<T>) {
+    for item in more {
+        if !all.contains(&item) {
+            all.push(item);
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::engine::testing::with_task;
+    use crate::exec::Script;
+    use crate::host::recorded::{alpine, debian, macos, micro_vm};
+
+    fn bound(facts: &Facts, root: &Path) -> (Result<Vec<PathBuf>>, Vec<String>) {
+        let script = Script::default();
+        let (files, said) = with_task(&script, |task| bound_runtime(task, facts, &Data::default(), root));
+        (files, said.events().into_iter().map(|event| event.message).collect())
+    }
+
+    #[test]
+    fn a_machine_with_a_cut_set_gets_the_bounded_runtime() {
+        let root = tempfile::tempdir().unwrap();
+        let files = bound(&micro_vm(), root.path()).0.unwrap();
+        assert_eq!(files, [root.path().join(WRAPPER), root.path().join(DAEMON_JSON)]);
+        assert_eq!(std::fs::metadata(&files[0]).unwrap().permissions().mode() & 0o777, 0o755);
+        let config: serde_json::Value = serde_json::from_slice(&std::fs::read(&files[1]).unwrap()).unwrap();
+        assert_eq!(config["default-runtime"], "bounded");
+        assert_eq!(config["runtimes"]["bounded"]["path"], "/usr/local/lib/todo-bootstrap/runc-bounded");
+        assert_eq!(bound(&micro_vm(), root.path()).0.unwrap(), files, "ours is known again");
+    }
+
+    #[test]
+    fn a_whole_machine_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(bound(&debian(), root.path()).0.unwrap().is_empty());
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_configuration_of_the_users_is_kept_and_told() {
+        let root = tempfile::tempdir().unwrap();
+        let config = root.path().join(DAEMON_JSON);
+        std::fs::create_dir_all(config.parent().unwrap()).unwrap();
+        std::fs::write(&config, "{}").unwrap();
+        let (files, said) = bound(&micro_vm(), root.path());
+        assert!(files.unwrap().is_empty() && said[0].contains("is kept as it is"));
+        assert_eq!(std::fs::read_to_string(&config).unwrap(), "{}");
+    }
+
+    #[test]
+    fn where_we_cannot_the_commands_are_given() {
+        for facts in [debian(), macos(), alpine()] {
+            let error = installable(&facts).unwrap_err();
+            assert!(!error.hints().is_empty(), "{error}");
+        }
+        assert_eq!(installable(&micro_vm()).unwrap(), ["docker.io", "iptables"]);
+    }
+
+    #[test]
+    fn undoing_keeps_what_the_user_changed() {
+        let root = tempfile::tempdir().unwrap();
+        let files = bound(&micro_vm(), root.path()).0.unwrap();
+        let made = Installed { packages: vec!["docker.io".to_owned()], files, pid: None };
+        made.save(root.path()).unwrap();
+        std::fs::write(&made.files[1], "{\"mine\": 1}").unwrap();
+        let script = Script::default().on("dpkg-query", 0, "docker.io installed\n").on("apt-get", 0, "");
+        let (result, said) = with_task(&script, |task| uninstall(task, &made, root.path()));
+        result.unwrap();
+        assert!(!made.files[0].exists() && made.files[1].exists());
+        assert!(said.events().iter().any(|event| event.message.ends_with("was changed since and is kept")));
+        assert_eq!(Installed::load(root.path()).unwrap(), None);
+    }
+
+    #[test]
+    fn what_was_made_is_remembered() {
+        let state = tempfile::tempdir().unwrap();
+        assert_eq!(Installed::load(state.path()).unwrap(), None);
+        let made = Installed { packages: vec!["docker.io".to_owned()], pid: Some(7), ..Installed::default() };
+        made.save(state.path()).unwrap();
+        assert_eq!(Installed::load(state.path()).unwrap(), Some(made));
+        std::fs::write(state.path().join(RECORD), "{").unwrap();
+        assert!(Installed::load(state.path()).is_err());
+    }
+}
