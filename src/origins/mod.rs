@@ -1,1 +1,171 @@
 //! Where an artifact comes from: system, cache, bundle, download, source, in that order.
+//!
+//! The reason why each earlier origin was refused is kept and said, so that nobody has to guess
+//! why a long build from source began.
+
+mod chain;
+mod effects;
+mod entries;
+mod images;
+mod published;
+mod reach;
+mod store;
+mod tools;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use crate::bundle::Bundle;
+use crate::config::{Paths, Versions};
+use crate::data::Data;
+use crate::error::Result;
+use crate::fetch::Client;
+use crate::host::Facts;
+use crate::source::Source;
+use crate::tools::{Pin, TOOLS};
+use crate::world::World;
+
+use published::Published;
+use reach::Reach;
+use store::Store;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    System,
+    Cache,
+    Bundle,
+    Download,
+    Source,
+}
+
+impl Origin {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Cache => "cache",
+            Self::Bundle => "bundle",
+            Self::Download => "download",
+            Self::Source => "source",
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why an origin was not used.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Refusal {
+    pub origin: Origin,
+    pub reason: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.reason)
+    }
+}
+
+/// A tool that is there and was verified just now.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Found {
+    pub name: String,
+    pub version: String,
+    pub origin: Origin,
+    pub path: PathBuf,
+    pub sha256: String,
+    pub size: u64,
+    pub refusals: Vec<Refusal>,
+}
+
+/// An image that the engine has.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct FoundImage {
+    pub name: String,
+    /// What the engine knows it by.
+    pub reference: String,
+    /// The engine's id of it, `sha256:…`.
+    pub id: String,
+    pub origin: Origin,
+    pub refusals: Vec<Refusal>,
+}
+
+/// All origins of this machine; shared by the steps of a run.
+pub struct Origins {
+    world: World,
+    facts: Facts,
+    versions: Versions,
+    bundle: Option<Bundle>,
+    source: Source,
+    store: Store,
+    pins: BTreeMap<&'static str, Pin>,
+    published: Published,
+    reach: Reach,
+    client: Mutex<Option<Client>>,
+    cache: PathBuf,
+}
+
+impl Origins {
+    /// `bundle` is the one that the user named, opened; it is verified where it is used.
+    pub fn new(
+        world: &World,
+        paths: &Paths,
+        data: &Data,
+        versions: &Versions,
+        facts: &Facts,
+        bundle: Option<Bundle>,
+    ) -> Result<Self> {
+        let mut pins = BTreeMap::new();
+        for spec in TOOLS {
+            pins.insert(spec.name, spec.pin()?);
+        }
+        Ok(Self {
+            world: world.clone(),
+            facts: facts.clone(),
+            versions: versions.clone(),
+            bundle,
+            source: Source::new(world, paths, data, versions, facts)?,
+            store: Store::new(&paths.cache),
+            pins,
+            published: Published::load(data, versions)?,
+            reach: Reach::load(&paths.cache, world.now),
+            client: Mutex::new(None),
+            cache: paths.cache.clone(),
+        })
+    }
+
+    /// Recipes and what they made, for `bundle create`.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Made on first use: most runs need none.
+    fn client(&self) -> Result<Client> {
+        let mut client = self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(client) = &*client {
+            return Ok(client.clone());
+        }
+        Ok(client.insert(Client::new(&self.world)?).clone())
+    }
+
+    /// The inputs that a cached artifact may be made of: those of today's recipe, and those that
+    /// the bundle names. What came from a bundle is only held against one that is given: who made
+    /// it may have had other recipes.
+    fn current_inputs(&self, from: Origin, artifact: &str, platform: &str) -> Vec<&str> {
+        if from == Origin::Bundle && self.bundle.is_none() {
+            return Vec::new();
+        }
+        let bundled = self.bundle.as_ref().and_then(|bundle| bundle.find(artifact, platform));
+        let made = self.source.inputs(artifact).ok();
+        made.into_iter().chain(bundled.map(|entry| entry.inputs.as_str())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,166 @@
 //! Artifacts made from package registries only, by the recipes in offline/.
+//!
+//! Recipes make a graph: programs, root file systems, images made of them. Each artifact is kept in
+//! the cache under the hash of all that it is made from, so that nothing is made twice; a build that
+//! was killed goes on with what was finished, and with what Go's own cache has.
+
+mod build;
+mod golang;
+mod graph;
+mod image;
+mod inputs;
+mod layers;
+mod programs;
+mod recipe;
+mod recipes;
+mod rootfs;
+mod store;
+mod watched;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+pub use recipe::{Go, Image, Kind, Layers, ModuleFiles, Recipe, Rootfs};
+pub use recipes::Recipes;
+
+use crate::bundle::Entry;
+use crate::config::{Paths, Versions};
+use crate::data::Data;
+use crate::error::{Error, Result};
+use crate::host::Facts;
+use crate::task::Task;
+use crate::world::World;
+use build::Permits;
+use programs::{Debootstrap, Toolchain};
+use store::Store;
+
+/// The label of an image that holds the hash of its inputs.
+pub const INPUTS_LABEL: &str = "todo-bootstrap.dev/inputs";
+
+/// An artifact that is in the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Describes the artifact's file: the image's archive, the tool, or the first tool of several.
+    pub entry: Entry,
+    pub dir: PathBuf,
+    /// All files by name.
+    pub outputs: BTreeMap<String, PathBuf>,
+}
+
+impl Made {
+    /// The file that `entry` describes.
+    pub fn file(&self) -> PathBuf {
+        self.dir.join(&self.entry.file)
+    }
+}
+
+/// The recipes, and what this machine can make of them.
+pub struct Source {
+    world: World,
+    data: Data,
+    facts: Facts,
+    recipes: Recipes,
+    store: Store,
+    go: Option<Toolchain>,
+    inputs: OnceLock<Result<BTreeMap<String, String>>>,
+    go_builds: Permits,
+}
+
+impl Source {
+    /// Reads and proves all recipes; starts no process.
+    pub fn new(
+        world: &World,
+        paths: &Paths,
+        data: &Data,
+        versions: &Versions,
+        facts: &Facts,
+    ) -> Result<Self> {
+        Ok(Self {
+            world: world.clone(),
+            data: data.clone(),
+            facts: facts.clone(),
+            recipes: Recipes::load(data, versions)?,
+            store: Store::new(&paths.cache),
+            go: Toolchain::find(world),
+            inputs: OnceLock::new(),
+            go_builds: Permits::new(2),
+        })
+    }
+
+    pub fn recipes(&self) -> &Recipes {
+        &self.recipes
+    }
+
+    /// The artifact, if it was made of the inputs of now. Only looked up: its files are there with
+    /// their sizes, but they are hashed by [`Source::make`] only.
+    pub fn cached(&self, name: &str) -> Result<Option<Made>> {
+        self.store.find(name, self.inputs(name)?)
+    }
+
+    /// Why the artifact cannot be made here; `None` where it can, or is in the cache. Starts no
+    /// process. An engine is not asked for: [`Source::needs_engine`] says whether one is needed.
+    pub fn refusal(&self, name: &str) -> Option<String> {
+        if let Err(error) = self.recipes.get(name) {
+            return Some(error.one_line());
+        }
+        match self.missing(name) {
+            Ok(missing) => missing.iter().find_map(|name| self.obstacle(name)),
+            Err(error) => Some(error.one_line()),
+        }
+    }
+
+    /// The programs that have to be installed before the artifact can be made, by package name.
+    pub fn needs(&self, name: &str) -> Vec<String> {
+        let missing = self.missing(name).unwrap_or_default();
+        let kinds = || missing.iter().filter_map(|name| self.recipes.get(name).ok()).map(|r| &r.kind);
+        let mut needs = Vec::new();
+        if Debootstrap::find(&self.world).is_none() && kinds().any(|kind| matches!(kind, Kind::Rootfs(_))) {
+            needs.push("debootstrap".to_owned());
+        }
+        if self.go.is_none() && kinds().any(Kind::uses_go) {
+            needs.push("golang-go".to_owned());
+        }
+        needs
+    }
+
+    /// Whether a container engine has to be there to make what is missing of the artifact.
+    pub fn needs_engine(&self, name: &str) -> bool {
+        let missing = self.missing(name).unwrap_or_default();
+        let mut recipes = missing.iter().filter_map(|name| self.recipes.get(name).ok());
+        recipes.any(|recipe| matches!(recipe.kind, Kind::Image(_)))
+    }
+
+    /// The artifacts that have to be made for `name`, itself included, what they rest on first;
+    /// empty where it is in the cache.
+    pub fn missing(&self, name: &str) -> Result<Vec<String>> {
+        graph::missing(&self.recipes, name, &mut |name| Ok(self.cached(name)?.is_some()))
+    }
+
+    /// The hash of all that the artifact is made from (64 hex digits).
+    pub fn inputs(&self, name: &str) -> Result<&str> {
+        let all = self.inputs.get_or_init(|| self.hash_all()).as_ref().map_err(Clone::clone)?;
+        let hash = all.get(name).map(String::as_str);
+        hash.ok_or_else(|| Error::failed(format!("there is no recipe `{name}`")))
+    }
+
+    /// As [`Source::cached`], with every file hashed; what was tampered with is dropped and said.
+    fn take(&self, task: &Task<'_>, name: &str) -> Result<Option<Made>> {
+        self.store.take(task, name, self.inputs(name)?)
+    }
+
+    fn obstacle(&self, name: &str) -> Option<String> {
+        let recipe = self.recipes.get(name).ok()?;
+        programs::obstacle(
+            &recipe.kind,
+            &self.facts,
+            self.go.as_ref(),
+            Debootstrap::find(&self.world).as_ref(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod live;
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ tool (
 )
 
 require (
+	// Not 1.13.2: that raises the etcd API to 3.6.6, past the server below.
 	github.com/coredns/coredns v1.12.4
 	github.com/rancher/local-path-provisioner v0.0.30
 	github.com/vishvananda/netlink v1.3.1

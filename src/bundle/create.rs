@@ -1,0 +1,167 @@
+//! Making a bundle: each file is hashed on its way in, and the whole appears at once.
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tar::{EntryType, Header};
+
+use super::manifest::{Entry, Manifest};
+use super::{FILES, MANIFEST};
+use crate::error::{Error, Result};
+use crate::fetch::{place, sha256_file, sync_dir};
+use crate::task::Task;
+
+/// Makes a bundle at `to` of entries and the files that they describe: a directory, or a tar where
+/// the name ends so. Nothing may be there yet. Returns the sha256 of the manifest, to be kept
+/// outside the bundle.
+pub fn create(task: &Task<'_>, entries: &[(Entry, PathBuf)], to: &Path) -> Result<String> {
+    if to.symlink_metadata().is_ok() {
+        return Err(Error::usage(format!("{} is there already", to.display()))
+            .help("name another path, or remove what is there"));
+    }
+    let mut items: Vec<Item> = entries.iter().map(|(entry, path)| Item::new(entry, path)).collect();
+    items.sort_by(|a, b| a.entry.cmp(&b.entry));
+    let manifest = Manifest::new(items.iter().map(|item| item.entry.clone()).collect())?;
+    // Two names of one artifact share a file.
+    items.dedup_by(|a, b| a.entry.file == b.entry.file);
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(|e| Error::io("create", parent, &e))?;
+    if to.extension().is_some_and(|extension| extension == "tar") {
+        write_tar(task, &manifest, &items, parent, to)?;
+    } else {
+        write_dir(task, &manifest, &items, parent, to)?;
+    }
+    sync_dir(parent)?;
+    manifest.sha256()
+}
+
+struct Item<'a> {
+    entry: Entry,
+    from: &'a Path,
+}
+
+impl<'a> Item<'a> {
+    fn new(entry: &Entry, from: &'a Path) -> Self {
+        let tar = from.extension().is_some_and(|extension| extension == "tar");
+        let file = format!("{FILES}/{}-{}{}", entry.sha256, entry.name, if tar { ".tar" } else { "" });
+        Self { entry: Entry { file, ..entry.clone() }, from }
+    }
+
+    fn open(&self) -> Result<File> {
+        File::open(self.from).map_err(|e| Error::io("open", self.from, &e))
+    }
+
+    fn differs(&self) -> Error {
+        Error::refused(format!("{} is not what it was when it was made", self.from.display()))
+            .help("run the same command again: what changed is made anew")
+    }
+}
+
+/// What a tool needs to be started; nothing else is executable.
+pub(super) fn mode(entry: &Entry) -> u32 {
+    if entry.kind == "tool" { 0o755 } else { 0o644 }
+}
+
+fn write_dir(
+    task: &Task<'_>,
+    manifest: &Manifest,
+    items: &[Item<'_>],
+    parent: &Path,
+    to: &Path,
+) -> Result<()> {
+    let temp = tempfile::Builder::new().prefix(".bundle-").tempdir_in(parent);
+    let temp = temp.map_err(|e| Error::io("create a folder in", parent, &e))?;
+    let files = temp.path().join(FILES);
+    std::fs::create_dir(&files).map_err(|e| Error::io("create", &files, &e))?;
+    let mut progress = Progress::new(task, items);
+    for item in items {
+        progress.next(item)?;
+        let target = temp.path().join(&item.entry.file);
+        let got = place(&mut item.open()?, &target, mode(&item.entry), item.entry.size);
+        if got? != (item.entry.sha256.clone(), item.entry.size) {
+            return Err(item.differs());
+        }
+    }
+    place(&mut &manifest.bytes()?[..], &temp.path().join(MANIFEST), 0o644, u64::MAX)?;
+    std::fs::rename(temp.path(), to).map_err(|e| Error::io("rename into place", to, &e))?;
+    // Renamed: there is nothing left to remove.
+    let _ = temp.keep();
+    readable(to)
+}
+
+/// A temporary folder is private; a bundle is to be handed on.
+fn readable(dir: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(dir, mode).map_err(|e| Error::io("set the mode of", dir, &e))?;
+    }
+    #[cfg(not(unix))]
+    let _ = dir;
+    Ok(())
+}
+
+fn write_tar(
+    task: &Task<'_>,
+    manifest: &Manifest,
+    items: &[Item<'_>],
+    parent: &Path,
+    to: &Path,
+) -> Result<()> {
+    let temp = tempfile::NamedTempFile::new_in(parent);
+    let temp = temp.map_err(|e| Error::io("create a file in", parent, &e))?;
+    let writing = |e: std::io::Error| Error::io("write", to, &e);
+    let mut tar = tar::Builder::new(BufWriter::with_capacity(1 << 20, temp.as_file()));
+    let bytes = manifest.bytes()?;
+    append(&mut tar, MANIFEST, 0o644, bytes.len() as u64, &mut &bytes[..]).map_err(writing)?;
+    let mut progress = Progress::new(task, items);
+    for item in items {
+        progress.next(item)?;
+        if sha256_file(item.from)? != (item.entry.sha256.clone(), item.entry.size) {
+            return Err(item.differs());
+        }
+        let mut from = item.open()?.take(item.entry.size);
+        append(&mut tar, &item.entry.file, mode(&item.entry), item.entry.size, &mut from).map_err(writing)?;
+    }
+    tar.into_inner().and_then(|mut inner| inner.flush()).map_err(writing)?;
+    temp.as_file().sync_all().map_err(writing)?;
+    temp.persist_noclobber(to).map_err(|e| Error::io("rename into place", to, &e.error))?;
+    Ok(())
+}
+
+/// A regular file of nobody in particular, of no time: the same content gives the same bytes.
+fn append<W: Write>(
+    tar: &mut tar::Builder<W>,
+    path: &str,
+    mode: u32,
+    size: u64,
+    from: &mut dyn Read,
+) -> std::io::Result<()> {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(EntryType::Regular);
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_mtime(0);
+    tar.append_data(&mut header, path, from)
+}
+
+struct Progress<'a> {
+    task: &'a Task<'a>,
+    done: u64,
+    total: u64,
+}
+
+impl<'a> Progress<'a> {
+    fn new(task: &'a Task<'a>, items: &[Item<'_>]) -> Self {
+        Self { task, done: 0, total: items.iter().map(|item| item.entry.size).sum() }
+    }
+
+    fn next(&mut self, item: &Item<'_>) -> Result<()> {
+        self.task.check()?;
+        self.task.progress(Some(self.done), Some(self.total), format!("bundle {}", item.entry.name));
+        self.done += item.entry.size;
+        Ok(())
+    }
+}

@@ -1,0 +1,259 @@
+//! Bundles as users meet them: made, handed on, damaged.
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::{ProptestConfig, any, proptest};
+
+use super::*;
+use crate::engine::testing::with_task;
+use crate::exec::Script;
+use crate::fetch::sha256;
+use crate::task::Task;
+
+fn task<T>(work: impl FnOnce(&Task<'_>) -> T) -> T {
+    with_task(&Script::default(), work).0
+}
+
+fn entry(dir: &Path, name: &str, kind: &str, file: &str, bytes: &[u8]) -> (Entry, PathBuf) {
+    let path = dir.join(file);
+    std::fs::write(&path, bytes).unwrap();
+    let entry = Entry {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        version: "1.2.3".to_owned(),
+        platform: "linux/amd64".to_owned(),
+        file: file.to_owned(),
+        sha256: sha256(bytes),
+        size: bytes.len() as u64,
+        reference: None,
+        image_id: None,
+        inputs: "0".repeat(64),
+    };
+    (entry, path)
+}
+
+fn entries(dir: &Path) -> Vec<(Entry, PathBuf)> {
+    vec![
+        entry(dir, "image-node", "image", "image.tar", &[7; 3000]),
+        entry(dir, "helm", "tool", "helm", b"#!/bin/helm"),
+        entry(dir, "empty", "tool", "empty", b""),
+    ]
+}
+
+/// A bundle named `name` in a new folder, and the digest of its manifest.
+fn bundle(name: &str) -> (tempfile::TempDir, PathBuf, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join(name);
+    let digest = task(|task| create(task, &entries(dir.path()), &to)).unwrap();
+    (dir, to, digest)
+}
+
+fn open(path: &Path, expected: Option<&str>) -> crate::error::Result<Bundle> {
+    task(|task| Bundle::open(task, path, expected, &path.with_extension("cache")))
+}
+
+fn verify(bundle: &Bundle) -> String {
+    task(|task| bundle.verify(task)).err().map(|error| error.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn both_forms_hold_the_same_under_the_same_digest() {
+    let (_a, dir, digest) = bundle("bundle");
+    let (_b, tar, tar_digest) = bundle("bundle.tar");
+    assert_eq!(digest, tar_digest);
+    for path in [&dir, &tar] {
+        let bundle = open(path, Some(&digest)).unwrap();
+        assert_eq!(bundle.sha256, digest);
+        assert_eq!(verify(&bundle), "");
+        let helm = bundle.find("helm", "linux/amd64").unwrap();
+        assert_eq!(helm.file, format!("files/{}-helm", helm.sha256));
+        let file = task(|task| bundle.verified_file(task, helm)).unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"#!/bin/helm");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o755);
+        }
+        assert!(bundle.find("helm", "darwin/arm64").is_none());
+    }
+}
+
+#[test]
+fn the_same_artifacts_give_the_same_bytes() {
+    let (_a, one, _) = bundle("bundle.tar");
+    let (_b, two, _) = bundle("bundle.tar");
+    assert_eq!(std::fs::read(one).unwrap(), std::fs::read(two).unwrap());
+}
+
+#[test]
+fn every_fault_is_named_at_once() {
+    let (_dir, path, digest) = bundle("bundle");
+    let bundle = open(&path, Some(&digest)).unwrap();
+    let file = |name: &str| path.join(&bundle.find(name, "linux/amd64").unwrap().file);
+    std::fs::write(file("helm"), b"#!/bin/melm").unwrap();
+    std::fs::write(file("image-node"), [7; 2999]).unwrap();
+    std::fs::remove_file(file("empty")).unwrap();
+    std::fs::write(path.join("files/more"), "").unwrap();
+    std::fs::write(path.join("README"), "").unwrap();
+    let text = verify(&bundle);
+    assert!(text.contains("5 files are not right"), "{text}");
+    for fault in [
+        "-helm: its sha256 is",
+        "-image-node.tar: it is too short, 2999 bytes instead of 3000",
+        "-empty: it is missing",
+        "files/more: the manifest does not name it",
+        "README: the manifest does not name it",
+    ] {
+        assert!(text.contains(fault), "{fault} is not in:\n{text}");
+    }
+    let helm = bundle.find("helm", "linux/amd64").unwrap();
+    let error = task(|task| bundle.verified_file(task, helm)).unwrap_err();
+    assert_eq!(error.exit(), crate::error::Exit::Refused);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_no_file() {
+    let (_dir, path, _) = bundle("bundle");
+    let bundle = open(&path, None).unwrap();
+    let helm = path.join(&bundle.find("helm", "linux/amd64").unwrap().file);
+    let outside = path.with_extension("outside");
+    std::fs::rename(&helm, &outside).unwrap();
+    std::os::unix::fs::symlink(&outside, &helm).unwrap();
+    assert!(verify(&bundle).contains("not a regular file"));
+}
+
+#[test]
+fn nothing_is_written_over_and_nothing_half_is_left() {
+    let (dir, path, _) = bundle("bundle");
+    let error = task(|task| create(task, &entries(dir.path()), &path)).unwrap_err();
+    assert!(error.to_string().contains("is there already"), "{error}");
+    for name in ["new", "new.tar"] {
+        let mut changed = entries(dir.path());
+        changed[0].0.sha256 = sha256(b"other");
+        let before = std::fs::read_dir(dir.path()).unwrap().count();
+        let error = task(|task| create(task, &changed, &dir.path().join(name))).unwrap_err();
+        assert!(error.to_string().contains("is not what it was"), "{error}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), before);
+    }
+}
+
+#[test]
+fn an_artifact_named_twice_makes_no_bundle() {
+    let dir = tempfile::tempdir().unwrap();
+    let twice = [entries(dir.path()), entries(dir.path())].concat();
+    let error = task(|task| create(task, &twice, &dir.path().join("b"))).unwrap_err();
+    assert!(error.to_string().contains("named twice"), "{error}");
+}
+
+type Member<'a> = (&'a str, tar::EntryType, &'a [u8]);
+
+/// A bundle's tar of one's own making.
+fn tar_of(to: &Path, members: &[Member<'_>]) {
+    let mut tar = tar::Builder::new(std::fs::File::create(to).unwrap());
+    for (path, kind, bytes) in members {
+        let mut header = tar::Header::new_gnu();
+        header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_entry_type(*kind);
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        tar.append(&header, *bytes).unwrap();
+    }
+    tar.finish().unwrap();
+}
+
+#[test]
+fn a_tar_leads_nowhere_else() {
+    use tar::EntryType::{Regular, Symlink};
+    let (dir, path, digest) = bundle("bundle");
+    let manifest = std::fs::read(path.join(MANIFEST)).unwrap();
+    let cases: [(&str, &[Member<'_>], &str); 5] = [
+        ("up", &[(MANIFEST, Regular, &manifest), ("../evil", Regular, b"x")], "../evil is not a file"),
+        ("abs", &[(MANIFEST, Regular, &manifest), ("/tmp/evil", Regular, b"x")], "/tmp/evil is not a file"),
+        ("link", &[(MANIFEST, Regular, &manifest), ("files/a", Symlink, b"")], "files/a is not a file"),
+        (
+            "late",
+            &[("files/a", Regular, b""), (MANIFEST, Regular, &manifest)],
+            "first file is not manifest.json",
+        ),
+        ("less", &[(MANIFEST, Regular, &manifest)], "is missing"),
+    ];
+    for (name, members, fault) in cases {
+        let tar = dir.path().join(format!("{name}.tar"));
+        tar_of(&tar, members);
+        let text = open(&tar, Some(&digest)).unwrap_err().to_string();
+        assert!(text.contains(fault), "{name}: {text}");
+        let left = std::fs::read_dir(tar.with_extension("cache").join("bundles")).unwrap().count();
+        assert_eq!(left, 0, "{name} left something in the cache");
+    }
+    assert!(!dir.path().join("evil").exists());
+}
+
+#[test]
+fn a_manifest_that_leads_out_is_refused() {
+    let (_dir, path, _) = bundle("bundle");
+    let manifest = path.join(MANIFEST);
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    for (from, to) in [
+        ("\"files/", "\"../files/"),
+        ("\"schema\": 1", "\"schema\": 2"),
+        ("\"name\": \"helm\"", "\"name\": \"../helm\""),
+        ("\"version\"", "\"verzion\""),
+    ] {
+        assert!(text.contains(from));
+        std::fs::write(&manifest, text.replace(from, to)).unwrap();
+        let error = open(&path, None).unwrap_err();
+        assert_eq!(error.exit(), crate::error::Exit::Refused, "{to}: {error}");
+    }
+}
+
+#[test]
+fn a_tar_that_was_cut_is_refused() {
+    let (_dir, path, digest) = bundle("bundle.tar");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let error = open(&path, Some(&digest)).unwrap_err();
+    assert_eq!(error.exit(), crate::error::Exit::Refused, "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// One flipped bit anywhere in a bundle is seen, and the file that has it is named.
+    #[test]
+    fn a_flipped_bit_is_named(at in any::<proptest::sample::Index>(), bit in 0_u8..8) {
+        let (_dir, path, digest) = bundle("bundle");
+        let bundle = open(&path, Some(&digest)).unwrap();
+        let mut files: Vec<String> = bundle.manifest.entries.iter().map(|e| e.file.clone()).collect();
+        files.push(MANIFEST.to_owned());
+        let sizes: Vec<usize> =
+            files.iter().map(|file| usize::try_from(path.join(file).metadata().unwrap().len()).unwrap()).collect();
+        let mut offset = at.index(sizes.iter().sum());
+        let index = sizes.iter().position(|size| { let here = offset < *size; if !here { offset -= size; } here });
+        let file = &files[index.unwrap()];
+        let mut bytes = std::fs::read(path.join(file)).unwrap();
+        bytes[offset] ^= 1 << bit;
+        std::fs::write(path.join(file), bytes).unwrap();
+        // Opened before the change, and after it.
+        assert!(verify(&bundle).contains(file.as_str()), "{file} byte {offset} bit {bit} was not seen");
+        match open(&path, Some(&digest)) {
+            Ok(bundle) => assert!(verify(&bundle).contains(file.as_str())),
+            Err(error) => assert!(file == MANIFEST && error.to_string().contains(MANIFEST), "{error}"),
+        }
+    }
+
+    /// The same for a tar: it is refused, or the flip was where no content is.
+    #[test]
+    fn a_flipped_bit_in_a_tar_changes_nothing_unseen(at in any::<proptest::sample::Index>(), bit in 0_u8..8) {
+        let (_dir, path, digest) = bundle("bundle.tar");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let offset = at.index(bytes.len());
+        bytes[offset] ^= 1 << bit;
+        std::fs::write(&path, bytes).unwrap();
+        if let Ok(bundle) = open(&path, Some(&digest)) {
+            assert_eq!(verify(&bundle), "", "byte {offset} bit {bit}");
+            assert_eq!(bundle.manifest.entries.len(), 3);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The hash of all that goes into an image.
+
+use std::fs::Metadata;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use super::ignore::Ignore;
+use crate::config::ImageSpec;
+use crate::error::{Error, Result};
+use crate::fetch::{hex, sha256_file};
+
+/// Changed when the hash is to mean something else.
+const FORMAT: &str = "todo-bootstrap image inputs 1";
+
+/// The sha256 over the files of the build context that `.dockerignore` leaves in (paths, modes,
+/// contents, targets of links), the Dockerfile and the base image's id; times do not count.
+pub fn inputs_hash(spec: &ImageSpec, base_id: Option<&str>) -> Result<String> {
+    let mut hasher = Sha256::new();
+    add(&mut hasher, &["format", FORMAT, "base", base_id.unwrap_or("none")]);
+    add(&mut hasher, &["dockerfile", &sha256_file(&spec.dockerfile)?.0]);
+    let ignore = Ignore::load(&spec.context, &spec.dockerfile)?;
+    add_folder(&mut hasher, &spec.context, "", &ignore)?;
+    Ok(hex(&hasher.finalize()))
+}
+
+/// Each field with its length before it, so that no two lists of fields look alike.
+fn add(hasher: &mut Sha256, fields: &[&str]) {
+    for field in fields {
+        hasher.update((field.len() as u64).to_le_bytes());
+        hasher.update(field.as_bytes());
+    }
+}
+
+fn add_folder(hasher: &mut Sha256, folder: &Path, prefix: &str, ignore: &Ignore) -> Result<()> {
+    let list = |e: &std::io::Error| Error::io("list", folder, e);
+    let entries = std::fs::read_dir(folder).map_err(|e| list(&e))?;
+    let mut entries = entries.collect::<std::io::Result<Vec<_>>>().map_err(|e| list(&e))?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let name = entry.file_name().into_string().map_err(|name| {
+            Error::failed(format!("{} holds a name that is no text", folder.display()))
+                .because(name.to_string_lossy())
+        })?;
+        let relative = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+        let meta = std::fs::symlink_metadata(&path).map_err(|e| Error::io("look at", &path, &e))?;
+        let excluded = ignore.excludes(&relative);
+        if meta.is_dir() {
+            if !excluded {
+                add(hasher, &["folder", &relative, &mode(&meta)]);
+            }
+            if !excluded || ignore.has_exceptions() {
+                add_folder(hasher, &path, &relative, ignore)?;
+            }
+        } else if !excluded {
+            add_file(hasher, &path, &relative, &meta)?;
+        }
+    }
+    Ok(())
+}
+
+fn add_file(hasher: &mut Sha256, path: &Path, relative: &str, meta: &Metadata) -> Result<()> {
+    if meta.is_symlink() {
+        let target = std::fs::read_link(path).map_err(|e| Error::io("read the link", path, &e))?;
+        add(hasher, &["link", relative, &target.to_string_lossy()]);
+    } else if meta.is_file() {
+        add(hasher, &["file", relative, &mode(meta), &sha256_file(path)?.0]);
+    }
+    // Sockets and pipes are not sent to a builder.
+    Ok(())
+}
+
+#[cfg(unix)]
+fn mode(meta: &Metadata) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    format!("{:o}", meta.permissions().mode() & 0o7777)
+}
+
+#[cfg(not(unix))]
+fn mode(_meta: &Metadata) -> String {
+    String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn spec(dir: &Path) -> ImageSpec {
+        std::fs::create_dir(dir.join("src")).unwrap();
+        for (name, text) in [("Dockerfile", "FROM scratch"), ("src/a", "a"), (".dockerignore", "*.log\n")] {
+            std::fs::write(dir.join(name), text).unwrap();
+        }
+        ImageSpec {
+            name: "web".to_owned(),
+            context: dir.to_owned(),
+            dockerfile: dir.join("Dockerfile"),
+            base: None,
+        }
+    }
+
+    /// Whether the hash is another one after `change`.
+    fn changes(change: impl FnOnce(&PathBuf)) -> bool {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = spec(dir.path());
+        let before = inputs_hash(&spec, Some("sha256:1")).unwrap();
+        change(&spec.context);
+        before != inputs_hash(&spec, Some("sha256:1")).unwrap()
+    }
+
+    #[test]
+    fn content_names_modes_and_base_count() {
+        assert!(changes(|dir| std::fs::write(dir.join("src/a"), "b").unwrap()));
+        assert!(changes(|dir| std::fs::write(dir.join("Dockerfile"), "FROM x").unwrap()));
+        assert!(changes(|dir| std::fs::rename(dir.join("src/a"), dir.join("src/b")).unwrap()));
+        assert!(changes(|dir| std::fs::write(dir.join("src/new"), "").unwrap()));
+        let dir = tempfile::tempdir().unwrap();
+        let spec = spec(dir.path());
+        let with = |base: Option<&str>| inputs_hash(&spec, base).unwrap();
+        assert_ne!(with(Some("sha256:1")), with(Some("sha256:2")));
+        assert_ne!(with(Some("sha256:1")), with(None));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_mode_and_a_links_target_count() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let executable = std::fs::Permissions::from_mode(0o755);
+        assert!(changes(|dir| std::fs::set_permissions(dir.join("src/a"), executable).unwrap()));
+        let dir = tempfile::tempdir().unwrap();
+        let spec = spec(dir.path());
+        let link = dir.path().join("link");
+        let with = |target: &str| {
+            let _ = std::fs::remove_file(&link);
+            symlink(target, &link).unwrap();
+            inputs_hash(&spec, None).unwrap()
+        };
+        assert_ne!(with("src/a"), with("src/b"));
+    }
+
+    #[test]
+    fn times_and_ignored_files_do_not_count() {
+        assert!(!changes(|dir| std::fs::write(dir.join("src/a"), "a").unwrap()));
+        assert!(!changes(|dir| std::fs::write(dir.join("x.log"), "noise").unwrap()));
+    }
+}

@@ -1,0 +1,329 @@
+//! The chain, with programs from a script, caches in temporary folders and servers on loopback.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use wiremock::matchers::path;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::*;
+use crate::bundle::Entry;
+use crate::cancel::Cancel;
+use crate::engine::testing::engine;
+use crate::exec::Script;
+use crate::fetch::sha256;
+use crate::host::recorded::debian;
+use crate::progress::{Recorder, State};
+use crate::task::Task;
+use crate::tools::Unpack;
+
+const KIND_SAYS: &str = "kind v0.33.0 go1.24.1 linux/amd64";
+
+struct Bench {
+    dir: tempfile::TempDir,
+    world: World,
+    bundle: Option<Bundle>,
+    /// Where the pin of kind points to.
+    url: String,
+    body: &'static str,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("cache")).unwrap();
+        let bin = dir.path().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        let env = BTreeMap::from([("PATH".to_owned(), OsString::from(&bin))]);
+        let world = World { env, cwd: dir.path().to_owned(), ..World::real() };
+        // A port that nothing listens on: what is not set up cannot be reached.
+        let url = "http://127.0.0.1:1/kind".to_owned();
+        Self { dir, world, bundle: None, url, body: "the program" }
+    }
+
+    fn cache(&self) -> std::path::PathBuf {
+        self.dir.path().join("cache")
+    }
+
+    fn origins(&mut self) -> Origins {
+        let data = Data::default();
+        let versions = Versions::load(&data).unwrap();
+        let paths = Paths { cache: self.cache(), state: self.dir.path().join("state") };
+        let bundle = self.bundle.take();
+        let mut origins = Origins::new(&self.world, &paths, &data, &versions, &debian(), bundle).unwrap();
+        for pin in origins.pins.values_mut() {
+            for asset in pin.assets.values_mut() {
+                asset.url.clone_from(&self.url);
+                asset.sha256 = sha256(self.body.as_bytes());
+                asset.unpack = Unpack::Plain;
+            }
+        }
+        origins
+    }
+
+    fn program(&self, name: &str) {
+        let file = self.dir.path().join("bin").join(name);
+        crate::fetch::write_atomic(&file, b"#!/bin/sh\n", 0o755).unwrap();
+    }
+
+    fn kind(&mut self, script: &Script) -> (Result<Found>, Recorder) {
+        let origins = self.origins();
+        with_task(script, |task| origins.tool(task, None, "kind"))
+    }
+}
+
+/// Runs `work` with a task that can use the network and has half a minute.
+fn with_task<T>(script: &Script, work: impl FnOnce(&Task<'_>) -> T) -> (T, Recorder) {
+    let (runtime, recorder, cancel) = (runtime(), Recorder::default(), Cancel::default());
+    let task = Task {
+        step: "tools",
+        runner: script,
+        reporter: &recorder,
+        cancel: &cancel,
+        runtime: runtime.handle(),
+        deadline: Instant::now() + Duration::from_secs(30),
+    };
+    let result = work(&task);
+    (result, recorder)
+}
+
+fn serve(runtime: &tokio::runtime::Runtime, body: &str) -> MockServer {
+    runtime.block_on(async {
+        let server = MockServer::start().await;
+        let answer = ResponseTemplate::new(200).set_body_string(body);
+        server.register(Mock::given(path("/kind")).respond_with(answer)).await;
+        server
+    })
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+fn order(refusals: &[Refusal]) -> Vec<Origin> {
+    refusals.iter().map(|refusal| refusal.origin).collect()
+}
+
+fn bundle(dir: &Path, body: &str, sha256: String) -> Bundle {
+    let folder = dir.join("bundle");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("kind"), body).unwrap();
+    let entry = Entry {
+        name: "kind".to_owned(),
+        kind: "tool".to_owned(),
+        version: "0.33.0".to_owned(),
+        platform: "linux/amd64".to_owned(),
+        file: "kind".to_owned(),
+        sha256,
+        size: body.len() as u64,
+        reference: None,
+        image_id: None,
+        inputs: "1".repeat(64),
+    };
+    let manifest = crate::bundle::Manifest { schema: 1, entries: vec![entry] };
+    Bundle { dir: folder, manifest, sha256: String::new() }
+}
+
+#[test]
+fn a_fitting_tool_of_the_system_is_announced_and_used() {
+    let mut bench = Bench::new();
+    bench.program("kind");
+    let script = Script::default().on("kind version", 0, KIND_SAYS);
+    let (found, recorder) = bench.kind(&script);
+    let found = found.unwrap();
+    assert_eq!((found.origin, found.version.as_str()), (Origin::System, "0.33.0"));
+    assert_eq!(found.sha256, sha256(b"#!/bin/sh\n"));
+    assert!(recorder.events().iter().any(|event| event.message.contains(&found.sha256)));
+}
+
+#[test]
+fn the_chain_ends_with_every_reason_in_order() {
+    let mut bench = Bench::new();
+    bench.program("kind");
+    let script = Script::default().on("kind version", 0, "kind v0.31.0 go1.24.1 linux/amd64");
+    let error = bench.kind(&script).0.unwrap_err();
+    // A machine that has Go goes on to build, which the script does not know.
+    let text = error.to_string();
+    for part in
+        ["system:", "0.31.0", "cache:", "bundle: no bundle", "download:", "127.0.0.1", "source", "help:"]
+    {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    assert!(error.causes().len() >= 5, "{text}");
+}
+
+#[test]
+fn a_download_is_installed_and_is_in_the_cache_then() {
+    let (runtime, mut bench) = (runtime(), Bench::new());
+    let server = serve(&runtime, bench.body);
+    bench.url = format!("{}/kind", server.uri());
+    let found = bench.kind(&Script::default()).0.unwrap();
+    assert_eq!(found.origin, Origin::Download);
+    assert_eq!(order(&found.refusals), [Origin::System, Origin::Cache, Origin::Bundle]);
+    assert_eq!(std::fs::read_to_string(&found.path).unwrap(), bench.body);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&found.path), mode(found.path.parent().unwrap())), (0o755, 0o700));
+    }
+    let again = bench.kind(&Script::default()).0.unwrap();
+    assert_eq!((again.origin, &again.path), (Origin::Cache, &found.path));
+    assert_eq!(runtime.block_on(server.received_requests()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_tampered_cached_tool_is_named_and_had_again() {
+    let (runtime, mut bench) = (runtime(), Bench::new());
+    let server = serve(&runtime, bench.body);
+    bench.url = format!("{}/kind", server.uri());
+    let path = bench.kind(&Script::default()).0.unwrap().path;
+    std::fs::write(&path, "something else").unwrap();
+    let (found, recorder) = bench.kind(&Script::default());
+    let found = found.unwrap();
+    assert_eq!(found.origin, Origin::Download);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), bench.body);
+    let warned = recorder.events().into_iter().find(|event| event.state == State::Warning).unwrap();
+    assert!(warned.message.contains("was changed after it was installed"), "{}", warned.message);
+    assert!(found.refusals.iter().any(|refusal| refusal.reason.contains(&sha256(b"something else"))));
+}
+
+#[test]
+fn a_record_that_was_changed_with_the_tool_does_not_pass_the_pin() {
+    let (runtime, mut bench) = (runtime(), Bench::new());
+    let server = serve(&runtime, bench.body);
+    bench.url = format!("{}/kind", server.uri());
+    let path = bench.kind(&Script::default()).0.unwrap().path;
+    // Program and record were changed together.
+    let changed = sha256(b"something else");
+    let record = path.with_file_name("found.json");
+    let text = std::fs::read_to_string(&record).unwrap();
+    let forged = text.replacen(&sha256(bench.body.as_bytes()), &changed, 1);
+    assert_ne!(forged, text);
+    std::fs::write(&record, forged).unwrap();
+    std::fs::write(&path, "something else").unwrap();
+    let origins = bench.origins();
+    let look = |origins: &Origins| with_task(&Script::default(), |task| origins.present_tool(task, "kind"));
+    let (found, refusals) = look(&origins).0.unwrap();
+    assert_eq!(found, None);
+    assert!(refusals[1].reason.contains(&changed), "{refusals:?}");
+    // The pin of today is another one than that of the record.
+    bench.body = "a newer program";
+    bench.url = "http://127.0.0.1:1/kind".to_owned();
+    let refusals = look(&bench.origins()).0.unwrap().1;
+    assert!(refusals[1].reason.contains("another checksum pinned"), "{refusals:?}");
+}
+
+#[test]
+fn a_download_that_was_changed_on_the_way_is_warned_about_and_not_kept() {
+    let (runtime, mut bench) = (runtime(), Bench::new());
+    let server = serve(&runtime, "not what was pinned");
+    bench.url = format!("{}/kind", server.uri());
+    let (found, recorder) = bench.kind(&Script::default());
+    assert!(found.unwrap_err().to_string().contains("expected"));
+    assert!(recorder.events().iter().any(|event| event.state == State::Warning));
+    assert!(!bench.cache().join("tools/kind-0.33.0/kind").exists());
+}
+
+#[test]
+fn a_bundle_comes_before_the_download_and_a_changed_one_ends_the_search() {
+    let mut bench = Bench::new();
+    bench.bundle = Some(bundle(bench.dir.path(), "bundled", sha256(b"bundled")));
+    let found = bench.kind(&Script::default()).0.unwrap();
+    assert_eq!(found.origin, Origin::Bundle);
+    assert_eq!(found.sha256, sha256(b"bundled"));
+
+    let mut bench = Bench::new();
+    bench.bundle = Some(bundle(bench.dir.path(), "bundlee", sha256(b"bundled")));
+    let error = bench.kind(&Script::default()).0.unwrap_err();
+    assert_eq!(error.exit(), crate::error::Exit::Refused, "{error}");
+    assert!(!bench.cache().join("tools/kind-0.33.0/kind").exists());
+}
+
+#[test]
+fn a_host_that_was_out_of_reach_is_not_tried_again() {
+    let mut bench = Bench::new();
+    let origins = bench.origins();
+    let (errors, _) = with_task(&Script::default(), |task| {
+        ["kind", "helm"].map(|name| origins.tool(task, None, name).unwrap_err().to_string())
+    });
+    assert!(!errors[0].contains("could not be reached"), "{}", errors[0]);
+    assert!(errors[1].contains("could not be reached"), "{}", errors[1]);
+}
+
+#[test]
+fn a_plan_names_where_things_would_come_from_and_touches_nothing() {
+    let mut bench = Bench::new();
+    bench.url = "https://release.example/kind".to_owned();
+    let origins = bench.origins();
+    assert!(origins.tool_effect("kind").starts_with("kind 0.33.0 from release.example"));
+    assert!(origins.image_effect("node").contains("pulled as docker.io/kindest/node:"));
+    assert_eq!(std::fs::read_dir(bench.cache()).unwrap().count(), 0);
+    bench.bundle = Some(bundle(bench.dir.path(), "bundled", sha256(b"bundled")));
+    assert!(bench.origins().tool_effect("kind").ends_with("from the bundle"));
+}
+
+#[test]
+fn a_probe_reports_a_tampered_tool_and_leaves_it() {
+    let (runtime, mut bench) = (runtime(), Bench::new());
+    let server = serve(&runtime, bench.body);
+    bench.url = format!("{}/kind", server.uri());
+    let path = bench.kind(&Script::default()).0.unwrap().path;
+    let origins = bench.origins();
+    let look = || with_task(&Script::default(), |task| origins.present_tool(task, "kind")).0.unwrap();
+    assert_eq!(look().0.map(|found| found.path), Some(path.clone()));
+    std::fs::write(&path, "something else").unwrap();
+    let (found, refusals) = look();
+    assert_eq!(found, None);
+    assert!(refusals[1].reason.contains("was changed"), "{refusals:?}");
+    assert!(path.exists());
+}
+
+const ID: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+
+fn image_bundle(bench: &Bench) -> Bundle {
+    let mut bundle = bundle(bench.dir.path(), "tar", sha256(b"tar"));
+    let entry = &mut bundle.manifest.entries[0];
+    entry.name = "image-python".to_owned();
+    entry.reference = Some("localhost/base/python:1".to_owned());
+    entry.image_id = Some(ID.to_owned());
+    bundle
+}
+
+#[test]
+fn an_image_is_loaded_once_and_known_afterwards() {
+    let mut bench = Bench::new();
+    bench.bundle = Some(image_bundle(&bench));
+    let origins = bench.origins();
+    let script = Script::default()
+        .on_err("docker image inspect", 1, "", "Error: No such image: x")
+        .on("docker load", 0, "Loaded image: localhost/base/python:1")
+        .on("docker image inspect", 0, ID);
+    let (found, _) =
+        with_task(&script, |task| [(); 2].map(|()| origins.image(task, &engine(), "python").unwrap()));
+    assert_eq!((found[0].origin, found[1].origin), (Origin::Bundle, Origin::Cache));
+    assert_eq!(found[0].id, ID);
+    assert_eq!(script.ran().iter().filter(|argv| argv.starts_with("docker load")).count(), 1);
+}
+
+#[test]
+fn an_image_with_another_id_than_its_bundles_is_refused() {
+    let mut bench = Bench::new();
+    bench.bundle = Some(image_bundle(&bench));
+    let origins = bench.origins();
+    let script = Script::default().on("docker load", 0, "").on("docker image inspect", 0, "sha256:2222");
+    let (found, _) = with_task(&script, |task| origins.image(task, &engine(), "python"));
+    assert_eq!(found.unwrap_err().exit(), crate::error::Exit::Refused);
+    assert!(!bench.cache().join("images").exists());
+}
+
+#[test]
+fn a_tag_without_a_digest_is_not_downloaded() {
+    let mut bench = Bench::new();
+    let origins = bench.origins();
+    let (found, _) = with_task(&Script::default(), |task| origins.image(task, &engine(), "traefik"));
+    let text = found.unwrap_err().to_string();
+    assert!(text.contains("no digest is pinned"), "{text}");
+}

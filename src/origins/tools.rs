@@ -1,0 +1,271 @@
+//! The way of a tool through the origins.
+
+use std::time::Instant;
+
+use semver::Version;
+
+use super::chain::{Attempt, Miss, Walked, fetch_miss, nowhere, refused, walk};
+use super::store::{Cached, Record, Store, copy_program};
+use super::{Found, Origin, Origins, Refusal};
+use crate::bundle::Entry;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::fetch::{FetchError, download, extract_member, permitted, sha256_file};
+use crate::progress::Silent;
+use crate::task::Task;
+use crate::tools::{Asset, ToolSpec, Unpack, Wanted, on_path};
+
+const ORDER: [Origin; 5] = [Origin::System, Origin::Cache, Origin::Bundle, Origin::Download, Origin::Source];
+
+/// For a bundle, a program of this system's is not good enough: it may rest on its libraries.
+const PORTABLE: &[Origin] = &[Origin::Cache, Origin::Bundle, Origin::Download, Origin::Source];
+
+/// What becomes of a cached program that was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tampered {
+    Reported,
+    Removed,
+}
+
+/// What is looked for.
+pub(super) struct Search {
+    spec: &'static ToolSpec,
+    pub(super) wanted: Wanted,
+    platform: String,
+}
+
+impl Origins {
+    /// The tool, verified just now; fetched or made if need be. `engine` is only needed where a
+    /// recipe builds in a container.
+    pub fn tool(&self, task: &Task<'_>, engine: Option<&Engine>, name: &str) -> Result<Found> {
+        self.tool_among(task, engine, name, &ORDER)
+    }
+
+    /// As [`Origins::tool`], but one that runs on other machines as well.
+    pub(super) fn portable_tool(
+        &self,
+        task: &Task<'_>,
+        engine: Option<&Engine>,
+        name: &str,
+    ) -> Result<Found> {
+        self.tool_among(task, engine, name, PORTABLE)
+    }
+
+    fn tool_among(
+        &self,
+        task: &Task<'_>,
+        engine: Option<&Engine>,
+        name: &str,
+        order: &[Origin],
+    ) -> Result<Found> {
+        let search = self.search(name)?;
+        let walked = walk(task, name, order, |origin| match origin {
+            Origin::System => self.system_tool(task, &search),
+            Origin::Cache => self.cached_tool(task, &search, Tampered::Removed),
+            Origin::Bundle => self.bundled_tool(task, &search),
+            Origin::Download => self.downloaded_tool(task, &search),
+            Origin::Source => self.made_tool(task, &search, engine),
+        })?;
+        let Walked { found: Some((_, found)), refusals } = walked else {
+            return Err(nowhere(name, &walked.refusals));
+        };
+        let found = Found { refusals, ..found };
+        task.say(format!("{name} {} from {}: {}", found.version, found.origin, found.path.display()));
+        Ok(found)
+    }
+
+    /// The tool, if the system or the cache has it, verified just now; else why they have not.
+    /// Changes nothing.
+    pub fn present_tool(&self, task: &Task<'_>, name: &str) -> Result<(Option<Found>, Vec<Refusal>)> {
+        let task = &Task { reporter: &Silent, ..task.clone() };
+        let search = self.search(name)?;
+        let walked = walk(task, name, &ORDER[..2], |origin| match origin {
+            Origin::System => self.system_tool(task, &search),
+            _ => self.cached_tool(task, &search, Tampered::Reported),
+        })?;
+        let refusals = walked.refusals;
+        let found = walked.found.map(|(_, found)| Found { refusals: refusals.clone(), ..found });
+        Ok((found, refusals))
+    }
+
+    pub(super) fn search(&self, name: &str) -> Result<Search> {
+        let spec = ToolSpec::named(name)?;
+        let wanted = spec.wanted(&self.versions)?;
+        Ok(Search { spec, wanted, platform: self.facts.platform() })
+    }
+
+    fn system_tool(&self, task: &Task<'_>, search: &Search) -> Attempt<Found> {
+        let candidates = on_path(task, &self.world, search.spec, &search.wanted)?;
+        let mut reasons = Vec::new();
+        for candidate in candidates {
+            let path = candidate.path;
+            match candidate.verdict {
+                Ok(version) => {
+                    let (sha256, size) = sha256_file(&path)?;
+                    task.say(format!("using {} (sha256 {sha256})", path.display()));
+                    let record = Record { sha256, size, ..record(Origin::System, None, None) };
+                    return Ok(of_cached(search, Origin::System, Cached { path, version, record }));
+                }
+                Err(why) => reasons.push(format!("{} {why}", path.display())),
+            }
+        }
+        if reasons.is_empty() {
+            return refused(format!("there is no {} on PATH", search.spec.name));
+        }
+        refused(reasons.join("; "))
+    }
+
+    fn cached_tool(&self, task: &Task<'_>, search: &Search, tampered: Tampered) -> Attempt<Found> {
+        let mut reason = "it is not there yet".to_owned();
+        for cached in self.store.list(search.spec, &search.wanted) {
+            let inputs = self.current_inputs(cached.record.origin, search.spec.name, &search.platform);
+            match Store::judge(&cached, self.pin_of(search, &cached.version), &inputs) {
+                Ok(()) => return Ok(of_cached(search, Origin::Cache, cached)),
+                Err(unfit) => {
+                    if unfit.tampered && tampered == Tampered::Removed {
+                        task.warn(format!("{}; it is removed and had again", unfit.reason));
+                        Store::remove(&cached)?;
+                    }
+                    reason = unfit.reason;
+                }
+            }
+        }
+        refused(reason)
+    }
+
+    /// Today's pin of a version; only the wanted one has any.
+    fn pin_of(&self, search: &Search, version: &Version) -> Option<&Asset> {
+        let pin = self.pins.get(search.spec.name).filter(|pin| pin.version == *version)?;
+        pin.assets.get(&search.platform)
+    }
+
+    pub(super) fn bundled_entry(&self, search: &Search) -> Attempt<(Version, &Entry)> {
+        let Some(bundle) = &self.bundle else { return refused("no bundle was given") };
+        match bundle.find(search.spec.name, &search.platform) {
+            Some(entry) => Ok((fitting(search, entry)?, entry)),
+            None => refused(format!("the bundle has none for {}", search.platform)),
+        }
+    }
+
+    fn bundled_tool(&self, task: &Task<'_>, search: &Search) -> Attempt<Found> {
+        let (version, entry) = self.bundled_entry(search)?;
+        let Some(bundle) = &self.bundle else { return refused("no bundle was given") };
+        // A bundle that is not what it says is no reason to look elsewhere: someone changed it.
+        let file = bundle.verified_file(task, entry)?;
+        self.install(search, Origin::Bundle, version, entry, &file)
+    }
+
+    pub(super) fn asset(&self, search: &Search) -> Attempt<&Asset> {
+        let Some(pin) = self.pins.get(search.spec.name) else { return refused("it has no pin") };
+        if pin.version != search.wanted.tool {
+            let (wanted, pinned) = (&search.wanted.tool, &pin.version);
+            return refused(format!("version {wanted} is wanted, but the checksums are those of {pinned}"));
+        }
+        let Some(asset) = pin.assets.get(&search.platform) else {
+            return refused(format!("none is published for {}", search.platform));
+        };
+        if asset.unpack == Unpack::Unsupported {
+            return refused("it is published as an archive that we cannot open; on Windows, use WSL 2");
+        }
+        Ok(asset)
+    }
+
+    /// Refuses an address whose host is known to be out of reach.
+    pub(super) fn dead_end(&self, url: &str) -> Attempt<()> {
+        let host = permitted(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        match host.and_then(|host| self.reach.refusal(&host)) {
+            Some(reason) => refused(reason),
+            None => Ok(()),
+        }
+    }
+
+    fn downloaded_tool(&self, task: &Task<'_>, search: &Search) -> Attempt<Found> {
+        let asset = self.asset(search)?;
+        self.dead_end(&asset.url)?;
+        let client = self.client().map_err(|error| Miss::Refused(error.one_line()))?;
+        self.reach.survey(task, &client, &self.release_hosts(search))?;
+        self.dead_end(&asset.url)?;
+        let version = search.wanted.tool.clone();
+        let published = self.store.folder(search.spec.name, &version)?.join(".published");
+        let started = Instant::now();
+        download(task, &client, &asset.url, &asset.sha256, None, &published).map_err(|error| {
+            if let FetchError::Unreachable { host, cause } = &error {
+                self.reach.record(host, cause, started.elapsed());
+            }
+            fetch_miss(task, error)
+        })?;
+        let record = record(Origin::Download, Some(asset.sha256.clone()), None);
+        let installed = self.store.install(search.spec, version, record, |to| match &asset.unpack {
+            Unpack::Member(member) => extract_member(&published, member, to, 0o755),
+            _ => copy_program(&published, to),
+        });
+        std::fs::remove_file(&published).map_err(|e| Error::io("remove", &published, &e))?;
+        Ok(of_cached(search, Origin::Download, installed?))
+    }
+
+    /// The hosts of all tools: the first one that is downloaded asks for the others as well.
+    fn release_hosts(&self, search: &Search) -> Vec<&str> {
+        let assets = self.pins.values().filter_map(|pin| pin.assets.get(&search.platform));
+        let mut hosts: Vec<&str> =
+            assets.filter_map(|asset| asset.url.strip_prefix("https://")?.split('/').next()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
+    }
+
+    fn made_tool(&self, task: &Task<'_>, search: &Search, engine: Option<&Engine>) -> Attempt<Found> {
+        let name = search.spec.name;
+        if let Some(reason) = self.source.refusal(name) {
+            return refused(reason);
+        }
+        if self.source.cached(name)?.is_none() {
+            task.say(format!("{name} is made from source; this takes minutes, once"));
+        }
+        let made = self.source.make(task, engine, name)?;
+        let version = fitting(search, &made.entry)?;
+        self.install(search, Origin::Source, version, &made.entry, &made.dir.join(&made.entry.file))
+    }
+
+    /// Copies a verified artifact into the cache and holds it against its entry once more, as it
+    /// may have been changed while it was copied.
+    fn install(
+        &self,
+        search: &Search,
+        origin: Origin,
+        version: Version,
+        entry: &Entry,
+        file: &std::path::Path,
+    ) -> Attempt<Found> {
+        let record = record(origin, None, Some(entry.inputs.clone()));
+        let installed = self.store.install(search.spec, version, record, |to| {
+            let (sha256, size) = copy_program(file, to)?;
+            if sha256 == entry.sha256 {
+                return Ok((sha256, size));
+            }
+            std::fs::remove_file(to).map_err(|e| Error::io("remove", to, &e))?;
+            Err(Error::refused(format!("{} is not what its {origin} says", file.display()))
+                .because(format!("its sha256 is {sha256}, expected {}", entry.sha256)))
+        })?;
+        Ok(of_cached(search, origin, installed))
+    }
+}
+
+fn fitting(search: &Search, entry: &Entry) -> Attempt<Version> {
+    let Ok(version) = Version::parse(&entry.version) else {
+        return refused(format!("its version \"{}\" is none", entry.version));
+    };
+    match (search.spec.fits)(&version, &search.wanted) {
+        Ok(()) => Ok(version),
+        Err(why) => refused(format!("it has version {version}, which {why}")),
+    }
+}
+
+fn record(origin: Origin, pin: Option<String>, inputs: Option<String>) -> Record {
+    Record { origin, sha256: String::new(), size: 0, pin, inputs }
+}
+
+fn of_cached(search: &Search, origin: Origin, cached: Cached) -> Found {
+    let Cached { path, version, record: Record { sha256, size, .. } } = cached;
+    let (name, version) = (search.spec.name.to_owned(), version.to_string());
+    Found { name, version, origin, path, sha256, size, refusals: Vec::new() }
+}

@@ -1,0 +1,200 @@
+//! Programs of Go modules, built by the ordinary go command from what go.sum pins.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::Source;
+use super::recipe::{Go, ModuleFiles};
+use crate::error::{Error, Result};
+use crate::exec::Cmd;
+use crate::task::Task;
+
+/// How often the build of a package is worth a message: there are thousands of them.
+const EVERY: Duration = Duration::from_millis(250);
+
+impl Source {
+    pub(super) fn build_go(&self, task: &Task<'_>, go: &Go, work: &Path, out: &Path) -> Result<()> {
+        let dir = self.module(&go.module, work)?;
+        let mut compiled = Compiled::new(task);
+        for target in targets(go, out) {
+            let cmd = self.go(&dir, format!("build {}", target.packages.join(", ")))?;
+            let cmd = cmd.args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-v"]);
+            let mut cmd = cmd
+                .args(["-p".to_owned(), self.facts.cpus.max(1).to_string()])
+                .env("CGO_ENABLED", if go.cgo { "1" } else { "0" })
+                .env("GOOS", self.facts.os.name())
+                .env("GOARCH", self.facts.arch.name());
+            if !go.tags.is_empty() {
+                cmd = cmd.args(["-tags".to_owned(), go.tags.join(",")]);
+            }
+            if !go.ldflags.is_empty() {
+                cmd = cmd.args(["-ldflags".to_owned(), go.ldflags.join(" ")]);
+            }
+            let cmd = cmd.arg("-o").arg(target.to).args(target.packages);
+            task.run_lines(&cmd, &mut |line| compiled.line(line)).map_err(|error| remedy(&error))?;
+        }
+        if let Some(absent) = go.outputs.keys().find(|name| !out.join(name).is_file()) {
+            return Err(Error::failed(format!("go build ended well and made no {absent}")));
+        }
+        self.go.as_ref().map_or(Ok(()), |go| self.store.note_toolchain(&go.version))
+    }
+
+    /// The folder of a pinned module in Go's module cache.
+    pub(super) fn module_folder(&self, task: &Task<'_>, files: &ModuleFiles, work: &Path) -> Result<PathBuf> {
+        let dir = self.module(&files.module, work)?;
+        let package = &files.package;
+        task.say(format!("get the files of {package}"));
+        let download = self.go(&dir, format!("get the module {package}"))?.args(["mod", "download"]);
+        task.run(&download.arg(package)).map_err(|error| remedy(&error))?;
+        let list = self.go(&dir, format!("find the module {package}"))?;
+        let found = task.run(&list.args(["list", "-m", "-f", "{{.Dir}}"]).arg(package))?.text();
+        let folder = Path::new(&found).join(&files.path);
+        if found.is_empty() || !folder.is_dir() {
+            return Err(Error::failed(format!("the module {package} has no folder {}", files.path)));
+        }
+        Ok(folder)
+    }
+
+    /// Our module in a folder of its own below `work`.
+    fn module(&self, module: &str, work: &Path) -> Result<PathBuf> {
+        let dir = work.join("go").join(module);
+        self.data.extract(&format!("offline/go/{module}"), &dir)?;
+        Ok(dir)
+    }
+
+    /// A go command that depends on the recipe only: no flags, no workspace, no other toolchain of
+    /// the user's. Caches, proxy and checksum database are the user's own.
+    fn go(&self, dir: &Path, purpose: String) -> Result<Cmd> {
+        let go = self.go.as_ref().ok_or_else(|| Error::host("Go is not installed"))?;
+        let mut cmd = Cmd::new(&go.path, purpose)
+            .cwd(dir)
+            .env("GOFLAGS", "-mod=readonly")
+            .env("GOTOOLCHAIN", "local")
+            .env("GOWORK", "off")
+            .env("GO111MODULE", "on");
+        for key in ["GOEXPERIMENT", "GOAMD64", "GOARM64", "GOFIPS140"] {
+            cmd = cmd.env_remove(key);
+        }
+        // Without a home, Go knows no place for its caches.
+        for (key, folder) in [("GOCACHE", "go/build"), ("GOMODCACHE", "go/mod"), ("GOPATH", "go/path")] {
+            if self.world.home.is_none() && self.world.var(key).is_none() {
+                cmd = cmd.env(key, self.store.create(folder)?);
+            }
+        }
+        Ok(cmd)
+    }
+}
+
+/// One `go build`.
+#[derive(Debug, PartialEq, Eq)]
+struct Target {
+    to: String,
+    packages: Vec<String>,
+}
+
+/// All binaries that are called as Go calls them in one build, as they share packages; each other
+/// one in a build of its own.
+fn targets(go: &Go, out: &Path) -> Vec<Target> {
+    let (together, alone): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        go.outputs.iter().partition(|(name, package)| own_name(package) == name.as_str());
+    let mut targets = Vec::new();
+    if !together.is_empty() {
+        let packages = together.into_values().cloned().collect();
+        targets.push(Target { to: format!("{}/", out.display()), packages });
+    }
+    targets.extend(alone.into_iter().map(|(name, package)| Target {
+        to: out.join(name).display().to_string(),
+        packages: vec![package.clone()],
+    }));
+    targets
+}
+
+/// What Go calls the program of a package: its last element that is no major version.
+fn own_name(package: &str) -> &str {
+    let is_major = |part: &&str| {
+        part.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let mut parts = package.rsplit('/').skip_while(is_major);
+    parts.next().unwrap_or(package)
+}
+
+fn remedy(error: &Error) -> Error {
+    let said = error.to_string();
+    let any = |phrases: &[&str]| phrases.iter().any(|phrase| said.contains(phrase));
+    if any(&["dial tcp", "connection refused", "i/o timeout", "no such host", "TLS handshake", "x509:"]) {
+        let error = error.clone().help("go env GOPROXY   names the module proxy that has to be reachable");
+        return error.help("todo-bootstrap up   goes on with what was downloaded");
+    }
+    if any(&["no space left on device"]) {
+        return error.clone().help("go clean -cache   frees what Go keeps, or free disk space otherwise");
+    }
+    error.clone()
+}
+
+/// Tells how far a build is.
+struct Compiled<'a> {
+    task: &'a Task<'a>,
+    count: u64,
+    said: Option<Instant>,
+}
+
+impl<'a> Compiled<'a> {
+    fn new(task: &'a Task<'a>) -> Self {
+        Self { task, count: 0, said: None }
+    }
+
+    fn line(&mut self, line: &str) {
+        let message = if let Some(module) = line.strip_prefix("go: downloading ") {
+            format!("download {module}")
+        } else if line.is_empty() || line.contains(' ') {
+            return;
+        } else {
+            self.count += 1;
+            format!("compile {line} (package {})", self.count)
+        };
+        if self.said.is_none_or(|said| said.elapsed() > EVERY) {
+            self.said = Some(Instant::now());
+            self.task.say(message);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_called_as_go_calls_them() {
+        for (package, name) in [
+            ("k8s.io/kubernetes/cmd/kubelet", "kubelet"),
+            ("go.etcd.io/etcd/server/v3", "server"),
+            ("./cmd/pause", "pause"),
+            ("example.com/v", "v"),
+            ("example.com/vim", "vim"),
+        ] {
+            assert_eq!(own_name(package), name);
+        }
+    }
+
+    #[test]
+    fn one_build_for_all_but_those_of_another_name() {
+        let outputs = [("a", "x/cmd/a"), ("b", "x/cmd/b"), ("etcd", "etcd.io/server/v3")];
+        let go = Go {
+            module: "m".to_owned(),
+            cgo: false,
+            tags: Vec::new(),
+            ldflags: Vec::new(),
+            outputs: outputs.map(|(name, package)| (name.to_owned(), package.to_owned())).into(),
+        };
+        let found = targets(&go, Path::new("/out"));
+        let target = |to: &str, packages: &[&str]| Target {
+            to: to.to_owned(),
+            packages: packages.iter().map(|&package| package.to_owned()).collect(),
+        };
+        assert_eq!(
+            found,
+            [target("/out/", &["x/cmd/a", "x/cmd/b"]), target("/out/etcd", &["etcd.io/server/v3"])]
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! The graph of the recipes: what has to be made, in what order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::recipes::Recipes;
+use crate::error::Result;
+
+/// The artifacts that have to be made for `name`, what they rest on first. `there` says whether an
+/// artifact need not be made; what only that one rests on is not looked at.
+pub fn missing(
+    recipes: &Recipes,
+    name: &str,
+    there: &mut dyn FnMut(&str) -> Result<bool>,
+) -> Result<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    let mut order = Vec::new();
+    visit(recipes, name, there, &mut seen, &mut order)?;
+    Ok(order)
+}
+
+fn visit(
+    recipes: &Recipes,
+    name: &str,
+    there: &mut dyn FnMut(&str) -> Result<bool>,
+    seen: &mut BTreeSet<String>,
+    order: &mut Vec<String>,
+) -> Result<()> {
+    let recipe = recipes.get(name)?;
+    if !seen.insert(name.to_owned()) || there(name)? {
+        return Ok(());
+    }
+    for used in recipe.kind.uses() {
+        visit(recipes, used, there, seen, order)?;
+    }
+    order.push(name.to_owned());
+    Ok(())
+}
+
+/// A circle among the recipes, as `a → b → a`.
+pub fn cycle(recipes: &Recipes) -> Option<String> {
+    let mut done = BTreeSet::new();
+    recipes.iter().find_map(|recipe| walk(recipes, &recipe.name, &mut Vec::new(), &mut done))
+}
+
+fn walk<'a>(
+    recipes: &'a Recipes,
+    name: &'a str,
+    path: &mut Vec<&'a str>,
+    done: &mut BTreeSet<&'a str>,
+) -> Option<String> {
+    if let Some(start) = path.iter().position(|step| *step == name) {
+        return Some([&path[start..], &[name]].concat().join(" → "));
+    }
+    if done.contains(name) {
+        return None;
+    }
+    path.push(name);
+    let uses = recipes.get(name).map(|recipe| recipe.kind.uses()).unwrap_or_default();
+    let found = uses.into_iter().find_map(|used| walk(recipes, used, path, done));
+    path.pop();
+    done.insert(name);
+    found
+}
+
+/// How many artifacts of `order` stand between each one and the last, at most: what is far from the
+/// end is to be begun first.
+pub fn heights(recipes: &Recipes, order: &[String]) -> BTreeMap<String, usize> {
+    let mut heights: BTreeMap<String, usize> = order.iter().map(|name| (name.clone(), 0)).collect();
+    for name in order.iter().rev() {
+        let height = heights.get(name).copied().unwrap_or_default() + 1;
+        for used in recipes.get(name).map(|recipe| recipe.kind.uses()).unwrap_or_default() {
+            if let Some(below) = heights.get_mut(used) {
+                *below = height.max(*below);
+            }
+        }
+    }
+    heights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recipe::{Kind, Layers, Recipe};
+    use super::*;
+
+    fn recipe(name: &str, uses: &[&str]) -> Recipe {
+        let files = uses.iter().map(|used| ((*used).to_owned(), (*used).to_owned())).collect();
+        let layers = Layers {
+            tag: format!("{name}:1"),
+            entrypoint: Vec::new(),
+            cmd: Vec::new(),
+            user: String::new(),
+            env: BTreeMap::new(),
+            files,
+            ca_certificates: false,
+        };
+        Recipe { name: name.to_owned(), version: "1".to_owned(), kind: Kind::Layers(layers) }
+    }
+
+    fn recipes() -> Recipes {
+        Recipes::of([
+            recipe("node", &["proxy", "etcd"]),
+            recipe("proxy", &["base", "programs"]),
+            recipe("base", &["rootfs"]),
+            recipe("rootfs", &[]),
+            recipe("programs", &[]),
+            recipe("etcd", &[]),
+            recipe("other", &[]),
+        ])
+    }
+
+    #[test]
+    fn what_an_artifact_rests_on_comes_first() {
+        let order = missing(&recipes(), "node", &mut |_| Ok(false)).unwrap();
+        assert_eq!(order, ["etcd", "rootfs", "base", "programs", "proxy", "node"]);
+    }
+
+    #[test]
+    fn nothing_below_a_finished_artifact_is_made() {
+        let order = missing(&recipes(), "node", &mut |name| Ok(name == "base")).unwrap();
+        assert_eq!(order, ["etcd", "programs", "proxy", "node"]);
+        assert!(missing(&recipes(), "node", &mut |name| Ok(name == "node")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_longest_chain_is_begun_first() {
+        let order = missing(&recipes(), "node", &mut |_| Ok(false)).unwrap();
+        let heights = heights(&recipes(), &order);
+        let of = |name: &str| heights[name];
+        assert_eq!((of("rootfs"), of("programs"), of("etcd"), of("node")), (3, 2, 1, 0));
+    }
+
+    #[test]
+    fn a_circle_is_named() {
+        assert_eq!(cycle(&recipes()), None);
+        let circle = Recipes::of([recipe("a", &["b"]), recipe("b", &["c"]), recipe("c", &["b"])]);
+        assert_eq!(cycle(&circle).unwrap(), "b → c → b");
+    }
+}

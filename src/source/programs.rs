@@ -1,0 +1,144 @@
+//! The programs of the host that make things: Go, debootstrap.
+
+use std::path::{Path, PathBuf};
+
+use semver::Version;
+
+use super::recipe::Kind;
+use crate::host::{Facts, Os};
+use crate::world::World;
+
+/// The oldest Go whose command knows all that the recipes use.
+const OLDEST_GO: Version = Version::new(1, 24, 0);
+
+/// The Go command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toolchain {
+    pub path: PathBuf,
+    /// As Go writes it (`go1.24.3`); `unknown` where its distribution has no VERSION file.
+    pub version: String,
+}
+
+impl Toolchain {
+    /// Looks on `PATH` and where Go's own archive is unpacked to; starts no process.
+    pub fn find(world: &World) -> Option<Self> {
+        let path = program(world, "go", &["/usr/local/go/bin"])?;
+        let root = path.canonicalize().ok().and_then(|path| Some(path.parent()?.parent()?.to_owned()));
+        let version = root.and_then(|root| std::fs::read_to_string(root.join("VERSION")).ok());
+        let version = version.as_deref().and_then(|text| text.lines().next()).map(str::trim);
+        Some(Self { path, version: version.unwrap_or("unknown").to_owned() })
+    }
+
+    /// Whether it is known to be too old.
+    fn too_old(&self) -> bool {
+        version(&self.version).is_some_and(|version| version < OLDEST_GO)
+    }
+}
+
+/// `go1.24.3` or `go1.26rc1` as a version.
+fn version(text: &str) -> Option<Version> {
+    let text = text.strip_prefix("go")?;
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let mut parts = text[..end].split('.').map(|part| part.parse().ok());
+    Some(Version::new(parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
+}
+
+/// debootstrap, and the program that gives it mounts of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Debootstrap {
+    pub path: PathBuf,
+    pub unshare: PathBuf,
+}
+
+impl Debootstrap {
+    /// Looks on `PATH` and in the folders of system programs; starts no process.
+    pub fn find(world: &World) -> Option<Self> {
+        let path = program(world, "debootstrap", &["/usr/sbin", "/sbin"])?;
+        Some(Self { path, unshare: program(world, "unshare", &["/usr/bin", "/bin"])? })
+    }
+}
+
+fn program(world: &World, name: &str, folders: &[&str]) -> Option<PathBuf> {
+    let on_path = world.env.get("PATH").and_then(|path| which::which_in(name, Some(path), &world.cwd).ok());
+    let usual = || folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file());
+    on_path.or_else(usual)
+}
+
+/// Why an artifact of this kind cannot be made here, with the remedy.
+pub fn obstacle(
+    kind: &Kind,
+    facts: &Facts,
+    go: Option<&Toolchain>,
+    debootstrap: Option<&Debootstrap>,
+) -> Option<String> {
+    if !matches!(kind, Kind::Go(_)) && facts.os != Os::Linux {
+        return Some(format!("images are made from source on Linux only, this is {}", facts.os.name()));
+    }
+    if kind.uses_go() {
+        match go {
+            None => return Some(format!("Go {OLDEST_GO} or newer is not installed (https://go.dev/dl)")),
+            Some(go) if go.too_old() => {
+                let path = go.path.display();
+                return Some(format!("{path} is {}, Go {OLDEST_GO} or newer is needed", go.version));
+            }
+            Some(_) => {}
+        }
+    }
+    if !matches!(kind, Kind::Rootfs(_)) {
+        return None;
+    }
+    if !facts.root {
+        return Some("a root file system is made as root only (run as root, with sudo)".to_owned());
+    }
+    let absent = "debootstrap is not installed (apt-get install debootstrap)";
+    debootstrap.is_none().then(|| absent.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recipe::{Go, Rootfs};
+    use super::*;
+    use crate::host::recorded;
+
+    fn go() -> Kind {
+        Kind::Go(Go {
+            module: "m".to_owned(),
+            cgo: false,
+            tags: Vec::new(),
+            ldflags: Vec::new(),
+            outputs: [("a".to_owned(), "./a".to_owned())].into(),
+        })
+    }
+
+    fn rootfs() -> Kind {
+        Kind::Rootfs(Rootfs { suite: "s".to_owned(), variant: "v".to_owned(), include: Vec::new() })
+    }
+
+    fn toolchain(version: &str) -> Toolchain {
+        Toolchain { path: "/go/bin/go".into(), version: version.to_owned() }
+    }
+
+    #[test]
+    fn go_is_judged_by_its_version() {
+        let judge = |go: Option<&Toolchain>| obstacle(&self::go(), &recorded::debian(), go, None);
+        assert!(judge(None).unwrap().contains("not installed"));
+        assert_eq!(
+            judge(Some(&toolchain("go1.19.8"))).unwrap(),
+            "/go/bin/go is go1.19.8, Go 1.24.0 or newer is needed"
+        );
+        for fine in ["go1.24", "go1.26.8", "go1.27rc1", "unknown", "devel go1.28-abc"] {
+            assert_eq!(judge(Some(&toolchain(fine))), None, "{fine}");
+        }
+    }
+
+    #[test]
+    fn a_root_file_system_wants_linux_root_and_debootstrap() {
+        let tools = Debootstrap { path: "/d".into(), unshare: "/u".into() };
+        let judge = |facts: &Facts, tools| obstacle(&rootfs(), facts, None, tools).unwrap_or_default();
+        let root = Facts { root: true, ..recorded::debian() };
+        assert!(judge(&recorded::macos(), Some(&tools)).contains("on Linux only, this is darwin"));
+        assert!(judge(&recorded::debian(), Some(&tools)).contains("as root only"));
+        assert!(judge(&root, None).contains("apt-get install debootstrap"));
+        assert_eq!(judge(&root, Some(&tools)), "");
+    }
+}

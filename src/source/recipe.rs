@@ -1,0 +1,267 @@
+//! One recipe: how an artifact is made, read from `offline/recipes/<artifact>.toml`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::config::{Document, Fields};
+use crate::error::Result;
+
+/// What the archive of an image is called among an artifact's outputs.
+pub const IMAGE_TAR: &str = "image.tar";
+/// What the archive of a root file system is called.
+pub const ROOTFS_TAR: &str = "rootfs.tar";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    pub name: String,
+    /// Of what is made: the module's, or the image's tag.
+    pub version: String,
+    pub kind: Kind,
+}
+
+/// How an artifact is made. Its serialized form is part of the hash of its inputs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    Go(Go),
+    Rootfs(Rootfs),
+    Image(Image),
+    Layers(Layers),
+}
+
+/// Programs of a Go module of ours, by package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Go {
+    /// A folder in `offline/go/`.
+    pub module: String,
+    pub cgo: bool,
+    pub tags: Vec<String>,
+    pub ldflags: Vec<String>,
+    /// Binary → package.
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// A Debian tree as debootstrap lays it out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rootfs {
+    pub suite: String,
+    pub variant: String,
+    pub include: Vec<String>,
+}
+
+/// An image built by the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Image {
+    pub tag: String,
+    /// A folder in `offline/` with a Dockerfile.
+    pub context: String,
+    /// Build argument → artifact whose image it names.
+    pub bases: BTreeMap<String, String>,
+    /// Path in the context → `<artifact>/<output>`, or an image artifact.
+    pub files: BTreeMap<String, String>,
+    /// Path in the context → folder of a pinned module.
+    pub module_files: BTreeMap<String, ModuleFiles>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModuleFiles {
+    /// The folder in `offline/go/` whose go.mod pins it.
+    pub module: String,
+    /// The path of the module itself.
+    pub package: String,
+    pub path: String,
+}
+
+/// An image of one layer, written without an engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Layers {
+    pub tag: String,
+    pub entrypoint: Vec<String>,
+    pub cmd: Vec<String>,
+    pub user: String,
+    pub env: BTreeMap<String, String>,
+    /// Path in the image → `<artifact>/<output>`.
+    pub files: BTreeMap<String, String>,
+    /// Whether the host's bundle of authorities goes in.
+    pub ca_certificates: bool,
+}
+
+impl Kind {
+    /// The artifacts that this one is made of.
+    pub fn uses(&self) -> BTreeSet<&str> {
+        match self {
+            Self::Go(_) | Self::Rootfs(_) => BTreeSet::new(),
+            Self::Image(image) => image
+                .files
+                .values()
+                .map(|file| split(file).0)
+                .chain(image.bases.values().map(String::as_str))
+                .collect(),
+            Self::Layers(layers) => layers.files.values().map(|file| split(file).0).collect(),
+        }
+    }
+
+    /// The names of the files that are made.
+    pub fn outputs(&self) -> Vec<&str> {
+        match self {
+            Self::Go(go) => go.outputs.keys().map(String::as_str).collect(),
+            Self::Rootfs(_) => vec![ROOTFS_TAR],
+            Self::Image(_) | Self::Layers(_) => vec![IMAGE_TAR],
+        }
+    }
+
+    pub fn tag(&self) -> Option<&str> {
+        match self {
+            Self::Image(image) => Some(&image.tag),
+            Self::Layers(layers) => Some(&layers.tag),
+            Self::Go(_) | Self::Rootfs(_) => None,
+        }
+    }
+
+    pub fn uses_go(&self) -> bool {
+        match self {
+            Self::Go(_) => true,
+            Self::Image(image) => !image.module_files.is_empty(),
+            Self::Rootfs(_) | Self::Layers(_) => false,
+        }
+    }
+
+    /// As a bundle's manifest calls it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Go(_) => "tool",
+            Self::Rootfs(_) => "rootfs",
+            Self::Image(_) | Self::Layers(_) => "image",
+        }
+    }
+}
+
+/// `<artifact>/<output>` in its parts; without an output an image's archive is meant.
+pub fn split(file: &str) -> (&str, &str) {
+    file.split_once('/').unwrap_or((file, IMAGE_TAR))
+}
+
+impl Recipe {
+    /// Reads the recipe in `text`, whose `{key}`s are filled in; all problems are reported at once.
+    /// The version of Go programs is filled in by [`super::Recipes`].
+    pub fn parse(name: &str, origin: &str, text: &str) -> Result<Self> {
+        let kind = Document::parse(origin, text)?.read(|fields| {
+            let kind = fields.opt_choice("kind", &["go", "rootfs", "image", "layers"]);
+            match kind.as_deref() {
+                Some("go") => go(fields).map(Kind::Go),
+                Some("rootfs") => rootfs(fields).map(Kind::Rootfs),
+                Some("image") => image(fields).map(Kind::Image),
+                Some(_) => layers(fields).map(Kind::Layers),
+                None => fields.string("kind").and(None),
+            }
+        })?;
+        let version = match &kind {
+            Kind::Rootfs(rootfs) => rootfs.suite.clone(),
+            kind => kind.tag().and_then(|tag| tag.rsplit_once(':')).map_or("", |(_, tag)| tag).to_owned(),
+        };
+        Ok(Self { name: name.to_owned(), version: version.trim_start_matches('v').to_owned(), kind })
+    }
+}
+
+fn go(fields: &mut Fields<'_, '_>) -> Option<Go> {
+    let module = filled(fields, "module");
+    let cgo = fields.opt_bool("cgo").unwrap_or(false);
+    let (tags, ldflags) = (all_filled(fields, "tags"), all_filled(fields, "ldflags"));
+    let outputs = fields.string_map("outputs");
+    if outputs.is_empty() {
+        fields.problem("outputs", "must name at least one binary and its package");
+    }
+    for name in outputs.keys().filter(|name| !is_component(name)) {
+        fields.problem("outputs", format!("has {name:?}, which is no file name"));
+    }
+    Some(Go { module: module?, cgo, tags, ldflags, outputs })
+}
+
+fn rootfs(fields: &mut Fields<'_, '_>) -> Option<Rootfs> {
+    let (suite, variant) = (filled(fields, "suite"), filled(fields, "variant"));
+    let include = all_filled(fields, "include");
+    Some(Rootfs { suite: suite?, variant: variant?, include })
+}
+
+fn image(fields: &mut Fields<'_, '_>) -> Option<Image> {
+    let (tag, context) = (tag(fields), filled(fields, "context"));
+    let (bases, files) = (fields.string_map("bases"), paths(fields));
+    let mut module_files = BTreeMap::new();
+    fields.opt_table("module-files", |table| {
+        for target in table.keys() {
+            let read = table.opt_table(&target, |fields| {
+                let (module, package) = (filled(fields, "module"), filled(fields, "package"));
+                let path = fields.string("path");
+                Some(ModuleFiles { module: module?, package: package?, path: path? })
+            });
+            if !is_inside(&target) || read.as_ref().is_some_and(|read| !is_inside(&read.path)) {
+                table.problem(&target, "must be paths that stay inside their folders");
+            }
+            module_files.extend(read.map(|read| (target, read)));
+        }
+        Some(())
+    });
+    Some(Image { tag: tag?, context: context?, bases, files, module_files })
+}
+
+fn layers(fields: &mut Fields<'_, '_>) -> Option<Layers> {
+    let tag = tag(fields);
+    let (entrypoint, cmd) = (all_filled(fields, "entrypoint"), all_filled(fields, "cmd"));
+    let user = fields.opt_string("user").unwrap_or_default();
+    let (env, files) = (fields.string_map("env"), paths(fields));
+    let ca_certificates = fields.opt_bool("ca-certificates").unwrap_or(false);
+    if files.is_empty() {
+        fields.problem("files", "must name at least one file");
+    }
+    Some(Layers { tag: tag?, entrypoint, cmd, user, env, files, ca_certificates })
+}
+
+fn tag(fields: &mut Fields<'_, '_>) -> Option<String> {
+    let tag = filled(fields, "tag")?;
+    let fine = tag.rsplit_once(':').is_some_and(|(name, tag)| !name.is_empty() && is_component(tag));
+    if !fine {
+        fields.problem("tag", "must be <name>:<tag>");
+    }
+    fine.then_some(tag)
+}
+
+fn paths(fields: &mut Fields<'_, '_>) -> BTreeMap<String, String> {
+    let files = fields.string_map("files");
+    for path in files.keys().filter(|path| !is_inside(path)) {
+        fields.problem("files", format!("has {path:?}, which is not a relative path"));
+    }
+    files
+}
+
+/// A string in which every `{key}` was a version.
+fn filled(fields: &mut Fields<'_, '_>, key: &str) -> Option<String> {
+    let text = fields.string(key)?;
+    unknown(fields, key, &text);
+    Some(text)
+}
+
+fn all_filled(fields: &mut Fields<'_, '_>, key: &str) -> Vec<String> {
+    let texts = fields.strings(key);
+    for text in &texts {
+        unknown(fields, key, text);
+    }
+    texts
+}
+
+fn unknown(fields: &mut Fields<'_, '_>, key: &str, text: &str) {
+    let braces = text.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+    if let Some((name, _)) = braces {
+        fields.problem(key, format!("names `{{{name}}}`, which is not in versions.toml"));
+    }
+}
+
+/// A relative path with `/` that does not leave its folder.
+fn is_inside(path: &str) -> bool {
+    !path.is_empty() && path.split('/').all(is_component)
+}
+
+fn is_component(part: &str) -> bool {
+    let odd = |c: char| c.is_control() || c == '/' || c == '\\';
+    !part.is_empty() && part != "." && part != ".." && !part.contains(odd)
+}

@@ -1,0 +1,227 @@
+//! Where artifacts are kept: `<cache>/artifacts/<name>-<start of the inputs' hash>/`.
+//!
+//! An artifact is a folder with its files and `entry.json`. It is put together elsewhere and renamed
+//! into place, so a killed build leaves no half of one.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+use super::Made;
+use super::recipe::Recipe;
+use crate::bundle::Entry;
+use crate::error::{Error, Result};
+use crate::fetch::{sha256_file, sync_dir, write_atomic};
+use crate::task::Task;
+
+const ENTRY: &str = "entry.json";
+/// How many digits of the inputs' hash stand in a folder's name.
+const DIGITS: usize = 16;
+/// How often a lock that another process holds is tried.
+const TICK: Duration = Duration::from_millis(200);
+
+/// What `entry.json` holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Record {
+    entry: Entry,
+    outputs: BTreeMap<String, Digest>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Digest {
+    sha256: String,
+    size: u64,
+}
+
+/// What is known of an artifact besides its files.
+pub struct Described<'a> {
+    pub recipe: &'a Recipe,
+    pub platform: String,
+    pub inputs: &'a str,
+    pub image_id: Option<String>,
+}
+
+pub struct Store {
+    cache: PathBuf,
+}
+
+impl Store {
+    pub fn new(cache: &Path) -> Self {
+        Self { cache: cache.to_owned() }
+    }
+
+    fn folder(&self, name: &str, inputs: &str) -> PathBuf {
+        let start = inputs.get(..DIGITS).unwrap_or(inputs);
+        self.cache.join("artifacts").join(format!("{name}-{start}"))
+    }
+
+    /// Where the output of an artifact's build is written, for the user to read.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.cache.join("logs").join(format!("{name}.log"))
+    }
+
+    /// A folder of the cache, private where it is made now.
+    pub fn create(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.cache.join(name);
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&dir).map_err(|e| Error::io("create", &dir, &e))?;
+        Ok(dir)
+    }
+
+    /// The artifact, if it is whole by its entry and the sizes of its files; nothing is hashed.
+    pub fn find(&self, name: &str, inputs: &str) -> Result<Option<Made>> {
+        let dir = self.folder(name, inputs);
+        Ok(read(&dir, inputs)?.filter(|record| sizes_fit(&dir, record)).map(|record| made(dir, record)))
+    }
+
+    /// The artifact with every file hashed. One that was changed is dropped, and that is said.
+    pub fn take(&self, task: &Task<'_>, name: &str, inputs: &str) -> Result<Option<Made>> {
+        let dir = self.folder(name, inputs);
+        let Some(record) = read(&dir, inputs)? else { return Ok(None) };
+        for (output, wanted) in &record.outputs {
+            task.check()?;
+            let fault = match sha256_file(&dir.join(output)) {
+                Ok(got) if got == (wanted.sha256.clone(), wanted.size) => continue,
+                Ok(_) => "is not what was made".to_owned(),
+                Err(error) => error.one_line(),
+            };
+            task.warn(format!("{}: {output}: {fault}; it is dropped and made anew", dir.display()));
+            std::fs::remove_dir_all(&dir).map_err(|e| Error::io("remove", &dir, &e))?;
+            return Ok(None);
+        }
+        Ok(Some(made(dir, record)))
+    }
+
+    /// Puts the files in `from` (a folder on the cache's file system) into place as the artifact.
+    pub fn put(&self, from: &Path, described: Described<'_>) -> Result<Made> {
+        let Described { recipe, platform, inputs, image_id } = described;
+        let mut outputs = BTreeMap::new();
+        for output in recipe.kind.outputs() {
+            let path = from.join(output);
+            let (sha256, size) = sha256_file(&path)?;
+            let synced = File::open(&path).and_then(|file| file.sync_all());
+            synced.map_err(|e| Error::io("sync", &path, &e))?;
+            outputs.insert(output.to_owned(), Digest { sha256, size });
+        }
+        let (file, digest) = outputs.first_key_value().ok_or_else(|| Error::failed("nothing was made"))?;
+        let entry = Entry {
+            name: recipe.name.clone(),
+            kind: recipe.kind.word().to_owned(),
+            version: recipe.version.clone(),
+            platform,
+            file: file.clone(),
+            sha256: digest.sha256.clone(),
+            size: digest.size,
+            reference: recipe.kind.tag().map(str::to_owned),
+            image_id,
+            inputs: inputs.to_owned(),
+        };
+        let record = Record { entry, outputs };
+        let json = serde_json::to_vec_pretty(&record);
+        let json = json.map_err(|e| Error::failed("cannot write an artifact's entry").because(e))?;
+        write_atomic(&from.join(ENTRY), &json, 0o600)?;
+        let artifacts = self.create("artifacts")?;
+        let dir = self.folder(&recipe.name, inputs);
+        // What is there was found wanting, or it would have been used.
+        if dir.exists() {
+            std::fs::remove_dir_all(&dir).map_err(|e| Error::io("remove", &dir, &e))?;
+        }
+        std::fs::rename(from, &dir).map_err(|e| Error::io("rename into place", &dir, &e))?;
+        sync_dir(&artifacts)?;
+        prune(&artifacts, &recipe.name, &dir);
+        Ok(made(dir, record))
+    }
+
+    /// The right to make an artifact; waits, and says so, while another process makes it.
+    pub fn lock(&self, task: &Task<'_>, name: &str) -> Result<File> {
+        let path = self.create("locks")?.join(format!("{name}.lock"));
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|e| Error::io("open", &path, &e))?;
+        let mut said = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) if said => std::thread::sleep(TICK),
+                Err(TryLockError::WouldBlock) => {
+                    task.say("wait: it is being made elsewhere");
+                    said = true;
+                }
+                Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path, &error)),
+            }
+            task.check().map_err(|error| error.because(format!("{} is held", path.display())))?;
+        }
+    }
+
+    /// A folder to make an artifact in, gone when it is dropped. What a killed build left is removed
+    /// first, so the caller holds the artifact's lock.
+    pub fn work(&self, name: &str) -> Result<TempDir> {
+        let dir = self.create(&format!("work/{name}"))?;
+        let left = std::fs::read_dir(&dir).map_err(|e| Error::io("list", &dir, &e))?;
+        for left in left.flatten() {
+            // A program that outlived its killed parent may still write here: no reason to stop.
+            let _ = std::fs::remove_dir_all(left.path());
+        }
+        TempDir::new_in(&dir).map_err(|e| Error::io("create a folder in", &dir, &e))
+    }
+
+    /// The version of Go that made what is here, as last noted.
+    pub fn toolchain(&self) -> Option<String> {
+        std::fs::read_to_string(self.cache.join("artifacts/toolchain")).ok()
+    }
+
+    pub fn note_toolchain(&self, version: &str) -> Result<()> {
+        if self.toolchain().as_deref() == Some(version) {
+            return Ok(());
+        }
+        write_atomic(&self.create("artifacts")?.join("toolchain"), version.as_bytes(), 0o600)
+    }
+}
+
+/// Removes what was made of older inputs, but for the newest of it: whoever goes back and forth
+/// between two states makes nothing twice. What cannot be removed does no harm.
+fn prune(artifacts: &Path, name: &str, current: &Path) {
+    let of_this = |path: &PathBuf| {
+        let file = path.file_name().and_then(|file| file.to_str()).unwrap_or_default();
+        let rest = file.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+        rest.is_some_and(|rest| rest.len() == DIGITS && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    let entries = std::fs::read_dir(artifacts).into_iter().flatten().flatten();
+    let mut older: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(of_this).collect();
+    older.retain(|path| path != current);
+    older.sort_by_key(|path| path.join(ENTRY).metadata().and_then(|meta| meta.modified()).ok());
+    older.pop();
+    for path in older {
+        let _ = std::fs::remove_dir_all(path);
+    }
+}
+
+fn read(dir: &Path, inputs: &str) -> Result<Option<Record>> {
+    let path = dir.join(ENTRY);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", &path, &error)),
+    };
+    // An entry of another form or of other inputs is as good as none.
+    let record = serde_json::from_slice::<Record>(&bytes).ok();
+    Ok(record.filter(|record| record.entry.inputs == inputs))
+}
+
+fn sizes_fit(dir: &Path, record: &Record) -> bool {
+    let fits = |(output, wanted): (&String, &Digest)| {
+        dir.join(output).symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() == wanted.size)
+    };
+    record.outputs.iter().all(fits)
+}
+
+fn made(dir: PathBuf, record: Record) -> Made {
+    let outputs = record.outputs.into_keys().map(|name| (name.clone(), dir.join(name))).collect();
+    Made { entry: record.entry, dir, outputs }
+}

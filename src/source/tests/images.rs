@@ -1,0 +1,36 @@
+//! Images built by the engine.
+
+use super::*;
+
+#[test]
+fn an_image_gets_its_base_and_its_files() {
+    let bench = Bench::new();
+    let maker = Maker { engine: docker(), ..Maker::default() };
+    let made = bench.make(&maker, "t-image").0.unwrap();
+    assert_eq!(made.entry.image_id.as_deref(), Some("sha256:4711"));
+    assert_eq!(std::fs::read_to_string(made.file()).unwrap(), "archive");
+    let ran = maker.ran();
+    let base =
+        format!("BASE=localhost/t:{}", Versions::load(&Data::default()).unwrap().get("kubernetes").unwrap());
+    let build = ran.iter().find(|argv| argv.starts_with("docker build")).unwrap();
+    assert!(build.contains(&base) && build.contains("--tag localhost/t-image:1"), "{build}");
+    assert!(build.contains(&format!("{INPUTS_LABEL}={}", bench.inputs("t-image"))), "{build}");
+    assert!(ran.iter().any(|argv| argv.starts_with("docker load")), "the base was not loaded: {ran:#?}");
+    let context = maker.context.lock().unwrap().clone();
+    assert_eq!(context.keys().collect::<Vec<_>>(), ["Dockerfile", "in/t-a", "in/t.tar"]);
+    assert_eq!(context["in/t-a"], "program example.com/t/cmd/t-a");
+}
+
+#[test]
+fn a_base_that_the_engine_has_is_not_loaded_again() {
+    let bench = Bench::new();
+    let labels = format!(r#"{{"{INPUTS_LABEL}":"{}"}}"#, bench.inputs("t-layers"));
+    let engine = Script::default()
+        .on("docker image inspect --format '{{json", 0, &labels)
+        .on("docker build", 0, "")
+        .on("docker image inspect", 0, "sha256:4711")
+        .on("docker save", 0, "");
+    let maker = Maker { engine, ..Maker::default() };
+    bench.make(&maker, "t-image").0.unwrap();
+    assert!(!maker.ran().iter().any(|argv| argv.starts_with("docker load")));
+}

@@ -1,0 +1,67 @@
+//! The surroundings of one artifact's build: its lines in a log, its name before its messages.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
+use crate::exec::{Cmd, Output, RunError, Runner};
+use crate::progress::{Event, Reporter};
+
+/// Runs as another runner does, and writes each command and its lines to a file.
+pub struct Logged<'a> {
+    runner: &'a dyn Runner,
+    log: Mutex<File>,
+}
+
+impl<'a> Logged<'a> {
+    /// Starts the log at `path` anew.
+    pub fn new(runner: &'a dyn Runner, path: &Path) -> Result<Self> {
+        let mut options = File::options();
+        options.create(true).write(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let log = options.open(path).map_err(|e| Error::io("write", path, &e))?;
+        Ok(Self { runner, log: Mutex::new(log) })
+    }
+
+    /// A log that cannot be written (a full disk) is no reason to fail: the build says why itself.
+    pub fn write(&self, line: &str) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = writeln!(log, "{line}");
+    }
+}
+
+impl Runner for Logged<'_> {
+    fn run(&self, cmd: &Cmd, cancel: &Cancel, on_line: &mut dyn FnMut(&str)) -> Result<Output, RunError> {
+        self.write(&format!("$ {}", cmd.argv()));
+        self.runner.run(cmd, cancel, &mut |line| {
+            self.write(line);
+            on_line(line);
+        })
+    }
+
+    fn pipe(&self, from: &Cmd, to: &Cmd, cancel: &Cancel) -> Result<Output, RunError> {
+        self.write(&format!("$ {} | {}", from.argv(), to.argv()));
+        self.runner.pipe(from, to, cancel)
+    }
+
+    fn detach(&self, cmd: &Cmd, log: &Path) -> Result<u32, RunError> {
+        self.runner.detach(cmd, log)
+    }
+}
+
+/// Puts the artifact's name before each message: several are made at the same time.
+pub struct Named<'a> {
+    pub reporter: &'a dyn Reporter,
+    pub name: &'a str,
+}
+
+impl Reporter for Named<'_> {
+    fn report(&self, event: &Event) {
+        let message = format!("{}: {}", self.name, event.message);
+        self.reporter.report(&Event { message, ..event.clone() });
+    }
+}
