@@ -11,6 +11,7 @@
 //! | what everything knows | `error`, `cancel`, `progress`, `task`, `world` |
 #![forbid(unsafe_code)]
 
+pub mod addons;
 pub mod bundle;
 pub mod cancel;
 pub mod checks;

@@ -1,1 +1,115 @@
 //! Declarative verifications: one kind per file, the checks themselves are data.
+//!
+//! A check is a file `checks/<group>/<id>.toml`. A kind evaluates the world once; how long and on
+//! what occasion it is asked again is decided in [`run`], the same for all.
+
+mod condition;
+mod expect;
+mod http;
+mod image_digest;
+mod metrics;
+mod pulse;
+mod pvc;
+mod reach;
+mod restarts;
+mod rollout;
+mod run;
+mod spec;
+mod storage_class;
+mod tcp;
+
+#[cfg(test)]
+mod testing;
+
+use std::fmt::Debug;
+
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use kube::Client;
+use serde::Serialize;
+
+use crate::config::Fields;
+use crate::deploy::Kube;
+use crate::images::Built;
+use crate::task::Task;
+
+pub use run::{run_all, run_once};
+pub use spec::{Spec, load};
+
+/// What a check may look at.
+pub struct Context<'a> {
+    pub task: &'a Task<'a>,
+    pub kube: &'a Kube,
+    /// Where a check that names no namespace looks.
+    pub namespace: String,
+    /// The host name that an `http` check through the ingress asks for, if it names none.
+    pub host: String,
+    /// The port on this machine's loopback address where the ingress controller answers.
+    pub ingress: u16,
+    /// The images that were built from the project.
+    pub built: Vec<Built>,
+}
+
+impl Context<'_> {
+    fn client(&self) -> Client {
+        self.kube.client().clone()
+    }
+}
+
+/// What one look at the world says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Pass(String),
+    /// Not so, but it may become so.
+    NotYet(String),
+    /// Not so, and waiting cannot mend it.
+    Never(String),
+}
+
+/// A check of some kind, with all that its file says.
+pub trait Check: Debug + Send + Sync {
+    /// Looks once. Errors of the API are [`Verdict::NotYet`]: they may pass.
+    fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict>;
+
+    /// Occasions on which it is worth to look again; without any, the time is the occasion.
+    fn changes(&self, _cx: &Context<'_>) -> Option<BoxStream<'static, ()>> {
+        None
+    }
+
+    /// What to do when it fails and its file gives no `help`.
+    fn help(&self) -> &'static str;
+}
+
+/// How a kind is read from a table of TOML.
+pub struct Kind {
+    pub name: &'static str,
+    read: fn(&mut Fields<'_, '_>) -> Option<Box<dyn Check>>,
+}
+
+/// Every kind that `kind = "…"` may name.
+pub const KINDS: &[Kind] = &[
+    Kind { name: "condition", read: condition::read },
+    Kind { name: "http", read: http::read },
+    Kind { name: "image-digest", read: image_digest::read },
+    Kind { name: "metrics", read: metrics::read },
+    Kind { name: "pvc", read: pvc::read },
+    Kind { name: "restarts", read: restarts::read },
+    Kind { name: "rollout", read: rollout::read },
+    Kind { name: "storage-class", read: storage_class::read },
+    Kind { name: "tcp", read: tcp::read },
+];
+
+/// The result of a check, for screens and reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    pub id: String,
+    pub title: String,
+    /// The finding's stable name.
+    pub code: String,
+    pub passed: bool,
+    /// What was seen, in words.
+    pub detail: String,
+    /// The remedy; empty where the check passed.
+    pub help: String,
+    pub millis: u64,
+}

@@ -1,0 +1,11 @@
+{{/* Labels by which the objects find each other; they never change. */}}
+{{- define "hello.selector" -}}
+app.kubernetes.io/name: hello
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "hello.labels" -}}
+{{ include "hello.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}

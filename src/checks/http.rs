@@ -1,0 +1,274 @@
+//! Kind `http`: a request through the ingress, or to a Service inside the cluster.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use futures::future::{BoxFuture, FutureExt as _};
+use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method, redirect};
+use tokio::net::TcpListener;
+
+use super::expect::{self, Answer, Expect};
+use super::spec::{required, required_port};
+use super::{Check, Context, Verdict, reach};
+use crate::config::Fields;
+
+/// A body larger than this is no answer to a check.
+const MAX_BODY: usize = 1 << 20;
+
+#[derive(Debug)]
+struct Http {
+    via: Via,
+    method: Method,
+    /// Path and query, with the leading `/`.
+    path: String,
+    host: Option<String>,
+    headers: HeaderMap,
+    /// Sent as it is.
+    body: Option<String>,
+    expect: Expect,
+}
+
+#[derive(Debug)]
+enum Via {
+    Ingress,
+    Service { name: String, port: u16, namespace: Option<String> },
+}
+
+pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
+    let via = read_via(fields);
+    let method = fields.opt_parsed("method", |text| {
+        let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+        let found = known.contains(&text).then(|| Method::from_bytes(text.as_bytes()).ok()).flatten();
+        found.ok_or_else(|| format!("is \"{text}\", but must be one of: {}", known.join(", ")))
+    });
+    let path = required(fields, "path", |text| {
+        let good = text.starts_with('/') && text.chars().all(|c| c.is_ascii_graphic());
+        good.then(|| text.to_owned()).ok_or_else(|| "must start with `/` and be percent-encoded".to_owned())
+    });
+    let host = fields.opt_parsed("host", |text| {
+        HeaderValue::from_str(text).map(|_| text.to_owned()).map_err(|_| "is no host name".to_owned())
+    });
+    let headers = fields.string_map("headers");
+    let headers = header_map(&headers).map_err(|message| fields.problem("headers", message)).ok();
+    let body = fields.opt_string("body");
+    let (given, expect) = (fields.has("expect"), fields.opt_table("expect", expect::read));
+    let expect = if given { expect } else { Some(Expect::default()) };
+    let method = method.unwrap_or(Method::GET);
+    let (path, headers) = (path?, headers?);
+    Some(Box::new(Http { via: via?, method, path, host, headers, body, expect: expect? }))
+}
+
+fn read_via(fields: &mut Fields<'_, '_>) -> Option<Via> {
+    if !fields.has("via") {
+        fields.string("via");
+    }
+    if fields.opt_choice("via", &["ingress", "service"])? == "ingress" {
+        return Some(Via::Ingress);
+    }
+    let (name, port) = (fields.string("service"), required_port(fields, "port"));
+    let namespace = fields.opt_string("namespace");
+    Some(Via::Service { name: name?, port: port?, namespace })
+}
+
+fn header_map(headers: &BTreeMap<String, String>) -> Result<HeaderMap, String> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let key =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("has the bad name `{name}`"))?;
+        let value = HeaderValue::from_str(value).map_err(|_| format!("has a bad value for `{name}`"))?;
+        map.insert(key, value);
+    }
+    Ok(map)
+}
+
+impl Check for Http {
+    fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
+        async move {
+            let url = format!("{} {}", self.method, self.shown(cx));
+            match self.ask(cx).await.and_then(|answer| self.expect.judge(&answer)) {
+                Ok(seen) => Verdict::Pass(format!("{url} {seen}")),
+                Err(wrong) => Verdict::NotYet(format!("{url} {wrong}")),
+            }
+        }
+        .boxed()
+    }
+
+    fn help(&self) -> &'static str {
+        match self.via {
+            Via::Ingress => "todo-bootstrap check   names the layer below that fails, if one does",
+            Via::Service { .. } => "todo-bootstrap up   rolls the service out again and shows its log",
+        }
+    }
+}
+
+impl Http {
+    fn host<'a>(&'a self, cx: &'a Context<'_>) -> &'a str {
+        self.host.as_deref().unwrap_or(&cx.host)
+    }
+
+    /// What was asked, for messages.
+    fn shown(&self, cx: &Context<'_>) -> String {
+        match &self.via {
+            Via::Ingress => format!("http://{}{}", self.host(cx), self.path),
+            Via::Service { name, port, .. } => format!("{name}:{port}{}", self.path),
+        }
+    }
+
+    async fn ask(&self, cx: &Context<'_>) -> Result<Answer, String> {
+        match &self.via {
+            Via::Ingress => {
+                let at = SocketAddr::from((Ipv4Addr::LOCALHOST, cx.ingress));
+                self.request(at, Some(self.host(cx))).await
+            }
+            Via::Service { name, port, namespace } => {
+                let namespace = namespace.as_deref().unwrap_or(&cx.namespace);
+                let mut connection = reach::connect(&cx.client(), namespace, name, *port)
+                    .await
+                    .map_err(|error| format!("cannot be asked: {error}"))?;
+                let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|e| e.to_string())?;
+                let at = listener.local_addr().map_err(|e| e.to_string())?;
+                let refused = connection.forwarder.take_error(connection.target.port);
+                let carry = async {
+                    if let Ok((mut local, _)) = listener.accept().await {
+                        let _ = tokio::io::copy_bidirectional(&mut local, &mut connection.stream).await;
+                    }
+                    std::future::pending::<()>().await;
+                };
+                let failed = async {
+                    match refused {
+                        Some(error) => error.await.unwrap_or_default(),
+                        None => std::future::pending().await,
+                    }
+                };
+                let answer = tokio::select! {
+                    answer = self.request(at, self.host.as_deref()) => answer,
+                    () = carry => Err("was not carried".to_owned()),
+                    error = failed => Err(format!("did not answer: {}", reach::refusal(&error, &connection.target))),
+                };
+                connection.forwarder.abort();
+                answer
+            }
+        }
+    }
+
+    async fn request(&self, at: SocketAddr, host: Option<&str>) -> Result<Answer, String> {
+        let url = format!("http://{at}{}", self.path);
+        let mut request = client()?.request(self.method.clone(), url).headers(self.headers.clone());
+        if let Some(host) = host {
+            request = request.header(HOST, host);
+        }
+        if let Some(body) = &self.body {
+            request = request.body(body.clone());
+        }
+        let mut response = request.send().await.map_err(|error| unanswered(&error))?;
+        let headers = response.headers().iter().map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        });
+        let mut answer =
+            Answer { status: response.status().as_u16(), headers: headers.collect(), body: String::new() };
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| unanswered(&error))? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MAX_BODY {
+                return Err("answered with more than 1 MiB".to_owned());
+            }
+        }
+        answer.body = String::from_utf8_lossy(&bytes).into_owned();
+        Ok(answer)
+    }
+}
+
+/// A client that follows nothing and goes through no proxy: what is asked for is on this machine.
+fn client() -> Result<Client, String> {
+    // An error only says that another part of the program was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .pool_max_idle_per_host(0)
+        .build()
+        .map_err(|error| format!("cannot be asked: {error}"))
+}
+
+fn unanswered(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    format!("did not answer: {cause}")
+}
+
+#[cfg(test)]
+mod tests {
+    use wiremock::matchers::{body_string, header, method, path};
+    use wiremock::{Mock, ResponseTemplate};
+
+    use super::super::testing::{serve, with_server};
+    use super::super::{Spec, run_all, run_once};
+
+    const HEAD: &str = "title = \"t\"\nkind = \"http\"\n";
+
+    fn parse(text: &str) -> Result<Spec, String> {
+        Spec::parse("x", "f", &format!("{HEAD}{text}")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn good_files_parse() {
+        parse("via = \"ingress\"\npath = \"/\"\n").unwrap();
+        parse("via = \"service\"\nservice = \"web\"\nport = 80\nmethod = \"PUT\"\npath = \"/x?y=1\"\nheaders = {X-A = \"b\"}\n[expect]\nstatus = 201\njson = {\"/a\" = \"b\"}\n").unwrap();
+    }
+
+    #[test]
+    fn bad_files_name_every_mistake() {
+        let error = parse("via = \"service\"\nmethod = \"get\"\npath = \"x\"\nheaders = {\"a b\" = \"c\"}\n[expect]\nstatus = 20\njson = {status = \"ok\"}\n").unwrap_err();
+        for part in [
+            "`service` is missing",
+            "`port` is missing",
+            "`method`",
+            "`path`",
+            "`headers`",
+            "`expect.status`",
+            "`expect.json`",
+        ] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+        assert!(parse("path = \"/\"\n").unwrap_err().contains("`via` is missing"));
+        let stray = parse("via = \"ingress\"\npath = \"/\"\nservice = \"web\"\n").unwrap_err();
+        assert!(stray.contains("unknown key `service`"), "{stray}");
+    }
+
+    #[test]
+    fn the_ingress_is_asked_by_host_name() {
+        let answer = ResponseTemplate::new(201).insert_header("X-Kind", "note").set_body_string("kept");
+        let mock = Mock::given(method("PUT")).and(path("/notes/a")).and(header("host", "app.localhost"));
+        let (_runtime, server) = serve([mock.and(body_string("text")).respond_with(answer)]);
+        let spec = parse("via = \"ingress\"\nmethod = \"PUT\"\npath = \"/notes/a\"\nbody = \"text\"\n[expect]\nstatus = 201\nbody = \"kept\"\nheaders = {x-KIND = \"note\"}\n").unwrap();
+        let outcomes = with_server(&server.uri(), |cx| run_once(cx, &[spec]));
+        assert!(outcomes[0].passed, "{}", outcomes[0].detail);
+        assert_eq!(outcomes[0].detail, "PUT http://app.localhost/notes/a answered 201");
+    }
+
+    #[test]
+    fn a_redirect_is_an_answer_and_nothing_there_is_none() {
+        let answer = ResponseTemplate::new(302).insert_header("location", "http://192.0.2.1/");
+        let (_runtime, server) = serve([Mock::given(path("/")).respond_with(answer)]);
+        let check = |url: &str| {
+            let spec = parse("via = \"ingress\"\npath = \"/\"\n").unwrap();
+            with_server(url, |cx| run_once(cx, &[spec])).remove(0)
+        };
+        assert!(check(&server.uri()).detail.contains("answered 302 instead of 200"));
+        let nothing = check("http://127.0.0.1:9");
+        assert!(!nothing.passed && nothing.detail.contains("did not answer"), "{}", nothing.detail);
+    }
+
+    #[test]
+    fn routing_that_converges_is_waited_for() {
+        let early = Mock::given(path("/")).respond_with(ResponseTemplate::new(404)).up_to_n_times(2);
+        let late = Mock::given(path("/")).respond_with(ResponseTemplate::new(200)).with_priority(9);
+        let (_runtime, server) = serve([early, late]);
+        let spec = parse("via = \"ingress\"\npath = \"/\"\ntimeout = \"10s\"\n").unwrap();
+        let outcome = with_server(&server.uri(), |cx| run_all(cx, &[spec])).remove(0);
+        assert!(outcome.passed && outcome.millis >= 100, "{outcome:?}");
+    }
+}

@@ -1,0 +1,278 @@
+//! Kind `restarts`: the pods of a namespace run, are ready, and did not crash on the way.
+//!
+//! A container that was restarted because its whole node was is no crash: it is excused if its
+//! pod is older than the node's present run and it ended before that run had settled. A node that
+//! is soon back stays `Ready` all the while; what tells of it is that its runtime has lost
+//! containers.
+
+use std::collections::BTreeMap;
+
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::BoxStream;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::{ContainerStatus, Node, Pod};
+use kube::api::{Api, ListParams};
+use kube::runtime::watcher;
+
+use super::reach::said;
+use super::{Check, Context, Verdict, pulse};
+use crate::config::Fields;
+
+/// Where the pods that every node has live.
+const SYSTEM: &str = "kube-system";
+/// After a node became ready, what still ends because of its restart: probes that time out while
+/// everything starts at once.
+const SETTLING: SignedDuration = SignedDuration::from_secs(120);
+
+#[derive(Debug)]
+struct Restarts {
+    namespace: Option<String>,
+    /// A label selector; without one, all pods.
+    selector: Option<String>,
+    /// How often each container may have been restarted.
+    max: i32,
+}
+
+#[allow(clippy::unnecessary_wraps)] // the signature of all kinds
+pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
+    let (namespace, selector) = (fields.opt_string("namespace"), fields.opt_string("selector"));
+    let max = fields.opt_integer("max", 0..=1000).and_then(|max| i32::try_from(max).ok()).unwrap_or(0);
+    Some(Box::new(Restarts { namespace, selector, max }))
+}
+
+impl Restarts {
+    fn api(&self, cx: &Context<'_>) -> Api<Pod> {
+        Api::namespaced(cx.client(), self.namespace.as_deref().unwrap_or(&cx.namespace))
+    }
+}
+
+impl Check for Restarts {
+    fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
+        async move {
+            let (pods, nodes): (Api<Pod>, Api<Node>) = (self.api(cx), Api::all(cx.client()));
+            let system: Api<Pod> = Api::namespaced(cx.client(), SYSTEM);
+            let all = ListParams::default();
+            let selected = self.selector.as_ref().map_or_else(|| all.clone(), |s| all.clone().labels(s));
+            match tokio::try_join!(pods.list(&selected), nodes.list(&all), system.list(&all)) {
+                Ok((pods, nodes, system)) => {
+                    judge(&pods.items, &runs(&nodes.items, &[&system.items, &pods.items]), self.max)
+                }
+                Err(error) => Verdict::NotYet(said(&error)),
+            }
+        }
+        .boxed()
+    }
+
+    fn changes(&self, cx: &Context<'_>) -> Option<BoxStream<'static, ()>> {
+        let config = watcher::Config::default();
+        let config = self.selector.as_ref().map_or_else(|| config.clone(), |s| config.clone().labels(s));
+        Some(pulse::of(self.api(cx), config))
+    }
+
+    fn help(&self) -> &'static str {
+        "todo-bootstrap up   rolls the pods out again and shows their last log lines"
+    }
+}
+
+/// When the present run of each node began: it became ready, or its runtime came back and found
+/// that containers had gone without it, whichever was later.
+fn runs(nodes: &[Node], pods: &[&[Pod]]) -> BTreeMap<String, Timestamp> {
+    let mut runs = ready_since(nodes);
+    for pod in pods.iter().copied().flatten() {
+        let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()) else { continue };
+        for ended in statuses(pod).filter_map(lost) {
+            let run = runs.entry(node.clone()).or_insert(ended);
+            *run = ended.max(*run);
+        }
+    }
+    runs
+}
+
+/// When the runtime noticed that a container had ended unseen; containerd writes it like this.
+fn lost(status: &ContainerStatus) -> Option<Timestamp> {
+    let last = status.last_state.as_ref()?.terminated.as_ref()?;
+    let unseen = last.exit_code == 255 && last.reason.as_deref() == Some("Unknown");
+    last.finished_at.as_ref().filter(|_| unseen).map(|time| time.0)
+}
+
+/// Since when each node that is ready has been so.
+fn ready_since(nodes: &[Node]) -> BTreeMap<String, Timestamp> {
+    let since = |node: &Node| {
+        let conditions = node.status.as_ref()?.conditions.as_ref()?;
+        let ready = conditions.iter().find(|c| c.type_ == "Ready" && c.status == "True")?;
+        Some((node.metadata.name.clone()?, ready.last_transition_time.as_ref()?.0))
+    };
+    nodes.iter().filter_map(since).collect()
+}
+
+fn judge(pods: &[Pod], nodes: &BTreeMap<String, Timestamp>, max: i32) -> Verdict {
+    let phase = |pod: &Pod| pod.status.as_ref().and_then(|s| s.phase.clone()).unwrap_or_default();
+    let mut counted = 0;
+    let mut waiting = Vec::new();
+    for pod in pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        // A pod of a finished job has nothing to be ready for.
+        if phase(pod) == "Succeeded" {
+            continue;
+        }
+        counted += 1;
+        if let Some(crash) = crashes(pod, nodes, max) {
+            return Verdict::Never(format!("pod {name}: {crash}"));
+        }
+        if phase(pod) != "Running" {
+            waiting.push(format!("pod {name} is {}", phase(pod)));
+        } else if let Some(container) = statuses(pod).find(|status| !status.ready) {
+            waiting.push(format!("pod {name}: container {} is not ready", container.name));
+        }
+    }
+    if !waiting.is_empty() {
+        return Verdict::NotYet(waiting.join("; "));
+    }
+    match counted {
+        0 => Verdict::NotYet("there are no pods".to_owned()),
+        1 => Verdict::Pass("1 pod runs".to_owned()),
+        pods => Verdict::Pass(format!("{pods} pods run")),
+    }
+}
+
+fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
+    pod.status.iter().filter_map(|status| status.container_statuses.as_ref()).flatten()
+}
+
+/// The first container of the pod that was restarted too often, in words.
+fn crashes(pod: &Pod, nodes: &BTreeMap<String, Timestamp>, max: i32) -> Option<String> {
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref()).and_then(|name| nodes.get(name));
+    let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    for status in statuses(pod).filter(|status| status.restart_count > max) {
+        let last = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+        let ended = last.and_then(|last| last.finished_at.as_ref()).map(|time| time.0);
+        if let (Some(node), Some(created), Some(ended)) = (node, created, ended)
+            && created < *node
+            && ended <= *node + SETTLING
+        {
+            continue;
+        }
+        let why = last.map(|last| {
+            let reason = last.reason.as_deref().unwrap_or("no reason given");
+            format!(", last with status {} ({reason})", last.exit_code)
+        });
+        let (name, count) = (&status.name, status.restart_count);
+        let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        return Some(format!("container {name} was restarted {times}{}", why.unwrap_or_default()));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Spec;
+    use super::super::testing::object;
+    use super::*;
+
+    fn pod(ready: bool, restarts: u32, ended: &str) -> Pod {
+        object(&format!(
+            "metadata: {{name: web-1, creationTimestamp: '2026-01-01T10:00:00Z'}}
+spec: {{nodeName: node-1, containers: []}}
+status:
+  phase: Running
+  containerStatuses:
+  - name: web
+    ready: {ready}
+    restartCount: {restarts}
+    image: web
+    imageID: ''
+    lastState: {{terminated: {{exitCode: 3, reason: Error, finishedAt: '{ended}'}}}}
+"
+        ))
+    }
+
+    fn nodes(ready: &str) -> BTreeMap<String, Timestamp> {
+        let node: Node = object(&format!(
+            "metadata: {{name: node-1}}\nstatus: {{conditions: [{{type: Ready, status: 'True', lastTransitionTime: '{ready}'}}]}}\n"
+        ));
+        ready_since(&[node])
+    }
+
+    const EARLY: &str = "2026-01-01T09:00:00Z";
+    const NOON: &str = "2026-01-01T12:00:00Z";
+
+    #[test]
+    fn running_and_ready_pods_pass() {
+        assert_eq!(judge(&[pod(true, 0, NOON)], &nodes(EARLY), 0), Verdict::Pass("1 pod runs".to_owned()));
+    }
+
+    #[test]
+    fn a_crash_is_final_unless_it_is_allowed() {
+        assert_eq!(
+            judge(&[pod(true, 2, NOON)], &nodes(EARLY), 1),
+            Verdict::Never(
+                "pod web-1: container web was restarted 2 times, last with status 3 (Error)".to_owned()
+            )
+        );
+        assert!(matches!(judge(&[pod(true, 2, NOON)], &nodes(EARLY), 2), Verdict::Pass(_)));
+    }
+
+    #[test]
+    fn the_restart_of_the_node_is_no_crash() {
+        let back = nodes("2026-01-01T12:00:30Z");
+        assert!(matches!(judge(&[pod(true, 1, NOON)], &back, 0), Verdict::Pass(_)));
+        let later = pod(true, 2, "2026-01-01T12:10:00Z");
+        assert!(matches!(judge(&[later], &back, 0), Verdict::Never(_)), "a crash long after it is one");
+        // Ended within the settling time of a young cluster, but not by a restart of the node.
+        let young = nodes("2026-01-01T09:59:00Z");
+        assert!(matches!(judge(&[pod(true, 1, "2026-01-01T10:00:10Z")], &young, 0), Verdict::Never(_)));
+    }
+
+    /// As recorded after `docker stop` and `docker start` of a node: its `Ready` did not change.
+    #[test]
+    fn a_node_that_was_soon_back_is_known_by_what_its_runtime_lost() {
+        let mut etcd = pod(true, 1, NOON);
+        let last = |pod: &mut Pod, reason: &str, code: i32| {
+            let statuses = pod.status.as_mut().unwrap().container_statuses.as_mut().unwrap();
+            let last = statuses[0].last_state.as_mut().unwrap().terminated.as_mut().unwrap();
+            (last.reason, last.exit_code) = (Some(reason.to_owned()), code);
+        };
+        last(&mut etcd, "Unknown", 255);
+        let ours = pod(true, 2, "2026-01-01T12:00:40Z");
+        let runs = |system: &[Pod]| {
+            let node: Node = object(
+                "metadata: {name: node-1}\nstatus: {conditions: [{type: Ready, status: 'True', lastTransitionTime: '2026-01-01T09:00:00Z'}]}\n",
+            );
+            runs(&[node], &[system])
+        };
+        assert!(matches!(judge(&[etcd.clone()], &runs(&[etcd.clone()]), 0), Verdict::Pass(_)));
+        assert!(matches!(
+            judge(std::slice::from_ref(&ours), &runs(std::slice::from_ref(&etcd)), 0),
+            Verdict::Pass(_)
+        ));
+        last(&mut etcd, "Error", 255);
+        assert!(matches!(judge(&[ours], &runs(&[etcd]), 0), Verdict::Never(_)));
+    }
+
+    #[test]
+    fn what_is_not_ready_is_named() {
+        let Verdict::NotYet(detail) = judge(&[pod(false, 0, NOON)], &nodes(EARLY), 0) else { panic!() };
+        assert_eq!(detail, "pod web-1: container web is not ready");
+        let pending: Pod = object("metadata: {name: a}\nstatus: {phase: Pending}\n");
+        assert_eq!(judge(&[pending], &nodes(EARLY), 0), Verdict::NotYet("pod a is Pending".to_owned()));
+        assert!(matches!(judge(&[], &nodes(EARLY), 0), Verdict::NotYet(_)));
+    }
+
+    #[test]
+    fn finished_and_leaving_pods_do_not_count() {
+        let done: Pod = object("metadata: {name: job}\nstatus: {phase: Succeeded}\n");
+        let mut leaving = pod(false, 5, NOON);
+        leaving.metadata.deletion_timestamp = leaving.metadata.creation_timestamp.clone();
+        let all = [done, leaving, pod(true, 0, NOON)];
+        assert_eq!(judge(&all, &nodes(EARLY), 0), Verdict::Pass("1 pod runs".to_owned()));
+    }
+
+    #[test]
+    fn a_file_may_be_empty_but_not_wrong() {
+        let parse =
+            |text: &str| Spec::parse("x", "f", &format!("title = \"t\"\nkind = \"restarts\"\n{text}"));
+        parse("").unwrap();
+        parse("max = 3\nselector = \"app=web\"\n").unwrap();
+        assert!(parse("max = -1\n").unwrap_err().to_string().contains("`max` must be from 0"));
+    }
+}

@@ -1,0 +1,218 @@
+//! Runs checks side by side, each until it passes, cannot pass any more, or its time is up.
+
+use std::time::{Duration, Instant};
+
+use futures::stream::{BoxStream, StreamExt as _};
+
+use super::{Context, Outcome, Spec, Verdict};
+
+/// Enough to hide the waits of most checks, few enough for a small API server.
+const AT_ONCE: usize = 8;
+/// The longest that one look may take before it counts as no answer.
+const LOOK: Duration = Duration::from_secs(5);
+/// Pauses between two looks where nothing tells of a change: doubled from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+/// A look even though no change was told, should a watch have gone silent.
+const FALLBACK: Duration = Duration::from_secs(5);
+/// What is kept of the task's time to report a check that ran out of it.
+const SPARE: Duration = Duration::from_millis(200);
+
+/// Runs all checks, each until it passes or its time is up, and returns their outcomes in the order
+/// of `specs`. A check that did not end because the task was stopped has failed.
+pub fn run_all(cx: &Context<'_>, specs: &[Spec]) -> Vec<Outcome> {
+    run_each(cx, specs, |spec| spec.timeout)
+}
+
+/// As [`run_all`], but each check looks once and waits for nothing.
+pub fn run_once(cx: &Context<'_>, specs: &[Spec]) -> Vec<Outcome> {
+    run_each(cx, specs, |_| Duration::ZERO)
+}
+
+fn run_each(cx: &Context<'_>, specs: &[Spec], patience: impl Fn(&Spec) -> Duration) -> Vec<Outcome> {
+    let start = Instant::now();
+    let mut done: Vec<Option<Outcome>> = specs.iter().map(|_| None).collect();
+    let stopped = cx.task.wait("the checks", async {
+        let runs = specs.iter().enumerate().map(|(index, spec)| {
+            let patience = patience(spec);
+            async move { (index, run(cx, spec, patience).await) }
+        });
+        let mut runs = futures::stream::iter(runs).buffer_unordered(AT_ONCE);
+        let mut count = 0;
+        while let Some((index, outcome)) = runs.next().await {
+            count += 1;
+            let passed = if outcome.passed { "" } else { "not so: " };
+            let message = format!("{passed}{}", outcome.title);
+            cx.task.progress(Some(count), Some(specs.len() as u64), message);
+            done[index] = Some(outcome);
+        }
+        Ok(())
+    });
+    let why = stopped.err().map(|error| error.one_line()).unwrap_or_default();
+    let unfinished =
+        |spec: &Spec| outcome(spec, Verdict::NotYet(format!("not finished: {why}")), start.elapsed());
+    done.into_iter().zip(specs).map(|(done, spec)| done.unwrap_or_else(|| unfinished(spec))).collect()
+}
+
+async fn run(cx: &Context<'_>, spec: &Spec, patience: Duration) -> Outcome {
+    let start = Instant::now();
+    let deadline = start + patience.min(cx.task.remaining().saturating_sub(SPARE));
+    let verdict = settle(cx, spec, deadline).await;
+    let verdict = match verdict {
+        Verdict::NotYet(detail) if !patience.is_zero() => {
+            Verdict::NotYet(format!("{detail} (after {} s)", start.elapsed().as_secs()))
+        }
+        verdict => verdict,
+    };
+    outcome(spec, verdict, start.elapsed())
+}
+
+fn outcome(spec: &Spec, verdict: Verdict, took: Duration) -> Outcome {
+    let (passed, detail) = match verdict {
+        Verdict::Pass(detail) => (true, detail),
+        Verdict::Never(detail) | Verdict::NotYet(detail) => (false, detail),
+    };
+    let help = if passed { "" } else { spec.help.as_deref().unwrap_or(spec.check.help()) };
+    Outcome {
+        id: spec.id.clone(),
+        title: spec.title.clone(),
+        code: spec.code.clone(),
+        passed,
+        detail,
+        help: help.to_owned(),
+        millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// Looks until the verdict is final or `deadline` passes; looks once at least.
+async fn settle(cx: &Context<'_>, spec: &Spec, deadline: Instant) -> Verdict {
+    let mut last = look(cx, spec, LOOK).await;
+    if !matches!(last, Verdict::NotYet(_)) || Instant::now() >= deadline {
+        return last;
+    }
+    let mut changes = spec.check.changes(cx);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return last;
+        }
+        occasion(&mut changes, pause.min(left), left).await;
+        pause = (pause * 2).min(LAST_PAUSE);
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return last;
+        }
+        match look(cx, spec, LOOK.min(left)).await {
+            // A look that the deadline cut short tells less than the one before it.
+            Verdict::NotYet(_) if Instant::now() >= deadline => return last,
+            Verdict::NotYet(detail) => last = Verdict::NotYet(detail),
+            verdict => return verdict,
+        }
+    }
+}
+
+/// Waits for a told change, or `pause` where nothing tells; `left` bounds both.
+async fn occasion(changes: &mut Option<BoxStream<'static, ()>>, pause: Duration, left: Duration) {
+    let Some(stream) = changes else {
+        return tokio::time::sleep(pause).await;
+    };
+    if let Ok(None) = tokio::time::timeout(FALLBACK.min(left), stream.next()).await {
+        *changes = None;
+    }
+}
+
+async fn look(cx: &Context<'_>, spec: &Spec, limit: Duration) -> Verdict {
+    match tokio::time::timeout(limit, spec.check.look(cx)).await {
+        Ok(verdict) => verdict,
+        Err(_) => Verdict::NotYet(format!("no answer within {} s", limit.as_secs().max(1))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures::future::{BoxFuture, FutureExt as _};
+
+    use super::super::testing;
+    use super::super::{Check, Kind};
+    use super::*;
+    use crate::cancel::Reason;
+
+    /// Passes from the given look on.
+    #[derive(Debug)]
+    struct After(u32, AtomicU32);
+
+    impl Check for After {
+        fn look<'a>(&'a self, _cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
+            async {
+                let looks = self.1.fetch_add(1, Ordering::SeqCst) + 1;
+                match self.0 {
+                    0 => Verdict::Never("broken".to_owned()),
+                    wanted if looks >= wanted => Verdict::Pass(format!("look {looks}")),
+                    _ => Verdict::NotYet(format!("look {looks}")),
+                }
+            }
+            .boxed()
+        }
+
+        fn help(&self) -> &'static str {
+            "todo-bootstrap up"
+        }
+    }
+
+    fn spec(id: &str, looks: u32, timeout: Duration) -> Spec {
+        Spec {
+            id: id.to_owned(),
+            title: id.to_owned(),
+            code: id.to_owned(),
+            help: None,
+            timeout,
+            kind: KIND.name,
+            check: Box::new(After(looks, AtomicU32::new(0))),
+        }
+    }
+
+    const KIND: Kind = Kind { name: "after", read: |_| None };
+
+    #[test]
+    fn outcomes_keep_the_order_and_failures_have_help() {
+        let specs = [
+            spec("slow", 3, Duration::from_secs(20)),
+            spec("broken", 0, Duration::from_secs(20)),
+            spec("never", u32::MAX, Duration::from_millis(300)),
+        ];
+        let outcomes = testing::with_context(|cx| run_all(cx, &specs));
+        let short: Vec<_> = outcomes.iter().map(|o| (o.id.as_str(), o.passed)).collect();
+        assert_eq!(short, [("slow", true), ("broken", false), ("never", false)]);
+        assert_eq!(outcomes[0].detail, "look 3");
+        assert_eq!([&outcomes[0].help, &outcomes[1].help], ["", "todo-bootstrap up"]);
+        assert!(outcomes[1].millis < 200, "a final verdict ends the wait");
+        assert!((300..1500).contains(&outcomes[2].millis), "{}", outcomes[2].millis);
+    }
+
+    #[test]
+    fn a_stopped_task_leaves_no_check_without_an_outcome() {
+        let specs = [spec("a", 1, Duration::from_secs(20)), spec("b", u32::MAX, Duration::from_secs(20))];
+        let outcomes = testing::with_context(|cx| {
+            let cancel = cx.task.cancel.clone();
+            let stop = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(150));
+                cancel.cancel(Reason::Interrupted);
+            });
+            let outcomes = run_all(cx, &specs);
+            stop.join().unwrap();
+            outcomes
+        });
+        assert!(outcomes[0].passed && !outcomes[1].passed);
+        assert_eq!(outcomes[1].detail, "not finished: interrupted");
+    }
+
+    #[test]
+    fn no_patience_asks_once() {
+        let specs = [spec("a", 2, Duration::from_secs(20))];
+        let outcomes = testing::with_context(|cx| run_once(cx, &specs));
+        assert_eq!((outcomes[0].passed, outcomes[0].detail.as_str()), (false, "look 1"));
+    }
+}

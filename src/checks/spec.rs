@@ -1,0 +1,234 @@
+//! A check as its file describes it, and the loading of whole groups.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Check, KINDS};
+use crate::config::{Document, Fields, Versions};
+use crate::data::Data;
+use crate::error::{Error, Exit, Result};
+
+/// What a check waits at most, if its file does not say.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_TIMEOUT: Duration = Duration::from_hours(1);
+
+#[derive(Debug)]
+pub struct Spec {
+    /// The name of its file without `.toml`; unique among all groups.
+    pub id: String,
+    pub title: String,
+    /// Kebab-case and unique: the name under which a failure is known.
+    pub code: String,
+    /// An exact command that mends it, where the kind's own advice is too general.
+    pub help: Option<String>,
+    /// How long it may take until it is so.
+    pub timeout: Duration,
+    pub kind: &'static str,
+    pub(super) check: Box<dyn Check>,
+}
+
+impl Spec {
+    /// Reads the one check of a file.
+    pub fn parse(id: &str, origin: &str, text: &str) -> Result<Self> {
+        Document::parse(origin, text)?.read(|fields| read(fields, id.to_owned()))
+    }
+
+    /// Reads a check that names its `id` itself: one of a list within another file.
+    pub fn read(fields: &mut Fields<'_, '_>) -> Option<Self> {
+        // Read on with a made-up id, so that the other mistakes of the table are named as well.
+        let id = required(fields, "id", kebab);
+        let spec = read(fields, id.clone().unwrap_or_default());
+        spec.filter(|_| id.is_some())
+    }
+}
+
+/// All checks of the folders `checks/<group>`, in the order of their file names, with versions
+/// filled in. Fails with the problems of all files at once, reused ids and codes among them.
+pub fn load(data: &Data, groups: &[&str], versions: &Versions) -> Result<Vec<Spec>> {
+    let mut specs = Vec::new();
+    let mut problems = Vec::new();
+    for group in groups {
+        for file in data.list(&format!("checks/{group}")) {
+            let Some(id) = file.strip_suffix(".toml") else { continue };
+            let Some(text) = data.read(&format!("checks/{group}/{file}"))? else { continue };
+            match Spec::parse(id, &text.origin, &versions.fill(&text.text)) {
+                Ok(spec) => specs.push(spec),
+                Err(error) => problems.extend(error.causes().to_vec()),
+            }
+        }
+    }
+    problems.extend(reused("id", specs.iter().map(|spec| &spec.id)));
+    problems.extend(reused("code", specs.iter().map(|spec| &spec.code)));
+    if problems.is_empty() {
+        return Ok(specs);
+    }
+    let error = Error::new(Exit::Usage, "the checks are not valid");
+    Err(problems.into_iter().fold(error, Error::because).help("mend the lines named above"))
+}
+
+fn read(fields: &mut Fields<'_, '_>, id: String) -> Option<Spec> {
+    let title = fields.string("title");
+    let code = if fields.has("code") { fields.opt_parsed("code", kebab) } else { kebab(&id).ok() };
+    if code.is_none() && !fields.has("code") {
+        fields.problem("code", "is missing, and the file's name is no kebab-case code");
+    }
+    let help = fields.opt_string("help");
+    let timeout = fields.opt_parsed("timeout", duration).unwrap_or(TIMEOUT);
+    if timeout > MAX_TIMEOUT {
+        fields.problem("timeout", "must be at most 1h");
+    }
+    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    if !fields.has("kind") {
+        fields.string("kind");
+    }
+    let name = fields.opt_choice("kind", &names)?;
+    let kind = KINDS.iter().find(|kind| kind.name == name)?;
+    let check = (kind.read)(fields);
+    Some(Spec { id, title: title?, code: code?, help, timeout, kind: kind.name, check: check? })
+}
+
+/// A string that must be there and that `parse` understands.
+pub(super) fn required<T>(
+    fields: &mut Fields<'_, '_>,
+    key: &str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Option<T> {
+    if !fields.has(key) {
+        fields.string(key);
+        return None;
+    }
+    fields.opt_parsed(key, parse)
+}
+
+/// An integer that must be there.
+pub(super) fn required_port(fields: &mut Fields<'_, '_>, key: &str) -> Option<u16> {
+    if !fields.has(key) {
+        fields.string(key);
+        return None;
+    }
+    fields.opt_integer(key, 1..=65535).and_then(|port| u16::try_from(port).ok())
+}
+
+pub(super) fn kebab(text: &str) -> Result<String, String> {
+    let good =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if text.split('-').all(good) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("is \"{text}\", but must be kebab-case: a-z, 0-9 and single `-`"))
+}
+
+/// `500ms`, `30s`, `2m`, `1h`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("is \"{text}\", but must be a time such as 500ms, 30s, 2m");
+    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let number: u32 = text[..digits].parse().map_err(|_| wrong())?;
+    let unit = match &text[digits..] {
+        "ms" => Duration::from_millis(1),
+        "s" => Duration::from_secs(1),
+        "m" => Duration::from_mins(1),
+        "h" => Duration::from_hours(1),
+        _ => return Err(wrong()),
+    };
+    unit.checked_mul(number).filter(|time| !time.is_zero()).ok_or_else(wrong)
+}
+
+fn reused<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    let several = counts.into_iter().filter(|(_, count)| *count > 1);
+    several.map(|(name, count)| format!("{what} `{name}` is used by {count} checks")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Application;
+
+    const GOOD: &str =
+        "title = \"t\"\nkind = \"rollout\"\nobject = \"Deployment\"\nname = \"web\"\ntimeout = \"2m\"\n";
+
+    fn load(data: &Data, groups: &[&str]) -> Result<Vec<Spec>> {
+        super::load(data, groups, &Versions::load(data)?)
+    }
+
+    #[test]
+    fn every_embedded_check_parses_and_has_a_code_of_its_own() {
+        let specs = load(&Data::default(), &["cluster"]).unwrap();
+        assert!(specs.len() >= 4, "{}", specs.len());
+        assert!(specs.iter().any(|spec| spec.kind == "metrics"));
+    }
+
+    /// Their checks stand beside those of the cluster, whose ids and codes are taken.
+    #[test]
+    fn every_example_is_valid() {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        let mut count = 0;
+        for dir in std::fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path()) {
+            Application::load(&dir).unwrap().unwrap();
+            let specs = load(&Data::new(Some(dir)), &["cluster", "app"]).unwrap();
+            assert!(specs.iter().any(|spec| spec.kind == "http"));
+            count += 1;
+        }
+        assert!(count > 0);
+    }
+
+    #[test]
+    fn the_code_is_the_id_unless_given() {
+        let spec = Spec::parse("web-rollout", "f", GOOD).unwrap();
+        assert_eq!((spec.code.as_str(), spec.timeout), ("web-rollout", Duration::from_mins(2)));
+        let spec = Spec::parse("web-rollout", "f", &format!("code = \"web-down\"\n{GOOD}")).unwrap();
+        assert_eq!(spec.code, "web-down");
+    }
+
+    #[test]
+    fn all_mistakes_of_a_check_are_named() {
+        let text = "code = \"Bad_Code\"\ntimeout = \"soon\"\nkind = \"rollout\"\nobject = \"Deploymnt\"\nextra = 1\n";
+        let error = Spec::parse("x", "f.toml", text).unwrap_err().to_string();
+        for part in
+            ["`code`", "`timeout`", "did you mean `Deployment`?", "unknown key `extra`", "`title`", "`name`"]
+        {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_suggests_a_near_one() {
+        let error = Spec::parse("x", "f", "title = \"t\"\nkind = \"htp\"\n").unwrap_err().to_string();
+        assert!(error.contains("did you mean `http`?"), "{error}");
+    }
+
+    #[test]
+    fn problems_of_all_files_and_reused_codes_come_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("checks/app");
+        std::fs::create_dir_all(&folder).unwrap();
+        for (file, text) in [
+            ("a.toml", format!("code = \"same\"\n{GOOD}")),
+            ("b.toml", format!("code = \"same\"\n{GOOD}")),
+            ("c.toml", "title = 3\n".to_owned()),
+            ("d.toml", "kind = \"pvc\"\n".to_owned()),
+            ("readme.md", "no check".to_owned()),
+        ] {
+            std::fs::write(folder.join(file), text).unwrap();
+        }
+        let data = Data::new(Some(dir.path().to_owned()));
+        let error = load(&data, &["app"]).unwrap_err();
+        assert_eq!(error.exit(), Exit::Usage);
+        let error = error.to_string();
+        for part in ["c.toml", "d.toml", "code `same` is used by 2 checks"] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1h"), Ok(Duration::from_hours(1)));
+        assert!(duration("5").is_err() && duration("s").is_err() && duration("0s").is_err());
+    }
+}

@@ -1,0 +1,89 @@
+//! Kind `storage-class`: claims find a class, the default one or one by name.
+
+use futures::future::{BoxFuture, FutureExt as _};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::{Api, ListParams};
+
+use super::reach::said;
+use super::{Check, Context, Verdict};
+use crate::config::Fields;
+
+const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+
+#[derive(Debug)]
+struct Class {
+    /// `None` asks for exactly one default class.
+    name: Option<String>,
+}
+
+#[allow(clippy::unnecessary_wraps)] // the signature of all kinds
+pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
+    Some(Box::new(Class { name: fields.opt_string("name") }))
+}
+
+impl Check for Class {
+    fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
+        async move {
+            let api: Api<StorageClass> = Api::all(cx.client());
+            match api.list(&ListParams::default()).await {
+                Ok(classes) => judge(&classes.items, self.name.as_deref()),
+                Err(error) => Verdict::NotYet(said(&error)),
+            }
+        }
+        .boxed()
+    }
+
+    fn help(&self) -> &'static str {
+        "todo-bootstrap up   makes the cluster's storage class again"
+    }
+}
+
+fn judge(classes: &[StorageClass], wanted: Option<&str>) -> Verdict {
+    let name = |class: &StorageClass| class.metadata.name.clone().unwrap_or_default();
+    let names = || classes.iter().map(name).collect::<Vec<_>>().join(", ");
+    let is_default = |class: &&StorageClass| {
+        class.metadata.annotations.iter().flatten().any(|(key, value)| key == DEFAULT && value == "true")
+    };
+    let found: Vec<&StorageClass> = match wanted {
+        Some(wanted) => classes.iter().filter(|class| name(class) == wanted).collect(),
+        None => classes.iter().filter(is_default).collect(),
+    };
+    match (found.as_slice(), wanted) {
+        ([class], _) => Verdict::Pass(format!("{} (by {})", name(class), class.provisioner)),
+        ([], Some(wanted)) => Verdict::NotYet(format!("there is no class {wanted}; there is: {}", names())),
+        ([], None) => Verdict::NotYet(format!("no class is the default; there is: {}", names())),
+        (several, _) => Verdict::NotYet(format!("{} classes are the default: {}", several.len(), names())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::object;
+    use super::*;
+
+    fn class(name: &str, default: bool) -> StorageClass {
+        object(&format!(
+            "metadata: {{name: {name}, annotations: {{{DEFAULT}: \"{default}\"}}}}\nprovisioner: local\n"
+        ))
+    }
+
+    #[test]
+    fn there_is_one_default() {
+        let good = [class("standard", true), class("slow", false)];
+        assert_eq!(judge(&good, None), Verdict::Pass("standard (by local)".to_owned()));
+        assert_eq!(judge(&good, Some("slow")), Verdict::Pass("slow (by local)".to_owned()));
+    }
+
+    #[test]
+    fn none_and_two_are_wrong() {
+        for (classes, part) in [
+            (vec![], "no class is the default"),
+            (vec![class("a", false)], "there is: a"),
+            (vec![class("a", true), class("b", true)], "2 classes"),
+        ] {
+            let Verdict::NotYet(detail) = judge(&classes, None) else { panic!("passed") };
+            assert!(detail.contains(part), "{detail}");
+        }
+        assert!(matches!(judge(&[class("a", true)], Some("b")), Verdict::NotYet(_)));
+    }
+}
