@@ -6,7 +6,7 @@
 //! |---|---|
 //! | what the user calls | `cli`, `ui` |
 //! | what `up` and `down` are made of | `steps` |
-//! | what steps do | `origins`, `source`, `bundle`, `tools`, `engine`, `images`, `cluster`, `deploy`, `checks`, `diagnose` |
+//! | what steps do | `origins`, `source`, `bundle`, `tools`, `engine`, `images`, `cluster`, `deploy`, `checks`, `addons`, `diagnose` |
 //! | what those rest on | `fetch`, `exec`, `host`, `config`, `data` |
 //! | what everything knows | `error`, `cancel`, `progress`, `task`, `world` |
 #![forbid(unsafe_code)]
@@ -35,3 +35,11 @@ pub mod task;
 pub mod tools;
 pub mod ui;
 pub mod world;
+
+/// Runs the command line `args` (program name first) in `world`; returns how the process ends.
+pub fn run(
+    args: impl IntoIterator<Item = std::ffi::OsString>,
+    world: &world::World,
+) -> std::process::ExitCode {
+    cli::run(args, world)
+}

@@ -1,1 +1,7 @@
-fn main() {}
+//! Exits with what the library's `run` returns, and does nothing else.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    todo_bootstrap::run(std::env::args_os(), &todo_bootstrap::world::World::real())
+}

@@ -1,1 +1,174 @@
 //! The command line: one thin file per command.
+
+mod bundle;
+mod check;
+mod completions;
+mod context;
+mod doctor;
+mod down;
+mod interrupt;
+mod plan;
+mod status;
+mod tools;
+mod up;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::error::{Exit, Result};
+use crate::ui::{Ui, Volume, data};
+use crate::world::World;
+
+/// From a bare machine to a verified, working application on Kubernetes, in one command.
+#[derive(Debug, Parser)]
+#[command(name = "todo-bootstrap", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Start with:  todo-bootstrap up --dir DIR   (a folder with an application.toml)")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of its own
+pub(crate) struct Global {
+    /// What makes the cluster and how large it is: a name, or a TOML file [default: what fits]
+    #[arg(long, global = true, value_name = "NAME|FILE")]
+    pub profile: Option<String>,
+    /// The project to deploy: a folder with an application.toml [default: this folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Answer every question with yes
+    #[arg(long, short, global = true)]
+    pub yes: bool,
+    /// How results are printed on standard output
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+    /// Print what happens as one JSON object per line on standard output
+    #[arg(long, global = true, value_enum)]
+    pub events: Option<Events>,
+    /// The longest that the command may take, such as 90s, 30m or 1h
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration, default_value = "90m")]
+    pub timeout: Duration,
+    /// Never use colour
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Say more
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// Say only what went wrong
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Events {
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make everything that is missing, and prove that it works
+    Up(up::UpArgs),
+    /// Delete what was made: the cluster with its data
+    Down(down::DownArgs),
+    /// Show the cluster, the application and where to reach it
+    Status,
+    /// Run the checks against the running cluster
+    Check,
+    /// Look at this machine and name what stands in the way, with the remedy
+    Doctor,
+    /// Show what `up` would do and change, without doing it
+    Plan(up::UpArgs),
+    /// Make or verify a bundle of all artifacts, for machines without a network
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
+    /// Show the tools that are used: kubectl, helm, kind
+    #[command(subcommand)]
+    Tools(tools::ToolsCommand),
+    /// Print the completions for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// Parses and runs; the only caller is `main`.
+pub(crate) fn run(args: impl IntoIterator<Item = OsString>, world: &World) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let global = &cli.global;
+    let volume = match (global.quiet, global.verbose) {
+        (true, _) => Volume::Quiet,
+        (_, true) => Volume::Verbose,
+        _ => Volume::Normal,
+    };
+    let ui = Ui::new(world, global.events == Some(Events::Json), global.no_color, volume);
+    let exit = dispatch(&cli, world, &ui).unwrap_or_else(|error| {
+        ui.error(&error);
+        error.exit()
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn dispatch(cli: &Cli, world: &World, ui: &Ui) -> Result<Exit> {
+    let context = context::Context::new(&cli.global, world, ui);
+    match &cli.command {
+        Command::Up(args) if args.dry_run => plan::run(&context, args),
+        Command::Up(args) => up::run(&context, args),
+        Command::Plan(args) => plan::run(&context, args),
+        Command::Down(args) => down::run(&context, args),
+        Command::Status => status::run(&context),
+        Command::Check => check::run(&context),
+        Command::Doctor => doctor::run(&context),
+        Command::Bundle(command) => bundle::run(&context, command),
+        Command::Tools(command) => tools::run(&context, command),
+        Command::Completions(args) => Ok(completions::run(args)),
+    }
+}
+
+/// Help and version go to standard output, mistakes to standard error with exit code 2.
+fn usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        // The text is clap's own; a closed stream is no reason to fail differently.
+        let _ = error.print();
+        return ExitCode::from(Exit::Usage as u8);
+    }
+    data(&error.render().to_string());
+    ExitCode::from(Exit::Fine as u8)
+}
+
+fn duration(text: &str) -> std::result::Result<Duration, String> {
+    let parsed: jiff::SignedDuration = text.parse().map_err(|_| "use a time such as 90s, 30m or 1h")?;
+    let duration = Duration::try_from(parsed).map_err(|_| "must not be negative")?;
+    if duration.is_zero() { Err("must be more than nothing".to_owned()) } else { Ok(duration) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("30m"), Ok(Duration::from_mins(30)));
+        assert!(duration("soon").is_err() && duration("0s").is_err());
+    }
+}

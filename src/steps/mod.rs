@@ -3,22 +3,44 @@
 //! A [`Step`] describes itself, probes whether it is already true, runs, and is verified by its
 //! own probe. A [`Plan`] is a checked graph of steps; [`execute`] runs it in parallel.
 
+mod addon;
+mod build;
+mod build_tools;
+mod checks;
+mod cluster;
+pub mod down;
+mod engine;
 mod executor;
+mod image;
 mod journal;
+mod load;
 mod lock;
 mod plan;
 mod receipt;
+mod release;
+mod secrets;
+mod session;
+mod status;
+mod tool;
+pub mod up;
 
+pub use checks::{check_context, failure as check_failure, run as run_checks, specs as check_specs};
 pub use executor::{Outcome, execute};
 pub use journal::{Journal, Orphan};
 pub use lock::ClusterLock;
 pub use plan::{Plan, Preview, preview};
 pub use receipt::{HostReceipt, Receipt};
+pub use session::{ImageRef, Parts, Session};
+pub use status::{NodeStatus, PodStatus, Status, status};
 
 use std::time::Duration;
 
 use crate::error::Result;
 use crate::task::Task;
+
+/// The artifact that the cluster's node is made of, and the step that provides it.
+pub(crate) const NODE_IMAGE: &str = "node";
+pub(crate) const NODE_STEP: &str = "node-image";
 
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! What we created and must undo, written before it is needed and read by `down`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -28,17 +27,11 @@ pub struct Receipt {
     /// Bytes.
     #[serde(default)]
     pub memory: Option<u64>,
-    /// The engine's network, once made.
-    #[serde(default)]
-    pub network: Option<String>,
     /// True once the cluster was seen whole; false means that making it was cut off.
     #[serde(default)]
     pub complete: bool,
     #[serde(default)]
     pub node_image: Option<String>,
-    /// Releases by `namespace/name`, with the keyed digest of chart and values.
-    #[serde(default)]
-    pub releases: BTreeMap<String, String>,
     /// The application's directory, so that `status` and `check` know it without `--dir`.
     #[serde(default)]
     pub application: Option<std::path::PathBuf>,
@@ -58,10 +51,8 @@ impl Receipt {
             https_port: None,
             cpus: None,
             memory: None,
-            network: None,
             complete: false,
             node_image: None,
-            releases: BTreeMap::new(),
             application: None,
         }
     }
@@ -80,18 +71,12 @@ impl Receipt {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostReceipt {
     pub schema: u32,
-    /// Packages that were not there before.
+    /// Packages, other than the engine's, that were not there before.
     #[serde(default)]
     pub packages: Vec<String>,
-    /// Files that we wrote outside our own directories.
-    #[serde(default)]
-    pub files: Vec<std::path::PathBuf>,
     /// The engine's daemon that we started, with its start time (seconds since the epoch).
     #[serde(default)]
     pub engine_pid: Option<(u32, u64)>,
-    /// Whether the engine was installed by us, so that we may configure it.
-    #[serde(default)]
-    pub engine_installed: bool,
 }
 
 impl HostReceipt {
@@ -135,7 +120,7 @@ mod tests {
     fn the_first_receipts_still_parse() {
         let old = r#"{"schema":1,"instance":"i","cluster":"c","provider":"kind","profile":"kind"}"#;
         let receipt: Receipt = serde_json::from_str(old).unwrap();
-        assert!(!receipt.complete && receipt.releases.is_empty());
+        assert!(!receipt.complete && receipt.application.is_none());
     }
 
     #[test]

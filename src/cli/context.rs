@@ -1,0 +1,143 @@
+//! What every command starts from: the flags, the world, and the session made of them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Global, Output};
+use crate::bundle::Bundle;
+use crate::cancel::Cancel;
+use crate::config::{Application, Paths, Profile, Versions};
+use crate::data::Data;
+use crate::error::{Error, Result};
+use crate::exec::{ProcessLog, Runner, System};
+use crate::host::{self, Facts};
+use crate::origins::Origins;
+use crate::progress::Reporter;
+use crate::steps::{Parts, Receipt, Session};
+use crate::task::Task;
+use crate::ui::Ui;
+use crate::world::World;
+
+pub(crate) struct Context<'a> {
+    pub global: &'a Global,
+    pub world: &'a World,
+    pub ui: &'a Ui,
+}
+
+/// What lends a [`Task`] its parts, for as long as a command runs.
+pub(crate) struct Bench {
+    runner: System,
+    reporter: Arc<dyn Reporter>,
+    pub cancel: Cancel,
+    runtime: tokio::runtime::Runtime,
+    deadline: Instant,
+}
+
+impl Bench {
+    pub fn task<'b>(&'b self, step: &'b str) -> Task<'b> {
+        Task {
+            step,
+            runner: &self.runner as &dyn Runner,
+            reporter: self.reporter.as_ref(),
+            cancel: &self.cancel,
+            runtime: self.runtime.handle(),
+            deadline: self.deadline,
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    pub fn new(global: &'a Global, world: &'a World, ui: &'a Ui) -> Self {
+        Self { global, world, ui }
+    }
+
+    pub fn json(&self) -> bool {
+        self.global.output == Output::Json
+    }
+
+    pub fn paths(&self) -> Result<Paths> {
+        Paths::new(self.world)
+    }
+
+    /// The project: `--dir`, else this folder if it holds one, else that of the last `up`.
+    fn project(&self, receipt: Option<&Receipt>) -> Result<Option<PathBuf>> {
+        if let Some(dir) = &self.global.dir {
+            let dir = self.world.cwd.join(dir);
+            if Application::load(&dir)?.is_none() {
+                return Err(Error::usage(format!(
+                    "{} holds no project: it has no application.toml",
+                    dir.display()
+                ))
+                .help("todo-bootstrap up --dir DIR   (a folder with an application.toml; see examples/)"));
+            }
+            return Ok(Some(std::path::absolute(&dir).unwrap_or(dir)));
+        }
+        if Application::load(&self.world.cwd)?.is_some() {
+            return Ok(Some(self.world.cwd.clone()));
+        }
+        Ok(receipt.and_then(|receipt| receipt.application.clone()).filter(|dir| dir.is_dir()))
+    }
+
+    /// The profile: `--profile`, else that of the one cluster there is, else what fits the host.
+    fn profile(&self, data: &Data, paths: &Paths) -> Result<Profile> {
+        if let Some(reference) = &self.global.profile {
+            return Profile::load(reference, data, self.world);
+        }
+        let clusters = std::fs::read_dir(paths.state.join("clusters")).into_iter().flatten().flatten();
+        let receipts: Vec<Receipt> =
+            clusters.filter_map(|entry| Receipt::load(&entry.path()).ok().flatten()).collect();
+        match receipts.as_slice() {
+            [only] => Profile::load(&only.profile, data, self.world),
+            // The only provider that this version has, and it needs nothing but an engine.
+            _ => Profile::load("kind", data, self.world),
+        }
+    }
+
+    /// Everything about this command, read and checked; nothing is changed by it.
+    pub fn session(&self, bundle: Option<&Bundle>, consent: bool) -> Result<Arc<Session>> {
+        let paths = self.paths()?;
+        let overlay = self.global.dir.as_ref().map(|dir| self.world.cwd.join(dir));
+        let profile = self.profile(&Data::new(overlay), &paths)?;
+        let receipt = Receipt::load(&paths.cluster(&profile.cluster.name))?;
+        let project = self.project(receipt.as_ref())?;
+        let data = Data::new(project.clone());
+        let application = project.map(|dir| Application::load(&dir)).transpose()?.flatten();
+        let versions = Versions::load(&data)?;
+        let facts = self.facts(&paths);
+        let origins = Origins::new(self.world, &paths, &data, &versions, &facts, bundle.cloned())?;
+        let world = self.world.clone();
+        Session::new(Parts { world, data, paths, versions, profile, application, facts, origins, consent })
+            .map(Arc::new)
+    }
+
+    pub fn facts(&self, paths: &Paths) -> Facts {
+        host::probe(self.world, &paths.cache)
+    }
+
+    /// The means to work with: processes that are started go to `log`.
+    pub fn bench(&self, reporter: Arc<dyn Reporter>, log: Option<Arc<dyn ProcessLog>>) -> Result<Bench> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::failed("cannot start the asynchronous runtime").because(error))?;
+        let cancel = Cancel::default();
+        super::interrupt::watch(&cancel);
+        let deadline = Instant::now() + self.global.timeout;
+        Ok(Bench { runner: System::new(log), reporter, cancel, runtime, deadline })
+    }
+
+    /// A reporter for work that is no plan.
+    pub fn reporter(&self) -> Arc<dyn Reporter> {
+        self.ui.reporter(&[])
+    }
+}
+
+/// Prints a result as JSON.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::failed("cannot print the result as JSON").because(error))?;
+    crate::ui::data(&format!("{text}\n"));
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! `down`: deletes what the receipt says we made, after naming it.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::context::Context;
+use super::up::end_orphans;
+use crate::engine::Engine;
+use crate::error::{Error, Exit, Result};
+use crate::progress::Silent;
+use crate::steps::{self, ClusterLock, Journal, Receipt};
+use crate::ui;
+
+#[derive(Debug, Args)]
+pub(crate) struct DownArgs {
+    /// Also remove the caches and what was installed on this machine, as the receipt lists it
+    #[arg(long)]
+    pub purge: bool,
+}
+
+pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
+    let session = context.session(None, false)?;
+    let name = session.profile.cluster.name.clone();
+    let known = Receipt::load(&session.dir())?.is_some();
+    if !known && !args.purge {
+        context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to delete."));
+        return Ok(Exit::Fine);
+    }
+    let silent = context.bench(Arc::new(Silent), None)?;
+    let engine = Engine::detect(&silent.task("engine"), context.world, &session.facts);
+    if let (Err(fault), true, false) = (&engine, known, args.purge) {
+        return Err(fault
+            .error(&session.facts)
+            .context(format!("cluster `{name}` cannot be deleted while its engine does not answer")));
+    }
+    let plan = steps::down::plan(&session, engine.is_ok() && known, args.purge)?;
+    let effects: Vec<String> = plan.steps().iter().flat_map(|step| step.effects()).collect();
+    context.ui.say("This will be deleted:");
+    for effect in &effects {
+        context.ui.say(&format!("  - {effect}"));
+    }
+    if !context.global.yes && !ui::confirm_name(context.world, "All data in the cluster goes", &name)? {
+        return Err(Error::refused("nothing was deleted").help("todo-bootstrap down --yes"));
+    }
+    let lock = ClusterLock::take(&session.dir())?;
+    end_orphans(context, &session.dir());
+    // The journal of a `down` lies beside the clusters, as the cluster's own directory goes.
+    let journal = Arc::new(Journal::open(&session.paths.state, "down")?);
+    let bench = context.bench(context.ui.reporter(&plan.titles()), Some(journal.clone()))?;
+    steps::execute(&plan, &bench.task("down"), &journal, 1)?;
+    drop(lock);
+    context.ui.good(&format!("✓ Cluster `{name}` is gone."));
+    if !args.purge {
+        context
+            .ui
+            .say("  The container engine and the cache stay; `todo-bootstrap down --purge` removes them.");
+    }
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,155 @@
+//! `up`: makes everything that is missing, and proves that it works.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::context::Context;
+use crate::bundle::Bundle;
+use crate::engine::{self, Engine, Fault};
+use crate::error::{Error, Exit, Result};
+use crate::progress::Silent;
+use crate::steps::{self, ClusterLock, Journal, Outcome, Session};
+use crate::task::Task;
+use crate::ui;
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Show what would be done and changed, without doing it
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Take tools and images from a bundle (a directory or a .tar)
+    #[arg(long, value_name = "PATH")]
+    pub bundle: Option<PathBuf>,
+    /// The sha256 that the bundle's manifest must have
+    #[arg(long, value_name = "HEX", requires = "bundle")]
+    pub bundle_sha256: Option<String>,
+}
+
+/// How many steps work side by side. Most wait for the engine or the cluster, not for a processor.
+const SIDE_BY_SIDE: usize = 6;
+
+pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
+    let began = Instant::now();
+    let bundle = open_bundle(context, args)?;
+    let session = context.session(bundle.as_ref(), context.global.yes)?;
+    let session = consented(context, session, bundle.as_ref())?;
+    let plan = steps::up::plan(&session)?;
+    if session.application.is_none() {
+        return Err(Error::usage("there is no application to deploy: no application.toml here")
+            .help("todo-bootstrap up --dir DIR   (a folder with an application.toml; see examples/)"));
+    }
+    let dir = session.dir();
+    let _lock = ClusterLock::take(&dir)?;
+    end_orphans(context, &dir);
+    let journal = Arc::new(Journal::open(&dir, "up")?);
+    session.record(|receipt| {
+        receipt.profile.clone_from(&session.profile.reference);
+        receipt.application = session.application.as_ref().map(|app| app.dir.clone());
+    })?;
+    let reporter = context.ui.reporter(&plan.titles());
+    let bench = context.bench(reporter, Some(journal.clone()))?;
+    let outcomes = steps::execute(&plan, &bench.task("up"), &journal, SIDE_BY_SIDE)
+        .map_err(|error| error.help(format!("the journal of this run: {}", journal.path().display())))?;
+    summary(context, &session, &outcomes, began.elapsed());
+    Ok(Exit::Fine)
+}
+
+pub(crate) fn open_bundle(context: &Context<'_>, args: &UpArgs) -> Result<Option<Bundle>> {
+    let Some(path) = &args.bundle else { return Ok(None) };
+    let path = context.world.cwd.join(path);
+    let bench = context.bench(Arc::new(Silent), None)?;
+    let cache = context.paths()?.cache;
+    let task = bench.task("bundle");
+    let bundle = Bundle::open(&task, &path, args.bundle_sha256.as_deref(), &cache)?;
+    bundle.verify(&task)?;
+    Ok(Some(bundle))
+}
+
+/// Asks, before anything is done, whether an engine may be installed or started; `--yes` is an
+/// answer too. Without consent and without an engine there is nothing to begin.
+fn consented(context: &Context<'_>, session: Arc<Session>, bundle: Option<&Bundle>) -> Result<Arc<Session>> {
+    if session.consent {
+        return Ok(session);
+    }
+    let bench = context.bench(Arc::new(Silent), None)?;
+    let Err(fault) = Engine::detect(&bench.task("engine"), context.world, &session.facts) else {
+        return Ok(session);
+    };
+    let remedy = engine::remedy(&fault, &session.facts);
+    if !remedy.automatic || !context.world.can_ask() {
+        let error = fault.error(&session.facts);
+        return Err(if remedy.automatic {
+            error.help("todo-bootstrap up --yes   does it for you")
+        } else {
+            error
+        });
+    }
+    context.ui.say(&format!("{}: {}", fault.title(), remedy.explain));
+    let verb = if fault == Fault::Absent { "Install and start" } else { "Start" };
+    if ui::ask(context.world, &format!("{verb} the container engine now?"), "--yes")? {
+        return context.session(bundle, true);
+    }
+    Err(fault.error(&session.facts).exit_with(Exit::Refused))
+}
+
+/// Ends what a killed run left working, so that this one starts from something that stands still.
+pub(crate) fn end_orphans(context: &Context<'_>, dir: &std::path::Path) {
+    for orphan in Journal::orphans(dir) {
+        context.ui.say(&format!(
+            "an earlier run was cut off and left a process working ({}, pid {}); it is ended first",
+            orphan.purpose, orphan.pid
+        ));
+        orphan.end();
+    }
+}
+
+fn summary(context: &Context<'_>, session: &Session, outcomes: &[Outcome], took: Duration) {
+    let changed = outcomes.iter().filter(|outcome| outcome.changed).count();
+    let what =
+        if changed == 0 { "Nothing had to be changed".to_owned() } else { format!("{changed} steps done") };
+    context.ui.say("");
+    context.ui.good(&format!("✓ {what} in {:.1} s; everything that was checked works.", took.as_secs_f32()));
+    context.ui.say(&format!(
+        "  kubectl:  export KUBECONFIG={}   (todo-bootstrap tools path kubectl)",
+        session.kubeconfig().display()
+    ));
+    context.ui.say("  next:     todo-bootstrap status | check | down");
+    if let Some(url) = url(session) {
+        context.ui.say(&format!("  open:     {url}"));
+        let task_free = crate::progress::Event {
+            step: "summary".to_owned(),
+            state: crate::progress::State::Done,
+            current: None,
+            total: None,
+            message: url,
+        };
+        if context.global.events.is_some() {
+            context.reporter().report(&task_free);
+        }
+    }
+}
+
+/// Where the application answers; `*.localhost` names lead to this machine without a hosts entry.
+pub(crate) fn url(session: &Session) -> Option<String> {
+    let application = session.application.as_ref()?;
+    let port = session.ports().http;
+    let port = if port == 80 { String::new() } else { format!(":{port}") };
+    Some(format!("http://{}{port}/", application.host))
+}
+
+/// Connects to the cluster of this session, for commands that only look.
+pub(crate) fn connect(session: &Session, task: &Task<'_>) -> Result<()> {
+    let kubeconfig = session.kubeconfig();
+    if !kubeconfig.is_file() {
+        return Err(Error::failed(format!("there is no cluster `{}`", session.profile.cluster.name))
+            .because(format!("{} does not exist", kubeconfig.display()))
+            .help("todo-bootstrap up"));
+    }
+    let kube = crate::deploy::Kube::connect(task, &kubeconfig)?;
+    crate::cluster::identity::guard(task, &kube, &session.receipt().instance)?;
+    session.set_kube(kube);
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! Steps `addon-<name>`: an addon is applied, and the service it gives works.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Probe, Session, Step};
+use crate::addons::Addon;
+use crate::checks;
+use crate::deploy::{self, MANAGER};
+use crate::error::Result;
+use crate::task::Task;
+
+pub struct AddonStep {
+    id: String,
+    addon: Addon,
+    session: Arc<Session>,
+}
+
+impl AddonStep {
+    pub fn new(addon: Addon, session: Arc<Session>) -> Self {
+        Self { id: format!("addon-{}", addon.name), addon, session }
+    }
+}
+
+impl Step for AddonStep {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn title(&self) -> String {
+        self.addon.title.clone()
+    }
+
+    fn needs(&self) -> Vec<String> {
+        let loads = self.addon.images.iter().map(|image| format!("load-{image}"));
+        loads.chain(["cluster".to_owned()]).collect()
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_mins(5)
+    }
+
+    fn effects(&self) -> Vec<String> {
+        vec![format!("applies manifests/addons/{} to the cluster", self.addon.name)]
+    }
+
+    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
+        let kube = self.session.kube()?;
+        let objects = self.addon.objects(&self.session.references())?;
+        let drift = deploy::drift(task, kube, &objects, MANAGER, Some(&self.addon.namespace))?;
+        if !drift.is_empty() {
+            return Ok(Probe::Needed(drift.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")));
+        }
+        let context = super::check_context(&self.session, task, &self.addon.namespace, &[])?;
+        let outcomes = checks::run_once(&context, &self.addon.ready);
+        Ok(match outcomes.iter().find(|outcome| !outcome.passed) {
+            None => Probe::Done("works".to_owned()),
+            Some(bad) => Probe::Needed(format!("{}: {}", bad.title, bad.detail)),
+        })
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        let kube = self.session.kube()?;
+        let objects = self.addon.objects(&self.session.references())?;
+        deploy::apply(task, kube, &objects, Some(&self.addon.namespace))?;
+        deploy::watch::ready(task, kube, &objects, Some(&self.addon.namespace))?;
+        task.say("waiting until the service it gives works");
+        let context = super::check_context(&self.session, task, &self.addon.namespace, &[])?;
+        let outcomes = checks::run_all(&context, &self.addon.ready);
+        match super::check_failure(&outcomes) {
+            None => Ok("works".to_owned()),
+            Some(error) => Err(error.context(format!("{} does not work", self.addon.title))),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Step `build-tools`: what an image made from source needs on this machine is there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Probe, Session, Step};
+use crate::engine;
+use crate::error::{Error, Result};
+use crate::task::Task;
+
+pub struct BuildToolsStep {
+    /// The artifacts that this plan needs as images.
+    pub images: Vec<String>,
+    pub session: Arc<Session>,
+}
+
+impl BuildToolsStep {
+    fn missing(&self, task: &Task<'_>) -> Result<Vec<String>> {
+        let (origins, engine) = (&self.session.origins, self.session.engine()?);
+        let mut missing = Vec::new();
+        for image in &self.images {
+            missing.extend(origins.missing_packages(task, engine, image)?);
+        }
+        missing.sort();
+        missing.dedup();
+        // The distribution's Go is too old: without a newer one, the image's own step says so.
+        missing.retain(|package| package != "golang-go");
+        Ok(missing)
+    }
+}
+
+impl Step for BuildToolsStep {
+    fn id(&self) -> &'static str {
+        "build-tools"
+    }
+
+    fn title(&self) -> String {
+        "Programs for making images".to_owned()
+    }
+
+    fn needs(&self) -> Vec<String> {
+        vec!["engine".to_owned()]
+    }
+
+    fn effects(&self) -> Vec<String> {
+        vec![
+            "installs debootstrap with the system's package manager, if images are made from source"
+                .to_owned(),
+        ]
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_mins(10)
+    }
+
+    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
+        let missing = self.missing(task)?;
+        if missing.is_empty() {
+            return Ok(Probe::Done("nothing is missing".to_owned()));
+        }
+        Ok(Probe::Needed(format!("images are made from source here, and {} is missing", missing.join(", "))))
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        let missing = self.missing(task)?;
+        let names: Vec<&str> = missing.iter().map(String::as_str).collect();
+        if !self.session.consent {
+            return Err(Error::host(format!("{} is missing", missing.join(", ")))
+                .help("todo-bootstrap up --yes   installs it"));
+        }
+        let installed = engine::install_packages(task, &self.session.facts, &names)?;
+        self.session.record_host(|host| host.packages.extend(installed.iter().cloned()))?;
+        Ok(format!("installed {}", installed.join(", ")))
+    }
+}

@@ -1,0 +1,118 @@
+//! Step `checks`: everything that was promised is proved from outside.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Probe, Session, Step};
+use crate::checks::{self, Context, Outcome, Spec};
+use crate::error::{Error, Exit, Result};
+use crate::images::Built;
+use crate::task::Task;
+
+pub struct ChecksStep {
+    specs: Vec<Spec>,
+    needs: Vec<String>,
+    session: Arc<Session>,
+}
+
+impl ChecksStep {
+    pub fn new(specs: Vec<Spec>, needs: Vec<String>, session: Arc<Session>) -> Self {
+        Self { specs, needs, session }
+    }
+}
+
+/// The checks of the cluster and of the application, in the order of their files.
+pub fn specs(session: &Session) -> Result<Vec<Spec>> {
+    let mut groups = vec!["cluster"];
+    if session.application.is_some() {
+        groups.push("app");
+    }
+    checks::load(&session.data, &groups, &session.versions)
+}
+
+/// What checks may use.
+pub fn check_context<'a>(
+    session: &'a Session,
+    task: &'a Task<'a>,
+    namespace: &str,
+    built: &[Built],
+) -> Result<Context<'a>> {
+    Ok(Context {
+        task,
+        kube: session.kube()?,
+        namespace: namespace.to_owned(),
+        host: session.application.as_ref().map(|app| app.host.clone()).unwrap_or_default(),
+        ingress: session.ports().http,
+        built: built.to_vec(),
+    })
+}
+
+/// The images of the application, as far as this command knows them.
+fn built(session: &Session) -> Vec<Built> {
+    let specs = session.application.iter().flat_map(|app| &app.images);
+    let image = |name: &str| session.image(name).ok();
+    specs
+        .filter_map(|spec| {
+            let image = image(&spec.name)?;
+            Some(Built { name: spec.name.clone(), reference: image.reference, id: image.id, built: false })
+        })
+        .collect()
+}
+
+/// Runs `specs` against the cluster: once, or (`patient`) until they pass or their time is up.
+pub fn run(session: &Session, task: &Task<'_>, specs: &[Spec], patient: bool) -> Result<Vec<Outcome>> {
+    let namespace = session.application.as_ref().map_or("default", |app| &app.namespace).to_owned();
+    let context = check_context(session, task, &namespace, &built(session))?;
+    Ok(if patient { checks::run_all(&context, specs) } else { checks::run_once(&context, specs) })
+}
+
+/// The error that names every check that failed.
+pub fn failure(outcomes: &[Outcome]) -> Option<Error> {
+    let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
+    if failed.is_empty() {
+        return None;
+    }
+    let what = format!("{} of {} checks failed", failed.len(), outcomes.len());
+    let error = failed.iter().fold(Error::new(Exit::CheckFailed, what), |error, outcome| {
+        error.because(format!("{} ({}): {}", outcome.title, outcome.id, outcome.detail))
+    });
+    let mut helps: Vec<&str> = failed.iter().map(|outcome| outcome.help.as_str()).collect();
+    helps.dedup();
+    Some(helps.into_iter().filter(|help| !help.is_empty()).fold(error, Error::help))
+}
+
+impl Step for ChecksStep {
+    fn id(&self) -> &'static str {
+        "checks"
+    }
+
+    fn title(&self) -> String {
+        format!("{} checks", self.specs.len())
+    }
+
+    fn needs(&self) -> Vec<String> {
+        self.needs.clone()
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_mins(4)
+    }
+
+    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
+        let outcomes = run(&self.session, task, &self.specs, false)?;
+        Ok(match outcomes.iter().find(|outcome| !outcome.passed) {
+            None => Probe::Done("all passed".to_owned()),
+            Some(bad) => Probe::Needed(format!("{}: {}", bad.title, bad.detail)),
+        })
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        let outcomes = run(&self.session, task, &self.specs, true)?;
+        failure(&outcomes).map_or_else(|| Ok("all passed".to_owned()), Err)
+    }
+
+    /// The run itself is the proof; asking again could only meet another moment.
+    fn verify(&self, _task: &Task<'_>) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! Step `cluster`: the cluster runs, is ours, and its node is ready.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Probe, Session, Step};
+use crate::cluster::{Sizes, State, identity, nodes};
+use crate::config::show_bytes;
+use crate::deploy::Kube;
+use crate::error::Result;
+use crate::task::Task;
+
+/// How long a healthy API server takes at most to say that it is there.
+const ANSWER: Duration = Duration::from_secs(3);
+
+pub struct ClusterStep {
+    pub session: Arc<Session>,
+}
+
+impl ClusterStep {
+    /// Connects, proves that the cluster is ours, and keeps the connection.
+    fn connect(&self, task: &Task<'_>) -> Result<()> {
+        if self.session.kube().is_ok() {
+            return Ok(());
+        }
+        let kube = Kube::connect(task, &self.session.kubeconfig())?;
+        identity::guard(task, &kube, &self.session.receipt().instance)?;
+        self.session.set_kube(kube);
+        Ok(())
+    }
+
+    fn announce_ports(&self, task: &Task<'_>) {
+        let (ports, wanted) = (self.session.ports(), &self.session.profile.cluster);
+        for (got, wanted) in [(ports.http, wanted.http_port), (ports.https, wanted.https_port)] {
+            if got != wanted {
+                task.warn(format!("port {wanted} is taken on this machine; port {got} is used instead"));
+            }
+        }
+    }
+
+    fn create(&self, task: &Task<'_>) -> Result<()> {
+        let session = &self.session;
+        Sizes::room(&session.facts)?;
+        self.announce_ports(task);
+        let (ports, sizes) = (session.ports(), session.sizes()?);
+        let image = session.image(super::NODE_IMAGE)?;
+        session.record(|receipt| {
+            receipt.http_port = Some(ports.http);
+            receipt.https_port = Some(ports.https);
+            receipt.cpus = Some(sizes.cpus);
+            receipt.memory = Some(sizes.memory);
+            receipt.node_image = Some(image.reference.clone());
+            receipt.complete = false;
+        })?;
+        session.provider()?.create(task)?;
+        self.mark(task)
+    }
+
+    /// Marks the cluster as ours, and only then the receipt as complete.
+    fn mark(&self, task: &Task<'_>) -> Result<()> {
+        let kube = Kube::connect(task, &self.session.kubeconfig())?;
+        identity::mark(task, &kube, &self.session.receipt().instance)?;
+        self.session.record(|receipt| receipt.complete = true)
+    }
+}
+
+impl Step for ClusterStep {
+    fn id(&self) -> &'static str {
+        "cluster"
+    }
+
+    fn title(&self) -> String {
+        format!("Cluster {}", self.session.profile.cluster.name)
+    }
+
+    fn needs(&self) -> Vec<String> {
+        vec!["engine".to_owned(), "tool-kind".to_owned(), super::NODE_STEP.to_owned()]
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_mins(10)
+    }
+
+    fn effects(&self) -> Vec<String> {
+        let name = &self.session.profile.cluster.name;
+        let ports = self.session.ports();
+        let size = match self.session.sizes() {
+            Ok(sizes) => format!("{} CPU, {}", sizes.cpus, show_bytes(sizes.memory)),
+            Err(_) => "as large as fits this host".to_owned(),
+        };
+        vec![
+            format!("one container `{name}-control-plane` ({size}) with its network in the engine"),
+            format!("ports {} and {} on 127.0.0.1", ports.http, ports.https),
+            format!("{} (~/.kube/config is not touched)", self.session.kubeconfig().display()),
+        ]
+    }
+
+    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
+        let provider = self.session.provider()?;
+        Ok(match provider.state(task)? {
+            State::Absent => Probe::Needed("there is no cluster yet".to_owned()),
+            State::Partial { why } => Probe::Needed(format!("half made, will be made anew: {why}")),
+            State::Stopped => Probe::Needed(format!("the node container {} is stopped", provider.node())),
+            State::Running if !self.session.receipt().complete => {
+                Probe::Needed("making it was interrupted before it was marked as ours".to_owned())
+            }
+            State::Running => {
+                let kube = Kube::connect(task, &self.session.kubeconfig())?;
+                if !kube.answers(task, ANSWER) {
+                    return Ok(Probe::Needed("its API server does not answer".to_owned()));
+                }
+                self.connect(task)?;
+                match nodes::not_ready(task, self.session.kube()?)? {
+                    None => Probe::Done(format!("{} is ready", provider.node())),
+                    Some(why) => Probe::Needed(why),
+                }
+            }
+        })
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        let provider = self.session.provider()?;
+        match provider.state(task)? {
+            State::Absent => self.create(task)?,
+            State::Partial { .. } => {
+                provider.delete(task)?;
+                self.create(task)?;
+            }
+            State::Stopped | State::Running => {
+                provider.start(task)?;
+                if !self.session.receipt().complete {
+                    self.mark(task)?;
+                }
+                self.connect(task)?;
+                return Ok("started again".to_owned());
+            }
+        }
+        self.connect(task)?;
+        Ok("created".to_owned())
+    }
+}

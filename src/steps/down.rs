@@ -1,0 +1,181 @@
+//! The plan of `down`: delete what the receipt says we made; `--purge` goes on to the machine.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::EngineStep;
+use super::{HostReceipt, Plan, Probe, Session, Step};
+use crate::cluster::State;
+use crate::engine::{self, Installed};
+use crate::error::{Error, Result};
+use crate::task::Task;
+
+/// Steps of `down`: the cluster with its network, then its state; with `purge` also the caches and
+/// what was installed on the machine.
+pub fn plan(session: &Arc<Session>, engine_works: bool, purge: bool) -> Result<Plan> {
+    let mut steps: Vec<Box<dyn Step>> = Vec::new();
+    if engine_works {
+        steps.push(Box::new(EngineStep { session: session.clone() }));
+        steps.push(Box::new(DeleteCluster { session: session.clone() }));
+    }
+    steps.push(Box::new(DeleteFiles {
+        id: "delete-state",
+        title: "State of the cluster".to_owned(),
+        paths: vec![session.dir()],
+        needs: if engine_works { vec!["delete-cluster".to_owned()] } else { Vec::new() },
+    }));
+    if purge {
+        steps.push(Box::new(PurgeHost { session: session.clone() }));
+        steps.push(Box::new(DeleteFiles {
+            id: "delete-cache",
+            title: "Cache of tools and images".to_owned(),
+            paths: vec![session.paths.cache.clone()],
+            needs: vec!["purge-host".to_owned()],
+        }));
+    }
+    Plan::new(steps)
+}
+
+struct DeleteCluster {
+    session: Arc<Session>,
+}
+
+impl Step for DeleteCluster {
+    fn id(&self) -> &'static str {
+        "delete-cluster"
+    }
+
+    fn title(&self) -> String {
+        format!("Cluster {}", self.session.profile.cluster.name)
+    }
+
+    fn needs(&self) -> Vec<String> {
+        vec!["engine".to_owned()]
+    }
+
+    fn effects(&self) -> Vec<String> {
+        let name = &self.session.profile.cluster.name;
+        vec![format!("deletes cluster `{name}` with all data in it, and its network")]
+    }
+
+    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
+        let provider = self.session.provider()?;
+        let owned = provider.owned(task)?;
+        if owned.is_empty() && provider.state(task)? == State::Absent {
+            return Ok(Probe::Done("is gone".to_owned()));
+        }
+        let names: Vec<String> = owned.iter().map(ToString::to_string).collect();
+        Ok(Probe::Needed(names.join(", ")))
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        self.session.provider()?.delete(task)?;
+        Ok("deleted".to_owned())
+    }
+}
+
+struct DeleteFiles {
+    id: &'static str,
+    title: String,
+    paths: Vec<PathBuf>,
+    needs: Vec<String>,
+}
+
+impl Step for DeleteFiles {
+    fn id(&self) -> &str {
+        self.id
+    }
+
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
+    fn needs(&self) -> Vec<String> {
+        self.needs.clone()
+    }
+
+    fn effects(&self) -> Vec<String> {
+        self.paths.iter().map(|path| format!("deletes {}", path.display())).collect()
+    }
+
+    fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
+        let there: Vec<String> =
+            self.paths.iter().filter(|path| path.exists()).map(|path| path.display().to_string()).collect();
+        Ok(if there.is_empty() { Probe::Done("is gone".to_owned()) } else { Probe::Needed(there.join(", ")) })
+    }
+
+    fn run(&self, _task: &Task<'_>) -> Result<String> {
+        for path in &self.paths {
+            match std::fs::remove_dir_all(path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::io("delete", path, &error)),
+            }
+        }
+        Ok("deleted".to_owned())
+    }
+}
+
+/// Undoes what the receipts of the machine list: the daemon that we started, packages, files.
+struct PurgeHost {
+    session: Arc<Session>,
+}
+
+impl PurgeHost {
+    fn receipt(&self) -> Result<HostReceipt> {
+        HostReceipt::load(&self.session.paths.state)
+    }
+
+    fn engine(&self) -> Result<Option<Installed>> {
+        Installed::load(&self.session.paths.state)
+    }
+}
+
+impl Step for PurgeHost {
+    fn id(&self) -> &'static str {
+        "purge-host"
+    }
+
+    fn title(&self) -> String {
+        "What was installed on this machine".to_owned()
+    }
+
+    fn needs(&self) -> Vec<String> {
+        vec!["delete-state".to_owned()]
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_mins(10)
+    }
+
+    fn effects(&self) -> Vec<String> {
+        let (receipt, engine) = (self.receipt().unwrap_or_default(), self.engine().ok().flatten());
+        let engine = engine.unwrap_or_default();
+        let packages = receipt.packages.iter().chain(&engine.packages);
+        let mut effects: Vec<String> =
+            packages.map(|package| format!("removes the package {package}")).collect();
+        effects.extend(engine.files.iter().map(|file| format!("deletes {}", file.display())));
+        effects.extend(receipt.engine_pid.map(|(pid, _)| format!("ends the container engine (pid {pid})")));
+        effects
+    }
+
+    fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
+        let effects = self.effects();
+        let empty = effects.is_empty();
+        Ok(if empty { Probe::Done("nothing".to_owned()) } else { Probe::Needed(effects.join(", ")) })
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        let receipt = self.receipt()?;
+        if let Some((pid, started)) = receipt.engine_pid {
+            super::Orphan { pid, started, purpose: "the container engine".to_owned() }.end();
+        }
+        if let Some(installed) = self.engine()? {
+            engine::uninstall(task, &installed, &self.session.paths.state)?;
+        }
+        engine::remove_packages(task, &receipt.packages)?;
+        self.session.record_host(|host| *host = HostReceipt { schema: 1, ..HostReceipt::default() })?;
+        Ok("removed".to_owned())
+    }
+}

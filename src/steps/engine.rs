@@ -1,0 +1,77 @@
+//! Step `engine`: a container engine answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Probe, Session, Step};
+use crate::engine::{self, Engine, Fault};
+use crate::error::Result;
+use crate::task::Task;
+
+pub struct EngineStep {
+    pub session: Arc<Session>,
+}
+
+impl EngineStep {
+    fn detect(&self, task: &Task<'_>) -> Result<Engine, Fault> {
+        Engine::detect(task, &self.session.world, &self.session.facts)
+    }
+}
+
+impl Step for EngineStep {
+    fn id(&self) -> &'static str {
+        "engine"
+    }
+
+    fn title(&self) -> String {
+        "Container engine".to_owned()
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_mins(15)
+    }
+
+    fn effects(&self) -> Vec<String> {
+        vec![
+            "installs the container engine with the system's package manager, if there is none".to_owned(),
+            "starts the container engine, if it is not running".to_owned(),
+        ]
+    }
+
+    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
+        match self.detect(task) {
+            Ok(engine) => {
+                let found = format!("{} {}", engine.name, engine.version);
+                self.session.set_engine(engine);
+                Ok(Probe::Done(found))
+            }
+            Err(fault @ (Fault::Absent | Fault::NotRunning { .. })) => {
+                Ok(Probe::Needed(fault.title().to_owned()))
+            }
+            Err(fault) => Err(fault.error(&self.session.facts)),
+        }
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        let session = &self.session;
+        let Err(fault) = self.detect(task) else { return Ok("answers".to_owned()) };
+        if !session.consent || !engine::remedy(&fault, &session.facts).automatic {
+            return Err(fault.error(&session.facts));
+        }
+        // `install` keeps a record of its own as it goes, so that even a killed one can be undone.
+        let (pid, did) = if fault == Fault::Absent {
+            let done =
+                engine::install(task, &session.world, &session.facts, &session.data, &session.paths.state)?;
+            (done.pid, format!("installed {}", done.packages.join(", ")))
+        } else {
+            let pid = engine::start(task, &session.world, &session.facts, &session.paths.state)?;
+            (pid, "started".to_owned())
+        };
+        session.record_host(|host| host.engine_pid = pid.and_then(started))?;
+        Ok(did)
+    }
+}
+
+fn started(pid: u32) -> Option<(u32, u64)> {
+    Some((pid, super::journal::start_time(pid)?))
+}

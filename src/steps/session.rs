@@ -1,0 +1,234 @@
+//! What the steps of one command share: the configuration, and what earlier steps found or made.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock};
+
+use super::{HostReceipt, Receipt};
+use crate::cluster::kind::Kind;
+use crate::cluster::{Ports, Provider, Sizes};
+use crate::config::{Application, Paths, Profile, ProviderKind, Versions};
+use crate::data::Data;
+use crate::deploy::Kube;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::fetch::write_atomic;
+use crate::host::{self, Facts};
+use crate::origins::{Found, Origins};
+use crate::world::World;
+
+/// An image in the engine: what it is called and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageRef {
+    pub reference: String,
+    pub id: String,
+}
+
+pub struct Session {
+    pub world: World,
+    pub data: Data,
+    pub paths: Paths,
+    pub versions: Versions,
+    pub profile: Profile,
+    pub application: Option<Application>,
+    pub facts: Facts,
+    pub origins: Origins,
+    /// Whether the user agreed that an engine or packages are installed and the engine started.
+    pub consent: bool,
+    receipt: Mutex<Receipt>,
+    engine: OnceLock<Engine>,
+    kube: OnceLock<Kube>,
+    tools: Mutex<BTreeMap<String, Found>>,
+    images: Mutex<BTreeMap<String, ImageRef>>,
+}
+
+/// What a command gives to make a session.
+pub struct Parts {
+    pub world: World,
+    pub data: Data,
+    pub paths: Paths,
+    pub versions: Versions,
+    pub profile: Profile,
+    pub application: Option<Application>,
+    pub facts: Facts,
+    pub origins: Origins,
+    pub consent: bool,
+}
+
+impl Session {
+    /// Takes up the cluster's receipt where there is one. A receipt of another provider is
+    /// refused: that cluster must go first.
+    pub fn new(parts: Parts) -> Result<Self> {
+        let Parts { world, data, paths, versions, profile, application, facts, origins, consent } = parts;
+        let name = &profile.cluster.name;
+        let receipt = Receipt::load(&paths.cluster(name))?;
+        if let Some(receipt) = &receipt
+            && receipt.provider != profile.provider
+        {
+            let (old, new) = (receipt.provider.name(), profile.provider.name());
+            return Err(Error::refused(format!("cluster `{name}` was made by {old}, not by {new}"))
+                .help(format!("todo-bootstrap down --profile {}", receipt.profile)));
+        }
+        let receipt = receipt.unwrap_or_else(|| Receipt::new(name, profile.provider, &profile.name));
+        Ok(Self {
+            world,
+            data,
+            paths,
+            versions,
+            profile,
+            application,
+            facts,
+            origins,
+            consent,
+            receipt: Mutex::new(receipt),
+            engine: OnceLock::new(),
+            kube: OnceLock::new(),
+            tools: Mutex::default(),
+            images: Mutex::default(),
+        })
+    }
+
+    /// The directory of this cluster's state.
+    pub fn dir(&self) -> PathBuf {
+        self.paths.cluster(&self.profile.cluster.name)
+    }
+
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.dir().join("kubeconfig")
+    }
+
+    pub fn receipt(&self) -> Receipt {
+        lock(&self.receipt).clone()
+    }
+
+    /// Changes the receipt and writes it before anything else happens.
+    pub fn record(&self, change: impl FnOnce(&mut Receipt)) -> Result<()> {
+        let mut receipt = lock(&self.receipt);
+        change(&mut receipt);
+        let dir = self.dir();
+        std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
+        receipt.save(&dir)
+    }
+
+    /// Changes the receipt of the machine and writes it.
+    pub fn record_host(&self, change: impl FnOnce(&mut HostReceipt)) -> Result<()> {
+        let mut receipt = HostReceipt::load(&self.paths.state)?;
+        change(&mut receipt);
+        receipt.save(&self.paths.state)
+    }
+
+    pub fn set_engine(&self, engine: Engine) {
+        let _ = self.engine.set(engine);
+    }
+
+    pub fn engine(&self) -> Result<&Engine> {
+        self.engine.get().ok_or_else(|| unset("container engine"))
+    }
+
+    pub fn set_kube(&self, kube: Kube) {
+        let _ = self.kube.set(kube);
+    }
+
+    pub fn kube(&self) -> Result<&Kube> {
+        self.kube.get().ok_or_else(|| unset("connection to the cluster"))
+    }
+
+    pub fn set_tool(&self, found: Found) {
+        lock(&self.tools).insert(found.name.clone(), found);
+    }
+
+    pub fn tool(&self, name: &str) -> Result<Found> {
+        lock(&self.tools).get(name).cloned().ok_or_else(|| unset(name))
+    }
+
+    pub fn set_image(&self, name: &str, image: ImageRef) {
+        lock(&self.images).insert(name.to_owned(), image);
+    }
+
+    pub fn image(&self, name: &str) -> Result<ImageRef> {
+        lock(&self.images).get(name).cloned().ok_or_else(|| unset(name))
+    }
+
+    /// References by name, of all images that this command knows.
+    pub fn references(&self) -> BTreeMap<String, String> {
+        lock(&self.images).iter().map(|(name, image)| (name.clone(), image.reference.clone())).collect()
+    }
+
+    /// The host ports of the ingress controller: those of the receipt, or free ones now.
+    pub fn ports(&self) -> Ports {
+        let receipt = self.receipt();
+        if let (Some(http), Some(https)) = (receipt.http_port, receipt.https_port) {
+            return Ports { http, https };
+        }
+        let wanted = &self.profile.cluster;
+        let http = host::free_port(wanted.http_port, &[]);
+        Ports { http, https: host::free_port(wanted.https_port, &[http]) }
+    }
+
+    /// The node's size: what the cluster was made with, or what profile and host say.
+    pub fn sizes(&self) -> Result<Sizes> {
+        let receipt = self.receipt();
+        if let (true, Some(cpus), Some(memory)) = (receipt.complete, receipt.cpus, receipt.memory) {
+            return Ok(Sizes { cpus, memory });
+        }
+        Sizes::fit(&self.profile.cluster, &self.facts, self.engine()?)
+    }
+
+    /// The provider of this cluster. A provider that is not built is an error, never a silent
+    /// replacement.
+    pub fn provider(&self) -> Result<Box<dyn Provider>> {
+        match self.profile.provider {
+            ProviderKind::Kind => Ok(Box::new(Kind {
+                spec: self.profile.cluster.clone(),
+                // A machine that became too small for the profile must not keep a cluster from going;
+                // the cluster's own step asks for the sizes before it makes one.
+                sizes: self.sizes().unwrap_or(Sizes { cpus: 0, memory: 0 }),
+                engine: self.engine()?.clone(),
+                tool: self.tool("kind").map(|found| found.path).unwrap_or_default(),
+                image: self.image(super::NODE_IMAGE).map(|image| image.reference).unwrap_or_default(),
+                kubeconfig: self.kubeconfig(),
+                ports: self.ports(),
+                data: self.data.clone(),
+                versions: self.versions.clone(),
+                path: self.world.env.get("PATH").cloned().unwrap_or_default(),
+            })),
+            other => Err(unavailable(other)),
+        }
+    }
+
+    /// The key of this cluster's digests of secrets, made at its first use. Equal values have
+    /// equal digests as long as the cluster's state lives, and mean nothing to anybody else.
+    pub fn digest_key(&self) -> Result<Vec<u8>> {
+        let path = self.dir().join("digest.key");
+        match std::fs::read(&path) {
+            Ok(key) => Ok(key),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let key = [*uuid::Uuid::new_v4().as_bytes(), *uuid::Uuid::new_v4().as_bytes()].concat();
+                let dir = self.dir();
+                std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
+                write_atomic(&path, &key, 0o600)?;
+                Ok(key)
+            }
+            Err(error) => Err(Error::io("read", &path, &error)),
+        }
+    }
+}
+
+/// The error of a profile whose provider does not exist yet.
+pub fn unavailable(provider: ProviderKind) -> Error {
+    let name = provider.name();
+    Error::usage(format!("provider `{name}` is not available in this version"))
+        .because("only `kind` can make a cluster so far; nothing was changed")
+        .help("todo-bootstrap up --profile kind")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A step that panicked while it held the lock left whole values behind: they are inserted in
+    // one go.
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn unset(what: &str) -> Error {
+    Error::failed(format!("{what}: used before the step that provides it"))
+        .help("this is a fault of todo-bootstrap; please report it with `todo-bootstrap -v …`")
+}

@@ -1,0 +1,128 @@
+//! What stands right now: cluster, node, pods. Looks only.
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::api::{Api, ListParams};
+use serde::Serialize;
+
+use super::Session;
+use crate::deploy::api_error;
+use crate::error::Result;
+use crate::task::Task;
+
+#[derive(Debug, Serialize)]
+pub struct Status {
+    pub cluster: String,
+    pub provider: &'static str,
+    pub nodes: Vec<NodeStatus>,
+    pub pods: Vec<PodStatus>,
+    pub url: Option<String>,
+    pub kubeconfig: std::path::PathBuf,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct NodeStatus {
+    pub name: String,
+    pub ready: bool,
+    pub version: String,
+    /// What pods may use, in Kubernetes' own notation.
+    pub cpu: String,
+    pub memory: String,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct PodStatus {
+    pub namespace: String,
+    pub name: String,
+    /// Ready containers of all containers.
+    pub ready: String,
+    pub state: String,
+    pub restarts: i32,
+    pub image: String,
+}
+
+/// Asks the cluster that `session` is connected to.
+pub fn status(session: &Session, task: &Task<'_>, url: Option<String>) -> Result<Status> {
+    let client = session.kube()?.client().clone();
+    let (nodes, pods) = task.wait("the cluster's answer", async {
+        let nodes = Api::<Node>::all(client.clone());
+        let pods = Api::<Pod>::all(client);
+        let params = ListParams::default();
+        let (nodes, pods) = futures::join!(nodes.list(&params), pods.list(&params));
+        let nodes = nodes.map_err(|error| api_error("list the nodes", &error))?;
+        let pods = pods.map_err(|error| api_error("list the pods", &error))?;
+        Ok((nodes.items, pods.items))
+    })?;
+    let mut pods: Vec<PodStatus> = pods.iter().map(pod_status).collect();
+    let own = session.application.as_ref().map(|app| app.namespace.clone()).unwrap_or_default();
+    pods.sort_by_key(|pod| (pod.namespace != own, pod.namespace.clone(), pod.name.clone()));
+    Ok(Status {
+        cluster: session.profile.cluster.name.clone(),
+        provider: session.profile.provider.name(),
+        nodes: nodes.iter().map(node_status).collect(),
+        pods,
+        url,
+        kubeconfig: session.kubeconfig(),
+    })
+}
+
+fn node_status(node: &Node) -> NodeStatus {
+    let status = node.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    let ready = conditions.into_iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True");
+    let allocatable = |key: &str| {
+        let all = status.and_then(|status| status.allocatable.as_ref());
+        all.and_then(|all| Some(all.get(key)?.0.clone())).unwrap_or_default()
+    };
+    NodeStatus {
+        name: node.metadata.name.clone().unwrap_or_default(),
+        ready,
+        version: status
+            .and_then(|status| Some(status.node_info.as_ref()?.kubelet_version.clone()))
+            .unwrap_or_default(),
+        cpu: allocatable("cpu"),
+        memory: allocatable("memory"),
+    }
+}
+
+fn pod_status(pod: &Pod) -> PodStatus {
+    let containers = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+    let containers: Vec<_> = containers.into_iter().flatten().collect();
+    let ready = containers.iter().filter(|container| container.ready).count();
+    // What keeps a container waiting says more than the pod's phase.
+    let waiting =
+        containers.iter().find_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.clone());
+    let phase = pod.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default();
+    let deleted = pod.metadata.deletion_timestamp.is_some();
+    let total = pod.spec.as_ref().map_or(0, |spec| spec.containers.len());
+    PodStatus {
+        namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+        name: pod.metadata.name.clone().unwrap_or_default(),
+        ready: format!("{ready}/{total}"),
+        state: if deleted { "Terminating".to_owned() } else { waiting.unwrap_or(phase) },
+        restarts: containers.iter().map(|container| container.restart_count).sum(),
+        image: pod.spec.as_ref().and_then(|spec| spec.containers.first()?.image.clone()).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crashing_container_is_named_by_its_reason() {
+        let pod: Pod = serde_json::from_value(serde_json::json!({
+            "metadata": { "name": "web-1", "namespace": "shop" },
+            "spec": { "containers": [{ "name": "web", "image": "web:v1" }] },
+            "status": { "phase": "Running", "containerStatuses": [{
+                "name": "web", "ready": false, "restartCount": 3, "image": "web:v1", "imageID": "",
+                "state": { "waiting": { "reason": "CrashLoopBackOff" } },
+            }] },
+        }))
+        .unwrap();
+        let status = pod_status(&pod);
+        assert_eq!(
+            (status.ready.as_str(), status.state.as_str(), status.restarts),
+            ("0/1", "CrashLoopBackOff", 3)
+        );
+    }
+}
