@@ -1,1 +1,39 @@
-fn main() {}
+//! Developer commands: `cargo xtask ci`, `e2e`, `soak`, `bench`.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // the fence is the tool's; this drives it from outside
+
+mod bench;
+mod ci;
+mod e2e;
+mod measure;
+mod setup;
+mod shell;
+mod stages;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(about = "Developer commands of todo-bootstrap")]
+enum Command {
+    /// Format, lints, licences, scripts, unit tests, command line tests, the real cluster
+    Ci {
+        /// Only what a commit needs: no cluster, nothing that takes minutes to install
+        #[arg(long)]
+        fast: bool,
+    },
+    /// The tests on a real cluster, and Helm's own checks of every chart
+    E2e,
+    /// As `e2e`, with `up` killed at every step and at several moments of each
+    Soak,
+    /// Times and memory of the command line, as a table for docs/BENCHMARKS.md
+    Bench(bench::Options),
+}
+
+fn main() -> std::process::ExitCode {
+    let done = match Command::parse() {
+        Command::Ci { fast } => ci::run_ci(fast),
+        Command::E2e => e2e::run_sweep(e2e::Sweep::Short),
+        Command::Soak => e2e::run_sweep(e2e::Sweep::Full),
+        Command::Bench(options) => bench::run(&options),
+    };
+    shell::exit(done)
+}

@@ -1,0 +1,244 @@
+//! The shape of the code base: what is registered, what points where, what is data.
+//!
+//! Every test names all that is wrong, not the first of it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use toml::Table;
+
+use crate::support::{files, folders, read, root, shown};
+
+#[track_caller]
+fn expect_none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether `word` stands in `text` by itself; `_` parts words as well.
+fn has_word(text: &str, word: &str) -> bool {
+    // As `grep -w`: an underscore belongs to a word (`DEBIAN_FRONTEND` names no service).
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|part| part.eq_ignore_ascii_case(word))
+}
+
+fn parse(path: &Path, wrong: &mut Vec<String>) -> Option<Table> {
+    match read(path).parse::<Table>() {
+        Ok(table) => Some(table),
+        Err(error) => {
+            wrong.push(format!("{}: {error}", shown(path)));
+            None
+        }
+    }
+}
+
+#[test]
+fn every_tool_is_registered_and_pinned() {
+    let tools = root().join("src/tools");
+    let module = read(&tools.join("mod.rs"));
+    let register = module.split("TOOLS:").nth(1).and_then(|rest| rest.split(';').next());
+    let register = register.expect("src/tools/mod.rs has a list TOOLS");
+    let mut wrong = Vec::new();
+    let names = folders(&tools);
+    assert!(!names.is_empty(), "src/tools holds a folder for each tool");
+    for name in names {
+        if !has_word(register, &name) {
+            wrong.push(format!("src/tools/{name} is not in TOOLS (src/tools/mod.rs)"));
+        }
+        let pin = tools.join(&name).join("pin.toml");
+        if !pin.is_file() {
+            wrong.push(format!("src/tools/{name} has no pin.toml"));
+        } else if let Some(table) = parse(&pin, &mut wrong) {
+            let text = table.to_string();
+            if !text.contains("sha256") {
+                wrong.push(format!("{} pins no sha256", shown(&pin)));
+            }
+        }
+    }
+    expect_none(&wrong);
+}
+
+#[test]
+fn every_data_file_is_toml() {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for folder in ["checks", "profiles", "manifests", "offline", "examples", "src/tools"] {
+        for path in files(&root().join(folder), &["toml"]) {
+            count += 1;
+            parse(&path, &mut wrong);
+        }
+    }
+    expect_none(&wrong);
+    assert!(count > 10, "only {count} data files were found");
+}
+
+#[test]
+fn codes_of_checks_are_unique() {
+    let mut wrong = Vec::new();
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for path in files(&root().join("checks"), &["toml"]) {
+        let Some(table) = parse(&path, &mut wrong) else { continue };
+        for key in ["id", "code"] {
+            let Some(value) = table.get(key).and_then(toml::Value::as_str) else { continue };
+            let name = format!("{key} {value}");
+            if let Some(other) = seen.insert(name.clone(), shown(&path)) {
+                wrong.push(format!("{}: {name} is that of {other}", shown(&path)));
+            }
+        }
+    }
+    expect_none(&wrong);
+}
+
+#[test]
+fn every_image_of_an_addon_has_a_recipe() {
+    let addons = root().join("manifests/addons");
+    let recipes = root().join("offline/recipes");
+    let mut wrong = Vec::new();
+    let names = folders(&addons);
+    assert!(!names.is_empty(), "manifests/addons holds a folder for each addon");
+    for name in names {
+        let path = addons.join(&name).join("addon.toml");
+        if !path.is_file() {
+            wrong.push(format!("manifests/addons/{name} has no addon.toml"));
+            continue;
+        }
+        let Some(table) = parse(&path, &mut wrong) else { continue };
+        let images = table.get("images").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+        for image in images.iter().filter_map(toml::Value::as_str) {
+            let known = [format!("image-{image}.toml"), format!("{image}.toml")];
+            if !known.iter().any(|file| recipes.join(file).is_file()) {
+                wrong.push(format!("{}: no recipe makes `{image}` ({})", shown(&path), known.join(", ")));
+            }
+        }
+    }
+    expect_none(&wrong);
+}
+
+/// A new service is data: no line of the program knows one.
+#[test]
+fn no_service_is_named_in_the_program() {
+    const SERVICES: [&str; 7] = ["frontend", "backend", "mcp", "redis", "postgres", "postgresql", "hello"];
+    let mut wrong = Vec::new();
+    for path in files(&root().join("src"), &["rs", "toml"]) {
+        for (index, line) in read(&path).lines().enumerate() {
+            for service in SERVICES.iter().filter(|service| has_word(line, service)) {
+                wrong.push(format!("{}:{}: `{service}` in: {}", shown(&path), index + 1, line.trim()));
+            }
+        }
+    }
+    expect_none(&wrong);
+}
+
+/// What a layer must not know of: all that stands above it.
+const ABOVE: &[(&[&str], &[&str])] = &[
+    (&["ui"], &["cli", "steps"]),
+    (&["steps"], &["cli", "ui"]),
+    (
+        &[
+            "origins", "source", "bundle", "tools", "engine", "images", "cluster", "deploy", "checks",
+            "diagnose",
+        ],
+        &["cli", "ui", "steps"],
+    ),
+    (
+        &["fetch", "exec", "host", "config", "data"],
+        &[
+            "cli", "ui", "steps", "origins", "source", "bundle", "tools", "engine", "images", "cluster",
+            "deploy", "checks", "diagnose",
+        ],
+    ),
+    (
+        &["error", "cancel", "progress", "task", "world"],
+        &[
+            "cli", "ui", "steps", "origins", "source", "bundle", "tools", "engine", "images", "cluster",
+            "deploy", "checks", "diagnose", "fetch", "host", "config", "data",
+        ],
+    ),
+];
+
+#[test]
+fn nothing_points_up() {
+    let source = root().join("src");
+    let mut wrong = Vec::new();
+    for path in files(&source, &["rs"]) {
+        let relative = path.strip_prefix(&source).expect("below src");
+        let first = relative.components().next().expect("a part").as_os_str().to_string_lossy();
+        let module = first.trim_end_matches(".rs");
+        let Some((_, forbidden)) = ABOVE.iter().find(|(modules, _)| modules.contains(&module)) else {
+            continue;
+        };
+        for (index, line) in read(&path).lines().enumerate() {
+            let up = forbidden.iter().find(|name| names_module(line, name));
+            if let Some(up) = up {
+                wrong.push(format!("{}:{}: `{module}` knows `{up}`", shown(&path), index + 1));
+            }
+        }
+    }
+    expect_none(&wrong);
+}
+
+/// Whether code in `line` names `crate::<module>`; comments may.
+fn names_module(line: &str, module: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    code.match_indices("crate::").any(|(at, found)| {
+        let rest = &code[at + found.len()..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let group = rest.strip_prefix('{').is_some_and(|group| {
+            group.split(['}', ',']).any(|part| part.trim().split("::").next() == Some(module))
+        });
+        &rest[..end] == module || group
+    })
+}
+
+#[test]
+fn every_file_says_what_it_owns_and_is_of_a_readable_size() {
+    const MOST_LINES: usize = 400;
+    let mut wrong = Vec::new();
+    for folder in ["src", "tests", "xtask/src"] {
+        for path in files(&root().join(folder), &["rs"]) {
+            let text = read(&path);
+            if !text.starts_with("//!") {
+                wrong.push(format!("{} does not begin with a //! line", shown(&path)));
+            }
+            let lines = text.lines().count();
+            if lines > MOST_LINES {
+                wrong.push(format!("{} has {lines} lines, more than {MOST_LINES}", shown(&path)));
+            }
+        }
+    }
+    expect_none(&wrong);
+}
+
+/// Engines of version 20.10 pull a frontend for this line, and there may be no registry.
+#[test]
+fn no_dockerfile_asks_for_a_frontend() {
+    let mut wrong = Vec::new();
+    for folder in ["offline", "examples", "services"] {
+        for path in dockerfiles(&root().join(folder)) {
+            let text = read(&path);
+            if text.lines().any(|line| line.trim_start().starts_with("# syntax=")) {
+                wrong.push(format!("{} has a `# syntax=` line", shown(&path)));
+            }
+        }
+    }
+    expect_none(&wrong);
+}
+
+fn dockerfiles(dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(dockerfiles(&path));
+        } else if entry.file_name().to_string_lossy().starts_with("Dockerfile") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn words_and_modules_are_told_apart() {
+    assert!(has_word("the `hello` project", "hello") && has_word("a_redis_b", "redis"));
+    assert!(!has_word("othello", "hello"));
+    assert!(names_module("use crate::ui::data;", "ui") && names_module("use crate::{ui, error};", "ui"));
+    assert!(!names_module("use crate::uid;", "ui") && !names_module("// as crate::ui does", "ui"));
+}

@@ -1,0 +1,65 @@
+//! The container engine is absent, stopped, or not ours to use.
+
+use crate::support::Machine;
+
+const PROJECT: &str = "name = \"app\"\nhost = \"app.localhost\"\nchart = \"chart\"\n";
+
+const STOPPED: &str = "echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. \
+                       Is the docker daemon running?' >&2; exit 1";
+const FORBIDDEN: &str = "echo 'permission denied while trying to connect to the Docker daemon socket at \
+                         unix:///var/run/docker.sock: dial unix /var/run/docker.sock: connect: permission \
+                         denied' >&2; exit 1";
+
+#[test]
+fn doctor_names_the_remedy_where_there_is_no_engine() {
+    let screen = Machine::new().run(&["doctor"]).exits(3);
+    let all = format!("{}{}", screen.stdout, screen.stderr);
+    assert!(all.contains("help:") || all.contains("todo-bootstrap up --yes"), "{screen}");
+}
+
+#[test]
+fn doctor_speaks_json() {
+    let found = Machine::new().run(&["doctor", "--output", "json"]).exits(3).json();
+    let text = found.to_string();
+    assert!(text.contains("engine"), "{text}");
+}
+
+#[test]
+fn an_engine_that_does_not_run_is_told_from_one_that_is_absent() {
+    let machine = Machine::new().stub("docker", STOPPED);
+    let screen = machine.run(&["doctor"]).exits(3);
+    let all = format!("{}{}", screen.stdout, screen.stderr).to_lowercase();
+    assert!(all.contains("running") || all.contains("does not answer"), "{screen}");
+    assert!(!machine.calls("docker").is_empty(), "the client was asked");
+}
+
+#[test]
+fn an_engine_without_permission_is_told_from_one_that_does_not_run() {
+    let screen = Machine::new().stub("docker", FORBIDDEN).run(&["doctor"]).exits(3);
+    let all = format!("{}{}", screen.stdout, screen.stderr).to_lowercase();
+    assert!(all.contains("permission"), "{screen}");
+}
+
+/// Nobody is asked, nothing is installed: there is no terminal and no `--yes`.
+#[test]
+fn up_without_consent_installs_nothing() {
+    let machine = Machine::new()
+        .file("app/application.toml", PROJECT)
+        .file("app/chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n")
+        .stub("apt-get", "exit 1")
+        .stub("sudo", "exit 1");
+    machine.run(&["up", "--dir", "app"]).exits(3).err_has("help:");
+    for program in ["apt-get", "sudo"] {
+        assert_eq!(machine.calls(program), Vec::<String>::new(), "{program} was called");
+    }
+}
+
+#[test]
+fn plan_shows_what_would_be_installed_and_installs_nothing() {
+    let machine = Machine::new()
+        .file("app/application.toml", PROJECT)
+        .file("app/chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n")
+        .stub("apt-get", "exit 1");
+    machine.run(&["plan", "--dir", "app"]).exits(0).out_has("This would be changed:");
+    assert_eq!(machine.calls("apt-get"), Vec::<String>::new());
+}

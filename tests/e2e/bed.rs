@@ -1,0 +1,308 @@
+//! The test bed: own state, cluster name and ports; the user's cache; one project.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use toml::Table;
+
+use crate::http::Address;
+use crate::program::{Event, Run, Then, run};
+
+pub const CLUSTER: &str = "todo-bootstrap-e2e";
+pub const CPUS: &str = "2";
+pub const MEMORY_GIB: u64 = 4;
+
+/// Making everything from source, on a cold and slow machine.
+const COLD: Duration = Duration::from_mins(65);
+const WARM: Duration = Duration::from_mins(10);
+
+/// What the application's own file says.
+pub struct App {
+    pub namespace: String,
+    pub name: String,
+    pub host: String,
+    pub images: Vec<String>,
+}
+
+pub struct Bed {
+    pub root: PathBuf,
+    pub dir: PathBuf,
+    pub state: PathBuf,
+    pub profile: PathBuf,
+    pub project: PathBuf,
+    pub app: App,
+    /// Keeps the profile's port for HTTP taken, so that `up` has to choose another.
+    pub taken: TcpListener,
+    before: Engine,
+    kube_config_before: Option<Vec<u8>>,
+    address: RefCell<Option<Address>>,
+    scene: RefCell<String>,
+    last: RefCell<String>,
+}
+
+/// What is in the engine: ids of containers and volumes, names of networks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Engine {
+    pub containers: BTreeSet<String>,
+    pub networks: BTreeSet<String>,
+    pub volumes: BTreeSet<String>,
+}
+
+impl Bed {
+    pub fn new() -> Self {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        // Kept between runs: the engine's receipt stands in it, and what a cut off run left behind.
+        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("e2e");
+        std::fs::create_dir_all(&dir).expect("create the test bed's folder");
+        let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = taken.local_addr().expect("its address").port();
+        let project = root.join("examples/hello");
+        let mut bed = Self {
+            state: dir.join("state"),
+            profile: write_profile(&root, &dir, port),
+            app: read_app(&project),
+            root,
+            dir,
+            project,
+            taken,
+            before: Engine::default(),
+            kube_config_before: None,
+            address: RefCell::default(),
+            scene: RefCell::default(),
+            last: RefCell::default(),
+        };
+        if bed.state.join("clusters").join(CLUSTER).exists() {
+            println!("=== taking down what an earlier run left");
+            let left = bed.call(&["down", "--yes"]);
+            println!("`down` ended with {:?}", left.code);
+        }
+        bed.before = Engine::now();
+        bed.kube_config_before = users_kube_config();
+        bed
+    }
+
+    pub fn enter(&self, scene: &str) {
+        scene.clone_into(&mut self.scene.borrow_mut());
+    }
+
+    /// The program with the bed's environment.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_todo-bootstrap"));
+        command.args(args).current_dir(&self.root).env("TODO_BOOTSTRAP_STATE", &self.state);
+        command
+    }
+
+    /// Runs the program on the bed's cluster and project.
+    pub fn call(&self, args: &[&str]) -> Run {
+        self.call_in(&self.project, args, WARM, &mut |_| Then::GoOn)
+    }
+
+    pub fn call_in(
+        &self,
+        project: &Path,
+        args: &[&str],
+        limit: Duration,
+        watch: &mut dyn FnMut(&Event) -> Then,
+    ) -> Run {
+        println!("$ todo-bootstrap {}", args.join(" "));
+        let mut command = self.command(args);
+        command.arg("--profile").arg(&self.profile).arg("--dir").arg(project);
+        let run = run(command, limit, watch);
+        *self.last.borrow_mut() = run.tail(80);
+        run
+    }
+
+    /// The first `up`, which may have to make everything.
+    pub fn cold_up(&self) -> Run {
+        self.call_in(&self.project, UP_COLD, COLD, &mut |_| Then::GoOn).expect(0)
+    }
+
+    /// An `up` that has to succeed.
+    pub fn up(&self) -> Run {
+        self.call(UP).expect(0)
+    }
+
+    pub fn down(&self) -> Run {
+        self.call(&["down", "--yes"]).expect(0)
+    }
+
+    /// The program's standard output for arguments that know no project.
+    pub fn read(&self, args: &[&str]) -> Run {
+        run(self.command(args), COLD, &mut |_| Then::GoOn)
+    }
+
+    /// Where a tool is, as the program says.
+    pub fn tool(&self, name: &str) -> PathBuf {
+        let run = self.read(&["tools", "path", name]).expect(0);
+        PathBuf::from(run.stdout.lines().last().expect("a path").trim())
+    }
+
+    pub fn address(&self) -> Address {
+        self.address.borrow().clone().expect("the first `up` told an address")
+    }
+
+    pub fn set_address(&self, address: Address) {
+        *self.address.borrow_mut() = Some(address);
+    }
+
+    /// The home page, which has to answer.
+    #[track_caller]
+    pub fn expect_page(&self) {
+        let reply = self.address().get("/").expect("the page answers");
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.state.join("clusters").join(CLUSTER).join("kubeconfig")
+    }
+
+    /// Standard output of kubectl, which has to succeed.
+    #[track_caller]
+    pub fn kubectl(&self, args: &[&str]) -> String {
+        println!("$ kubectl {}", args.join(" "));
+        let mut command = Command::new(self.tool("kubectl"));
+        command.arg("--kubeconfig").arg(self.kubeconfig()).args(args);
+        output(command).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[track_caller]
+    pub fn kubectl_json(&self, args: &[&str]) -> Value {
+        let text = self.kubectl(&[args, &["--output", "json"]].concat());
+        serde_json::from_str(&text).expect("JSON from kubectl")
+    }
+
+    /// The names of the Deployments of the application.
+    pub fn deployments(&self) -> Vec<String> {
+        let list = self.kubectl_json(&["get", "deployments", "--namespace", &self.app.namespace]);
+        names(&list)
+    }
+
+    pub fn before(&self) -> &Engine {
+        &self.before
+    }
+
+    /// The user's own kubeconfig has to be as it was.
+    pub fn expect_users_kube_config_untouched(&self) {
+        assert_eq!(users_kube_config(), self.kube_config_before, "~/.kube/config was touched");
+    }
+}
+
+fn users_kube_config() -> Option<Vec<u8>> {
+    std::fs::read(std::env::home_dir()?.join(".kube/config")).ok()
+}
+
+pub const UP: &[&str] = &["up", "--yes", "--events", "json"];
+const UP_COLD: &[&str] = &["up", "--yes", "--events", "json", "--timeout", "60m"];
+
+impl Engine {
+    /// What is there now; nothing where no engine runs.
+    pub fn now() -> Self {
+        let lines = |args: &[&str]| -> BTreeSet<String> {
+            docker(args).unwrap_or_default().lines().map(str::to_owned).collect()
+        };
+        let mut networks = lines(&["network", "ls", "--format", "{{.Name}}"]);
+        // The engine's own, which are there as soon as it runs.
+        for own in ["bridge", "host", "none"] {
+            networks.remove(own);
+        }
+        Self {
+            containers: lines(&["ps", "--all", "--quiet", "--no-trunc"]),
+            networks,
+            volumes: lines(&["volume", "ls", "--quiet"]),
+        }
+    }
+}
+
+/// Standard output of docker.
+pub fn docker(args: &[&str]) -> Result<String, String> {
+    println!("$ docker {}", args.join(" "));
+    let mut command = Command::new("docker");
+    command.args(args);
+    output(command)
+}
+
+fn output(mut command: Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| format!("cannot start {command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
+}
+
+/// The node's container: name and whether it runs.
+pub fn node_container() -> (String, bool) {
+    let label = format!("label=io.x-k8s.kind.cluster={CLUSTER}");
+    let format = "{{.Names}}\t{{.State}}";
+    let text = docker(&["ps", "--all", "--filter", &label, "--format", format]).expect("docker ps");
+    let line = text.lines().next().expect("the node's container");
+    let (name, state) = line.split_once('\t').expect("name and state");
+    (name.to_owned(), state == "running")
+}
+
+/// `metadata.name` of each item of a list.
+pub fn names(list: &Value) -> Vec<String> {
+    let items = list["items"].as_array().expect("a list");
+    items.iter().filter_map(|item| Some(item["metadata"]["name"].as_str()?.to_owned())).collect()
+}
+
+/// The kind profile with another name, another port, and a fixed size.
+fn write_profile(root: &Path, dir: &Path, http_port: u16) -> PathBuf {
+    let mut profile = read_toml(&root.join("profiles/kind.toml"));
+    let cluster = profile.get_mut("cluster").and_then(|value| value.as_table_mut()).expect("[cluster]");
+    let mut set = |key: &str, value: toml::Value| cluster.insert(key.to_owned(), value);
+    set("name", CLUSTER.into());
+    set("cpus", CPUS.into());
+    set("memory", format!("{MEMORY_GIB}Gi").into());
+    set("http-port", i64::from(http_port).into());
+    set("https-port", 18443.into());
+    let path = dir.join("e2e.toml");
+    std::fs::write(&path, toml::to_string(&profile).expect("TOML")).expect("write the profile");
+    path
+}
+
+fn read_app(project: &Path) -> App {
+    let file = read_toml(&project.join("application.toml"));
+    let text = |key: &str| file.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+    let name = text("name").expect("a name");
+    let images = file.get("images").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    App {
+        namespace: text("namespace").unwrap_or_else(|| name.clone()),
+        host: text("host").expect("a host"),
+        images: images.iter().filter_map(|image| Some(image.get("name")?.as_str()?.to_owned())).collect(),
+        name,
+    }
+}
+
+pub fn read_toml(path: &Path) -> Table {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    text.parse().unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+impl Drop for Bed {
+    /// After a failed scene: what a developer looks at first, then the end of what was started.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        println!("\n=== failed in scene: {}", self.scene.borrow());
+        println!("--- the last run said:\n{}", self.last.borrow());
+        println!("{}", docker(&["ps", "--all"]).unwrap_or_else(|error| error));
+        if std::env::var_os("TODO_BOOTSTRAP_E2E_KEEP").is_some() {
+            println!("kept for you: TODO_BOOTSTRAP_STATE={}", self.state.display());
+            return;
+        }
+        for args in [["get", "pods", "--all-namespaces"], ["get", "events", "--all-namespaces"]] {
+            let mut command = Command::new("kubectl");
+            command.arg("--kubeconfig").arg(self.kubeconfig()).arg("--request-timeout=10s").args(args);
+            println!("{}", output(command).unwrap_or_else(|error| error));
+        }
+        let mut command = self.command(&["down", "--yes", "--profile"]);
+        command.arg(&self.profile);
+        println!("{}", output(command).unwrap_or_else(|error| error));
+    }
+}

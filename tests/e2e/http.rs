@@ -1,0 +1,94 @@
+//! Requests to the ingress controller as `curl -H 'Host: …'` makes them.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub body: String,
+}
+
+/// The address that `up` told.
+#[derive(Debug, Clone)]
+pub struct Address {
+    pub host: String,
+    pub port: u16,
+}
+
+impl Address {
+    /// The last `http://` address for `host` in what a run said; `up` ends with it.
+    pub fn find(text: &str, host: &str) -> Option<Self> {
+        let start = text.rfind(&format!("http://{host}"))? + "http://".len() + host.len();
+        let rest = &text[start..];
+        let port = match rest.strip_prefix(':') {
+            Some(rest) => {
+                let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+                rest[..end].parse().ok()?
+            }
+            None => 80,
+        };
+        Some(Self { host: host.to_owned(), port })
+    }
+
+    pub fn get(&self, path: &str) -> Result<Reply, String> {
+        self.call("GET", path, "")
+    }
+
+    pub fn put(&self, path: &str, body: &str) -> Result<Reply, String> {
+        self.call("PUT", path, body)
+    }
+
+    fn call(&self, method: &str, path: &str, body: &str) -> Result<Reply, String> {
+        let told =
+            |error: std::io::Error| format!("{method} http://{}:{}{path}: {error}", self.host, self.port);
+        let address = ([127, 0, 0, 1], self.port).into();
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).map_err(told)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(told)?;
+        let host = &self.host;
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).map_err(told)?;
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).map_err(told)?;
+        parse(&String::from_utf8_lossy(&reply)).ok_or_else(|| format!("{method} {path}: no HTTP reply"))
+    }
+
+    /// Asks until `wanted` holds; fails with the last reply after `limit`.
+    #[track_caller]
+    pub fn get_until(&self, path: &str, limit: Duration, wanted: impl Fn(&Reply) -> bool) -> Reply {
+        let end = Instant::now() + limit;
+        loop {
+            let reply = self.get(path);
+            match reply {
+                Ok(reply) if wanted(&reply) => return reply,
+                other if Instant::now() > end => panic!("GET {path} did not become right: {other:?}"),
+                _ => std::thread::sleep(Duration::from_millis(200)),
+            }
+        }
+    }
+}
+
+/// A reply that ends with its connection (HTTP/1.0, so it is never chunked).
+fn parse(text: &str) -> Option<Reply> {
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some(Reply { status, body: body.to_owned() })
+}
+
+#[test]
+fn an_address_is_found_in_narration() {
+    let found = |text: &str| Address::find(text, "a.localhost").map(|address| address.port);
+    assert_eq!(found("open http://a.localhost:8081/ now"), Some(8081));
+    assert_eq!(found("open http://a.localhost/"), Some(80));
+    assert_eq!(found("open http://b.localhost/"), None);
+}
+
+#[test]
+fn a_reply_is_taken_apart() {
+    let reply = parse("HTTP/1.0 404 Not Found\r\nX: y\r\n\r\nnone\n").unwrap();
+    assert_eq!((reply.status, reply.body.as_str()), (404, "none\n"));
+}

@@ -1,0 +1,192 @@
+//! `up` is killed (SIGKILL) while a step runs; the next `up` converges.
+
+use std::time::Duration;
+
+use crate::bed::{Bed, UP, docker, node_container};
+use crate::program::{Run, Then};
+use crate::repair::settled;
+
+/// What is taken away before, so that the step has work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// The whole cluster.
+    Down,
+    Namespace,
+    Secret,
+    Deployment,
+    /// The application's images in the engine.
+    Images,
+    /// The application's image in the node.
+    NodeImage,
+    /// The workload of that name, wherever it is.
+    Workload(&'static str),
+}
+
+/// A moment at which `up` dies.
+struct Moment {
+    before: Before,
+    /// A step's id, or the start of ids up to a `*`.
+    step: String,
+    /// The event of that step after which the time runs.
+    state: &'static str,
+    /// The longest time from that event to the death, in milliseconds.
+    within: u64,
+}
+
+impl Moment {
+    fn new(before: Before, step: &str, within: u64) -> Self {
+        Self { before, step: step.to_owned(), state: "started", within }
+    }
+
+    /// The moment after the step's end, when what needs it begins.
+    fn after(before: Before, step: &str, within: u64) -> Self {
+        Self { state: "done", ..Self::new(before, step, within) }
+    }
+
+    fn hits(&self, step: &str) -> bool {
+        match self.step.strip_suffix('*') {
+            Some(start) => step.starts_with(start),
+            None => step == self.step,
+        }
+    }
+}
+
+/// Ten steps; each is one that its `before` gives work to.
+fn moments(image: &str) -> Vec<Moment> {
+    vec![
+        Moment::new(Before::Down, "cluster", 8000),
+        Moment::new(Before::Down, "load-*", 800),
+        Moment::new(Before::Namespace, "namespace", 20),
+        Moment::new(Before::Secret, "secrets", 20),
+        Moment::new(Before::Deployment, "release", 1500),
+        // The checks, which have no `started` where all of them pass at once.
+        Moment::after(Before::Deployment, "release", 20),
+        Moment::new(Before::Images, &format!("build-{image}"), 300),
+        Moment::new(Before::NodeImage, &format!("load-{image}"), 300),
+        Moment::new(Before::Workload("traefik"), "addon-traefik", 500),
+        Moment::new(Before::Workload("metrics-server"), "addon-metrics-server", 500),
+    ]
+}
+
+pub fn sweep(bed: &Bed) {
+    let seed = std::env::var("TODO_BOOTSTRAP_E2E_SEED").ok().and_then(|text| text.parse().ok());
+    let mut random = Random(seed.unwrap_or(20_261_121));
+    println!("TODO_BOOTSTRAP_E2E_SEED={}", random.0);
+    let image = bed.app.images.first().expect("the application has an image").clone();
+    let mut moments = moments(&image);
+    let full = std::env::var("TODO_BOOTSTRAP_E2E_SWEEP").is_ok_and(|sweep| sweep == "full");
+    if full {
+        moments.extend(steps_from_nothing(bed));
+    }
+    let rounds = if full { 3 } else { 1 };
+    for moment in &moments {
+        for _ in 0..rounds {
+            die_and_converge(bed, moment, Duration::from_millis(random.below(moment.within)));
+        }
+    }
+    settled(bed);
+}
+
+/// Every step that has work after `down`.
+fn steps_from_nothing(bed: &Bed) -> Vec<Moment> {
+    bed.down();
+    let up = bed.up();
+    up.steps("started").into_iter().map(|step| Moment::new(Before::Down, step, 2000)).collect()
+}
+
+fn die_and_converge(bed: &Bed, moment: &Moment, after: Duration) {
+    // A step may be faster than the wanted time; a death that missed proves nothing.
+    for after in [after, Duration::ZERO, Duration::ZERO] {
+        prepare(bed, moment.before);
+        println!("--- SIGKILL {after:?} after {} {} ({:?})", moment.step, moment.state, moment.before);
+        let killed = die(bed, moment, after);
+        bed.up();
+        bed.expect_page();
+        if killed.code.is_none() {
+            return;
+        }
+        let seen = killed.steps(moment.state);
+        assert!(seen.iter().any(|step| moment.hits(step)), "{} had no work: {seen:?}", moment.step);
+        println!("--- it ended before its death; once more");
+    }
+    panic!("step {} could not be hit", moment.step);
+}
+
+fn die(bed: &Bed, moment: &Moment, after: Duration) -> Run {
+    bed.call_in(&bed.project, UP, Duration::from_mins(10), &mut |event| {
+        if event.state == moment.state && moment.hits(&event.step) { Then::KillIn(after) } else { Then::GoOn }
+    })
+}
+
+fn prepare(bed: &Bed, before: Before) {
+    let namespace = bed.app.namespace.as_str();
+    match before {
+        Before::Down => _ = bed.down(),
+        Before::Namespace => _ = bed.kubectl(&["delete", "namespace", namespace]),
+        Before::Secret => {
+            let name = format!("{}-env", bed.app.name);
+            bed.kubectl(&["delete", "secret", &name, "--namespace", namespace]);
+        }
+        Before::Deployment => {
+            bed.kubectl(&["delete", "deployments", "--all", "--namespace", namespace]);
+        }
+        Before::Images => {
+            for tag in tags(bed) {
+                docker(&["rmi", "--force", &tag]).expect("docker rmi");
+            }
+        }
+        Before::NodeImage => {
+            let (node, _) = node_container();
+            for tag in node_tags(bed, &node) {
+                docker(&["exec", &node, "ctr", "--namespace", "k8s.io", "images", "rm", "--sync", &tag])
+                    .expect("ctr images rm");
+            }
+        }
+        Before::Workload(name) => delete_workload(bed, name),
+    }
+}
+
+/// The tags that the application's images have in the engine.
+fn tags(bed: &Bed) -> Vec<String> {
+    let all = docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).expect("docker images");
+    let found: Vec<String> = all.lines().filter(|tag| is_own(bed, tag)).map(str::to_owned).collect();
+    assert!(!found.is_empty(), "the application's images are in the engine:\n{all}");
+    found
+}
+
+fn node_tags(bed: &Bed, node: &str) -> Vec<String> {
+    let args = ["exec", node, "ctr", "--namespace", "k8s.io", "images", "ls", "--quiet"];
+    let all = docker(&args).expect("ctr images ls");
+    let found: Vec<String> = all.lines().filter(|tag| is_own(bed, tag)).map(str::to_owned).collect();
+    assert!(!found.is_empty(), "the application's images are in the node:\n{all}");
+    found
+}
+
+/// Whether the last part of a tag's name is one of the application's images, or ends so.
+fn is_own(bed: &Bed, tag: &str) -> bool {
+    let name = tag.rsplit('/').next().unwrap_or(tag).split(':').next().unwrap_or_default();
+    bed.app.images.iter().any(|image| name == image || name.ends_with(&format!("-{image}")))
+}
+
+fn delete_workload(bed: &Bed, name: &str) {
+    let all = bed.kubectl_json(&["get", "deployments,daemonsets", "--all-namespaces"]);
+    let items = all["items"].as_array().expect("a list");
+    let item = items.iter().find(|item| item["metadata"]["name"] == name);
+    let item = item.unwrap_or_else(|| panic!("no Deployment or DaemonSet is named {name}"));
+    let text = |value: &serde_json::Value| value.as_str().expect("text").to_lowercase();
+    let (kind, namespace) = (text(&item["kind"]), text(&item["metadata"]["namespace"]));
+    bed.kubectl(&["delete", &kind, name, "--namespace", &namespace]);
+}
+
+/// Numbers that are the same for the same seed (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % end.max(1)
+    }
+}

@@ -1,0 +1,84 @@
+//! Something is broken between two `up`s: it is seen, named and repaired.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::bed::{Bed, docker, node_container};
+use crate::steady::expect_unchanged;
+
+pub fn deployment(bed: &Bed) {
+    let name = bed.deployments().into_iter().next().expect("the application has a Deployment");
+    bed.kubectl(&["delete", "deployment", &name, "--namespace", &bed.app.namespace]);
+    let up = bed.up();
+    up.expect_said(&name);
+    assert!(bed.deployments().contains(&name), "{name} is there again");
+    settled(bed);
+}
+
+/// "sabotage" in base64.
+const SABOTAGE: &str = "c2Fib3RhZ2U=";
+
+pub fn secret(bed: &Bed) {
+    let name = format!("{}-env", bed.app.name);
+    let namespace = bed.app.namespace.as_str();
+    let read = || bed.kubectl_json(&["get", "secret", &name, "--namespace", namespace])["data"].clone();
+    let before = read();
+    let keys = before.as_object().expect("the Secret holds values");
+    let key = keys.keys().next().expect("at least one value").clone();
+    let patch = serde_json::json!({ "data": { &key: SABOTAGE } }).to_string();
+    bed.kubectl(&["patch", "secret", &name, "--namespace", namespace, "--type", "merge", "--patch", &patch]);
+    let up = bed.up();
+    up.expect_said(&name);
+    let everything = format!("{}{}", up.stdout, up.stderr);
+    for secret in ["sabotage", SABOTAGE].into_iter().chain(keys.values().filter_map(Value::as_str)) {
+        assert!(secret.is_empty() || !everything.contains(secret), "a Secret's value was shown");
+    }
+    assert!(read() == before, "the Secret holds again what .env says");
+    settled(bed);
+}
+
+pub fn node(bed: &Bed) {
+    let (node, _) = node_container();
+    docker(&["stop", &node]).expect("docker stop");
+    let up = bed.up();
+    up.expect_said(&node);
+    assert!(node_container().1, "{node} runs again");
+    settled(bed);
+}
+
+pub fn engine(bed: &Bed) {
+    let Some(pid) = own_engine(&bed.state) else {
+        println!("left out: the engine was not started by this test bed's `up`, so it is not ours to kill");
+        return;
+    };
+    let raw = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+    rustix::process::kill_process(raw, rustix::process::Signal::KILL).expect("kill dockerd");
+    let end = Instant::now() + Duration::from_secs(10);
+    while Path::new(&format!("/proc/{pid}/exe")).exists() {
+        assert!(Instant::now() < end, "dockerd does not die");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let up = bed.up();
+    let engine = up.events.iter().any(|event| event.step == "engine" && event.state == "done");
+    assert!(engine, "the engine's step had work:\n{}", up.tail(40));
+    assert_ne!(own_engine(&bed.state), Some(pid), "the receipt names the new engine");
+    settled(bed);
+}
+
+/// The engine's process that our receipt names, if it still is that process.
+pub fn own_engine(state: &Path) -> Option<u32> {
+    let text = std::fs::read_to_string(state.join("host.json")).ok()?;
+    let receipt: Value = serde_json::from_str(&text).ok()?;
+    let pid = receipt["engine_pid"].get(0)?.as_u64()?;
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    if name.trim() == "dockerd" { u32::try_from(pid).ok() } else { None }
+}
+
+/// The page answers, and nothing is left to do.
+#[track_caller]
+pub fn settled(bed: &Bed) {
+    bed.expect_page();
+    expect_unchanged(&bed.up());
+}
