@@ -1,15 +1,17 @@
 //! `down`: deletes what the receipt says we made, after naming it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::context::Context;
-use super::up::end_orphans;
+use super::up::{connect, end_orphans};
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
 use crate::progress::Silent;
-use crate::steps::{self, ClusterLock, Journal, Receipt};
+use crate::steps::{self, ClusterLock, Journal, Receipt, Session};
+use crate::task::Task;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -40,6 +42,9 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     for effect in &effects {
         context.ui.say(&format!("  - {effect}"));
     }
+    for claim in data_of(&session, &silent.task("down")) {
+        context.ui.say(&format!("  - the data of {claim}"));
+    }
     if !context.global.yes && !ui::confirm_name(context.world, "All data in the cluster goes", &name)? {
         return Err(Error::refused("nothing was deleted").help("todo-bootstrap down --yes"));
     }
@@ -57,4 +62,11 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
             .say("  The container engine and the cache stay; `todo-bootstrap down --purge` removes them.");
     }
     Ok(Exit::Fine)
+}
+
+/// The data in the cluster by name, as far as the cluster still answers: one that does not can be
+/// deleted all the same.
+fn data_of(session: &Session, task: &Task<'_>) -> Vec<String> {
+    let task = task.within(Duration::from_secs(5));
+    connect(session, &task).and_then(|()| steps::claims(session, &task)).unwrap_or_default()
 }

@@ -36,6 +36,12 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     let bundle = open_bundle(context, args)?;
     let session = context.session(bundle.as_ref(), context.global.yes)?;
     let session = consented(context, session, bundle.as_ref())?;
+    if context.global.profile.is_none() {
+        let profile = &session.profile;
+        context
+            .ui
+            .say(&format!("profile {}: {}   (--profile takes another)", profile.name, profile.description));
+    }
     let plan = steps::up::plan(&session)?;
     if session.application.is_none() {
         return Err(Error::usage("there is no application to deploy: no application.toml here")

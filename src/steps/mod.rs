@@ -31,7 +31,7 @@ pub use lock::ClusterLock;
 pub use plan::{Plan, Preview, preview};
 pub use receipt::{HostReceipt, Receipt};
 pub use session::{ImageRef, Parts, Session};
-pub use status::{NodeStatus, PodStatus, Status, status};
+pub use status::{NodeStatus, PodStatus, Status, claims, status};
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! What stands right now: cluster, node, pods. Looks only.
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
+use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 use serde::Serialize;
 
@@ -63,6 +64,23 @@ pub fn status(session: &Session, task: &Task<'_>, url: Option<String>) -> Result
         url,
         kubeconfig: session.kubeconfig(),
     })
+}
+
+/// The claims on storage in the cluster, as `namespace/name (size)`: the data that goes with it.
+pub fn claims(session: &Session, task: &Task<'_>) -> Result<Vec<String>> {
+    let api = Api::<PersistentVolumeClaim>::all(session.kube()?.client().clone());
+    let claims = task.wait("the cluster's answer", async {
+        let list = api.list(&ListParams::default()).await;
+        list.map_err(|error| api_error("list the claims on storage", &error))
+    })?;
+    Ok(claims.iter().map(claim).collect())
+}
+
+fn claim(claim: &PersistentVolumeClaim) -> String {
+    let capacity = claim.status.as_ref().and_then(|status| status.capacity.as_ref());
+    let size =
+        capacity.and_then(|capacity| capacity.get("storage")).map_or("not bound", |size| size.0.as_str());
+    format!("{}/{} ({size})", claim.namespace().unwrap_or_default(), claim.name_any())
 }
 
 fn node_status(node: &Node) -> NodeStatus {

@@ -26,7 +26,7 @@ fn doctor_speaks_json() {
 
 #[test]
 fn an_engine_that_does_not_run_is_told_from_one_that_is_absent() {
-    let machine = Machine::new().stub("docker", STOPPED);
+    let machine = Machine::new().stub("docker", STOPPED).stub("dockerd", "exit 1");
     let screen = machine.run(&["doctor"]).exits(3);
     let all = format!("{}{}", screen.stdout, screen.stderr).to_lowercase();
     assert!(all.contains("running") || all.contains("does not answer"), "{screen}");

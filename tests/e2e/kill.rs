@@ -87,6 +87,31 @@ pub fn sweep(bed: &Bed) {
     settled(bed);
 }
 
+/// Ctrl-C while a step runs: an orderly end with the right code, and the next `up` converges.
+pub fn interrupt(bed: &Bed) {
+    let image = bed.app.images.first().expect("the application has an image").clone();
+    let moments = [
+        Moment::new(Before::Down, "cluster", 3000),
+        Moment::new(Before::Images, &format!("build-{image}"), 100),
+        Moment::new(Before::Deployment, "release", 200),
+    ];
+    for moment in &moments {
+        prepare(bed, moment.before);
+        println!("--- Ctrl-C after {} {}", moment.step, moment.state);
+        let after = Duration::from_millis(moment.within);
+        let run = bed.call_in(&bed.project, UP, Duration::from_mins(10), &mut |event| {
+            let hit = event.state == moment.state && moment.hits(&event.step);
+            if hit { Then::InterruptIn(after) } else { Then::GoOn }
+        });
+        assert_eq!(run.code, Some(130), "Ctrl-C has its own exit code:\n{}", run.tail(30));
+        assert!(run.stderr.contains("error: interrupted"), "{}", run.tail(30));
+        assert!(run.stderr.contains("help: todo-bootstrap up"), "{}", run.tail(30));
+        bed.up();
+        bed.expect_page();
+    }
+    settled(bed);
+}
+
 /// Every step that has work after `down`.
 fn steps_from_nothing(bed: &Bed) -> Vec<Moment> {
     bed.down();

@@ -37,6 +37,7 @@ const SCENES: &[Scene] = &[
     ("a chart that cannot become ready shows why", broken::crashing),
     ("a tampered tool is never used", supply::tool),
     ("a bundle with a flipped byte is refused by name", supply::bundle),
+    ("Ctrl-C ends in order, and up goes on from there", kill::interrupt),
     ("up converges after being killed at any step", kill::sweep),
     ("down leaves nothing of ours", gone::down),
     ("down --purge undoes what was done to the machine", gone::purge),

@@ -62,6 +62,15 @@ pub enum Then {
     GoOn,
     /// SIGKILL after this time.
     KillIn(Duration),
+    /// Ctrl-C after this time; how the program ends is then its own affair.
+    InterruptIn(Duration),
+}
+
+/// What a run gets while it works, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Kill(Instant),
+    Interrupt(Instant),
 }
 
 enum Line {
@@ -79,13 +88,13 @@ pub fn run(mut command: Command, limit: Duration, watch: &mut dyn FnMut(&Event) 
     read(child.stderr.take(), send, Line::Err);
     let mut seen =
         Run { code: None, events: vec![], stdout: String::new(), stderr: String::new(), took: limit };
-    let mut death = None;
+    let mut fate: Option<Fate> = None;
+    let mut interrupted = false;
     let status = loop {
         match lines.recv_timeout(Duration::from_millis(5)) {
             Ok(line) => {
-                if let Some(after) = seen.take(line, watch) {
-                    death.get_or_insert(Instant::now() + after);
-                }
+                let new = seen.take(line, watch);
+                fate = fate.or(new);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => std::thread::sleep(Duration::from_millis(5)),
@@ -93,8 +102,13 @@ pub fn run(mut command: Command, limit: Duration, watch: &mut dyn FnMut(&Event) 
         if let Some(status) = child.try_wait().expect("wait") {
             break status;
         }
-        if death.is_some_and(|death| Instant::now() >= death) {
-            break kill(&mut child);
+        match fate {
+            Some(Fate::Kill(at)) if Instant::now() >= at => break kill(&mut child),
+            Some(Fate::Interrupt(at)) if Instant::now() >= at && !interrupted => {
+                interrupted = true;
+                interrupt(&child);
+            }
+            _ => {}
         }
         if started.elapsed() > limit {
             kill(&mut child);
@@ -105,6 +119,12 @@ pub fn run(mut command: Command, limit: Duration, watch: &mut dyn FnMut(&Event) 
     seen.drain(&lines, watch);
     seen.code = status.code();
     seen
+}
+
+/// What a terminal sends at Ctrl-C.
+fn interrupt(child: &Child) {
+    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("interrupt");
 }
 
 fn kill(child: &mut Child) -> ExitStatus {
@@ -134,7 +154,7 @@ impl Run {
         }
     }
 
-    fn take(&mut self, line: Line, watch: &mut dyn FnMut(&Event) -> Then) -> Option<Duration> {
+    fn take(&mut self, line: Line, watch: &mut dyn FnMut(&Event) -> Then) -> Option<Fate> {
         match line {
             Line::Err(text) => {
                 println!("  | {text}");
@@ -153,7 +173,8 @@ impl Run {
                 self.events.push(event);
                 match then {
                     Then::GoOn => None,
-                    Then::KillIn(after) => Some(after),
+                    Then::KillIn(after) => Some(Fate::Kill(Instant::now() + after)),
+                    Then::InterruptIn(after) => Some(Fate::Interrupt(Instant::now() + after)),
                 }
             }
         }

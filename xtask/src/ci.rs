@@ -145,7 +145,8 @@ fn imported(line: &str) -> Option<&str> {
     let line = line.trim().strip_suffix('"')?;
     let (name, package) = line.split_once('"')?;
     let name = name.trim().trim_start_matches("import").trim();
-    (name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.')).then_some(package)
+    let plain = name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
+    (plain && !package.contains('"')).then_some(package)
 }
 
 fn relative(path: &Path) -> String {
