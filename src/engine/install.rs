@@ -20,6 +20,7 @@ use crate::world::World;
 const NEEDED: &str = "CAP_SYS_RESOURCE";
 const WRAPPER_DATA: &str = "offline/host/runc-bounded";
 const WRAPPER: &str = "usr/local/lib/todo-bootstrap/runc-bounded";
+const OUR_FOLDER: &str = "todo-bootstrap";
 const DAEMON_JSON: &str = "etc/docker/daemon.json";
 /// The name of the runtime; `doctor` knows it by that.
 const RUNTIME: &str = "bounded";
@@ -97,6 +98,10 @@ pub fn uninstall(task: &Task<'_>, made: &Installed, state: &Path) -> Result<()> 
         } else {
             remove(file)?;
         }
+    }
+    // The wrapper's folder is ours as well; it stays where something else was put into it.
+    for folder in made.files.iter().filter_map(|file| file.parent()).filter(|dir| dir.ends_with(OUR_FOLDER)) {
+        let _ = std::fs::remove_dir(folder);
     }
     remove(&state.join(RECORD))
 }

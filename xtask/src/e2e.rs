@@ -36,7 +36,7 @@ fn cluster(sweep: Sweep) -> Result {
     let args = ["test", "--release", "--locked", "--workspace", "--test", "e2e", "--"];
     let own = ["--include-ignored", "--nocapture", "--test-threads=1"];
     println!("$ cargo test --test e2e (sweep: {sweep})");
-    let call = shell::cmd(Path::new(&shell::cargo()), args.iter().chain(&own).copied());
+    let call = shell::cmd(&root(), Path::new(&shell::cargo()), args.iter().chain(&own).copied());
     let call = call.env("TODO_BOOTSTRAP_E2E", "1").env("TODO_BOOTSTRAP_E2E_SWEEP", sweep);
     let status = call.unchecked().run().map_err(|error| format!("cannot start cargo: {error}"))?.status;
     if status.success() { Ok(()) } else { Err(format!("`cargo test --test e2e` ended with {status}")) }

@@ -41,8 +41,12 @@ pub(crate) fn binary() -> PathBuf {
 
 /// A program without what `cargo run` told us about our own package: build scripts of dependencies
 /// watch those variables, and would make half of all crates be compiled anew for each caller.
-pub(crate) fn cmd<'a>(program: &Path, args: impl IntoIterator<Item = &'a str>) -> duct::Expression {
-    let mut call = duct::cmd(program.as_os_str(), args).dir(root());
+pub(crate) fn cmd<'a>(
+    dir: &Path,
+    program: &Path,
+    args: impl IntoIterator<Item = &'a str>,
+) -> duct::Expression {
+    let mut call = duct::cmd(program.as_os_str(), args).dir(dir);
     for (key, _) in std::env::vars_os() {
         let own = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
         if own.iter().any(|prefix| key.to_string_lossy().starts_with(prefix)) {
@@ -70,7 +74,7 @@ pub(crate) fn run(program: &Path, args: &[&str]) -> Result {
 pub(crate) fn run_in(dir: &Path, program: &Path, args: &[&str]) -> Result {
     let shown = show(program, args);
     println!("$ {shown}");
-    let done = cmd(program, args.iter().copied()).dir(dir).unchecked().run();
+    let done = cmd(dir, program, args.iter().copied()).unchecked().run();
     let status = done.map_err(|error| format!("cannot start `{shown}`: {error}"))?.status;
     if status.success() { Ok(()) } else { Err(format!("`{shown}` ended with {status}")) }
 }
@@ -78,13 +82,13 @@ pub(crate) fn run_in(dir: &Path, program: &Path, args: &[&str]) -> Result {
 /// A program's standard output; its standard error is streamed.
 pub(crate) fn read(program: &Path, args: &[&str]) -> Result<String> {
     let shown = show(program, args);
-    let read = cmd(program, args.iter().copied()).read();
+    let read = cmd(&root(), program, args.iter().copied()).read();
     read.map_err(|error| format!("`{shown}`: {error}"))
 }
 
 /// Whether a program can be started and says it is fine; nothing of it is shown.
 pub(crate) fn works(program: &Path, args: &[&str]) -> bool {
-    let quiet = cmd(program, args.iter().copied()).stdout_null().stderr_null().unchecked().run();
+    let quiet = cmd(&root(), program, args.iter().copied()).stdout_null().stderr_null().unchecked().run();
     quiet.is_ok_and(|output| output.status.success())
 }
 
