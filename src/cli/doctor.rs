@@ -8,7 +8,7 @@ use serde_json::json;
 use super::context::{Context, print_json};
 use crate::config::Versions;
 use crate::data::Data;
-use crate::diagnose::machine::{PROBES, Scene, Severity};
+use crate::diagnose::machine::{Finding, PROBES, Scene, Severity};
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
 use crate::progress::Silent;
@@ -19,30 +19,50 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let facts = context.facts(&paths);
     let bench = context.bench(Arc::new(Silent), None)?;
     let versions = Versions::load(&Data::default())?;
-    let began = Instant::now();
-    // The engine is the one slow question: it starts a process. The others wait for its answer,
-    // and take microseconds.
-    let engine = Engine::detect(&bench.task("doctor"), context.world, &facts);
-    let engine_millis = began.elapsed().as_millis();
+    let bare = Scene {
+        facts: &facts,
+        engine: None,
+        fault: None,
+        kubernetes_minor: minor(versions.get("kubernetes")?),
+    };
+    // The engine is asked by a process, and who holds a port is looked up among all processes:
+    // these go side by side. The others take microseconds, and some want the engine's answer.
+    let (engine, engine_millis, alone) = std::thread::scope(|scope| {
+        let probes = PROBES.iter().filter(|probe| probe.alone);
+        let asked: Vec<_> = probes.map(|probe| scope.spawn(move || timed(|| probe.run(&bare)))).collect();
+        let (engine, millis) = timed(|| Engine::detect(&bench.task("doctor"), context.world, &facts));
+        let alone: Vec<_> = asked.into_iter().filter_map(|thread| thread.join().ok()).collect();
+        (engine, millis, alone)
+    });
     let (engine, fault) = match engine {
         Ok(engine) => (Some(engine), None),
         Err(fault) => (None, Some(fault)),
     };
-    let scene = Scene {
-        facts: &facts,
-        engine: engine.as_ref(),
-        fault: fault.as_ref(),
-        kubernetes_minor: minor(versions.get("kubernetes")?),
-    };
+    let scene = Scene { engine: engine.as_ref(), fault: fault.as_ref(), ..bare };
+    let mut alone = alone.into_iter();
     let findings: Vec<_> = PROBES
         .iter()
-        .map(|probe| {
-            let began = Instant::now();
-            let finding = probe.run(&scene);
-            let own = began.elapsed().as_millis();
-            (finding, if probe.code == "engine" { own + engine_millis } else { own })
+        .filter_map(|probe| {
+            if probe.alone {
+                return alone.next();
+            }
+            let (finding, millis) = timed(|| probe.run(&scene));
+            Some((finding, if probe.code == "engine" { millis + engine_millis } else { millis }))
         })
         .collect();
+    show(context, &findings)?;
+    let failed = findings.iter().filter(|(finding, _)| finding.severity == Severity::Fail).count();
+    if failed == 0 {
+        return Ok(Exit::Fine);
+    }
+    let noun = if failed == 1 { "finding stands" } else { "findings stand" };
+    let error = Error::host(format!("{failed} {noun} in the way of `up`"));
+    let remedies = findings.iter().filter(|(finding, _)| finding.severity == Severity::Fail);
+    Err(remedies.filter_map(|(finding, _)| finding.remedy.as_ref()).fold(error, Error::help))
+}
+
+/// The findings with the milliseconds that each took.
+fn show(context: &Context<'_>, findings: &[(Finding, u128)]) -> Result<()> {
     if context.json() {
         let rows: Vec<_> = findings
             .iter()
@@ -54,7 +74,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
             .collect();
         print_json(&rows)?;
     } else {
-        for (finding, _) in &findings {
+        for (finding, _) in findings {
             let (mark, style) = match finding.severity {
                 Severity::Ok => ("[✓]", console::Style::new().green()),
                 Severity::Warn => ("[!]", console::Style::new().yellow()),
@@ -66,14 +86,14 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
             }
         }
     }
-    let failed = findings.iter().filter(|(finding, _)| finding.severity == Severity::Fail).count();
-    if failed == 0 {
-        return Ok(Exit::Fine);
-    }
-    let noun = if failed == 1 { "finding stands" } else { "findings stand" };
-    let error = Error::host(format!("{failed} {noun} in the way of `up`"));
-    let remedies = findings.iter().filter(|(finding, _)| finding.severity == Severity::Fail);
-    Err(remedies.filter_map(|(finding, _)| finding.remedy.as_ref()).fold(error, Error::help))
+    Ok(())
+}
+
+/// A result with the milliseconds that it took.
+fn timed<T>(ask: impl FnOnce() -> T) -> (T, u128) {
+    let began = Instant::now();
+    let answer = ask();
+    (answer, began.elapsed().as_millis())
 }
 
 /// The minor number of a version such as 1.34.4; 0 where it has none.

@@ -47,6 +47,8 @@ pub struct Scene<'a> {
 pub struct Probe {
     pub code: &'static str,
     pub title: &'static str,
+    /// Whether its answer does not depend on the engine's, so that it can be asked meanwhile.
+    pub alone: bool,
     run: fn(&Scene<'_>) -> Answer,
 }
 
@@ -82,19 +84,24 @@ impl Probe {
 
 /// Every probe, in the order in which they are shown.
 pub const PROBES: &[Probe] = &[
-    Probe { code: "host-platform", title: "operating system", run: size::platform },
-    Probe { code: "host-cpu", title: "CPUs", run: size::cpu },
-    Probe { code: "host-memory", title: "memory", run: size::memory },
-    Probe { code: "host-disk", title: "disk", run: size::disk },
-    Probe { code: "engine", title: "container engine", run: engine::answers },
-    Probe { code: "engine-builder", title: "image builder", run: engine::builder },
-    Probe { code: "port-http", title: "port 80", run: network::http },
-    Probe { code: "port-https", title: "port 443", run: network::https },
-    Probe { code: "cgroup-version", title: "control groups", run: kernel::cgroup_version },
-    Probe { code: "cgroup-unmounted", title: "cgroup v1 controllers", run: kernel::unmounted },
-    Probe { code: "capabilities-cut", title: "capabilities", run: kernel::capabilities },
-    Probe { code: "gateway-ca", title: "added certificate authorities", run: network::authorities },
-    Probe { code: "proxy-set", title: "proxies", run: network::proxies },
+    Probe { code: "host-platform", title: "operating system", alone: false, run: size::platform },
+    Probe { code: "host-cpu", title: "CPUs", alone: false, run: size::cpu },
+    Probe { code: "host-memory", title: "memory", alone: false, run: size::memory },
+    Probe { code: "host-disk", title: "disk", alone: false, run: size::disk },
+    Probe { code: "engine", title: "container engine", alone: false, run: engine::answers },
+    Probe { code: "engine-builder", title: "image builder", alone: false, run: engine::builder },
+    Probe { code: "port-http", title: "port 80", alone: true, run: network::http },
+    Probe { code: "port-https", title: "port 443", alone: true, run: network::https },
+    Probe { code: "cgroup-version", title: "control groups", alone: false, run: kernel::cgroup_version },
+    Probe { code: "cgroup-unmounted", title: "cgroup v1 controllers", alone: false, run: kernel::unmounted },
+    Probe { code: "capabilities-cut", title: "capabilities", alone: false, run: kernel::capabilities },
+    Probe {
+        code: "gateway-ca",
+        title: "added certificate authorities",
+        alone: false,
+        run: network::authorities,
+    },
+    Probe { code: "proxy-set", title: "proxies", alone: false, run: network::proxies },
 ];
 
 /// The codes of the engine's faults, which take the place of `engine`.
