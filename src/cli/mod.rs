@@ -7,6 +7,7 @@ mod context;
 mod doctor;
 mod down;
 mod interrupt;
+mod log;
 mod plan;
 mod status;
 mod tools;

@@ -50,6 +50,7 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     let dir = session.dir();
     let _lock = ClusterLock::take(&dir)?;
     end_orphans(context, &dir);
+    let log = super::log::to_file(&dir)?;
     let journal = Arc::new(Journal::open(&dir, "up")?);
     session.record(|receipt| {
         receipt.profile.clone_from(&session.profile.reference);
@@ -58,7 +59,7 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     let reporter = context.ui.reporter(&plan.titles());
     let bench = context.bench(reporter, Some(journal.clone()))?;
     let outcomes = steps::execute(&plan, &bench.task("up"), &journal, SIDE_BY_SIDE)
-        .map_err(|error| error.help(format!("the journal of this run: {}", journal.path().display())))?;
+        .map_err(|error| error.help(format!("all that was done, command by command: {}", log.display())))?;
     summary(context, &session, &outcomes, began.elapsed());
     Ok(Exit::Fine)
 }

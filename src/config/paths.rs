@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use etcetera::BaseStrategy as _;
-
 use crate::error::{Error, Result};
 use crate::world::World;
 
@@ -27,11 +25,7 @@ impl Paths {
         if let (Some(cache), Some(state)) = (&cache, &state) {
             return Ok(Self { cache: cache.clone(), state: state.clone() });
         }
-        let home = world
-            .home
-            .clone()
-            .or_else(|| Some(etcetera::base_strategy::Xdg::new().ok()?.home_dir().to_owned()));
-        let home = home.ok_or_else(|| {
+        let home = world.home.clone().ok_or_else(|| {
             Error::usage("no home directory is known (HOME is not set)")
                 .help("TODO_BOOTSTRAP_CACHE=DIR TODO_BOOTSTRAP_STATE=DIR todo-bootstrap …")
         })?;

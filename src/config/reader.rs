@@ -125,20 +125,6 @@ impl<'p, 'a> Fields<'p, 'a> {
         }
     }
 
-    /// A number with or without a fraction.
-    pub fn opt_number(&mut self, key: &str) -> Option<f64> {
-        let text = match self.get(key)?.get_ref() {
-            DeValue::Integer(value) => value.as_str().to_owned(),
-            DeValue::Float(value) => value.as_str().to_owned(),
-            other => return self.wrong(key, "a number", other),
-        };
-        let number = text.replace('_', "").parse::<f64>().ok().filter(|number| number.is_finite());
-        if number.is_none() {
-            self.problem(key, "must be a finite number");
-        }
-        number
-    }
-
     /// A list of strings; a missing key is an empty list.
     pub fn strings(&mut self, key: &str) -> Vec<String> {
         let Some(value) = self.get(key) else { return Vec::new() };

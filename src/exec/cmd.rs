@@ -24,8 +24,6 @@ pub struct Cmd {
     pub input: Input,
     pub(super) limit: Option<Duration>,
     pub(super) any_status: bool,
-    /// Standard output goes to this file instead of memory.
-    pub(super) to_file: Option<PathBuf>,
 }
 
 impl Cmd {
@@ -39,7 +37,6 @@ impl Cmd {
             input: Input::None,
             limit: None,
             any_status: false,
-            to_file: None,
         }
     }
 
@@ -93,13 +90,6 @@ impl Cmd {
 
     pub fn limit(&self) -> Option<Duration> {
         self.limit
-    }
-
-    /// Standard output is written to `path`, which must be a temporary name of the caller's.
-    #[must_use]
-    pub fn stdout_to(mut self, path: impl Into<PathBuf>) -> Self {
-        self.to_file = Some(path.into());
-        self
     }
 
     /// A status other than 0 is a result, not an error.

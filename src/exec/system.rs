@@ -68,11 +68,7 @@ impl Runner for System {
         let (out_read, out_write) = std::io::pipe().map_err(|e| start_error(cmd, &e))?;
         // In a block: the expressions own the writers, and the readers see an end only when they go.
         let running = {
-            let expression = expression(cmd)?.stderr_file(err_write);
-            let expression = match &cmd.to_file {
-                Some(path) => expression.stdout_path(path),
-                None => expression.stdout_file(out_write),
-            };
+            let expression = expression(cmd)?.stdout_file(out_write).stderr_file(err_write);
             self.start(cmd, &expression)?
         };
         let (send, heard) = mpsc::channel();

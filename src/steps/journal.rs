@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
@@ -18,7 +18,6 @@ const MOST_BYTES: u64 = 4 << 20;
 
 #[derive(Debug)]
 pub struct Journal {
-    path: PathBuf,
     file: Mutex<File>,
 }
 
@@ -42,13 +41,9 @@ impl Journal {
         }
         let file = OpenOptions::new().create(true).append(true).open(&path);
         let file = file.map_err(|e| Error::io("open", &path, &e))?;
-        let journal = Self { path, file: Mutex::new(file) };
+        let journal = Self { file: Mutex::new(file) };
         journal.write(&json!({ "run": command, "pid": std::process::id() }));
         Ok(journal)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     pub fn step(&self, id: &str, state: &str, message: &str) {

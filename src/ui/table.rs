@@ -26,10 +26,6 @@ impl Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// The table with a line end after each row.
     pub fn render(&self) -> String {
         let heading: Vec<String> = self.heading.iter().map(|(text, _)| text.to_uppercase()).collect();
