@@ -12,6 +12,7 @@ use super::Kube;
 use super::error::{api_error, not_found};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
+use crate::fetch::hex;
 use crate::task::Task;
 
 /// The label of a release that says what it was made from.
@@ -65,7 +66,7 @@ impl Chart {
             hash.update((bytes.len() as u64).to_be_bytes());
             hash.update(&bytes);
         }
-        let hex = hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        let hex = hex(&hash.finalize());
         Ok(hex[..40].to_owned())
     }
 }

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 
 use crate::error::{Error, Result};
+use crate::fetch::hex;
 
 /// The Secret `name` with one key per value, ready for [`super::apply`].
 pub fn object(name: &str, namespace: &str, values: &BTreeMap<String, SecretString>) -> Result<DynamicObject> {
@@ -44,7 +45,7 @@ pub fn digest(key: &[u8], values: &BTreeMap<String, SecretString>) -> String {
             mac.update(part);
         }
     }
-    mac.finalize().into_bytes().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    hex(&mac.finalize().into_bytes())
 }
 
 #[cfg(test)]

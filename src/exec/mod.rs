@@ -13,7 +13,7 @@ mod system;
 pub use cmd::{Cmd, Input, Output};
 pub use error::RunError;
 pub use script::Script;
-pub use system::System;
+pub use system::{System, signal_group};
 
 use std::path::Path;
 

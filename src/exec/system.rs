@@ -220,11 +220,11 @@ fn follow(
         late = late || cmd.limit().is_some_and(|limit| started.elapsed() > limit);
         match stop {
             None if late || cancel.reason().is_some() => {
-                signal_groups(&running.pids, false);
+                running.pids.iter().for_each(|pid| signal_group(*pid, false));
                 stop = Some(Instant::now());
             }
             Some(at) if at.elapsed() > GRACE => {
-                signal_groups(&running.pids, true);
+                running.pids.iter().for_each(|pid| signal_group(*pid, true));
                 let _ = running.handle.kill();
             }
             _ => {}
@@ -278,19 +278,18 @@ fn status_of(status: std::process::ExitStatus) -> i32 {
     status.code().unwrap_or(-1)
 }
 
+/// Tells a process and all of its group to end: politely, or (`hard`) for good. A group that is gone
+/// already is no error.
 #[cfg(unix)]
-fn signal_groups(pids: &[u32], hard: bool) {
+pub fn signal_group(pid: u32, hard: bool) {
     use rustix::process::{Pid, Signal, kill_process_group};
-    let signal = if hard { Signal::KILL } else { Signal::TERM };
-    for pid in pids {
-        if let Some(pid) = i32::try_from(*pid).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(pid, signal);
-        }
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(pid, if hard { Signal::KILL } else { Signal::TERM });
     }
 }
 
 #[cfg(not(unix))]
-fn signal_groups(_pids: &[u32], _hard: bool) {}
+pub fn signal_group(_pid: u32, _hard: bool) {}
 
 #[cfg(all(test, unix))]
 mod tests {

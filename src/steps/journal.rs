@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::exec::ProcessLog;
+use crate::exec::{ProcessLog, signal_group};
 
 /// Larger journals are begun anew; the one before is kept beside.
 const MOST_BYTES: u64 = 4 << 20;
@@ -124,17 +124,6 @@ pub(crate) fn start_time(pid: u32) -> Option<u64> {
     let process = system.process(pid)?;
     (process.status() != sysinfo::ProcessStatus::Zombie).then(|| process.start_time())
 }
-
-#[cfg(unix)]
-fn signal_group(pid: u32, hard: bool) {
-    use rustix::process::{Pid, Signal, kill_process_group};
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        let _ = kill_process_group(pid, if hard { Signal::KILL } else { Signal::TERM });
-    }
-}
-
-#[cfg(not(unix))]
-fn signal_group(_pid: u32, _hard: bool) {}
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use kube::api::{Api, ListParams};
 use serde::Serialize;
 
 use super::Session;
+use crate::cluster::nodes;
 use crate::deploy::api_error;
 use crate::error::Result;
 use crate::task::Task;
@@ -85,15 +86,13 @@ fn claim(claim: &PersistentVolumeClaim) -> String {
 
 fn node_status(node: &Node) -> NodeStatus {
     let status = node.status.as_ref();
-    let conditions = status.and_then(|status| status.conditions.as_ref());
-    let ready = conditions.into_iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True");
     let allocatable = |key: &str| {
         let all = status.and_then(|status| status.allocatable.as_ref());
         all.and_then(|all| Some(all.get(key)?.0.clone())).unwrap_or_default()
     };
     NodeStatus {
         name: node.metadata.name.clone().unwrap_or_default(),
-        ready,
+        ready: nodes::ready(node),
         version: status
             .and_then(|status| Some(status.node_info.as_ref()?.kubelet_version.clone()))
             .unwrap_or_default(),
