@@ -1,0 +1,134 @@
+"""A PostgreSQL and a Redis of the test session's own, on loopback, in temporary folders."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+POSTGRES = Path("/usr/lib/postgresql/15/bin")
+INSTALL = "apt-get install -y --no-install-recommends postgresql-15 redis-server"
+# PostgreSQL refuses to run as root.
+USER = "postgres" if os.geteuid() == 0 else None
+
+
+def program(name: str) -> str:
+    found = shutil.which(name, path=f"{POSTGRES}:{os.environ.get('PATH', '')}")
+    if found is None:
+        raise RuntimeError(f"the tests need {name}, which is not installed; help: {INSTALL}")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        assert isinstance(port, int)
+        return port
+
+
+def wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"no server on port {port}:\n{log.read_text()}") from None
+            time.sleep(0.02)
+
+
+class Server:
+    """One server that can be stopped and started again, on the same port with the same data."""
+
+    end = signal.SIGTERM
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="todo-test-"))
+        self.port = free_port()
+        self.log = self.folder / "log"
+        self.process: subprocess.Popen[bytes] | None = None
+        if USER:
+            shutil.chown(self.folder, USER, USER)
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdout=log, stderr=log, cwd=self.folder, user=USER, group=USER
+            )
+        wait_for(self.port, self.process, self.log)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(self.end)
+            self.process.wait(20)
+            self.process = None
+
+    def remove(self) -> None:
+        # Nothing of it is needed any more, so it need not be written.
+        if self.process is not None:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait(20)
+        shutil.rmtree(self.folder)
+
+
+class Postgres(Server):
+    # "Fast": open connections are cut, as they are when a pod is deleted.
+    end = signal.SIGINT
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.data = self.folder / "data"
+        arguments = ["-A", "trust", "-U", "todo", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        subprocess.run(
+            [program("initdb"), "-D", self.data, *arguments],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=self.folder,
+            user=USER,
+            group=USER,
+        )
+        self.count = 0
+
+    def command(self) -> list[str]:
+        settings = [
+            "fsync=off",
+            "listen_addresses=127.0.0.1",
+            f"unix_socket_directories={self.folder}",
+        ]
+        flags = [part for setting in settings for part in ("-c", setting)]
+        return [program("postgres"), "-D", str(self.data), "-p", str(self.port), *flags]
+
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "todo", "-d", database]
+        flags = ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement]
+        run = subprocess.run(
+            [program("psql"), *where, *flags], check=True, text=True, stdout=subprocess.PIPE
+        )
+        return run.stdout.strip()
+
+    def fresh(self) -> str:
+        """The URL of an empty database."""
+        self.count += 1
+        self.sql(f"CREATE DATABASE t{self.count}")
+        return self.url(f"t{self.count}")
+
+    def url(self, database: str) -> str:
+        return f"postgresql://todo:pass-canary@127.0.0.1:{self.port}/{database}"
+
+
+class RedisServer(Server):
+    def command(self) -> list[str]:
+        where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        return [program("redis-server"), *where, "--save", "", "--appendonly", "yes"]
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"

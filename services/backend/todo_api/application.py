@@ -1,0 +1,55 @@
+"""Puts the application together."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from todo_api import errors, health, logs
+from todo_api.identity import current_user, user_of_service
+from todo_api.requests import HEADER, Requests
+from todo_api.routes import task_routes
+from todo_api.runtime import Runtime
+from todo_api.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    parts = Runtime.of(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # Beside the server: `/health` answers while the database is still on its way.
+        migrating = asyncio.create_task(parts.migrations.run())
+        logs.info("started", environment=settings.environment, port=settings.port)
+        try:
+            yield
+        finally:
+            logs.info("stopping")
+            migrating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await migrating
+            await parts.close()
+
+    # The pages of documentation load scripts from elsewhere; the description itself is enough.
+    described = "/api/openapi.json" if settings.environment != "production" else None
+    app = FastAPI(
+        title="todo", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=described
+    )
+    app.state.runtime = parts
+    errors.install(app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", HEADER],
+            expose_headers=[HEADER],
+        )
+    # Added last, so it is outermost: every answer gets its id and its log line.
+    app.add_middleware(Requests)
+    app.include_router(health.router)
+    app.include_router(task_routes("/api/tasks", current_user))
+    app.include_router(task_routes("/internal/tasks", user_of_service))
+    return app

@@ -1,0 +1,82 @@
+"""Lists of tasks in Redis. Everything works without it; it only saves the database work.
+
+A list is kept under the user and the version of the user's list in the database. The version is
+replaced in the transaction of every change, so nothing has to be deleted here, and a Redis that
+was away, or came back with old data, cannot give a wrong answer.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from todo_api import logs
+
+# Seconds: for one exchange, until a Redis that was away is asked again, and that a list is kept.
+PATIENCE, PAUSE, LIFETIME = 0.5, 2.0, 60
+# A larger list is not worth the memory.
+MAX_BYTES = 512 * 1024
+
+
+class Cache:
+    """The lists in Redis; with an empty URL, a cache that is always empty."""
+
+    def __init__(self, url: str) -> None:
+        self.redis: Redis | None = None
+        self._again_at = 0.0
+        self._away = False
+        if url:
+            self.redis = Redis.from_url(
+                url,
+                socket_connect_timeout=PATIENCE,
+                socket_timeout=PATIENCE,
+                # Once more at once: after its restart every kept connection fails one time.
+                retry=Retry(NoBackoff(), 1),
+            )
+
+    @staticmethod
+    def key(user: str, version: str, status: str) -> str:
+        return f"todo:tasks:1:{user}:{version}:{status}"
+
+    async def get(self, key: str) -> bytes | None:
+        if self.redis is None or self._resting():
+            return None
+        found = await self._tried(self.redis.get(key))
+        return found if isinstance(found, bytes) else None
+
+    async def put(self, key: str, value: bytes) -> None:
+        if self.redis is None or self._resting() or len(value) > MAX_BYTES:
+            return
+        await self._tried(self.redis.set(key, value, ex=LIFETIME))
+
+    async def answers(self) -> bool:
+        """Asks Redis itself, whatever was seen before."""
+        return self.redis is not None and bool(await self._tried(self.redis.ping()))
+
+    async def close(self) -> None:
+        if self.redis is not None:
+            await self.redis.aclose()
+
+    def _resting(self) -> bool:
+        return time.monotonic() < self._again_at
+
+    async def _tried(self, call: Awaitable[Any]) -> Any:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                result = await call
+        except (RedisError, OSError, TimeoutError) as error:
+            self._again_at = time.monotonic() + PAUSE
+            if not self._away:
+                logs.warning("redis does not answer; going on without", cause=type(error).__name__)
+            self._away = True
+            return None
+        if self._away:
+            logs.info("redis answers again")
+        self._away = False
+        self._again_at = 0.0
+        return result

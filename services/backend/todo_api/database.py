@@ -1,0 +1,103 @@
+"""The connection pool, and transactions that tell "the database is away" from our own faults."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.pool import NullPool
+
+from todo_api.database_url import DatabaseUrl
+from todo_api.errors import DatabaseAway
+
+# Seconds to connect, to wait for a free connection, and for one statement.
+CONNECT, POOL, STATEMENT = 3.0, 3.0, 5.0
+
+
+class Database:
+    """The one database of this process."""
+
+    def __init__(self, url: DatabaseUrl) -> None:
+        self.url = url
+        self.engine = _engine(url, statement=STATEMENT, pooled=True)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Commits at its end; raises `DatabaseAway` if the database cannot be reached."""
+        try:
+            async with self._sessions.begin() as session:
+                yield session
+        except Exception as error:
+            if is_away(error):
+                raise DatabaseAway(describe(error)) from error
+            raise
+
+    def migration_engine(self) -> AsyncEngine:
+        """An engine without a limit per statement: a migration may take its time."""
+        return _engine(self.url, statement=None, pooled=False)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def is_away(error: Exception) -> bool:
+    """True if it is the database or the way to it that failed, and not the statement."""
+    if isinstance(error, DBAPIError):
+        # The plain class stands for what the driver has no name for: "terminating connection".
+        known = (OperationalError, InterfaceError)
+        return isinstance(error, known) or error.connection_invalidated or type(error) is DBAPIError
+    # While it connects, asyncpg's own errors come through as they are.
+    away = (OSError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError)
+    return isinstance(error, away)
+
+
+def describe(error: BaseException) -> str:
+    """One line for the log: the innermost cause."""
+    cause = getattr(error, "orig", None) or error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return f"{type(cause).__name__}: {cause}".splitlines()[0][:300]
+
+
+def _engine(url: DatabaseUrl, *, statement: float | None, pooled: bool) -> AsyncEngine:
+    # Parameters are what users wrote: no log shows them.
+    options: dict[str, Any] = {"hide_parameters": True}
+    if url.is_sqlite:
+        # Seconds to wait for another writer; a migration waits for as long as one takes.
+        wait = {"timeout": statement or 60.0}
+        engine = create_async_engine(url.url, connect_args=wait, **options)
+        _begin_in_sqlite(engine)
+        return engine
+    if pooled:
+        # The test before use costs one exchange, and spares an error after each restart of
+        # the database.
+        options.update(pool_size=5, max_overflow=5, pool_timeout=POOL, pool_pre_ping=True)
+    else:
+        options.update(poolclass=NullPool)
+    arguments = {"timeout": CONNECT, "command_timeout": statement} | url.connect_args
+    return create_async_engine(url.url, connect_args=arguments, **options)
+
+
+def _begin_in_sqlite(engine: AsyncEngine) -> None:
+    """Takes SQLite's write lock at the start of a transaction: two writers wait, none fails.
+
+    It makes schema changes transactional too, which the driver does not do by itself.
+    """
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,77 @@
+"""Errors that a caller sees, and the one shape they have."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from todo_api import logs
+
+CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    422: "validation_error",
+    503: "unavailable",
+}
+
+
+class ApiError(Exception):
+    """An answer that is no success: status, a code for programs, a sentence for people."""
+
+    def __init__(self, status: int, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code or CODES[status]
+        self.message = message
+
+
+class DatabaseAway(ApiError):
+    """The database cannot be reached, or does not answer in time."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(503, "The database does not answer; try again.", "database_unavailable")
+        self.cause = cause
+
+
+def answer(status: int, code: str, message: str, headers: Any = None) -> JSONResponse:
+    body = {"error": {"code": code, "message": message}, "request_id": logs.request_id.get()}
+    return JSONResponse(body, status, headers=headers)
+
+
+def sentence(problems: list[dict[str, Any]]) -> str:
+    """The problems of a request without what was sent: that may be long, or private."""
+    parts = []
+    for problem in problems:
+        if problem["type"] == "json_invalid":
+            return "The body is not JSON."
+        place = ".".join(str(part) for part in problem["loc"] if part not in ("body", "query"))
+        text = str(problem["msg"]).removeprefix("Value error, ")
+        parts.append(f"{place}: {text}" if place else text)
+    return "; ".join(parts)[:500]
+
+
+def install(app: FastAPI) -> None:
+    async def api_error(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, ApiError)
+        if isinstance(error, DatabaseAway):
+            logs.warning("the database does not answer", cause=error.cause)
+        headers = {"Retry-After": "2"} if error.status == 503 else None
+        return answer(error.status, error.code, error.message, headers)
+
+    async def invalid(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return answer(422, CODES[422], sentence(list(error.errors())))
+
+    async def http_error(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        code = CODES.get(error.status_code, "error")
+        return answer(error.status_code, code, str(error.detail), error.headers)
+
+    app.add_exception_handler(ApiError, api_error)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http_error)

@@ -1,0 +1,80 @@
+"""What the API takes and gives."""
+
+import unicodedata
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StrictBool, StringConstraints
+
+
+class Status(StrEnum):
+    """Which tasks a list holds."""
+
+    ALL = "all"
+    OPEN = "open"
+    DONE = "done"
+
+
+def _one_line(text: str) -> str:
+    if any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in text):
+        raise ValueError("control characters and line breaks are not allowed")
+    return text
+
+
+def _lines(text: str) -> str:
+    if any(unicodedata.category(char) == "Cc" and char not in "\n\r\t" for char in text):
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+def _none_if_empty(text: str | None) -> str | None:
+    return text or None
+
+
+Title = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_one_line),
+]
+_Text = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, max_length=2000),
+    AfterValidator(_lines),
+]
+Description = Annotated[_Text | None, AfterValidator(_none_if_empty)]
+
+
+class _Closed(BaseModel):
+    # A misspelt field would otherwise be lost without a word.
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewTask(_Closed):
+    title: Title
+    description: Description = None
+
+
+class TaskChange(_Closed):
+    """Fields that are not sent stay as they are; a description of null is removed."""
+
+    # The default is never read: only fields that were sent count.
+    title: Title = ""
+    description: Description = None
+    completed: StrictBool = False
+
+    def changes(self) -> dict[str, str | bool | None]:
+        return self.model_dump(exclude_unset=True)
+
+
+class TaskOut(BaseModel):
+    """A task as its user sees it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    title: str
+    description: str | None
+    completed: bool
+    created_at: datetime
+    updated_at: datetime

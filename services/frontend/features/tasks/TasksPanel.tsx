@@ -1,0 +1,76 @@
+"use client";
+// The whole of the tasks: form, filter, list, and what is said about them.
+import { useState } from "react";
+import type { Status, Task } from "@/lib/api";
+import { FilterBar } from "./FilterBar";
+import { Empty, Failed, Loading } from "./ListState";
+import { NewTask } from "./NewTask";
+import { Notice } from "./Notice";
+import { addressOf } from "./status";
+import { only } from "./state";
+import { TaskList } from "./TaskList";
+import { useTasks } from "./useTasks";
+
+export function TasksPanel({ startWith }: { startWith: Status }) {
+  const { phase, problem, tasks, add, change, remove, dismiss } = useTasks();
+  const [status, setStatus] = useState(startWith);
+  const [said, setSaid] = useState("");
+  const listed = only(tasks, status);
+  const done = only(tasks, "done").length;
+
+  function show(next: Status) {
+    setStatus(next);
+    // Kept in the address, so that a reload or a bookmark shows the same.
+    window.history.replaceState(null, "", addressOf(next));
+  }
+
+  async function saying(task: Task, what: string, saved: Promise<boolean>) {
+    if (await saved) setSaid(`“${task.title}” ${what}`);
+  }
+
+  function list() {
+    if (phase === "loading") return <Loading />;
+    if (phase === "failed" && problem) return <Failed problem={problem} />;
+    if (listed.length === 0) return <Empty status={status} any={tasks.length > 0} />;
+    return (
+      <TaskList
+        tasks={listed}
+        onToggle={(task) =>
+          void saying(task, task.completed ? "is open again" : "is done", change(task, { completed: !task.completed }))
+        }
+        onRename={(task, title) => void saying(task, "is changed", change(task, { title }))}
+        onRemove={(task) => void saying(task, "is deleted", remove(task))}
+        staysListed={status === "all"}
+      />
+    );
+  }
+
+  return (
+    <section aria-labelledby="tasks" className="flex flex-col gap-5">
+      <div className="flex flex-wrap items-baseline justify-between gap-x-4 gap-y-1">
+        <h1 id="tasks" tabIndex={-1} className="text-3xl font-bold tracking-tight outline-none">
+          Tasks
+        </h1>
+        {phase === "ready" && tasks.length > 0 && (
+          <p className="text-muted tabular-nums">
+            {done} of {tasks.length} done
+          </p>
+        )}
+      </div>
+      <NewTask
+        onAdd={async (title) => {
+          if (status === "done") show("all");
+          const saved = await add(title);
+          if (saved) setSaid(`“${title}” is added`);
+          return saved;
+        }}
+      />
+      {phase === "ready" && problem && <Notice problem={problem} onDismiss={dismiss} />}
+      <FilterBar status={status} tasks={tasks} counted={phase === "ready"} onChange={show} />
+      {list()}
+      <p role="status" className="sr-only">
+        {said}
+      </p>
+    </section>
+  );
+}

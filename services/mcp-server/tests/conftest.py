@@ -1,0 +1,36 @@
+"""Fixtures: both services as processes, once for the session."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import TOKEN, Program, Tools, backend, connected, program
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with backend(tmp_path_factory.mktemp("backend") / "todo.db") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server(api: Program) -> Iterator[Program]:
+    env = {"INTERNAL_API_TOKEN": TOKEN, "BACKEND_URL": api.url}
+    with program("todo_mcp", Path(__file__).parents[1], **env) as running:
+        running.until("/health")
+        yield running
+
+
+@pytest.fixture
+async def tools(server: Program) -> AsyncIterator[Tools]:
+    """Tools on an empty list."""
+    async with connected(server.url) as found:
+        for task in (await found.call("list_tasks"))["tasks"]:
+            await found.call("delete_task", task_id=task["id"])
+        yield found

@@ -1,0 +1,103 @@
+"""The service as its neighbours in the cluster see it."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.support import TOKEN, Program, connected, program
+
+HERE = Path(__file__).parents[1]
+LISTING = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+
+
+def post(server: Program, body: Any = LISTING, **headers: str) -> tuple[int, str]:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    base = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    request = Request(f"{server.url}/mcp", content, base | headers)
+    try:
+        with urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "mcp-server:8001",
+        "mcp-server",
+        "mcp-server.todo-chatbot:8001",
+        "mcp-server.todo-chatbot.svc.cluster.local:8001",
+        "10.244.0.7:8001",
+    ],
+)
+def test_every_name_of_the_cluster_is_answered(server: Program, host: str) -> None:
+    status, text = post(server, Host=host)
+    assert status == 200, text
+    assert "add_task" in text
+
+
+def test_browsers_are_turned_away(server: Program) -> None:
+    for origin in ("http://evil.example", "http://localhost:8001", "null", ""):
+        status, text = post(server, Origin=origin)
+        assert status == 403 and json.loads(text)["error"]["code"] == "forbidden"
+
+
+def test_no_session_is_needed(server: Program) -> None:
+    # As if another replica had answered what came before.
+    call = {"name": "list_tasks", "arguments": {}}
+    status, text = post(server, LISTING | {"method": "tools/call", "params": call})
+    assert status == 200 and json.loads(text)["result"]["isError"] is False
+    assert post(server, **{"Mcp-Session-Id": "of-another-replica"})[0] == 200
+
+
+def test_requests_that_make_no_sense(server: Program) -> None:
+    for body in (b"", b"{", b"[]", b"\xff"):
+        assert 400 <= post(server, body)[0] < 500
+    assert post(server, b"x" * 100_000)[0] == 413
+    assert server.status("/none") == 404
+    assert server.status("/health") == 200
+
+
+async def test_it_ends_when_it_is_told_to(api: Program) -> None:
+    env = {"INTERNAL_API_TOKEN": TOKEN, "BACKEND_URL": api.url}
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with program("todo_mcp", HERE, **env) as running:
+            running.until("/health")
+            async with connected(running.url) as tools:
+                await tools.titles()
+                lines = running.end(number)
+            assert running.process.returncode == 0
+        messages = [line["message"] for line in lines]
+        assert messages[0] == "started" and messages[-1] == "stopped"
+        (tool,) = [line for line in lines if line["message"] == "tool"]
+        assert (tool["tool"], tool["failed"]) == ("list_tasks", False)
+        assert tool["request_id"] and tool["milliseconds"] > 0
+        assert {"time", "level", "message"} <= set(tool)
+        assert not any(line.get("path") == "/health" for line in lines if "status" in line)
+
+
+def test_settings_that_cannot_be_used_are_named() -> None:
+    with program("todo_mcp", HERE, BACKEND_URL="backend:8000", LOG_LEVEL="loud") as running:
+        output, _ = running.process.communicate(timeout=20)
+        assert running.process.returncode == 2
+    problems = json.loads(output)["problems"]
+    assert [problem.split()[0] for problem in problems] == [
+        "INTERNAL_API_TOKEN",
+        "BACKEND_URL",
+        "LOG_LEVEL",
+    ]
+    assert all("help: " in problem for problem in problems)
+
+
+def test_a_taken_port_is_told(server: Program) -> None:
+    env = {"INTERNAL_API_TOKEN": TOKEN, "PORT": str(server.port)}
+    with program("todo_mcp", HERE, **env) as running:
+        output, _ = running.process.communicate(timeout=20)
+        assert running.process.returncode not in (0, None)
+    assert "address already in use" in output

@@ -1,0 +1,1 @@
+"""The tasks of the Todo application as tools of the Model Context Protocol."""

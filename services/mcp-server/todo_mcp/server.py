@@ -1,0 +1,103 @@
+"""The MCP server and the web application around it."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp_types import CallToolResult, InputRequiredResult
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from todo_mcp import logs
+from todo_mcp.backend import Backend
+from todo_mcp.requests import Requests
+from todo_mcp.settings import Settings
+from todo_mcp.tools import tools
+
+INSTRUCTIONS = (
+    "The user's to-do list. Tasks are named by their ids; find the id with list_tasks when the "
+    "user speaks of a task by its title or its place in the list."
+)
+# A task has at most 2200 characters, each at most 12 bytes of escaped JSON.
+MAX_BODY = 64 * 1024
+
+
+# FastMCP of version 1 of the library has this name in version 2.
+class TodoServer(MCPServer[None]):
+    """The five tools, with a log line for each call."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        started, failed = time.perf_counter(), True
+        try:
+            self._refuse_unknown(name, arguments)
+            result = await super().call_tool(name, arguments, context)
+            failed = False
+            return result
+        except UnexpectedToolError:
+            raise
+        except ToolError as error:
+            if isinstance(error.__cause__, ValidationError):
+                raise ToolError(_sentence(name, error.__cause__)) from None
+            raise
+        finally:
+            took = round((time.perf_counter() - started) * 1000, 1)
+            logs.info("tool", tool=name[:100], failed=failed, milliseconds=took)
+
+    def _refuse_unknown(self, name: str, arguments: dict[str, Any]) -> None:
+        # The library drops arguments that a tool does not have; a model that sends a user along
+        # must not believe that it was heard.
+        tool = self._tool_manager.get_tool(name)
+        unknown = set(arguments) - set(tool.parameters["properties"]) if tool else set()
+        if unknown:
+            raise ToolError(f"{name} has no argument {', '.join(sorted(unknown))}.")
+
+
+def _sentence(name: str, error: ValidationError) -> str:
+    problems = [
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_input=False)
+    ]
+    return f"{name} cannot use these arguments: {'; '.join(problems)}"
+
+
+async def health(_: Request) -> Response:
+    """The process answers. The backend is not asked: a restart would not mend it."""
+    return JSONResponse({"status": "ok"})
+
+
+def create_app(settings: Settings, backend: Backend | None = None) -> Starlette:
+    backend = backend or Backend(settings.backend_url, settings.internal_token)
+    server = TodoServer("todo", instructions=INSTRUCTIONS, tools=tools(backend))
+    app = server.streamable_http_app(
+        # No session is kept here, so any replica can answer any request.
+        stateless_http=True,
+        json_response=True,
+        max_request_body_size=MAX_BODY,
+        # Who may come is told by `Requests`.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    inner = app.router.lifespan_context
+
+    @contextlib.asynccontextmanager
+    async def lifespan(starlette: Starlette) -> AsyncIterator[Any]:
+        async with inner(starlette) as state:
+            logs.info("started", environment=settings.environment, port=settings.port)
+            try:
+                yield state
+            finally:
+                logs.info("stopping")
+                await backend.close()
+
+    app.router.lifespan_context = lifespan
+    app.router.routes.append(Route("/health", health, methods=["GET"]))
+    app.add_middleware(Requests)
+    return app

@@ -1,0 +1,15 @@
+// Looks for what keeps people out: axe's rules, of which the serious and critical ones must hold.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+export async function checkAccessibility(page) {
+  // Evaluated and not added as a script: the page's policy rightly refuses scripts of strangers.
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  if (grave.length === 0) return;
+  const lines = grave.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.target).join(", ")}`);
+  throw new Error(`not accessible:\n  ${lines.join("\n  ")}`);
+}

@@ -1,0 +1,40 @@
+// The tasks API, called from inside the page: so it takes the same way there as the page does.
+
+/** The calls, and every task that was made in this window, so that none is left behind. */
+export function tasksApi(context, page) {
+  const made = [];
+  context.on("response", (response) => {
+    const isNew = response.request().method() === "POST" && response.status() === 201;
+    if (isNew && new URL(response.url()).pathname === "/api/tasks") made.push(response.json());
+  });
+
+  function call(method, path, body) {
+    return page.evaluate(
+      async ([method, path, body]) => {
+        const headers = { "Content-Type": "application/json" };
+        const init = body === undefined ? { method } : { method, headers, body: JSON.stringify(body) };
+        const answer = await fetch(path, init);
+        return { status: answer.status, text: await answer.text() };
+      },
+      [method, path, body],
+    );
+  }
+
+  async function ok(method, path, body) {
+    const { status, text } = await call(method, path, body);
+    if (status > 299) throw new Error(`${method} ${path} was answered with ${status}: ${text}`);
+    return text ? JSON.parse(text) : undefined;
+  }
+
+  return {
+    list: () => ok("GET", "/api/tasks"),
+    add: (task) => ok("POST", "/api/tasks", task),
+    complete: (id) => ok("PATCH", `/api/tasks/${id}`, { completed: true }),
+    removeMade: async () => {
+      for (const { id } of await Promise.all(made)) {
+        const { status, text } = await call("DELETE", `/api/tasks/${id}`);
+        if (status !== 204 && status !== 404) throw new Error(`DELETE /api/tasks/${id}: ${status}: ${text}`);
+      }
+    },
+  };
+}
