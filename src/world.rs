@@ -20,6 +20,8 @@ pub struct World {
     pub home: Option<PathBuf>,
     /// This program's own file, for messages and shell completion.
     pub exe: PathBuf,
+    /// The system's hosts file; `TODO_BOOTSTRAP_HOSTS` names another one, for tests.
+    pub hosts_file: PathBuf,
     pub stdin_is_terminal: bool,
     pub stdout_is_terminal: bool,
     pub stderr_is_terminal: bool,
@@ -36,6 +38,7 @@ impl World {
             cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             home: std::env::home_dir().filter(|home| !home.as_os_str().is_empty()),
             exe: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("todo-bootstrap")),
+            hosts_file: hosts_file(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
@@ -62,4 +65,15 @@ impl World {
     pub fn can_ask(&self) -> bool {
         self.stdin_is_terminal && self.stderr_is_terminal
     }
+}
+
+fn hosts_file() -> PathBuf {
+    if let Some(path) = std::env::var_os("TODO_BOOTSTRAP_HOSTS").filter(|path| !path.is_empty()) {
+        return PathBuf::from(path);
+    }
+    if cfg!(windows) {
+        let root = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
+        return PathBuf::from(root).join(r"System32\drivers\etc\hosts");
+    }
+    PathBuf::from("/etc/hosts")
 }

@@ -31,7 +31,7 @@ pub fn download(
     size: Option<u64>,
     to: &Path,
 ) -> Result<u64, FetchError> {
-    let parsed = permitted(url).map_err(|why| FetchError::NotPermitted { url: url.to_owned(), why })?;
+    let parsed = permitted(url).map_err(|why| FetchError::NotPermitted { url: shown(url), why })?;
     let wanted = Wanted { url: parsed, sha256, size };
     let _lock = lock(task, &beside(to, "lock"))?;
     if to.is_file() {
@@ -65,9 +65,22 @@ impl Wanted<'_> {
         self.url.host_str().unwrap_or_default().to_owned()
     }
 
-    fn broken(&self, got: u64, error: &reqwest::Error) -> FetchError {
-        FetchError::Broken { url: self.url.to_string(), got, cause: causes(error) }
+    fn shown(&self) -> String {
+        shown(self.url.as_str())
     }
+
+    fn broken(&self, got: u64, error: &reqwest::Error) -> FetchError {
+        FetchError::Broken { url: self.shown(), got, cause: causes(error) }
+    }
+}
+
+/// An address without the name and password that a mirror's may carry: messages go into logs.
+fn shown(url: &str) -> String {
+    let Ok(mut parsed) = Url::parse(url) else { return url.to_owned() };
+    // Both are refused for addresses that can carry neither.
+    let _ = parsed.set_username("");
+    let _ = parsed.set_password(None);
+    parsed.to_string()
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -141,7 +154,7 @@ impl Partial {
     /// Transfers the rest, taking up a broken transfer where it broke.
     fn fill(&mut self, task: &Task<'_>, client: &Client, wanted: &Wanted<'_>) -> Result<(), FetchError> {
         for attempt in 1.. {
-            let what = format!("the download of {}", wanted.url);
+            let what = format!("the download of {}", wanted.shown());
             match task.wait(&what, async { Ok(self.transfer(task, client, wanted).await) })? {
                 Err(FetchError::Broken { cause, got, .. }) if attempt < TRIES => {
                     task.say(format!("the transfer broke off after {got} bytes ({cause}); going on"));
@@ -199,7 +212,7 @@ impl Partial {
                 FetchError::Unreachable { host: wanted.host(), cause }
             }
             error if error.is_redirect() => {
-                FetchError::NotPermitted { url: wanted.url.to_string(), why: causes(&error) }
+                FetchError::NotPermitted { url: wanted.shown(), why: causes(&error) }
             }
             error => wanted.broken(self.len, &error),
         })?;
@@ -215,16 +228,16 @@ impl Partial {
             // The server has no more of this file: begin anew on the next try.
             self.restart()?;
             let cause = format!("going on was answered with {status}");
-            return Err(FetchError::Broken { url: wanted.url.to_string(), got: 0, cause });
+            return Err(FetchError::Broken { url: wanted.shown(), got: 0, cause });
         }
-        Err(FetchError::Answered { url: wanted.url.to_string(), status })
+        Err(FetchError::Answered { url: wanted.shown(), status })
     }
 
     /// Verifies what arrived and gives it its name; what does not match is removed.
     fn finish(self, wanted: &Wanted<'_>, to: &Path) -> Result<u64, FetchError> {
         let Self { path, file, hasher, len } = self;
         let remove = || std::fs::remove_file(&path).map_err(|e| Error::io("remove", &path, &e));
-        let url = wanted.url.to_string();
+        let url = wanted.shown();
         if let Some(expected) = wanted.size.filter(|size| *size != len) {
             remove()?;
             return Err(FetchError::Size { url, expected, got: len });

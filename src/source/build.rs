@@ -155,6 +155,10 @@ impl Source {
                 self.build_rootfs(task, rootfs, work.path(), &out)?;
                 None
             }
+            Kind::Npm(npm) => {
+                self.build_npm(task, npm, &out)?;
+                None
+            }
             Kind::Image(image) => Some(self.build_image(task, engine, image, inputs, work.path(), &out)?),
             Kind::Layers(layers) => Some(self.build_layers(task, layers, inputs, &out)?),
         };

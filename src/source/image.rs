@@ -29,7 +29,7 @@ impl Source {
             return Err(Error::host(format!("{} cannot build with BuildKit", engine.client.display()))
                 .help("apt-get install docker-buildx   (or docker.io, whose client has BuildKit)"));
         }
-        let mut args = Vec::new();
+        let mut args: Vec<(String, String)> = image.args.clone().into_iter().collect();
         for (arg, base) in &image.bases {
             args.push((arg.clone(), self.in_engine(task, engine, base)?));
         }

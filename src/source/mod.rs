@@ -10,6 +10,7 @@ mod graph;
 mod image;
 mod inputs;
 mod layers;
+mod npm;
 mod programs;
 mod recipe;
 mod recipes;
@@ -21,7 +22,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-pub use recipe::{Go, Image, Kind, Layers, ModuleFiles, Recipe, Rootfs};
+pub use recipe::{Go, Image, Kind, Layers, ModuleFiles, Npm, Package, Recipe, Rootfs};
 pub use recipes::Recipes;
 
 use crate::bundle::Entry;

@@ -58,7 +58,7 @@ impl Debootstrap {
     }
 }
 
-fn program(world: &World, name: &str, folders: &[&str]) -> Option<PathBuf> {
+pub(super) fn program(world: &World, name: &str, folders: &[&str]) -> Option<PathBuf> {
     let on_path = world.env.get("PATH").and_then(|path| which::which_in(name, Some(path), &world.cwd).ok());
     let usual = || folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file());
     on_path.or_else(usual)

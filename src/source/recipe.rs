@@ -26,6 +26,7 @@ pub struct Recipe {
 pub enum Kind {
     Go(Go),
     Rootfs(Rootfs),
+    Npm(Npm),
     Image(Image),
     Layers(Layers),
 }
@@ -50,6 +51,24 @@ pub struct Rootfs {
     pub include: Vec<String>,
 }
 
+/// Archives of npm packages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Npm {
+    pub version: String,
+    /// File → architecture (or `any`) → package.
+    pub outputs: BTreeMap<String, BTreeMap<String, Package>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Package {
+    pub package: String,
+    pub version: String,
+    /// 64 lower-case hex digits, of the archive.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+}
+
 /// An image built by the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Image {
@@ -58,6 +77,9 @@ pub struct Image {
     pub context: String,
     /// Build argument → artifact whose image it names.
     pub bases: BTreeMap<String, String>,
+    /// Build argument → value. Without any, an image's hash is as it was before there were some.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, String>,
     /// Path in the context → `<artifact>/<output>`, or an image artifact.
     pub files: BTreeMap<String, String>,
     /// Path in the context → folder of a pinned module.
@@ -91,7 +113,7 @@ impl Kind {
     /// The artifacts that this one is made of.
     pub fn uses(&self) -> BTreeSet<&str> {
         match self {
-            Self::Go(_) | Self::Rootfs(_) => BTreeSet::new(),
+            Self::Go(_) | Self::Rootfs(_) | Self::Npm(_) => BTreeSet::new(),
             Self::Image(image) => image
                 .files
                 .values()
@@ -107,6 +129,7 @@ impl Kind {
         match self {
             Self::Go(go) => go.outputs.keys().map(String::as_str).collect(),
             Self::Rootfs(_) => vec![ROOTFS_TAR],
+            Self::Npm(npm) => npm.outputs.keys().map(String::as_str).collect(),
             Self::Image(_) | Self::Layers(_) => vec![IMAGE_TAR],
         }
     }
@@ -115,7 +138,7 @@ impl Kind {
         match self {
             Self::Image(image) => Some(&image.tag),
             Self::Layers(layers) => Some(&layers.tag),
-            Self::Go(_) | Self::Rootfs(_) => None,
+            Self::Go(_) | Self::Rootfs(_) | Self::Npm(_) => None,
         }
     }
 
@@ -123,7 +146,7 @@ impl Kind {
         match self {
             Self::Go(_) => true,
             Self::Image(image) => !image.module_files.is_empty(),
-            Self::Rootfs(_) | Self::Layers(_) => false,
+            Self::Rootfs(_) | Self::Npm(_) | Self::Layers(_) => false,
         }
     }
 
@@ -132,6 +155,7 @@ impl Kind {
         match self {
             Self::Go(_) => "tool",
             Self::Rootfs(_) => "rootfs",
+            Self::Npm(_) => "package",
             Self::Image(_) | Self::Layers(_) => "image",
         }
     }
@@ -147,10 +171,11 @@ impl Recipe {
     /// The version of Go programs is filled in by [`super::Recipes`].
     pub fn parse(name: &str, origin: &str, text: &str) -> Result<Self> {
         let kind = Document::parse(origin, text)?.read(|fields| {
-            let kind = fields.opt_choice("kind", &["go", "rootfs", "image", "layers"]);
+            let kind = fields.opt_choice("kind", &["go", "rootfs", "npm", "image", "layers"]);
             match kind.as_deref() {
                 Some("go") => go(fields).map(Kind::Go),
                 Some("rootfs") => rootfs(fields).map(Kind::Rootfs),
+                Some("npm") => npm(fields).map(Kind::Npm),
                 Some("image") => image(fields).map(Kind::Image),
                 Some(_) => layers(fields).map(Kind::Layers),
                 None => fields.string("kind").and(None),
@@ -158,6 +183,7 @@ impl Recipe {
         })?;
         let version = match &kind {
             Kind::Rootfs(rootfs) => rootfs.suite.clone(),
+            Kind::Npm(npm) => npm.version.clone(),
             kind => kind.tag().and_then(|tag| tag.rsplit_once(':')).map_or("", |(_, tag)| tag).to_owned(),
         };
         Ok(Self { name: name.to_owned(), version: version.trim_start_matches('v').to_owned(), kind })
@@ -184,9 +210,55 @@ fn rootfs(fields: &mut Fields<'_, '_>) -> Option<Rootfs> {
     Some(Rootfs { suite: suite?, variant: variant?, include })
 }
 
+fn npm(fields: &mut Fields<'_, '_>) -> Option<Npm> {
+    let version = filled(fields, "version");
+    let mut outputs: BTreeMap<String, BTreeMap<String, Package>> = BTreeMap::new();
+    fields.opt_table("outputs", |files| {
+        for file in files.keys() {
+            if !is_component(&file) {
+                files.problem(&file, "must be a file name");
+            }
+            files.opt_table(&file, |packages| {
+                for arch in packages.keys() {
+                    let package = packages.opt_table(&arch, package);
+                    outputs.entry(file.clone()).or_default().extend(package.map(|package| (arch, package)));
+                }
+                Some(())
+            });
+        }
+        Some(())
+    });
+    if outputs.is_empty() {
+        fields.problem("outputs", "must name at least one file and its package");
+    }
+    Some(Npm { version: version?, outputs })
+}
+
+fn package(fields: &mut Fields<'_, '_>) -> Option<Package> {
+    let (package, version) = (filled(fields, "package"), filled(fields, "version"));
+    let sha256 = fields.string("sha256");
+    let is_digest =
+        |text: &String| text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if sha256.as_ref().is_some_and(|text| !is_digest(text)) {
+        fields.problem("sha256", "must be 64 lower-case hex digits");
+    }
+    if !fields.has("size") {
+        fields.problem("size", "is missing");
+    }
+    let size = fields.opt_integer("size", 1..=i64::MAX).and_then(|size| u64::try_from(size).ok());
+    Some(Package { package: package?, version: version?, sha256: sha256?, size: size? })
+}
+
 fn image(fields: &mut Fields<'_, '_>) -> Option<Image> {
     let (tag, context) = (tag(fields), filled(fields, "context"));
     let (bases, files) = (fields.string_map("bases"), paths(fields));
+    let args = fields.string_map("args");
+    for value in args.values() {
+        unknown(fields, "args", value);
+    }
+    for arg in args.keys().filter(|arg| bases.contains_key(*arg)) {
+        fields.problem("args", format!("has `{arg}`, which is in `bases` as well"));
+    }
     let mut module_files = BTreeMap::new();
     fields.opt_table("module-files", |table| {
         for target in table.keys() {
@@ -202,7 +274,7 @@ fn image(fields: &mut Fields<'_, '_>) -> Option<Image> {
         }
         Some(())
     });
-    Some(Image { tag: tag?, context: context?, bases, files, module_files })
+    Some(Image { tag: tag?, context: context?, bases, args, files, module_files })
 }
 
 fn layers(fields: &mut Fields<'_, '_>) -> Option<Layers> {

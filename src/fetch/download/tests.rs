@@ -101,6 +101,27 @@ fn a_wrong_hash_is_named_and_removed() {
 }
 
 #[test]
+fn a_password_in_an_address_is_used_and_not_told() {
+    let bench = Bench::new();
+    let with_password = Mock::given(header("authorization", "Basic bWU6aHVzaA==")).and(path("/abc"));
+    let server =
+        bench.server(vec![with_password.respond_with(ResponseTemplate::new(200).set_body_bytes(b"abc"))]);
+    let url = |path: &str| server.uri().replace("http://", "http://me:hush@") + path;
+    bench.fetch(&url("/abc"), ABC, None).unwrap();
+    std::fs::remove_file(bench.dir.path().join("file")).unwrap();
+    for error in [
+        bench.fetch(&url("/abc"), &"0".repeat(64), None).unwrap_err(),
+        bench.fetch(&url("/abc"), ABC, Some(4)).unwrap_err(),
+        bench.fetch(&url("/none"), ABC, None).unwrap_err(),
+        bench.fetch("ftp://me:hush@127.0.0.1/abc", ABC, None).unwrap_err(),
+    ] {
+        assert!(!error.to_string().contains("hush"), "{error}");
+    }
+    let said = bench.recorder.events().into_iter().map(|event| event.message).collect::<String>();
+    assert!(!said.contains("hush"), "{said}");
+}
+
+#[test]
 fn a_short_and_a_missing_file_are_named() {
     let bench = Bench::new();
     let server = bench.server(vec![abc()]);

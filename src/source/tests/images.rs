@@ -34,3 +34,24 @@ fn a_base_that_the_engine_has_is_not_loaded_again() {
     bench.make(&maker, "t-image").0.unwrap();
     assert!(!maker.ran().iter().any(|argv| argv.starts_with("docker load")));
 }
+
+#[test]
+fn build_arguments_are_versions_and_inputs() {
+    let bench = Bench::new();
+    let before = bench.inputs("t-image");
+    let with =
+        |args: &str| bench.recipe("t-image", &IMAGE.replace("[bases]", &format!("[args]\n{args}\n[bases]")));
+    with("");
+    assert_eq!(bench.inputs("t-image"), before, "none are none");
+    with("VERSION = \"{nodejs}\"");
+    assert_ne!(bench.inputs("t-image"), before);
+    let maker = Maker { engine: docker(), ..Maker::default() };
+    bench.make(&maker, "t-image").0.unwrap();
+    let version = Versions::load(&Data::default()).unwrap().get("nodejs").unwrap().to_owned();
+    let ran = maker.ran();
+    let build = ran.iter().find(|argv| argv.starts_with("docker build")).unwrap();
+    assert!(build.contains(&format!("--build-arg VERSION={version}")), "{build}");
+    with("VERSION = \"{nothing}\"\nBASE = \"x\"");
+    let text = bench.source().err().unwrap().to_string();
+    assert!(text.contains("names `{nothing}`") && text.contains("`BASE`, which is in `bases`"), "{text}");
+}

@@ -3,6 +3,7 @@
 mod builds;
 mod images;
 mod inputs;
+mod npm;
 mod recipes;
 
 use std::collections::BTreeMap;
@@ -103,6 +104,8 @@ fn files(base: &Path, dir: &Path) -> BTreeMap<String, String> {
 struct Bench {
     dir: tempfile::TempDir,
     facts: Facts,
+    /// What the user's environment names as npm's registry.
+    registry: Option<String>,
 }
 
 const GO_A: &str = "kind = \"go\"\nmodule = \"t-mod\"\n[outputs]\nt-a = \"example.com/t/cmd/t-a\"\n";
@@ -115,7 +118,7 @@ const IMAGE: &str = "kind = \"image\"\ntag = \"localhost/t-image:1\"\ncontext = 
 
 impl Bench {
     fn new() -> Self {
-        let bench = Self { dir: tempfile::tempdir().unwrap(), facts: recorded::debian() };
+        let bench = Self { dir: tempfile::tempdir().unwrap(), facts: recorded::debian(), registry: None };
         bench.write("go/VERSION", "go1.26.0\ntime 2026-01-01T00:00:00Z\n");
         bench.write("go/bin/go", "");
         #[cfg(unix)]
@@ -152,11 +155,14 @@ impl Bench {
     }
 
     fn source(&self) -> Result<Source> {
+        let registry = self.registry.iter().map(|url| ("NPM_CONFIG_REGISTRY".to_owned(), url.into()));
+        let path = ("PATH".to_owned(), self.path("go/bin").into_os_string());
         let world = World {
-            env: [("PATH".to_owned(), self.path("go/bin").into_os_string())].into(),
+            env: registry.chain([path]).collect(),
             cwd: self.dir.path().to_owned(),
             home: Some(self.dir.path().to_owned()),
             exe: PathBuf::from("todo-bootstrap"),
+            hosts_file: self.path("hosts"),
             stdin_is_terminal: false,
             stdout_is_terminal: false,
             stderr_is_terminal: false,
@@ -177,7 +183,9 @@ impl Bench {
     }
 
     fn make_with(&self, maker: &Maker, name: &str, cancel: &Cancel) -> (Result<Made>, Recorder) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        // Builds wait for the network in threads of their own, which a worker has to drive.
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
         let recorder = Recorder::default();
         let task = Task {
             step: "source",
