@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use kube::core::DynamicObject;
 
 use crate::checks::Spec;
-use crate::config::{Document, Fields, Versions};
+use crate::cluster::Need;
+use crate::config::{Document, Fields, Versions, parse_bytes, parse_milli};
 use crate::data::{Data, Text};
 use crate::deploy::objects;
 use crate::error::{Error, Result};
@@ -81,6 +82,20 @@ impl Addon {
         Ok(all)
     }
 
+    /// What its pods request on one node.
+    pub fn need(&self) -> Result<Need> {
+        let mut sum = Need::default();
+        for manifest in &self.manifests {
+            let wrong = |error: Error| error.context(format!("cannot use {}", manifest.origin));
+            for object in objects(&manifest.text).map_err(wrong)? {
+                let spec = &object.data["spec"];
+                let pods = spec["replicas"].as_u64().and_then(|pods| u32::try_from(pods).ok()).unwrap_or(1);
+                sum = sum + pod_need(&spec["template"]["spec"]).map_err(wrong)?.times(pods);
+            }
+        }
+        Ok(sum)
+    }
+
     /// Fails where `addon.toml` and the manifests disagree about the images.
     fn agree(&self) -> Result<()> {
         let used: Vec<&str> = self.manifests.iter().flat_map(|manifest| asked(&manifest.text)).collect();
@@ -107,6 +122,24 @@ fn read(fields: &mut Fields<'_, '_>) -> Option<Description> {
         fields.problem("ready", "must hold a check that says when the addon works");
     }
     Some(Description { title: title?, namespace: namespace?, images, ready })
+}
+
+/// The requests of a pod's containers; nothing where `spec` is none.
+fn pod_need(spec: &serde_json::Value) -> Result<Need> {
+    let containers = spec["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut sum = Need::default();
+    for container in containers {
+        let amount = |key: &str, parse: fn(&str) -> Result<u64, String>| {
+            let value = &container["resources"]["requests"][key];
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let amount = if value.is_null() { Ok(0) } else { parse(&text) };
+            amount.map_err(|why| {
+                Error::usage(format!("`resources.requests.{key}` of container {} {why}", container["name"]))
+            })
+        };
+        sum = sum + Need { cpu: amount("cpu", parse_milli)?, memory: amount("memory", parse_bytes)? };
+    }
+    Ok(sum)
 }
 
 fn is_manifest(file: &str) -> bool {
@@ -194,6 +227,21 @@ mod tests {
         let objects = addon.objects(&images(&[("web", "web:1.2"), ("other", "x")])).unwrap();
         assert_eq!(objects[0].data["spec"]["containers"][0]["image"], "web:1.2");
         assert!(!objects[0].metadata.labels.as_ref().unwrap()["v"].contains('{'));
+    }
+
+    #[test]
+    fn requests_are_summed_from_the_manifests() {
+        let yaml = |cpu: &str| {
+            format!(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec: {{replicas: 2, template: \
+                 {{spec: {{containers: [{{name: web, image: \"{{image:web}}\", resources: {{requests: \
+                 {{cpu: {cpu}, memory: 1Mi}}}}}}, {{name: side}}]}}}}}}\n"
+            )
+        };
+        let need = load(TOML, &yaml("0.1")).unwrap().need().unwrap();
+        assert_eq!(need, Need { cpu: 200, memory: 2 << 20 });
+        let error = load(TOML, &yaml("much")).unwrap().need().unwrap_err();
+        assert!(error.to_string().contains("web.yaml") && error.to_string().contains("`much`"), "{error}");
     }
 
     #[test]

@@ -78,6 +78,11 @@ fn name_of(path: &Path) -> Option<String> {
 }
 
 fn root(path: &str) -> Option<(&'static Dir<'static>, &str)> {
+    // The checks of an application are its own: those of the application beside these sources must
+    // not count for another one.
+    if path.starts_with("checks/app") {
+        return None;
+    }
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
     let dir = match first {
         "profiles" => &PROFILES,

@@ -8,10 +8,10 @@ use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Client, discovery};
 use serde_json::Value;
 
-use super::reach::said;
 use super::spec::required;
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
+use crate::deploy::reach::said;
 
 #[derive(Debug)]
 struct Condition {

@@ -19,6 +19,8 @@ pub(super) struct Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Expect {
     pub status: u16,
+    /// Instead of one status: whatever a browser shows as a page, a demand to log in included.
+    pub page: bool,
     /// By name in lower case: the header must be there and its value must contain this text.
     pub headers: BTreeMap<String, String>,
     /// The whole body, white space around it aside.
@@ -31,13 +33,17 @@ pub(super) struct Expect {
 impl Default for Expect {
     fn default() -> Self {
         let (headers, json) = (BTreeMap::new(), BTreeMap::new());
-        Self { status: 200, headers, body: None, contains: Vec::new(), json }
+        Self { status: 200, page: false, headers, body: None, contains: Vec::new(), json }
     }
 }
 
 #[allow(clippy::unnecessary_wraps)] // the signature that a table is read with
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Expect> {
     let status = fields.opt_integer("status", 100..=599).and_then(|status| u16::try_from(status).ok());
+    let page = fields.opt_bool("page").unwrap_or(false);
+    if page && fields.has("status") {
+        fields.problem("page", "goes without `status`");
+    }
     let headers = fields.string_map("headers");
     let body = fields.opt_string("body");
     let contains = fields.strings("contains");
@@ -46,13 +52,16 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Expect> {
         fields.problem("json", "must have JSON pointers as keys, such as \"/status\"");
     }
     let headers = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-    Some(Expect { status: status.unwrap_or(200), headers, body, contains, json })
+    Some(Expect { status: status.unwrap_or(200), page, headers, body, contains, json })
 }
 
 impl Expect {
     /// What is wrong with `answer`, or `Ok` with what was seen.
     pub fn judge(&self, answer: &Answer) -> Result<String, String> {
-        if answer.status != self.status {
+        if self.page && !matches!(answer.status, 200..=399 | 401 | 403) {
+            return Err(format!("answered {}, which is no page{}", answer.status, excerpt(&answer.body)));
+        }
+        if !self.page && answer.status != self.status {
             let body = excerpt(&answer.body);
             return Err(format!("answered {} instead of {}{body}", answer.status, self.status));
         }
@@ -133,6 +142,16 @@ mod tests {
         assert_eq!(expect().judge(&answer(200, "anything")), Ok("answered 200".to_owned()));
         let wrong = expect().judge(&answer(404, "no  such\npage")).unwrap_err();
         assert_eq!(wrong, "answered 404 instead of 200: no such page");
+    }
+
+    #[test]
+    fn a_page_may_lead_on_or_ask_for_a_login() {
+        let page = Expect { page: true, ..expect() };
+        for status in [200, 204, 302, 401, 403] {
+            assert!(page.judge(&answer(status, "")).is_ok(), "{status}");
+        }
+        assert_eq!(page.judge(&answer(404, "no")).unwrap_err(), "answered 404, which is no page: no");
+        assert!(page.judge(&answer(503, "")).is_err());
     }
 
     #[test]

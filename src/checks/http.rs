@@ -10,8 +10,9 @@ use tokio::net::TcpListener;
 
 use super::expect::{self, Answer, Expect};
 use super::spec::{required, required_port};
-use super::{Check, Context, Verdict, reach};
+use super::{Check, Context, Verdict};
 use crate::config::Fields;
+use crate::deploy::reach;
 
 /// A body larger than this is no answer to a check.
 const MAX_BODY: usize = 1 << 20;

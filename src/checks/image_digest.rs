@@ -6,9 +6,9 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ListParams};
 use kube::runtime::watcher;
 
-use super::reach::said;
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
+use crate::deploy::reach::said;
 use crate::images::Built;
 
 #[derive(Debug)]

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use futures::future::{BoxFuture, FutureExt as _};
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
+use kube::api::{Api, DynamicObject, ListParams};
 use serde_json::Value;
 
-use super::reach::said;
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
+use crate::deploy::reach::said;
+use crate::deploy::usage::metrics as resource;
 
 #[derive(Debug)]
 enum Metrics {
@@ -71,12 +72,6 @@ impl Metrics {
             }
         }
     }
-}
-
-/// The API is served by an add-on: its types are not those of Kubernetes itself.
-fn resource(kind: &str, plural: &str) -> ApiResource {
-    let kind = GroupVersionKind::gvk("metrics.k8s.io", "v1beta1", kind);
-    ApiResource::from_gvk_with_plural(&kind, plural)
 }
 
 fn judge(wanted: &BTreeSet<String>, samples: &[DynamicObject]) -> Verdict {

@@ -10,7 +10,6 @@ mod image_digest;
 mod metrics;
 mod pulse;
 mod pvc;
-mod reach;
 mod restarts;
 mod rollout;
 mod run;
@@ -19,7 +18,7 @@ mod storage_class;
 mod tcp;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::fmt::Debug;
 

@@ -14,9 +14,9 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Node, Pod};
 use kube::api::{Api, ListParams};
 use kube::runtime::watcher;
 
-use super::reach::said;
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
+use crate::deploy::reach::said;
 
 /// Where the pods that every node has live.
 const SYSTEM: &str = "kube-system";

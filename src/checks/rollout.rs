@@ -5,9 +5,9 @@ use futures::stream::BoxStream;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use kube::api::Api;
 
-use super::reach::said;
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
+use crate::deploy::reach::said;
 
 #[derive(Debug)]
 struct Rollout {

@@ -178,6 +178,13 @@ mod tests {
     }
 
     #[test]
+    fn the_checks_beside_these_sources_are_valid() {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).to_owned();
+        let specs = load(&Data::new(Some(own)), &["cluster", "app"]).unwrap();
+        assert!(specs.iter().any(|spec| spec.kind == "http"));
+    }
+
+    #[test]
     fn the_code_is_the_id_unless_given() {
         let spec = Spec::parse("web-rollout", "f", GOOD).unwrap();
         assert_eq!((spec.code.as_str(), spec.timeout), ("web-rollout", Duration::from_mins(2)));

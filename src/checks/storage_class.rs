@@ -4,9 +4,9 @@ use futures::future::{BoxFuture, FutureExt as _};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{Api, ListParams};
 
-use super::reach::said;
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
+use crate::deploy::reach::said;
 
 const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
 

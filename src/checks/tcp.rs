@@ -6,8 +6,9 @@ use futures::future::{BoxFuture, FutureExt as _};
 use tokio::io::AsyncReadExt as _;
 
 use super::spec::required_port;
-use super::{Check, Context, Verdict, reach};
+use super::{Check, Context, Verdict};
 use crate::config::Fields;
+use crate::deploy::reach;
 
 /// How long a port-forward may take to say that the pod refused: it reports that late (measured:
 /// 40 ms on a node of this machine).

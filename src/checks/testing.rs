@@ -12,12 +12,12 @@ use crate::task::Task;
 /// Nothing listens there: port 9 is reserved and closed.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
-pub(super) fn with_context<T>(f: impl FnOnce(&Context<'_>) -> T) -> T {
+pub(crate) fn with_context<T>(f: impl FnOnce(&Context<'_>) -> T) -> T {
     with_server(NOWHERE, f)
 }
 
 /// Runs `f` with a context whose API server and ingress are at `url`.
-pub(super) fn with_server<T>(url: &str, f: impl FnOnce(&Context<'_>) -> T) -> T {
+pub(crate) fn with_server<T>(url: &str, f: impl FnOnce(&Context<'_>) -> T) -> T {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (runner, reporter, cancel) = (Script::default(), Silent, Cancel::default());
@@ -42,7 +42,7 @@ pub(super) fn with_server<T>(url: &str, f: impl FnOnce(&Context<'_>) -> T) -> T 
 }
 
 /// A mock server that answers `mocks`; the runtime must live as long as it.
-pub(super) fn serve(
+pub(crate) fn serve(
     mocks: impl IntoIterator<Item = wiremock::Mock>,
 ) -> (tokio::runtime::Runtime, wiremock::MockServer) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -57,6 +57,6 @@ pub(super) fn serve(
 }
 
 /// An API object from YAML, as a recording would hold it.
-pub(super) fn object<T: serde::de::DeserializeOwned>(yaml: &str) -> T {
+pub(crate) fn object<T: serde::de::DeserializeOwned>(yaml: &str) -> T {
     serde_saphyr::from_str(yaml).unwrap()
 }

@@ -1,7 +1,7 @@
 //! `check`: runs the checks against the running cluster.
 
 use super::context::{Context, print_json};
-use super::up::connect;
+use super::reach::connect_or_explain;
 use crate::engine::Engine;
 use crate::error::{Exit, Result};
 use crate::images;
@@ -13,7 +13,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let session = context.session(None, false)?;
     let bench = context.bench(context.reporter(), None)?;
     let task = bench.task("check");
-    connect(&session, &task)?;
+    connect_or_explain(context, &session, &task)?;
     know_images(&session, &task, context);
     let specs = steps::check_specs(&session)?;
     let outcomes = steps::run_checks(&session, &task, &specs, false)?;

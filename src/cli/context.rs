@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::{Global, Output};
 use crate::bundle::Bundle;
 use crate::cancel::Cancel;
+use crate::cluster::Need;
 use crate::config::{Application, Paths, Profile, Versions};
 use crate::data::Data;
 use crate::error::{Error, Result};
@@ -14,7 +15,7 @@ use crate::exec::{ProcessLog, Runner, System};
 use crate::host::{self, Facts};
 use crate::origins::Origins;
 use crate::progress::Reporter;
-use crate::steps::{Parts, Receipt, Session};
+use crate::steps::{self, Parts, Receipt, Session};
 use crate::task::Task;
 use crate::ui::Ui;
 use crate::world::World;
@@ -23,6 +24,15 @@ pub(crate) struct Context<'a> {
     pub global: &'a Global,
     pub world: &'a World,
     pub ui: &'a Ui,
+}
+
+/// The files that a command works from.
+struct Sources {
+    paths: Paths,
+    data: Data,
+    versions: Versions,
+    profile: Profile,
+    application: Option<Application>,
 }
 
 /// What lends a [`Task`] its parts, for as long as a command runs.
@@ -94,8 +104,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Everything about this command, read and checked; nothing is changed by it.
-    pub fn session(&self, bundle: Option<&Bundle>, consent: bool) -> Result<Arc<Session>> {
+    fn sources(&self) -> Result<Sources> {
         let paths = self.paths()?;
         let overlay = self.global.dir.as_ref().map(|dir| self.world.cwd.join(dir));
         let profile = self.profile(&Data::new(overlay), &paths)?;
@@ -104,11 +113,34 @@ impl<'a> Context<'a> {
         let data = Data::new(project.clone());
         let application = project.map(|dir| Application::load(&dir)).transpose()?.flatten();
         let versions = Versions::load(&data)?;
+        Ok(Sources { paths, data, versions, profile, application })
+    }
+
+    /// The least that a machine must have for what these flags name.
+    pub fn least_need(&self) -> Result<Need> {
+        let Sources { data, versions, profile, application, .. } = self.sources()?;
+        steps::least_need(&data, &versions, &profile, application.as_ref())
+    }
+
+    /// Everything about this command, read and checked; nothing is changed by it.
+    pub fn session(&self, bundle: Option<&Bundle>, consent: bool) -> Result<Arc<Session>> {
+        self.session_with(bundle, consent, None)
+    }
+
+    /// As [`Context::session`], with what `--preset` says.
+    pub fn session_with(
+        &self,
+        bundle: Option<&Bundle>,
+        consent: bool,
+        preset: Option<&str>,
+    ) -> Result<Arc<Session>> {
+        let Sources { paths, data, versions, profile, application } = self.sources()?;
         let facts = self.facts(&paths);
         let origins = Origins::new(self.world, &paths, &data, &versions, &facts, bundle.cloned())?;
-        let world = self.world.clone();
-        Session::new(Parts { world, data, paths, versions, profile, application, facts, origins, consent })
-            .map(Arc::new)
+        let (world, preset) = (self.world.clone(), preset.map(str::to_owned));
+        let parts =
+            Parts { world, data, paths, versions, profile, application, facts, origins, consent, preset };
+        Session::new(parts).map(Arc::new)
     }
 
     pub fn facts(&self, paths: &Paths) -> Facts {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::context::{Context, print_json};
+use crate::cluster::control_plane;
 use crate::config::Versions;
 use crate::data::Data;
 use crate::diagnose::machine::{Finding, PROBES, Scene, Severity};
@@ -24,6 +25,8 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
         engine: None,
         fault: None,
         kubernetes_minor: minor(versions.get("kubernetes")?),
+        // Files that cannot be read are no fault of the machine; `up` names what is wrong in them.
+        need: context.least_need().unwrap_or_else(|_| control_plane()),
     };
     // The engine is asked by a process, and who holds a port is looked up among all processes:
     // these go side by side. The others take microseconds, and some want the engine's answer.

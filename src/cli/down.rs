@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::context::Context;
-use super::up::{connect, end_orphans};
+use super::reach::connect;
+use super::up::end_orphans;
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
 use crate::progress::Silent;
@@ -25,7 +26,8 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     let session = context.session(None, false)?;
     let name = session.profile.cluster.name.clone();
     let known = Receipt::load(&session.dir())?.is_some();
-    if !known && !args.purge {
+    let entries = steps::hosts_entries(&session, args.purge)?;
+    if !known && !args.purge && entries.is_empty() {
         context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to delete."));
         return Ok(Exit::Fine);
     }

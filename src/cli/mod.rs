@@ -6,12 +6,19 @@ mod completions;
 mod context;
 mod doctor;
 mod down;
+mod env;
+mod forward;
 mod interrupt;
 mod log;
+mod logs;
+mod open;
 mod plan;
+mod reach;
+mod restart;
 mod status;
 mod tools;
 mod up;
+mod url;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,6 +30,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::error::{Exit, Result};
 use crate::ui::{Ui, Volume, data};
 use crate::world::World;
+
+/// The time that a command has where `--timeout` is not given.
+const WHOLE: Duration = Duration::from_mins(90);
 
 /// From a bare machine to a verified, working application on Kubernetes, in one command.
 #[derive(Debug, Parser)]
@@ -86,12 +96,23 @@ pub(crate) enum Command {
     Down(down::DownArgs),
     /// Show the cluster, the application and where to reach it
     Status,
+    /// Print where the application answers
+    Url(url::UrlArgs),
+    /// Open the application in the browser
+    Open(open::OpenArgs),
+    /// Show what the application's services say, as one
+    Logs(logs::LogsArgs),
+    /// Replace the pods of services one by one
+    Restart(restart::RestartArgs),
     /// Run the checks against the running cluster
     Check,
     /// Look at this machine and name what stands in the way, with the remedy
     Doctor,
     /// Show what `up` would do and change, without doing it
     Plan(up::UpArgs),
+    /// The settings in .env: check them, compare them with the cluster, make the file
+    #[command(subcommand)]
+    Env(env::EnvCommand),
     /// Make or verify a bundle of all artifacts, for machines without a network
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
@@ -130,8 +151,13 @@ fn dispatch(cli: &Cli, world: &World, ui: &Ui) -> Result<Exit> {
         Command::Plan(args) => plan::run(&context, args),
         Command::Down(args) => down::run(&context, args),
         Command::Status => status::run(&context),
+        Command::Url(args) => url::run(&context, args),
+        Command::Open(args) => open::run(&context, args),
+        Command::Logs(args) => logs::run(&context, args),
+        Command::Restart(args) => restart::run(&context, args),
         Command::Check => check::run(&context),
         Command::Doctor => doctor::run(&context),
+        Command::Env(command) => env::run(&context, command),
         Command::Bundle(command) => bundle::run(&context, command),
         Command::Tools(command) => tools::run(&context, command),
         Command::Completions(args) => Ok(completions::run(args)),
@@ -171,5 +197,7 @@ mod tests {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("30m"), Ok(Duration::from_mins(30)));
         assert!(duration("soon").is_err() && duration("0s").is_err());
+        let cli = Cli::try_parse_from(["todo-bootstrap", "status"]).unwrap();
+        assert_eq!(cli.global.timeout, WHOLE);
     }
 }

@@ -2,21 +2,29 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::context::{Context, print_json};
 use super::up::{UpArgs, open_bundle};
+use crate::cluster::Fit;
 use crate::error::{Exit, Result};
 use crate::progress::Silent;
-use crate::steps;
+use crate::steps::{self, Preview, Session};
 use crate::ui::{Align, Table, data};
 
 pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     let bundle = open_bundle(context, args)?;
-    let session = context.session(bundle.as_ref(), false)?;
+    let session = context.session_with(bundle.as_ref(), false, args.preset.as_deref())?;
     let plan = steps::up::plan(&session)?;
+    if let Some(application) = &session.application {
+        super::env::look(context, application)?;
+    }
     let bench = context.bench(Arc::new(Silent), None)?;
     let previews = steps::preview(&plan, &bench.task("plan"));
+    // `up` would end here as well, before it makes anything.
+    let fit = if session.can_fit() { Some(session.fit()?) } else { None };
     if context.json() {
-        print_json(&previews)?;
+        print_json(&document(&session, fit.as_ref(), &previews)?)?;
         return Ok(Exit::Fine);
     }
     let mut table = Table::new(&[("step", Align::Left), ("state", Align::Left), ("why", Align::Left)]);
@@ -24,6 +32,10 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
         table.row([preview.title.as_str(), preview.state, preview.detail.as_str()]);
     }
     data(&table.render());
+    let lines = fit.map(|fit| fit.lines()).unwrap_or_default();
+    if !lines.is_empty() {
+        data(&format!("\n{}\n", lines.join("\n")));
+    }
     let effects: Vec<&String> = previews.iter().flat_map(|preview| &preview.effects).collect();
     if effects.is_empty() {
         data("\nNothing would be changed.\n");
@@ -35,4 +47,32 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     }
     data("\nTo do it:  todo-bootstrap up\n");
     Ok(Exit::Fine)
+}
+
+/// The plan for programs: the chosen size (`null` where nothing is known yet), what the application
+/// asks for in each of its sizes, and the steps. CPU is in thousandths, memory in bytes.
+fn document(session: &Session, fit: Option<&Fit>, previews: &[Preview]) -> Result<Value> {
+    let application = session.application.as_ref();
+    let presets: Vec<Value> = session
+        .candidates()?
+        .iter()
+        .map(|candidate| {
+            let known = application.map(|application| application.presets.as_slice()).unwrap_or_default();
+            let own = known.iter().find(|preset| Some(&preset.name) == candidate.preset.as_ref());
+            let files = application.map(|application| application.values.clone()).unwrap_or_default();
+            let files: Vec<_> = files.into_iter().chain(own.map(|preset| preset.values.clone())).collect();
+            json!({
+                "preset": candidate.preset,
+                "values": files,
+                "services": candidate.demand.as_ref().map(|demand| &demand.services),
+            })
+        })
+        .collect();
+    Ok(json!({
+        "fit": fit,
+        "overhead": session.overhead()?,
+        "chart": application.map(|application| &application.chart),
+        "presets": presets,
+        "steps": previews,
+    }))
 }

@@ -1,27 +1,107 @@
-//! `status`: the cluster, the application and where to reach it.
+//! `status`: the cluster, the application's services and where to reach them.
 
 use super::context::{Context, print_json};
-use super::up::{connect, url};
+use super::reach::connect_or_explain;
+use crate::config::show_bytes;
 use crate::error::{Exit, Result};
-use crate::steps;
+use crate::steps::{self, PodStatus, ServiceStatus, Status};
 use crate::ui::{Align, Table, data};
 
 pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let session = context.session(None, false)?;
     let bench = context.bench(context.reporter(), None)?;
     let task = bench.task("status");
-    connect(&session, &task)?;
-    let status = steps::status(&session, &task, url(&session))?;
+    connect_or_explain(context, &session, &task)?;
+    let access = steps::access(&session);
+    let address = access.as_ref().map(|access| &access.address);
+    let status = steps::status(&session, &task, address)?;
     if context.json() {
         print_json(&status)?;
         return Ok(Exit::Fine);
     }
+    nodes(&status);
+    services(&status.services);
+    pods(&status, context.global.verbose);
+    if let Some(address) = address {
+        data("\n");
+        for note in &address.notes {
+            data(&format!("{note}\n"));
+        }
+        data(&format!("open: {}\n", address.url));
+    }
+    Ok(Exit::Fine)
+}
+
+fn nodes(status: &Status) {
     for node in &status.nodes {
         let state = if node.ready { "ready" } else { "NOT ready" };
         data(&format!(
             "cluster {} ({}): node {} {state}, Kubernetes {}, {} CPU and {} for pods\n\n",
             status.cluster, status.provider, node.name, node.version, node.cpu, node.memory
         ));
+    }
+}
+
+fn services(services: &[ServiceStatus]) {
+    if services.is_empty() {
+        return;
+    }
+    let mut table = Table::new(&[
+        ("service", Align::Left),
+        ("ready", Align::Right),
+        ("restarts", Align::Right),
+        ("cpu", Align::Right),
+        ("ram", Align::Right),
+        ("age", Align::Right),
+        ("image", Align::Left),
+        ("url", Align::Left),
+    ]);
+    for service in services {
+        let figure = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        table.row([
+            service.service.clone(),
+            format!("{}/{}", service.ready, service.wanted),
+            service.restarts.to_string(),
+            figure(service.usage.map(|usage| format!("{}m", usage.cpu_millis))),
+            figure(service.usage.map(|usage| show_bytes(usage.memory))),
+            figure(service.age_seconds.map(age)),
+            service.images.iter().map(|image| short(image)).collect::<Vec<_>>().join(", "),
+            service.urls.join(", "),
+        ]);
+    }
+    data(&table.render());
+    services.iter().for_each(amiss);
+}
+
+/// What keeps a service, or one of its pods, from being ready.
+fn amiss(service: &ServiceStatus) {
+    let name = &service.service;
+    let short = service.ready < service.wanted;
+    let Some(cause) = &service.cause else {
+        if short {
+            data(&format!("\n{name} is NOT ready: nothing is known to be wrong, it may be on its way\n"));
+        }
+        return;
+    };
+    let state = if short { "is NOT ready" } else { "serves, but a new pod of it is NOT ready" };
+    data(&format!("\n{name} {state}: {}: {} ({})\n", cause.object, cause.what, cause.code));
+    for detail in &cause.details {
+        data(&format!("  because {detail}\n"));
+    }
+    let logs = format!("todo-bootstrap logs {name}");
+    for help in std::iter::once(&logs).chain(&cause.help) {
+        data(&format!("  help: {help}\n"));
+    }
+}
+
+/// The other pods in short: only those that something is amiss with, or all with `--verbose`.
+fn pods(status: &Status, all: bool) {
+    let shown: Vec<&PodStatus> = status.pods.iter().filter(|pod| all || !pod.healthy()).collect();
+    let fine = status.pods.iter().filter(|pod| pod.healthy()).count();
+    let rest = if all { "" } else { "   (-v shows them)" };
+    data(&format!("\n{fine} of {} pods in the cluster are well{rest}\n", status.pods.len()));
+    if shown.is_empty() {
+        return;
     }
     let mut table = Table::new(&[
         ("namespace", Align::Left),
@@ -31,13 +111,42 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
         ("restarts", Align::Right),
         ("image", Align::Left),
     ]);
-    for pod in status.pods {
-        let restarts = pod.restarts.to_string();
-        table.row([pod.namespace, pod.name, pod.ready, pod.state, restarts, pod.image]);
+    for pod in shown {
+        let (name, ready) = (pod.name.clone(), pod.ready.clone());
+        table.row([
+            pod.namespace.clone(),
+            name,
+            ready,
+            pod.state.clone(),
+            pod.restarts.to_string(),
+            pod.image.clone(),
+        ]);
     }
     data(&table.render());
-    if let Some(url) = status.url {
-        data(&format!("\nopen: {url}\n"));
+}
+
+/// The name without the registry: `localhost/x/web:1` → `web:1`.
+fn short(image: &str) -> &str {
+    image.rsplit('/').next().unwrap_or(image)
+}
+
+/// `45s`, `12m`, `3h`, `8d`.
+fn age(seconds: i64) -> String {
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7_200 => format!("{}m", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
     }
-    Ok(Exit::Fine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{age, short};
+
+    #[test]
+    fn ages_and_images_are_short() {
+        assert_eq!([0, 119, 120, 7_200, 172_800].map(age), ["0s", "119s", "2m", "2h", "2d"]);
+        assert_eq!(short("localhost/todo-bootstrap/web:0.1.0-1f"), "web:0.1.0-1f");
+    }
 }

@@ -8,11 +8,11 @@ use clap::Args;
 
 use super::context::Context;
 use crate::bundle::Bundle;
+use crate::cluster::Fit;
 use crate::engine::{self, Engine, Fault};
-use crate::error::{Error, Exit, Result};
-use crate::progress::Silent;
+use crate::error::{Exit, Result};
+use crate::progress::{Event, Silent, State};
 use crate::steps::{self, ClusterLock, Journal, Outcome, Session};
-use crate::task::Task;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -20,6 +20,9 @@ pub(crate) struct UpArgs {
     /// Show what would be done and changed, without doing it
     #[arg(long)]
     pub dry_run: bool,
+    /// The size of the application: one of its presets, or auto for the largest that fits
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
     /// Take tools and images from a bundle (a directory or a .tar)
     #[arg(long, value_name = "PATH")]
     pub bundle: Option<PathBuf>,
@@ -34,8 +37,9 @@ const SIDE_BY_SIDE: usize = 6;
 pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     let began = Instant::now();
     let bundle = open_bundle(context, args)?;
-    let session = context.session(bundle.as_ref(), context.global.yes)?;
-    let session = consented(context, session, bundle.as_ref())?;
+    let session = context.session_with(bundle.as_ref(), context.global.yes, args.preset.as_deref())?;
+    super::env::look(context, super::reach::application(&session)?)?;
+    let session = consented(context, args, session, bundle.as_ref())?;
     if context.global.profile.is_none() {
         let profile = &session.profile;
         context
@@ -43,10 +47,7 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
             .say(&format!("profile {}: {}   (--profile takes another)", profile.name, profile.description));
     }
     let plan = steps::up::plan(&session)?;
-    if session.application.is_none() {
-        return Err(Error::usage("there is no application to deploy: no application.toml here")
-            .help("todo-bootstrap up --dir DIR   (a folder with an application.toml; see examples/)"));
-    }
+    let fit = chosen(context, &session)?;
     let dir = session.dir();
     let _lock = ClusterLock::take(&dir)?;
     end_orphans(context, &dir);
@@ -55,6 +56,9 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     session.record(|receipt| {
         receipt.profile.clone_from(&session.profile.reference);
         receipt.application = session.application.as_ref().map(|app| app.dir.clone());
+        if let Some(fit) = &fit {
+            receipt.preset.clone_from(&fit.preset);
+        }
     })?;
     let reporter = context.ui.reporter(&plan.titles());
     let bench = context.bench(reporter, Some(journal.clone()))?;
@@ -77,13 +81,20 @@ pub(crate) fn open_bundle(context: &Context<'_>, args: &UpArgs) -> Result<Option
 
 /// Asks, before anything is done, whether an engine may be installed or started; `--yes` is an
 /// answer too. Without consent and without an engine there is nothing to begin.
-fn consented(context: &Context<'_>, session: Arc<Session>, bundle: Option<&Bundle>) -> Result<Arc<Session>> {
-    if session.consent {
-        return Ok(session);
-    }
+fn consented(
+    context: &Context<'_>,
+    args: &UpArgs,
+    session: Arc<Session>,
+    bundle: Option<&Bundle>,
+) -> Result<Arc<Session>> {
     let bench = context.bench(Arc::new(Silent), None)?;
-    let Err(fault) = Engine::detect(&bench.task("engine"), context.world, &session.facts) else {
-        return Ok(session);
+    let fault = match Engine::detect(&bench.task("engine"), context.world, &session.facts) {
+        Ok(engine) => {
+            session.set_engine(engine);
+            return Ok(session);
+        }
+        Err(_) if session.consent => return Ok(session),
+        Err(fault) => fault,
     };
     let remedy = engine::remedy(&fault, &session.facts);
     if !remedy.automatic || !context.world.can_ask() {
@@ -97,9 +108,36 @@ fn consented(context: &Context<'_>, session: Arc<Session>, bundle: Option<&Bundl
     context.ui.say(&format!("{}: {}", fault.title(), remedy.explain));
     let verb = if fault == Fault::Absent { "Install and start" } else { "Start" };
     if ui::ask(context.world, &format!("{verb} the container engine now?"), "--yes")? {
-        return context.session(bundle, true);
+        return context.session_with(bundle, true, args.preset.as_deref());
     }
     Err(fault.error(&session.facts).exit_with(Exit::Refused))
+}
+
+/// Says which preset was chosen and what follows from it, before anything is made; refuses where
+/// not even the smallest fits.
+fn chosen(context: &Context<'_>, session: &Session) -> Result<Option<Fit>> {
+    if !session.can_fit() {
+        return Ok(None);
+    }
+    let fit = session.fit()?;
+    for line in fit.lines() {
+        context.ui.say(&line);
+        event(context, "preset", line);
+    }
+    Ok(Some(fit))
+}
+
+/// An event of no step; nothing without `--events json`.
+fn event(context: &Context<'_>, step: &str, message: String) {
+    if context.global.events.is_some() {
+        context.reporter().report(&Event {
+            step: step.to_owned(),
+            state: State::Done,
+            current: None,
+            total: None,
+            message,
+        });
+    }
 }
 
 /// Ends what a killed run left working, so that this one starts from something that stands still.
@@ -123,40 +161,13 @@ fn summary(context: &Context<'_>, session: &Session, outcomes: &[Outcome], took:
         "  kubectl:  export KUBECONFIG={}   (todo-bootstrap tools path kubectl)",
         session.kubeconfig().display()
     ));
-    context.ui.say("  next:     todo-bootstrap status | check | down");
-    if let Some(url) = url(session) {
-        context.ui.say(&format!("  open:     {url}"));
-        let task_free = crate::progress::Event {
-            step: "summary".to_owned(),
-            state: crate::progress::State::Done,
-            current: None,
-            total: None,
-            message: url,
-        };
-        if context.global.events.is_some() {
-            context.reporter().report(&task_free);
+    context.ui.say("  next:     todo-bootstrap status | logs | open | down");
+    if let Some(steps::Access { address, .. }) = steps::access(session) {
+        for note in &address.notes {
+            context.ui.say(&format!("            {note}"));
         }
+        let url = address.url;
+        context.ui.say(&format!("  open:     {url}"));
+        event(context, "summary", url);
     }
-}
-
-/// Where the application answers; `*.localhost` names lead to this machine without a hosts entry.
-pub(crate) fn url(session: &Session) -> Option<String> {
-    let application = session.application.as_ref()?;
-    let port = session.ports().http;
-    let port = if port == 80 { String::new() } else { format!(":{port}") };
-    Some(format!("http://{}{port}/", application.host))
-}
-
-/// Connects to the cluster of this session, for commands that only look.
-pub(crate) fn connect(session: &Session, task: &Task<'_>) -> Result<()> {
-    let kubeconfig = session.kubeconfig();
-    if !kubeconfig.is_file() {
-        return Err(Error::failed(format!("there is no cluster `{}`", session.profile.cluster.name))
-            .because(format!("{} does not exist", kubeconfig.display()))
-            .help("todo-bootstrap up"));
-    }
-    let kube = crate::deploy::Kube::connect(task, &kubeconfig)?;
-    crate::cluster::identity::guard(task, &kube, &session.receipt().instance)?;
-    session.set_kube(kube);
-    Ok(())
 }

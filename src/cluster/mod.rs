@@ -1,10 +1,18 @@
-//! Clusters: what makes one, how large it is, and whether it is ours.
+//! Clusters: what makes one, how large it is, what fits into it, and whether it is ours.
 
+mod demand;
+pub mod fit;
 pub mod identity;
 pub mod kind;
+mod need;
 pub mod nodes;
 mod provider;
 mod sizes;
 
+pub use demand::{Demand, Service};
+pub use fit::{Candidate, Fit};
+pub(crate) use need::show_need;
+pub use need::{Need, control_plane};
 pub use provider::{Owned, Ports, Provider, State};
-pub use sizes::{Machine, Sizes};
+pub(crate) use sizes::{MIN_CPUS, MIN_MEMORY, SLACK};
+pub use sizes::{Machine, Sizes, Span, room};

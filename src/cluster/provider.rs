@@ -52,8 +52,12 @@ pub trait Provider: Send + Sync {
     /// Reads only. Fails as refused where something of the cluster's name is not ours.
     fn state(&self, task: &Task<'_>) -> Result<State>;
 
-    /// Makes the cluster, removing what is [`State::Partial`] before, and waits until it is of use.
+    /// Makes the cluster, removing what is [`State::Partial`] before, until its API server answers
+    /// and images can be sent to its node; [`Provider::settle`] waits for the rest.
     fn create(&self, task: &Task<'_>) -> Result<()>;
+
+    /// Waits until a new cluster is of use: its node, storage and DNS.
+    fn settle(&self, task: &Task<'_>) -> Result<()>;
 
     /// Brings a stopped cluster back and waits until what it says of itself is true again.
     fn start(&self, task: &Task<'_>) -> Result<()>;

@@ -1,7 +1,9 @@
-//! How large the cluster is: what the profile asks for, or what fits the machine of the engine.
+//! How large the cluster can be: what the profile asks for, or what the machine of the engine has
+//! to spare. [`super::fit`] chooses within that.
 
+use super::Need;
 use crate::config::{Amount, ClusterSpec, show_bytes};
-use crate::engine::Engine;
+use crate::engine::{Engine, Home};
 use crate::error::{Error, Result};
 use crate::host::{Facts, Os};
 
@@ -9,23 +11,29 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 /// What `kubeadm` itself asks for.
-const MIN_CPUS: u32 = 2;
+pub(crate) const MIN_CPUS: u32 = 2;
 /// Control plane and addons take about 1 GiB; below 2 GiB the application is evicted.
-const MIN_MEMORY: u64 = 2 * GIB;
-/// More than this is of no use to the application; a profile can ask for it.
-const AUTO_CPUS: u32 = 8;
-const AUTO_MEMORY: u64 = 8 * GIB;
+pub(crate) const MIN_MEMORY: u64 = 2 * GIB;
+/// More than this is of no use to an application that does not say what it needs; a profile can
+/// ask for it.
+const AUTO: Sizes = Sizes { cpus: 8, memory: 8 * GIB };
 /// Node image, its unpacked layers and the application's images (1 + 2 + 2 GB), and some air.
 const MIN_DISK: u64 = 6 * GIB;
 /// Totals are reported a little short (firmware and kernel keep some): 2 GiB minus this is fine.
-const SLACK: u64 = 256 * MIB;
+pub(crate) const SLACK: u64 = 256 * MIB;
 
 /// The node's size; what `kubectl describe node` shows as allocatable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Sizes {
     pub cpus: u32,
     /// Bytes.
     pub memory: u64,
+}
+
+impl Sizes {
+    pub fn holds(self, need: Need) -> bool {
+        need.cpu <= u64::from(self.cpus) * 1000 && need.memory <= self.memory
+    }
 }
 
 /// The machine that containers run on: this one, or the engine's virtual machine.
@@ -33,46 +41,91 @@ pub struct Sizes {
 pub struct Machine {
     pub cpus: u32,
     pub memory: u64,
+    /// Memory that nobody uses now; of a virtual machine, all that it has.
+    pub available: u64,
     /// Whether the user's own programs run on it as well.
     pub shared: bool,
 }
 
 impl Machine {
-    fn of(facts: &Facts, engine: &Engine) -> Self {
+    /// Without an engine it is taken for this machine, on which one would be installed.
+    pub fn of(facts: &Facts, engine: Option<&Engine>) -> Self {
+        let Some(engine) = engine else {
+            let Facts { cpus, memory, memory_available: available, .. } = *facts;
+            return Self { cpus, memory, available, shared: true };
+        };
         // A virtual machine has visibly less memory than the host it is on.
-        let virtual_machine = facts.os != Os::Linux || engine.memory + GIB < facts.memory;
-        Self { cpus: engine.cpus, memory: engine.memory, shared: !virtual_machine }
+        let elsewhere = facts.os != Os::Linux || engine.memory + GIB < facts.memory;
+        let shared = !elsewhere && engine.home == Home::Unknown;
+        let available = if shared { facts.memory_available.min(engine.memory) } else { engine.memory };
+        Self { cpus: engine.cpus, memory: engine.memory, available, shared }
     }
 
     /// Memory that a cluster of automatic size leaves to everything else.
     fn kept_memory(self) -> u64 {
         if self.shared { (self.memory / 5).max(GIB) } else { 512 * MIB }
     }
-}
 
-impl Sizes {
-    /// The size of the cluster on this machine. Depends on totals only, so that it stays the same
-    /// while the cluster runs; see [`Sizes::room`] for what must be free to make one.
-    pub fn fit(spec: &ClusterSpec, facts: &Facts, engine: &Engine) -> Result<Self> {
-        Self::fit_to(spec, Machine::of(facts, engine))
+    /// The most that a cluster can get: all but what is kept for the user.
+    pub fn spare(self) -> Sizes {
+        // With two processors there is none to spare.
+        let cpus = if self.cpus <= 2 { self.cpus } else { self.cpus - u32::from(self.shared) };
+        Sizes { cpus, memory: down(self.memory.saturating_sub(self.kept_memory())) }
     }
 
-    /// As [`Sizes::fit`], for a machine that is known already.
-    pub fn fit_to(spec: &ClusterSpec, machine: Machine) -> Result<Self> {
-        let mut problems = Vec::new();
+    /// How large it has to be for a cluster that needs this much; never smaller than it is.
+    pub fn wanted(self, need: Need) -> Sizes {
+        let memory = need.memory.max(MIN_MEMORY);
+        // A fifth is kept, so five quarters of the rest are wanted.
+        let kept = if self.shared { (memory / 4).max(GIB) } else { 512 * MIB };
+        let cpus = need.cpus().max(MIN_CPUS);
+        // Beyond two, one is kept where the user works as well.
+        let cpus = cpus + u32::from(self.shared && cpus > 2);
+        Sizes { cpus: cpus.max(self.cpus), memory: (memory + kept).max(self.memory) }
+    }
+}
+
+/// Between what and what the size of a cluster can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    pub least: Sizes,
+    pub most: Sizes,
+}
+
+impl Span {
+    /// What `spec` leaves to choose on `machine`: amounts that the profile gives are the size.
+    pub fn of(spec: &ClusterSpec, machine: Machine) -> Self {
+        let spare = machine.spare();
         let cpus = match spec.cpus {
-            Amount::Given(cpus) => cpus,
-            // With two processors there is none to spare.
-            Amount::Auto if machine.cpus <= 2 => machine.cpus,
-            Amount::Auto => (machine.cpus - u32::from(machine.shared)).min(AUTO_CPUS),
+            Amount::Given(cpus) => (cpus, cpus),
+            Amount::Auto => (MIN_CPUS, spare.cpus),
         };
         let memory = match spec.memory {
-            Amount::Given(memory) => memory,
-            Amount::Auto => {
-                let free = machine.memory.saturating_sub(machine.kept_memory());
-                (free / (256 * MIB) * (256 * MIB)).min(AUTO_MEMORY)
-            }
+            Amount::Given(memory) => (memory, memory),
+            Amount::Auto => (MIN_MEMORY, spare.memory),
         };
+        Self {
+            least: Sizes { cpus: cpus.0, memory: memory.0 },
+            most: Sizes { cpus: cpus.1, memory: memory.1 },
+        }
+    }
+
+    /// The size of a cluster that is there.
+    pub fn fixed(sizes: Sizes) -> Self {
+        Self { least: sizes, most: sizes }
+    }
+
+    /// The same with at most `free` bytes of memory, where the profile leaves it open.
+    #[must_use]
+    pub fn within(self, free: u64) -> Self {
+        let memory = self.most.memory.min(down(free).max(self.least.memory));
+        Self { most: Sizes { memory, ..self.most }, ..self }
+    }
+
+    /// Why no cluster can be made on `machine`, whatever is to run on it.
+    pub fn problems(self, machine: Machine) -> Vec<String> {
+        let mut problems = Vec::new();
+        let Sizes { cpus, memory } = self.most;
         if cpus > machine.cpus {
             problems.push(format!("the profile asks for {cpus} CPUs, the engine has {}", machine.cpus));
         } else if cpus < MIN_CPUS {
@@ -86,87 +139,170 @@ impl Sizes {
             let (least, gets, has) = (show_bytes(MIN_MEMORY), show_bytes(memory), show_bytes(machine.memory));
             problems.push(format!("a cluster needs {least} of memory, it would get {gets} of {has}"));
         }
-        if problems.is_empty() {
-            return Ok(Self { cpus, memory });
-        }
-        let mut error = Error::host("the cluster does not fit this machine");
-        for problem in problems {
-            error = error.because(problem);
-        }
-        Err(error.help(if machine.shared {
-            "set `cpus` and `memory` in [cluster] of the profile to what the machine has, or use a larger one"
-        } else {
-            "give the engine's virtual machine more CPUs and memory (Docker Desktop: Settings, Resources)"
-        }))
+        problems
     }
 
-    /// Whether there is room to make a cluster now; not asked of one that exists already.
-    pub fn room(facts: &Facts) -> Result<()> {
-        enough_disk(facts.disk_free)
+    /// For an application of which nobody knows what it needs: as large as is of use.
+    pub fn unknown(self) -> Sizes {
+        let cpus = self.most.cpus.min(AUTO.cpus).max(self.least.cpus.min(self.most.cpus));
+        let memory = self.most.memory.min(AUTO.memory).max(self.least.memory.min(self.most.memory));
+        Sizes { cpus, memory }
+    }
+
+    /// The size for `need`, with memory for `limit` bytes as far as there is some: the kernel ends
+    /// pods in a node that is full, and memory that a node does not use is not taken from anybody.
+    pub fn holding(self, need: Need, limit: u64) -> Sizes {
+        let memory = up(need.memory).max(up(limit).min(AUTO.memory));
+        // Where there is less than the least, there is still what there is (see `problems`).
+        let within = |wanted: u64, least: u64, most: u64| wanted.max(least).min(most);
+        Sizes {
+            cpus: need.cpus().max(self.least.cpus).min(self.most.cpus),
+            memory: within(memory, self.least.memory, self.most.memory),
+        }
     }
 }
 
-fn enough_disk(free: u64) -> Result<()> {
-    if free >= MIN_DISK {
+/// Memory is given in steps of this.
+const STEP: u64 = 256 * MIB;
+
+fn down(memory: u64) -> u64 {
+    memory / STEP * STEP
+}
+
+fn up(memory: u64) -> u64 {
+    memory.div_ceil(STEP) * STEP
+}
+
+/// Whether the disk has room to make a cluster whose volumes hold `storage` bytes; not asked where
+/// one exists already.
+pub fn room(facts: &Facts, storage: u64) -> Result<()> {
+    let (free, needed) = (facts.disk_free, MIN_DISK.saturating_add(storage));
+    if free >= needed {
         return Ok(());
     }
-    Err(Error::host("there is too little free disk for a cluster")
-        .because(format!("{} are free, {} are needed", show_bytes(free), show_bytes(MIN_DISK)))
-        .help(
-            "docker system df   shows what the engine holds; docker system prune   frees what nothing uses",
-        ))
+    let error = Error::host("there is too little free disk for a cluster").because(format!(
+        "{} are free, {} are needed",
+        show_bytes(free),
+        show_bytes(needed)
+    ));
+    let error = if storage == 0 {
+        error
+    } else {
+        error.because(format!("the application's volumes hold up to {} of them", show_bytes(storage)))
+    };
+    Err(error.help(
+        "docker system df   shows what the engine holds; docker system prune   frees what nothing uses",
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::testing::engine;
+    use crate::host::recorded::{debian, macos};
 
-    fn spec(cpus: Amount<u32>, memory: Amount<u64>) -> ClusterSpec {
+    pub(crate) fn spec(cpus: Amount<u32>, memory: Amount<u64>) -> ClusterSpec {
         ClusterSpec { name: "c".to_owned(), cpus, memory, http_port: 80, https_port: 443 }
     }
 
-    fn auto(cpus: u32, memory: u64, shared: bool) -> Result<Sizes> {
-        Sizes::fit_to(&spec(Amount::Auto, Amount::Auto), Machine { cpus, memory, shared })
+    fn machine(cpus: u32, gib: u64, shared: bool) -> Machine {
+        Machine { cpus, memory: gib * GIB, available: gib * GIB, shared }
+    }
+
+    fn auto(machine: Machine) -> Span {
+        Span::of(&spec(Amount::Auto, Amount::Auto), machine)
     }
 
     #[test]
     fn auto_leaves_room_for_the_user() {
-        assert_eq!(auto(2, 8 * GIB, true).unwrap(), Sizes { cpus: 2, memory: 6 * GIB + 256 * MIB });
-        assert_eq!(auto(4, 16 * GIB, true).unwrap(), Sizes { cpus: 3, memory: 8 * GIB });
-        assert_eq!(auto(64, 256 * GIB, true).unwrap(), Sizes { cpus: 8, memory: 8 * GIB });
+        let sizes = |cpus, gib| auto(machine(cpus, gib, true)).unknown();
+        assert_eq!(sizes(2, 8), Sizes { cpus: 2, memory: 6 * GIB + 256 * MIB });
+        assert_eq!(sizes(4, 16), Sizes { cpus: 3, memory: 8 * GIB });
+        assert_eq!(sizes(64, 256), Sizes { cpus: 8, memory: 8 * GIB });
+        let most = auto(machine(64, 256, true)).most;
+        assert_eq!((most.cpus, most.memory), (63, 204 * GIB + 768 * MIB));
     }
 
     #[test]
     fn auto_takes_nearly_all_of_a_virtual_machine() {
-        assert_eq!(auto(4, 4 * GIB, false).unwrap(), Sizes { cpus: 4, memory: 3 * GIB + 512 * MIB });
+        let most = auto(machine(4, 4, false)).most;
+        assert_eq!(most, Sizes { cpus: 4, memory: 3 * GIB + 512 * MIB });
     }
 
     #[test]
     fn a_small_machine_is_refused_with_every_reason() {
-        let error = auto(1, 2 * GIB, true).unwrap_err();
-        assert_eq!(error.causes().len(), 2, "{error}");
-        assert_eq!(error.exit(), crate::error::Exit::HostNotReady);
+        let small = machine(1, 2, true);
+        assert_eq!(
+            auto(small).problems(small),
+            [
+                "a cluster needs 2 CPUs, it would get 1 of 1",
+                "a cluster needs 2.0 GiB of memory, it would get 1.0 GiB of 2.0 GiB"
+            ]
+        );
     }
 
     #[test]
     fn a_profile_cannot_ask_for_more_than_there_is() {
-        let wanted = spec(Amount::Given(16), Amount::Given(64 * GIB));
-        let error = Sizes::fit_to(&wanted, Machine { cpus: 4, memory: 8 * GIB, shared: true }).unwrap_err();
+        let wanted = |cpus, gib| spec(Amount::Given(cpus), Amount::Given(gib * GIB));
+        let machine = machine(4, 8, true);
         assert_eq!(
-            error.causes(),
+            Span::of(&wanted(16, 64), machine).problems(machine),
             [
                 "the profile asks for 16 CPUs, the engine has 4",
                 "the profile asks for 64 GiB of memory, the engine has 8.0 GiB"
             ]
         );
-        let all = spec(Amount::Given(4), Amount::Given(8 * GIB));
-        assert!(Sizes::fit_to(&all, Machine { cpus: 4, memory: 8 * GIB, shared: true }).is_ok());
+        let all = Span::of(&wanted(4, 8), machine);
+        assert_eq!((all.problems(machine).len(), all.unknown()), (0, Sizes { cpus: 4, memory: 8 * GIB }));
+        let large = Span::of(&wanted(16, 64), Machine { cpus: 16, memory: 64 * GIB, ..machine });
+        assert_eq!(large.unknown(), Sizes { cpus: 16, memory: 64 * GIB });
+    }
+
+    #[test]
+    fn a_size_holds_what_is_needed_in_whole_steps() {
+        let span = auto(machine(8, 16, true));
+        let need = Need { cpu: 2100, memory: 2 * GIB + 1 };
+        assert_eq!(span.holding(need, 0), Sizes { cpus: 3, memory: 2 * GIB + 256 * MIB });
+        assert_eq!(span.holding(need, 5 * GIB).memory, 5 * GIB);
+        assert_eq!(span.holding(need, 99 * GIB).memory, 8 * GIB, "no more than is of use");
+        assert_eq!(span.holding(Need::default(), 0), Sizes { cpus: 2, memory: 2 * GIB });
+        let given = Span::fixed(Sizes { cpus: 6, memory: 4 * GIB });
+        assert_eq!(given.holding(need, 99 * GIB), given.most);
+    }
+
+    #[test]
+    fn a_machine_that_is_wanted_is_large_enough() {
+        for shared in [true, false] {
+            for gib in [1, 2, 3, 5, 9, 40] {
+                for cpu in [500, 2000, 2100, 7000] {
+                    let need = Need { cpu, memory: gib * GIB };
+                    let wanted = machine(1, 1, shared).wanted(need);
+                    let memory = wanted.memory.div_ceil(GIB);
+                    let spare = machine(wanted.cpus, memory, shared).spare();
+                    let tolerated = Sizes { memory: spare.memory + STEP, ..spare };
+                    assert!(tolerated.holds(need), "{need} on {wanted:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_free_counts_where_the_user_works_too() {
+        let facts = Facts { memory_available: 3 * GIB, ..debian() };
+        let here = Engine { memory: facts.memory, ..engine() };
+        assert_eq!(Machine::of(&facts, Some(&here)).available, 3 * GIB);
+        assert_eq!(Machine::of(&facts, None).available, 3 * GIB);
+        let there = Engine { memory: 2 * GIB, home: Home::DockerDesktop, ..engine() };
+        let machine = Machine::of(&macos(), Some(&there));
+        assert_eq!((machine.available, machine.shared), (2 * GIB, false));
     }
 
     #[test]
     fn a_full_disk_is_named() {
-        assert!(enough_disk(7 * GIB).is_ok());
-        let error = enough_disk(GIB).unwrap_err();
-        assert_eq!(error.causes(), ["1.0 GiB are free, 6.0 GiB are needed"]);
+        let at = |gib: u64| Facts { disk_free: gib * GIB, ..debian() };
+        assert!(room(&at(7), 0).is_ok());
+        assert_eq!(room(&at(1), 0).unwrap_err().causes(), ["1.0 GiB are free, 6.0 GiB are needed"]);
+        let error = room(&at(7), 2 * GIB).unwrap_err();
+        assert_eq!(error.causes()[1], "the application's volumes hold up to 2.0 GiB of them");
     }
 }

@@ -23,7 +23,14 @@ pub struct Application {
     pub values: Vec<PathBuf>,
     /// The host name that its Ingress answers to.
     pub host: String,
+    /// Further names that it answers to; one below `localhost` needs no entry in a hosts file.
+    pub aliases: Vec<String>,
     pub images: Vec<ImageSpec>,
+    /// Images that are used as they are: artifacts of these names.
+    pub ready_images: Vec<String>,
+    /// Sizes of the application, from small to large.
+    pub presets: Vec<Preset>,
+    pub overrides: Vec<Override>,
     /// Keys for the Secret `<name>-env`, see [`Application::secret_name`].
     pub env_file: PathBuf,
     pub env_example: PathBuf,
@@ -38,6 +45,23 @@ pub struct ImageSpec {
     /// The base image by its name in `offline/recipes/` or `versions.toml`; given to the build as
     /// argument `BASE_IMAGE`.
     pub base: Option<String>,
+}
+
+/// A size of the application: values with the resources of its services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preset {
+    pub name: String,
+    pub values: PathBuf,
+}
+
+/// Values that count only where a key of `.env` does not lead to our own service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    pub key: String,
+    pub unless_contains: String,
+    pub values: PathBuf,
+    /// The ids of checks of what these values leave out.
+    pub without_checks: Vec<String>,
 }
 
 impl Application {
@@ -57,15 +81,24 @@ impl Application {
     pub fn secret_name(&self) -> String {
         format!("{}-env", self.name)
     }
+
+    /// The `ConfigMap` with those values of `.env` that are no secrets.
+    pub fn config_name(&self) -> String {
+        format!("{}-config", self.name)
+    }
+
+    /// All host names that it answers to, the main one first.
+    pub fn hosts(&self) -> Vec<String> {
+        std::iter::once(&self.host).chain(&self.aliases).cloned().collect()
+    }
+
+    /// The names of all images that the chart is given.
+    pub fn image_names(&self) -> Vec<String> {
+        self.images.iter().map(|spec| &spec.name).chain(&self.ready_images).cloned().collect()
+    }
 }
 
 fn read(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<Application> {
-    let label = |fields: &mut Fields<'_, '_>, key: &str| {
-        if !fields.has(key) {
-            return fields.string(key);
-        }
-        fields.opt_parsed(key, dns_label)
-    };
     let name = label(fields, "name");
     let namespace = if fields.has("namespace") { label(fields, "namespace") } else { name.clone() };
     let version = fields.opt_parsed("version", |text| {
@@ -80,7 +113,25 @@ fn read(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<Application> {
     if let Some(missing) = values.iter().find(|file| !file.is_file()) {
         fields.problem("values", format!("names {}, which is no file", missing.display()));
     }
-    let images = fields.tables("images", |fields| read_image(dir, fields));
+    let aliases = fields.strings("aliases");
+    let mut ready_images = Vec::new();
+    let images = fields.tables("images", |fields| {
+        if fields.has("context") || fields.has("base") || fields.has("dockerfile") {
+            return read_image(dir, fields);
+        }
+        ready_images.extend(label(fields, "name"));
+        None
+    });
+    let presets = fields.tables("presets", |fields| {
+        let name = label(fields, "name");
+        Some(Preset { name: name?, values: inside(dir, fields, "values", Path::is_file)? })
+    });
+    let overrides = fields.tables("overrides", |fields| {
+        let (key, part) = (fields.string("key"), fields.string("unless-contains"));
+        let values = inside(dir, fields, "values", Path::is_file);
+        let without_checks = fields.strings("without-checks");
+        Some(Override { key: key?, unless_contains: part?, values: values?, without_checks })
+    });
     let env = fields.opt_string("env").unwrap_or_else(|| ".env".to_owned());
     let example = fields.opt_string("env-example").unwrap_or_else(|| ".env.example".to_owned());
     Some(Application {
@@ -91,14 +142,22 @@ fn read(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<Application> {
         chart: chart?,
         values,
         host: host?,
+        aliases,
         images,
+        ready_images,
+        presets,
+        overrides,
         env_file: dir.join(env),
         env_example: dir.join(example),
     })
 }
 
+fn label(fields: &mut Fields<'_, '_>, key: &str) -> Option<String> {
+    if fields.has(key) { fields.opt_parsed(key, dns_label) } else { fields.string(key) }
+}
+
 fn read_image(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<ImageSpec> {
-    let name = if fields.has("name") { fields.opt_parsed("name", dns_label) } else { fields.string("name") };
+    let name = label(fields, "name");
     let context = inside(dir, fields, "context", Path::is_dir);
     let dockerfile = fields.opt_string("dockerfile").unwrap_or_else(|| "Dockerfile".to_owned());
     let base = fields.opt_string("base");
@@ -136,5 +195,21 @@ mod tests {
             .unwrap();
         let error = Application::load(dir.path()).unwrap_err();
         assert_eq!(error.causes().len(), 5, "{error}");
+    }
+
+    #[test]
+    fn an_image_without_a_context_is_used_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("chart")).unwrap();
+        std::fs::write(dir.path().join("small.yaml"), "").unwrap();
+        let text = "name = \"shop\"\nhost = \"shop.local\"\naliases = [\"shop.localhost\"]\n\
+                    chart = \"chart\"\n[[images]]\nname = \"store\"\n\
+                    [[presets]]\nname = \"small\"\nvalues = \"small.yaml\"\n\
+                    [[overrides]]\nkey = \"URL\"\nunless-contains = \"@store\"\nvalues = \"small.yaml\"\n";
+        std::fs::write(dir.path().join(FILE), text).unwrap();
+        let application = Application::load(dir.path()).unwrap().unwrap();
+        assert_eq!(application.image_names(), ["store"]);
+        assert_eq!(application.hosts(), ["shop.local", "shop.localhost"]);
+        assert_eq!((application.presets.len(), application.overrides.len()), (1, 1));
     }
 }

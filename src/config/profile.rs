@@ -1,6 +1,7 @@
 //! A profile: which provider makes the cluster, how large it is, what is installed on it.
 
-use super::amount::{Amount, parse_bytes};
+use super::amount::Amount;
+use super::quantity::parse_bytes;
 use super::reader::{Document, Fields, suggest};
 use crate::data::{Data, Text};
 use crate::error::{Error, Result};
@@ -47,6 +48,8 @@ pub struct Profile {
     pub description: String,
     pub provider: ProviderKind,
     pub cluster: ClusterSpec,
+    /// The name of one of the application's presets, or the largest that fits.
+    pub preset: Amount<String>,
     /// Folders of `manifests/addons/`, in the order of the file.
     pub addons: Vec<String>,
     /// The ingress class that the application's Ingress gets; one of the addons provides it.
@@ -100,6 +103,7 @@ fn read(name: &str, fields: &mut Fields<'_, '_>) -> Option<Profile> {
     }
     let provider = fields.opt_choice("provider", &kinds);
     let provider = ProviderKind::ALL.iter().find(|(name, _)| Some(*name) == provider.as_deref());
+    let preset = fields.opt_parsed("preset", |text| auto_or(text, dns_label)).unwrap_or(Amount::Auto);
     let addons = fields.strings("addons");
     let ingress_class = fields.opt_string("ingress-class").unwrap_or_else(|| "traefik".to_owned());
     let default = ClusterSpec {
@@ -117,6 +121,7 @@ fn read(name: &str, fields: &mut Fields<'_, '_>) -> Option<Profile> {
         description,
         provider: provider?.1,
         cluster: cluster?,
+        preset,
         addons,
         ingress_class,
     })
@@ -190,6 +195,15 @@ mod tests {
         let profile = parse("provider = \"kind\"").unwrap();
         assert_eq!(profile.cluster.cpus, Amount::Auto);
         assert_eq!((profile.cluster.http_port, profile.cluster.https_port), (80, 443));
+        assert_eq!(profile.preset, Amount::Auto);
+    }
+
+    #[test]
+    fn a_preset_is_named_or_left_to_the_host() {
+        let preset = |text: &str| parse(&format!("provider = \"kind\"\npreset = \"{text}\"\n"));
+        assert_eq!(preset("auto").unwrap().preset, Amount::Auto);
+        assert_eq!(preset("tiny").unwrap().preset, Amount::Given("tiny".to_owned()));
+        assert!(preset("not one").is_err());
     }
 
     #[test]

@@ -251,7 +251,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 }
 
 /// ` (did you mean …?)` for the nearest of `choices`, or nothing.
-pub(super) fn suggest(text: &str, choices: &[&str]) -> String {
+pub(crate) fn suggest(text: &str, choices: &[&str]) -> String {
     let near = |choice: &&&str| distance(text, choice) <= 1 + text.len() / 4;
     match choices.iter().filter(near).min_by_key(|choice| distance(text, choice)) {
         Some(choice) => format!(" (did you mean `{choice}`?)"),

@@ -96,7 +96,7 @@ async fn apply_one(kube: &Kube, object: &DynamicObject, namespace: Option<&str>)
             Err(error) => error,
         };
         if !passing(&error) || late {
-            return Err(told(object, &name, &error));
+            return Err(told(object, &format!("apply {name}"), &error));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(2));
@@ -110,7 +110,8 @@ async fn take_back(
     name: &str,
     conflict: &str,
 ) -> Result<()> {
-    let live = api.get(&object.name_any()).await.map_err(|e| told(object, name, &e))?;
+    let failed = |error: &kube::Error| told(object, &format!("apply {name}"), error);
+    let live = api.get(&object.name_any()).await.map_err(|error| failed(&error))?;
     if live.labels().get(LABEL.0).map(String::as_str) != Some(LABEL.1) {
         return Err(Error::refused(format!("{name} exists already and is held by somebody else"))
             .because(conflict)
@@ -118,12 +119,12 @@ async fn take_back(
     }
     let params = PatchParams::apply(MANAGER).validation_strict().force();
     let patched = api.patch(&object.name_any(), &params, &Patch::Apply(object)).await;
-    patched.map(|_| ()).map_err(|e| told(object, name, &e))
+    patched.map(|_| ()).map_err(|error| failed(&error))
 }
 
-/// The error of one object; of a Secret only the reason, as messages may quote its values.
-fn told(object: &DynamicObject, name: &str, error: &kube::Error) -> Error {
-    let what = format!("apply {name}");
+/// The error of one object, `what` being what cannot be done with it; of a Secret only the reason,
+/// as messages may quote its values.
+pub(super) fn told(object: &DynamicObject, what: &str, error: &kube::Error) -> Error {
     if object.types.as_ref().is_some_and(|types| types.kind == "Secret")
         && let kube::Error::Api(status) = error
         && !not_found(error)
@@ -131,7 +132,7 @@ fn told(object: &DynamicObject, name: &str, error: &kube::Error) -> Error {
         return Error::failed(format!("cannot {what}"))
             .because(format!("the API server answered {} {}", status.code, status.reason));
     }
-    api_error(&what, error)
+    api_error(what, error)
 }
 
 fn unknown_kind(object: &DynamicObject, name: &str) -> Error {
@@ -188,7 +189,7 @@ mod tests {
     fn an_error_of_a_secret_keeps_its_values() {
         let secret = &objects("apiVersion: v1\nkind: Secret\nmetadata: {name: x}").unwrap()[0];
         let status = kube::core::Status::failure("Invalid value: \"hunter2\"", "Invalid").with_code(422);
-        let error = told(secret, "Secret a/x", &kube::Error::Api(status.boxed()));
+        let error = told(secret, "apply Secret a/x", &kube::Error::Api(status.boxed()));
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 }

@@ -6,8 +6,8 @@ use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 use serde_json::Value;
 
-use super::apply::labelled;
-use super::error::{api_error, not_found};
+use super::apply::{labelled, told};
+use super::error::not_found;
 use super::{Kube, MANAGER, title};
 use crate::error::Result;
 use crate::task::Task;
@@ -73,7 +73,7 @@ async fn one(
     let params = PatchParams::apply(manager).dry_run().force();
     let patch = Patch::Apply(object);
     let (live, wanted) = futures::join!(api.get_opt(&name), api.patch(&name, &params, &patch));
-    let failed = |e: &kube::Error| api_error(&format!("compare {title}"), e);
+    let failed = |e: &kube::Error| told(object, &format!("compare {title}"), e);
     let live = match live {
         Ok(Some(live)) => live,
         Ok(None) => return missing(),

@@ -1,13 +1,10 @@
 //! Reaching what runs in the cluster, without kubectl and without opening a port on the host.
 
-use std::time::Duration;
-
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kube::api::{Api, AttachParams, GetParams, ListParams};
+use kube::Resource as _;
+use kube::api::{Api, AttachParams, GetParams};
 use kube::client::Body;
-use kube::{Resource as _, ResourceExt as _};
 use reqwest::header::{HeaderName, HeaderValue};
 use tokio::io::AsyncReadExt as _;
 
@@ -15,9 +12,6 @@ use super::Kube;
 use super::error::api_error;
 use crate::error::{Error, Result};
 use crate::task::Task;
-
-/// How long an opened connection is watched for the refusal that comes after it.
-const SETTLE: Duration = Duration::from_millis(250);
 
 /// An answer of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,77 +62,6 @@ pub fn service_get(
         let body = answer.into_body().collect_bytes().await.map_err(|e| api_error(&what, &e))?;
         Ok(Reply { status, headers, body: body.to_vec() })
     })
-}
-
-/// Whether a TCP connection to a ready pod of the service opens and stays open, by a port-forward
-/// within this process. `Err` only where the cluster cannot be asked.
-pub fn tcp_open(
-    task: &Task<'_>,
-    kube: &Kube,
-    namespace: &str,
-    service: &str,
-    port: u16,
-) -> Result<Result<(), String>> {
-    task.wait(&format!("opening {namespace}/{service}:{port}"), async {
-        let services: Api<Service> = Api::namespaced(kube.client().clone(), namespace);
-        let pods: Api<Pod> = Api::namespaced(kube.client().clone(), namespace);
-        let ask = |e: kube::Error| api_error(&format!("look at service {namespace}/{service}"), &e);
-        let Some(found) = services.get_opt(service).await.map_err(ask)? else {
-            return Ok(Err(format!("there is no service {namespace}/{service}")));
-        };
-        let selector = selector(&found);
-        let list = pods.list(&ListParams::default().labels(&selector)).await.map_err(ask)?;
-        let Some(pod) = list.items.iter().find(|pod| ready(pod)) else {
-            return Ok(Err(format!("no pod of service {namespace}/{service} is ready")));
-        };
-        let Some(target) = target_port(&found, pod, port) else {
-            return Ok(Err(format!("service {namespace}/{service} has no port {port}")));
-        };
-        let forward = pods.portforward(&pod.name_any(), &[target]).await;
-        let mut forward = forward.map_err(|e| api_error(&format!("reach pod {}", pod.name_any()), &e))?;
-        let stream = forward.take_stream(target);
-        let refused = match forward.take_error(target) {
-            Some(error) => tokio::time::timeout(SETTLE, error).await.ok().flatten(),
-            None => None,
-        };
-        drop(stream);
-        forward.abort();
-        Ok(refused.map_or(Ok(()), |said| Err(refusal(&said))))
-    })
-}
-
-/// The kubelet's words end in what the connection met.
-fn refusal(said: &str) -> String {
-    let said = said.trim();
-    let known = ["connection refused", "no route to host", "i/o timeout", "connection timed out"];
-    known.iter().find(|mark| said.contains(**mark)).map_or(said, |mark| *mark).to_owned()
-}
-
-fn selector(service: &Service) -> String {
-    let labels = service.spec.as_ref().and_then(|spec| spec.selector.clone()).unwrap_or_default();
-    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
-}
-
-fn ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    pod.metadata.deletion_timestamp.is_none()
-        && conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
-}
-
-/// The container's port behind port `port` of the service.
-fn target_port(service: &Service, pod: &Pod, port: u16) -> Option<u16> {
-    let ports = service.spec.as_ref()?.ports.as_ref()?;
-    let found = ports.iter().find(|candidate| candidate.port == i32::from(port))?;
-    let number = match &found.target_port {
-        None => found.port,
-        Some(IntOrString::Int(number)) => *number,
-        Some(IntOrString::String(name)) => {
-            let containers = &pod.spec.as_ref()?.containers;
-            let mut all = containers.iter().flat_map(|container| container.ports.iter().flatten());
-            all.find(|candidate| candidate.name.as_ref() == Some(name))?.container_port
-        }
-    };
-    u16::try_from(number).ok()
 }
 
 /// What a command in a container said and how it ended.
@@ -208,22 +131,6 @@ mod tests {
 
     fn from<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> T {
         serde_json::from_value(json).unwrap()
-    }
-
-    #[test]
-    fn finds_the_port_behind_a_name() {
-        let service: Service = from(serde_json::json!({
-            "spec": {"selector": {"app": "web", "tier": "a"}, "ports": [
-                {"port": 80, "targetPort": "http"}, {"port": 81, "targetPort": 9000}, {"port": 82}]}
-        }));
-        let pod: Pod = from(serde_json::json!({
-            "spec": {"containers": [{"name": "c", "ports": [{"name": "http", "containerPort": 8080}]}]},
-            "status": {"conditions": [{"type": "Ready", "status": "True"}]}
-        }));
-        let port = |port| target_port(&service, &pod, port);
-        assert_eq!([port(80), port(81), port(82), port(83)], [Some(8080), Some(9000), Some(82), None]);
-        assert_eq!(selector(&service), "app=web,tier=a");
-        assert!(ready(&pod));
     }
 
     #[test]

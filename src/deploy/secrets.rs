@@ -1,80 +1,275 @@
-//! Secrets: made from values that are never shown, compared by keyed digests.
+//! The settings in the cluster: a Secret and a `ConfigMap`, made from memory, compared key by key,
+//! told by keyed digests. Values are never shown.
 
 use std::collections::BTreeMap;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::ObjectMeta;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::Api;
+use kube::api::{ObjectMeta, Patch, PatchParams};
 use kube::core::DynamicObject;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde_json::{Value, json};
 use sha2::Sha256;
 
+use super::error::api_error;
+use super::{Kube, MANAGER};
+use crate::config::env::{Class, EnvValues};
 use crate::error::{Error, Result};
 use crate::fetch::hex;
+use crate::task::Task;
 
-/// The Secret `name` with one key per value, ready for [`super::apply`].
-pub fn object(name: &str, namespace: &str, values: &BTreeMap<String, SecretString>) -> Result<DynamicObject> {
-    let data = values
-        .iter()
-        .map(|(key, value)| (key.clone(), ByteString(value.expose_secret().as_bytes().to_vec())))
-        .collect();
-    let secret = Secret {
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            namespace: Some(namespace.to_owned()),
-            ..ObjectMeta::default()
-        },
-        type_: Some("Opaque".to_owned()),
-        data: Some(data),
-        ..Secret::default()
-    };
-    // Neither the value nor the error of a Secret may be shown.
-    serde_json::to_value(secret)
-        .and_then(serde_json::from_value)
-        .map_err(|_| Error::failed(format!("cannot make the Secret {namespace}/{name}")))
+/// The object of one class, and the values that belong in it.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub class: Class,
+    pub namespace: String,
+    pub name: String,
+    pub values: EnvValues,
 }
 
-/// A digest of `values` that says nothing about them without `key`: for annotations that make
-/// pods start anew, for the receipt, for comparing.
-pub fn digest(key: &[u8], values: &BTreeMap<String, SecretString>) -> String {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return String::new() };
-    for (name, value) in values {
-        for part in [name.as_bytes(), value.expose_secret().as_bytes()] {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    Added,
+    Changed,
+    Removed,
+}
+
+impl What {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Removed => "removed",
         }
     }
-    hex(&mac.finalize().into_bytes())
+}
+
+/// A key whose value in the cluster is not the wanted one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    pub key: String,
+    pub class: Class,
+    pub what: What,
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.key, self.what.name())
+    }
+}
+
+impl Wanted {
+    /// The object with one key per value, ready for [`super::apply`].
+    pub fn object(&self) -> Result<DynamicObject> {
+        let metadata = ObjectMeta {
+            name: Some(self.name.clone()),
+            namespace: Some(self.namespace.clone()),
+            ..ObjectMeta::default()
+        };
+        let object = match self.class {
+            Class::Secret => serde_json::to_value(Secret {
+                metadata,
+                type_: Some("Opaque".to_owned()),
+                data: Some(self.values.iter().map(|(key, value)| (key.clone(), bytes(value))).collect()),
+                ..Secret::default()
+            }),
+            Class::Config => serde_json::to_value(ConfigMap {
+                metadata,
+                data: Some(
+                    self.values
+                        .iter()
+                        .map(|(key, value)| (key.clone(), value.expose_secret().to_owned()))
+                        .collect(),
+                ),
+                ..ConfigMap::default()
+            }),
+        };
+        // Neither the values nor the error of serde, which may quote them, may be shown.
+        object
+            .and_then(serde_json::from_value)
+            .map_err(|_| Error::failed(format!("cannot make {}/{}", self.namespace, self.name)))
+    }
+
+    /// The values that live in the cluster, or `None` where the object is missing.
+    async fn live(&self, kube: &Kube) -> Result<Option<EnvValues>> {
+        let failed = |error: &kube::Error| {
+            api_error(&format!("read the settings {}/{}", self.namespace, self.name), error)
+        };
+        let client = kube.client().clone();
+        Ok(match self.class {
+            Class::Secret => {
+                let api: Api<Secret> = Api::namespaced(client, &self.namespace);
+                let secret = api.get_opt(&self.name).await.map_err(|error| failed(&error))?;
+                secret.map(|secret| {
+                    let data = secret.data.unwrap_or_default().into_iter();
+                    data.map(|(key, value)| (key, text(value.0))).collect()
+                })
+            }
+            Class::Config => {
+                let api: Api<ConfigMap> = Api::namespaced(client, &self.namespace);
+                let config = api.get_opt(&self.name).await.map_err(|error| failed(&error))?;
+                config.map(|config| {
+                    let data = config.data.unwrap_or_default().into_iter();
+                    data.map(|(key, value)| (key, SecretString::from(value))).collect()
+                })
+            }
+        })
+    }
+
+    /// What applying the wanted values would change.
+    fn compare(&self, live: &EnvValues) -> Vec<Change> {
+        let change = |key: &str, what| Change { key: key.to_owned(), class: self.class, what };
+        let wanted = self.values.iter().filter_map(|(key, value)| match live.get(key) {
+            None => Some(change(key, What::Added)),
+            Some(old) if old.expose_secret() != value.expose_secret() => Some(change(key, What::Changed)),
+            Some(_) => None,
+        });
+        let gone = live.keys().filter(|key| !self.values.contains_key(*key));
+        wanted.chain(gone.map(|key| change(key, What::Removed))).collect()
+    }
+
+    /// A digest for each key, which says nothing about the value without `key`. Charts put the
+    /// digests of what a service uses into its pods, so that a change starts those anew.
+    pub fn digests(&self, key: &[u8]) -> BTreeMap<String, String> {
+        self.values.iter().map(|(name, value)| (name.clone(), digest(key, name, value))).collect()
+    }
+}
+
+/// The values as they live in the cluster; empty where there are none yet.
+pub fn live(task: &Task<'_>, kube: &Kube, wanted: &Wanted) -> Result<EnvValues> {
+    task.wait("reading the settings in the cluster", async {
+        Ok(wanted.live(kube).await?.unwrap_or_default())
+    })
+}
+
+/// Every key, by object and name, that differs between `wanted` and the cluster.
+pub fn changes(task: &Task<'_>, kube: &Kube, wanted: &[Wanted]) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    for object in wanted {
+        changes.extend(object.compare(&live(task, kube, object)?));
+    }
+    Ok(changes)
+}
+
+/// The changes by object and key: `Secret shop/shop-env: TOKEN changed, OLD removed`.
+pub fn told(wanted: &[Wanted], changes: &[Change]) -> String {
+    let of = |object: &Wanted| {
+        let own = changes.iter().filter(|change| change.class == object.class);
+        let own: Vec<String> = own.map(ToString::to_string).collect();
+        let kind = match object.class {
+            Class::Secret => "Secret",
+            Class::Config => "ConfigMap",
+        };
+        let told = format!("{kind} {}/{}: {}", object.namespace, object.name, own.join(", "));
+        (!own.is_empty()).then_some(told)
+    };
+    wanted.iter().filter_map(of).collect::<Vec<_>>().join("; ")
+}
+
+/// Makes the cluster hold `wanted` and nothing else in these objects, whoever put it there.
+pub fn apply(task: &Task<'_>, kube: &Kube, wanted: &[Wanted]) -> Result<()> {
+    let objects = wanted.iter().map(Wanted::object).collect::<Result<Vec<_>>>()?;
+    super::apply(task, kube, &objects, None)?;
+    for object in wanted {
+        // Keys that another hand added are that hand's, and outlive an apply.
+        let live = live(task, kube, object)?;
+        let foreign: serde_json::Map<String, Value> = live
+            .into_keys()
+            .filter(|key| !object.values.contains_key(key))
+            .map(|key| (key, Value::Null))
+            .collect();
+        if !foreign.is_empty() {
+            task.wait("removing keys from the settings", remove(kube, object, &foreign))?;
+        }
+    }
+    Ok(())
+}
+
+async fn remove(kube: &Kube, object: &Wanted, keys: &serde_json::Map<String, Value>) -> Result<()> {
+    let patch = Patch::Merge(json!({ "data": keys }));
+    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let client = kube.client().clone();
+    let done = match object.class {
+        Class::Secret => {
+            let api: Api<Secret> = Api::namespaced(client, &object.namespace);
+            api.patch(&object.name, &params, &patch).await.map(|_| ())
+        }
+        Class::Config => {
+            let api: Api<ConfigMap> = Api::namespaced(client, &object.namespace);
+            api.patch(&object.name, &params, &patch).await.map(|_| ())
+        }
+    };
+    done.map_err(|e| api_error(&format!("remove keys from {}/{}", object.namespace, object.name), &e))
+}
+
+fn bytes(value: &SecretString) -> ByteString {
+    ByteString(value.expose_secret().as_bytes().to_vec())
+}
+
+/// What is no text was not written by us; it differs from all that we write.
+fn text(bytes: Vec<u8>) -> SecretString {
+    String::from_utf8(bytes).unwrap_or_else(|_| "\u{fffd}\0".to_owned()).into()
+}
+
+/// The keyed digest of one value: 16 hexadecimal digits.
+pub fn digest(key: &[u8], name: &str, value: &SecretString) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return String::new() };
+    for part in [name.as_bytes(), value.expose_secret().as_bytes()] {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    hex(&mac.finalize().into_bytes())[..16].to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, SecretString> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), SecretString::from((*v).to_owned()))).collect()
+    fn wanted(class: Class, pairs: &[(&str, &str)]) -> Wanted {
+        let values = pairs.iter().map(|(k, v)| ((*k).to_owned(), SecretString::from(*v))).collect();
+        Wanted { class, namespace: "shop".to_owned(), name: "env".to_owned(), values }
     }
 
     #[test]
-    fn values_are_encoded() {
-        let secret = object("env", "shop", &values(&[("KEY", "value")])).unwrap();
+    fn values_are_encoded_by_class() {
+        let secret = wanted(Class::Secret, &[("KEY", "value")]).object().unwrap();
         assert_eq!(secret.data["data"]["KEY"], "dmFsdWU=");
         assert_eq!(secret.metadata.namespace.as_deref(), Some("shop"));
         assert_eq!(secret.types.unwrap().kind, "Secret");
+        let config = wanted(Class::Config, &[("KEY", "value")]).object().unwrap();
+        assert_eq!(config.data["data"]["KEY"], "value");
+        assert_eq!(config.types.unwrap().kind, "ConfigMap");
     }
 
     #[test]
-    fn the_digest_depends_on_key_names_and_values() {
-        let a = digest(b"k", &values(&[("A", "1"), ("B", "2")]));
-        assert_eq!(a.len(), 64);
-        assert_eq!(a, digest(b"k", &values(&[("B", "2"), ("A", "1")])));
-        for other in [
-            digest(b"l", &values(&[("A", "1"), ("B", "2")])),
-            digest(b"k", &values(&[("A", "12"), ("B", "")])),
-            digest(b"k", &values(&[("A", "1B"), ("", "2")])),
-        ] {
+    fn changes_are_told_by_key() {
+        let live = wanted(Class::Secret, &[("SAME", "1"), ("OLD", "1"), ("NEW", "1")]).values;
+        let changes = wanted(Class::Secret, &[("SAME", "1"), ("NEW", "2"), ("MORE", "")]).compare(&live);
+        let shown: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["MORE added", "NEW changed", "OLD removed"]);
+        let objects = [wanted(Class::Config, &[]), wanted(Class::Secret, &[])];
+        assert_eq!(told(&objects, &changes), "Secret shop/env: MORE added, NEW changed, OLD removed");
+    }
+
+    #[test]
+    fn the_digest_depends_on_key_name_and_value() {
+        let of = |key: &[u8], name: &str, value: &str| digest(key, name, &SecretString::from(value));
+        let a = of(b"k", "A", "1");
+        assert_eq!(a.len(), 16);
+        assert_eq!(a, of(b"k", "A", "1"));
+        for other in [of(b"l", "A", "1"), of(b"k", "B", "1"), of(b"k", "A", "2"), of(b"k", "A1", "")] {
             assert_ne!(a, other);
         }
+        assert_eq!(wanted(Class::Secret, &[("A", "1")]).digests(b"k")["A"], a);
+    }
+
+    #[test]
+    fn nothing_here_shows_a_value() {
+        let wanted = wanted(Class::Secret, &[("KEY", "hunter2")]);
+        assert!(!format!("{wanted:?}").contains("hunter2"));
     }
 }

@@ -89,7 +89,7 @@ fn unclear(namespace: &str, scene: &Scene) -> Error {
     error.help("todo-bootstrap up --timeout 30m   waits longer")
 }
 
-async fn gather(kube: &Kube, namespace: &str, selector: &str) -> Result<Scene, kube::Error> {
+pub(crate) async fn gather(kube: &Kube, namespace: &str, selector: &str) -> Result<Scene, kube::Error> {
     let client = kube.client();
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);

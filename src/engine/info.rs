@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Builder, Engine, Fault};
+use super::{Builder, Engine, Fault, Home};
 
 /// The engine that the output of `info --format '{{json .}}'` speaks of, or what is wrong with it.
 /// Clients older than 23 end with status 0 and `ServerErrors` where no daemon answers; newer ones
@@ -35,6 +35,12 @@ fn docker(client: &Path, info: &Value) -> Engine {
         cgroup_version: text(info, "CgroupVersion").parse().unwrap_or_default(),
         builder: builder(&info["ClientInfo"]),
         runtime: text(info, "DefaultRuntime"),
+        home: match (text(info, "OperatingSystem").as_str(), text(info, "Name").as_str()) {
+            ("Docker Desktop", _) => Home::DockerDesktop,
+            // A profile other than the default one stands behind it: `colima-work`.
+            (_, name) if name.starts_with("colima") => Home::Colima,
+            _ => Home::Unknown,
+        },
     }
 }
 
@@ -64,6 +70,8 @@ fn podman(client: &Path, info: &Value) -> Engine {
         cgroup_version: text(host, "cgroupVersion").trim_start_matches('v').parse().unwrap_or_default(),
         builder: Builder::Buildah,
         runtime: text(runtime, "name"),
+        // The client of a machine talks to it over a socket that is not local.
+        home: if host["serviceIsRemote"] == true { Home::PodmanMachine } else { Home::Unknown },
     }
 }
 
@@ -100,6 +108,15 @@ mod tests {
         let engine = read(PODMAN);
         assert_eq!((engine.name.as_str(), engine.version.as_str()), ("podman", "5.2.3"));
         assert_eq!((engine.cpus, engine.cgroup_version), (8, 2));
+    }
+
+    #[test]
+    fn knows_what_the_engine_lives_in() {
+        let colima = DOCKER_28.replace("{\"Driver\"", "{\"Name\":\"colima\",\"Driver\"");
+        let machine = PODMAN.replace("\"cpus\"", "\"serviceIsRemote\":true,\"cpus\"");
+        let homes = [DOCKER_20, DOCKER_DESKTOP, &colima, PODMAN, &machine].map(|info| read(info).home);
+        let known = [Home::DockerDesktop, Home::Colima, Home::PodmanMachine];
+        assert_eq!(homes, [Home::Unknown, known[0], known[1], Home::Unknown, known[2]]);
     }
 
     #[test]

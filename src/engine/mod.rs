@@ -8,6 +8,7 @@ mod containers;
 mod daemon;
 mod detect;
 mod fault;
+mod grow;
 mod images;
 mod info;
 mod install;
@@ -26,6 +27,7 @@ pub use build::Build;
 pub use containers::Container;
 pub use daemon::{halt, start};
 pub use fault::Fault;
+pub use grow::grow;
 pub use install::{Installed, install, uninstall};
 pub use packages::{install_packages, remove_packages};
 pub use remedy::{Remedy, remedy};
@@ -46,6 +48,17 @@ pub enum Builder {
     Buildah,
 }
 
+/// What containers run in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Home {
+    DockerDesktop,
+    Colima,
+    PodmanMachine,
+    /// This machine itself, or something that does not say what it is.
+    Unknown,
+}
+
 /// An engine that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
@@ -63,6 +76,7 @@ pub struct Engine {
     pub builder: Builder,
     /// The runtime that containers get by default.
     pub runtime: String,
+    pub home: Home,
 }
 
 impl Engine {

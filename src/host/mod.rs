@@ -5,14 +5,18 @@
 mod authority;
 mod capability;
 mod cgroup;
+mod desktop;
 mod distro;
 mod facts;
+pub mod hosts_file;
+pub mod names;
 mod port;
 #[cfg(test)]
 pub(crate) mod recorded;
 
 pub use capability::missing as missing_capabilities;
 pub use cgroup::Cgroup;
+pub use desktop::desktop;
 pub use distro::{Distro, Packages};
 pub use facts::{Arch, Facts, Os, probe};
 pub use port::{free_port, holder, port_free};

@@ -9,7 +9,7 @@ mod node;
 mod tag;
 
 pub use context::inputs_hash;
-pub use node::{load, node_image_id};
+pub use node::{load, node_images};
 pub use tag::{repository, tag};
 
 use std::collections::BTreeMap;

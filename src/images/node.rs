@@ -1,47 +1,50 @@
 //! Images in the node: what it has, and how ours get there.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// The id (`sha256:…` of the configuration) of an image in a node container; `None` where the node
-/// has no such image.
-pub fn node_image_id(
-    task: &Task<'_>,
-    engine: &Engine,
-    node: &str,
-    reference: &str,
-) -> Result<Option<String>> {
-    let cmd = engine
-        .exec(node, format!("look for {reference} in {node}"))
-        .args(["crictl", "inspecti", "-o", "json", reference])
-        .any_status();
-    let output = task.run(&cmd)?;
-    if !output.ok() {
-        let absent = output.stderr.to_ascii_lowercase().contains("no such image");
-        let what = format!("cannot {}: `{}` ended with status {}", cmd.purpose, cmd.argv(), output.status);
-        return if absent { Ok(None) } else { Err(Error::failed(what).because(output.stderr)) };
+/// The ids (`sha256:…` of the configuration) of all images in a node container, by reference: one
+/// process, however many images are asked for.
+pub fn node_images(task: &Task<'_>, engine: &Engine, node: &str) -> Result<BTreeMap<String, String>> {
+    #[derive(Deserialize)]
+    struct Answer {
+        images: Option<Vec<Image>>,
     }
-    let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    match json["status"]["id"].as_str() {
-        Some(id) => Ok(Some(id.to_owned())),
-        None => Err(Error::failed(format!("{node} does not say which id {reference} has"))),
+    #[derive(Deserialize)]
+    struct Image {
+        id: String,
+        // As the CRI's own field is called, and as crictl's JSON calls it. An image that lost its
+        // last name has none.
+        #[serde(alias = "repoTags")]
+        repo_tags: Option<Vec<String>>,
     }
+    let cmd = engine.exec(node, format!("list the images in {node}"));
+    let output = task.run(&cmd.args(["crictl", "images", "-o", "json"]))?;
+    let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|error| {
+        Error::failed(format!("cannot read which images {node} has")).because(error).help("todo-bootstrap up")
+    })?;
+    let named = |image: Image| {
+        let tags = image.repo_tags.unwrap_or_default().into_iter();
+        tags.map(move |tag| (tag, image.id.clone()))
+    };
+    Ok(answer.images.unwrap_or_default().into_iter().flat_map(named).collect())
 }
 
-/// Loads an image of the engine into the node, unless it is there; returns whether it was loaded.
-/// `id` is the engine's id, which the node must name afterwards.
-pub fn load(task: &Task<'_>, engine: &Engine, node: &str, reference: &str, id: &str) -> Result<bool> {
-    if node_image_id(task, engine, node, reference)?.as_deref() == Some(id) {
-        return Ok(false);
-    }
-    task.say(format!("sending {reference} to {node}"));
-    let save = engine.cmd(format!("read {reference} from the engine")).args(["save", reference]);
+/// Loads images of the engine (reference and id) into the node in one archive: layers that they
+/// share are sent once. The node must name the same ids afterwards.
+pub fn load(task: &Task<'_>, engine: &Engine, node: &str, images: &[(String, String)]) -> Result<()> {
+    let references: Vec<&str> = images.iter().map(|(reference, _)| reference.as_str()).collect();
+    let all = references.join(", ");
+    task.say(format!("sending {all} to {node}"));
+    let save = engine.cmd(format!("read {all} from the engine")).arg("save").args(references);
     // Without `--digests`: a pod then reports the digest of the configuration, which is what the
     // engine calls the image's id, and not one of a manifest that the archive was given on its way.
-    let import = engine.exec(node, format!("load {reference} into the node")).args([
+    let import = engine.exec(node, format!("load {all} into the node")).args([
         "ctr",
         "--namespace=k8s.io",
         "images",
@@ -50,12 +53,12 @@ pub fn load(task: &Task<'_>, engine: &Engine, node: &str, reference: &str, id: &
         "-",
     ]);
     task.pipe(&save, &import)?;
-    let has = node_image_id(task, engine, node, reference)?;
-    if has.as_deref() == Some(id) {
-        return Ok(true);
-    }
+    let there = node_images(task, engine, node)?;
+    let wrong = images.iter().find(|(reference, id)| there.get(reference) != Some(id));
+    let Some((reference, id)) = wrong else { return Ok(()) };
+    let has = there.get(reference).map_or("none", String::as_str);
     Err(Error::failed(format!("{reference} was loaded into {node}, but is not the image that it should be"))
-        .because(format!("its id there is {}, expected {id}", has.as_deref().unwrap_or("none")))
+        .because(format!("its id there is {has}, expected {id}"))
         .help("todo-bootstrap up   loads it again"))
 }
 
@@ -65,49 +68,61 @@ mod tests {
     use crate::engine::testing::{engine, with_task};
     use crate::exec::Script;
 
-    const ASK: &str = "docker exec --interactive node crictl inspecti";
+    const ASK: &str = "docker exec --interactive node crictl images";
+    const IMPORT: &str = "docker exec --interactive node ctr --namespace=k8s.io images import";
 
-    fn says(id: &str) -> String {
-        format!(r#"{{"status":{{"id":"{id}"}}}}"#)
+    fn says(a: &str, b: &str) -> String {
+        let image = |name: &str, id: &str| format!(r#"{{"id":"{id}","repoTags":["{name}:1"]}}"#);
+        format!(r#"{{"images":[{},{}]}}"#, image("a", a), image("b", b))
+    }
+
+    fn wanted() -> Vec<(String, String)> {
+        [("a:1", "sha256:1"), ("b:1", "sha256:2")].map(|(a, b)| (a.to_owned(), b.to_owned())).to_vec()
     }
 
     #[test]
-    fn what_is_there_is_not_loaded() {
-        let script = Script::default().on(ASK, 0, &says("sha256:1"));
-        let (loaded, _) = with_task(&script, |task| load(task, &engine(), "node", "a:1", "sha256:1"));
-        assert!(!loaded.unwrap());
-        assert_eq!(script.ran().len(), 1);
-    }
-
-    #[test]
-    fn what_is_missing_is_piped_in_and_verified() {
-        let script = Script::default()
-            .on_err(ASK, 1, "", "crictl: no such image \"a:1\"")
-            .on("docker save a:1", 0, "")
-            .on("docker exec --interactive node ctr --namespace=k8s.io images import", 0, "")
-            .on(ASK, 0, &says("sha256:1"));
-        let (loaded, _) = with_task(&script, |task| load(task, &engine(), "node", "a:1", "sha256:1"));
-        assert!(loaded.unwrap());
-        assert_eq!(script.ran().len(), 4);
+    fn all_go_in_one_archive_and_are_verified() {
+        let script = Script::default().on("docker save a:1 b:1", 0, "").on(IMPORT, 0, "").on(
+            ASK,
+            0,
+            &says("sha256:1", "sha256:2"),
+        );
+        let (loaded, _) = with_task(&script, |task| load(task, &engine(), "node", &wanted()));
+        loaded.unwrap();
+        assert_eq!(script.ran().len(), 3);
     }
 
     #[test]
     fn another_image_in_the_node_is_an_error() {
-        let script = Script::default().on(ASK, 0, &says("sha256:0")).on("docker save", 0, "").on(
-            "docker exec --interactive node ctr",
+        let script = Script::default().on("docker save", 0, "").on(IMPORT, 0, "").on(
+            ASK,
             0,
-            "",
+            &says("sha256:1", "sha256:0"),
         );
-        let (loaded, _) = with_task(&script, |task| load(task, &engine(), "node", "a:1", "sha256:1"));
+        let (loaded, _) = with_task(&script, |task| load(task, &engine(), "node", &wanted()));
         let text = loaded.unwrap_err().to_string();
-        assert!(text.contains("sha256:0, expected sha256:1"), "{text}");
+        assert!(text.contains("b:1 was loaded") && text.contains("sha256:0, expected sha256:2"), "{text}");
     }
 
     #[test]
-    fn a_stopped_node_is_not_an_absent_image() {
+    fn all_images_are_listed_at_once() {
+        let ours = r#"{"images":[{"id":"sha256:1","repo_tags":["a:1","a:2"]},{"id":"sha256:2","repo_tags":null},{"id":"sha256:4"}]}"#;
+        let crictls = r#"{"images":[{"id":"sha256:3","repoTags":["b:1"],"size":"4"}]}"#;
+        let script = Script::default().on(ASK, 0, ours).on(ASK, 0, crictls).on(ASK, 0, "no JSON");
+        let ((one, two, three), _) = with_task(&script, |task| {
+            let list = || node_images(task, &engine(), "node");
+            (list(), list(), list())
+        });
+        assert_eq!(one.unwrap()["a:2"], "sha256:1");
+        assert_eq!(two.unwrap()["b:1"], "sha256:3");
+        assert!(three.is_err());
+    }
+
+    #[test]
+    fn a_stopped_node_is_no_empty_one() {
         let script =
             Script::default().on_err(ASK, 1, "", "Error response from daemon: Container 1 is not running");
-        let (id, _) = with_task(&script, |task| node_image_id(task, &engine(), "node", "a:1"));
-        assert!(id.unwrap_err().to_string().contains("not running"));
+        let (images, _) = with_task(&script, |task| node_images(task, &engine(), "node"));
+        assert!(images.unwrap_err().to_string().contains("not running"));
     }
 }

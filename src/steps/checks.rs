@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::{Probe, Session, Step};
 use crate::checks::{self, Context, Outcome, Spec};
+use crate::config::env::Environment;
+use crate::config::{APPLICATION_FILE, Application};
 use crate::error::{Error, Exit, Result};
 use crate::images::Built;
 use crate::task::Task;
@@ -27,7 +29,37 @@ pub fn specs(session: &Session) -> Result<Vec<Spec>> {
     if session.application.is_some() {
         groups.push("app");
     }
-    checks::load(&session.data, &groups, &session.versions)
+    let mut specs = checks::load(&session.data, &groups, &session.versions)?;
+    if let Some(application) = &session.application {
+        leave_out(application, &mut specs)?;
+    }
+    for host in session.application.iter().flat_map(Application::hosts) {
+        specs.push(address(&host)?);
+    }
+    Ok(specs)
+}
+
+/// What the settings leave out of the application is not asked for.
+fn leave_out(application: &Application, specs: &mut Vec<Spec>) -> Result<()> {
+    for over in Environment::load(application)?.overrides(application) {
+        for id in &over.without_checks {
+            if !specs.iter().any(|spec| spec.id == *id) {
+                let what = format!("{APPLICATION_FILE}: `without-checks` names `{id}`, which is no check");
+                return Err(Error::usage(what).help("ls checks/app   shows the checks"));
+            }
+        }
+        specs.retain(|spec| !over.without_checks.contains(&spec.id));
+    }
+    Ok(())
+}
+
+/// The check of one name of the application: what is given to the user was asked for.
+fn address(host: &str) -> Result<Spec> {
+    let text = format!(
+        "title = \"the address {host} answers\"\ncode = \"address\"\nkind = \"http\"\nvia = \"ingress\"\n\
+         timeout = \"60s\"\npath = \"/\"\nhost = \"{host}\"\n[expect]\npage = true\n"
+    );
+    Spec::parse(&format!("address-{host}"), "the check of an address", &text)
 }
 
 /// What checks may use.

@@ -1,10 +1,10 @@
-//! Step `cluster`: the cluster runs, is ours, and its node is ready.
+//! Step `cluster`: the cluster runs and is ours; one that was there before is ready as well.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Probe, Session, Step};
-use crate::cluster::{Sizes, State, identity, nodes};
+use crate::cluster::{State, identity, nodes, room};
 use crate::config::show_bytes;
 use crate::deploy::Kube;
 use crate::error::Result;
@@ -40,20 +40,24 @@ impl ClusterStep {
 
     fn create(&self, task: &Task<'_>) -> Result<()> {
         let session = &self.session;
-        Sizes::room(&session.facts)?;
+        let fit = session.fit()?;
+        room(&session.facts, fit.storage)?;
         self.announce_ports(task);
-        let (ports, sizes) = (session.ports(), session.sizes()?);
+        let (ports, sizes) = (session.ports(), fit.sizes);
         let image = session.image(super::NODE_IMAGE)?;
         session.record(|receipt| {
             receipt.http_port = Some(ports.http);
             receipt.https_port = Some(ports.https);
             receipt.cpus = Some(sizes.cpus);
             receipt.memory = Some(sizes.memory);
+            receipt.preset.clone_from(&fit.preset);
             receipt.node_image = Some(image.reference.clone());
             receipt.complete = false;
         })?;
         session.provider()?.create(task)?;
-        self.mark(task)
+        self.mark(task)?;
+        session.set_new_cluster();
+        Ok(())
     }
 
     /// Marks the cluster as ours, and only then the receipt as complete.
@@ -110,8 +114,14 @@ impl Step for ClusterStep {
                     return Ok(Probe::Needed("its API server does not answer".to_owned()));
                 }
                 self.connect(task)?;
-                match nodes::not_ready(task, self.session.kube()?)? {
-                    None => Probe::Done(format!("{} is ready", provider.node())),
+                // The node of a new cluster gets ready meanwhile: step `cluster-ready`.
+                let unready = if self.session.is_new_cluster() {
+                    None
+                } else {
+                    nodes::not_ready(task, self.session.kube()?)?
+                };
+                match unready {
+                    None => Probe::Done(format!("{} runs", provider.node())),
                     Some(why) => Probe::Needed(why),
                 }
             }

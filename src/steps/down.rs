@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::EngineStep;
-use super::{HostReceipt, Plan, Probe, Session, Step};
+use super::hosts_entry::RemoveHostsEntries;
+use super::{HostReceipt, Plan, Probe, Session, Step, hosts_entries};
 use crate::cluster::State;
 use crate::engine::{self, Installed};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
 /// Steps of `down`: the cluster with its network, then its state; with `purge` also the caches and
-/// what was installed on the machine.
+/// what was installed on the machine; at last our lines in the hosts file.
 pub fn plan(session: &Arc<Session>, engine_works: bool, purge: bool) -> Result<Plan> {
     let mut steps: Vec<Box<dyn Step>> = Vec::new();
     if engine_works {
@@ -33,6 +34,10 @@ pub fn plan(session: &Arc<Session>, engine_works: bool, purge: bool) -> Result<P
             paths: vec![session.paths.cache.clone()],
             needs: vec!["purge-host".to_owned()],
         }));
+    }
+    if !hosts_entries(session, purge)?.is_empty() {
+        let needs = vec![if purge { "delete-cache" } else { "delete-state" }.to_owned()];
+        steps.push(Box::new(RemoveHostsEntries { session: session.clone(), all: purge, needs }));
     }
     Plan::new(steps)
 }
@@ -175,7 +180,11 @@ impl Step for PurgeHost {
             engine::uninstall(task, &installed, &self.session.paths.state)?;
         }
         engine::remove_packages(task, &receipt.packages)?;
-        self.session.record_host(|host| *host = HostReceipt { schema: 1, ..HostReceipt::default() })?;
+        // What is in the hosts file is the next step's to undo.
+        self.session.record_host(|host| {
+            let hosts_entries = std::mem::take(&mut host.hosts_entries);
+            *host = HostReceipt { schema: 1, hosts_entries, ..HostReceipt::default() };
+        })?;
         Ok("removed".to_owned())
     }
 }

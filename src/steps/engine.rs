@@ -39,17 +39,18 @@ impl Step for EngineStep {
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        match self.detect(task) {
-            Ok(engine) => {
-                let found = format!("{} {}", engine.name, engine.version);
-                self.session.set_engine(engine);
-                Ok(Probe::Done(found))
+        // Who asked it a moment ago, before there was anything to do, need not ask again.
+        if self.session.engine().is_err() {
+            match self.detect(task) {
+                Ok(engine) => self.session.set_engine(engine),
+                Err(fault @ (Fault::Absent | Fault::NotRunning { .. })) => {
+                    return Ok(Probe::Needed(fault.title().to_owned()));
+                }
+                Err(fault) => return Err(fault.error(&self.session.facts)),
             }
-            Err(fault @ (Fault::Absent | Fault::NotRunning { .. })) => {
-                Ok(Probe::Needed(fault.title().to_owned()))
-            }
-            Err(fault) => Err(fault.error(&self.session.facts)),
         }
+        let engine = self.session.engine()?;
+        Ok(Probe::Done(format!("{} {}", engine.name, engine.version)))
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {

@@ -13,12 +13,23 @@ pub struct LoadStep {
     name: String,
     /// The step that puts the image into the engine.
     from: String,
+    /// The images that are sent together, as far as they are in the engine by then: they share
+    /// layers.
+    together: Vec<String>,
+    /// Images that are sent before.
+    after: Vec<String>,
     session: Arc<Session>,
 }
 
 impl LoadStep {
-    pub fn new(name: &str, from: String, session: Arc<Session>) -> Self {
-        Self { id: format!("load-{name}"), name: name.to_owned(), from, session }
+    pub fn new(name: &str, from: String, together: &[String], session: Arc<Session>) -> Self {
+        let (id, name) = (format!("load-{name}"), name.to_owned());
+        Self { id, name, from, together: together.to_vec(), after: Vec::new(), session }
+    }
+
+    /// Lets it wait until `images` are in the node.
+    pub fn after(self, images: &[String]) -> Self {
+        Self { after: images.to_vec(), ..self }
     }
 }
 
@@ -32,7 +43,8 @@ impl Step for LoadStep {
     }
 
     fn needs(&self) -> Vec<String> {
-        vec!["cluster".to_owned(), self.from.clone()]
+        let before = self.after.iter().map(|image| format!("load-{image}"));
+        before.chain(["cluster".to_owned(), self.from.clone()]).collect()
     }
 
     fn deadline(&self) -> Duration {
@@ -40,20 +52,28 @@ impl Step for LoadStep {
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let (engine, image) = (self.session.engine()?, self.session.image(&self.name)?);
-        let node = self.session.provider()?.node();
-        let there = images::node_image_id(task, engine, &node, &image.reference)?;
-        Ok(match there {
-            Some(id) if id == image.id => Probe::Done("is in the node".to_owned()),
+        let image = self.session.image(&self.name)?;
+        let there = self.session.node_images(task)?;
+        Ok(match there.get(&image.reference) {
+            Some(id) if *id == image.id => Probe::Done("is in the node".to_owned()),
             Some(_) => Probe::Needed(format!("the node has another {}", image.reference)),
             None => Probe::Needed(format!("{} is not in the node", image.reference)),
         })
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
-        let (engine, image) = (self.session.engine()?, self.session.image(&self.name)?);
-        let node = self.session.provider()?.node();
-        images::load(task, engine, &node, &image.reference, &image.id)?;
+        let image = self.session.image(&self.name)?;
+        let _turn = self.session.loading();
+        let there = self.session.node_images(task)?;
+        if there.get(&image.reference) == Some(&image.id) {
+            // Another step took it along while this one waited for its turn.
+            return Ok(image.reference);
+        }
+        let known = self.together.iter().filter_map(|name| self.session.image(name).ok());
+        let missing = known.filter(|image| there.get(&image.reference) != Some(&image.id));
+        let missing: Vec<(String, String)> = missing.map(|image| (image.reference, image.id)).collect();
+        images::load(task, self.session.engine()?, &self.session.provider()?.node(), &missing)?;
+        self.session.forget_node_images();
         Ok(image.reference)
     }
 }

@@ -4,32 +4,43 @@
 //! own probe. A [`Plan`] is a checked graph of steps; [`execute`] runs it in parallel.
 
 mod addon;
+mod address;
 mod build;
 mod build_tools;
 mod checks;
 mod cluster;
 pub mod down;
 mod engine;
+pub mod env;
 mod executor;
+mod hosts_entry;
 mod image;
 mod journal;
 mod load;
 mod lock;
 mod plan;
+mod preset;
 mod receipt;
 mod release;
-mod secrets;
+pub mod restart;
+pub mod secrets;
+mod services;
 mod session;
+mod settle;
 mod status;
 mod tool;
 pub mod up;
 
+pub use address::{Access, access};
 pub use checks::{check_context, failure as check_failure, run as run_checks, specs as check_specs};
 pub use executor::{Outcome, execute};
+pub use hosts_entry::{Added, HostsEntry, add_hosts_entry, hosts_entries, remove_hosts_entries};
 pub use journal::{Journal, Orphan};
 pub use lock::ClusterLock;
 pub use plan::{Plan, Preview, preview};
+pub use preset::least_need;
 pub use receipt::{HostReceipt, Receipt};
+pub use services::{CauseStatus, ServiceStatus};
 pub use session::{ImageRef, Parts, Session};
 pub use status::{NodeStatus, PodStatus, Status, claims, status};
 

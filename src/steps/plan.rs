@@ -59,6 +59,7 @@ impl Plan {
 pub struct Preview {
     pub step: String,
     pub title: String,
+    pub needs: Vec<String>,
     /// `unchanged`, `change`, or `later` where it cannot be known before earlier steps ran.
     pub state: &'static str,
     pub detail: String,
@@ -87,6 +88,7 @@ pub fn preview(plan: &Plan, task: &Task<'_>) -> Vec<Preview> {
         previews.push(Preview {
             step: step.id().to_owned(),
             title: step.title(),
+            needs,
             state: name,
             detail,
             effects,

@@ -27,6 +27,9 @@ pub struct Receipt {
     /// Bytes.
     #[serde(default)]
     pub memory: Option<u64>,
+    /// The application's preset, which stays as long as the cluster does.
+    #[serde(default)]
+    pub preset: Option<String>,
     /// True once the cluster was seen whole; false means that making it was cut off.
     #[serde(default)]
     pub complete: bool,
@@ -51,6 +54,7 @@ impl Receipt {
             https_port: None,
             cpus: None,
             memory: None,
+            preset: None,
             complete: false,
             node_image: None,
             application: None,
@@ -77,6 +81,9 @@ pub struct HostReceipt {
     /// The engine's daemon that we started, with its start time (seconds since the epoch).
     #[serde(default)]
     pub engine_pid: Option<(u32, u64)>,
+    /// Lines that we wrote to a hosts file.
+    #[serde(default)]
+    pub hosts_entries: Vec<super::HostsEntry>,
 }
 
 impl HostReceipt {
@@ -120,7 +127,7 @@ mod tests {
     fn the_first_receipts_still_parse() {
         let old = r#"{"schema":1,"instance":"i","cluster":"c","provider":"kind","profile":"kind"}"#;
         let receipt: Receipt = serde_json::from_str(old).unwrap();
-        assert!(!receipt.complete && receipt.application.is_none());
+        assert!(!receipt.complete && receipt.application.is_none() && receipt.preset.is_none());
     }
 
     #[test]

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::secrets::wanted;
 use super::{Probe, Session, Step};
-use crate::config::{Application, env};
+use crate::config::Application;
+use crate::config::env::Environment;
 use crate::deploy::helm::{Chart, Helm};
-use crate::deploy::{self, Release, secrets, watch};
+use crate::deploy::{self, Release, watch};
 use crate::error::{Error, Result};
 use crate::fetch::write_atomic;
 use crate::task::Task;
@@ -21,21 +23,26 @@ pub struct ReleaseStep {
 
 impl ReleaseStep {
     /// The values that only we know, as a file Helm merges last. It holds no secret.
-    fn own_values(&self) -> Result<Vec<u8>> {
+    fn own_values(&self, environment: &Environment) -> Result<Vec<u8>> {
         let images: serde_json::Map<String, serde_json::Value> = self
             .application
-            .images
-            .iter()
-            .map(|spec| Ok((spec.name.clone(), json!(self.session.image(&spec.name)?.reference))))
+            .image_names()
+            .into_iter()
+            .map(|name| Ok((name.clone(), json!(self.session.image(&name)?.reference))))
             .collect::<Result<_>>()?;
-        let (values, _) = env::load(&self.application.env_file, &self.application.env_example)?;
-        let values = json!({
+        let (key, [secret, config]) = (self.session.digest_key()?, wanted(&self.application, environment));
+        let mut values = json!({
             "images": images,
             "host": self.application.host,
+            "hosts": self.application.hosts(),
             "ingressClass": self.session.profile.ingress_class,
-            "secretName": self.application.secret_name(),
-            "secretDigest": &secrets::digest(&self.session.digest_key()?, &values)[..16],
+            "secret": { "name": secret.name, "keys": secret.digests(&key) },
+            "config": { "name": config.name, "keys": config.digests(&key) },
         });
+        // Only where there is something to say: a chart's schema may know no services.
+        for (key, value) in self.session.trimmed()? {
+            values[key] = value;
+        }
         serde_json::to_vec_pretty(&values).map_err(|e| Error::failed("cannot write the values").because(e))
     }
 
@@ -45,14 +52,24 @@ impl ReleaseStep {
 
     /// The chart with all its values; our own are written to a file first, as Helm takes files.
     fn chart(&self) -> Result<Chart> {
+        let environment = Environment::valid(&self.application)?;
         let file = self.values_file();
-        write_atomic(&file, &self.own_values()?, 0o600)?;
+        write_atomic(&file, &self.own_values(&environment)?, 0o600)?;
         Ok(Chart {
             release: self.application.name.clone(),
             namespace: self.application.namespace.clone(),
             path: self.application.chart.clone(),
-            values: self.application.values.iter().cloned().chain([file]).collect(),
+            values: [self.chart_values(&environment)?, vec![file]].concat(),
         })
+    }
+
+    /// The values files of the application, in the order in which Helm merges them.
+    fn chart_values(&self, environment: &Environment) -> Result<Vec<PathBuf>> {
+        let mut values = self.application.values.clone();
+        values.extend(self.session.preset_values()?);
+        let overrides = environment.overrides(&self.application);
+        values.extend(overrides.into_iter().map(|over| over.values.clone()));
+        Ok(values)
     }
 
     fn values_file(&self) -> PathBuf {
@@ -88,7 +105,7 @@ impl Step for ReleaseStep {
     }
 
     fn needs(&self) -> Vec<String> {
-        let loads = self.application.images.iter().map(|spec| format!("load-{}", spec.name));
+        let loads = self.application.image_names().into_iter().map(|name| format!("load-{name}"));
         loads.chain(["tool-helm", "namespace", "secrets"].map(str::to_owned)).collect()
     }
 

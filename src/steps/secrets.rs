@@ -1,12 +1,13 @@
-//! Steps `namespace` and `secrets`: the application's namespace, and its Secret from `.env`.
+//! Steps `namespace` and `secrets`: the application's namespace, and its settings from `.env`.
 
 use std::sync::Arc;
 
 use super::{Probe, Session, Step};
 use crate::config::Application;
-use crate::config::env;
-use crate::deploy::{self, MANAGER, secrets};
-use crate::error::Result;
+use crate::config::env::{Class, EnvValues, Environment};
+use crate::deploy::secrets::{self, Wanted};
+use crate::deploy::{self, MANAGER};
+use crate::error::{Error, Result};
 use crate::task::Task;
 use kube::api::DynamicObject;
 
@@ -58,54 +59,67 @@ pub struct SecretsStep {
     pub session: Arc<Session>,
 }
 
-impl SecretsStep {
-    fn objects(&self) -> Result<Vec<DynamicObject>> {
-        let (values, _) = env::load(&self.application.env_file, &self.application.env_example)?;
-        let name = self.application.secret_name();
-        Ok(vec![secrets::object(&name, &self.application.namespace, &values)?])
-    }
-}
-
 impl Step for SecretsStep {
     fn id(&self) -> &'static str {
         "secrets"
     }
 
     fn title(&self) -> String {
-        format!("Secret {}", self.application.secret_name())
+        format!("Settings in {}", self.application.namespace)
     }
 
     fn needs(&self) -> Vec<String> {
-        vec!["namespace".to_owned()]
+        vec!["namespace".to_owned(), "env".to_owned()]
     }
 
     fn effects(&self) -> Vec<String> {
         vec![format!(
-            "Secret {} from {}",
+            "Secret {} and ConfigMap {} from {}",
             self.application.secret_name(),
+            self.application.config_name(),
             self.application.env_file.display()
         )]
     }
 
+    /// Changes are told by key, so that `plan` shows them before they are applied.
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let namespace = Some(self.application.namespace.as_str());
-        let drift = deploy::drift(task, self.session.kube()?, &self.objects()?, MANAGER, namespace)?;
-        Ok(drifted(&drift, "is as .env says"))
+        let kube = self.session.kube()?;
+        let wanted = wanted(&self.application, &Environment::valid(&self.application)?);
+        let changes = secrets::changes(task, kube, &wanted)?;
+        if !changes.is_empty() {
+            return Ok(Probe::Needed(secrets::told(&wanted, &changes)));
+        }
+        let objects = wanted.iter().map(Wanted::object).collect::<Result<Vec<_>>>()?;
+        Ok(drifted(&deploy::drift(task, kube, &objects, MANAGER, None)?, "as .env says"))
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
-        let (_, from) = env::load(&self.application.env_file, &self.application.env_example)?;
-        if from.as_ref() == Some(&self.application.env_example) {
-            task.warn(format!(
-                "there is no {}; the values of {} are used",
-                self.application.env_file.display(),
-                self.application.env_example.display()
-            ));
+        let environment = Environment::valid(&self.application)?;
+        if let Some(key) = environment.pending().first() {
+            let file = environment.file.display();
+            return Err(Error::failed(format!("`{key}` is missing in {file}"))
+                .because("the file was changed while `up` was at work")
+                .help("todo-bootstrap up   generates it"));
         }
-        let namespace = Some(self.application.namespace.as_str());
-        deploy::apply(task, self.session.kube()?, &self.objects()?, namespace)?;
+        secrets::apply(task, self.session.kube()?, &wanted(&self.application, &environment))?;
         Ok("applied".to_owned())
     }
+}
+
+/// The two objects that the settings of `application` make.
+pub fn wanted(application: &Application, environment: &Environment) -> [Wanted; 2] {
+    objects(application, |class| environment.values(class))
+}
+
+/// The two objects with these values.
+pub fn objects(application: &Application, values: impl Fn(Class) -> EnvValues) -> [Wanted; 2] {
+    let names = [(Class::Secret, application.secret_name()), (Class::Config, application.config_name())];
+    names.map(|(class, name)| Wanted {
+        class,
+        namespace: application.namespace.clone(),
+        name,
+        values: values(class),
+    })
 }
 
 /// The probe's answer for objects: nothing to do, or what differs by name.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use super::{HostReceipt, Receipt};
 use crate::cluster::kind::Kind;
-use crate::cluster::{Ports, Provider, Sizes};
+use crate::cluster::{Fit, Ports, Provider, Sizes};
 use crate::config::{Application, Paths, Profile, ProviderKind, Versions};
 use crate::data::Data;
 use crate::deploy::Kube;
@@ -14,7 +15,9 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fetch::write_atomic;
 use crate::host::{self, Facts};
+use crate::images;
 use crate::origins::{Found, Origins};
+use crate::task::Task;
 use crate::world::World;
 
 /// An image in the engine: what it is called and what it is.
@@ -35,11 +38,21 @@ pub struct Session {
     pub origins: Origins,
     /// Whether the user agreed that an engine or packages are installed and the engine started.
     pub consent: bool,
+    /// What `--preset` says.
+    pub(super) preset: Option<String>,
+    /// What was chosen, once the engine is known.
+    pub(super) fit: OnceLock<Fit>,
     receipt: Mutex<Receipt>,
     engine: OnceLock<Engine>,
     kube: OnceLock<Kube>,
     tools: Mutex<BTreeMap<String, Found>>,
     images: Mutex<BTreeMap<String, ImageRef>>,
+    /// What the node holds, asked for once: [`Session::node_images`].
+    node_images: Mutex<Option<Arc<BTreeMap<String, String>>>>,
+    /// Whether this command made the cluster.
+    new_cluster: AtomicBool,
+    /// Held by whoever sends images to the node.
+    loading: Mutex<()>,
 }
 
 /// What a command gives to make a session.
@@ -53,13 +66,15 @@ pub struct Parts {
     pub facts: Facts,
     pub origins: Origins,
     pub consent: bool,
+    pub preset: Option<String>,
 }
 
 impl Session {
     /// Takes up the cluster's receipt where there is one. A receipt of another provider is
     /// refused: that cluster must go first.
     pub fn new(parts: Parts) -> Result<Self> {
-        let Parts { world, data, paths, versions, profile, application, facts, origins, consent } = parts;
+        let Parts { world, data, paths, versions, profile, application, facts, origins, consent, preset } =
+            parts;
         let name = &profile.cluster.name;
         let receipt = Receipt::load(&paths.cluster(name))?;
         if let Some(receipt) = &receipt
@@ -80,11 +95,16 @@ impl Session {
             facts,
             origins,
             consent,
+            preset,
+            fit: OnceLock::new(),
             receipt: Mutex::new(receipt),
             engine: OnceLock::new(),
             kube: OnceLock::new(),
             tools: Mutex::default(),
             images: Mutex::default(),
+            node_images: Mutex::default(),
+            new_cluster: AtomicBool::new(false),
+            loading: Mutex::default(),
         })
     }
 
@@ -154,6 +174,36 @@ impl Session {
         lock(&self.images).iter().map(|(name, image)| (name.clone(), image.reference.clone())).collect()
     }
 
+    /// The ids of the images in the node, by reference. The first who asks lists them all; the
+    /// others wait for that list.
+    pub fn node_images(&self, task: &Task<'_>) -> Result<Arc<BTreeMap<String, String>>> {
+        let mut known = lock(&self.node_images);
+        if let Some(images) = known.as_ref() {
+            return Ok(images.clone());
+        }
+        let images = Arc::new(images::node_images(task, self.engine()?, &self.provider()?.node())?);
+        *known = Some(images.clone());
+        Ok(images)
+    }
+
+    pub fn set_new_cluster(&self) {
+        self.new_cluster.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_new_cluster(&self) -> bool {
+        self.new_cluster.load(Ordering::Relaxed)
+    }
+
+    /// The turn to send images to the node: side by side, each would send what they share.
+    pub fn loading(&self) -> MutexGuard<'_, ()> {
+        lock(&self.loading)
+    }
+
+    /// After a load the list is old.
+    pub fn forget_node_images(&self) {
+        *lock(&self.node_images) = None;
+    }
+
     /// The host ports of the ingress controller: those of the receipt, or free ones now.
     pub fn ports(&self) -> Ports {
         let receipt = self.receipt();
@@ -163,15 +213,6 @@ impl Session {
         let wanted = &self.profile.cluster;
         let http = host::free_port(wanted.http_port, &[]);
         Ports { http, https: host::free_port(wanted.https_port, &[http]) }
-    }
-
-    /// The node's size: what the cluster was made with, or what profile and host say.
-    pub fn sizes(&self) -> Result<Sizes> {
-        let receipt = self.receipt();
-        if let (true, Some(cpus), Some(memory)) = (receipt.complete, receipt.cpus, receipt.memory) {
-            return Ok(Sizes { cpus, memory });
-        }
-        Sizes::fit(&self.profile.cluster, &self.facts, self.engine()?)
     }
 
     /// The provider of this cluster. A provider that is not built is an error, never a silent
@@ -222,7 +263,7 @@ pub fn unavailable(provider: ProviderKind) -> Error {
         .help("todo-bootstrap up --profile kind")
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A step that panicked while it held the lock left whole values behind: they are inserted in
     // one go.
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -6,9 +6,12 @@ use kube::api::{Api, ListParams};
 use serde::Serialize;
 
 use super::Session;
+use super::services::{ServiceStatus, View, services};
 use crate::cluster::nodes;
-use crate::deploy::api_error;
+use crate::deploy::{self, api_error};
+use crate::diagnose;
 use crate::error::Result;
+use crate::host::names::Address;
 use crate::task::Task;
 
 #[derive(Debug, Serialize)]
@@ -16,6 +19,7 @@ pub struct Status {
     pub cluster: String,
     pub provider: &'static str,
     pub nodes: Vec<NodeStatus>,
+    pub services: Vec<ServiceStatus>,
     pub pods: Vec<PodStatus>,
     pub url: Option<String>,
     pub kubeconfig: std::path::PathBuf,
@@ -43,28 +47,56 @@ pub struct PodStatus {
 }
 
 /// Asks the cluster that `session` is connected to.
-pub fn status(session: &Session, task: &Task<'_>, url: Option<String>) -> Result<Status> {
-    let client = session.kube()?.client().clone();
-    let (nodes, pods) = task.wait("the cluster's answer", async {
+pub fn status(session: &Session, task: &Task<'_>, address: Option<&Address>) -> Result<Status> {
+    let kube = session.kube()?;
+    let client = kube.client().clone();
+    let own = session.application.as_ref().map(|app| app.namespace.clone()).unwrap_or_default();
+    let (nodes, pods, services) = task.wait("the cluster's answer", async {
         let nodes = Api::<Node>::all(client.clone());
         let pods = Api::<Pod>::all(client);
         let params = ListParams::default();
-        let (nodes, pods) = futures::join!(nodes.list(&params), pods.list(&params));
+        let services = services_of(session, &own, address);
+        let (nodes, pods, services) = futures::join!(nodes.list(&params), pods.list(&params), services);
         let nodes = nodes.map_err(|error| api_error("list the nodes", &error))?;
         let pods = pods.map_err(|error| api_error("list the pods", &error))?;
-        Ok((nodes.items, pods.items))
+        Ok((nodes.items, pods.items, services?))
     })?;
     let mut pods: Vec<PodStatus> = pods.iter().map(pod_status).collect();
-    let own = session.application.as_ref().map(|app| app.namespace.clone()).unwrap_or_default();
     pods.sort_by_key(|pod| (pod.namespace != own, pod.namespace.clone(), pod.name.clone()));
     Ok(Status {
         cluster: session.profile.cluster.name.clone(),
         provider: session.profile.provider.name(),
         nodes: nodes.iter().map(node_status).collect(),
+        services,
         pods,
-        url,
+        url: address.map(|address| address.url.clone()),
         kubeconfig: session.kubeconfig(),
     })
+}
+
+/// None where there is no application.
+async fn services_of(
+    session: &Session,
+    namespace: &str,
+    address: Option<&Address>,
+) -> Result<Vec<ServiceStatus>> {
+    if namespace.is_empty() {
+        return Ok(Vec::new());
+    }
+    let kube = session.kube()?;
+    let (living, usage, scene) = futures::join!(
+        deploy::services::living(kube, namespace),
+        deploy::usage::of_pods(kube, namespace),
+        diagnose::gather(kube, namespace, ""),
+    );
+    Ok(services(&View {
+        living: &living?,
+        usage: &usage,
+        // Without events a cause is only less certain.
+        scene: &scene.unwrap_or_default(),
+        address: address.map(|address| (address.url.as_str(), address.host.as_str())),
+        now: (session.world.now)(),
+    }))
 }
 
 /// The claims on storage in the cluster, as `namespace/name (size)`: the data that goes with it.
@@ -121,6 +153,14 @@ fn pod_status(pod: &Pod) -> PodStatus {
     }
 }
 
+impl PodStatus {
+    /// Whether nothing is amiss: all its containers are ready, or it did what it was for.
+    pub fn healthy(&self) -> bool {
+        let (ready, all) = self.ready.split_once('/').unwrap_or_default();
+        self.state == "Succeeded" || (self.state == "Running" && ready == all)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,5 +181,6 @@ mod tests {
             (status.ready.as_str(), status.state.as_str(), status.restarts),
             ("0/1", "CrashLoopBackOff", 3)
         );
+        assert!(!status.healthy());
     }
 }

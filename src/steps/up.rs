@@ -9,10 +9,12 @@ use super::build_tools::BuildToolsStep;
 use super::checks::{ChecksStep, specs};
 use super::cluster::ClusterStep;
 use super::engine::EngineStep;
+use super::env::EnvStep;
 use super::image::ImageStep;
 use super::load::LoadStep;
 use super::release::ReleaseStep;
 use super::secrets::{NamespaceStep, SecretsStep};
+use super::settle::SettleStep;
 use super::tool::ToolStep;
 use super::{NODE_IMAGE, NODE_STEP, Plan, Session, Step};
 use crate::addons::Addon;
@@ -35,7 +37,7 @@ pub fn plan(session: &Arc<Session>) -> Result<Plan> {
     }
     let addons = addons(session)?;
     let mut steps: Vec<Box<dyn Step>> = vec![Box::new(EngineStep { session: session.clone() })];
-    let mut needs_of_checks = vec!["cluster".to_owned(), "tool-kubectl".to_owned()];
+    let mut needs_of_checks = vec!["cluster-ready".to_owned(), "tool-kubectl".to_owned()];
     for tool in tools(session.profile.provider) {
         steps.push(Box::new(ToolStep::new(tool, session.clone())));
     }
@@ -43,21 +45,19 @@ pub fn plan(session: &Arc<Session>) -> Result<Plan> {
     let node = ImageStep::new(NODE_STEP.to_owned(), "Node image".to_owned(), NODE_IMAGE, session.clone());
     steps.push(Box::new(node));
     steps.push(Box::new(ClusterStep { session: session.clone() }));
+    steps.push(Box::new(SettleStep { session: session.clone() }));
+    let addon_images: Vec<String> = addons.iter().flat_map(|addon| addon.images.clone()).collect();
     for addon in addons {
         needs_of_checks.push(format!("addon-{}", addon.name));
         for image in &addon.images {
-            if images.insert(image.clone()) {
-                let (id, title) = (format!("image-{image}"), format!("Image {image}"));
-                steps.push(Box::new(ImageStep::new(id.clone(), title, image, session.clone())));
-                steps.push(Box::new(LoadStep::new(image, id, session.clone())));
-            }
+            ready_image(session, image, (&addon_images, &[]), &mut images, &mut steps);
         }
         steps.push(Box::new(AddonStep::new(addon, session.clone())));
     }
     if session.application.is_some() {
         needs_of_checks.push("release".to_owned());
     }
-    application(session, &mut images, &mut steps);
+    application(session, &addon_images, &mut images, &mut steps);
     let images = self::images(session)?.into_iter().collect();
     steps.push(Box::new(BuildToolsStep { images, session: session.clone() }));
     steps.push(Box::new(ChecksStep::new(specs(session)?, needs_of_checks, session.clone())));
@@ -72,7 +72,24 @@ pub fn images(session: &Session) -> Result<BTreeSet<String>> {
     }
     let specs = session.application.iter().flat_map(|application| &application.images);
     images.extend(specs.filter_map(|spec| spec.base.clone()));
+    images.extend(session.application.iter().flat_map(|application| application.ready_images.clone()));
     Ok(images)
+}
+
+/// An image that is not built from the project: it comes into the engine, and, with others and
+/// after others, into the node.
+fn ready_image(
+    session: &Arc<Session>,
+    image: &str,
+    (together, after): (&[String], &[String]),
+    images: &mut BTreeSet<String>,
+    steps: &mut Vec<Box<dyn Step>>,
+) {
+    if images.insert(image.to_owned()) {
+        let (id, title) = (format!("image-{image}"), format!("Image {image}"));
+        steps.push(Box::new(ImageStep::new(id.clone(), title, image, session.clone())));
+        steps.push(Box::new(LoadStep::new(image, id, together, session.clone()).after(after)));
+    }
 }
 
 fn addons(session: &Session) -> Result<Vec<Addon>> {
@@ -80,18 +97,32 @@ fn addons(session: &Session) -> Result<Vec<Addon>> {
     names.iter().map(|name| Addon::load(&session.data, &session.versions, name)).collect()
 }
 
-fn application(session: &Arc<Session>, images: &mut BTreeSet<String>, steps: &mut Vec<Box<dyn Step>>) {
+/// Its images go to the node after the addons': those take longest until they are of use.
+fn application(
+    session: &Arc<Session>,
+    addon_images: &[String],
+    images: &mut BTreeSet<String>,
+    steps: &mut Vec<Box<dyn Step>>,
+) {
     let Some(application) = session.application.clone() else { return };
+    let together = application.image_names();
     for spec in &application.images {
         if let Some(base) = spec.base.as_ref().filter(|base| images.insert((*base).clone())) {
             let (id, title) = (format!("base-{base}"), format!("Base image {base}"));
             steps.push(Box::new(ImageStep::new(id, title, base, session.clone())));
         }
         steps.push(Box::new(BuildStep::new(spec, &application, session.clone())));
-        steps.push(Box::new(LoadStep::new(&spec.name, format!("build-{}", spec.name), session.clone())));
+        let built = format!("build-{}", spec.name);
+        let load = LoadStep::new(&spec.name, built, &together, session.clone());
+        steps.push(Box::new(load.after(addon_images)));
     }
-    let (one, two, three) = (session.clone(), session.clone(), session.clone());
-    steps.push(Box::new(NamespaceStep { application: application.clone(), session: one }));
-    steps.push(Box::new(SecretsStep { application: application.clone(), session: two }));
-    steps.push(Box::new(ReleaseStep { application, session: three }));
+    for image in &application.ready_images {
+        ready_image(session, image, (&together, addon_images), images, steps);
+    }
+    let part = || (application.clone(), session.clone());
+    let (one, two, three, four) = (part(), part(), part(), part());
+    steps.push(Box::new(EnvStep { application: one.0, session: one.1 }));
+    steps.push(Box::new(NamespaceStep { application: two.0, session: two.1 }));
+    steps.push(Box::new(SecretsStep { application: three.0, session: three.1 }));
+    steps.push(Box::new(ReleaseStep { application: four.0, session: four.1 }));
 }

@@ -7,10 +7,12 @@
 
 mod events;
 mod plain;
+mod printable;
 mod prompt;
 mod table;
 mod terminal;
 
+pub use printable::{prefix, printable};
 pub use prompt::{ask, confirm_name};
 pub use table::{Align, Table};
 
@@ -91,10 +93,11 @@ impl Ui {
             events::failure(error);
         }
         let mut lines = String::new();
+        // A cause may quote what a program said.
         for cause in error.causes() {
             let mut rows = cause.lines();
-            lines.push_str(&format!("\n  because {}", rows.next().unwrap_or_default()));
-            rows.for_each(|row| lines.push_str(&format!("\n          {row}")));
+            lines.push_str(&format!("\n  because {}", printable(rows.next().unwrap_or_default())));
+            rows.for_each(|row| lines.push_str(&format!("\n          {}", printable(row))));
         }
         for help in error.hints() {
             lines.push_str(&format!("\n  {} {help}", console::style("help:").for_stderr().cyan().bold()));
@@ -118,6 +121,12 @@ impl Reporter for Warnings {
 pub fn data(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// As [`data`], for output without an end: false where the reader went away.
+pub fn stream(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
 /// A line on standard error; a closed stream is no error.

@@ -62,6 +62,16 @@ fn up_lists_what_changes_before_it_does_it() {
 }
 
 #[test]
+fn without_a_project_the_checkouts_own_comes_up() {
+    let machine = checkout().stub("cargo", BUILD);
+    let screen = install(&machine, &["--dir", "to", "--up", "--timeout", "5m"]).exits(0);
+    assert_snapshot!(screen.stdout, @r"
+    todo-bootstrap plan --dir [machine]/work --timeout 5m
+    todo-bootstrap up --yes --dir [machine]/work --timeout 5m
+    ");
+}
+
+#[test]
 fn uninstall_removes_what_install_put_there_and_nothing_else() {
     let machine = checkout().stub("cargo", BUILD);
     install(&machine, &["--dir", "to"]).exits(0);

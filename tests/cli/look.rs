@@ -2,8 +2,22 @@
 
 use crate::support::Machine;
 
-const COMMANDS: [&str; 9] =
-    ["up", "down", "status", "check", "doctor", "plan", "bundle", "tools", "completions"];
+const COMMANDS: [&str; 14] = [
+    "up",
+    "down",
+    "status",
+    "url",
+    "open",
+    "logs",
+    "restart",
+    "check",
+    "doctor",
+    "plan",
+    "env",
+    "bundle",
+    "tools",
+    "completions",
+];
 
 #[test]
 fn help_lists_every_command() {
@@ -68,7 +82,9 @@ fn status_and_check_without_a_cluster_say_how_to_get_one() {
 #[test]
 fn looking_writes_nothing() {
     let machine = Machine::new();
-    for args in [&["status"][..], &["tools", "list"], &["doctor"], &["plan"], &["down", "--yes"]] {
+    for args in
+        [&["status"][..], &["tools", "list"], &["doctor"], &["plan"], &["env", "check"], &["down", "--yes"]]
+    {
         machine.run(args);
     }
     for folder in ["home", "state", "work"] {

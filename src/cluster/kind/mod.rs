@@ -254,7 +254,10 @@ impl Provider for Kind {
         self.run_create(task)?;
         self.engine.limit(task, &self.node(), self.sizes.cpus, self.sizes.memory)?;
         self.mark_whole(task)?;
-        self.keep_kubeconfig()?;
+        self.keep_kubeconfig()
+    }
+
+    fn settle(&self, task: &Task<'_>) -> Result<()> {
         settle::ready(task, &self.kubeconfig, None)
     }
 

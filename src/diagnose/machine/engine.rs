@@ -51,6 +51,7 @@ fn install_buildx(scene: &Scene<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Need;
     use crate::diagnose::machine::Severity;
     use crate::engine::Engine;
     use crate::engine::testing::engine;
@@ -60,7 +61,13 @@ mod tests {
     fn a_client_without_buildx_is_warned_of() {
         let engine = Engine { builder: Builder::Legacy, ..engine() };
         let (debian, alpine) = (debian(), alpine());
-        let scene = Scene { facts: &debian, engine: Some(&engine), fault: None, kubernetes_minor: 34 };
+        let scene = Scene {
+            facts: &debian,
+            engine: Some(&engine),
+            fault: None,
+            kubernetes_minor: 34,
+            need: Need::default(),
+        };
         assert_eq!(builder(&scene).severity, Severity::Warn);
         let remedy = builder(&Scene { facts: &alpine, ..scene }).remedy.unwrap();
         assert_eq!(remedy, "sudo apk add docker-cli-buildx");
@@ -70,7 +77,13 @@ mod tests {
     fn a_stopped_engine_shows_what_it_said_and_the_command() {
         let facts = debian();
         let fault = Fault::NotRunning { detail: "Cannot connect to x".to_owned() };
-        let scene = Scene { facts: &facts, engine: None, fault: Some(&fault), kubernetes_minor: 34 };
+        let scene = Scene {
+            facts: &facts,
+            engine: None,
+            fault: Some(&fault),
+            kubernetes_minor: 34,
+            need: Need::default(),
+        };
         let answer = answers(&scene);
         assert!(answer.detail.starts_with("Cannot connect to x; "), "{}", answer.detail);
         assert_eq!(answer.remedy.as_deref(), Some("sudo systemctl enable --now docker"));

@@ -90,12 +90,13 @@ pub(super) fn capabilities(scene: &Scene<'_>) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Need;
     use crate::diagnose::machine::Severity;
     use crate::host::Facts;
     use crate::host::recorded::{debian, macos, micro_vm, wsl};
 
     fn scene(facts: &Facts, kubernetes_minor: u64) -> Scene<'_> {
-        Scene { facts, engine: None, fault: None, kubernetes_minor }
+        Scene { facts, engine: None, fault: None, kubernetes_minor, need: Need::default() }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod kernel;
 mod network;
 mod size;
 
+use crate::cluster::{Need, control_plane};
 use crate::engine::{Engine, Fault};
 use crate::host::Facts;
 
@@ -41,6 +42,8 @@ pub struct Scene<'a> {
     pub fault: Option<&'a Fault>,
     /// The minor version of the Kubernetes that would be started.
     pub kubernetes_minor: u64,
+    /// What the node, its addons and the smallest size of the application need together.
+    pub need: Need,
 }
 
 /// A question that `doctor` asks.
@@ -120,7 +123,7 @@ pub fn findings(
     fault: Option<&Fault>,
     kubernetes_minor: u64,
 ) -> Vec<Finding> {
-    let scene = Scene { facts, engine, fault, kubernetes_minor };
+    let scene = Scene { facts, engine, fault, kubernetes_minor, need: control_plane() };
     PROBES.iter().map(|probe| probe.run(&scene)).collect()
 }
 

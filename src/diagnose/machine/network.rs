@@ -58,13 +58,21 @@ pub(super) fn proxies(scene: &Scene<'_>) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Need;
     use crate::diagnose::machine::Severity;
     use crate::host::Facts;
     use crate::host::recorded::{debian, micro_vm};
 
     fn with_proxies(names: &[&str]) -> Severity {
         let facts = Facts { proxies: names.iter().map(|name| (*name).to_owned()).collect(), ..debian() };
-        proxies(&Scene { facts: &facts, engine: None, fault: None, kubernetes_minor: 34 }).severity
+        proxies(&Scene {
+            facts: &facts,
+            engine: None,
+            fault: None,
+            kubernetes_minor: 34,
+            need: Need::default(),
+        })
+        .severity
     }
 
     #[test]
@@ -84,7 +92,8 @@ mod tests {
     #[test]
     fn a_gateways_authority_is_named() {
         let facts = micro_vm();
-        let scene = Scene { facts: &facts, engine: None, fault: None, kubernetes_minor: 34 };
+        let scene =
+            Scene { facts: &facts, engine: None, fault: None, kubernetes_minor: 34, need: Need::default() };
         assert!(authorities(&scene).detail.contains("gateway.crt"));
     }
 }

@@ -1,13 +1,11 @@
 //! Whether the machine is one that we know and large enough.
 
 use super::{Answer, Scene};
+use crate::cluster::{MIN_CPUS, MIN_MEMORY, Machine, SLACK, show_need};
 use crate::config::show_bytes;
+use crate::engine;
 use crate::host::{Arch, Os};
 
-/// What the smallest cluster with a small application needs: the node with its system pods takes
-/// about 0.5 GB, the images, builds and the application the rest.
-const CPUS: u32 = 2;
-const MEMORY: u64 = 3 << 30;
 /// Tools, base images, the node image and what is built on top of them.
 const DISK: u64 = 10 << 30;
 
@@ -34,29 +32,35 @@ pub(super) fn platform(scene: &Scene<'_>) -> Answer {
 }
 
 pub(super) fn cpu(scene: &Scene<'_>) -> Answer {
-    let cpus = scene.engine.map_or(scene.facts.cpus, |engine| engine.cpus.min(scene.facts.cpus));
-    let detail = format!("{cpus} for containers");
-    if cpus >= CPUS {
-        return Answer::ok(detail);
+    let machine = Machine::of(scene.facts, scene.engine);
+    let (spare, needed) = (machine.spare().cpus, scene.need.cpus().max(MIN_CPUS));
+    if spare >= needed {
+        return Answer::ok(format!("{} for containers", machine.cpus));
     }
-    Answer::fail(format!("{detail}, {CPUS} are needed"), grow(scene, "colima start --cpu 2", "more CPUs"))
+    let detail = format!("{} for containers, {needed} are needed", machine.cpus);
+    Answer::fail(detail, larger(scene, machine))
 }
 
+/// The same figures by which `up` decides whether a cluster can be made.
 pub(super) fn memory(scene: &Scene<'_>) -> Answer {
-    let facts = scene.facts;
-    let total = scene.engine.map_or(facts.memory, |engine| engine.memory.min(facts.memory));
-    // On macOS containers live in a virtual machine whose memory is set aside already.
-    let free = if facts.os == Os::MacOs { total } else { facts.memory_available.min(total) };
-    let detail = format!("{} of {} free", show_bytes(free), show_bytes(total));
-    let needed = show_bytes(MEMORY);
-    if total < MEMORY {
-        let remedy = grow(scene, "colima start --memory 8", "more memory");
-        Answer::fail(format!("{detail}; the smallest cluster needs {needed}"), remedy)
-    } else if free < MEMORY {
-        Answer::warn(format!("{detail}; a new cluster needs {needed}"), "ps aux --sort -rss | head")
-    } else {
-        Answer::ok(detail)
+    let machine = Machine::of(scene.facts, scene.engine);
+    let detail = format!("{} of {} free", show_bytes(machine.available), show_bytes(machine.memory));
+    let (spare, need) = (machine.spare().memory, scene.need.memory);
+    if spare < need || spare + SLACK < MIN_MEMORY {
+        let (least, spare) = (show_need(need.max(MIN_MEMORY)), show_bytes(spare));
+        let detail = format!("{detail}; the smallest cluster needs {least}, {spare} can be had");
+        return Answer::fail(detail, larger(scene, machine));
     }
+    if machine.available < need {
+        let detail = format!("{detail}; a new cluster needs {}", show_need(need));
+        return Answer::warn(detail, "ps aux --sort -rss | head");
+    }
+    Answer::ok(detail)
+}
+
+fn larger(scene: &Scene<'_>, machine: Machine) -> String {
+    let wanted = machine.wanted(scene.need);
+    engine::grow(scene.facts, scene.engine, wanted.cpus, wanted.memory)
 }
 
 pub(super) fn disk(scene: &Scene<'_>) -> Answer {
@@ -69,18 +73,10 @@ pub(super) fn disk(scene: &Scene<'_>) -> Answer {
     Answer::fail(detail, "docker system prune   or TODO_BOOTSTRAP_CACHE=DIR on another disk")
 }
 
-/// How the place that containers live in gets larger.
-fn grow(scene: &Scene<'_>, colima: &str, what: &str) -> String {
-    match scene.facts.os {
-        Os::MacOs => format!("colima stop && {colima}   (Docker Desktop: Settings > Resources)"),
-        _ if scene.facts.wsl => format!("give WSL {what} in %UserProfile%\\.wslconfig, then: wsl --shutdown"),
-        _ => format!("give this machine {what}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::{Need, control_plane};
     use crate::diagnose::machine::Severity;
     use crate::engine::Engine;
     use crate::engine::testing::engine;
@@ -88,7 +84,7 @@ mod tests {
     use crate::host::recorded::{debian, macos, windows};
 
     fn scene<'a>(facts: &'a Facts, engine: Option<&'a Engine>) -> Scene<'a> {
-        Scene { facts, engine, fault: None, kubernetes_minor: 34 }
+        Scene { facts, engine, fault: None, kubernetes_minor: 34, need: control_plane() }
     }
 
     #[test]
@@ -97,7 +93,10 @@ mod tests {
             Facts { cpus: 1, memory: 2 << 30, memory_available: 1 << 30, disk_free: 4 << 30, ..debian() };
         let answers = [cpu, memory, disk].map(|probe| probe(&scene(&facts, None)));
         assert!(answers.iter().all(|answer| answer.severity == Severity::Fail));
-        assert_eq!(answers[1].detail, "1.0 GiB of 2.0 GiB free; the smallest cluster needs 3.0 GiB");
+        assert_eq!(
+            answers[1].detail,
+            "1.0 GiB of 2.0 GiB free; the smallest cluster needs 2.0 GiB, 1.0 GiB can be had"
+        );
     }
 
     #[test]
@@ -107,12 +106,23 @@ mod tests {
     }
 
     #[test]
+    fn what_the_application_needs_counts() {
+        let facts = Facts { cpus: 2, memory: 4 << 30, memory_available: 3 << 30, ..debian() };
+        let severities = |need: Need| {
+            let scene = Scene { need, ..scene(&facts, None) };
+            [cpu(&scene).severity, memory(&scene).severity]
+        };
+        assert_eq!(severities(control_plane()), [Severity::Ok; 2]);
+        assert_eq!(severities(Need { cpu: 2001, memory: (3 << 30) + 1 }), [Severity::Fail; 2]);
+    }
+
+    #[test]
     fn what_counts_is_what_the_engine_has() {
         let engine = Engine { cpus: 1, memory: 2 << 30, ..engine() };
         let facts = macos();
         let answer = cpu(&scene(&facts, Some(&engine)));
         assert_eq!(answer.severity, Severity::Fail);
-        assert!(answer.remedy.unwrap().starts_with("colima stop"));
+        assert!(answer.remedy.unwrap().starts_with("colima stop && colima start --cpu 2 --memory 3"));
         assert_eq!(memory(&scene(&facts, Some(&engine))).severity, Severity::Fail);
     }
 

@@ -9,20 +9,20 @@ use tokio::io::DuplexStream;
 
 /// A pod that is behind a Service's port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
+pub(crate) struct Target {
     pub pod: String,
     pub port: u16,
 }
 
 /// A connection; it lives as long as the forwarder is kept.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     pub stream: DuplexStream,
     pub forwarder: Portforwarder,
     pub target: Target,
 }
 
 /// Connects to `port` of Service `name`; the error says in words what is in the way.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     client: &Client,
     namespace: &str,
     name: &str,
@@ -82,7 +82,7 @@ fn choose(service: &Service, slices: &[EndpointSlice], port: u16) -> Result<Targ
 }
 
 /// Why the pod did not take the connection, out of what the runtime says at length.
-pub(super) fn refusal(said: &str, target: &Target) -> String {
+pub(crate) fn refusal(said: &str, target: &Target) -> String {
     if said.contains("connection refused") {
         return format!("pod {} refuses connections on port {}", target.pod, target.port);
     }
@@ -90,7 +90,7 @@ pub(super) fn refusal(said: &str, target: &Target) -> String {
 }
 
 /// An API error on one line, without the noise of its wrapping.
-pub(super) fn said(error: &kube::Error) -> String {
+pub(crate) fn said(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
         other => {
@@ -110,8 +110,8 @@ pub(super) fn said(error: &kube::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::object;
     use super::*;
+    use crate::checks::testing::object;
 
     fn service() -> Service {
         object(

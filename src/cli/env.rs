@@ -1,0 +1,202 @@
+//! `env`: the settings of the application. No command of these shows a value.
+
+use std::sync::Arc;
+
+use clap::Subcommand;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use super::context::{Context, print_json};
+use super::reach::{application, connect};
+use crate::config::Application;
+use crate::config::env::{self, EnvValues, Environment, Finding, Level, Setting, Source};
+use crate::deploy::{self, secrets};
+use crate::error::{Exit, Result};
+use crate::fetch::sha256;
+use crate::progress::Silent;
+use crate::steps::env::{in_use, told};
+use crate::steps::secrets::wanted;
+use crate::ui::{Align, Table, data};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EnvCommand {
+    /// Hold .env against its contract, .env.example
+    Check {
+        /// Print plain sha256 digests: equal everywhere, but short values can be guessed from them
+        #[arg(long)]
+        sha256: bool,
+    },
+    /// Show which keys differ between .env and the cluster, and what uses them
+    Diff,
+    /// Make .env from .env.example, or add the secrets that it lacks
+    Init,
+}
+
+pub(crate) fn run(context: &Context<'_>, command: &EnvCommand) -> Result<Exit> {
+    match command {
+        EnvCommand::Check { sha256 } => check(context, *sha256),
+        EnvCommand::Diff => diff(context),
+        EnvCommand::Init => init(context),
+    }
+}
+
+/// What `up` and `plan` begin with: settings that keep the contract, warnings said.
+pub(crate) fn look(context: &Context<'_>, application: &Application) -> Result<()> {
+    let mut environment = Environment::load(application)?;
+    environment.findings.extend(repository(context, &environment)?);
+    // What is to be generated is said by the step that does it.
+    for finding in environment.findings.iter().filter(|finding| finding.code != "to-generate") {
+        warn(context, &environment, finding);
+    }
+    environment.verdict().map_err(|error| error.help(env::CHECK))
+}
+
+fn repository(context: &Context<'_>, environment: &Environment) -> Result<Option<Finding>> {
+    if !environment.exists {
+        return Ok(None);
+    }
+    let bench = context.bench(Arc::new(Silent), None)?;
+    Ok(env::tracked(&bench.task("env"), &environment.file))
+}
+
+fn warn(context: &Context<'_>, environment: &Environment, finding: &Finding) {
+    if finding.level == Level::Warning {
+        let file = environment.file.display();
+        let place = finding.line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"));
+        context.ui.warn(&format!("{place}: {}", finding.message));
+    }
+}
+
+fn check(context: &Context<'_>, plain: bool) -> Result<Exit> {
+    let session = context.session(None, false)?;
+    let mut environment = Environment::load(application(&session)?)?;
+    environment.findings.extend(repository(context, &environment)?);
+    if context.json() {
+        let key = if plain { Vec::new() } else { session.digest_key()? };
+        let keys: Vec<_> = environment.settings.iter().map(|setting| row(setting, plain, &key)).collect();
+        print_json(&json!({
+            "file": environment.file, "exists": environment.exists,
+            "keys": keys, "findings": environment.findings,
+        }))?;
+    } else {
+        print_table(&environment);
+        for finding in &environment.findings {
+            warn(context, &environment, finding);
+        }
+    }
+    environment.verdict()?;
+    if !environment.exists && environment.contract.is_some() {
+        let file = environment.file.display();
+        context.ui.say(&format!("there is no {file} yet; `up` makes it (or: todo-bootstrap env init)"));
+    }
+    Ok(Exit::Fine)
+}
+
+fn row(setting: &Setting, plain: bool, key: &[u8]) -> serde_json::Value {
+    let (name, digest) = if plain {
+        ("sha256", sha256(setting.value.expose_secret().as_bytes()))
+    } else {
+        ("hmac", secrets::digest(key, &setting.key, &setting.value))
+    };
+    json!({
+        "key": setting.key, "class": setting.class, "line": setting.line, "source": setting.source,
+        "empty": setting.value.expose_secret().is_empty(), name: digest,
+    })
+}
+
+fn print_table(environment: &Environment) {
+    let mut table = Table::new(&[
+        ("key", Align::Left),
+        ("class", Align::Left),
+        ("line", Align::Right),
+        ("state", Align::Left),
+    ]);
+    for setting in &environment.settings {
+        let line = setting.line.map_or_else(|| "-".to_owned(), |line| line.to_string());
+        table.row([&setting.key, setting.class.name(), &line, state(environment, setting)]);
+    }
+    for finding in environment.findings.iter().filter(|finding| finding.code == "unknown-key") {
+        let line = finding.line.map_or_else(|| "-".to_owned(), |line| line.to_string());
+        table.row([finding.key.as_str(), "-", &line, "unknown"]);
+    }
+    data(&table.render());
+}
+
+fn state<'e>(environment: &'e Environment, setting: &Setting) -> &'e str {
+    let own = environment.findings.iter().filter(|finding| finding.key == setting.key);
+    let worst = own.min_by_key(|finding| finding.level);
+    match (worst, setting.source) {
+        (_, Source::Pending) => "to be generated",
+        (Some(finding), _) => finding.code,
+        (None, Source::Default) if setting.value.expose_secret().is_empty() => "empty (default)",
+        (None, Source::Default) => "default",
+        (None, _) if setting.value.expose_secret().is_empty() => "empty",
+        (None, _) => "set",
+    }
+}
+
+fn diff(context: &Context<'_>) -> Result<Exit> {
+    let session = context.session(None, false)?;
+    let application = application(&session)?;
+    look(context, application)?;
+    let bench = context.bench(context.reporter(), None)?;
+    let task = bench.task("env");
+    connect(&session, &task)?;
+    let environment = Environment::load_with(application, &in_use(&task, &session, application)?)?;
+    let wanted = wanted(application, &environment);
+    let changes = secrets::changes(&task, session.kube()?, &wanted)?;
+    let users = deploy::users(&task, session.kube()?, &application.namespace)?;
+    let used_by = |change: &secrets::Change| {
+        let object = wanted.iter().find(|object| object.class == change.class);
+        object.map(|object| users.of(&object.name, &change.key)).unwrap_or_default()
+    };
+    if context.json() {
+        let rows: Vec<_> = changes
+            .iter()
+            .map(|change| {
+                json!({
+                    "key": change.key, "class": change.class, "what": change.what,
+                    "usedBy": used_by(change),
+                })
+            })
+            .collect();
+        print_json(&json!({ "equal": rows.is_empty(), "changes": rows }))?;
+        return Ok(Exit::Fine);
+    }
+    if changes.is_empty() {
+        data(&format!("The cluster holds what {} says.\n", environment.file.display()));
+        return Ok(Exit::Fine);
+    }
+    let mut table = Table::new(&[
+        ("key", Align::Left),
+        ("class", Align::Left),
+        ("in .env", Align::Left),
+        ("used by", Align::Left),
+    ]);
+    for change in &changes {
+        let users = used_by(change).join(", ");
+        let users = if users.is_empty() { "-".to_owned() } else { users };
+        let what = change.what.name();
+        table.row([change.key.as_str(), change.class.name(), what, &users]);
+    }
+    data(&table.render());
+    data("\nTo apply it:  todo-bootstrap up   (restarts only what uses a changed key)\n");
+    Ok(Exit::Fine)
+}
+
+fn init(context: &Context<'_>) -> Result<Exit> {
+    let session = context.session(None, false)?;
+    let application = application(&session)?;
+    let mut given = EnvValues::new();
+    if session.receipt().complete {
+        // New secrets would lock the application out of its own data.
+        let bench = context.bench(context.reporter(), None)?;
+        let task = bench.task("env");
+        connect(&session, &task)?;
+        given = in_use(&task, &session, application)?;
+    }
+    let written = env::complete(application, &given)?;
+    data(&format!("{}\n", told(application, &written)));
+    look(context, application)?;
+    Ok(Exit::Fine)
+}

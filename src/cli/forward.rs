@@ -1,0 +1,44 @@
+//! `--port-forward` of `url` and `open`: a port of this machine leads to the start page's service.
+
+use super::context::{Context, print_json};
+use super::reach::{application, ended, until_stopped};
+use crate::deploy::{self, routes};
+use crate::error::{Error, Exit, Result};
+use crate::steps::Session;
+use crate::task::Task;
+use crate::ui::data;
+
+/// Runs until Ctrl-C; `port` 0 takes a free one. `listening` is told the address.
+pub(crate) fn run(
+    context: &Context<'_>,
+    session: &Session,
+    task: &Task<'_>,
+    port: u16,
+    listening: impl Fn(&str),
+) -> Result<Exit> {
+    let application = application(session)?;
+    let (kube, namespace) = (session.kube()?, &application.namespace);
+    let routes = deploy::services::read(task, kube, namespace)?.routes;
+    let route = application.hosts().iter().find_map(|host| routes::root(&routes, host).cloned());
+    let route = route.ok_or_else(|| {
+        Error::failed(format!("no Ingress in namespace {namespace} leads `/` to a Service"))
+            .help("todo-bootstrap up   installs the application again; see the Ingress of its chart")
+    })?;
+    context.ui.say(&format!(
+        "only Service {} is behind this port, not the other paths of the Ingress; Ctrl-C ends it",
+        route.service
+    ));
+    let task = until_stopped(context, task);
+    let mut told = |port: u16| {
+        let url = format!("http://127.0.0.1:{port}/");
+        if context.json() {
+            let _ = print_json(&serde_json::json!({ "url": url }));
+        } else {
+            data(&format!("{url}\n"));
+        }
+        listening(&url);
+    };
+    let wanted = (port != 0).then_some(port);
+    let result = deploy::forward(&task, kube, namespace, &route, wanted, &mut told);
+    ended(&task, result)
+}

@@ -1,0 +1,108 @@
+//! `logs`: what the pods of the application say, as one.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use super::context::Context;
+use super::reach::{application, connect_or_explain, ended, until_stopped};
+use crate::deploy::logs::{self, Entry, Kind, Query};
+use crate::error::{Exit, Result};
+use crate::steps;
+use crate::ui::{prefix, printable, stream};
+
+/// Lines of each container where nothing else is asked for.
+const TAIL: u32 = 1000;
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// Names of services, as `status` shows them [default: all of them]
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+    /// Go on with what is said from now on, until Ctrl-C
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Only what was said in this time, such as 10m
+    #[arg(long, value_name = "TIME", value_parser = super::duration)]
+    pub since: Option<Duration>,
+    /// Only the last lines of each container [default: 1000, or all that --since names]
+    #[arg(long, value_name = "LINES")]
+    pub tail: Option<u32>,
+    /// What the containers said before their last restart
+    #[arg(long, short, conflicts_with = "follow")]
+    pub previous: bool,
+    /// Put the time in front of each line
+    #[arg(long, short)]
+    pub timestamps: bool,
+}
+
+pub(crate) fn run(context: &Context<'_>, args: &LogsArgs) -> Result<Exit> {
+    let session = context.session(None, false)?;
+    let bench = context.bench(context.reporter(), None)?;
+    let task = bench.task("logs");
+    let namespace = &application(&session)?.namespace;
+    connect_or_explain(context, &session, &task)?;
+    let query = Query {
+        services: args.services.clone(),
+        since: args.since,
+        tail: args.tail.or(if args.since.is_none() { Some(TAIL) } else { None }).map(i64::from),
+        previous: args.previous,
+    };
+    let kube = session.kube()?;
+    let past = logs::past(&task, kube, namespace, &query)?;
+    steps::restart::known(&past.services, &args.services)?;
+    for missed in &past.missed {
+        context.ui.warn(&format!("not read: {missed}"));
+    }
+    let mut printer = Printer { json: context.json(), timestamps: args.timestamps, width: 0 };
+    printer.width = past.entries.iter().map(|entry| entry.source.label().len()).max().unwrap_or(0);
+    if past.entries.is_empty() && !args.follow {
+        context.ui.say("nothing was said");
+    }
+    if !past.entries.iter().all(|entry| printer.print(entry)) || !args.follow {
+        return Ok(Exit::Fine);
+    }
+    let task = until_stopped(context, &task);
+    let result = logs::follow(&task, kube, namespace, &query, &past, &mut |entry| printer.print(entry));
+    ended(&task, result)
+}
+
+struct Printer {
+    json: bool,
+    timestamps: bool,
+    /// Of the widest label so far.
+    width: usize,
+}
+
+impl Printer {
+    /// False where the reader went away.
+    fn print(&mut self, entry: &Entry) -> bool {
+        let source = &entry.source;
+        if self.json {
+            let line = json!({
+                "time": entry.time.to_string(), "service": source.service, "pod": source.pod,
+                "container": source.container, "kind": entry.kind, "message": entry.message,
+            });
+            return stream(&format!("{line}\n"));
+        }
+        let label = source.label();
+        self.width = self.width.max(label.len());
+        let label = prefix(&format!("{label:width$} │", width = self.width), colour(&source.service));
+        let time = if self.timestamps { format!("{:.3} ", entry.time) } else { String::new() };
+        let message = match entry.kind {
+            Kind::Line => printable(&entry.message),
+            Kind::Event => format!("— {} —", printable(&entry.message)),
+        };
+        stream(&format!("{label} {time}{message}\n"))
+    }
+}
+
+/// The same for all pods of a service, at any time and on any machine.
+fn colour(service: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    service.hash(&mut hasher);
+    hasher.finish()
+}

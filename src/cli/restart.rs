@@ -1,0 +1,44 @@
+//! `restart`: the pods of a service are replaced one by one.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::context::Context;
+use super::reach::{application, connect_or_explain};
+use crate::deploy;
+use crate::error::{Error, Exit, Result};
+use crate::progress::Silent;
+use crate::steps::{self, ClusterLock, Journal};
+
+#[derive(Debug, Args)]
+pub(crate) struct RestartArgs {
+    /// Names of services, as `status` shows them [default: all of them]
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+}
+
+pub(crate) fn run(context: &Context<'_>, args: &RestartArgs) -> Result<Exit> {
+    let session = context.session(None, false)?;
+    let silent = context.bench(Arc::new(Silent), None)?;
+    let task = silent.task("restart");
+    let namespace = &application(&session)?.namespace;
+    connect_or_explain(context, &session, &task)?;
+    let living = deploy::services::read(&task, session.kube()?, namespace)?;
+    let services = steps::restart::chosen(&living, &args.services)?;
+    if services.is_empty() {
+        return Err(Error::failed(format!("there is nothing to restart in namespace {namespace}"))
+            .help("todo-bootstrap up"));
+    }
+    let plan = steps::restart::plan(&session, &services)?;
+    let _lock = ClusterLock::take(&session.dir())?;
+    if args.services.is_empty() {
+        let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+        context.ui.say(&format!("restarting all services, one after the other: {}", names.join(", ")));
+    }
+    let journal = Arc::new(Journal::open(&session.dir(), "restart")?);
+    let bench = context.bench(context.ui.reporter(&plan.titles()), Some(journal.clone()))?;
+    steps::execute(&plan, &bench.task("restart"), &journal, 1)?;
+    context.ui.good(&format!("✓ {} restarted and ready.", services.len()));
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,111 @@
+//! `url`: where the application answers, and on request an entry in the hosts file.
+
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use super::context::{Context, print_json};
+use super::forward;
+use super::reach::{application, connect_or_explain};
+use crate::error::{Error, Exit, Result};
+use crate::host::hosts_file;
+use crate::host::names::Leads;
+use crate::steps::{self, Access, Added, Session};
+use crate::ui::{self, data};
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct UrlArgs {
+    /// Lead the application's main name to this machine, by a line in the hosts file
+    #[arg(long)]
+    pub add_hosts_entry: bool,
+    /// Take that line out again (`down` does so too)
+    #[arg(long)]
+    pub remove_hosts_entry: bool,
+    /// Lead a port of this machine to the application until Ctrl-C, past the ingress controller
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0")]
+    pub port_forward: Option<u16>,
+}
+
+pub(crate) fn run(context: &Context<'_>, args: &UrlArgs) -> Result<Exit> {
+    let session = context.session(None, false)?;
+    if args.add_hosts_entry {
+        return add(context, &session);
+    }
+    if args.remove_hosts_entry {
+        return remove(context, &session);
+    }
+    let bench = context.bench(context.reporter(), None)?;
+    let task = bench.task("url");
+    let main = application(&session)?.host.clone();
+    connect_or_explain(context, &session, &task)?;
+    if let Some(port) = args.port_forward {
+        return forward::run(context, &session, &task, port, |_| {});
+    }
+    let Some(access) = steps::access(&session) else { return Ok(Exit::Fine) };
+    if context.json() {
+        print_json(&document(&session, &access, &main)?)?;
+        return Ok(Exit::Fine);
+    }
+    for note in &access.address.notes {
+        context.ui.say(note);
+    }
+    data(&format!("{}\n", access.address.url));
+    Ok(Exit::Fine)
+}
+
+fn document(session: &Session, access: &Access, main: &str) -> Result<serde_json::Value> {
+    let Access { address, answers } = access;
+    let names: Vec<_> = answers
+        .iter()
+        .map(|answer| {
+            let elsewhere = match answer.leads {
+                Leads::Elsewhere(address) => Some(address),
+                Leads::Here | Leads::Nowhere => None,
+            };
+            json!({ "name": answer.name, "resolves": answer.leads == Leads::Here, "elsewhere": elsewhere })
+        })
+        .collect();
+    let text = hosts_file::HostsFile::new(&session.world.hosts_file, &session.facts).read()?;
+    Ok(json!({
+        "url": address.url,
+        "by": address.by,
+        "names": names,
+        "header": { "url": address.plain, "Host": address.host },
+        "hosts_entry": hosts_file::entry(&text, main) == hosts_file::Entry::Ours,
+        "notes": address.notes,
+    }))
+}
+
+fn add(context: &Context<'_>, session: &Arc<Session>) -> Result<Exit> {
+    let (name, file) = (&application(session)?.host, session.world.hosts_file.display());
+    let question = format!("Add the line `{}` to {file}?", hosts_file::line(name));
+    if !context.global.yes && !ui::ask(context.world, &question, "--yes")? {
+        return Err(Error::refused("nothing was changed").help("todo-bootstrap url   works without it"));
+    }
+    match steps::add_hosts_entry(session, name)? {
+        Added::Written => {
+            context.ui.good(&format!("✓ {file} leads {name} to this machine; `down` takes it out again."));
+        }
+        Added::There => context.ui.good(&format!("✓ {file} leads {name} to this machine already.")),
+    }
+    if session.facts.wsl {
+        context
+            .ui
+            .say("  Browsers of Windows read another file, and WSL may write this one anew as it starts:");
+        context.ui.say(&format!("  add the line to {} there", crate::host::names::WINDOWS_FILE));
+    }
+    Ok(Exit::Fine)
+}
+
+fn remove(context: &Context<'_>, session: &Arc<Session>) -> Result<Exit> {
+    let removed = steps::remove_hosts_entries(session, false)?;
+    if removed.is_empty() {
+        context.ui.good("✓ There is no entry of ours in the hosts file.");
+    }
+    for line in removed {
+        context.ui.good(&format!("✓ removed from {line}"));
+    }
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,223 @@
+//! What an application asks for: its services with their replicas and requests, by the convention
+//! `services.NAME` of a chart's values. A chart without it has a demand that nobody knows.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Need;
+use crate::config::{Values, parse_bytes, parse_milli};
+use crate::error::{Error, Result};
+
+/// A deployable of the application.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Service {
+    pub name: String,
+    /// Whether an update starts a pod before it ends an old one: a `Deployment` does, unless it has
+    /// a volume, which only one pod can have.
+    pub surges: bool,
+    /// Pods that run always: `replicas`, or the autoscaler's minimum.
+    pub replicas: u32,
+    /// Pods that run at most; more than `replicas` only with an autoscaler.
+    pub most: u32,
+    /// What one pod requests.
+    pub pod: Need,
+    /// The memory, in bytes, that one pod may take at most; what it requests where it says nothing.
+    pub memory_limit: u64,
+    /// Bytes of all its volumes together.
+    pub storage: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Demand {
+    /// Those that are enabled, by name.
+    pub services: Vec<Service>,
+}
+
+impl Demand {
+    /// `None` where the values do not follow the convention. All mistakes are reported at once,
+    /// each with its file and key.
+    pub fn read(values: &Values) -> Result<Option<Self>> {
+        let Some(Value::Object(table)) = values.merged().get("services") else { return Ok(None) };
+        let mut reading = Reading { values, problems: Vec::new() };
+        let services = table.iter().filter(|(_, service)| service["enabled"] != false);
+        let mut services: Vec<Service> =
+            services.map(|(name, service)| reading.service(name, service)).collect();
+        services.sort_by(|one, other| one.name.cmp(&other.name));
+        if reading.problems.is_empty() {
+            return Ok(Some(Self { services }));
+        }
+        let error = Error::usage("the values of the application's services cannot be used");
+        let error = reading.problems.into_iter().fold(error, Error::because);
+        Err(error.help("mend the keys named above in their files"))
+    }
+
+    /// The sum of what `pods` of each service request, and of the one further pod with which a
+    /// Deployment starts an update. One is enough for all: while it is taken, the other Deployments
+    /// wait, and each gets it when the one before has ended its old pod.
+    fn sum(&self, pods: impl Fn(&Service) -> u32) -> Need {
+        let all = self.services.iter().map(|service| service.pod.times(pods(service)));
+        let surges = self.services.iter().filter(|service| service.surges && service.replicas > 0);
+        all.sum::<Need>() + surges.map(|service| service.pod).fold(Need::default(), Need::larger)
+    }
+
+    /// All services at the fewest pods with which they run.
+    pub fn base(&self) -> Need {
+        self.sum(|service| service.replicas)
+    }
+
+    /// With `most` pods of each service at most (by name).
+    pub fn at(&self, most: impl Fn(&Service) -> u32) -> Need {
+        self.sum(most)
+    }
+
+    /// The memory that pods may take when every one of `most` uses what it is allowed to.
+    pub fn memory_limit(&self, most: impl Fn(&Service) -> u32) -> u64 {
+        self.services.iter().map(|service| service.memory_limit.saturating_mul(most(service).into())).sum()
+    }
+
+    /// Bytes of all volumes.
+    pub fn storage(&self) -> u64 {
+        self.services.iter().map(|service| service.storage).sum()
+    }
+}
+
+/// Reads one service after the other and keeps what is wrong.
+struct Reading<'a> {
+    values: &'a Values,
+    problems: Vec<String>,
+}
+
+impl Reading<'_> {
+    fn service(&mut self, name: &str, service: &Value) -> Service {
+        let scaling = &service["autoscaling"];
+        let scales = scaling["enabled"] == true;
+        let (replicas, most) = if scales {
+            let least = self.count(&["services", name, "autoscaling", "min"], &scaling["min"], 1);
+            let most = self.count(&["services", name, "autoscaling", "max"], &scaling["max"], least);
+            (least, most.max(least))
+        } else {
+            let replicas = self.count(&["services", name, "replicas"], &service["replicas"], 1);
+            (replicas, replicas)
+        };
+        let mut resource = |kind: &'static str, key: &'static str, parse: Parse| {
+            let value = &service["resources"][kind][key];
+            self.amount(&["services", name, "resources", kind, key], value, parse)
+        };
+        let cpu = resource("requests", "cpu", parse_milli);
+        let memory = resource("requests", "memory", parse_bytes);
+        let (cpu_limit, memory_limit) =
+            (resource("limits", "cpu", parse_milli), resource("limits", "memory", parse_bytes));
+        // As Kubernetes has it: who only says a limit requests as much.
+        let (cpu, memory) =
+            (cpu.or(cpu_limit).unwrap_or_default(), memory.or(memory_limit).unwrap_or_default());
+        let size = &service["storage"]["size"];
+        let size = self.amount(&["services", name, "storage", "size"], size, parse_bytes).unwrap_or_default();
+        let deployment = service["kind"].as_str().unwrap_or("Deployment") == "Deployment";
+        Service {
+            name: name.to_owned(),
+            surges: deployment && size == 0,
+            replicas,
+            most,
+            pod: Need { cpu, memory },
+            memory_limit: memory_limit.unwrap_or(memory).max(memory),
+            // A StatefulSet has a volume for each pod, a Deployment one for all.
+            storage: if deployment { size } else { size.saturating_mul(replicas.into()) },
+        }
+    }
+
+    fn count(&mut self, path: &[&str], value: &Value, default: u32) -> u32 {
+        match value {
+            Value::Null => default,
+            value => value.as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or_else(|| {
+                self.problem(path, &format!("is `{}`, but must be a whole number", shown(value)));
+                default
+            }),
+        }
+    }
+
+    fn amount(&mut self, path: &[&str], value: &Value, parse: Parse) -> Option<u64> {
+        if value.is_null() {
+            return None;
+        }
+        parse(&shown(value)).map_err(|why| self.problem(path, &why)).ok()
+    }
+
+    fn problem(&mut self, path: &[&str], why: &str) {
+        self.problems.push(format!("{}: `{}` {why}", self.values.file_of(path), path.join(".")));
+    }
+}
+
+type Parse = fn(&str) -> Result<u64, String>;
+
+/// A text as it is, anything else as JSON has it.
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    /// The demand that a chart of these values has.
+    pub(crate) fn demand(yaml: &str) -> Result<Option<Demand>> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("values.yaml"), yaml).unwrap();
+        Demand::read(&Values::load(dir.path(), &[]).unwrap())
+    }
+
+    const SHOP: &str = "
+services:
+  web:
+    resources: {requests: {cpu: 100m, memory: 128Mi}, limits: {memory: 256Mi}}
+    autoscaling: {enabled: true, min: 2, max: 5}
+    replicas: 7
+  worker:
+    replicas: 3
+    resources: {requests: {cpu: 0.05, memory: 64Mi}}
+    autoscaling: {enabled: false, min: 2, max: 5}
+  store:
+    kind: StatefulSet
+    replicas: 2
+    resources: {limits: {cpu: 1, memory: 1G}}
+    storage: {size: 1Gi}
+  cache:
+    resources: {requests: {cpu: 1, memory: 0}}
+    storage: {size: 1G}
+  off:
+    enabled: false
+    resources: {requests: {cpu: nonsense}}
+";
+
+    #[test]
+    fn requests_are_summed_over_all_pods_and_one_for_updates() {
+        let demand = demand(SHOP).unwrap().unwrap();
+        let names: Vec<&str> = demand.services.iter().map(|service| service.name.as_str()).collect();
+        assert_eq!(names, ["cache", "store", "web", "worker"]);
+        let memory = 2_000_000_000 + (2 + 1) * 128 * MIB + 3 * 64 * MIB;
+        assert_eq!(demand.base(), Need { cpu: 3000 + (2 + 1) * 100 + 3 * 50, memory });
+        let most = demand.at(|service| service.most);
+        assert_eq!(most, Need { cpu: 3000 + (5 + 1) * 100 + 3 * 50, memory: memory + 3 * 128 * MIB });
+        assert_eq!(demand.storage(), (2 << 30) + 1_000_000_000);
+        assert_eq!(demand.memory_limit(|service| service.replicas), 2_000_000_000 + (512 + 192) * MIB);
+    }
+
+    #[test]
+    fn a_chart_of_another_kind_has_no_demand_that_we_know() {
+        assert_eq!(demand("resources: {requests: {cpu: 10m}}\n").unwrap(), None);
+        assert_eq!(demand("").unwrap(), None);
+        assert_eq!(demand("services: {}\n").unwrap(), Some(Demand::default()));
+    }
+
+    #[test]
+    fn every_mistake_has_its_file_and_key() {
+        let yaml =
+            "services:\n  web:\n    replicas: many\n    resources: {requests: {cpu: 1x, memory: [1]}}\n";
+        let error = demand(yaml).unwrap_err();
+        let causes = error.causes();
+        assert_eq!(causes.len(), 3, "{error}");
+        assert!(causes[0].contains("values.yaml: `services.web.replicas` is `many`"), "{error}");
+        assert!(causes[1].contains("`services.web.resources.requests.cpu` is `1x`"), "{error}");
+    }
+}

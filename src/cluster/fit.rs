@@ -1,0 +1,313 @@
+//! Which preset of the application fits, how large its cluster is, and what has to be trimmed.
+//!
+//! Pure: decides by the facts that it is given. What an application needs is the sum of what all
+//! its pods request when each service runs with its fewest, of one pod more for updates, and of
+//! what the node and its addons need for themselves.
+
+use serde::Serialize;
+
+use super::{Demand, MIN_CPUS, MIN_MEMORY, Machine, Need, Service, Sizes, Span, show_need};
+use crate::config::{ClusterSpec, show_bytes, show_milli, suggest};
+use crate::engine::{self, Engine};
+use crate::error::{Error, Result};
+use crate::host::Facts;
+
+/// A size that the application comes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// `None` for an application without presets.
+    pub preset: Option<String>,
+    /// `None` where the chart does not say what it needs.
+    pub demand: Option<Demand>,
+}
+
+/// All that the choice depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// From small to large.
+    pub candidates: &'a [Candidate],
+    /// A preset that was asked for, else the largest that fits is wanted.
+    pub asked: Option<&'a str>,
+    /// What node and addons need.
+    pub overhead: Need,
+    pub spec: &'a ClusterSpec,
+    /// The size of the cluster, where there is one already.
+    pub standing: Option<Sizes>,
+    pub facts: &'a Facts,
+    pub engine: Option<&'a Engine>,
+}
+
+/// The choice.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Fit {
+    pub preset: Option<String>,
+    pub sizes: Sizes,
+    /// Node, addons, application and one pod for updates; `None` where nobody knows.
+    pub need: Option<Need>,
+    /// Bytes of the application's volumes.
+    pub storage: u64,
+    /// Autoscalers that must stay below what the preset says.
+    pub trimmed: Vec<Trim>,
+    /// The most that the cluster can have.
+    pub room: Sizes,
+    /// Presets that are larger and do not fit, from small to large.
+    pub larger: Vec<Larger>,
+}
+
+/// A preset that does not fit, and what it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Larger {
+    pub preset: String,
+    pub need: Need,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trim {
+    pub service: String,
+    /// Replicas at most.
+    pub most: u32,
+    /// What the preset says.
+    pub wanted: u32,
+}
+
+impl Fit {
+    /// The choice in sentences; nothing where there was none to make.
+    pub fn lines(&self) -> Vec<String> {
+        let Some(need) = self.need else { return Vec::new() };
+        let name = self.preset.as_ref().map_or("the application".to_owned(), |name| format!("preset {name}"));
+        let mut lines = vec![format!(
+            "{name}: needs {} of {} CPUs and {} of {}, with Kubernetes and addons",
+            show_milli(need.cpu),
+            self.sizes.cpus,
+            show_need(need.memory),
+            show_bytes(self.sizes.memory),
+        )];
+        for Trim { service, most, wanted } in &self.trimmed {
+            lines.push(format!("{name}: {service} at most {most} replicas instead of {wanted}"));
+        }
+        lines.extend(self.larger.iter().map(|one| {
+            format!("preset {} does not fit: needs {}", one.preset, lack(self.room, one.need).join(" and "))
+        }));
+        lines
+    }
+}
+
+/// What of `need` is more than `room`.
+fn lack(room: Sizes, need: Need) -> Vec<String> {
+    let mut lack = Vec::new();
+    if need.cpu > u64::from(room.cpus) * 1000 {
+        lack.push(format!("{} CPUs where {} can be had", show_milli(need.cpu), room.cpus));
+    }
+    if need.memory > room.memory {
+        lack.push(format!("{} where {} can be had", show_need(need.memory), show_bytes(room.memory)));
+    }
+    lack
+}
+
+/// Chooses. An error names all figures and how to get there.
+pub fn fit(question: &Question<'_>) -> Result<Fit> {
+    let scene = Scene::of(question);
+    if question.standing.is_none() && !scene.problems.is_empty() {
+        return Err(scene.refuse("the cluster does not fit this machine", question.candidates.first()));
+    }
+    match question.asked {
+        Some(asked) => scene.asked(asked),
+        None => scene.largest(),
+    }
+}
+
+/// What a question comes down to.
+struct Scene<'a> {
+    question: &'a Question<'a>,
+    machine: Machine,
+    span: Span,
+    /// What node, addons and the fewest pods can have together: of memory, only what is free now.
+    room: Sizes,
+    /// Why there can be no cluster at all.
+    problems: Vec<String>,
+}
+
+impl<'a> Scene<'a> {
+    fn of(question: &'a Question<'a>) -> Self {
+        let machine = Machine::of(question.facts, question.engine);
+        if let Some(sizes) = question.standing {
+            let span = Span::fixed(sizes);
+            return Self { question, machine, span, room: sizes, problems: Vec::new() };
+        }
+        let span = Span::of(question.spec, machine);
+        let known = question.candidates.iter().any(|candidate| candidate.demand.is_some());
+        // A cluster that stands has its memory already; a new one takes it from what is free.
+        let span = if known { span.within(machine.available) } else { span };
+        let room = Sizes { memory: span.most.memory.min(machine.available), ..span.most };
+        Self { question, machine, span, room, problems: span.problems(machine) }
+    }
+
+    fn need(&self, demand: &Demand) -> Need {
+        self.question.overhead + demand.base()
+    }
+
+    fn fits(&self, candidate: &Candidate) -> bool {
+        candidate.demand.as_ref().is_none_or(|demand| self.room.holds(self.need(demand)))
+    }
+
+    fn largest(&self) -> Result<Fit> {
+        let candidates = self.question.candidates;
+        let Some(smallest) = candidates.first() else { return Ok(self.unknown(None)) };
+        if candidates.iter().any(|candidate| candidate.demand.is_none()) {
+            return Ok(self.unknown(smallest.preset.clone()));
+        }
+        let Some(index) = candidates.iter().rposition(|candidate| self.fits(candidate)) else {
+            let place = if self.question.standing.is_some() { "the cluster" } else { "this machine" };
+            let what = match &smallest.preset {
+                Some(preset) => format!("not even preset {preset} fits {place}"),
+                None => format!("the application does not fit {place}"),
+            };
+            return Err(self.refuse(what, Some(smallest)));
+        };
+        let mut fit = self.take(&candidates[index]);
+        let larger = candidates[index + 1..].iter();
+        fit.larger = larger
+            .filter_map(|one| {
+                Some(Larger { preset: one.preset.clone()?, need: self.need(one.demand.as_ref()?) })
+            })
+            .collect();
+        Ok(fit)
+    }
+
+    fn asked(&self, asked: &str) -> Result<Fit> {
+        let candidates = self.question.candidates;
+        let named = |candidate: &&Candidate| candidate.preset.as_deref() == Some(asked);
+        let Some(candidate) = candidates.iter().find(named) else {
+            let known: Vec<&str> = candidates.iter().filter_map(|one| one.preset.as_deref()).collect();
+            let error =
+                Error::usage(format!("the application has no preset `{asked}`{}", suggest(asked, &known)));
+            return Err(match known.first() {
+                None => error.because("it has no presets at all").help("todo-bootstrap up --preset auto"),
+                Some(first) => error
+                    .because(format!("its presets are: {}", known.join(", ")))
+                    .help(format!("todo-bootstrap up --preset {first}   (or auto)")),
+            });
+        };
+        if self.fits(candidate) {
+            return Ok(self.take(candidate));
+        }
+        let place = if self.question.standing.is_some() { "the cluster" } else { "this machine" };
+        let error = self.refuse(format!("preset {asked} does not fit {place}"), Some(candidate));
+        let fitting = candidates.iter().rev().find(|one| self.fits(one));
+        Err(match fitting.and_then(|one| one.preset.as_ref()) {
+            None => error,
+            Some(preset) => error
+                .because(format!("preset {preset} would fit"))
+                .help(format!("todo-bootstrap up --preset {preset}")),
+        })
+    }
+
+    fn unknown(&self, preset: Option<String>) -> Fit {
+        Fit { preset, sizes: self.span.unknown(), room: self.room, ..Fit::default() }
+    }
+
+    fn take(&self, candidate: &Candidate) -> Fit {
+        let Some(demand) = &candidate.demand else { return self.unknown(candidate.preset.clone()) };
+        let most = self.trim(demand);
+        let at = |service: &Service| {
+            let found = most.iter().find(|(other, _)| other.name == service.name);
+            found.map_or(service.most, |(_, most)| *most)
+        };
+        let need = self.question.overhead + demand.at(at);
+        let limit = self.question.overhead.memory.saturating_add(demand.memory_limit(at));
+        let trimmed = most.iter().filter(|(service, most)| *most < service.most);
+        Fit {
+            preset: candidate.preset.clone(),
+            sizes: self.span.holding(need, limit),
+            need: Some(self.need(demand)),
+            storage: demand.storage(),
+            trimmed: trimmed
+                .map(|(service, most)| Trim {
+                    service: service.name.clone(),
+                    most: *most,
+                    wanted: service.most,
+                })
+                .collect(),
+            room: self.room,
+            larger: Vec::new(),
+        }
+    }
+
+    /// How many pods of each service the cluster has room for: from the fewest on, each autoscaler
+    /// gets one more in turn as long as it fits. Asked again of the cluster that was made, it finds
+    /// the same.
+    fn trim<'d>(&self, demand: &'d Demand) -> Vec<(&'d Service, u32)> {
+        let mut most: Vec<(&Service, u32)> =
+            demand.services.iter().map(|service| (service, service.replicas)).collect();
+        let mut taken = self.need(demand);
+        loop {
+            let mut grown = false;
+            for (service, pods) in most.iter_mut().filter(|(service, pods)| *pods < service.most) {
+                if self.span.most.holds(taken + service.pod) {
+                    taken = taken + service.pod;
+                    *pods += 1;
+                    grown = true;
+                }
+            }
+            if !grown {
+                return most;
+            }
+        }
+    }
+
+    /// The refusal of `candidate` with all figures, and the remedies.
+    fn refuse(&self, what: impl Into<String>, candidate: Option<&Candidate>) -> Error {
+        let mut error = self.problems.iter().fold(Error::host(what), Error::because);
+        let demand = candidate.and_then(|candidate| candidate.demand.as_ref());
+        let overhead = self.question.overhead;
+        let need = demand.map_or(overhead, |demand| self.need(demand));
+        if let Some(demand) = demand {
+            let name = candidate.and_then(|candidate| candidate.preset.as_ref());
+            let name = name.map_or("it".to_owned(), |name| format!("preset {name}"));
+            error = error.because(format!(
+                "{name} needs {need}: {overhead} for node and addons, {} for its pods",
+                demand.base()
+            ));
+            if self.problems.is_empty() {
+                error = error.because(self.has());
+            }
+        }
+        error.help(self.remedy(need))
+    }
+
+    fn has(&self) -> String {
+        let show = |sizes: Sizes| format!("{} CPU and {}", sizes.cpus, show_bytes(sizes.memory));
+        if self.question.standing.is_some() {
+            return format!("the cluster was made with {}", show(self.room));
+        }
+        let of = Sizes { cpus: self.machine.cpus, memory: self.machine.memory };
+        let free =
+            if self.machine.available < self.span.most.memory { ", as far as it is free now" } else { "" };
+        format!("it can have {} of {}{free}", show(self.room), show(of))
+    }
+
+    /// The one thing to do so that `need` fits.
+    fn remedy(&self, need: Need) -> String {
+        let spare = self.machine.spare();
+        let (cpus, memory) = (need.cpus().max(MIN_CPUS), need.memory.max(MIN_MEMORY));
+        if !spare.holds(Need { cpu: u64::from(cpus) * 1000, memory }) {
+            let wanted = self.machine.wanted(need);
+            return engine::grow(self.question.facts, self.question.engine, wanted.cpus, wanted.memory);
+        }
+        if self.question.standing.is_some() {
+            let asked = self.question.asked.map_or(String::new(), |preset| format!(" --preset {preset}"));
+            let commands = format!("todo-bootstrap down && todo-bootstrap up{asked}");
+            return format!("{commands}   makes a larger cluster; the data of this one is lost");
+        }
+        if !self.span.most.holds(need) || !self.problems.is_empty() {
+            let gib = memory.div_ceil(1 << 30);
+            return format!(
+                "in [cluster] of the profile: cpus = \"{cpus}\", memory = \"{gib}Gi\", or \"auto\""
+            );
+        }
+        "end programs that take memory: ps aux --sort -rss | head".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! The choice on all sorts of machines.
+
+use super::*;
+use crate::cluster::demand::tests::demand;
+use crate::config::Amount;
+use crate::engine::Home;
+use crate::engine::testing::engine;
+use crate::error::Exit;
+use crate::host::recorded::{debian, macos};
+
+const GIB: u64 = 1 << 30;
+const MIB: u64 = 1 << 20;
+/// What node and addons of the default profile need.
+const OVERHEAD: Need = Need { cpu: 1030, memory: 1154 * MIB };
+
+fn pods(web: &str, store: &str) -> Demand {
+    demand(&format!(
+        "services:\n  web: {web}\n  store: {{kind: StatefulSet, resources: {{requests: {store}}}, storage: {{size: 1Gi}}}}\n"
+    ))
+    .unwrap()
+    .unwrap()
+}
+
+/// Two sizes without and one with an autoscaler; together with the node 1.43, 2.73 and 4.53 CPUs.
+fn presets() -> Vec<Candidate> {
+    let small = pods("{resources: {requests: {cpu: 150m, memory: 192Mi}}}", "{cpu: 100m, memory: 128Mi}");
+    let middle =
+        pods("{replicas: 2, resources: {requests: {cpu: 0.5, memory: 1Gi}}}", "{cpu: 200m, memory: 256Mi}");
+    let large = pods(
+        "{resources: {requests: {cpu: 1, memory: 1Gi}, limits: {memory: 2Gi}}, autoscaling: {enabled: true, min: 2, max: 5}}",
+        "{cpu: 500m, memory: 256Mi}",
+    );
+    let named = |name: &str, demand| Candidate { preset: Some(name.to_owned()), demand: Some(demand) };
+    vec![named("small", small), named("middle", middle), named("large", large)]
+}
+
+fn spec(cpus: Amount<u32>, memory: Amount<u64>) -> ClusterSpec {
+    ClusterSpec { name: "c".to_owned(), cpus, memory, http_port: 80, https_port: 443 }
+}
+
+const AUTO: (Amount<u32>, Amount<u64>) = (Amount::Auto, Amount::Auto);
+
+/// Asks with everything but what the test is about as it is on a quiet machine.
+struct Asked {
+    facts: Facts,
+    engine: Engine,
+    spec: ClusterSpec,
+    candidates: Vec<Candidate>,
+    standing: Option<Sizes>,
+}
+
+impl Asked {
+    fn here(cpus: u32, gib: u64) -> Self {
+        let facts = Facts { cpus, memory: gib * GIB, memory_available: gib * GIB * 9 / 10, ..debian() };
+        let engine = Engine { cpus, memory: gib * GIB, ..engine() };
+        Self { facts, engine, spec: spec(AUTO.0, AUTO.1), candidates: presets(), standing: None }
+    }
+
+    fn machine_of(home: Home, cpus: u32, gib: u64) -> Self {
+        // What a virtual machine reports is a little less than it was given.
+        let engine = Engine { cpus, memory: gib * GIB - 60 * MIB, home, ..engine() };
+        Self { facts: macos(), engine, ..Self::here(8, 16) }
+    }
+
+    fn given(self, cpus: u32, gib: u64) -> Self {
+        Self { spec: spec(Amount::Given(cpus), Amount::Given(gib * GIB)), ..self }
+    }
+
+    fn fit(&self, asked: Option<&str>) -> Result<Fit> {
+        fit(&Question {
+            candidates: &self.candidates,
+            asked,
+            overhead: OVERHEAD,
+            spec: &self.spec,
+            standing: self.standing,
+            facts: &self.facts,
+            engine: Some(&self.engine),
+        })
+    }
+}
+
+/// `preset, CPUs × MiB, trimmed`, or the headline of a refusal.
+fn told(asked: &Asked) -> String {
+    match asked.fit(None) {
+        Ok(fit) => {
+            let trimmed: Vec<String> =
+                fit.trimmed.iter().map(|trim| format!(" {}≤{}", trim.service, trim.most)).collect();
+            let Sizes { cpus, memory } = fit.sizes;
+            format!("{} {cpus}×{}{}", fit.preset.unwrap_or_default(), memory / MIB, trimmed.concat())
+        }
+        Err(error) => {
+            assert_eq!(error.exit(), Exit::HostNotReady, "{error}");
+            assert!(!error.hints().is_empty(), "{error}");
+            error.what().to_owned()
+        }
+    }
+}
+
+#[test]
+fn each_machine_gets_the_largest_preset_that_fits() {
+    let cases = [
+        (Asked::here(1, 4), "the cluster does not fit this machine"),
+        (Asked::here(2, 2), "the cluster does not fit this machine"),
+        (Asked::here(2, 4), "small 2×2048"),
+        (Asked::here(2, 24), "small 2×2048"),
+        (Asked::here(4, 8), "middle 3×4608"),
+        (Asked::here(4, 4), "small 2×2048"),
+        (Asked::here(8, 16), "large 7×8192 web≤4"),
+        (Asked::here(64, 256), "large 8×8192"),
+        (Asked::machine_of(Home::DockerDesktop, 4, 2), "the cluster does not fit this machine"),
+        (Asked::machine_of(Home::Colima, 2, 2), "the cluster does not fit this machine"),
+        (Asked::machine_of(Home::Colima, 2, 4), "small 2×2048"),
+        (Asked::machine_of(Home::DockerDesktop, 8, 8), "large 7×7424 web≤4"),
+        (Asked::here(2, 24).given(2, 4), "small 2×4096"),
+        (Asked::here(16, 64).given(4, 8), "middle 4×8192"),
+        (Asked::here(16, 64).given(5, 6), "large 5×6144 web≤2"),
+        (Asked::here(16, 64).given(2, 1), "the cluster does not fit this machine"),
+        (Asked::here(2, 4).given(4, 8), "the cluster does not fit this machine"),
+    ];
+    for (index, (asked, expected)) in cases.into_iter().enumerate() {
+        assert_eq!(told(&asked), expected, "case {index}: {:?}", asked.spec);
+        settled(asked);
+    }
+}
+
+/// A second `up` finds what the first one chose.
+#[track_caller]
+fn settled(asked: Asked) {
+    let Ok(first) = asked.fit(None) else { return };
+    let again = Asked { standing: Some(first.sizes), ..asked };
+    let second = again.fit(first.preset.as_deref()).unwrap();
+    assert_eq!((second.preset, second.sizes, second.trimmed), (first.preset, first.sizes, first.trimmed));
+}
+
+#[test]
+fn memory_that_others_take_for_a_while_does_not_change_a_cluster_that_stands() {
+    for gib in [5, 6, 7, 9] {
+        for asked in [Asked::here(16, 32), Asked::here(16, 32).given(8, 8)] {
+            let facts = Facts { memory_available: gib * GIB, ..asked.facts.clone() };
+            settled(Asked { facts, ..asked });
+        }
+    }
+}
+
+#[test]
+fn what_others_use_now_counts_for_a_new_cluster_only() {
+    let mut busy = Asked::here(8, 16);
+    busy.facts.memory_available = 5 * GIB;
+    assert_eq!(told(&busy), "large 5×5120 web≤2");
+    busy.facts.memory_available = 4 * GIB;
+    assert_eq!(told(&busy), "small 2×2048");
+    busy.facts.memory_available = GIB;
+    let error = busy.fit(None).unwrap_err();
+    assert_eq!(error.what(), "not even preset small fits this machine");
+    assert_eq!(error.hints(), ["end programs that take memory: ps aux --sort -rss | head"]);
+    assert!(error.causes()[1].contains("1.0 GiB of 8 CPU and 16 GiB, as far as it is free now"), "{error}");
+    busy.standing = Some(Sizes { cpus: 4, memory: 6 * GIB });
+    assert_eq!(told(&busy), "middle 4×6144");
+}
+
+#[test]
+fn the_choice_is_said_with_what_was_trimmed_and_what_does_not_fit() {
+    assert_eq!(
+        Asked::here(2, 4).fit(None).unwrap().lines(),
+        [
+            "preset small: needs 1.43 of 2 CPUs and 1.7 GiB of 2.0 GiB, with Kubernetes and addons",
+            "preset middle does not fit: needs 2.73 CPUs where 2 can be had and 4.4 GiB where 3.0 GiB can be had",
+            "preset large does not fit: needs 4.53 CPUs where 2 can be had and 4.4 GiB where 3.0 GiB can be had",
+        ]
+    );
+    let lines = Asked::here(8, 16).fit(None).unwrap().lines();
+    assert_eq!(lines[1], "preset large: web at most 4 replicas instead of 5");
+    let unnamed = Candidate { preset: None, ..presets().remove(0) };
+    let alone = Asked { candidates: vec![unnamed], ..Asked::here(2, 4) };
+    assert!(alone.fit(None).unwrap().lines()[0].starts_with("the application: needs 1.43 of 2"));
+}
+
+#[test]
+fn a_refusal_has_all_figures_and_the_way_of_this_host() {
+    let error = Asked::machine_of(Home::Colima, 2, 2).fit(None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the cluster does not fit this machine\n  \
+         because a cluster needs 2.0 GiB of memory, it would get 1.2 GiB of 1.9 GiB\n  \
+         because preset small needs 1.43 CPU and 1.7 GiB: 1.03 CPU and 1.2 GiB for node and addons, \
+         0.4 CPU and 512 MiB for its pods\n  \
+         help: colima stop && colima start --cpu 2 --memory 3"
+    );
+    let error = Asked::machine_of(Home::DockerDesktop, 1, 8).fit(None).unwrap_err();
+    assert!(error.hints()[0].starts_with("Docker Desktop: Settings > Resources: at least 2 CPUs and 8 GB"));
+    let error = Asked::here(2, 24).given(1, 1).fit(None).unwrap_err();
+    assert_eq!(error.hints(), ["in [cluster] of the profile: cpus = \"2\", memory = \"2Gi\", or \"auto\""]);
+}
+
+#[test]
+fn a_preset_that_was_asked_for_is_taken_or_refused_with_what_would_fit() {
+    let asked = Asked::here(4, 8);
+    assert_eq!(asked.fit(Some("small")).unwrap().preset.as_deref(), Some("small"));
+    let error = asked.fit(Some("large")).unwrap_err();
+    assert_eq!((error.what(), error.exit()), ("preset large does not fit this machine", Exit::HostNotReady));
+    assert_eq!(error.causes().last().unwrap(), "preset middle would fit");
+    assert_eq!(error.hints().last().unwrap(), "todo-bootstrap up --preset middle");
+    let error = asked.fit(Some("larg")).unwrap_err();
+    assert_eq!(error.exit(), Exit::Usage);
+    assert!(error.what().ends_with("(did you mean `large`?)"), "{error}");
+}
+
+#[test]
+fn a_cluster_that_stands_keeps_its_size() {
+    let standing = Some(Sizes { cpus: 3, memory: 5 * GIB });
+    let asked = Asked { standing, ..Asked::here(16, 64) };
+    assert_eq!(told(&asked), "middle 3×5120");
+    let error = asked.fit(Some("large")).unwrap_err();
+    assert_eq!(error.what(), "preset large does not fit the cluster");
+    assert_eq!(error.causes()[1], "the cluster was made with 3 CPU and 5.0 GiB");
+    assert!(error.hints()[0].starts_with("todo-bootstrap down && todo-bootstrap up --preset large "));
+}
+
+#[test]
+fn a_chart_that_says_nothing_gets_what_there_is() {
+    let silent = |preset: Option<&str>| Candidate { preset: preset.map(str::to_owned), demand: None };
+    for (candidates, preset) in
+        [(vec![], None), (vec![silent(None)], None), (vec![silent(Some("a")), silent(Some("b"))], Some("a"))]
+    {
+        let asked = Asked { candidates, ..Asked::here(4, 16) };
+        let fit = asked.fit(None).unwrap();
+        assert_eq!(fit.sizes, Sizes { cpus: 3, memory: 8 * GIB });
+        assert_eq!((fit.preset.as_deref(), fit.lines().len()), (preset, 0));
+    }
+}
+
+#[test]
+fn autoscalers_share_what_is_left_and_never_fall_below_their_minimum() {
+    let yaml = "services:\n  a: {resources: {requests: {cpu: 500m}}, autoscaling: {enabled: true, min: 2, max: 5}}\n  \
+                b: {resources: {requests: {cpu: 500m}}, autoscaling: {enabled: true, min: 2, max: 5}}\n";
+    let candidate = Candidate { preset: None, demand: demand(yaml).unwrap() };
+    let limits = |cpus| {
+        let asked = Asked { candidates: vec![candidate.clone()], ..Asked::here(16, 64) }.given(cpus, 8);
+        let fit = asked.fit(None).unwrap();
+        fit.trimmed.iter().map(|trim| (trim.service.clone(), trim.most)).collect::<Vec<_>>()
+    };
+    let expected = |pairs: &[(&str, u32)]| -> Vec<(String, u32)> {
+        pairs.iter().map(|(name, most)| ((*name).to_owned(), *most)).collect()
+    };
+    assert_eq!(limits(4), expected(&[("a", 2), ("b", 2)]));
+    assert_eq!(limits(6), expected(&[("a", 4), ("b", 4)]));
+    assert_eq!(limits(7), expected(&[]), "6.53 of 7");
+}

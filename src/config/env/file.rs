@@ -1,0 +1,53 @@
+//! Reading an env file from disk: what it must be before it is looked into.
+
+use std::path::Path;
+
+use secrecy::SecretString;
+
+use crate::error::{Error, Result};
+
+/// A Secret holds no more than this.
+const LARGEST: u64 = 1 << 20;
+
+/// The text of `path`, or `None` where there is no such file.
+pub(super) fn read(path: &Path) -> Result<Option<SecretString>> {
+    let name = path.display();
+    let meta = match std::fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", path, &error).help(format!("ls -l {name}"))),
+    };
+    // A named pipe would be waited for, for ever.
+    if !meta.is_file() {
+        let what = if meta.is_dir() { "a folder" } else { "no regular file" };
+        return Err(Error::usage(format!("cannot read {name}"))
+            .because(format!("it is {what}, and must be a text file of KEY=value lines"))
+            .help(format!("move {name} away; todo-bootstrap env init   then makes the file")));
+    }
+    if meta.len() > LARGEST {
+        return Err(Error::usage(format!("{name} is too large"))
+            .because("a Kubernetes Secret holds at most 1 MiB")
+            .help(format!("see what is in it:  wc {name}")));
+    }
+    let bytes = std::fs::read(path)
+        .map_err(|error| Error::io("read", path, &error).help(format!("chmod u+r {name}")))?;
+    text(bytes, path).map(Some)
+}
+
+fn text(bytes: Vec<u8>, path: &Path) -> Result<SecretString> {
+    let name = path.display();
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(Error::usage(format!("{name} is not UTF-8"))
+            .because("it is UTF-16, as some editors and shells of Windows write it")
+            .help(format!(
+                "save it as UTF-8:  iconv -f UTF-16 -t UTF-8 {name} >{name}.new && mv {name}.new {name}"
+            )));
+    }
+    String::from_utf8(bytes).map(SecretString::from).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.split(|byte| *byte == b'\n').count();
+        Error::usage(format!("{name} is not UTF-8"))
+            .because(format!("{name}:{line}: a character here is not UTF-8"))
+            .help("save the file as UTF-8")
+    })
+}

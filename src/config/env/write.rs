@@ -1,0 +1,194 @@
+//! Making `.env` from its contract, and giving it what is to be generated.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::contract::Contract;
+use super::statements::{self, Statement};
+use super::{EnvValues, file};
+use crate::config::Application;
+use crate::config::problems::Problems;
+use crate::error::{Error, Result};
+use crate::fetch::write_atomic;
+
+const MODE: u32 = 0o600;
+/// A part of the text, and the value that takes its place.
+type Place = (Range<usize>, SecretString);
+
+const NOTE: &str = "# Added by todo-bootstrap: secrets that the contract asks for.";
+
+/// What [`complete`] did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The file was not there before.
+    pub made: bool,
+    pub generated: Vec<String>,
+    /// Keys that got the value that was given.
+    pub kept: Vec<String>,
+}
+
+/// Makes `.env` where there is none, as a copy of the contract, and fills in the secrets that are
+/// to be generated and are not there: with those of `given`, which is what is in use already, else
+/// with new ones. A new file keeps all that is in use and not as the contract has it, so that a
+/// file that was lost takes nothing with it. Else nothing in a file is touched. A second process
+/// waits meanwhile.
+pub fn complete(application: &Application, given: &EnvValues) -> Result<Written> {
+    let Some(contract) = Contract::load(&application.env_example)? else { return Ok(Written::default()) };
+    let _lock = lock(&application.env_example)?;
+    let path = resolved(&application.env_file);
+    let current = file::read(&path)?;
+    let made = current.is_none();
+    let text = current.unwrap_or_else(|| SecretString::from(contract.text.clone()));
+    let mut written = Written { made, ..Written::default() };
+    let new = filled(&path, text.expose_secret(), &contract, given, &mut written)?;
+    if made {
+        create(&path, new.expose_secret().as_bytes())?;
+    } else if new.expose_secret() != text.expose_secret() {
+        write_atomic(&path, new.expose_secret().as_bytes(), MODE)?;
+    }
+    Ok(written)
+}
+
+/// The file that a link leads to: the link stays one.
+fn resolved(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The contract serves as the lock: it is there, and is not replaced.
+fn lock(example: &Path) -> Result<File> {
+    let file = File::open(example).map_err(|error| Error::io("open", example, &error))?;
+    // A file system without locks has no second writer's protection, and works.
+    let _ = file.lock();
+    Ok(file)
+}
+
+/// `text` with a value for each generated key: in its place where it stands empty, else above all,
+/// as what is below may use it.
+fn filled(
+    path: &Path,
+    text: &str,
+    contract: &Contract,
+    given: &EnvValues,
+    written: &mut Written,
+) -> Result<SecretString> {
+    let mut problems = Problems::new(path.display().to_string());
+    let found = statements::read(text, &mut problems).list;
+    problems.or(Some(()))?;
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let mut places: Vec<Place> = Vec::new();
+    let mut above = String::new();
+    for declaration in &contract.declarations {
+        let Some(form) = declaration.generated else { continue };
+        let statement = found.iter().find(|statement| statement.key == declaration.key);
+        if statement.is_some_and(|statement| !statement.template.expose_secret().is_empty()) {
+            continue;
+        }
+        let kept = given.get(&declaration.key).filter(|value| plain(value.expose_secret()));
+        let names = if kept.is_some() { &mut written.kept } else { &mut written.generated };
+        names.push(declaration.key.clone());
+        let value = kept.map_or_else(|| form.value(), |value| Ok(value.clone()))?;
+        match statement {
+            Some(statement) => places.push((statement.span.clone(), value)),
+            None => above.push_str(&format!("{}={}{end}", declaration.key, value.expose_secret())),
+        }
+    }
+    if written.made {
+        keep(contract, &found, given, &mut places, written);
+    }
+    places.sort_by_key(|(span, _)| span.start);
+    let mut out = String::new();
+    let mut at = 0;
+    for (span, value) in &places {
+        out.push_str(&text[at..span.start]);
+        out.push_str(value.expose_secret());
+        at = span.end;
+    }
+    out.push_str(&text[at..]);
+    if !above.is_empty() {
+        let mark = if out.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        out.insert_str(mark, &format!("{NOTE}{end}{above}{end}"));
+    }
+    Ok(out.into())
+}
+
+/// Puts what is in use in the place of a default that differs.
+fn keep(
+    contract: &Contract,
+    found: &[Statement],
+    given: &EnvValues,
+    places: &mut Vec<Place>,
+    written: &mut Written,
+) {
+    let mut known = EnvValues::new();
+    for (declaration, statement) in contract.declarations.iter().zip(found) {
+        let placed =
+            places.iter().find(|(span, _)| *span == statement.span && declaration.generated.is_some());
+        let look = |name: &str| known.get(name).map(SecretString::expose_secret);
+        let value = match (placed, declaration.default(&look)) {
+            (Some((_, value)), _) => value.clone(),
+            // The contract was checked: each default can be made.
+            (None, default) => default.unwrap_or_default(),
+        };
+        let own = given.get(&declaration.key).filter(|_| placed.is_none());
+        let own = own.filter(|own| own.expose_secret() != value.expose_secret());
+        let own = own.filter(|own| !own.expose_secret().contains('\0'));
+        if let Some(own) = own {
+            places.push((statement.span.clone(), quote(own.expose_secret()).into()));
+            written.kept.push(declaration.key.clone());
+        }
+        known.insert(declaration.key.clone(), own.cloned().unwrap_or(value));
+    }
+}
+
+/// `value` as it can be written so that it is read as itself.
+fn quote(value: &str) -> String {
+    if plain(value) {
+        return value.to_owned();
+    }
+    if !value.contains(['\'', '\\']) {
+        return format!("'{value}'");
+    }
+    let escaped = value.replace('\\', r"\\").replace('"', "\\\"").replace('$', r"\$");
+    format!("\"{escaped}\"")
+}
+
+/// Whether a value can stand without quotes and means itself.
+fn plain(value: &str) -> bool {
+    !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+/=".contains(c))
+}
+
+/// Writes a file that must not be there yet.
+fn create(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    // A temporary file is the user's alone from its first byte on.
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(|error| {
+        Error::io("make a file in", dir, &error).help(format!("ls -ld {}", dir.display()))
+    })?;
+    file.write_all(bytes)
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(|error| Error::io("write", path, &error))?;
+    file.persist_noclobber(path)
+        .map_err(|error| Error::io("put into place", path, &error.error).help("todo-bootstrap env check"))?;
+    crate::fetch::sync_dir(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert, proptest};
+
+    use super::*;
+    use crate::config::env::parse;
+
+    proptest! {
+        #[test]
+        fn what_is_quoted_is_read_as_itself(value in "[^\u{0}]{0,40}", near in "['\"$\\\\{}A \n]{0,9}") {
+            let value = format!("{near}{value}{near}");
+            let read = parse("f", &format!("A={} # c\nB=1", quote(&value))).unwrap();
+            prop_assert!(read["A"].expose_secret() == value && read.len() == 2);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What pods use right now, from the metrics API where there is one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
+use serde_json::Value;
+
+use super::Kube;
+use crate::config::parse_bytes;
+
+/// Figures are of use at once or not at all.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Usage {
+    /// Thousandths of a processor.
+    pub cpu_millis: u64,
+    /// Bytes of RAM.
+    pub memory: u64,
+}
+
+impl std::ops::Add for Usage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { cpu_millis: self.cpu_millis + other.cpu_millis, memory: self.memory + other.memory }
+    }
+}
+
+/// The resources of the metrics API: an add-on serves it, so its types are not Kubernetes' own.
+pub(crate) fn metrics(kind: &str, plural: &str) -> ApiResource {
+    let kind = GroupVersionKind::gvk("metrics.k8s.io", "v1beta1", kind);
+    ApiResource::from_gvk_with_plural(&kind, plural)
+}
+
+/// By the name of the pod; empty where nobody measures.
+pub(crate) async fn of_pods(kube: &Kube, namespace: &str) -> BTreeMap<String, Usage> {
+    let resource = metrics("PodMetrics", "pods");
+    // Not tried again: a cluster without metrics answers 404 or 503, and is no worse for it.
+    let api: Api<DynamicObject> = Api::namespaced_with(kube.once().clone(), namespace, &resource);
+    let parameters = ListParams::default();
+    let asked = tokio::time::timeout(PATIENCE, api.list(&parameters)).await;
+    let samples = asked.ok().and_then(Result::ok).map(|list| list.items).unwrap_or_default();
+    samples.iter().filter_map(|sample| Some((sample.metadata.name.clone()?, of(&sample.data)?))).collect()
+}
+
+/// The sum over the containers of a sample; `None` for one without a figure.
+fn of(sample: &Value) -> Option<Usage> {
+    let containers = sample["containers"].as_array()?;
+    let figures = containers.iter().filter_map(|container| {
+        let usage = &container["usage"];
+        Some(Usage {
+            cpu_millis: millis(usage["cpu"].as_str()?)?,
+            memory: parse_bytes(usage["memory"].as_str()?).ok()?,
+        })
+    });
+    figures.reduce(|a, b| a + b)
+}
+
+/// Thousandths of a processor from `12m`, `1500000n`, `2`; rounded up, as little is not nothing.
+fn millis(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    match &text[digits..] {
+        "n" => Some(number.div_ceil(1_000_000)),
+        "u" => Some(number.div_ceil(1_000)),
+        "m" => Some(number),
+        "" => number.checked_mul(1_000),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_uses_what_its_containers_use() {
+        let sample = serde_json::json!({"containers": [
+            {"usage": {"cpu": "1500001n", "memory": "20Mi"}}, {"usage": {"cpu": "12m", "memory": "1024Ki"}}]});
+        assert_eq!(of(&sample), Some(Usage { cpu_millis: 14, memory: 21 << 20 }));
+        assert_eq!(of(&serde_json::json!({"containers": []})), None);
+    }
+
+    #[test]
+    fn processors_are_written_in_many_units() {
+        assert_eq!(
+            ["0", "2", "1n", "900u", "12m", "x", "1k"].map(millis),
+            [Some(0), Some(2000), Some(1), Some(1), Some(12), None, None]
+        );
+    }
+}

@@ -1,0 +1,261 @@
+//! The system's hosts file: one marked line of ours per name, and never another line touched.
+//!
+//! The text is handled as bytes: a comment in it may be in any encoding.
+
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::{Facts, Os};
+use crate::error::{Error, Result};
+
+/// Ends each line that is ours.
+pub const MARK: &str = "# todo-bootstrap";
+
+/// The line that leads `name` to this machine.
+pub fn line(name: &str) -> String {
+    format!("127.0.0.1 {name} {MARK}")
+}
+
+/// What the file says of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    None,
+    Ours,
+    /// A line (its number, its address) that we did not write.
+    Foreign(usize, String),
+}
+
+/// The first line that counts for `name`, as resolvers read the file.
+pub fn entry(text: &[u8], name: &str) -> Entry {
+    for (index, row) in text.split(|byte| *byte == b'\n').enumerate() {
+        let row = String::from_utf8_lossy(row);
+        if row.trim() == line(name) {
+            return Entry::Ours;
+        }
+        let mut words = row.split('#').next().unwrap_or_default().split_whitespace();
+        let Some(address) = words.next() else { continue };
+        if words.any(|word| word.eq_ignore_ascii_case(name)) {
+            return Entry::Foreign(index + 1, address.to_owned());
+        }
+    }
+    Entry::None
+}
+
+/// The text with our line for `name` at its end; line ends as the text has them.
+pub fn with(text: &[u8], name: &str) -> Vec<u8> {
+    let end: &[u8] = if text.windows(2).any(|pair| pair == b"\r\n") { b"\r\n" } else { b"\n" };
+    let mut out = text.to_vec();
+    if !out.is_empty() && !out.ends_with(b"\n") {
+        out.extend_from_slice(end);
+    }
+    out.extend_from_slice(line(name).as_bytes());
+    out.extend_from_slice(end);
+    out
+}
+
+/// The text without our line for `name`; every other byte stays.
+pub fn without(text: &[u8], name: &str) -> Vec<u8> {
+    let ours = line(name);
+    let rows = text.split_inclusive(|byte| *byte == b'\n');
+    rows.filter(|row| String::from_utf8_lossy(row).trim() != ours).flatten().copied().collect()
+}
+
+/// The file, and how somebody without rights to it is told what to do.
+#[derive(Debug, Clone)]
+pub struct HostsFile {
+    pub path: PathBuf,
+    pub os: Os,
+}
+
+impl HostsFile {
+    pub fn new(path: &Path, facts: &Facts) -> Self {
+        Self { path: path.to_owned(), os: facts.os }
+    }
+
+    /// The whole text; a file that is not there is empty.
+    pub fn read(&self) -> Result<Vec<u8>> {
+        match std::fs::read(&self.path) {
+            Ok(text) => Ok(text),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(Error::io("read", &self.path, &error)),
+        }
+    }
+
+    /// Adds our line; `false` where a line leads the name here already. `backup` is where the old
+    /// text is kept while the file is written in place.
+    pub fn add(&self, name: &str, backup: &Path) -> Result<bool> {
+        let text = self.read()?;
+        match entry(&text, name) {
+            Entry::Ours => Ok(false),
+            Entry::Foreign(_, address) if address == "127.0.0.1" => Ok(false),
+            Entry::Foreign(number, address) => {
+                let path = self.path.display();
+                Err(Error::refused(format!("{path} leads {name} to {address} already; nothing was changed"))
+                    .because(format!("its line {number} was not written by todo-bootstrap"))
+                    .help(format!("remove line {number} of {path}, and call the command again")))
+            }
+            Entry::None => {
+                let command = self.append_command(name);
+                self.replace(&with(&text, name), backup, &command).map(|()| true)
+            }
+        }
+    }
+
+    /// Removes our line; `false` where there is none.
+    pub fn remove(&self, name: &str, backup: &Path) -> Result<bool> {
+        let text = self.read()?;
+        let rest = without(&text, name);
+        if rest.len() == text.len() {
+            return Ok(false);
+        }
+        self.replace(&rest, backup, &self.remove_command(name)).map(|()| true)
+    }
+
+    fn replace(&self, text: &[u8], backup: &Path, command: &str) -> Result<()> {
+        // A link (`/etc` of macOS, NixOS) stays one: what it leads to is written.
+        let target = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let result = match rename_over(&target, text) {
+            Ok(()) => return Ok(()),
+            // The file is a mount (as in every container), or its folder is not ours: in place then.
+            Err(_) => write_in_place(&target, text, backup),
+        };
+        result.map_err(|error| {
+            let failed = Error::io("write", &self.path, &error);
+            if error.kind() == ErrorKind::PermissionDenied { failed.help(command) } else { failed }
+        })
+    }
+
+    fn append_command(&self, name: &str) -> String {
+        let (line, path) = (line(name), self.path.display());
+        match self.os {
+            Os::Windows => format!("as Administrator: Add-Content -Path '{path}' -Value '{line}'"),
+            Os::Linux | Os::MacOs => format!("echo '{line}' | sudo tee -a {path}"),
+        }
+    }
+
+    fn remove_command(&self, name: &str) -> String {
+        let path = self.path.display();
+        let pattern = line(name).replace('.', r"\.");
+        match self.os {
+            Os::Windows => format!(
+                "as Administrator: (Get-Content '{path}') -notmatch '^{pattern}$' | Set-Content '{path}'"
+            ),
+            Os::MacOs => format!("sudo sed -i '' '/^{pattern}$/d' {path}"),
+            Os::Linux => format!("sudo sed -i '/^{pattern}$/d' {path}"),
+        }
+    }
+}
+
+/// Whole or not at all, with the mode and the owner of the file that it takes the place of.
+fn rename_over(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let old = std::fs::metadata(path)?;
+    let dir = path.parent().unwrap_or_else(|| Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(text)?;
+    file.as_file().set_permissions(old.permissions())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        std::os::unix::fs::fchown(file.as_file(), Some(old.uid()), Some(old.gid()))?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(path).map(|_| ()).map_err(|error| error.error)
+}
+
+/// Mode, owner and the file itself stay; a copy of the old text lies in `backup` until it is done.
+fn write_in_place(path: &Path, text: &[u8], backup: &Path) -> std::io::Result<()> {
+    let old = std::fs::read(path)
+        .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(Vec::new()) } else { Err(error) })?;
+    let mut file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    std::fs::write(backup, &old)?;
+    file.set_len(0)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    std::fs::remove_file(backup)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::recorded::{debian, macos, windows};
+
+    const TEXT: &[u8] = b"127.0.0.1 localhost\n# caf\xe9\n10.0.0.5\tnas.lan nas # home\n";
+
+    fn file(text: &[u8]) -> (tempfile::TempDir, HostsFile, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let hosts = HostsFile::new(&dir.path().join("hosts"), &debian());
+        std::fs::write(&hosts.path, text).unwrap();
+        let backup = dir.path().join("backup");
+        (dir, hosts, backup)
+    }
+
+    #[test]
+    fn a_line_is_added_once_and_taken_out_again() {
+        let (dir, hosts, backup) = file(TEXT);
+        assert!(hosts.add("shop.local", &backup).unwrap());
+        assert!(!hosts.add("shop.local", &backup).unwrap(), "never twice");
+        assert_eq!(hosts.read().unwrap(), [TEXT, b"127.0.0.1 shop.local # todo-bootstrap\n"].concat());
+        assert!(hosts.remove("shop.local", &backup).unwrap());
+        assert!(!hosts.remove("shop.local", &backup).unwrap());
+        assert_eq!(hosts.read().unwrap(), TEXT, "every other byte is as it was");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn line_ends_are_those_of_the_file() {
+        assert_eq!(with(b"a b\r\n", "x"), b"a b\r\n127.0.0.1 x # todo-bootstrap\r\n");
+        assert_eq!(with(b"a b", "x"), b"a b\n127.0.0.1 x # todo-bootstrap\n");
+        assert_eq!(without(&with(b"a b\r\n", "x"), "x"), b"a b\r\n");
+    }
+
+    #[test]
+    fn lines_of_others_are_left_alone() {
+        assert_eq!(entry(TEXT, "NAS"), Entry::Foreign(3, "10.0.0.5".to_owned()));
+        assert_eq!(entry(TEXT, "home"), Entry::None, "a comment is no name");
+        let (_dir, hosts, backup) = file(TEXT);
+        let error = hosts.add("nas", &backup).unwrap_err();
+        assert!(error.to_string().contains("line 3"), "{error}");
+        assert!(!hosts.add("localhost", &backup).unwrap(), "somebody leads it here already");
+        assert!(!hosts.remove("nas", &backup).unwrap());
+        assert_eq!(hosts.read().unwrap(), TEXT);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_mode_stays_and_a_link_stays_a_link() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (dir, hosts, backup) = file(TEXT);
+        std::fs::set_permissions(&hosts.path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let link = HostsFile { path: dir.path().join("link"), ..hosts.clone() };
+        std::os::unix::fs::symlink(&hosts.path, &link.path).unwrap();
+        link.add("shop.local", &backup).unwrap();
+        let mode = std::fs::metadata(&hosts.path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode, link.path.is_symlink()), (0o640, true));
+        assert_eq!(entry(&hosts.read().unwrap(), "shop.local"), Entry::Ours);
+    }
+
+    #[test]
+    fn in_place_the_old_text_is_kept_until_the_new_one_is_there() {
+        let (dir, hosts, backup) = file(TEXT);
+        write_in_place(&hosts.path, b"new", &backup).unwrap();
+        assert_eq!(std::fs::read(&hosts.path).unwrap(), b"new");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        let nowhere = dir.path().join("no/backup");
+        assert!(write_in_place(&hosts.path, b"newer", &nowhere).is_err());
+        assert_eq!(std::fs::read(&hosts.path).unwrap(), b"new", "no backup, no change");
+    }
+
+    #[test]
+    fn without_rights_the_exact_command_is_told() {
+        let on = |facts| HostsFile::new(Path::new("/etc/hosts"), &facts);
+        assert_eq!(
+            on(debian()).append_command("a.local"),
+            "echo '127.0.0.1 a.local # todo-bootstrap' | sudo tee -a /etc/hosts"
+        );
+        assert_eq!(
+            on(macos()).remove_command("a.local"),
+            r"sudo sed -i '' '/^127\.0\.0\.1 a\.local # todo-bootstrap$/d' /etc/hosts"
+        );
+        assert!(on(windows()).append_command("a.local").starts_with("as Administrator: Add-Content"));
+    }
+}

@@ -1,0 +1,274 @@
+//! Which of an application's names lead to this machine, and the one address to give the user.
+//!
+//! [`resolve`] asks the system's resolver; [`choose`] is pure.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::Os;
+
+/// A resolver that takes longer is not worth waiting for: `.local` may mean a call into the network
+/// that nobody answers.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// Where the system's resolver leads a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Leads {
+    /// To 127.0.0.1, where the ingress controller listens.
+    Here,
+    Elsewhere(IpAddr),
+    /// The name is not known, or nobody answered in time.
+    Nowhere,
+}
+
+/// A name with the resolver's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub name: String,
+    pub leads: Leads,
+}
+
+/// Why an address works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum By {
+    /// The system's resolver knows the name: it works in every program.
+    Resolver,
+    /// Browsers lead each name below `localhost` to this machine by themselves (RFC 6761, 6.3); so
+    /// does curl since 7.85. Other programs ask the resolver, which does not know it.
+    Browser,
+    /// No name leads here: only a request that names the host in its header is answered.
+    Header,
+}
+
+/// The one address of an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    pub url: String,
+    /// The name that the request carries.
+    pub host: String,
+    pub by: By,
+    /// Works with `host` as the header `Host` in any case.
+    pub plain: String,
+    /// What the user should know of it, line by line.
+    pub notes: Vec<String>,
+}
+
+/// Asks the system's resolver for all names side by side.
+pub fn resolve(names: &[String]) -> Vec<Answer> {
+    let (send, answers) = mpsc::channel();
+    for name in names {
+        // A thread of its own, as the system's call cannot be cut short; a late one ends with us.
+        let (send, name) = (send.clone(), name.clone());
+        std::thread::spawn(move || {
+            let found = (name.as_str(), 80).to_socket_addrs();
+            let addresses: Vec<IpAddr> = found.into_iter().flatten().map(|address| address.ip()).collect();
+            let _ = send.send((name, leads(&addresses)));
+        });
+    }
+    drop(send);
+    let until = Instant::now() + LIMIT;
+    let mut known = BTreeMap::new();
+    while let Ok((name, leads)) = answers.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        known.insert(name, leads);
+    }
+    let answer = |name: &String| Answer {
+        name: name.clone(),
+        leads: known.get(name).copied().unwrap_or(Leads::Nowhere),
+    };
+    names.iter().map(answer).collect()
+}
+
+fn leads(addresses: &[IpAddr]) -> Leads {
+    if addresses.contains(&IpAddr::V4(Ipv4Addr::LOCALHOST)) {
+        return Leads::Here;
+    }
+    addresses.first().map_or(Leads::Nowhere, |address| Leads::Elsewhere(*address))
+}
+
+/// The address to give: the main name (the first) if the system leads it here, else the first name
+/// below `localhost`, else any name that leads here, else the bare address with a header. In WSL the
+/// browser is that of Windows, which does not read this system's hosts file: there a name below
+/// `localhost` comes first. `None` without a name.
+pub fn choose(os: Os, wsl: bool, answers: &[Answer], port: u16) -> Option<Address> {
+    let main = answers.first()?;
+    let here = |answer: &&Answer| answer.leads == Leads::Here;
+    let own = answers.iter().find(|answer| below_localhost(&answer.name));
+    let chosen = if wsl { own.or(Some(main).filter(here)) } else { Some(main).filter(here).or(own) };
+    let chosen = chosen.or_else(|| answers.iter().find(here));
+    let plain = url("127.0.0.1", port);
+    let (url, host, by) = match chosen {
+        Some(answer) if answer.leads == Leads::Here => (url(&answer.name, port), &answer.name, By::Resolver),
+        Some(answer) => (url(&answer.name, port), &answer.name, By::Browser),
+        None => (plain.clone(), &main.name, By::Header),
+    };
+    let host = host.clone();
+    let mut address = Address { url, host, by, plain, notes: Vec::new() };
+    address.notes = notes(os, wsl, main, &address);
+    Some(address)
+}
+
+fn url(host: &str, port: u16) -> String {
+    if port == 80 { format!("http://{host}/") } else { format!("http://{host}:{port}/") }
+}
+
+/// RFC 6761 reserves `localhost` and all below it for the machine itself.
+fn below_localhost(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+fn notes(os: Os, wsl: bool, main: &Answer, address: &Address) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Leads::Elsewhere(ip) = main.leads {
+        notes.push(format!("{} leads to {ip} here, not to this machine", main.name));
+    }
+    match address.by {
+        By::Resolver => {}
+        By::Browser => {
+            let who = match os {
+                Os::MacOs => "Chrome, Edge and Firefox lead this name here by themselves, Safari does not",
+                Os::Linux | Os::Windows => "browsers lead this name here by themselves",
+            };
+            notes.push(format!("{who}; this system's resolver does not know it"));
+            notes.push(format!("in a terminal:   {}", address.curl()));
+        }
+        By::Header => {
+            notes.push(format!("{} is not known here, so a browser cannot reach it yet", main.name));
+            notes.push(format!("in a terminal:   {}", address.curl()));
+            notes.push("in a browser:    todo-bootstrap open --port-forward".to_owned());
+        }
+    }
+    if address.by == By::Header {
+        notes.push("by its name:     todo-bootstrap url --add-hosts-entry".to_owned());
+    }
+    if wsl && !below_localhost(&address.host) {
+        notes.push(format!("browsers of Windows need the name in Windows' own hosts file: {WINDOWS_FILE}"));
+    }
+    notes
+}
+
+/// Where Windows looks, as Windows writes it.
+pub const WINDOWS_FILE: &str = r"C:\Windows\System32\drivers\etc\hosts";
+
+impl Address {
+    /// A request that works in every terminal, whatever the resolver knows.
+    pub fn curl(&self) -> String {
+        format!("curl -H 'Host: {}' {}", self.host, self.plain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ELSEWHERE: Leads = Leads::Elsewhere(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5)));
+
+    fn answers(of: &[(&str, Leads)]) -> Vec<Answer> {
+        of.iter().map(|(name, leads)| Answer { name: (*name).to_owned(), leads: *leads }).collect()
+    }
+
+    fn both(main: Leads, own: Leads) -> Vec<Answer> {
+        answers(&[("shop.local", main), ("shop.localhost", own)])
+    }
+
+    fn chosen(os: Os, wsl: bool, answers: &[Answer]) -> (String, By) {
+        let address = choose(os, wsl, answers, 8080).unwrap();
+        (address.url, address.by)
+    }
+
+    #[test]
+    fn linux_without_a_name_service_for_localhost_leaves_it_to_the_browser() {
+        let answers = both(Leads::Nowhere, Leads::Nowhere);
+        let address = choose(Os::Linux, false, &answers, 8080).unwrap();
+        assert_eq!((address.url.as_str(), address.by), ("http://shop.localhost:8080/", By::Browser));
+        assert_eq!(address.curl(), "curl -H 'Host: shop.localhost' http://127.0.0.1:8080/");
+        assert!(address.notes[1].contains(&address.curl()), "{:?}", address.notes);
+    }
+
+    #[test]
+    fn linux_with_nss_myhostname_or_resolved_knows_it() {
+        let found = choose(Os::Linux, false, &both(Leads::Nowhere, Leads::Here), 80).unwrap();
+        assert_eq!((found.url.as_str(), found.by), ("http://shop.localhost/", By::Resolver));
+        assert!(found.notes.is_empty());
+    }
+
+    #[test]
+    fn a_hosts_entry_makes_the_main_name_the_address() {
+        let answers = both(Leads::Here, Leads::Here);
+        for os in [Os::Linux, Os::MacOs, Os::Windows] {
+            assert_eq!(chosen(os, false, &answers), ("http://shop.local:8080/".to_owned(), By::Resolver));
+        }
+    }
+
+    #[test]
+    fn wsl_gives_what_a_browser_of_windows_understands() {
+        let both = both(Leads::Here, Leads::Nowhere);
+        assert_eq!(chosen(Os::Linux, true, &both), ("http://shop.localhost:8080/".to_owned(), By::Browser));
+        let main = choose(Os::Linux, true, &answers(&[("shop.local", Leads::Here)]), 8080).unwrap();
+        assert_eq!((main.url.as_str(), main.by), ("http://shop.local:8080/", By::Resolver));
+        assert!(main.notes.iter().any(|note| note.contains(WINDOWS_FILE)), "{:?}", main.notes);
+    }
+
+    #[test]
+    fn macos_says_that_safari_asks_the_system() {
+        let found = choose(Os::MacOs, false, &both(Leads::Nowhere, Leads::Nowhere), 8080).unwrap();
+        assert_eq!(found.by, By::Browser);
+        assert!(found.notes[0].contains("Safari does not"), "{:?}", found.notes);
+    }
+
+    #[test]
+    fn windows_leaves_it_to_the_browser_too() {
+        let found = chosen(Os::Windows, false, &both(Leads::Nowhere, Leads::Nowhere));
+        assert_eq!(found, ("http://shop.localhost:8080/".to_owned(), By::Browser));
+    }
+
+    #[test]
+    fn a_main_name_that_leads_elsewhere_is_said_and_not_used() {
+        let found = choose(Os::Linux, false, &both(ELSEWHERE, Leads::Nowhere), 8080).unwrap();
+        assert_eq!(found.host, "shop.localhost");
+        assert!(found.notes[0].contains("10.0.0.5"), "{:?}", found.notes);
+        // Whatever a resolver says of it, a browser does not ask for a name below localhost.
+        let own = chosen(Os::Linux, false, &both(Leads::Nowhere, ELSEWHERE));
+        assert_eq!(own, ("http://shop.localhost:8080/".to_owned(), By::Browser));
+    }
+
+    #[test]
+    fn without_a_name_that_leads_here_the_header_and_ways_out_are_told() {
+        let found = choose(
+            Os::Linux,
+            false,
+            &answers(&[("shop.local", Leads::Nowhere), ("shop.example", ELSEWHERE)]),
+            80,
+        );
+        let found = found.unwrap();
+        assert_eq!((found.url.as_str(), found.by), ("http://127.0.0.1/", By::Header));
+        let notes = found.notes.join("\n");
+        for part in ["curl -H 'Host: shop.local' http://127.0.0.1/", "--port-forward", "--add-hosts-entry"] {
+            assert!(notes.contains(part), "{notes}");
+        }
+        let alias = answers(&[("shop.local", Leads::Nowhere), ("shop.example", Leads::Here)]);
+        assert_eq!(chosen(Os::Linux, false, &alias).0, "http://shop.example:8080/");
+        assert_eq!(choose(Os::Linux, false, &[], 80), None);
+    }
+
+    #[test]
+    fn only_the_address_that_the_ingress_listens_on_counts() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert_eq!(leads(&[ip("::1"), ip("127.0.0.1")]), Leads::Here);
+        assert_eq!(leads(&[ip("::1")]), Leads::Elsewhere(ip("::1")));
+        assert_eq!(leads(&[]), Leads::Nowhere);
+    }
+
+    #[test]
+    fn the_machine_itself_is_asked_in_time() {
+        let names = ["localhost".to_owned(), "no-such-name.invalid".to_owned()];
+        let found = resolve(&names);
+        assert_eq!((found[0].leads, found[1].leads), (Leads::Here, Leads::Nowhere));
+    }
+}

@@ -1,0 +1,87 @@
+//! Step `env`: the file of settings is there, with every secret that is to be generated.
+
+use std::sync::Arc;
+
+use super::secrets::objects;
+use super::{Probe, Session, Step};
+use crate::config::Application;
+use crate::config::env::{self, EnvValues, Environment, Written};
+use crate::deploy::secrets;
+use crate::error::Result;
+use crate::task::Task;
+
+pub struct EnvStep {
+    pub application: Application,
+    pub session: Arc<Session>,
+}
+
+impl Step for EnvStep {
+    fn id(&self) -> &'static str {
+        "env"
+    }
+
+    fn title(&self) -> String {
+        let name = self.application.env_file.file_name().unwrap_or_default();
+        format!("Settings {}", name.to_string_lossy())
+    }
+
+    /// Secrets that a cluster uses already must not be replaced by new ones, so it is asked first.
+    fn needs(&self) -> Vec<String> {
+        if self.session.receipt().complete { vec!["cluster".to_owned()] } else { Vec::new() }
+    }
+
+    fn effects(&self) -> Vec<String> {
+        let Ok(environment) = Environment::load(&self.application) else { return Vec::new() };
+        let (file, example) = (environment.file.display(), self.application.env_example.display());
+        let pending = environment.pending().join(", ");
+        let kept = if self.session.receipt().complete { " (what the cluster uses is kept)" } else { "" };
+        match (environment.contract.is_some() && !environment.exists, pending.is_empty()) {
+            (true, true) => vec![format!("{file}, made from {example}{kept}")],
+            (true, false) => vec![format!("{file}, made from {example}, with secrets: {pending}{kept}")],
+            (false, false) => vec![format!("secrets in {file}: {pending}{kept}")],
+            (false, true) => Vec::new(),
+        }
+    }
+
+    fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
+        let environment = Environment::valid(&self.application)?;
+        let pending = environment.pending();
+        if environment.contract.is_some() && !environment.exists {
+            return Ok(Probe::Needed(format!("there is no {}", environment.file.display())));
+        }
+        if pending.is_empty() {
+            return Ok(Probe::Done(format!("{} settings", environment.settings.len())));
+        }
+        Ok(Probe::Needed(format!("to be generated: {}", pending.join(", "))))
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        let given = in_use(task, &self.session, &self.application)?;
+        let written = env::complete(&self.application, &given)?;
+        Ok(told(&self.application, &written))
+    }
+}
+
+/// The settings that the cluster holds; none where there is no cluster.
+pub fn in_use(task: &Task<'_>, session: &Session, application: &Application) -> Result<EnvValues> {
+    let Ok(kube) = session.kube() else { return Ok(EnvValues::new()) };
+    let mut values = EnvValues::new();
+    for object in objects(application, |_| EnvValues::new()) {
+        values.extend(secrets::live(task, kube, &object)?);
+    }
+    Ok(values)
+}
+
+/// What was written, in names only.
+pub fn told(application: &Application, written: &Written) -> String {
+    let mut parts = Vec::new();
+    if written.made {
+        parts.push(format!("made {}", application.env_file.display()));
+    }
+    for (what, keys) in [("generated", &written.generated), ("kept from the cluster", &written.kept)] {
+        if !keys.is_empty() {
+            parts.push(format!("{what}: {}", keys.join(", ")));
+        }
+    }
+    if parts.is_empty() { "nothing was missing".to_owned() } else { parts.join("; ") }
+}

@@ -1,0 +1,109 @@
+//! The plan of `restart`: one service after the other, so that the rest serves on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Plan, Probe, Session, Step};
+use crate::deploy::services::{Living, Service};
+use crate::deploy::{self, watch::Target};
+use crate::error::{Error, Result};
+use crate::task::Task;
+
+/// The services named by `wanted`, all if it is empty. Every unknown one is named, with what there
+/// is.
+pub fn chosen(living: &Living, wanted: &[String]) -> Result<Vec<Service>> {
+    let names: Vec<String> = living.services.iter().map(|service| service.name.clone()).collect();
+    known(&names, wanted)?;
+    let services = living.services.iter();
+    Ok(services.filter(|service| wanted.is_empty() || wanted.contains(&service.name)).cloned().collect())
+}
+
+/// Fails where one of `wanted` is none of `names`.
+pub fn known(names: &[String], wanted: &[String]) -> Result<()> {
+    let Some(unknown) = wanted.iter().find(|name| !names.contains(name)) else { return Ok(()) };
+    let choices: Vec<&str> = names.iter().map(String::as_str).collect();
+    let near = crate::config::suggest(unknown, &choices);
+    let list = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    Err(Error::usage(format!("there is no service `{unknown}`{near}"))
+        .because(format!("the services are: {list}"))
+        .help("todo-bootstrap status   shows them"))
+}
+
+/// A step for each service, in order.
+pub fn plan(session: &Arc<Session>, services: &[Service]) -> Result<Plan> {
+    let mut steps: Vec<Box<dyn Step>> = Vec::new();
+    for service in services {
+        if service.paused {
+            return Err(Error::refused(format!("service `{}` cannot be restarted", service.name))
+                .because("its Deployment is paused, so that no pod would be replaced")
+                .help(format!("kubectl rollout resume {}", paused(&service.workloads))));
+        }
+        steps.push(Box::new(RestartStep {
+            id: format!("restart-{}", service.name),
+            name: service.name.clone(),
+            targets: service.workloads.clone(),
+            session: session.clone(),
+        }));
+    }
+    Plan::new(steps)
+}
+
+fn paused(targets: &[Target]) -> String {
+    let target = targets.first();
+    target.map_or_else(String::new, |t| format!("-n {} deployment/{}", t.namespace, t.name))
+}
+
+struct RestartStep {
+    id: String,
+    name: String,
+    targets: Vec<Target>,
+    session: Arc<Session>,
+}
+
+impl Step for RestartStep {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn title(&self) -> String {
+        format!("Restart {}", self.name)
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_mins(6)
+    }
+
+    /// A restart is wanted whatever stands.
+    fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
+        Ok(Probe::Needed("its pods are replaced one by one".to_owned()))
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        let now = (self.session.world.now)();
+        deploy::restart(task, self.session.kube()?, &self.targets, now)?;
+        Ok("all its pods are new, and ready".to_owned())
+    }
+
+    /// The run waited until it was so.
+    fn verify(&self, _task: &Task<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_service_is_answered_with_those_that_there_are() {
+        let names = ["store".to_owned(), "web".to_owned()];
+        let error = known(&names, &["web".to_owned(), "stoer".to_owned()]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "there is no service `stoer` (did you mean `store`?)\n  because the services are: store, web\n  \
+             help: todo-bootstrap status   shows them"
+        );
+        assert!(known(&names, &[]).is_ok());
+        assert!(chosen(&Living::default(), &["x".to_owned()]).unwrap_err().to_string().contains("none"));
+    }
+}
