@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::e2e;
+use crate::services;
 use crate::setup::{self, Deny};
 use crate::shell::{self, Result, cargo_run, root, run, run_in};
 use crate::stages::Stages;
@@ -13,6 +14,8 @@ pub(crate) fn run_all(stages: &mut Stages, fast: bool) {
     stages.run("format", || cargo_run(&["fmt", "--all", "--check"]));
     stages.run("shell scripts", shell_scripts);
     stages.run("python", python);
+    stages.run("python services", services::python);
+    stages.run("node services", || services::node(fast));
     stages.run("go format", go_format);
     if fast {
         stages.skip("go vet", "as --fast was given");
@@ -85,7 +88,9 @@ fn is_shell_script(path: &Path) -> bool {
 
 fn python() -> Result {
     let ruff = setup::ruff()?;
-    let sources = shell::files(&root(), &|path| path.extension().is_some_and(|e| e == "py"));
+    // A project of its own is a stage of its own, with its own tools.
+    let alone = |path: &Path| !path.ancestors().any(|dir| dir.join("pyproject.toml").is_file());
+    let sources = shell::files(&root(), &|path| path.extension().is_some_and(|e| e == "py") && alone(path));
     if sources.is_empty() {
         return Err("no Python source was found; the example has one".to_owned());
     }
@@ -107,7 +112,9 @@ fn is_python_test(path: &Path) -> bool {
 }
 
 fn go_programs() -> Vec<PathBuf> {
-    let all = shell::files(&root().join("offline/go"), &|path| path.extension().is_some_and(|e| e == "go"));
+    let is_go = |path: &Path| path.extension().is_some_and(|e| e == "go");
+    let mut all = shell::files(&root().join("offline/go"), &is_go);
+    all.extend(shell::files(&root().join("tests/env"), &is_go));
     let mut folders: Vec<PathBuf> = all.iter().filter_map(|path| Some(path.parent()?.to_owned())).collect();
     folders.dedup();
     folders

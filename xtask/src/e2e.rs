@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::chart;
+use crate::demand;
+use crate::services;
+use crate::setup;
 use crate::shell::{self, Result, binary, cargo_run, root, run};
 use crate::stages::Stages;
 
@@ -24,7 +28,7 @@ pub(crate) fn run_sweep(sweep: Sweep) -> Result {
 
 /// The stages on a real cluster; the binary is built already.
 pub(crate) fn run_all(stages: &mut Stages, sweep: Sweep) {
-    stages.run("charts (helm lint, template)", charts);
+    stages.run("charts (helm lint, template, plan)", charts);
     stages.run("real cluster", || cluster(sweep));
 }
 
@@ -36,8 +40,13 @@ fn cluster(sweep: Sweep) -> Result {
     let args = ["test", "--release", "--locked", "--workspace", "--test", "e2e", "--"];
     let own = ["--include-ignored", "--nocapture", "--test-threads=1"];
     println!("$ cargo test --test e2e (sweep: {sweep})");
+    let browser = setup::chromium()?;
+    services::node_modules(&root().join("tests/browser"))?;
+    // The client of the tool server's own tests is the client here.
+    let python = services::python_environment(&root().join("services/mcp-server"))?.join("bin/python");
     let call = shell::cmd(&root(), Path::new(&shell::cargo()), args.iter().chain(&own).copied());
     let call = call.env("TODO_BOOTSTRAP_E2E", "1").env("TODO_BOOTSTRAP_E2E_SWEEP", sweep);
+    let call = call.env("CHROMIUM", browser).env("TODO_BOOTSTRAP_E2E_PYTHON", python);
     let status = call.unchecked().run().map_err(|error| format!("cannot start cargo: {error}"))?.status;
     if status.success() { Ok(()) } else { Err(format!("`cargo test --test e2e` ended with {status}")) }
 }
@@ -53,7 +62,8 @@ fn charts() -> Result {
     for chart in charts.iter().filter_map(|file| file.parent()) {
         check_chart(&helm, chart)?;
     }
-    Ok(())
+    chart::prove(&helm)?;
+    demand::planner_agrees(&helm)
 }
 
 /// Lints and renders a chart with its defaults alone, and with each of its other values files.

@@ -2,9 +2,15 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // the fence is the tool's; this drives it from outside
 
 mod bench;
+mod bench_up;
+mod chart;
 mod ci;
+mod demand;
 mod e2e;
 mod measure;
+mod path;
+mod plain;
+mod services;
 mod setup;
 mod shell;
 mod stages;
@@ -25,7 +31,19 @@ enum Command {
     /// As `e2e`, with `up` killed at every step and at several moments of each
     Soak,
     /// Times and memory of the command line, as a table for docs/BENCHMARKS.md
-    Bench(bench::Options),
+    Bench {
+        #[command(flatten)]
+        options: bench::Options,
+        #[command(subcommand)]
+        beside: Option<Beside>,
+    },
+}
+
+/// What is measured beside something else.
+#[derive(clap::Subcommand)]
+enum Beside {
+    /// A warm `up` beside the plain commands that it stands for, and its critical path
+    Up(bench_up::Options),
 }
 
 fn main() -> std::process::ExitCode {
@@ -33,7 +51,8 @@ fn main() -> std::process::ExitCode {
         Command::Ci { fast } => ci::run_ci(fast),
         Command::E2e => e2e::run_sweep(e2e::Sweep::Short),
         Command::Soak => e2e::run_sweep(e2e::Sweep::Full),
-        Command::Bench(options) => bench::run(&options),
+        Command::Bench { beside: Some(Beside::Up(options)), .. } => bench_up::run(&options),
+        Command::Bench { options, beside: None } => bench::run(&options),
     };
     shell::exit(done)
 }

@@ -38,14 +38,42 @@ pub(crate) fn ruff() -> Result<PathBuf> {
     if shell::works(&program, &["--version"]) {
         return Ok(program);
     }
+    virtual_environment(&venv)?;
+    shell::run(&venv.join("bin/pip"), &["install", "--quiet", &format!("ruff=={RUFF}")])?;
+    Ok(program)
+}
+
+/// An empty virtual environment in the folder `venv`.
+pub(crate) fn virtual_environment(venv: &Path) -> Result {
     let python = Path::new("python3");
     let target = venv.to_string_lossy().into_owned();
     if shell::run(python, &["-m", "venv", "--clear", &target]).is_err() {
         apt(&["python3-venv", "python3-pip"])?;
         shell::run(python, &["-m", "venv", "--clear", &target])?;
     }
-    shell::run(&venv.join("bin/pip"), &["install", "--quiet", &format!("ruff=={RUFF}")])?;
-    Ok(program)
+    Ok(())
+}
+
+/// The servers that the services' tests start for themselves.
+pub(crate) fn databases() -> Result {
+    let database = std::fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut all| all.next().is_some());
+    if !database || !shell::works(Path::new("redis-server"), &["--version"]) {
+        apt(&["postgresql", "redis-server"])?;
+    }
+    Ok(())
+}
+
+/// The browser that the tests drive, by its path.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    let found = || {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).map(|dir| dir.join("chromium")).find(|program| program.is_file())
+    };
+    if let Some(program) = found() {
+        return Ok(program);
+    }
+    apt(&["chromium"])?;
+    found().ok_or_else(|| "the package chromium brought no program of that name".to_owned())
 }
 
 /// cargo-deny's program, built beside the stages that do not need it.

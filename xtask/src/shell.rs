@@ -109,7 +109,8 @@ pub(crate) fn files(dir: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> 
             let path = entry.path();
             let name = entry.file_name();
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                let skipped = name == "target" || name.as_encoded_bytes().starts_with(b".");
+                let skipped =
+                    name == "target" || name == "node_modules" || name.as_encoded_bytes().starts_with(b".");
                 if !skipped {
                     left.push(path);
                 }

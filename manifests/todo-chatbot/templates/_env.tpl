@@ -1,0 +1,44 @@
+{{/* The environment of a service: keys of Secret and ConfigMap, constants, its port. */}}
+
+{{- define "todo.env" -}}
+{{- $secret := .root.Values.secret -}}
+{{- $config := .root.Values.config -}}
+{{- $name := .name -}}
+{{- range .service.env }}
+- name: {{ . }}
+  valueFrom:
+    {{- if hasKey $secret.keys . }}
+    secretKeyRef:
+      name: {{ $secret.name }}
+      key: {{ . }}
+    {{- else if hasKey $config.keys . }}
+    configMapKeyRef:
+      name: {{ $config.name }}
+      key: {{ . }}
+    {{- else }}
+    {{- fail (printf "services.%s.env names %s, but neither `secret.keys` nor `config.keys` have it: declare it in .env.example" $name .) }}
+    {{- end }}
+{{- end }}
+{{- range $key, $value := .service.fixed }}
+- name: {{ $key }}
+  value: {{ $value | toString | quote }}
+{{- end }}
+{{- if dig "portEnv" true .service }}
+- name: PORT
+  value: {{ .service.port | int | quote }}
+{{- end }}
+{{- end }}
+
+{{/*
+Changes with the values of the keys that the service uses, and with no other: in the pod's
+annotations it restarts exactly the users of a changed key.
+*/}}
+{{- define "todo.envDigest" -}}
+{{- $values := .root.Values -}}
+{{- $used := list -}}
+{{- range .service.env -}}
+{{- $digest := hasKey $values.secret.keys . | ternary $values.secret.keys $values.config.keys -}}
+{{- $used = append $used (printf "%s=%s" . (get $digest .)) -}}
+{{- end -}}
+{{- $used | join "\n" | sha256sum | trunc 16 -}}
+{{- end }}

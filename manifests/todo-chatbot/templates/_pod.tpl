@@ -1,0 +1,102 @@
+{{/* The pod of a service: what its Deployment or StatefulSet makes. */}}
+
+{{- define "todo.pod" -}}
+{{- $service := .service -}}
+metadata:
+  labels:
+    {{- include "todo.steadyLabels" . | nindent 4 }}
+  annotations:
+    todo-bootstrap/env-digest: {{ include "todo.envDigest" . | quote }}
+spec:
+  automountServiceAccountToken: false
+  # Variables such as REDIS_PORT, made by the cluster from Services, would hide those of ours.
+  enableServiceLinks: false
+  terminationGracePeriodSeconds: {{ dig "terminationGrace" 30 $service | int }}
+  securityContext:
+    {{- include "todo.podSecurity" (dig "uid" 10001 $service | int) | nindent 4 }}
+  {{- if include "todo.several" . }}
+  topologySpreadConstraints:
+    - maxSkew: 1
+      topologyKey: kubernetes.io/hostname
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "todo.selector" . | nindent 10 }}
+  {{- end }}
+  containers:
+    - name: {{ .name }}
+      image: {{ include "todo.image" . | quote }}
+      imagePullPolicy: {{ .root.Values.imagePullPolicy }}
+      {{- with $service.command }}
+      command:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $service.args }}
+      args:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with include "todo.env" . | trim }}
+      env:
+        {{- . | nindent 8 }}
+      {{- end }}
+      ports:
+        - name: main
+          containerPort: {{ $service.port | int }}
+      {{- range $kind, $probe := $service.probes }}
+      {{ $kind }}Probe:
+        {{- toYaml $probe | nindent 8 }}
+      {{- end }}
+      {{- with $service.lifecycle }}
+      lifecycle:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      resources:
+        {{- toYaml $service.resources | nindent 8 }}
+      securityContext:
+        {{- include "todo.containerSecurity" . | nindent 8 }}
+      volumeMounts:
+        {{- include "todo.mounts" . | trim | nindent 8 }}
+  volumes:
+    {{- include "todo.volumes" . | trim | nindent 4 }}
+{{- end }}
+
+{{/* Where it may write: /tmp, further folders of `scratch`, and the volume that outlives the pod. */}}
+{{- define "todo.mounts" -}}
+{{- range $index, $path := include "todo.scratch" . | fromJson | keys | sortAlpha }}
+- name: scratch-{{ $index }}
+  mountPath: {{ $path }}
+{{- end }}
+{{- with .service.storage }}
+- name: data
+  mountPath: {{ .path }}
+{{- end }}
+{{- end }}
+
+{{- define "todo.volumes" -}}
+{{- $scratch := include "todo.scratch" . | fromJson -}}
+{{- range $index, $path := keys $scratch | sortAlpha }}
+- name: scratch-{{ $index }}
+  emptyDir:
+    sizeLimit: {{ get $scratch $path }}
+{{- end }}
+{{- if and .service.storage (ne (dig "kind" "Deployment" .service) "StatefulSet") }}
+- name: data
+  persistentVolumeClaim:
+    claimName: {{ .name }}-data
+{{- end }}
+{{- end }}
+
+{{- define "todo.scratch" -}}
+{{- merge (dict) (dig "scratch" dict .service) (dict "/tmp" "64Mi") | toJson -}}
+{{- end }}
+
+{{/* The claim of a service's volume. */}}
+{{- define "todo.claim" -}}
+accessModes: [{{ default "ReadWriteOnce" .service.storage.accessMode }}]
+{{- with .root.Values.storage.className }}
+storageClassName: {{ . }}
+{{- end }}
+resources:
+  requests:
+    storage: {{ .service.storage.size }}
+{{- end }}

@@ -1,0 +1,167 @@
+//! `cargo xtask bench up`: a warm `up` beside the plain commands of the specification, in one run.
+//!
+//! Both start with no cluster, the same cached tools and images, and end when the page and the API
+//! answer through the ingress. They take turns, so that a busy machine is busy for both.
+
+use std::io::BufRead as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::measure::median;
+use crate::path::{self, Traced};
+use crate::plain::Plain;
+use crate::shell::{self, Result, binary, cargo_run, root, target};
+use crate::stages::show;
+
+/// N1 of the requirements: the application is ready this soon after a warm start.
+const READY: Duration = Duration::from_mins(2);
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How often each of both is run
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+}
+
+/// Where this bench keeps everything: state, a copy of the application, a profile of its own.
+pub(crate) struct Bench {
+    pub(crate) dir: PathBuf,
+    pub(crate) project: PathBuf,
+    profile: PathBuf,
+}
+
+/// The port of the ingress controller, for both.
+pub(crate) const HTTP: u16 = 18180;
+pub(crate) const HTTPS: u16 = 18543;
+pub(crate) const HOST: &str = "todo-app.localhost";
+
+/// Plain values, as `kubectl create secret --from-env-file` knows no `${…}`.
+const ENV: &str = "POSTGRES_USER=todo\nPOSTGRES_DB=todo\nPOSTGRES_PASSWORD=0123456789abcdef0123456789abcdef\n\
+DATABASE_URL=postgresql://todo:0123456789abcdef0123456789abcdef@postgres:5432/todo\n\
+INTERNAL_API_TOKEN=fedcba9876543210fedcba9876543210\n\
+BETTER_AUTH_SECRET=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n\
+OPENAI_API_KEY=\nGEMINI_API_KEY=\nGROQ_API_KEY=\nREDIS_URL=redis://redis:6379/0\nENVIRONMENT=production\n\
+LOG_LEVEL=INFO\nHOST=0.0.0.0\nCORS_ORIGINS=\nMCP_SERVER_URL=http://mcp-server:8001/mcp\n\
+NEXT_PUBLIC_API_URL=http://backend:8000\nNEXT_PUBLIC_APP_TITLE=Todo Chatbot\n";
+
+pub(crate) fn run(options: &Options) -> Result {
+    cargo_run(&["build", "--release", "--workspace", "--locked"])?;
+    let bench = Bench::new()?;
+    println!("making what both start from");
+    let plan = bench.call(&["up", "--yes"]).and_then(|()| bench.plan())?;
+    let plain = Plain::of(&bench)?;
+    bench.down()?;
+    let (mut ours, mut theirs, mut paths) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..options.runs.max(1) {
+        let (time, events) = bench.up()?;
+        ours.push(time);
+        paths.push((time, path::critical(&plan, &events)));
+        bench.down()?;
+        let ran = plain.run();
+        plain.clear()?;
+        theirs.push(ran?);
+        println!("todo-bootstrap {}, plain commands {}", show(time), show(theirs[theirs.len() - 1]));
+    }
+    let (ours, theirs) = (median(ours).unwrap_or_default(), median(theirs).unwrap_or_default());
+    let path = paths.into_iter().find(|(time, _)| *time == ours).map(|(_, path)| path).unwrap_or_default();
+    tell(ours, theirs, &path);
+    if ours <= READY { Ok(()) } else { Err(format!("`up` took {}, more than {}", show(ours), show(READY))) }
+}
+
+fn tell(ours: Duration, theirs: Duration, path: &[Traced]) {
+    println!("\n| from no cluster to answers, warm | median |\n|---|---|");
+    println!("| `todo-bootstrap up` | {} |", show(ours));
+    println!("| the plain commands, in order | {} |", show(theirs));
+    println!("| ratio | {:.2} |", ours.as_secs_f64() / theirs.as_secs_f64());
+    println!("\ncritical path of the median `up`:");
+    for step in path {
+        println!("{:>7} to {:>7}  {}", show(step.began), show(step.ended), step.step);
+    }
+}
+
+impl Bench {
+    fn new() -> Result<Self> {
+        let dir = target().join("bench");
+        let project = dir.join("todo");
+        let fail = |error: std::io::Error| format!("cannot prepare {}: {error}", dir.display());
+        if project.exists() {
+            std::fs::remove_dir_all(&project).map_err(fail)?;
+        }
+        let wanted = ["application.toml", ".env.example", "services", "manifests/todo-chatbot", "checks/app"];
+        let list = ["ls-files", "--cached", "--others", "--exclude-standard", "--"];
+        for file in shell::read(Path::new("git"), &[&list, &wanted[..]].concat())?.lines() {
+            let copy = project.join(file);
+            std::fs::create_dir_all(copy.parent().unwrap_or(&project)).map_err(fail)?;
+            std::fs::copy(root().join(file), copy).map_err(fail)?;
+        }
+        std::fs::write(project.join(".env"), ENV).map_err(fail)?;
+        let profile = std::fs::read_to_string(root().join("profiles/kind.toml")).map_err(fail)?;
+        let profile = profile
+            .replace("name = \"todo-bootstrap\"", "name = \"todo-bench\"")
+            .replace("http-port = 80", &format!("http-port = {HTTP}"))
+            .replace("https-port = 443", &format!("https-port = {HTTPS}"));
+        let path = dir.join("bench.toml");
+        std::fs::write(&path, profile).map_err(fail)?;
+        Ok(Self { dir, project, profile: path })
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(args).arg("--profile").arg(&self.profile).arg("--dir").arg(&self.project);
+        command.env("TODO_BOOTSTRAP_STATE", self.dir.join("state")).stdin(Stdio::null());
+        command
+    }
+
+    fn call(&self, args: &[&str]) -> Result {
+        let status = self.command(args).status().map_err(|error| format!("cannot start: {error}"))?;
+        if status.success() { Ok(()) } else { Err(format!("`{}` ended with {status}", args.join(" "))) }
+    }
+
+    fn down(&self) -> Result {
+        self.call(&["down", "--yes", "--quiet"])
+    }
+
+    fn plan(&self) -> Result<Value> {
+        let output = self.command(&["plan", "--output", "json"]).output().map_err(|e| e.to_string())?;
+        serde_json::from_slice(&output.stdout).map_err(|error| format!("`plan --output json`: {error}"))
+    }
+
+    /// Until the answers, with every event and when it was read.
+    fn up(&self) -> Result<(Duration, Vec<(Duration, Value)>)> {
+        let started = Instant::now();
+        let mut up = self.command(&["up", "--yes", "--events", "json"]);
+        let mut child = up.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(|e| e.to_string())?;
+        let lines = std::io::BufReader::new(child.stdout.take().ok_or("no output")?).lines();
+        let events = lines
+            .map_while(std::result::Result::ok)
+            .filter_map(|line| Some((started.elapsed(), serde_json::from_str(&line).ok()?)))
+            .collect();
+        let status = child.wait().map_err(|error| error.to_string())?;
+        if !status.success() {
+            return Err(format!("`up` ended with {status}"));
+        }
+        answers(started)?;
+        Ok((started.elapsed(), events))
+    }
+}
+
+/// Waits until page and API answer through the ingress; both sides end with it.
+pub(crate) fn answers(started: Instant) -> Result {
+    for path in ["/", "/api/health"] {
+        let url = format!("http://127.0.0.1:{HTTP}{path}");
+        let host = format!("Host: {HOST}");
+        let args =
+            ["--silent", "--fail", "--output", "/dev/null", "--max-time", "5", "--header", &host, &url];
+        while !shell::works(Path::new("curl"), &args) {
+            if started.elapsed() > Duration::from_mins(10) {
+                return Err(format!("{url} does not answer"));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    Ok(())
+}
