@@ -25,7 +25,9 @@ const WARM: Duration = Duration::from_mins(10);
 pub struct App {
     pub namespace: String,
     pub name: String,
-    pub host: String,
+    /// All names that it answers to, the main one first.
+    pub hosts: Vec<String>,
+    /// The images that are built from its sources.
     pub images: Vec<String>,
 }
 
@@ -61,7 +63,7 @@ impl Bed {
         std::fs::create_dir_all(&dir).expect("create the test bed's folder");
         let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = taken.local_addr().expect("its address").port();
-        let project = root.join("examples/hello");
+        let project = copy_of_the_application(&root, &dir);
         let mut bed = Self {
             state: dir.join("state"),
             profile: write_profile(&root, &dir, port),
@@ -76,7 +78,8 @@ impl Bed {
             scene: RefCell::default(),
             last: RefCell::default(),
         };
-        if bed.state.join("clusters").join(CLUSTER).exists() {
+        let resumed = std::env::var_os("TODO_BOOTSTRAP_E2E_FROM").is_some();
+        if !resumed && bed.state.join("clusters").join(CLUSTER).exists() {
             println!("=== taking down what an earlier run left");
             let left = bed.call(&["down", "--yes"]);
             println!("`down` ended with {:?}", left.code);
@@ -84,6 +87,12 @@ impl Bed {
         bed.before = Engine::now();
         bed.kube_config_before = users_kube_config();
         bed
+    }
+
+    /// From here on the scenes are about the project in `dir`.
+    pub fn turn_to(&mut self, project: PathBuf) {
+        self.app = read_app(&project);
+        self.project = project;
     }
 
     pub fn enter(&self, scene: &str) {
@@ -122,9 +131,11 @@ impl Bed {
         self.call_in(&self.project, UP_COLD, COLD, &mut |_| Then::GoOn).expect(0)
     }
 
-    /// An `up` that has to succeed.
+    /// An `up` that has to succeed. A new cluster may have got another port.
     pub fn up(&self) -> Run {
-        self.call(UP).expect(0)
+        let up = self.call(UP).expect(0);
+        self.set_address(Address::find(&up.stdout, &self.app.hosts).expect("`up` ends with the address"));
+        up
     }
 
     pub fn down(&self) -> Run {
@@ -250,6 +261,28 @@ pub fn names(list: &Value) -> Vec<String> {
     items.iter().filter_map(|item| Some(item["metadata"]["name"].as_str()?.to_owned())).collect()
 }
 
+/// The application beside the sources, in a folder of its own: its `.env` is the tests', not the
+/// developer's.
+fn copy_of_the_application(root: &Path, dir: &Path) -> PathBuf {
+    let copy = dir.join("todo");
+    if std::env::var_os("TODO_BOOTSTRAP_E2E_FROM").is_some() {
+        return copy;
+    }
+    if copy.exists() {
+        std::fs::remove_dir_all(&copy).expect("remove an older copy");
+    }
+    let mut git = Command::new("git");
+    git.current_dir(root).args(["ls-files", "--cached", "--others", "--exclude-standard", "--"]);
+    git.args(["application.toml", ".env.example", "services", "manifests/todo-chatbot", "checks/app"]);
+    let files = output(git).expect("git ls-files");
+    for file in files.lines().filter(|file| root.join(file).is_file()) {
+        let target = copy.join(file);
+        std::fs::create_dir_all(target.parent().expect("a folder")).expect("create a folder");
+        std::fs::copy(root.join(file), target).expect("copy a file");
+    }
+    copy
+}
+
 /// The kind profile with another name, another port, and a fixed size.
 fn write_profile(root: &Path, dir: &Path, http_port: u16) -> PathBuf {
     let mut profile = read_toml(&root.join("profiles/kind.toml"));
@@ -269,11 +302,15 @@ fn read_app(project: &Path) -> App {
     let file = read_toml(&project.join("application.toml"));
     let text = |key: &str| file.get(key).and_then(toml::Value::as_str).map(str::to_owned);
     let name = text("name").expect("a name");
-    let images = file.get("images").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    let list = |key: &str| file.get(key).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    let built =
+        |image: &toml::Value| image.get("context").and(image.get("name")?.as_str()).map(str::to_owned);
+    let aliases = list("aliases");
+    let aliases = aliases.iter().filter_map(|alias| alias.as_str().map(str::to_owned));
     App {
         namespace: text("namespace").unwrap_or_else(|| name.clone()),
-        host: text("host").expect("a host"),
-        images: images.iter().filter_map(|image| Some(image.get("name")?.as_str()?.to_owned())).collect(),
+        hosts: text("host").into_iter().chain(aliases).collect(),
+        images: list("images").iter().filter_map(built).collect(),
         name,
     }
 }

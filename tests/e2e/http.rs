@@ -18,10 +18,21 @@ pub struct Address {
 }
 
 impl Address {
-    /// The last `http://` address for `host` in what a run said; `up` ends with it.
-    pub fn find(text: &str, host: &str) -> Option<Self> {
-        let start = text.rfind(&format!("http://{host}"))? + "http://".len() + host.len();
-        let rest = &text[start..];
+    /// The last `http://` address for one of `hosts` in what a run said; `up` ends with it.
+    pub fn find(text: &str, hosts: &[String]) -> Option<Self> {
+        hosts.iter().find_map(|host| Self::find_one(text, host))
+    }
+
+    /// As a browser takes it.
+    pub fn url(&self) -> String {
+        format!("http://{}:{}/", self.host, self.port)
+    }
+
+    fn find_one(text: &str, host: &str) -> Option<Self> {
+        let start = format!("http://{host}");
+        // A name may be the start of a longer one.
+        let ends = text.match_indices(&start).map(|(at, found)| &text[at + found.len()..]);
+        let rest = ends.filter(|rest| rest.starts_with([':', '/'])).last()?;
         let port = match rest.strip_prefix(':') {
             Some(rest) => {
                 let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
@@ -34,6 +45,14 @@ impl Address {
 
     pub fn get(&self, path: &str) -> Result<Reply, String> {
         self.call("GET", path, "")
+    }
+
+    pub fn post(&self, path: &str, body: &str) -> Result<Reply, String> {
+        self.call("POST", path, body)
+    }
+
+    pub fn delete(&self, path: &str) -> Result<Reply, String> {
+        self.call("DELETE", path, "")
     }
 
     pub fn put(&self, path: &str, body: &str) -> Result<Reply, String> {
@@ -49,7 +68,7 @@ impl Address {
         let host = &self.host;
         let length = body.len();
         let request = format!(
-            "{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            "{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes()).map_err(told)?;
         let mut reply = Vec::new();
@@ -81,10 +100,11 @@ fn parse(text: &str) -> Option<Reply> {
 
 #[test]
 fn an_address_is_found_in_narration() {
-    let found = |text: &str| Address::find(text, "a.localhost").map(|address| address.port);
+    let found = |text: &str| Address::find(text, &["a.localhost".to_owned()]).map(|address| address.port);
     assert_eq!(found("open http://a.localhost:8081/ now"), Some(8081));
     assert_eq!(found("open http://a.localhost/"), Some(80));
     assert_eq!(found("open http://b.localhost/"), None);
+    assert_eq!(found("open http://a.localhosts:8081/"), None);
 }
 
 #[test]

@@ -9,12 +9,12 @@ use crate::bed::{Bed, CLUSTER, CPUS, MEMORY_GIB, docker, node_container};
 use crate::http::Address;
 use crate::program::Run;
 
-/// What looks anew at what lives every time, and what tells the address.
-const ALWAYS_RUN: &[&str] = &["checks", "summary"];
+/// What looks anew at what lives every time, and what tells the size and the address.
+const ALWAYS_RUN: &[&str] = &["checks", "preset", "summary"];
 
 pub fn first_up(bed: &Bed) {
     let up = bed.cold_up();
-    let address = Address::find(&up.stdout, &bed.app.host).expect("`up` ends with the address");
+    let address = Address::find(&up.stdout, &bed.app.hosts).expect("`up` ends with the address");
     let wanted = bed.taken.local_addr().expect("an address").port();
     assert_ne!(address.port, wanted, "a port that is taken cannot have been used");
     up.expect_said(&wanted.to_string());
@@ -24,6 +24,13 @@ pub fn first_up(bed: &Bed) {
     let mode = std::fs::metadata(bed.kubeconfig()).expect("a kubeconfig of its own").permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "the kubeconfig is private");
     bed.expect_users_kube_config_untouched();
+}
+
+pub fn another_up(bed: &Bed) {
+    let port = bed.address().port;
+    bed.up();
+    bed.expect_page();
+    assert_eq!(bed.address().port, port, "one ingress controller serves both");
 }
 
 fn expect_well_formed(up: &Run) {
@@ -63,7 +70,7 @@ pub fn reports(bed: &Bed) {
     let status = bed.call(&["status", "--output", "json"]).expect(0);
     let status: Value = serde_json::from_str(&status.stdout).expect("`status --output json` is JSON");
     let status = status.to_string();
-    for part in [CLUSTER, &bed.app.host] {
+    for part in [CLUSTER, &bed.app.hosts[0]] {
         assert!(status.contains(part), "`status` names {part}: {status}");
     }
     let check = bed.call(&["check", "--output", "json"]).expect(0);

@@ -1,0 +1,49 @@
+//! A changed key of `.env` is shown before it is applied, and restarts only what uses it.
+
+use std::path::Path;
+
+use super::{API, pods};
+use crate::bed::Bed;
+use crate::steady::expect_unchanged;
+
+const KEY: &str = "OPENAI_API_KEY";
+const VALUE: &str = "sk-e2e-0123456789abcdef0123456789abcdef";
+
+pub fn changed_key(bed: &Bed) {
+    let file = bed.project.join(".env");
+    let equal = bed.call(&["env", "diff"]).expect(0);
+    assert!(!equal.stdout.contains(KEY), "nothing differs yet:\n{}", equal.stdout);
+    let before = pods(bed);
+    set(&file, KEY, VALUE);
+
+    for args in [&["env", "diff"][..], &["plan"]] {
+        let told = bed.call(args).expect(0);
+        assert!(told.stdout.contains(KEY), "`{}` names the key:\n{}", args.join(" "), told.stdout);
+        for secret in [VALUE, &VALUE[8..]] {
+            assert!(!told.stdout.contains(secret) && !told.stderr.contains(secret), "a value was shown");
+        }
+    }
+    assert_eq!(pods(bed), before, "showing it changes nothing");
+
+    bed.up();
+    let after = pods(bed);
+    for (service, uids) in &before {
+        if service == API {
+            assert!(uids.iter().all(|uid| !after[service].contains(uid)), "{service} uses {KEY}");
+        } else {
+            assert_eq!(&after[service], uids, "{service} does not use {KEY}");
+        }
+    }
+    expect_unchanged(&bed.up());
+}
+
+/// Gives a key of the file another value; the file is written by `up`, a line per key.
+pub fn set(file: &Path, key: &str, value: &str) {
+    let old = std::fs::read_to_string(file).expect("the .env that `up` made");
+    let start = format!("{key}=");
+    assert_eq!(old.lines().filter(|line| line.starts_with(&start)).count(), 1, "{key} stands in .env once");
+    let line = |line: &str| {
+        if line.starts_with(&start) { format!("{start}{value}\n") } else { format!("{line}\n") }
+    };
+    std::fs::write(file, old.lines().map(line).collect::<String>()).expect("write .env");
+}

@@ -1,0 +1,165 @@
+//! The Todo application on the cluster: what a user, a client of its tools and its database see.
+
+mod access;
+mod canary;
+mod config;
+mod daily;
+mod data;
+mod dry_run;
+mod pages;
+mod tools;
+
+pub use access::names_and_ports;
+pub use canary::nowhere_else;
+pub use config::changed_key;
+pub use daily::commands;
+pub use data::survives;
+pub use dry_run::values_files;
+pub use pages::browser;
+pub use tools::five_tools;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::bed::Bed;
+
+pub const DATABASE: &str = "postgres";
+pub const CACHE: &str = "redis";
+pub const API: &str = "backend";
+pub const TOOLS: &str = "mcp-server";
+
+/// After the first `up`: every pod runs, and none had to be started twice.
+pub fn at_first_try(bed: &Bed) {
+    let pods = bed.kubectl_json(&["get", "pods", "--namespace", &bed.app.namespace]);
+    let pods = pods["items"].as_array().expect("a list");
+    assert!(pods.len() >= 5, "a pod per service: {pods:?}");
+    for pod in pods {
+        let name = &pod["metadata"]["name"];
+        assert_eq!(pod["status"]["phase"], "Running", "{name}");
+        for container in pod["status"]["containerStatuses"].as_array().expect("containers") {
+            assert_eq!(container["restartCount"], 0, "{name} was started again: {container}");
+            assert_eq!(container["ready"], true, "{name} is not ready: {container}");
+        }
+    }
+}
+
+/// UIDs of the pods by service, those on their way out aside.
+pub fn pods(bed: &Bed) -> BTreeMap<String, Vec<String>> {
+    let list = bed.kubectl_json(&["get", "pods", "--namespace", &bed.app.namespace]);
+    let mut pods: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for pod in list["items"].as_array().expect("a list") {
+        let metadata = &pod["metadata"];
+        let service = metadata["labels"]["app.kubernetes.io/component"].as_str();
+        if let (Some(service), true) = (service, metadata["deletionTimestamp"].is_null()) {
+            let uid = metadata["uid"].as_str().expect("a uid").to_owned();
+            pods.entry(service.to_owned()).or_default().push(uid);
+        }
+    }
+    pods
+}
+
+/// Deletes the service's pods and waits until their successors are ready.
+pub fn delete_pods(bed: &Bed, service: &str) {
+    let before = pods(bed)[service].clone();
+    let label = format!("app.kubernetes.io/component={service}");
+    let namespace = ["--namespace", &bed.app.namespace];
+    bed.kubectl(&[&["delete", "pods", "--selector", &label, "--wait=true"], &namespace[..]].concat());
+    let set = format!("statefulset/{service}");
+    bed.kubectl(&[&["rollout", "status", &set, "--timeout=120s"], &namespace[..]].concat());
+    let after = pods(bed)[service].clone();
+    assert!(after.iter().all(|uid| !before.contains(uid)), "the pods are other ones: {before:?} {after:?}");
+}
+
+/// Runs a shell line in the first pod of a stateful service.
+pub fn in_pod(bed: &Bed, service: &str, script: &str) -> String {
+    let pod = format!("{service}-0");
+    bed.kubectl(&["exec", &pod, "--namespace", &bed.app.namespace, "--", "sh", "-c", script])
+}
+
+/// What SQL says, a line per row.
+pub fn sql(bed: &Bed, query: &str) -> Vec<String> {
+    let script = format!(
+        "PGPASSWORD=\"$POSTGRES_PASSWORD\" psql -h 127.0.0.1 -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\" -tA -c \"{query}\""
+    );
+    in_pod(bed, DATABASE, &script).lines().map(str::to_owned).collect()
+}
+
+/// Makes a task through the ingress and tells its id.
+pub fn add_task(bed: &Bed, title: &str) -> u64 {
+    let body = serde_json::json!({ "title": title }).to_string();
+    let reply = bed.address().post("/api/tasks", &body).expect("POST answers");
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let task: Value = serde_json::from_str(&reply.body).expect("a task");
+    task["id"].as_u64().expect("an id")
+}
+
+pub fn delete_task(bed: &Bed, id: u64) {
+    let reply = bed.address().delete(&format!("/api/tasks/{id}")).expect("DELETE answers");
+    assert_eq!(reply.status, 204, "{reply:?}");
+}
+
+/// The titles of all tasks, as soon as the API answers.
+pub fn titles(bed: &Bed) -> Vec<String> {
+    let reply = bed.address().get_until("/api/tasks", Duration::from_mins(1), |reply| reply.status == 200);
+    let tasks: Value = serde_json::from_str(&reply.body).expect("JSON");
+    let titles = tasks.as_array().expect("a list").iter();
+    titles.map(|task| task["title"].as_str().expect("a title").to_owned()).collect()
+}
+
+/// Runs a program that has to succeed, with all that it says in the log; its standard output.
+pub fn program(mut command: Command, what: &str) -> String {
+    println!("$ {what}");
+    let output = command.output().unwrap_or_else(|error| panic!("cannot start {what}: {error}"));
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    println!("{out}{err}");
+    assert!(output.status.success(), "{what} ended with {}", output.status);
+    out.into_owned()
+}
+
+/// A way to a service from here, as long as it lives.
+pub struct Forward {
+    child: Child,
+    pub port: u16,
+    /// It dies of a line that nobody takes.
+    _lines: BufReader<ChildStdout>,
+}
+
+impl Forward {
+    pub fn to(bed: &Bed, service: &str, port: u16) -> Self {
+        let mut command = Command::new(bed.tool("kubectl"));
+        command.arg("--kubeconfig").arg(bed.kubeconfig());
+        command.args(["port-forward", "--namespace", &bed.app.namespace, &format!("service/{service}")]);
+        let mut child = command.arg(format!(":{port}")).stdout(Stdio::piped()).spawn().expect("kubectl");
+        let mut line = String::new();
+        let mut lines = BufReader::new(child.stdout.take().expect("a stream"));
+        lines.read_line(&mut line).expect("a line of kubectl");
+        // "Forwarding from 127.0.0.1:40123 -> 8001"
+        let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next());
+        let port = port.and_then(|port| port.parse().ok()).unwrap_or_else(|| panic!("no port in {line:?}"));
+        Self { child, port, _lines: lines }
+    }
+}
+
+impl Drop for Forward {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What xtask installed for the scenes.
+pub fn given(variable: &str) -> std::ffi::OsString {
+    std::env::var_os(variable).unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask e2e`"))
+}
+
+/// A file of the checkout.
+pub fn script(bed: &Bed, path: &str) -> String {
+    let path = bed.root.join(path);
+    assert!(Path::new(&path).is_file(), "{} is missing", path.display());
+    path.to_string_lossy().into_owned()
+}
