@@ -130,6 +130,16 @@ uninstall() {
     say "removed $1/$name"
 }
 
+# names_dir ARGUMENTS...: whether --dir is among them.
+names_dir() {
+    for argument in "$@"; do
+        case $argument in
+            --dir | --dir=*) return 0 ;;
+        esac
+    done
+    return 1
+}
+
 main() {
     dir=${TODO_BOOTSTRAP_INSTALL_DIR:-}
     task=install
@@ -176,6 +186,8 @@ main() {
     put "$built" "$dir"
     path_hint "$dir"
     if [ "$task" = up ]; then
+        # Without a project of its own, it is the application of the checkout.
+        [ -f application.toml ] || names_dir "$@" || set -- --dir "$source" "$@"
         say "what will be changed:"
         "$dir/$name" plan "$@"
         "$dir/$name" up --yes "$@"
