@@ -40,7 +40,8 @@ pub struct Bed {
     pub app: App,
     /// Keeps the profile's port for HTTP taken, so that `up` has to choose another.
     pub taken: TcpListener,
-    before: Engine,
+    /// `None` until an engine runs.
+    before: RefCell<Option<Engine>>,
     kube_config_before: Option<Vec<u8>>,
     address: RefCell<Option<Address>>,
     scene: RefCell<String>,
@@ -72,7 +73,7 @@ impl Bed {
             dir,
             project,
             taken,
-            before: Engine::default(),
+            before: RefCell::default(),
             kube_config_before: None,
             address: RefCell::default(),
             scene: RefCell::default(),
@@ -84,7 +85,7 @@ impl Bed {
             let left = bed.call(&["down", "--yes"]);
             println!("`down` ended with {:?}", left.code);
         }
-        bed.before = Engine::now();
+        bed.before = RefCell::new(docker(&["version"]).ok().map(|_| Engine::now()));
         bed.kube_config_before = users_kube_config();
         bed
     }
@@ -121,9 +122,20 @@ impl Bed {
         println!("$ todo-bootstrap {}", args.join(" "));
         let mut command = self.command(args);
         command.arg("--profile").arg(&self.profile).arg("--dir").arg(project);
-        let run = run(command, limit, watch);
+        let run = run(command, limit, &mut |event| {
+            self.note_engine(event);
+            watch(event)
+        });
         *self.last.borrow_mut() = run.tail(80);
         run
+    }
+
+    /// An engine that was started by this `up` may hold things of others from before.
+    fn note_engine(&self, event: &Event) {
+        let runs = event.step == "engine" && ["done", "unchanged"].contains(&event.state.as_str());
+        if runs && self.before.borrow().is_none() {
+            *self.before.borrow_mut() = Some(Engine::now());
+        }
     }
 
     /// The first `up`, which may have to make everything.
@@ -193,8 +205,8 @@ impl Bed {
         names(&list)
     }
 
-    pub fn before(&self) -> &Engine {
-        &self.before
+    pub fn before(&self) -> Engine {
+        self.before.borrow().clone().expect("an engine was seen before the cluster was made")
     }
 
     /// The user's own kubeconfig has to be as it was.
@@ -265,10 +277,10 @@ pub fn names(list: &Value) -> Vec<String> {
 /// developer's.
 fn copy_of_the_application(root: &Path, dir: &Path) -> PathBuf {
     let copy = dir.join("todo");
-    if std::env::var_os("TODO_BOOTSTRAP_E2E_FROM").is_some() {
-        return copy;
-    }
     if copy.exists() {
+        if std::env::var_os("TODO_BOOTSTRAP_E2E_FROM").is_some() {
+            return copy;
+        }
         std::fs::remove_dir_all(&copy).expect("remove an older copy");
     }
     let mut git = Command::new("git");

@@ -93,7 +93,8 @@ impl Plain {
     }
 
     pub(crate) fn clear(&self) -> Result {
-        self.call(&self.kind, &["delete", "cluster", "--name", CLUSTER])
+        self.call(&self.kind, &["delete", "cluster", "--name", CLUSTER])?;
+        self.call("docker", &["network", "rm", CLUSTER])
     }
 
     fn release(&self) -> Result {
@@ -128,6 +129,7 @@ impl Plain {
             .env("PATH", &self.path)
             .env("KUBECONFIG", &self.kubeconfig)
             .env("DOCKER_BUILDKIT", "1");
+        command.env("KIND_EXPERIMENTAL_DOCKER_NETWORK", CLUSTER);
         let output = command.output().map_err(|error| format!("cannot start {program}: {error}"))?;
         if output.status.success() {
             return Ok(());

@@ -20,6 +20,7 @@ pub use tools::five_tools;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -33,8 +34,11 @@ pub const CACHE: &str = "redis";
 pub const API: &str = "backend";
 pub const TOOLS: &str = "mcp-server";
 
-/// After the first `up`: every pod runs, and none had to be started twice.
+/// After the first `up`: every pod runs, and none had to be started twice; the settings that it made
+/// are private.
 pub fn at_first_try(bed: &Bed) {
+    let made = std::fs::metadata(bed.project.join(".env")).expect("the .env that `up` made");
+    assert_eq!(made.permissions().mode() & 0o777, 0o600);
     let pods = bed.kubectl_json(&["get", "pods", "--namespace", &bed.app.namespace]);
     let pods = pods["items"].as_array().expect("a list");
     assert!(pods.len() >= 5, "a pod per service: {pods:?}");
