@@ -75,7 +75,12 @@ class Server:
         # Nothing of it is needed any more, so it need not be written.
         if self.process is not None:
             self.process.send_signal(signal.SIGQUIT)
-            self.process.wait(20)
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                # One that a test had frozen may not hear it.
+                self.process.kill()
+                self.process.wait(20)
         shutil.rmtree(self.folder)
 
 
