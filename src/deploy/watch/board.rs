@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event as Happening, Pod};
 use kube::ResourceExt as _;
 use kube::runtime::watcher::Event;
 
 use super::ready::{self, Progress, Target, Workload};
+use super::revision::{self, Revision};
 use super::store::Store;
 use crate::diagnose::{Cause, moment, phase, pod_cause};
 
@@ -19,6 +20,7 @@ pub(super) enum Seen {
     Pod(String, Event<Pod>),
     Event(String, Event<Happening>),
     Deployment(String, Event<Deployment>),
+    ReplicaSet(String, Event<ReplicaSet>),
     StatefulSet(String, Event<StatefulSet>),
     DaemonSet(String, Event<DaemonSet>),
     Job(String, Event<Job>),
@@ -40,9 +42,29 @@ struct Space {
     pods: Store<Pod>,
     events: Store<Happening>,
     deployments: Store<Deployment>,
+    replica_sets: Store<ReplicaSet>,
     stateful_sets: Store<StatefulSet>,
     daemon_sets: Store<DaemonSet>,
     jobs: Store<Job>,
+}
+
+impl Space {
+    /// Which pods of a target are made as it stands now.
+    fn revision(&self, target: &Target) -> Revision {
+        let name = target.name.as_str();
+        match target.workload {
+            Workload::Deployment => {
+                self.deployments.get(name).and_then(|d| revision::deployment(d, self.replica_sets.values()))
+            }
+            Workload::StatefulSet => self.stateful_sets.get(name).and_then(revision::stateful_set),
+            Workload::DaemonSet => {
+                let pods = self.pods.values();
+                self.daemon_sets.get(name).and_then(|set| revision::daemon_set(set, pods))
+            }
+            Workload::Job => Some(Revision::Any),
+        }
+        .unwrap_or(Revision::None)
+    }
 }
 
 pub(super) struct Board {
@@ -69,6 +91,9 @@ impl Board {
             Seen::Event(namespace, event) => spaces.entry(namespace).or_default().events.take(event),
             Seen::Deployment(namespace, event) => {
                 spaces.entry(namespace).or_default().deployments.take(event);
+            }
+            Seen::ReplicaSet(namespace, event) => {
+                spaces.entry(namespace).or_default().replica_sets.take(event);
             }
             Seen::StatefulSet(namespace, event) => {
                 spaces.entry(namespace).or_default().stateful_sets.take(event);
@@ -175,7 +200,8 @@ impl Board {
         ready::labels(spec)
     }
 
-    /// The newest generation of pods of every target.
+    /// The pods of every target that are made as it stands now. A rollout leaves broken pods of the
+    /// last one behind for a while, and for a moment there are no others: those are not looked at.
     fn pods(&self) -> Vec<&Pod> {
         let mut pods = Vec::new();
         for target in &self.targets {
@@ -189,8 +215,9 @@ impl Board {
                 pod.metadata.deletion_timestamp.is_none()
                     && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
             };
-            let all: Vec<&Pod> = space.pods.values().filter(matches).collect();
-            pods.extend(newest_generation(&all));
+            let current = space.revision(target);
+            let all = space.pods.values().filter(matches);
+            pods.extend(all.filter(|pod| current.holds(pod)));
         }
         pods
     }
@@ -213,17 +240,6 @@ impl Board {
             cause.hopeless(now.saturating_duration_since(since)).then_some(cause)
         })
     }
-}
-
-/// A rollout leaves broken pods of the last one behind for a while; they are not looked at.
-fn newest_generation<'a>(pods: &[&'a Pod]) -> Vec<&'a Pod> {
-    let generation = |pod: &Pod| {
-        let labels = pod.labels();
-        ["pod-template-hash", "controller-revision-hash"].iter().find_map(|key| labels.get(*key).cloned())
-    };
-    let newest = pods.iter().max_by_key(|pod| pod.metadata.creation_timestamp.clone());
-    let newest = newest.and_then(|pod| generation(pod));
-    pods.iter().filter(|pod| generation(pod) == newest).copied().collect()
 }
 
 #[cfg(test)]
@@ -253,16 +269,24 @@ mod tests {
         board.take(wrap("shop".to_owned(), Event::InitDone));
     }
 
+    fn replica_set(hash: &str, revision: &str) -> ReplicaSet {
+        from(serde_json::json!({"metadata": {"name": hash, "labels": {"pod-template-hash": hash},
+            "annotations": {"deployment.kubernetes.io/revision": revision},
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "u"}]}}))
+    }
+
     fn board(available: i32, pod: Pod) -> Board {
         let target =
             Target { workload: Workload::Deployment, namespace: "shop".to_owned(), name: "web".to_owned() };
         let mut board = Board::new(vec![target]);
         let deployment = from(
-            serde_json::json!({"metadata": {"name": "web", "namespace": "shop", "generation": 1},
+            serde_json::json!({"metadata": {"name": "web", "namespace": "shop", "generation": 1, "uid": "u",
+                "annotations": {"deployment.kubernetes.io/revision": "2"}},
             "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": {}},
             "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": available}}),
         );
         list(Seen::Deployment, vec![deployment], &mut board);
+        list(Seen::ReplicaSet, vec![replica_set("5d9c", "2")], &mut board);
         list(Seen::Pod, vec![pod], &mut board);
         list(Seen::Event, vec![], &mut board);
         board
@@ -307,15 +331,24 @@ mod tests {
 
     #[test]
     fn pods_of_the_last_rollout_are_not_blamed() {
-        let mut old = recorded(include_str!("../../diagnose/recorded/crash-loop.json"));
-        old.metadata.name = Some("web-old".to_owned());
-        old.metadata.uid = Some("old".to_owned());
-        old.labels_mut().insert("pod-template-hash".to_owned(), "old".to_owned());
-        old.metadata.creation_timestamp = Some(from(serde_json::json!("2026-01-01T09:00:00Z")));
-        let mut new = recorded(include_str!("../../diagnose/recorded/probe-failing.json"));
-        new.metadata.creation_timestamp = Some(from(serde_json::json!("2026-01-01T10:00:00Z")));
-        let mut board = board(0, new);
-        board.take(Seen::Pod("shop".to_owned(), Event::Apply(old)));
-        assert_eq!(board.verdict(Instant::now(), clock()), Verdict::Waiting);
+        let old = recorded(include_str!("../../diagnose/recorded/crash-loop.json"));
+        let blamed = |newest: &str| {
+            let mut board = board(0, old.clone());
+            list(Seen::ReplicaSet, vec![replica_set("5d9c", "1"), replica_set(newest, "2")], &mut board);
+            board.verdict(Instant::now(), clock()) != Verdict::Waiting
+        };
+        assert!(blamed("5d9c"));
+        assert!(!blamed("6e8a"), "the new ReplicaSet has no pod yet");
+        let mut board = board(0, old.clone());
+        let newer = serde_json::json!({"metadata": {"name": "web", "namespace": "shop", "generation": 2,
+            "uid": "u", "annotations": {"deployment.kubernetes.io/revision": "2"}},
+            "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": {}},
+            "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}});
+        board.take(Seen::Deployment("shop".to_owned(), Event::Apply(from(newer))));
+        assert_eq!(
+            board.verdict(Instant::now(), clock()),
+            Verdict::Waiting,
+            "its controller has not seen the change"
+        );
     }
 }

@@ -3,6 +3,7 @@
 mod board;
 mod now;
 mod ready;
+mod revision;
 mod store;
 
 use std::collections::BTreeSet;
@@ -96,6 +97,7 @@ fn streams(client: &Client, targets: &[Target]) -> SelectAll<BoxStream<'static, 
         all.push(stream(client, namespace, Seen::Event));
         if of(Workload::Deployment) {
             all.push(stream(client, namespace, Seen::Deployment));
+            all.push(stream(client, namespace, Seen::ReplicaSet));
         }
         if of(Workload::StatefulSet) {
             all.push(stream(client, namespace, Seen::StatefulSet));
