@@ -1,10 +1,11 @@
-//! The programs that we fetch and drive (kubectl, helm, kind), each with its pin.
+//! The programs that we fetch and drive (kubectl, helm, kind, minikube), each with its pin.
 //!
 //! A tool is a folder here and one line in [`TOOLS`].
 
 pub mod helm;
 pub mod kind;
 pub mod kubectl;
+pub mod minikube;
 mod pin;
 mod system;
 
@@ -16,7 +17,7 @@ use semver::Version;
 use crate::config::{Document, Versions};
 use crate::error::{Error, Result};
 
-pub static TOOLS: &[ToolSpec] = &[kubectl::SPEC, helm::SPEC, kind::SPEC];
+pub static TOOLS: &[ToolSpec] = &[kubectl::SPEC, helm::SPEC, kind::SPEC, minikube::SPEC];
 
 /// What we know about a tool beforehand.
 #[derive(Debug)]
@@ -124,7 +125,7 @@ mod tests {
 
     #[test]
     fn an_unknown_tool_is_answered_with_those_there_are() {
-        let text = ToolSpec::named("minikube").unwrap_err().to_string();
-        assert!(text.contains("kubectl, helm, kind"), "{text}");
+        let text = ToolSpec::named("k3d").unwrap_err().to_string();
+        assert!(text.contains("kubectl, helm, kind, minikube"), "{text}");
     }
 }
