@@ -4,6 +4,8 @@ mod demand;
 pub mod fit;
 pub mod identity;
 pub mod kind;
+mod local;
+pub mod minikube;
 mod need;
 pub mod nodes;
 mod provider;
@@ -11,6 +13,7 @@ mod sizes;
 
 pub use demand::{Demand, Service};
 pub use fit::{Candidate, Fit};
+pub use local::Local;
 pub(crate) use need::show_need;
 pub use need::{Need, control_plane};
 pub use provider::{Owned, Ports, Provider, State};

@@ -202,7 +202,7 @@ mod tests {
     use crate::host::recorded::{debian, macos};
 
     pub(crate) fn spec(cpus: Amount<u32>, memory: Amount<u64>) -> ClusterSpec {
-        ClusterSpec { name: "c".to_owned(), cpus, memory, http_port: 80, https_port: 443 }
+        ClusterSpec { name: "c".to_owned(), cpus, memory, driver: None, http_port: 80, https_port: 443 }
     }
 
     fn machine(cpus: u32, gib: u64, shared: bool) -> Machine {

@@ -34,6 +34,8 @@ pub struct ClusterSpec {
     pub cpus: Amount<u32>,
     /// Bytes of memory of the node.
     pub memory: Amount<u64>,
+    /// What the provider runs the node in, where it has a choice (minikube's drivers).
+    pub driver: Option<String>,
     /// Ports on the host's loopback address for the ingress controller; if one is taken, a free
     /// one is used and said.
     pub http_port: u16,
@@ -110,11 +112,22 @@ fn read(name: &str, fields: &mut Fields<'_, '_>) -> Option<Profile> {
         name: "todo-bootstrap".to_owned(),
         cpus: Amount::Auto,
         memory: Amount::Auto,
+        driver: None,
         http_port: 80,
         https_port: 443,
     };
-    let cluster =
-        if fields.has("cluster") { fields.opt_table("cluster", read_cluster) } else { Some(default) };
+    let cluster = if fields.has("cluster") {
+        let chooses = provider.is_some_and(|(_, kind)| *kind == ProviderKind::Minikube);
+        fields.opt_table("cluster", |cluster| {
+            if !chooses && cluster.has("driver") {
+                cluster
+                    .problem("driver", "only the provider `minikube` has drivers to choose from".to_owned());
+            }
+            read_cluster(cluster)
+        })
+    } else {
+        Some(default)
+    };
     Some(Profile {
         name: name.to_owned(),
         reference: name.to_owned(),
@@ -139,6 +152,7 @@ fn read_cluster(fields: &mut Fields<'_, '_>) -> Option<ClusterSpec> {
         })
     });
     let memory = fields.opt_parsed("memory", |text| auto_or(text, parse_bytes));
+    let driver = fields.opt_string("driver");
     let mut port = |key: &str, default: u16| {
         let port = fields.opt_integer(key, 1..=65535).and_then(|port| u16::try_from(port).ok());
         port.unwrap_or(default)
@@ -148,6 +162,7 @@ fn read_cluster(fields: &mut Fields<'_, '_>) -> Option<ClusterSpec> {
         name: name?,
         cpus: cpus.unwrap_or(Amount::Auto),
         memory: memory.unwrap_or(Amount::Auto),
+        driver,
         http_port,
         https_port,
     })
@@ -196,6 +211,14 @@ mod tests {
         assert_eq!(profile.cluster.cpus, Amount::Auto);
         assert_eq!((profile.cluster.http_port, profile.cluster.https_port), (80, 443));
         assert_eq!(profile.preset, Amount::Auto);
+    }
+
+    #[test]
+    fn only_minikube_has_drivers() {
+        let with =
+            |provider: &str| parse(&format!("provider = \"{provider}\"\n[cluster]\ndriver = \"docker\"\n"));
+        assert_eq!(with("minikube").unwrap().cluster.driver.as_deref(), Some("docker"));
+        assert!(with("kind").unwrap_err().to_string().contains("`minikube`"));
     }
 
     #[test]

@@ -54,6 +54,18 @@ impl Engine {
         absent_or(&cmd, task.run(&cmd)?).map(|found| found.is_some())
     }
 
+    pub fn volume_exists(&self, task: &Task<'_>, name: &str) -> Result<bool> {
+        let cmd = self.cmd(format!("look for the volume {name}"));
+        let cmd = cmd.args(["volume", "inspect", "--format", "{{.Name}}", name]).any_status();
+        absent_or(&cmd, task.run(&cmd)?).map(|found| found.is_some())
+    }
+
+    /// Removes a volume with the data in it; `false` where it was gone.
+    pub fn volume_remove(&self, task: &Task<'_>, name: &str) -> Result<bool> {
+        let cmd = self.cmd(format!("remove the volume {name}")).args(["volume", "rm", name]).any_status();
+        absent_or(&cmd, task.run(&cmd)?).map(|found| found.is_some())
+    }
+
     /// Limits a container to `cpus` and to `memory` bytes, swap included.
     pub fn limit(&self, task: &Task<'_>, id: &str, cpus: u32, memory: u64) -> Result<()> {
         let memory = memory.to_string();

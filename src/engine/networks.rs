@@ -32,6 +32,31 @@ impl Engine {
         absent_or(&cmd, task.run(&cmd)?).map(|found| found.is_some())
     }
 
+    /// As [`Engine::network_ensure`], with address range and gateway written down, so that a
+    /// container can ask for an address in it and keeps it. The engine chooses the range.
+    pub fn network_ensure_fixed(
+        &self,
+        task: &Task<'_>,
+        name: &str,
+        labels: &[(String, String)],
+    ) -> Result<bool> {
+        if !self.network_ensure(task, name, labels)? {
+            return Ok(false);
+        }
+        let format = "{{range .IPAM.Config}}{{.Subnet}} {{.Gateway}}\n{{end}}";
+        let cmd = self.cmd(format!("read the range of the network {name}"));
+        let ranges = task.run(&cmd.args(["network", "inspect", "--format", format, name]))?.text();
+        let fixed =
+            ranges.lines().find_map(|line| line.split_once(' ').filter(|(range, _)| !range.contains("::")));
+        let Some((range, gateway)) = fixed else { return Ok(true) };
+        self.network_remove(task, name)?;
+        let cmd = self.cmd(format!("create the network {name}")).args(["network", "create"]);
+        let cmd = cmd.args(["--subnet", range]).args(["--gateway", gateway.trim()]);
+        let labels = labels.iter().flat_map(|(key, value)| ["--label".to_owned(), format!("{key}={value}")]);
+        task.run(&cmd.args(labels).arg(name))?;
+        Ok(true)
+    }
+
     /// `None` where there is no such network.
     pub fn network_labels(&self, task: &Task<'_>, name: &str) -> Result<Option<BTreeMap<String, String>>> {
         let cmd = self
@@ -63,6 +88,28 @@ mod tests {
             (engine().network_ensure(task, "n", &ours()), engine().network_ensure(task, "n", &ours()))
         });
         assert_eq!((first.unwrap(), second.unwrap()), (true, false));
+    }
+
+    #[test]
+    fn a_fixed_range_is_the_one_that_the_engine_chose() {
+        let script = Script::default()
+            .on_err(
+                "docker network inspect --format '{{json .Labels}}'",
+                1,
+                "[]",
+                "Error: No such network: n",
+            )
+            .on("docker network create --label", 0, "4711")
+            .on("docker network inspect --format '{{range", 0, "172.18.0.0/16 172.18.0.1\n")
+            .on("docker network rm", 0, "")
+            .on("docker network create --subnet", 0, "4712");
+        let made = with_task(&script, |task| engine().network_ensure_fixed(task, "n", &ours())).0;
+        assert!(made.unwrap());
+        let last = script.ran().pop().unwrap();
+        assert_eq!(
+            last,
+            "docker network create --subnet 172.18.0.0/16 --gateway 172.18.0.1 --label owner=us n"
+        );
     }
 
     #[test]

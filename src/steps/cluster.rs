@@ -44,7 +44,7 @@ impl ClusterStep {
         room(&session.facts, fit.storage)?;
         self.announce_ports(task);
         let (ports, sizes) = (session.ports(), fit.sizes);
-        let image = session.image(super::NODE_IMAGE)?;
+        let image = session.image(super::node_image(session.profile.provider))?;
         session.record(|receipt| {
             receipt.http_port = Some(ports.http);
             receipt.https_port = Some(ports.https);
@@ -78,7 +78,8 @@ impl Step for ClusterStep {
     }
 
     fn needs(&self) -> Vec<String> {
-        vec!["engine".to_owned(), "tool-kind".to_owned(), super::NODE_STEP.to_owned()]
+        let tool = format!("tool-{}", self.session.profile.provider.name());
+        vec!["engine".to_owned(), tool, super::NODE_STEP.to_owned()]
     }
 
     fn deadline(&self) -> Duration {
@@ -86,14 +87,15 @@ impl Step for ClusterStep {
     }
 
     fn effects(&self) -> Vec<String> {
-        let name = &self.session.profile.cluster.name;
+        let cluster = &self.session.profile.cluster.name;
+        let by = self.session.profile.provider.name();
         let ports = self.session.ports();
         let size = match self.session.sizes() {
             Ok(sizes) => format!("{} CPU, {}", sizes.cpus, show_bytes(sizes.memory)),
             Err(_) => "as large as fits this host".to_owned(),
         };
         vec![
-            format!("one container `{name}-control-plane` ({size}) with its network in the engine"),
+            format!("cluster `{cluster}` by {by}: one container ({size}) with its network in the engine"),
             format!("ports {} and {} on 127.0.0.1", ports.http, ports.https),
             format!("{} (~/.kube/config is not touched)", self.session.kubeconfig().display()),
         ]

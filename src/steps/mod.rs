@@ -46,12 +46,20 @@ pub use status::{NodeStatus, PodStatus, Status, claims, status};
 
 use std::time::Duration;
 
+use crate::config::ProviderKind;
 use crate::error::Result;
 use crate::task::Task;
 
-/// The artifact that the cluster's node is made of, and the step that provides it.
-pub(crate) const NODE_IMAGE: &str = "node";
+/// The step that provides the node's image.
 pub(crate) const NODE_STEP: &str = "node-image";
+
+/// The artifact that a provider's node is made of.
+pub(crate) fn node_image(provider: ProviderKind) -> &'static str {
+    match provider {
+        ProviderKind::Minikube => "minikube-base",
+        ProviderKind::Kind | ProviderKind::Existing => "node",
+    }
+}
 
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use super::{HostReceipt, Receipt};
 use crate::cluster::kind::Kind;
-use crate::cluster::{Fit, Ports, Provider, Sizes};
+use crate::cluster::minikube::Minikube;
+use crate::cluster::{Fit, Local, Ports, Provider, Sizes};
 use crate::config::{Application, Paths, Profile, ProviderKind, Versions};
 use crate::data::Data;
 use crate::deploy::Kube;
@@ -218,23 +219,31 @@ impl Session {
     /// The provider of this cluster. A provider that is not built is an error, never a silent
     /// replacement.
     pub fn provider(&self) -> Result<Box<dyn Provider>> {
-        match self.profile.provider {
-            ProviderKind::Kind => Ok(Box::new(Kind {
-                spec: self.profile.cluster.clone(),
-                // A machine that became too small for the profile must not keep a cluster from going;
-                // the cluster's own step asks for the sizes before it makes one.
-                sizes: self.sizes().unwrap_or(Sizes { cpus: 0, memory: 0 }),
-                engine: self.engine()?.clone(),
-                tool: self.tool("kind").map(|found| found.path).unwrap_or_default(),
-                image: self.image(super::NODE_IMAGE).map(|image| image.reference).unwrap_or_default(),
-                kubeconfig: self.kubeconfig(),
-                ports: self.ports(),
-                data: self.data.clone(),
-                versions: self.versions.clone(),
-                path: self.world.env.get("PATH").cloned().unwrap_or_default(),
-            })),
-            other => Err(unavailable(other)),
-        }
+        Ok(match self.profile.provider {
+            ProviderKind::Kind => Box::new(Kind::new(self.local()?)),
+            ProviderKind::Minikube => {
+                Box::new(Minikube::new(self.local()?, self.world.clone(), self.facts.clone()))
+            }
+            ProviderKind::Existing => return Err(unavailable(self.profile.provider)),
+        })
+    }
+
+    fn local(&self) -> Result<Local> {
+        let provider = self.profile.provider;
+        Ok(Local {
+            spec: self.profile.cluster.clone(),
+            // A machine that became too small for the profile must not keep a cluster from going;
+            // the cluster's own step asks for the sizes before it makes one.
+            sizes: self.sizes().unwrap_or(Sizes { cpus: 0, memory: 0 }),
+            engine: self.engine()?.clone(),
+            tool: self.tool(provider.name()).map(|found| found.path).unwrap_or_default(),
+            image: self.image(super::node_image(provider)).map(|image| image.reference).unwrap_or_default(),
+            kubeconfig: self.kubeconfig(),
+            ports: self.ports(),
+            data: self.data.clone(),
+            versions: self.versions.clone(),
+            path: self.world.env.get("PATH").cloned().unwrap_or_default(),
+        })
     }
 
     /// The key of this cluster's digests of secrets, made at its first use. Equal values have
@@ -259,7 +268,7 @@ impl Session {
 pub fn unavailable(provider: ProviderKind) -> Error {
     let name = provider.name();
     Error::usage(format!("provider `{name}` is not available in this version"))
-        .because("only `kind` can make a cluster so far; nothing was changed")
+        .because("`kind` and `minikube` can make a cluster so far; nothing was changed")
         .help("todo-bootstrap up --profile kind")
 }
 

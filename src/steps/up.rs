@@ -16,7 +16,7 @@ use super::release::ReleaseStep;
 use super::secrets::{NamespaceStep, SecretsStep};
 use super::settle::SettleStep;
 use super::tool::ToolStep;
-use super::{NODE_IMAGE, NODE_STEP, Plan, Session, Step};
+use super::{NODE_STEP, Plan, Session, Step, node_image};
 use crate::addons::Addon;
 use crate::config::ProviderKind;
 use crate::error::Result;
@@ -32,17 +32,19 @@ pub fn tools(provider: ProviderKind) -> Vec<&'static str> {
 
 /// All steps of `up`. Everything in it follows from data; a new addon or image is no new code.
 pub fn plan(session: &Arc<Session>) -> Result<Plan> {
-    if session.profile.provider != ProviderKind::Kind {
-        return Err(super::session::unavailable(session.profile.provider));
+    let provider = session.profile.provider;
+    if provider == ProviderKind::Existing {
+        return Err(super::session::unavailable(provider));
     }
     let addons = addons(session)?;
     let mut steps: Vec<Box<dyn Step>> = vec![Box::new(EngineStep { session: session.clone() })];
     let mut needs_of_checks = vec!["cluster-ready".to_owned(), "tool-kubectl".to_owned()];
-    for tool in tools(session.profile.provider) {
+    for tool in tools(provider) {
         steps.push(Box::new(ToolStep::new(tool, session.clone())));
     }
-    let mut images = BTreeSet::from([NODE_IMAGE.to_owned()]);
-    let node = ImageStep::new(NODE_STEP.to_owned(), "Node image".to_owned(), NODE_IMAGE, session.clone());
+    let image = node_image(provider);
+    let mut images = BTreeSet::from([image.to_owned()]);
+    let node = ImageStep::new(NODE_STEP.to_owned(), "Node image".to_owned(), image, session.clone());
     steps.push(Box::new(node));
     steps.push(Box::new(ClusterStep { session: session.clone() }));
     steps.push(Box::new(SettleStep { session: session.clone() }));
@@ -66,7 +68,7 @@ pub fn plan(session: &Arc<Session>) -> Result<Plan> {
 
 /// The artifacts that `up` needs as images: the node's, the addons', and the application's bases.
 pub fn images(session: &Session) -> Result<BTreeSet<String>> {
-    let mut images = BTreeSet::from([NODE_IMAGE.to_owned()]);
+    let mut images = BTreeSet::from([node_image(session.profile.provider).to_owned()]);
     for addon in addons(session)? {
         images.extend(addon.images);
     }

@@ -43,8 +43,8 @@ fn a_profile_that_is_no_toml_shows_the_line() {
 
 #[test]
 fn a_provider_that_is_not_built_yet_fails_clearly() {
-    let machine = Machine::new();
-    machine.run(&["plan", "--profile", "minikube"]).fails().err_has("minikube").err_has("help:");
+    let machine = Machine::new().file("mine.toml", "provider = \"existing\"\n");
+    machine.run(&["plan", "--profile", "mine.toml"]).fails().err_has("existing").err_has("help:");
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn presets() -> Vec<Candidate> {
 }
 
 fn spec(cpus: Amount<u32>, memory: Amount<u64>) -> ClusterSpec {
-    ClusterSpec { name: "c".to_owned(), cpus, memory, http_port: 80, https_port: 443 }
+    ClusterSpec { name: "c".to_owned(), cpus, memory, driver: None, http_port: 80, https_port: 443 }
 }
 
 const AUTO: (Amount<u32>, Amount<u64>) = (Amount::Auto, Amount::Auto);

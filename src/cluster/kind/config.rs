@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cluster::{Ports, Sizes};
+use crate::cluster::Ports;
 
 /// What stands in the configuration; everything else is kind's own default.
 #[derive(Debug, Clone)]
@@ -10,9 +10,8 @@ pub struct Config<'a> {
     pub name: &'a str,
     pub image: &'a str,
     pub ports: Ports,
-    pub sizes: Sizes,
-    /// The machine that the node sees: what its kubelet takes for the node's capacity.
-    pub machine: Sizes,
+    /// CPUs and bytes of memory that the node's kubelet leaves alone.
+    pub reserved: (u32, u64),
     /// Further patches for kubeadm, each one YAML document.
     pub patches: Vec<String>,
 }
@@ -37,11 +36,8 @@ impl Config<'_> {
         format!("{config:#}\n")
     }
 
-    /// The kubelet reckons with the whole machine, whatever the container's limits are; what it
-    /// must leave alone is reserved, so that the node's allocatable is the cluster's size.
     fn kubelet(&self) -> String {
-        let cpus = self.machine.cpus.saturating_sub(self.sizes.cpus);
-        let memory = self.machine.memory.saturating_sub(self.sizes.memory);
+        let (cpus, memory) = self.reserved;
         format!("kind: KubeletConfiguration\nsystemReserved:\n  cpu: \"{cpus}\"\n  memory: \"{memory}\"\n")
     }
 }
@@ -54,15 +50,12 @@ fn port(container: u16, host: u16) -> Value {
 mod tests {
     use super::*;
 
-    const GIB: u64 = 1 << 30;
-
-    fn render(machine: Sizes) -> Value {
+    fn render(reserved: (u32, u64)) -> Value {
         let config = Config {
             name: "c",
             image: "node:1",
             ports: Ports { http: 8080, https: 443 },
-            sizes: Sizes { cpus: 2, memory: 4 * GIB },
-            machine,
+            reserved,
             patches: vec!["kind: ClusterConfiguration\n".to_owned()],
         };
         serde_json::from_str(&config.render()).unwrap()
@@ -70,7 +63,7 @@ mod tests {
 
     #[test]
     fn ports_are_on_loopback_and_the_image_is_given() {
-        let config = render(Sizes { cpus: 8, memory: 16 * GIB });
+        let config = render((6, 12 << 30));
         let node = &config["nodes"][0];
         assert_eq!(node["image"], "node:1");
         assert_eq!(
@@ -83,13 +76,8 @@ mod tests {
 
     #[test]
     fn what_is_not_the_clusters_is_reserved() {
-        let patch = |machine| {
-            let text = render(machine)["kubeadmConfigPatches"][0].as_str().unwrap().to_owned();
-            serde_saphyr::from_str::<Value>(&text).unwrap()
-        };
-        let more = patch(Sizes { cpus: 8, memory: 16 * GIB });
-        assert_eq!(more["systemReserved"], json!({"cpu": "6", "memory": "12884901888"}));
-        let same = patch(Sizes { cpus: 2, memory: 4 * GIB });
-        assert_eq!(same["systemReserved"], json!({"cpu": "0", "memory": "0"}));
+        let text = render((6, 12 << 30))["kubeadmConfigPatches"][0].as_str().unwrap().to_owned();
+        let patch = serde_saphyr::from_str::<Value>(&text).unwrap();
+        assert_eq!(patch["systemReserved"], json!({"cpu": "6", "memory": "12884901888"}));
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use super::super::local::testing::local;
 use super::*;
-use crate::config::Amount;
-use crate::engine::testing::{engine, with_task};
+use crate::engine::testing::with_task;
 use crate::error::Exit;
 use crate::exec::Script;
 
@@ -12,24 +12,7 @@ const NODE: &str = r#"{"ID":"4711","Names":"c-control-plane","State":"running","
 const LABELS: &str = r#"{"todo-bootstrap.dev/cluster":"c"}"#;
 
 fn kind(dir: &Path) -> Kind {
-    Kind {
-        spec: ClusterSpec {
-            name: "c".to_owned(),
-            cpus: Amount::Auto,
-            memory: Amount::Auto,
-            http_port: 80,
-            https_port: 443,
-        },
-        sizes: Sizes { cpus: 2, memory: 4 << 30 },
-        engine: engine(),
-        tool: "/tools/kind".into(),
-        image: "localhost/node:1".to_owned(),
-        kubeconfig: dir.join("kubeconfig"),
-        ports: Ports { http: 80, https: 443 },
-        data: Data::default(),
-        versions: Versions::load(&Data::default()).unwrap(),
-        path: OsString::new(),
-    }
+    Kind::new(local(dir, "kind"))
 }
 
 #[test]
@@ -97,13 +80,4 @@ fn a_lost_kubeconfig_is_told_from_a_half_made_cluster() {
     };
     assert_eq!(state(0), State::Stopped);
     assert!(matches!(state(1), State::Partial { .. }));
-}
-
-#[test]
-fn the_client_of_the_engine_is_put_in_front_of_another_one() {
-    let dir = tempfile::tempdir().unwrap();
-    let kind = kind(dir.path());
-    let path = kind.path_with_client("docker").unwrap().unwrap();
-    let first = std::env::split_paths(&path).next().unwrap();
-    assert_eq!(std::fs::read_link(first.join("docker")).unwrap(), kind.engine.client);
 }

@@ -26,7 +26,7 @@ const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 /// Waits for the node, a default `StorageClass` and DNS. After a start (`since`), what the cluster
 /// says of itself is from before the stop until kubelet and controllers have spoken anew; that is
 /// waited for first.
-pub(super) fn ready(task: &Task<'_>, kubeconfig: &Path, since: Option<Timestamp>) -> Result<()> {
+pub(in crate::cluster) fn ready(task: &Task<'_>, kubeconfig: &Path, since: Option<Timestamp>) -> Result<()> {
     let task = &task.within(PATIENCE);
     let kube = Kube::connect(task, kubeconfig)?;
     let client = kube.client().clone();
@@ -65,10 +65,12 @@ pub(super) fn ready(task: &Task<'_>, kubeconfig: &Path, since: Option<Timestamp>
 /// Waits until the controllers work again and no pod is taken for ready that is not.
 fn awake(task: &Task<'_>, client: &Client, since: Timestamp) -> Result<()> {
     task.say("waiting for the controllers");
-    // They lead again once the lease that they held before the stop has run out (15 s).
+    // They lead again once the lease that they held before the stop has run out (15 s); where a
+    // single one is told not to ask for it (minikube), there is none to wait for.
     let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-system");
     until(task, "the wait for the controllers", leases, |leases| {
-        leases.iter().any(|lease| lease.name_any() == "kube-controller-manager" && renewed(lease, since))
+        let mut held = leases.iter().filter(|lease| lease.name_any() == "kube-controller-manager");
+        held.next().is_none_or(|lease| renewed(lease, since))
     })?;
     task.say("waiting for the pods to be started again");
     until(task, "the wait for the pods' true state", Api::<Pod>::all(client.clone()), |pods| {

@@ -1,45 +1,47 @@
-//! What kind says while it works, and what it means when it fails.
+//! What it means when a node cannot be made, told from what was said meanwhile.
 
-use super::Ports;
+use crate::cluster::Ports;
 use crate::error::Error;
 
-/// A line of kind as progress, or `None` for what is no news.
-pub(super) fn progress(line: &str) -> Option<String> {
-    let step = line.trim_matches(|c: char| c.is_whitespace() || !c.is_ascii()).trim_end_matches("...");
-    let known = ["Creating", "Ensuring", "Preparing", "Writing", "Starting", "Installing", "Joining"];
-    let text = step.trim();
-    // `✓` ends a step whose beginning was said already.
-    (known.iter().any(|word| text.starts_with(word)) && !line.contains('✓')).then(|| {
-        let plain: String = text.chars().filter(char::is_ascii).collect();
-        plain.trim().to_owned()
+/// The error with the one line of `said` before it that tells the cause, and its remedy; unchanged
+/// where none does.
+pub(in crate::cluster) fn known(error: Error, said: &str, ports: Ports) -> Result<Error, Error> {
+    for (code, mark, what, help) in FAULTS {
+        if said.contains(mark) {
+            return Ok(error
+                .context(format!("the cluster cannot be made: {what} ({code})"))
+                .help((*help).to_owned()));
+        }
+    }
+    let taken = ["port is already allocated", "address already in use", "Ports are not available"];
+    if taken.iter().any(|mark| said.contains(mark)) {
+        let Ports { http, https } = ports;
+        return Ok(error
+            .context(format!("the cluster cannot be made: port {http} or {https} is taken (port-taken)"))
+            .help("set `http-port` and `https-port` in [cluster] of the profile, or end what holds them"));
+    }
+    Err(error)
+}
+
+/// The error for the user, of what the program and the node said.
+pub(in crate::cluster) fn explain(
+    provider: &str,
+    error: Error,
+    said: &str,
+    node: &str,
+    ports: Ports,
+) -> Error {
+    known(error, &format!("{said}\n{node}"), ports).unwrap_or_else(|error| {
+        let error = error.context(format!("the cluster cannot be made ({provider}-failed)"));
+        with_tail(error, node).help("todo-bootstrap doctor   looks for what this machine lacks")
     })
 }
 
-/// The error for the user: of what kind and the node said, the one line that tells the cause.
-pub(super) fn explain(error: Error, said: &str, node: &str, ports: Ports) -> Error {
-    let all = format!("{said}\n{node}");
-    for (code, mark, what, help) in FAULTS {
-        if all.contains(mark) {
-            return error
-                .context(format!("the cluster cannot be made: {what} ({code})"))
-                .help((*help).to_owned());
-        }
-    }
-    if ["port is already allocated", "address already in use", "Ports are not available"]
-        .iter()
-        .any(|mark| all.contains(mark))
-    {
-        let Ports { http, https } = ports;
-        return error
-            .context(format!("the cluster cannot be made: port {http} or {https} is taken (port-taken)"))
-            .help("set `http-port` and `https-port` in [cluster] of the profile, or end what holds them");
-    }
+/// The error with the end of the node's log.
+pub(in crate::cluster) fn with_tail(error: Error, node: &str) -> Error {
     let last: Vec<&str> = node.lines().filter(|line| !line.trim().is_empty()).collect();
     let tail = last[last.len().saturating_sub(6)..].join("\n");
-    let error = error.context("the cluster cannot be made (kind-failed)");
-    let error =
-        if tail.is_empty() { error } else { error.because(format!("the node's last lines are\n{tail}")) };
-    error.help("todo-bootstrap doctor   looks for what this machine lacks")
+    if tail.is_empty() { error } else { error.because(format!("the node's last lines are\n{tail}")) }
 }
 
 /// Code, what gives it away, what it means, what to do.
@@ -101,21 +103,14 @@ mod tests {
     const PORTS: Ports = Ports { http: 80, https: 443 };
 
     #[test]
-    fn steps_become_progress_once() {
-        assert_eq!(progress(" • Starting control-plane 🕹️  ...").as_deref(), Some("Starting control-plane"));
-        assert_eq!(progress("Creating cluster \"c\" ...").as_deref(), Some("Creating cluster \"c\""));
-        assert_eq!(progress(" ✓ Starting control-plane 🕹️"), None);
-        assert_eq!(progress("Set kubectl context to \"kind-c\""), None);
-    }
-
-    #[test]
     fn the_cause_is_found_in_either_log() {
         let error = || Error::failed("cannot create the cluster: `kind …` ended with status 1");
-        let port = explain(error(), "Bind for 127.0.0.1:80 failed: port is already allocated", "", PORTS);
+        let port =
+            explain("kind", error(), "Bind for 127.0.0.1:80 failed: port is already allocated", "", PORTS);
         assert!(port.what().ends_with("port 80 or 443 is taken (port-taken)"), "{port}");
-        let caps = explain(error(), "", "unable to apply caps: operation not permitted", PORTS);
+        let caps = explain("kind", error(), "", "unable to apply caps: operation not permitted", PORTS);
         assert!(caps.what().contains("(engine-capabilities)"), "{caps}");
-        let other = explain(error(), "boom", "one\n\nkubelet: failed to run\n", PORTS);
+        let other = explain("kind", error(), "boom", "one\n\nkubelet: failed to run\n", PORTS);
         assert!(other.to_string().contains("kubelet: failed to run"), "{other}");
         assert_eq!(other.hints().len(), 1);
     }

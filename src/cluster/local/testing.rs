@@ -1,0 +1,33 @@
+//! A cluster to test providers with.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::Local;
+use crate::cluster::{Ports, Sizes};
+use crate::config::{Amount, ClusterSpec, Versions};
+use crate::data::Data;
+use crate::engine::testing::engine;
+
+/// Cluster `c`, whose state is in `dir`.
+pub(crate) fn local(dir: &Path, tool: &str) -> Local {
+    Local {
+        spec: ClusterSpec {
+            name: "c".to_owned(),
+            cpus: Amount::Auto,
+            memory: Amount::Auto,
+            driver: None,
+            http_port: 80,
+            https_port: 443,
+        },
+        sizes: Sizes { cpus: 2, memory: 4 << 30 },
+        engine: engine(),
+        tool: format!("/tools/{tool}").into(),
+        image: "localhost/node:1".to_owned(),
+        kubeconfig: dir.join("kubeconfig"),
+        ports: Ports { http: 80, https: 443 },
+        data: Data::default(),
+        versions: Versions::load(&Data::default()).unwrap(),
+        path: OsString::new(),
+    }
+}

@@ -1,0 +1,103 @@
+//! minikube's own record of a cluster: two files without which it knows nothing of a node that is
+//! there. A copy is kept, so that a damaged one costs no data.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::fetch::write_atomic;
+use crate::task::Task;
+
+pub(super) struct Profile {
+    /// `MINIKUBE_HOME`.
+    pub home: PathBuf,
+    pub name: String,
+}
+
+impl Profile {
+    /// Each file, and its copy.
+    fn files(&self) -> [(PathBuf, PathBuf); 2] {
+        let copies = self.home.with_file_name("copies");
+        ["profiles", "machines"].map(|folder| {
+            let file = self.home.join(folder).join(&self.name).join("config.json");
+            (file, copies.join(format!("{folder}.json")))
+        })
+    }
+
+    pub(super) fn back_up(&self) -> Result<()> {
+        for (file, copy) in self.files() {
+            let bytes = std::fs::read(&file).map_err(|e| Error::io("read", &file, &e))?;
+            let dir = copy.parent().unwrap_or(Path::new("."));
+            std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
+            write_atomic(&copy, &bytes, 0o600)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the copies in the place of files that are damaged or gone.
+    pub(super) fn mend(&self, task: &Task<'_>) -> Result<()> {
+        for (file, copy) in self.files() {
+            let Err(why) = whole(&file) else { continue };
+            let bytes = std::fs::read(&copy).ok().filter(|_| whole(&copy).is_ok()).ok_or_else(|| {
+                Error::failed("minikube's record of the cluster cannot be used (minikube-profile-corrupt)")
+                    .because(format!("{}: {why}", file.display()))
+                    .because(format!("its copy {} cannot be used either", copy.display()))
+                    .help("the data in the node is still there; to give it up: todo-bootstrap down   then   todo-bootstrap up")
+            })?;
+            task.warn(format!("{} is damaged ({why}); its copy is used", file.display()));
+            let dir = file.parent().unwrap_or(Path::new("."));
+            std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
+            write_atomic(&file, &bytes, 0o600)?;
+        }
+        Ok(())
+    }
+}
+
+fn whole(file: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    match serde_json::from_str::<Value>(&text) {
+        Ok(Value::Object(object)) if !object.is_empty() => Ok(()),
+        Ok(_) => Err("it holds no object".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::with_task;
+    use crate::exec::Script;
+
+    fn profile(dir: &Path) -> Profile {
+        let profile = Profile { home: dir.join(".minikube"), name: "c".to_owned() };
+        for (file, _) in profile.files() {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "{\"Name\": \"c\"}").unwrap();
+        }
+        profile
+    }
+
+    #[test]
+    fn a_damaged_file_is_taken_from_its_copy() {
+        for damage in ["", "{\"Name\": \"c", "[]", "{}"] {
+            let dir = tempfile::tempdir().unwrap();
+            let profile = profile(dir.path());
+            profile.back_up().unwrap();
+            let (file, _) = &profile.files()[0];
+            std::fs::write(file, damage).unwrap();
+            with_task(&Script::default(), |task| profile.mend(task)).0.unwrap();
+            assert_eq!(std::fs::read_to_string(file).unwrap(), "{\"Name\": \"c\"}");
+        }
+    }
+
+    #[test]
+    fn without_a_copy_the_data_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let profile = profile(dir.path());
+        std::fs::write(&profile.files()[1].0, "nonsense").unwrap();
+        let error = with_task(&Script::default(), |task| profile.mend(task)).0.unwrap_err();
+        assert!(error.to_string().contains("machines/c/config.json"), "{error}");
+        assert_eq!(std::fs::read_to_string(&profile.files()[1].0).unwrap(), "nonsense");
+    }
+}
