@@ -6,7 +6,7 @@
 //! |---|---|
 //! | what the user calls | `cli`, `ui` |
 //! | what `up` and `down` are made of | `steps` |
-//! | what steps do | `origins`, `source`, `bundle`, `tools`, `engine`, `images`, `cluster`, `deploy`, `checks`, `addons`, `diagnose` |
+//! | what steps do | `origins`, `source`, `bundle`, `tools`, `engine`, `images`, `cluster`, `deploy`, `checks`, `addons`, `diagnose`, `kubeconfig` |
 //! | what those rest on | `fetch`, `exec`, `host`, `config`, `data` |
 //! | what everything knows | `error`, `cancel`, `progress`, `task`, `world` |
 #![forbid(unsafe_code)]
@@ -27,6 +27,7 @@ pub mod exec;
 pub mod fetch;
 pub mod host;
 pub mod images;
+pub mod kubeconfig;
 pub mod origins;
 pub mod progress;
 pub mod source;

@@ -1,8 +1,10 @@
-//! `--port-forward` of `url` and `open`: a port of this machine leads to the start page's service.
+//! `--port-forward` of `url` and `open`: a port of this machine leads to a Service, most often that of
+//! the start page.
 
 use super::context::{Context, print_json};
 use super::reach::{application, ended, until_stopped};
-use crate::deploy::{self, routes};
+use crate::deploy;
+use crate::deploy::routes::{self, Route};
 use crate::error::{Error, Exit, Result};
 use crate::steps::Session;
 use crate::task::Task;
@@ -28,9 +30,29 @@ pub(crate) fn run(
         "only Service {} is behind this port, not the other paths of the Ingress; Ctrl-C ends it",
         route.service
     ));
+    serve(context, session, task, &To { namespace, route: &route, scheme: "http" }, port, listening)
+}
+
+/// What a port leads to.
+pub(crate) struct To<'a> {
+    pub namespace: &'a str,
+    pub route: &'a Route,
+    /// What the Service speaks.
+    pub scheme: &'a str,
+}
+
+/// As [`run`], to any Service.
+pub(crate) fn serve(
+    context: &Context<'_>,
+    session: &Session,
+    task: &Task<'_>,
+    to: &To<'_>,
+    port: u16,
+    listening: impl Fn(&str),
+) -> Result<Exit> {
     let task = until_stopped(context, task);
     let mut told = |port: u16| {
-        let url = format!("http://127.0.0.1:{port}/");
+        let url = format!("{}://127.0.0.1:{port}/", to.scheme);
         if context.json() {
             let _ = print_json(&serde_json::json!({ "url": url }));
         } else {
@@ -39,6 +61,6 @@ pub(crate) fn run(
         listening(&url);
     };
     let wanted = (port != 0).then_some(port);
-    let result = deploy::forward(&task, kube, namespace, &route, wanted, &mut told);
+    let result = deploy::forward(&task, session.kube()?, to.namespace, to.route, wanted, &mut told);
     ended(&task, result)
 }

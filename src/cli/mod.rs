@@ -9,13 +9,16 @@ mod down;
 mod env;
 mod forward;
 mod interrupt;
+mod kubeconfig;
 mod log;
 mod logs;
 mod open;
 mod plan;
 mod reach;
 mod restart;
+mod start;
 mod status;
+mod stop;
 mod tools;
 mod up;
 mod url;
@@ -45,7 +48,7 @@ pub(crate) struct Cli {
     pub command: Command,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of its own
 pub(crate) struct Global {
     /// What makes the cluster and how large it is: a name, or a TOML file [default: what fits]
@@ -94,6 +97,10 @@ pub(crate) enum Command {
     Up(up::UpArgs),
     /// Delete what was made: the cluster with its data
     Down(down::DownArgs),
+    /// Stop the cluster; its data stays
+    Stop,
+    /// Bring a stopped cluster back, and prove that it works
+    Start,
     /// Show the cluster, the application and where to reach it
     Status,
     /// Print where the application answers
@@ -113,6 +120,9 @@ pub(crate) enum Command {
     /// The settings in .env: check them, compare them with the cluster, make the file
     #[command(subcommand)]
     Env(env::EnvCommand),
+    /// The cluster in your own kubeconfig: put it in, take it out
+    #[command(subcommand)]
+    Kubeconfig(kubeconfig::KubeconfigCommand),
     /// Make or verify a bundle of all artifacts, for machines without a network
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
@@ -150,6 +160,8 @@ fn dispatch(cli: &Cli, world: &World, ui: &Ui) -> Result<Exit> {
         Command::Up(args) => up::run(&context, args),
         Command::Plan(args) => plan::run(&context, args),
         Command::Down(args) => down::run(&context, args),
+        Command::Stop => stop::run(&context),
+        Command::Start => start::run(&context),
         Command::Status => status::run(&context),
         Command::Url(args) => url::run(&context, args),
         Command::Open(args) => open::run(&context, args),
@@ -158,6 +170,7 @@ fn dispatch(cli: &Cli, world: &World, ui: &Ui) -> Result<Exit> {
         Command::Check => check::run(&context),
         Command::Doctor => doctor::run(&context),
         Command::Env(command) => env::run(&context, command),
+        Command::Kubeconfig(command) => kubeconfig::run(&context, command),
         Command::Bundle(command) => bundle::run(&context, command),
         Command::Tools(command) => tools::run(&context, command),
         Command::Completions(args) => Ok(completions::run(args)),

@@ -5,6 +5,7 @@ use clap::Args;
 use super::context::Context;
 use super::forward;
 use super::reach::{application, connect_or_explain};
+use crate::deploy::dashboard;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{Cmd, RunError};
 use crate::host;
@@ -18,12 +19,19 @@ pub(crate) struct OpenArgs {
     /// Lead a port of this machine to the application until Ctrl-C, past the ingress controller
     #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0")]
     pub port_forward: Option<u16>,
+    /// Open the Kubernetes dashboard instead, where one is installed, until Ctrl-C
+    #[arg(long)]
+    pub dashboard: bool,
 }
 
 pub(crate) fn run(context: &Context<'_>, args: &OpenArgs) -> Result<Exit> {
     let session = context.session(None, false)?;
     let bench = context.bench(context.reporter(), None)?;
     let task = bench.task("open");
+    if args.dashboard {
+        connect_or_explain(context, &session, &task)?;
+        return dashboard(context, &session, &task, args.port_forward.unwrap_or_default());
+    }
     application(&session)?;
     connect_or_explain(context, &session, &task)?;
     if let Some(port) = args.port_forward {
@@ -43,6 +51,27 @@ pub(crate) fn run(context: &Context<'_>, args: &OpenArgs) -> Result<Exit> {
     data(&format!("{}\n", address.url));
     show(context, &session, &task, &address.url);
     Ok(Exit::Fine)
+}
+
+/// The dashboard of the cluster, by a port of this machine; it is none of what `up` installs.
+fn dashboard(context: &Context<'_>, session: &Session, task: &Task<'_>, port: u16) -> Result<Exit> {
+    const CHART: &str = "https://kubernetes.github.io/dashboard/";
+    let namespace = dashboard::NAMESPACE;
+    let Some(found) = dashboard::dashboard(task, session.kube()?)? else {
+        let install = format!(
+            "helm upgrade --install {namespace} {namespace} --repo {CHART} --create-namespace \
+             --namespace {namespace} --kubeconfig {}",
+            session.kubeconfig().display()
+        );
+        let error = Error::failed("no Kubernetes dashboard is installed in this cluster");
+        return Err(error
+            .because(format!("namespace {namespace} has no Service of one"))
+            .help("todo-bootstrap status   shows nodes, services and pods without it")
+            .help(format!("{install}   (in minikube: minikube addons enable dashboard)")));
+    };
+    context.ui.say(&format!("Service {} is behind this port; Ctrl-C ends it", found.route.service));
+    let to = forward::To { namespace, route: &found.route, scheme: found.scheme };
+    forward::serve(context, session, task, &to, port, |url| show(context, session, task, url))
 }
 
 /// Hands `url` to the desktop's browser, or says why not. The address is printed in either case, so

@@ -46,7 +46,7 @@ fn explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Option<
     match session.provider().and_then(|provider| provider.state(task)).ok()? {
         State::Stopped => Some(
             Error::failed(format!("cluster `{name}` is stopped"))
-                .help("todo-bootstrap up   starts it again, with all that is in it"),
+                .help("todo-bootstrap start   brings it back, with all that is in it"),
         ),
         State::Absent => Some(
             Error::failed(format!("cluster `{name}` is gone"))

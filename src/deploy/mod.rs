@@ -1,6 +1,7 @@
 //! Writing to the cluster: server-side apply, Helm, Secrets; seeing what lives, waiting for it.
 
 mod apply;
+pub mod dashboard;
 mod drift;
 mod error;
 mod forward;

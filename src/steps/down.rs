@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::engine::EngineStep;
 use super::hosts_entry::RemoveHostsEntries;
-use super::{HostReceipt, Plan, Probe, Session, Step, hosts_entries};
+use super::{HostReceipt, Plan, Probe, Session, Step, Unmerge, hosts_entries};
 use crate::cluster::State;
 use crate::engine::{self, Installed};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// Steps of `down`: the cluster with its network, then its state; with `purge` also the caches and
+/// Steps of `down`: the cluster with its network, what is in the user's kubeconfig, then its state; with `purge` also the caches and
 /// what was installed on the machine; at last our lines in the hosts file.
 pub fn plan(session: &Arc<Session>, engine_works: bool, purge: bool) -> Result<Plan> {
     let mut steps: Vec<Box<dyn Step>> = Vec::new();
@@ -20,11 +20,18 @@ pub fn plan(session: &Arc<Session>, engine_works: bool, purge: bool) -> Result<P
         steps.push(Box::new(EngineStep { session: session.clone() }));
         steps.push(Box::new(DeleteCluster { session: session.clone() }));
     }
+    let mut needs = if engine_works { vec!["delete-cluster".to_owned()] } else { Vec::new() };
+    if !session.receipt().kubeconfigs.is_empty() {
+        // After the cluster, which goes whatever state a file of the user is in; before the state,
+        // which tells what is ours there.
+        steps.push(Box::new(Unmerge { session: session.clone(), needs: needs.clone() }));
+        needs.push(Unmerge::ID.to_owned());
+    }
     steps.push(Box::new(DeleteFiles {
         id: "delete-state",
         title: "State of the cluster".to_owned(),
         paths: vec![session.dir()],
-        needs: if engine_works { vec!["delete-cluster".to_owned()] } else { Vec::new() },
+        needs,
     }));
     if purge {
         steps.push(Box::new(PurgeHost { session: session.clone() }));

@@ -16,6 +16,7 @@ mod executor;
 mod hosts_entry;
 mod image;
 mod journal;
+mod kubeconfig;
 mod load;
 mod lock;
 mod plan;
@@ -28,6 +29,7 @@ mod services;
 mod session;
 mod settle;
 mod status;
+pub mod stop;
 mod tool;
 pub mod up;
 
@@ -36,6 +38,9 @@ pub use checks::{check_context, failure as check_failure, run as run_checks, spe
 pub use executor::{Outcome, execute};
 pub use hosts_entry::{Added, HostsEntry, add_hosts_entry, hosts_entries, remove_hosts_entries};
 pub use journal::{Journal, Orphan};
+pub use kubeconfig::{
+    FileUnmerged, KubeconfigMerge, Unmerge, backup_note, merge_kubeconfig, unmerge_kubeconfigs,
+};
 pub use lock::ClusterLock;
 pub use plan::{Plan, Preview, preview};
 pub use preset::least_need;

@@ -38,6 +38,9 @@ pub struct Receipt {
     /// The application's directory, so that `status` and `check` know it without `--dir`.
     #[serde(default)]
     pub application: Option<std::path::PathBuf>,
+    /// Kubeconfigs of the user that have entries of ours.
+    #[serde(default)]
+    pub kubeconfigs: Vec<super::KubeconfigMerge>,
 }
 
 impl Receipt {
@@ -58,6 +61,7 @@ impl Receipt {
             complete: false,
             node_image: None,
             application: None,
+            kubeconfigs: Vec::new(),
         }
     }
 
@@ -128,6 +132,7 @@ mod tests {
         let old = r#"{"schema":1,"instance":"i","cluster":"c","provider":"kind","profile":"kind"}"#;
         let receipt: Receipt = serde_json::from_str(old).unwrap();
         assert!(!receipt.complete && receipt.application.is_none() && receipt.preset.is_none());
+        assert!(receipt.kubeconfigs.is_empty());
     }
 
     #[test]

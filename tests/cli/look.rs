@@ -2,9 +2,11 @@
 
 use crate::support::Machine;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 17] = [
     "up",
     "down",
+    "stop",
+    "start",
     "status",
     "url",
     "open",
@@ -14,6 +16,7 @@ const COMMANDS: [&str; 14] = [
     "doctor",
     "plan",
     "env",
+    "kubeconfig",
     "bundle",
     "tools",
     "completions",

@@ -5,5 +5,7 @@ mod day_one;
 mod engine;
 mod env;
 mod install;
+mod kubeconfig;
 mod look;
 mod preset;
+mod stop;

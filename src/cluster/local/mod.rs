@@ -39,7 +39,7 @@ pub struct Local {
     pub tool: PathBuf,
     /// The node image: a reference in the engine, or `name@digest`. Always passed to the program.
     pub image: String,
-    /// Private, mode 0600; `~/.kube/config` is never touched.
+    /// Private, mode 0600; `~/.kube/config` is not touched by this.
     pub kubeconfig: PathBuf,
     /// For a cluster that is to be made; [`Local::ports`] tells those of one that exists.
     pub ports: Ports,

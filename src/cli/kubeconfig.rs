@@ -1,0 +1,127 @@
+//! `kubeconfig`: the cluster in the user's own kubeconfig, on request only.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::context::{Context, print_json};
+use crate::error::{Error, Exit, Result};
+use crate::kubeconfig::default_file;
+use crate::steps::{self, ClusterLock, Receipt};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KubeconfigCommand {
+    /// Put the cluster, its user and a context into your kubeconfig
+    Merge(MergeArgs),
+    /// Take them out again (`down` does so too)
+    Unmerge(UnmergeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// Make it the context that kubectl uses where none is named
+    #[arg(long)]
+    pub set_current: bool,
+    /// The kubeconfig [default: the first that KUBECONFIG names, else ~/.kube/config]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnmergeArgs {
+    /// The kubeconfig [default: every one that `merge` changed]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+pub(crate) fn run(context: &Context<'_>, command: &KubeconfigCommand) -> Result<Exit> {
+    match command {
+        KubeconfigCommand::Merge(args) => merge(context, args),
+        KubeconfigCommand::Unmerge(args) => unmerge(context, args),
+    }
+}
+
+fn merge(context: &Context<'_>, args: &MergeArgs) -> Result<Exit> {
+    let session = context.session(None, false)?;
+    let cluster = &session.profile.cluster.name;
+    if Receipt::load(&session.dir())?.is_none() || !session.kubeconfig().is_file() {
+        return Err(Error::failed(format!("there is no cluster `{cluster}`"))
+            .because(format!("{} does not exist", session.kubeconfig().display()))
+            .help("todo-bootstrap up"));
+    }
+    let file = match &args.file {
+        Some(file) => absolute(context, file),
+        None => default_file(context.world)?,
+    };
+    let bench = context.bench(context.reporter(), None)?;
+    let _lock = ClusterLock::take(&session.dir())?;
+    let done = steps::merge_kubeconfig(&session, &bench.task("kubeconfig"), &file, args.set_current);
+    let (name, merged, saved) = done?;
+    if context.json() {
+        let document = json!({ "file": file, "context": name, "changed": merged.changed,
+            "previous_context": merged.previous, "backup": saved.backup });
+        print_json(&document)?;
+        return Ok(Exit::Fine);
+    }
+    if merged.changed {
+        context.ui.good(&format!("✓ {} has cluster, user and context `{name}`.", file.display()));
+        context.ui.say("  `todo-bootstrap kubeconfig unmerge` takes them out again, and so does `down`.");
+    } else {
+        context.ui.good(&format!("✓ unchanged: {} has context `{name}` already.", file.display()));
+    }
+    if let Some(note) = steps::backup_note(&file, &saved) {
+        context.ui.warn(&note);
+    }
+    match merged.previous {
+        Some(previous) if !previous.is_empty() => {
+            context.ui.say(&format!("  It is the current context; before it was `{previous}`."));
+        }
+        Some(_) => context.ui.say("  It is the current context."),
+        None => context.ui.say(&format!("  kubectl --context {name} get pods --all-namespaces")),
+    }
+    Ok(Exit::Fine)
+}
+
+fn unmerge(context: &Context<'_>, args: &UnmergeArgs) -> Result<Exit> {
+    let session = context.session(None, false)?;
+    let only = args.file.as_ref().map(|file| absolute(context, file));
+    let ours = session.receipt().kubeconfigs;
+    let unmerged = if ours.iter().any(|one| only.as_ref().is_none_or(|only| *only == one.file)) {
+        let bench = context.bench(context.reporter(), None)?;
+        let _lock = ClusterLock::take(&session.dir())?;
+        steps::unmerge_kubeconfigs(&session, &bench.task("kubeconfig"), only.as_deref())?
+    } else {
+        Vec::new()
+    };
+    if context.json() {
+        let files: Vec<_> = unmerged
+            .iter()
+            .map(|one| {
+                json!({ "file": one.file, "context": one.name, "removed": one.done.removed,
+                    "current_context": one.done.current, "backup": one.saved.backup })
+            })
+            .collect();
+        print_json(&files)?;
+        return Ok(Exit::Fine);
+    }
+    if unmerged.iter().all(|one| one.done.removed.is_empty()) {
+        let place = only.map_or("your kubeconfig".to_owned(), |file| file.display().to_string());
+        context.ui.good(&format!("✓ unchanged: there is nothing of ours in {place}."));
+    }
+    for one in &unmerged {
+        if !one.done.removed.is_empty() {
+            let what = one.done.removed.join(", ");
+            context.ui.good(&format!("✓ removed `{}` ({what}) from {}", one.name, one.file.display()));
+        }
+        for note in one.notes() {
+            context.ui.say(&format!("  {note}"));
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+fn absolute(context: &Context<'_>, file: &std::path::Path) -> PathBuf {
+    let file = context.world.cwd.join(file);
+    std::path::absolute(&file).unwrap_or(file)
+}

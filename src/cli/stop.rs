@@ -1,0 +1,42 @@
+//! `stop`: the cluster stands still and keeps its data.
+
+use std::sync::Arc;
+
+use super::context::Context;
+use super::up::end_orphans;
+use crate::cluster::State;
+use crate::engine::Engine;
+use crate::error::{Exit, Result};
+use crate::progress::Silent;
+use crate::steps::{self, ClusterLock, Journal, Receipt};
+
+pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
+    let session = context.session(None, false)?;
+    let name = &session.profile.cluster.name;
+    if Receipt::load(&session.dir())?.is_none() {
+        context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to stop."));
+        return Ok(Exit::Fine);
+    }
+    let silent = context.bench(Arc::new(Silent), None)?;
+    let task = silent.task("stop");
+    let engine = Engine::detect(&task, context.world, &session.facts);
+    session.set_engine(engine.map_err(|fault| {
+        fault
+            .error(&session.facts)
+            .context(format!("whether cluster `{name}` runs is unknown while its engine does not answer"))
+    })?);
+    let lock = ClusterLock::take(&session.dir())?;
+    end_orphans(context, &session.dir());
+    if session.kubeconfig().is_file() && session.provider()?.state(&task)? == State::Stopped {
+        context.ui.good(&format!("✓ Cluster `{name}` is stopped already."));
+        return Ok(Exit::Fine);
+    }
+    let plan = steps::stop::plan(&session)?;
+    let journal = Arc::new(Journal::open(&session.dir(), "stop")?);
+    let bench = context.bench(context.ui.reporter(&plan.titles()), Some(journal.clone()))?;
+    steps::execute(&plan, &bench.task("stop"), &journal, 1)?;
+    drop(lock);
+    context.ui.good(&format!("✓ Cluster `{name}` is stopped; all that is in it stays."));
+    context.ui.say("  `todo-bootstrap start` brings it back.");
+    Ok(Exit::Fine)
+}

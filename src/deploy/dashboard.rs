@@ -1,0 +1,85 @@
+//! The Kubernetes dashboard, where somebody installed it.
+
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::api::Api;
+
+use super::routes::Route;
+use super::{Kube, api_error};
+use crate::error::Result;
+use crate::task::Task;
+
+pub const NAMESPACE: &str = "kubernetes-dashboard";
+
+/// Its Service: that of the Helm chart since version 7, else that of all that came before.
+const SERVICES: [&str; 2] = ["kubernetes-dashboard-kong-proxy", "kubernetes-dashboard"];
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Dashboard {
+    pub route: Route,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+}
+
+/// `None` where it is not installed.
+pub fn dashboard(task: &Task<'_>, kube: &Kube) -> Result<Option<Dashboard>> {
+    task.wait("the dashboard", async {
+        let api: Api<Service> = Api::namespaced(kube.client().clone(), NAMESPACE);
+        for name in SERVICES {
+            let service = api.get_opt(name).await;
+            let service = service.map_err(|e| api_error(&format!("read Service {NAMESPACE}/{name}"), &e))?;
+            if let Some(dashboard) = service.and_then(|service| of(name, &service)) {
+                return Ok(Some(dashboard));
+            }
+        }
+        Ok(None)
+    })
+}
+
+fn of(name: &str, service: &Service) -> Option<Dashboard> {
+    let port = service.spec.as_ref()?.ports.as_ref()?.first()?;
+    let named = port.name.as_deref().unwrap_or_default();
+    let tls = port.port == 443 || port.port == 8443 || named.contains("tls") || named.contains("https");
+    let route = Route {
+        host: None,
+        path: "/".to_owned(),
+        service: name.to_owned(),
+        port: IntOrString::Int(port.port),
+    };
+    Some(Dashboard { route, scheme: if tls { "https" } else { "http" } })
+}
+
+#[cfg(test)]
+mod tests {
+    use wiremock::matchers::path;
+    use wiremock::{Mock, ResponseTemplate};
+
+    use super::*;
+    use crate::checks::testing::{serve, with_server};
+
+    fn found(services: &[(&str, serde_json::Value)]) -> Option<Dashboard> {
+        let mocks = services.iter().map(|(name, port)| {
+            let answer = serde_json::json!({"apiVersion": "v1", "kind": "Service",
+                "metadata": {"name": name}, "spec": {"ports": [port]}});
+            Mock::given(path(format!("/api/v1/namespaces/{NAMESPACE}/services/{name}")))
+                .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+        });
+        let none = serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
+            "reason": "NotFound", "code": 404, "message": "not found"});
+        let none = Mock::given(wiremock::matchers::any())
+            .respond_with(ResponseTemplate::new(404).set_body_json(none))
+            .with_priority(9);
+        let (_runtime, server) = serve(mocks.chain([none]));
+        with_server(&server.uri(), |cx| dashboard(cx.task, cx.kube).unwrap())
+    }
+
+    #[test]
+    fn each_way_to_install_it_is_known() {
+        assert_eq!(found(&[]), None);
+        let minikube = found(&[("kubernetes-dashboard", serde_json::json!({"port": 80}))]).unwrap();
+        assert_eq!((minikube.scheme, minikube.route.port), ("http", IntOrString::Int(80)));
+        let kong = serde_json::json!({"name": "kong-proxy-tls", "port": 443});
+        let chart = found(&[("kubernetes-dashboard-kong-proxy", kong)]).unwrap();
+        assert_eq!((chart.scheme, chart.route.service.as_str()), ("https", SERVICES[0]));
+    }
+}

@@ -1,0 +1,306 @@
+//! The user's kubeconfig as a file: which one it is, and its change in one go.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::Document;
+use super::lock::{FileLock, PATIENCE};
+use crate::error::{Error, Result};
+use crate::fetch::write_atomic;
+use crate::task::Task;
+use crate::world::World;
+
+/// The mode of a new file: there are keys in it.
+const MODE: u32 = 0o600;
+
+/// What is to become of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    Keep,
+    Write,
+    Delete,
+}
+
+/// What became of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// The copy of a file that had comments, which are not in the new one.
+    pub backup: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KubeconfigFile {
+    pub path: PathBuf,
+}
+
+/// The file that kubectl would take: the first that `KUBECONFIG` names, else `~/.kube/config`.
+pub fn default_file(world: &World) -> Result<PathBuf> {
+    let named = world.env.get("KUBECONFIG").map(|paths| std::env::split_paths(paths).collect::<Vec<_>>());
+    if let Some(first) = named.unwrap_or_default().into_iter().find(|path| !path.as_os_str().is_empty()) {
+        return Ok(world.cwd.join(first));
+    }
+    let home = world.home.as_ref().ok_or_else(|| {
+        Error::usage("no kubeconfig of yours is known: neither KUBECONFIG nor HOME is set")
+            .help("name it: --file FILE")
+    })?;
+    Ok(home.join(".kube").join("config"))
+}
+
+impl KubeconfigFile {
+    pub fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Whether it is the file `other`, by whatever name.
+    pub fn is(&self, other: &Path) -> bool {
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        real(&self.path) == real(other)
+    }
+
+    /// Changes it, as `change` says, while no other program does. Links are followed. A file that
+    /// is not there is an empty one.
+    pub fn change(
+        &self,
+        task: &Task<'_>,
+        change: impl FnOnce(&mut Document) -> Result<Then>,
+    ) -> Result<Saved> {
+        self.change_within(task, PATIENCE, change)
+    }
+
+    fn change_within(
+        &self,
+        task: &Task<'_>,
+        patience: std::time::Duration,
+        change: impl FnOnce(&mut Document) -> Result<Then>,
+    ) -> Result<Saved> {
+        let dir = self.path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
+        let _lock = FileLock::take(task, &self.path, patience)?;
+        let target = self.target()?;
+        // Who knows the file by its real name looks there for the lock.
+        let linked = target != plain(&self.path)?;
+        let _second = linked.then(|| FileLock::take(task, &target, patience)).transpose()?;
+        let old = match std::fs::read(&target) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::io("read", &self.path, &error)),
+        };
+        let text = std::str::from_utf8(old.as_deref().unwrap_or_default()).map_err(|error| {
+            let line = 1 + old.iter().flatten().take(error.valid_up_to()).filter(|b| **b == b'\n').count();
+            Error::failed(format!("{} is no text; nothing was changed", self.path.display()))
+                .because(format!("line {line} is not UTF-8"))
+                .help("name another file: --file FILE")
+        })?;
+        let mut document = Document::parse(text, &self.path)?;
+        match change(&mut document)? {
+            Then::Keep => Ok(Saved::default()),
+            Then::Delete => {
+                std::fs::remove_file(&target).map_err(|e| Error::io("delete", &target, &e))?;
+                Ok(Saved::default())
+            }
+            Then::Write => self.write(&document, &target, old.as_deref()),
+        }
+    }
+
+    fn write(&self, document: &Document, target: &Path, old: Option<&[u8]>) -> Result<Saved> {
+        let text = document.text()?;
+        let metadata = std::fs::metadata(target).ok();
+        let mode = metadata.as_ref().map_or(MODE, mode);
+        let backup = old.filter(|_| document.comments).map(|old| (self.backup(), old));
+        if let Some((backup, old)) = &backup {
+            write_atomic(backup, old, mode)?;
+            keep_owner(backup, metadata.as_ref());
+        }
+        write_atomic(target, text.as_bytes(), mode)?;
+        keep_owner(target, metadata.as_ref());
+        Ok(Saved { backup: backup.map(|(path, _)| path) })
+    }
+
+    fn backup(&self) -> PathBuf {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(".todo-bootstrap-backup");
+        PathBuf::from(name)
+    }
+
+    /// The file itself, behind all links.
+    fn target(&self) -> Result<PathBuf> {
+        match std::fs::canonicalize(&self.path) {
+            Ok(target) => Ok(target),
+            Err(error) if error.kind() == ErrorKind::NotFound && !self.path.is_symlink() => plain(&self.path),
+            Err(error) => Err(Error::io("follow the link", &self.path, &error)
+                .help("mend what the link leads to, or name another file: --file FILE")),
+        }
+    }
+}
+
+/// `path` with its folder, but not itself, freed of links.
+fn plain(path: &Path) -> Result<PathBuf> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let real = std::fs::canonicalize(dir).map_err(|e| Error::io("find", dir, &e))?;
+    let name = path.file_name().ok_or_else(|| {
+        Error::usage(format!("{} is not the name of a file", path.display())).help("name one: --file FILE")
+    })?;
+    Ok(real.join(name))
+}
+
+#[cfg(unix)]
+fn mode(metadata: &std::fs::Metadata) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o7777
+}
+
+#[cfg(not(unix))]
+fn mode(_metadata: &std::fs::Metadata) -> u32 {
+    MODE
+}
+
+/// Gives a file that root wrote back to whom the old one belonged.
+#[cfg(unix)]
+fn keep_owner(path: &Path, old: Option<&std::fs::Metadata>) {
+    use std::os::unix::fs::MetadataExt as _;
+    let (Some(old), Ok(new)) = (old, std::fs::metadata(path)) else { return };
+    if (old.uid(), old.gid()) != (new.uid(), new.gid())
+        && let Err(error) = std::os::unix::fs::chown(path, Some(old.uid()), Some(old.gid()))
+    {
+        tracing::warn!(path = %path.display(), %error, "the owner could not be kept");
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_path: &Path, _old: Option<&std::fs::Metadata>) {}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::checks::testing::with_context;
+    use crate::kubeconfig::entries::recorded;
+
+    const TEXT: &str = "clusters: []\ncurrent-context: a\n";
+
+    fn merge(path: &Path) -> Result<Saved> {
+        let file = KubeconfigFile { path: path.to_owned() };
+        with_context(|cx| {
+            file.change_within(cx.task, Duration::from_millis(100), |document| {
+                document.merge(&recorded("todo-bootstrap", 6443), &[].into(), false)?;
+                Ok(Then::Write)
+            })
+        })
+    }
+
+    fn mode_of(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(dir).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_new_file_is_private_and_an_old_one_keeps_its_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/.kube/config");
+        assert_eq!(merge(&path).unwrap(), Saved::default());
+        assert_eq!(mode_of(&path), 0o600);
+        std::fs::write(&path, TEXT).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        merge(&path).unwrap();
+        assert_eq!(mode_of(&path), 0o640);
+        assert_eq!(names(path.parent().unwrap()), ["config"], "no lock, no temporary file");
+    }
+
+    #[test]
+    fn a_link_stays_one_and_what_it_leads_to_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (dir.path().join("real/config"), dir.path().join("link"));
+        std::fs::create_dir(dir.path().join("real")).unwrap();
+        std::fs::write(&real, TEXT).unwrap();
+        symlink("real/config", &link).unwrap();
+        merge(&link).unwrap();
+        assert!(link.is_symlink());
+        assert!(std::fs::read_to_string(&real).unwrap().contains("todo-bootstrap"));
+        assert_eq!(names(&dir.path().join("real")), ["config"]);
+        // A linked folder is no second name to lock.
+        symlink("real", dir.path().join("folder")).unwrap();
+        merge(&dir.path().join("folder/config")).unwrap();
+        // Who writes by the real name is waited for as well.
+        std::fs::write(dir.path().join("real/config.lock"), "").unwrap();
+        let error = merge(&link).unwrap_err();
+        assert!(error.to_string().contains("real/config.lock"), "{error}");
+        assert_eq!(names(dir.path()), ["folder", "link", "real"], "the first lock is gone");
+        symlink("nowhere", dir.path().join("dangling")).unwrap();
+        assert!(merge(&dir.path().join("dangling")).unwrap_err().to_string().contains("follow the link"));
+    }
+
+    #[test]
+    fn a_file_with_comments_is_kept_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
+        let text = format!("# by hand\n{TEXT}");
+        std::fs::write(&path, &text).unwrap();
+        let backup = merge(&path).unwrap().backup.unwrap();
+        assert_eq!(backup, dir.path().join("config.todo-bootstrap-backup"));
+        assert_eq!(std::fs::read_to_string(&backup).unwrap(), text);
+        assert_eq!(merge(&path).unwrap(), Saved::default(), "there are none to lose any more");
+        assert_eq!(std::fs::read_to_string(&backup).unwrap(), text);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
+        for (bytes, why) in [(&b"a: {\n"[..], "line "), (b"a: b\nc: \xff\n", "line 2 is not UTF-8")] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = merge(&path).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+            assert_eq!(std::fs::read(&path).unwrap(), bytes);
+            assert_eq!(names(dir.path()), ["config"]);
+        }
+    }
+
+    #[test]
+    fn two_at_the_same_time_both_get_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = KubeconfigFile { path: dir.path().join("config") };
+        std::thread::scope(|scope| {
+            for n in 0..4_u16 {
+                let file = &file;
+                scope.spawn(move || {
+                    with_context(|cx| {
+                        file.change(cx.task, |document| {
+                            document.merge(&recorded(&format!("n{n}"), n), &[].into(), false)?;
+                            std::thread::sleep(Duration::from_millis(30));
+                            Ok(Then::Write)
+                        })
+                        .unwrap();
+                    });
+                });
+            }
+        });
+        let text = std::fs::read_to_string(&file.path).unwrap();
+        assert!((0..4).all(|n| text.contains(&format!("name: n{n}\n"))), "{text}");
+    }
+
+    #[test]
+    fn the_file_is_the_one_that_kubectl_takes() {
+        let mut world = World::real();
+        world.home = Some("/home/me".into());
+        world.cwd = "/work".into();
+        let mut with = |value: Option<&str>| {
+            world.env.remove("KUBECONFIG");
+            world.env.extend(value.map(|value| ("KUBECONFIG".to_owned(), value.into())));
+            default_file(&world).unwrap().display().to_string()
+        };
+        assert_eq!(with(None), "/home/me/.kube/config");
+        assert_eq!(with(Some("")), "/home/me/.kube/config");
+        assert_eq!(with(Some(":/a:/b")), "/a");
+        assert_eq!(with(Some("mine:/b")), "/work/mine");
+    }
+}

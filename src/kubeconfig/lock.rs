@@ -1,0 +1,110 @@
+//! The lock by which client-go, and so kubectl, keeps writers of one kubeconfig apart: a file
+//! `<kubeconfig>.lock` that only one of them can create.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+use crate::task::Task;
+
+/// Others hold it for as long as a file takes to write.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Goes with the value, however the work ends.
+#[derive(Debug)]
+pub(super) struct FileLock {
+    path: PathBuf,
+}
+
+impl FileLock {
+    /// Waits until `file` is free, `patience` long at most. Its directory must exist.
+    pub fn take(task: &Task<'_>, file: &Path, patience: Duration) -> Result<Self> {
+        let path = lock_of(file);
+        let until = Instant::now() + patience;
+        loop {
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(_) => return Ok(Self { path }),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io("create the lock", &path, &error)),
+            }
+            task.check()?;
+            if Instant::now() >= until {
+                return Err(held(file, &path, patience));
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "the lock could not be removed");
+        }
+    }
+}
+
+fn lock_of(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+fn held(file: &Path, lock: &Path, patience: Duration) -> Error {
+    Error::failed(format!("{} is locked by another program; nothing was changed", file.display()))
+        .because(format!("{} was there for {} seconds", lock.display(), patience.as_secs_f32()))
+        .help(format!(
+            "rm {}   if no kubectl, kind or minikube is at work: one left it behind",
+            lock.display()
+        ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::with_context;
+
+    #[test]
+    fn only_one_holds_it_and_it_goes_with_the_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config");
+        with_context(|cx| {
+            let lock = FileLock::take(cx.task, &file, Duration::ZERO).unwrap();
+            assert!(dir.path().join("config.lock").exists(), "the name that client-go uses");
+            let error = FileLock::take(cx.task, &file, Duration::from_millis(80)).unwrap_err();
+            assert!(error.to_string().contains(&format!("rm {}.lock", file.display())), "{error}");
+            drop(lock);
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        });
+    }
+
+    #[test]
+    fn who_waits_gets_it_once_it_is_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config");
+        std::fs::write(lock_of(&file), "").unwrap();
+        let lock = lock_of(&file);
+        let other = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(120));
+            std::fs::remove_file(lock).unwrap();
+        });
+        with_context(|cx| FileLock::take(cx.task, &file, PATIENCE).unwrap());
+        other.join().unwrap();
+    }
+
+    #[test]
+    fn ctrl_c_ends_the_wait() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config");
+        std::fs::write(lock_of(&file), "").unwrap();
+        with_context(|cx| {
+            cx.task.cancel.cancel(crate::cancel::Reason::Interrupted);
+            let error = FileLock::take(cx.task, &file, PATIENCE).unwrap_err();
+            assert_eq!(error.exit(), crate::error::Exit::Interrupted);
+        });
+    }
+}

@@ -1,0 +1,192 @@
+//! Our entries in the user's kubeconfig: recorded before they are written, removed by what is
+//! recorded.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Probe, Session, Step};
+use crate::error::{Error, Result};
+use crate::kubeconfig::{Entries, KubeconfigFile, Merged, Saved, Then, Unmerged};
+use crate::task::Task;
+
+/// What of ours stands in one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KubeconfigMerge {
+    pub file: PathBuf,
+    /// Of the cluster, the context and the user.
+    pub name: String,
+    /// Of each entry that we wrote, or were about to write.
+    pub digests: BTreeSet<String>,
+    /// The current context before ours took its place.
+    #[serde(default)]
+    pub previous: Option<String>,
+    /// Whether there was no such file before.
+    #[serde(default)]
+    pub created: bool,
+}
+
+/// A file from which entries were removed.
+#[derive(Debug)]
+pub struct FileUnmerged {
+    pub file: PathBuf,
+    pub name: String,
+    pub done: Unmerged,
+    pub saved: Saved,
+}
+
+/// Puts the cluster of `session` into `path` and says under which name.
+pub fn merge_kubeconfig(
+    session: &Session,
+    task: &Task<'_>,
+    path: &Path,
+    current: bool,
+) -> Result<(String, Merged, Saved)> {
+    let own = session.kubeconfig();
+    let file = KubeconfigFile { path: path.to_owned() };
+    if file.is(&own) {
+        return Err(Error::usage(format!("{} is the cluster's own kubeconfig already", path.display()))
+            .help("todo-bootstrap kubeconfig merge --file ~/.kube/config"));
+    }
+    let entries = Entries::load(&own, &session.profile.cluster.name)?;
+    let name = entries.name().to_owned();
+    let mut record = session.receipt().kubeconfigs.into_iter().find(|record| record.file == path);
+    let record = record.get_or_insert_with(|| KubeconfigMerge {
+        file: path.to_owned(),
+        name: name.clone(),
+        created: !file.exists(),
+        ..KubeconfigMerge::default()
+    });
+    let mut merged = None;
+    let saved = file.change(task, |document| {
+        let done = merged.insert(document.merge(&entries, &record.digests, current)?);
+        record.digests.extend(done.digests.iter().cloned());
+        record.previous = done.previous.clone().or(record.previous.take());
+        keep(session, record)?;
+        Ok(if done.changed { Then::Write } else { Then::Keep })
+    })?;
+    let merged = merged.ok_or_else(|| Error::failed(format!("{} was not changed", path.display())))?;
+    // What stood there before is there no more.
+    record.digests.clone_from(&merged.digests);
+    keep(session, record)?;
+    Ok((name, merged, saved))
+}
+
+fn keep(session: &Session, record: &KubeconfigMerge) -> Result<()> {
+    session.record(|receipt| {
+        receipt.kubeconfigs.retain(|other| other.file != record.file);
+        receipt.kubeconfigs.push(record.clone());
+    })
+}
+
+/// Removes what the receipt lists, from `only` one file or from all.
+pub fn unmerge_kubeconfigs(
+    session: &Session,
+    task: &Task<'_>,
+    only: Option<&Path>,
+) -> Result<Vec<FileUnmerged>> {
+    let mut all = Vec::new();
+    for record in session.receipt().kubeconfigs {
+        if only.is_some_and(|only| only != record.file) {
+            continue;
+        }
+        let unmerged = unmerge(task, &record)?;
+        session.record(|receipt| receipt.kubeconfigs.retain(|other| *other != record))?;
+        all.extend(unmerged);
+    }
+    Ok(all)
+}
+
+fn unmerge(task: &Task<'_>, record: &KubeconfigMerge) -> Result<Option<FileUnmerged>> {
+    let file = KubeconfigFile { path: record.file.clone() };
+    // Who removed the file removed what is in it.
+    if !file.exists() {
+        return Ok(None);
+    }
+    let mut done = Unmerged::default();
+    let saved = file.change(task, |document| {
+        done = document.unmerge(&record.name, &record.digests, record.previous.as_deref());
+        Ok(match (done.removed.is_empty() && done.current.is_none(), document.is_empty()) {
+            (true, _) => Then::Keep,
+            (false, true) if record.created && !file.path.is_symlink() => Then::Delete,
+            (false, _) => Then::Write,
+        })
+    })?;
+    Ok(Some(FileUnmerged { file: record.file.clone(), name: record.name.clone(), done, saved }))
+}
+
+impl FileUnmerged {
+    /// What the user has to know besides.
+    pub fn notes(&self) -> Vec<String> {
+        let file = self.file.display();
+        let mut notes: Vec<String> = Vec::new();
+        for left in &self.done.left {
+            notes.push(format!(
+                "the {} `{}` stays in {file}, as it is not what was written there: kubectl config delete-{} {} \
+                 --kubeconfig {file}",
+                left.key, left.name, left.key, left.name
+            ));
+        }
+        if let Some(current) = &self.done.current {
+            let now = if current.is_empty() { "none".to_owned() } else { format!("`{current}` again") };
+            notes.push(format!("the current context of {file} is {now}"));
+        }
+        notes.extend(backup_note(&self.file, &self.saved));
+        notes
+    }
+}
+
+/// Says where the comments are.
+pub fn backup_note(file: &Path, saved: &Saved) -> Option<String> {
+    let backup = saved.backup.as_ref()?;
+    Some(format!("{} had comments, which are lost; as it was: {}", file.display(), backup.display()))
+}
+
+/// Step `kubeconfig-entries` of `down`.
+pub struct Unmerge {
+    pub session: Arc<Session>,
+    pub needs: Vec<String>,
+}
+
+impl Unmerge {
+    pub const ID: &str = "kubeconfig-entries";
+}
+
+impl Step for Unmerge {
+    fn id(&self) -> &str {
+        Self::ID
+    }
+
+    fn title(&self) -> String {
+        "Entries in your kubeconfig".to_owned()
+    }
+
+    fn needs(&self) -> Vec<String> {
+        self.needs.clone()
+    }
+
+    fn effects(&self) -> Vec<String> {
+        let line = |record: &KubeconfigMerge| {
+            format!("removes cluster, user and context `{}` from {}", record.name, record.file.display())
+        };
+        self.session.receipt().kubeconfigs.iter().map(line).collect()
+    }
+
+    fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
+        let effects = self.effects();
+        let none = effects.is_empty();
+        Ok(if none { Probe::Done("none".to_owned()) } else { Probe::Needed(effects.join(", ")) })
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        let all = unmerge_kubeconfigs(&self.session, task, None)
+            .map_err(|error| error.context("our entries in your kubeconfig stay"))?;
+        for note in all.iter().flat_map(FileUnmerged::notes) {
+            task.warn(note);
+        }
+        let gone = all.iter().all(|file| file.done.removed.is_empty());
+        Ok(if gone { "they were gone already".to_owned() } else { "removed".to_owned() })
+    }
+}

@@ -1,0 +1,59 @@
+//! The plan of `stop`: the cluster stands still, with all that is in it.
+
+use std::sync::Arc;
+
+use super::{Plan, Probe, Session, Step};
+use crate::cluster::State;
+use crate::error::{Error, Result};
+use crate::task::Task;
+
+/// The one step of `stop`; the session knows its engine.
+pub fn plan(session: &Arc<Session>) -> Result<Plan> {
+    Plan::new(vec![Box::new(StopStep { session: session.clone() })])
+}
+
+struct StopStep {
+    session: Arc<Session>,
+}
+
+impl Step for StopStep {
+    fn id(&self) -> &'static str {
+        "stop"
+    }
+
+    fn title(&self) -> String {
+        format!("Cluster {}", self.session.profile.cluster.name)
+    }
+
+    fn effects(&self) -> Vec<String> {
+        vec![format!("stops cluster `{}`; its data stays", self.session.profile.cluster.name)]
+    }
+
+    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
+        let name = &self.session.profile.cluster.name;
+        match self.session.provider()?.state(task)? {
+            State::Stopped if self.session.kubeconfig().is_file() => Ok(Probe::Done("is stopped".to_owned())),
+            // A node that runs counts as stopped where its kubeconfig was lost.
+            State::Stopped | State::Running => Ok(Probe::Needed("it is not stopped yet".to_owned())),
+            State::Absent => Err(Error::failed(format!("cluster `{name}` is gone"))
+                .because("the container that it was is not there any more")
+                .help("todo-bootstrap up   makes it anew")),
+            State::Partial { why } => Err(Error::failed(format!("cluster `{name}` is not whole"))
+                .because(why)
+                .help("todo-bootstrap up   makes it anew")),
+        }
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        self.session.provider()?.stop(task)?;
+        Ok("stopped".to_owned())
+    }
+
+    fn verify(&self, task: &Task<'_>) -> Result<()> {
+        match self.session.provider()?.state(task)? {
+            State::Running => Err(Error::failed(format!("{} runs still", self.title()))
+                .help("todo-bootstrap stop   once more; or: todo-bootstrap doctor")),
+            State::Stopped | State::Absent | State::Partial { .. } => Ok(()),
+        }
+    }
+}

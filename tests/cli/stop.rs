@@ -1,0 +1,76 @@
+//! `stop` and `start`, before and around an engine that is a stub.
+
+use std::fs;
+
+use crate::support::Machine;
+
+const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","ClientInfo":{"Version":"28.0.1","Plugins":[{"Name":"buildx"}]}}"#;
+
+/// A cluster whose node is `state` until `docker stop`; no node where that is empty.
+fn machine(state: &str) -> Machine {
+    let machine = Machine::new();
+    let dir = machine.path("state/clusters/todo-bootstrap");
+    fs::create_dir_all(&dir).expect("a folder");
+    let receipt = r#"{"schema":1,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind","complete":true}"#;
+    fs::write(dir.join("receipt.json"), receipt).expect("a receipt");
+    let text = "current-context: c\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}]\n\
+                users: [{name: u, user: {}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n";
+    fs::write(dir.join("kubeconfig"), text).expect("a kubeconfig");
+    let file = machine.path("node");
+    fs::write(&file, state).expect("a state");
+    let file = file.display();
+    let body = format!(
+        r#"case "$1" in
+info) echo '{INFO}';;
+ps) test -s {file} && printf '{{"ID":"4711","Names":"todo-bootstrap-control-plane","State":"%s","Networks":"todo-bootstrap-kind"}}\n' "$(cat {file})";;
+network) echo '{{"todo-bootstrap.dev/cluster":"todo-bootstrap"}}';;
+stop) printf exited >{file};;
+*) exit 1;;
+esac
+exit 0"#
+    );
+    machine.stub("docker", &body)
+}
+
+#[test]
+fn where_there_is_no_cluster_nothing_is_stopped_or_started() {
+    let machine = Machine::new();
+    machine.run(&["stop"]).exits(0).err_has("nothing to stop");
+    machine.run(&["start"]).exits(5).err_has("there is no cluster").err_has("help: todo-bootstrap up");
+}
+
+#[test]
+fn a_cluster_that_runs_is_stopped_once() {
+    let machine = machine("running");
+    machine.run(&["stop"]).exits(0).err_has("is stopped; all that is in it stays");
+    machine.run(&["stop"]).exits(0).err_has("is stopped already");
+    let stops = machine.calls("docker").into_iter().filter(|call| call.starts_with("stop")).count();
+    assert_eq!(stops, 1);
+    let screen = machine.run(&["status"]).exits(1);
+    screen.err_has("cluster `todo-bootstrap` is stopped").err_has("help: todo-bootstrap start");
+}
+
+#[test]
+fn a_cluster_that_is_gone_is_neither_stopped_nor_made() {
+    let machine = machine("");
+    machine.run(&["stop"]).exits(1).err_has("is gone").err_has("help: todo-bootstrap up");
+    machine.run(&["start"]).exits(5).err_has("not there any more").err_has("help: todo-bootstrap up");
+}
+
+/// From here on it is `up`, which names what it misses first.
+#[test]
+fn a_cluster_that_is_stopped_is_brought_back_by_up() {
+    machine("exited").run(&["start"]).exits(2).err_has("there is no application");
+}
+
+#[test]
+fn while_the_engine_does_not_answer_nothing_is_known() {
+    let machine = machine("running").stub("docker", "echo 'Is the docker daemon running?' >&2; exit 1");
+    machine.run(&["stop"]).exits(3).err_has("whether cluster `todo-bootstrap` runs is unknown");
+}
+
+#[test]
+fn the_dashboard_needs_a_cluster() {
+    let none = Machine::new().run(&["open", "--dashboard"]).exits(1);
+    none.err_has("there is no cluster").err_has("help: todo-bootstrap up");
+}
