@@ -13,7 +13,31 @@ use toml::Table;
 use crate::http::Address;
 use crate::program::{Event, Run, Then, run};
 
-pub const CLUSTER: &str = "todo-bootstrap-e2e";
+/// What makes the bed's cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Provider {
+    /// Also the name of its profile.
+    pub name: &'static str,
+    pub cluster: &'static str,
+    /// The label by which it marks the containers of a cluster.
+    pub label: &'static str,
+    /// The node's container, after the cluster's name.
+    pub suffix: &'static str,
+}
+
+pub const KIND: Provider = Provider {
+    name: "kind",
+    cluster: "todo-bootstrap-e2e",
+    label: "io.x-k8s.kind.cluster",
+    suffix: "-control-plane",
+};
+pub const MINIKUBE: Provider = Provider {
+    name: "minikube",
+    cluster: "todo-bootstrap-e2e-mk",
+    label: "name.minikube.sigs.k8s.io",
+    suffix: "",
+};
+
 pub const CPUS: &str = "2";
 pub const MEMORY_GIB: u64 = 4;
 
@@ -32,6 +56,7 @@ pub struct App {
 }
 
 pub struct Bed {
+    pub provider: Provider,
     pub root: PathBuf,
     pub dir: PathBuf,
     pub state: PathBuf,
@@ -57,7 +82,7 @@ pub struct Engine {
 }
 
 impl Bed {
-    pub fn new() -> Self {
+    pub fn new(provider: Provider) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         // Kept between runs: the engine's receipt stands in it, and what a cut off run left behind.
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("e2e");
@@ -66,8 +91,9 @@ impl Bed {
         let port = taken.local_addr().expect("its address").port();
         let project = copy_of_the_application(&root, &dir);
         let mut bed = Self {
+            provider,
             state: dir.join("state"),
-            profile: write_profile(&root, &dir, port),
+            profile: write_profile(&root, &dir, provider, port),
             app: read_app(&project),
             root,
             dir,
@@ -80,7 +106,7 @@ impl Bed {
             last: RefCell::default(),
         };
         let resumed = std::env::var_os("TODO_BOOTSTRAP_E2E_FROM").is_some();
-        if !resumed && bed.state.join("clusters").join(CLUSTER).exists() {
+        if !resumed && bed.cluster_state().exists() {
             println!("=== taking down what an earlier run left");
             let left = bed.call(&["down", "--yes"]);
             println!("`down` ended with {:?}", left.code);
@@ -181,7 +207,22 @@ impl Bed {
     }
 
     pub fn kubeconfig(&self) -> PathBuf {
-        self.state.join("clusters").join(CLUSTER).join("kubeconfig")
+        self.cluster_state().join("kubeconfig")
+    }
+
+    /// The folder of the cluster's state.
+    pub fn cluster_state(&self) -> PathBuf {
+        self.state.join("clusters").join(self.provider.cluster)
+    }
+
+    /// The node's container: name and whether it runs.
+    pub fn node_container(&self) -> (String, bool) {
+        let label = format!("label={}={}", self.provider.label, self.provider.cluster);
+        let format = "{{.Names}}\t{{.State}}";
+        let text = docker(&["ps", "--all", "--filter", &label, "--format", format]).expect("docker ps");
+        let line = text.lines().next().expect("the node's container");
+        let (name, state) = line.split_once('\t').expect("name and state");
+        (name.to_owned(), state == "running")
     }
 
     /// Standard output of kubectl, which has to succeed.
@@ -257,16 +298,6 @@ fn output(mut command: Command) -> Result<String, String> {
     Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
 }
 
-/// The node's container: name and whether it runs.
-pub fn node_container() -> (String, bool) {
-    let label = format!("label=io.x-k8s.kind.cluster={CLUSTER}");
-    let format = "{{.Names}}\t{{.State}}";
-    let text = docker(&["ps", "--all", "--filter", &label, "--format", format]).expect("docker ps");
-    let line = text.lines().next().expect("the node's container");
-    let (name, state) = line.split_once('\t').expect("name and state");
-    (name.to_owned(), state == "running")
-}
-
 /// `metadata.name` of each item of a list.
 pub fn names(list: &Value) -> Vec<String> {
     let items = list["items"].as_array().expect("a list");
@@ -295,17 +326,17 @@ fn copy_of_the_application(root: &Path, dir: &Path) -> PathBuf {
     copy
 }
 
-/// The kind profile with another name, another port, and a fixed size.
-fn write_profile(root: &Path, dir: &Path, http_port: u16) -> PathBuf {
-    let mut profile = read_toml(&root.join("profiles/kind.toml"));
+/// The provider's profile with another name, another port, and a fixed size.
+fn write_profile(root: &Path, dir: &Path, provider: Provider, http_port: u16) -> PathBuf {
+    let mut profile = read_toml(&root.join(format!("profiles/{}.toml", provider.name)));
     let cluster = profile.get_mut("cluster").and_then(|value| value.as_table_mut()).expect("[cluster]");
     let mut set = |key: &str, value: toml::Value| cluster.insert(key.to_owned(), value);
-    set("name", CLUSTER.into());
+    set("name", provider.cluster.into());
     set("cpus", CPUS.into());
     set("memory", format!("{MEMORY_GIB}Gi").into());
     set("http-port", i64::from(http_port).into());
     set("https-port", 18443.into());
-    let path = dir.join("e2e.toml");
+    let path = dir.join(format!("{}.toml", provider.cluster));
     std::fs::write(&path, toml::to_string(&profile).expect("TOML")).expect("write the profile");
     path
 }

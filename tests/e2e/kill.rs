@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::bed::{Bed, UP, docker, node_container};
+use crate::bed::{Bed, UP, docker};
 use crate::program::{Run, Then};
 use crate::repair::settled;
 
@@ -119,6 +119,12 @@ fn steps_from_nothing(bed: &Bed) -> Vec<Moment> {
     up.steps("started").into_iter().map(|step| Moment::new(Before::Down, step, 2000)).collect()
 }
 
+/// A cluster that is cut short while it is made is made anew.
+pub fn making(bed: &Bed) {
+    die_and_converge(bed, &Moment::new(Before::Down, "cluster", 8000), Duration::from_secs(7));
+    settled(bed);
+}
+
 fn die_and_converge(bed: &Bed, moment: &Moment, after: Duration) {
     // A step may be faster than the wanted time; a death that missed proves nothing.
     for after in [after, Duration::ZERO, Duration::ZERO] {
@@ -161,7 +167,7 @@ fn prepare(bed: &Bed, before: Before) {
             }
         }
         Before::NodeImage => {
-            let (node, _) = node_container();
+            let (node, _) = bed.node_container();
             for tag in node_tags(bed, &node) {
                 docker(&["exec", &node, "ctr", "--namespace", "k8s.io", "images", "rm", "--sync", &tag])
                     .expect("ctr images rm");

@@ -1,6 +1,6 @@
 //! The built program on a real cluster, driven as a user drives it.
 //!
-//! One cluster for the whole run, with its own name, ports and state; the cache is the user's, as
+//! One cluster per provider and run, with names, ports and state of their own; the cache is the user's, as
 //! making its content anew takes longest. `docker` and `kubectl` are used for sabotage and for
 //! looking only. What the run started, it ends by its id.
 // The fence is the tool's, this drives it from outside; and a test ends by panicking.
@@ -9,10 +9,12 @@
 mod bed;
 mod broken;
 mod gone;
+mod guide;
 mod http;
 mod kill;
 mod persist;
 mod program;
+mod provider;
 mod repair;
 mod steady;
 mod supply;
@@ -20,7 +22,7 @@ mod todo;
 
 use std::time::{Duration, Instant};
 
-use bed::Bed;
+use bed::{Bed, KIND, MINIKUBE};
 
 type Scene = (&'static str, fn(&Bed));
 
@@ -41,33 +43,68 @@ const TODO: &[Scene] = &[
     ("a hosts entry on request, a forwarded port, followed logs", todo::names_and_ports),
 ];
 
+/// What every provider has to do; with the application, and each scene leaves the cluster up.
+const PROVIDER: &[Scene] = &[
+    ("the node has the size that the profile says", steady::node_size),
+    ("somebody else's cluster of that name is left alone", provider::foreign),
+    ("rows are there after stop and start", provider::stop_and_start),
+    ("a stopped node is named and repaired", repair::node),
+    ("a paused node is named and woken", provider::paused),
+    ("rows are there after the engine was killed", provider::killed_engine),
+];
+
 /// A small application beside it, on the same cluster, and all that can go wrong. Every scene finds
-/// the cluster up, and leaves it so; the last two take it down.
+/// the cluster up, and leaves it so.
 const HELLO: &[Scene] = &[
     ("another application comes to an address that answers", steady::another_up),
     ("a deleted Deployment is named and repaired", repair::deployment),
     ("a Secret edited by hand is named and repaired", repair::secret),
-    ("a stopped node is named and repaired", repair::node),
-    ("a killed engine is named and repaired", repair::engine),
     ("data outlives its pod", persist::note),
     ("a chart that cannot become ready shows why", broken::crashing),
     ("a tampered tool is never used", supply::tool),
     ("a bundle with a flipped byte is refused by name", supply::bundle),
     ("Ctrl-C ends in order, and up goes on from there", kill::interrupt),
     ("up converges after being killed at any step", kill::sweep),
-    ("down leaves nothing of ours", gone::down),
+];
+
+const KINDS_END: &[Scene] =
+    &[("the guide's commands for kind work", guide::kind), ("down leaves nothing of ours", gone::down)];
+
+/// What only minikube has, around what every provider has to do.
+const MINIKUBES: &[Scene] = &[
+    ("minikube: from nothing to an address that answers", steady::first_up),
+    ("all pods run, none was started twice", todo::at_first_try),
+    ("a second up changes nothing", steady::second_up),
+    ("the user's own minikube sees nothing of ours", provider::own_home),
+    ("a damaged record of minikube's costs no data", provider::damaged_record),
+];
+
+const MINIKUBES_END: &[Scene] = &[
+    ("a cluster that is cut short while it is made is made anew", kill::making),
+    ("the guide's commands for minikube work", guide::minikube),
+    ("down leaves nothing of minikube", gone::down),
     ("down --purge undoes what was done to the machine", gone::purge),
 ];
 
 #[test]
 #[ignore = "needs a container engine and minutes: cargo xtask e2e"]
 fn a_real_cluster() {
-    let mut bed = Bed::new();
     let mut times: Vec<(&'static str, Duration)> = Vec::new();
     let mut from = std::env::var("TODO_BOOTSTRAP_E2E_FROM").ok();
-    play(&bed, TODO, &mut from, &mut times);
-    bed.turn_to(bed.root.join("examples/hello"));
-    play(&bed, HELLO, &mut from, &mut times);
+    {
+        let mut bed = Bed::new(KIND);
+        let project = bed.project.clone();
+        play(&bed, TODO, &mut from, &mut times);
+        play(&bed, PROVIDER, &mut from, &mut times);
+        bed.turn_to(bed.root.join("examples/hello"));
+        play(&bed, HELLO, &mut from, &mut times);
+        bed.turn_to(project);
+        play(&bed, KINDS_END, &mut from, &mut times);
+    }
+    let bed = Bed::new(MINIKUBE);
+    for scenes in [MINIKUBES, PROVIDER, MINIKUBES_END] {
+        play(&bed, scenes, &mut from, &mut times);
+    }
     assert_eq!(from, None, "no scene has this in its name");
     println!("\n=== scenes");
     for (name, time) in times {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::bed::{Bed, docker, node_container};
+use crate::bed::{Bed, docker};
 use crate::steady::expect_unchanged;
 
 pub fn deployment(bed: &Bed) {
@@ -40,11 +40,11 @@ pub fn secret(bed: &Bed) {
 }
 
 pub fn node(bed: &Bed) {
-    let (node, _) = node_container();
+    let (node, _) = bed.node_container();
     docker(&["stop", &node]).expect("docker stop");
     let up = bed.up();
     up.expect_said(&node);
-    assert!(node_container().1, "{node} runs again");
+    assert!(bed.node_container().1, "{node} runs again");
     settled(bed);
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::bed::{Bed, CLUSTER, CPUS, MEMORY_GIB, docker, node_container};
+use crate::bed::{Bed, CPUS, MEMORY_GIB, docker};
 use crate::http::Address;
 use crate::program::Run;
 
@@ -51,7 +51,7 @@ fn expect_well_formed(up: &Run) {
 }
 
 pub fn node_size(bed: &Bed) {
-    let (node, running) = node_container();
+    let (node, running) = bed.node_container();
     assert!(running, "{node} runs");
     let format = "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.CpuQuota}}";
     let limits = docker(&["inspect", "--format", format, &node]).expect("docker inspect");
@@ -70,7 +70,7 @@ pub fn reports(bed: &Bed) {
     let status = bed.call(&["status", "--output", "json"]).expect(0);
     let status: Value = serde_json::from_str(&status.stdout).expect("`status --output json` is JSON");
     let status = status.to_string();
-    for part in [CLUSTER, &bed.app.hosts[0]] {
+    for part in [bed.provider.cluster, &bed.app.hosts[0]] {
         assert!(status.contains(part), "`status` names {part}: {status}");
     }
     let check = bed.call(&["check", "--output", "json"]).expect(0);

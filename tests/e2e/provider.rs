@@ -1,0 +1,93 @@
+//! What every provider has to do, whatever makes its cluster: one set of behaviours, run against
+//! each. The application's row is there after all of it.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::bed::{Bed, docker, read_toml};
+use crate::program::{Then, run};
+use crate::repair::{self, settled};
+use crate::todo::{add_task, delete_task, titles};
+
+/// A cluster that somebody else made under the profile's name is neither used nor deleted.
+pub fn foreign(bed: &Bed) {
+    const NAME: &str = "todo-bootstrap-e2e-foreign";
+    let mut profile = read_toml(&bed.profile);
+    let cluster = profile.get_mut("cluster").and_then(|value| value.as_table_mut()).expect("[cluster]");
+    cluster.insert("name".to_owned(), NAME.into());
+    let file = bed.dir.join("foreign.toml");
+    std::fs::write(&file, toml::to_string(&profile).expect("TOML")).expect("write the profile");
+
+    let node = format!("{NAME}{}", bed.provider.suffix);
+    let label = format!("{}={NAME}", bed.provider.label);
+    let image = docker(&["inspect", "--format", "{{.Image}}", &bed.node_container().0]).expect("an image");
+    docker(&["create", "--name", &node, "--label", &label, image.trim()]).expect("docker create");
+    let refused = ["up", "down"].map(|verb| {
+        let mut command = bed.command(&[verb, "--yes", "--profile"]);
+        command.arg(&file).arg("--dir").arg(&bed.project);
+        run(command, Duration::from_mins(5), &mut |_| Then::GoOn)
+    });
+    let there = docker(&["inspect", "--format", "{{.State.Status}}", &node]);
+    docker(&["rm", "--volumes", &node]).expect("docker rm");
+    assert_eq!(there.expect("it is there").trim(), "created", "nobody touched it");
+    for refused in refused {
+        let refused = refused.expect(5);
+        refused.expect_said("that todo-bootstrap did not make");
+        refused.expect_said("help:");
+    }
+}
+
+pub fn stop_and_start(bed: &Bed) {
+    let title = "written before the cluster was stopped";
+    let id = add_task(bed, title);
+    bed.call(&["stop"]).expect(0);
+    assert!(!bed.node_container().1, "the node stands still");
+    bed.call(&["stop"]).expect(0);
+    bed.call(&["status"]).expect(1).expect_said("todo-bootstrap start");
+    bed.call(&["start", "--yes"]).expect(0);
+    assert!(titles(bed).contains(&title.to_owned()));
+    settled(bed);
+    delete_task(bed, id);
+}
+
+pub fn paused(bed: &Bed) {
+    let (node, _) = bed.node_container();
+    docker(&["pause", &node]).expect("docker pause");
+    bed.up().expect_said(&node);
+    assert!(bed.node_container().1, "{node} runs again");
+    settled(bed);
+}
+
+pub fn killed_engine(bed: &Bed) {
+    let title = "written before the engine was killed";
+    let id = add_task(bed, title);
+    repair::engine(bed);
+    assert!(titles(bed).contains(&title.to_owned()));
+    delete_task(bed, id);
+}
+
+/// minikube's own record of the cluster is damaged while the cluster stands still.
+pub fn damaged_record(bed: &Bed) {
+    let title = "written before the record was damaged";
+    let id = add_task(bed, title);
+    bed.call(&["stop"]).expect(0);
+    let home = bed.cluster_state().join("minikube/.minikube");
+    let record = home.join("profiles").join(bed.provider.cluster).join("config.json");
+    let half = std::fs::read_to_string(&record).expect("minikube's record");
+    std::fs::write(&record, &half[..half.len() / 2]).expect("damage it");
+    bed.up().expect_said("its copy is used");
+    assert!(titles(bed).contains(&title.to_owned()));
+    delete_task(bed, id);
+}
+
+/// What minikube of the user's own would see: nothing of ours.
+pub fn own_home(bed: &Bed) {
+    let home = bed.dir.join("users-home");
+    std::fs::create_dir_all(&home).expect("create a home");
+    let mut list = Command::new(bed.tool("minikube"));
+    list.args(["profile", "list", "--output", "json"]).env("MINIKUBE_HOME", &home).env("HOME", &home);
+    let output = list.output().expect("minikube runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!said.contains(bed.provider.cluster), "{said}");
+    bed.expect_users_kube_config_untouched();
+}
