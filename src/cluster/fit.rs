@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::{Demand, MIN_CPUS, MIN_MEMORY, Machine, Need, Service, Sizes, Span, show_need};
-use crate::config::{ClusterSpec, show_bytes, show_milli, suggest};
+use crate::config::{Amount, ClusterSpec, show_bytes, show_milli, suggest};
 use crate::engine::{self, Engine};
 use crate::error::{Error, Result};
 use crate::host::Facts;
@@ -52,6 +52,9 @@ pub struct Fit {
     pub room: Sizes,
     /// Presets that are larger and do not fit, from small to large.
     pub larger: Vec<Larger>,
+    /// What the profile asks for, where the cluster that stands was made with something else: it
+    /// keeps what it has, as neither kind nor minikube changes a node that is there.
+    pub asked: Option<Sizes>,
 }
 
 /// A preset that does not fit, and what it needs.
@@ -73,7 +76,15 @@ pub struct Trim {
 impl Fit {
     /// The choice in sentences; nothing where there was none to make.
     pub fn lines(&self) -> Vec<String> {
-        let Some(need) = self.need else { return Vec::new() };
+        let kept = self.asked.map(|asked| {
+            format!(
+                "the profile asks for {} and the cluster was made with {}, which it keeps; to change it \
+                 without keeping the data: todo-bootstrap down && todo-bootstrap up",
+                asked.show(),
+                self.sizes.show()
+            )
+        });
+        let Some(need) = self.need else { return kept.into_iter().collect() };
         let name = self.preset.as_ref().map_or("the application".to_owned(), |name| format!("preset {name}"));
         let mut lines = vec![format!(
             "{name}: needs {} of {} CPUs and {} of {}, with Kubernetes and addons",
@@ -88,6 +99,7 @@ impl Fit {
         lines.extend(self.larger.iter().map(|one| {
             format!("preset {} does not fit: needs {}", one.preset, lack(self.room, one.need).join(" and "))
         }));
+        lines.extend(kept);
         lines
     }
 }
@@ -110,10 +122,25 @@ pub fn fit(question: &Question<'_>) -> Result<Fit> {
     if question.standing.is_none() && !scene.problems.is_empty() {
         return Err(scene.refuse("the cluster does not fit this machine", question.candidates.first()));
     }
-    match question.asked {
+    let fit = match question.asked {
         Some(asked) => scene.asked(asked),
         None => scene.largest(),
-    }
+    };
+    fit.map(|fit| Fit { asked: question.standing.and_then(|sizes| other(question.spec, sizes)), ..fit })
+}
+
+/// What `spec` asks for, if it gives something else than `sizes`.
+fn other(spec: &ClusterSpec, sizes: Sizes) -> Option<Sizes> {
+    let cpus = match spec.cpus {
+        Amount::Given(cpus) => cpus,
+        Amount::Auto => sizes.cpus,
+    };
+    let memory = match spec.memory {
+        Amount::Given(memory) => memory,
+        Amount::Auto => sizes.memory,
+    };
+    let asked = Sizes { cpus, memory };
+    (asked != sizes).then_some(asked)
 }
 
 /// What a question comes down to.
@@ -230,6 +257,7 @@ impl<'a> Scene<'a> {
                 .collect(),
             room: self.room,
             larger: Vec::new(),
+            asked: None,
         }
     }
 
@@ -276,14 +304,13 @@ impl<'a> Scene<'a> {
     }
 
     fn has(&self) -> String {
-        let show = |sizes: Sizes| format!("{} CPU and {}", sizes.cpus, show_bytes(sizes.memory));
         if self.question.standing.is_some() {
-            return format!("the cluster was made with {}", show(self.room));
+            return format!("the cluster was made with {}", self.room.show());
         }
         let of = Sizes { cpus: self.machine.cpus, memory: self.machine.memory };
         let free =
             if self.machine.available < self.span.most.memory { ", as far as it is free now" } else { "" };
-        format!("it can have {} of {}{free}", show(self.room), show(of))
+        format!("it can have {} of {}{free}", self.room.show(), of.show())
     }
 
     /// The one thing to do so that `need` fits.

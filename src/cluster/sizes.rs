@@ -31,6 +31,11 @@ pub struct Sizes {
 }
 
 impl Sizes {
+    /// For sentences.
+    pub fn show(self) -> String {
+        format!("{} CPU and {}", self.cpus, show_bytes(self.memory))
+    }
+
     pub fn holds(self, need: Need) -> bool {
         need.cpu <= u64::from(self.cpus) * 1000 && need.memory <= self.memory
     }

@@ -38,6 +38,22 @@ impl ClusterStep {
         }
     }
 
+    /// A cluster keeps the node that it was made of, also where this version makes another one.
+    fn announce_age(&self, task: &Task<'_>) {
+        let session = &self.session;
+        let (made, now) =
+            (session.receipt().node_image, session.image(super::node_image(session.profile.provider)));
+        if let (Some(made), Ok(now)) = (made, now)
+            && made != now.reference
+        {
+            let now = now.reference;
+            task.warn(format!(
+                "the cluster was made of {made} and stays so; to get {now}, without the data: \
+                 todo-bootstrap down && todo-bootstrap up"
+            ));
+        }
+    }
+
     fn create(&self, task: &Task<'_>) -> Result<()> {
         let session = &self.session;
         let fit = session.fit()?;
@@ -116,6 +132,7 @@ impl Step for ClusterStep {
                     return Ok(Probe::Needed("its API server does not answer".to_owned()));
                 }
                 self.connect(task)?;
+                self.announce_age(task);
                 // The node of a new cluster gets ready meanwhile: step `cluster-ready`.
                 let unready = if self.session.is_new_cluster() {
                     None

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::measure::median;
 use crate::path::{self, Traced};
 use crate::plain::Plain;
+use crate::plain_cluster::Maker;
 use crate::shell::{self, Result, binary, cargo_run, root, target};
 use crate::stages::show;
 
@@ -25,10 +26,14 @@ pub(crate) struct Options {
     /// How often each of both is run
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// What makes the cluster, for both
+    #[arg(long, value_enum, default_value = "kind")]
+    provider: Maker,
 }
 
 /// Where this bench keeps everything: state, a copy of the application, a profile of its own.
 pub(crate) struct Bench {
+    pub(crate) maker: Maker,
     pub(crate) dir: PathBuf,
     pub(crate) project: PathBuf,
     profile: PathBuf,
@@ -50,7 +55,7 @@ NEXT_PUBLIC_API_URL=http://backend:8000\nNEXT_PUBLIC_APP_TITLE=Todo Chatbot\n";
 
 pub(crate) fn run(options: &Options) -> Result {
     cargo_run(&["build", "--release", "--workspace", "--locked"])?;
-    let bench = Bench::new()?;
+    let bench = Bench::new(options.provider)?;
     println!("making what both start from");
     let plan = bench.call(&["up", "--yes"]).and_then(|()| bench.plan())?;
     let plain = Plain::of(&bench)?;
@@ -84,7 +89,7 @@ fn tell(ours: Duration, theirs: Duration, path: &[Traced]) {
 }
 
 impl Bench {
-    fn new() -> Result<Self> {
+    fn new(maker: Maker) -> Result<Self> {
         let dir = target().join("bench");
         let project = dir.join("todo");
         let fail = |error: std::io::Error| format!("cannot prepare {}: {error}", dir.display());
@@ -99,14 +104,17 @@ impl Bench {
             std::fs::copy(root().join(file), copy).map_err(fail)?;
         }
         std::fs::write(project.join(".env"), ENV).map_err(fail)?;
-        let profile = std::fs::read_to_string(root().join("profiles/kind.toml")).map_err(fail)?;
+        let profile = root().join(format!("profiles/{}.toml", maker.name()));
+        let profile = std::fs::read_to_string(profile).map_err(fail)?;
+        let name = format!("name = \"todo-bench-{}\"", maker.name());
         let profile = profile
-            .replace("name = \"todo-bootstrap\"", "name = \"todo-bench\"")
+            .replace("name = \"todo-bootstrap-minikube\"", &name)
+            .replace("name = \"todo-bootstrap\"", &name)
             .replace("http-port = 80", &format!("http-port = {HTTP}"))
             .replace("https-port = 443", &format!("https-port = {HTTPS}"));
         let path = dir.join("bench.toml");
         std::fs::write(&path, profile).map_err(fail)?;
-        Ok(Self { dir, project, profile: path })
+        Ok(Self { maker, dir, project, profile: path })
     }
 
     fn command(&self, args: &[&str]) -> Command {

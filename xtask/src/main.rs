@@ -10,6 +10,7 @@ mod e2e;
 mod measure;
 mod path;
 mod plain;
+mod plain_cluster;
 mod services;
 mod setup;
 mod shell;

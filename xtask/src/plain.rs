@@ -1,16 +1,13 @@
-//! The plain commands of the specification (seed 003, steps 2 to 7, with kind in minikube's place),
-//! one after the other, as a user types them.
+//! The plain commands of the specification (seed 003, steps 2 to 7; with kind in minikube's place
+//! where kind is measured), one after the other, as a user types them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
-use crate::bench_up::{Bench, HOST, HTTP, HTTPS, answers};
+use crate::bench_up::{Bench, HOST, answers};
+use crate::plain_cluster::Cluster;
 use crate::shell::{Result, binary, read, root};
 
-const CLUSTER: &str = "todo-bench-plain";
 const NAMESPACE: &str = "todo-chatbot";
 const OWN: &str = "localhost/todo-bootstrap/";
 
@@ -18,13 +15,9 @@ const OWN: &str = "localhost/todo-bootstrap/";
 pub(crate) struct Plain {
     dir: PathBuf,
     project: PathBuf,
-    kubeconfig: PathBuf,
-    /// A folder with the engine's client, as kind and the user find it on PATH.
-    path: String,
-    kind: String,
+    cluster: Cluster,
     kubectl: String,
     helm: String,
-    node_image: String,
     /// The application's images: name, context, base.
     built: Vec<(String, PathBuf, String)>,
     /// References of images that are not built here.
@@ -45,6 +38,14 @@ impl Plain {
             let found = images.lines().find(|tag| tag.starts_with(&start));
             found.map(str::to_owned).ok_or_else(|| format!("{start}… is not in the engine"))
         };
+        let cluster = Cluster {
+            maker: bench.maker,
+            tool: tool(bench.maker.name())?,
+            image: image(bench.maker.image())?,
+            dir: bench.dir.clone(),
+            path: client_first(&bench.dir)?,
+        };
+        cluster.prepare()?;
         let built = [("frontend", "nodejs"), ("backend", "python"), ("mcp-server", "python")];
         let built = built.into_iter().map(|(name, base)| {
             Ok((name.to_owned(), bench.project.join("services").join(name), image(base)?))
@@ -53,12 +54,9 @@ impl Plain {
         Ok(Self {
             dir: bench.dir.clone(),
             project: bench.project.clone(),
-            kubeconfig: bench.dir.join("plain.kubeconfig"),
-            path: client_first(&bench.dir)?,
-            kind: tool("kind")?,
+            cluster,
             kubectl: tool("kubectl")?,
             helm: tool("helm")?,
-            node_image: image("node")?,
             built: built.collect::<Result<_>>()?,
             ready: ready.into_iter().map(image).collect::<Result<_>>()?,
             preset: "manifests/todo-chatbot/values/tiny.yaml".to_owned(),
@@ -67,17 +65,16 @@ impl Plain {
 
     /// How long all of it takes, until page and API answer.
     pub(crate) fn run(&self) -> Result<Duration> {
-        let config = self.cluster_config()?;
         let addons = self.addons()?;
         let started = Instant::now();
         for (name, context, base) in &self.built {
             let (tag, base) = (tag(name), format!("BASE_IMAGE={base}"));
             self.call("docker", &["build", "--quiet", "--tag", &tag, "--build-arg", &base, &text(context)])?;
         }
-        self.call(&self.kind, &["create", "cluster", "--name", CLUSTER, "--config", &text(&config)])?;
+        self.cluster.create()?;
         let built = self.built.iter().map(|(name, _, _)| tag(name));
         for image in built.chain(self.ready.iter().cloned()) {
-            self.call(&self.kind, &["load", "docker-image", &image, "--name", CLUSTER])?;
+            self.cluster.load(&image)?;
         }
         for (file, workload) in &addons {
             self.kubectl(&["apply", "--filename", &text(file)])?;
@@ -93,8 +90,7 @@ impl Plain {
     }
 
     pub(crate) fn clear(&self) -> Result {
-        self.call(&self.kind, &["delete", "cluster", "--name", CLUSTER])?;
-        self.call("docker", &["network", "rm", CLUSTER])
+        self.cluster.clear()
     }
 
     fn release(&self) -> Result {
@@ -123,35 +119,7 @@ impl Plain {
     }
 
     fn call(&self, program: &str, args: &[&str]) -> Result {
-        let mut command = Command::new(program);
-        command
-            .args(args)
-            .env("PATH", &self.path)
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env("DOCKER_BUILDKIT", "1");
-        command.env("KIND_EXPERIMENTAL_DOCKER_NETWORK", CLUSTER);
-        let output = command.output().map_err(|error| format!("cannot start {program}: {error}"))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(format!("`{program} {}` ended with {}: {said}", args.join(" "), output.status))
-    }
-
-    /// The node image that we made wants its own images for the control plane.
-    fn cluster_config(&self) -> Result<PathBuf> {
-        let patch = read_data("offline/images/node/kubeadm-patch.yaml")?;
-        let patch = versions(&patch)?;
-        let port = |container: u16, host: u16| json!({"containerPort": container, "hostPort": host, "listenAddress": "127.0.0.1"});
-        let node = json!({
-            "role": "control-plane", "image": self.node_image,
-            "extraPortMappings": [port(80, HTTP), port(443, HTTPS)],
-        });
-        let config = json!({
-            "kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4",
-            "nodes": [node], "kubeadmConfigPatches": [patch],
-        });
-        self.write("plain-kind.yaml", &format!("{config:#}"))
+        self.cluster.call(program, args)
     }
 
     /// The addons' manifests with their images, and the workload of each.
@@ -179,17 +147,17 @@ fn tag(name: &str) -> String {
     format!("localhost/todo-bench/{name}:v1.0.0")
 }
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-fn read_data(path: &str) -> Result<String> {
+pub(crate) fn read_data(path: &str) -> Result<String> {
     let path = root().join(path);
     std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 /// `{key}` replaced by the version of that name.
-fn versions(text: &str) -> Result<String> {
+pub(crate) fn versions(text: &str) -> Result<String> {
     let all = read_data("versions.toml")?;
     let pairs = all.lines().filter_map(|line| line.split_once(" = "));
     Ok(pairs.fold(text.to_owned(), |text, (key, value)| {

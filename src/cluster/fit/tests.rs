@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::cluster::demand::tests::demand;
-use crate::config::Amount;
 use crate::engine::Home;
 use crate::engine::testing::engine;
 use crate::error::Exit;
@@ -245,4 +244,19 @@ fn autoscalers_share_what_is_left_and_never_fall_below_their_minimum() {
     assert_eq!(limits(4), expected(&[("a", 2), ("b", 2)]));
     assert_eq!(limits(6), expected(&[("a", 4), ("b", 4)]));
     assert_eq!(limits(7), expected(&[]), "6.53 of 7");
+}
+
+#[test]
+fn a_cluster_keeps_its_size_and_that_is_said() {
+    let made = Sizes { cpus: 4, memory: 8 * GIB };
+    let lines = |cpus: Amount<u32>, memory: Amount<u64>| {
+        let asked = Asked { standing: Some(made), spec: spec(cpus, memory), ..Asked::here(8, 32) };
+        let fit = asked.fit(None).unwrap();
+        assert_eq!(fit.sizes, made);
+        fit.lines().into_iter().filter(|line| line.contains("which it keeps")).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(Amount::Auto, Amount::Auto), [""; 0]);
+    assert_eq!(lines(Amount::Given(4), Amount::Given(8 * GIB)), [""; 0]);
+    let said = lines(Amount::Given(6), Amount::Auto);
+    assert!(said[0].contains("6 CPU and 8.0 GiB") && said[0].contains("todo-bootstrap down"), "{said:?}");
 }
