@@ -52,7 +52,15 @@ pub fn load(task: &Task<'_>, engine: &Engine, node: &str, images: &[(String, Str
         "--snapshotter=overlayfs",
         "-",
     ]);
-    task.pipe(&save, &import)?;
+    task.pipe(&save, &import).map_err(|error| {
+        // The engine writes layers to its own disk before it sends them.
+        if error.to_string().contains("no space left on device") {
+            return error.context("the engine's disk is full (disk-full)").help(
+                "docker system df   shows what it holds; docker system prune   frees what nothing uses",
+            );
+        }
+        error
+    })?;
     let there = node_images(task, engine, node)?;
     let wrong = images.iter().find(|(reference, id)| there.get(reference) != Some(id));
     let Some((reference, id)) = wrong else { return Ok(()) };
@@ -90,6 +98,15 @@ mod tests {
         let (loaded, _) = with_task(&script, |task| load(task, &engine(), "node", &wanted()));
         loaded.unwrap();
         assert_eq!(script.ran().len(), 3);
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let script =
+            Script::default().on_err("docker save", 1, "", "write layer.tar: no space left on device");
+        let (loaded, _) = with_task(&script, |task| load(task, &engine(), "node", &wanted()));
+        let text = loaded.unwrap_err().to_string();
+        assert!(text.contains("(disk-full)") && text.contains("docker system prune"), "{text}");
     }
 
     #[test]
