@@ -46,6 +46,11 @@ pub struct Receipt {
 impl Receipt {
     pub const FILE: &str = "receipt.json";
 
+    /// Whether a cluster was begun: its size is written down before it is made.
+    pub fn began(&self) -> bool {
+        self.complete || self.cpus.is_some()
+    }
+
     pub fn new(cluster: &str, provider: ProviderKind, profile: &str) -> Self {
         Self {
             schema: 1,
@@ -132,7 +137,7 @@ mod tests {
         let old = r#"{"schema":1,"instance":"i","cluster":"c","provider":"kind","profile":"kind"}"#;
         let receipt: Receipt = serde_json::from_str(old).unwrap();
         assert!(!receipt.complete && receipt.application.is_none() && receipt.preset.is_none());
-        assert!(receipt.kubeconfigs.is_empty());
+        assert!(receipt.kubeconfigs.is_empty() && !receipt.began());
     }
 
     #[test]

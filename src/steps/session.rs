@@ -78,6 +78,8 @@ impl Session {
             parts;
         let name = &profile.cluster.name;
         let receipt = Receipt::load(&paths.cluster(name))?;
+        // That of an `up` that never came to making a cluster binds nobody.
+        let receipt = receipt.filter(|receipt| receipt.began() || receipt.provider == profile.provider);
         if let Some(receipt) = &receipt
             && receipt.provider != profile.provider
         {
