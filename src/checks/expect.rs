@@ -106,7 +106,8 @@ impl Expect {
         let map = |map: &BTreeMap<String, String>| -> Result<BTreeMap<String, String>, E> {
             map.iter().map(|(key, value)| Ok((key.clone(), change(value)?))).collect()
         };
-        let list = |list: &[String]| -> Result<Vec<String>, E> { list.iter().map(|text| change(text)).collect() };
+        let list =
+            |list: &[String]| -> Result<Vec<String>, E> { list.iter().map(|text| change(text)).collect() };
         let event = |wanted: &WantedEvent| -> Result<WantedEvent, E> {
             let (contains, json) = (list(&wanted.contains)?, map(&wanted.json)?);
             Ok(WantedEvent { event: wanted.event.clone(), contains, json })
@@ -170,7 +171,8 @@ impl Expect {
         }
         let document: Value = serde_json::from_str(&answer.body)
             .map_err(|error| format!("the body is no JSON ({error}){}", body()))?;
-        compare(&document, &self.json, show).map_err(|(pointer, wrong)| format!("{pointer} of the body {wrong}"))
+        compare(&document, &self.json, show)
+            .map_err(|(pointer, wrong)| format!("{pointer} of the body {wrong}"))
     }
 
     fn judge_events(&self, answer: &Answer, show: &Show<'_>) -> Result<(), String> {
@@ -205,7 +207,8 @@ impl WantedEvent {
         }
         let document: Value =
             serde_json::from_str(&event.data).map_err(|error| format!("is no JSON ({error})"))?;
-        compare(&document, &self.json, show).map_err(|(pointer, wrong)| format!("has {pointer}, which {wrong}"))
+        compare(&document, &self.json, show)
+            .map_err(|(pointer, wrong)| format!("has {pointer}, which {wrong}"))
     }
 
     /// Why none of `rest`, what is left of `all`, is this event.
@@ -215,7 +218,8 @@ impl WantedEvent {
             return format!("event {} {wrong}: {}", self.event, show.cut(&near.data));
         }
         let names: Vec<&str> = all.iter().map(|event| event.name.as_str()).collect();
-        let came = if names.is_empty() { "none came".to_owned() } else { format!("came: {}", names.join(", ")) };
+        let came =
+            if names.is_empty() { "none came".to_owned() } else { format!("came: {}", names.join(", ")) };
         format!("event {} did not come{} ({})", self.event, order(all, &self.event), show.cut(&came))
     }
 }

@@ -99,8 +99,7 @@ pub(super) fn header_map(headers: &BTreeMap<String, String>) -> Result<HeaderMap
     for (name, value) in headers {
         let key =
             HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("has the bad name `{name}`"))?;
-        let mut value =
-            HeaderValue::from_str(value).map_err(|_| format!("has a bad value for `{name}`"))?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| format!("has a bad value for `{name}`"))?;
         value.set_sensitive(true);
         map.insert(key, value);
     }
