@@ -1,6 +1,7 @@
 //! Kind `http`: a request through the ingress, or to a Service inside the cluster.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use futures::future::{BoxFuture, FutureExt as _};
@@ -224,8 +225,8 @@ impl Request {
 }
 
 impl Unanswered {
-    fn unsent(why: impl ToString) -> Self {
-        Self { message: why.to_string(), sent: false }
+    fn unsent(why: impl Display) -> Self {
+        Self { message: format!("{why}"), sent: false }
     }
 
     fn of(error: &reqwest::Error) -> Self {

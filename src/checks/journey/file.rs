@@ -89,7 +89,7 @@ struct Defaults {
     host: Option<String>,
 }
 
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<File> {
+pub(super) fn read(fields: &mut Fields<'_, '_>) -> File {
     let via = if fields.has("via") { http::read_via(fields) } else { Some(Via::Ingress) };
     let host = fields.opt_parsed("host", http::host);
     // Where `via` is wrong, its problem is known; the steps are still read for theirs.
@@ -102,7 +102,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<File> {
         fields.problem("step", "is missing: a journey has one step at least");
     }
     let finally = fields.tables("finally", |fields| read_step(fields, &mut scope, &defaults, true));
-    Some(File { vars, host, steps, finally })
+    File { vars, host, steps, finally }
 }
 
 fn read_vars(fields: &mut Fields<'_, '_>) -> BTreeMap<String, Template> {

@@ -16,9 +16,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, FutureExt as _};
+use reqwest::Method;
 
-use self::file::File;
-use self::pass::{Pass, seconds};
+use self::file::{File, Step};
+use self::pass::{Pass, Wrong, seconds};
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
 
@@ -34,8 +35,9 @@ struct Journey {
     open: Mutex<Vec<Pass>>,
 }
 
+#[allow(clippy::unnecessary_wraps)] // the signature of every kind
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
-    let file = file::read(fields)?;
+    let file = file::read(fields);
     Some(Box::new(Journey { file, timeout: Duration::ZERO, open: Mutex::default() }))
 }
 
@@ -115,12 +117,18 @@ impl Journey {
         while let Some(step) = self.file.finally.get(pass.finished) {
             if pass.is_needed(step)
                 && let Err(wrong) = pass.take(cx, step, AFTER.saturating_sub(start.elapsed())).await
+                && !is_gone(step, &wrong)
             {
                 cx.task.warn(format!("something may be left behind: {}", wrong.message));
             }
             pass.finished += 1;
         }
     }
+}
+
+/// Whether what was to be deleted is not there: a step of the journey may have deleted it.
+fn is_gone(step: &Step, wrong: &Wrong) -> bool {
+    step.method == Method::DELETE && matches!(wrong.status, Some(404 | 410))
 }
 
 /// Gives its pass back to the journey if it is dropped before the pass is over.

@@ -144,6 +144,14 @@ fn what_cannot_be_removed_is_a_warning() {
 }
 
 #[test]
+fn what_is_gone_already_is_as_good_as_removed() {
+    let (runtime, server) = serve([join(), leave(404)]);
+    let (outcome, warnings) = once(&server, &format!("{JOIN}{LEAVE}"));
+    assert!(outcome.passed && warnings.is_empty(), "{warnings:?}");
+    assert_eq!(asked(&runtime, &server), ["POST /join", "DELETE /users/7"]);
+}
+
+#[test]
 fn nothing_is_removed_that_was_never_made() {
     let refused =
         Mock::given(path("/join")).respond_with(ResponseTemplate::new(422).set_body_string("taken"));
@@ -354,5 +362,5 @@ fn the_draft_of_the_application_is_valid() {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journey/todo.toml");
     let text = std::fs::read_to_string(file).unwrap();
     let spec = Spec::parse("journey", "tests/journey/todo.toml", &text).unwrap();
-    assert_eq!((spec.kind, spec.timeout), ("journey", Duration::from_secs(180)));
+    assert_eq!((spec.kind, spec.timeout), ("journey", Duration::from_secs(120)));
 }

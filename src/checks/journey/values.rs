@@ -50,14 +50,16 @@ impl Values {
                 Ok::<_, String>(random)
             })?;
             // By themselves too: an answer may hold a part of the value.
-            made.iter().for_each(|part| values.hide(name, part));
+            for part in &made {
+                values.hide(name, part);
+            }
             values.set(name, text, !made.is_empty());
         }
         Ok(values)
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.known.get(name).map(|value| value.expose_secret())
+        self.known.get(name).map(SecretString::expose_secret)
     }
 
     /// Gives `name` a value; `hide` keeps it out of messages.
