@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn events_have_names_and_data_of_several_lines() {
-        let body = ": hello\nevent: start\ndata: {\"n\":1}\nid: 7\n\ndata: a\ndata:b\r\n\r\nevent: empty\n\n";
+        let body = ": ping\nevent: start\ndata: {\"n\":1}\nid: 7\n\ndata: a\ndata:b\r\n\r\nevent: empty\n\n";
         let want = [("start", "{\"n\":1}"), ("message", "a\nb")];
         assert_eq!(seen(body), want.map(|(name, data)| (name.to_owned(), data.to_owned())));
         assert_eq!(events(body)[0].pointer("/n"), Some(Value::from(1)));

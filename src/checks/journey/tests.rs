@@ -38,6 +38,47 @@ path = "/users/{id}"
 expect = { status = 204 }
 "#;
 
+const TALK: &str = r#"
+[[step]]
+name = "chat"
+method = "POST"
+path = "/chat"
+headers = { authorization = "Bearer {token}" }
+body = "text"
+expect = { events = [{ event = "done" }], no-events = ["error"] }
+capture = { talk = "sse:start:/talk" }
+
+[[step]]
+name = "form"
+method = "POST"
+path = "/talks/{talk}"
+form = { said = "x&y", of = "{talk}" }
+expect = { json = { "/n/0/id" = "{id}" } }
+"#;
+
+/// Goes on with what a test expects.
+const ECHO: &str = r#"
+[[step]]
+name = "echo"
+method = "POST"
+path = "/echo"
+headers = { authorization = "Bearer {token}" }
+json = { of = ["{user}", "{password}", "{session}"] }
+"#;
+
+const READ: &str = r#"
+[[step]]
+name = "read"
+hop = "ingress → API → database"
+path = "/notes?of={id}"
+"#;
+
+const SLOW: &str = r#"
+[[step]]
+name = "slow"
+path = "/slow"
+"#;
+
 fn parse(text: &str) -> Result<Spec, String> {
     Spec::parse("x", "f", &format!("{HEAD}{text}")).map_err(|error| error.to_string())
 }
@@ -97,10 +138,7 @@ fn values_go_from_step_to_step() {
         .and(body_string("of=a%20b%2Fc&said=x%26y"))
         .respond_with(ResponseTemplate::new(200).set_body_json(serde_json::json!({"n": [{"id": 7}]})));
     let (runtime, server) = serve([join(), chat, form, leave(204)]);
-    let text = format!(
-        "{JOIN}\n[[step]]\nname = \"chat\"\nmethod = \"POST\"\npath = \"/chat\"\nheaders = {{authorization = \"Bearer {{token}}\"}}\nbody = \"hello\"\ncapture = {{talk = \"sse:start:/talk\"}}\nexpect = {{events = [{{event = \"done\"}}], no-events = [\"error\"]}}\n\
-         [[step]]\nname = \"form\"\nmethod = \"POST\"\npath = \"/talks/{{talk}}\"\nform = {{said = \"x&y\", of = \"{{talk}}\"}}\nexpect = {{json = {{\"/n/0/id\" = \"{{id}}\"}}}}\n{LEAVE}"
-    );
+    let text = format!("{JOIN}{TALK}{LEAVE}");
     let (outcome, warnings) = once(&server, &text);
     assert!(outcome.passed, "{}", outcome.detail);
     assert!(warnings.is_empty(), "{warnings:?}");
@@ -121,9 +159,7 @@ fn a_failure_names_its_hop_and_what_it_made_is_removed() {
     let long = format!("down: {}", "ü".repeat(400));
     let broken = Mock::given(path("/notes")).respond_with(ResponseTemplate::new(500).set_body_string(long));
     let (runtime, server) = serve([join(), broken, leave(204)]);
-    let text = format!(
-        "help = \"look there\"\n{JOIN}\n[[step]]\nname = \"read\"\nhop = \"ingress → API → database\"\npath = \"/notes?of={{id}}\"\n{LEAVE}"
-    );
+    let text = format!("help = \"look there\"\n{JOIN}{READ}{LEAVE}");
     let (outcome, warnings) = once(&server, &text);
     assert!(!outcome.passed && warnings.is_empty());
     let detail = &outcome.detail;
@@ -166,9 +202,7 @@ fn nothing_is_removed_that_was_never_made() {
 fn a_journey_that_is_interrupted_removes_what_it_made() {
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(20));
     let (runtime, server) = serve([join(), Mock::given(path("/slow")).respond_with(slow), leave(204)]);
-    let spec =
-        parse(&format!("timeout = \"20s\"\n{JOIN}\n[[step]]\nname = \"slow\"\npath = \"/slow\"\n{LEAVE}"))
-            .unwrap();
+    let spec = parse(&format!("timeout = \"20s\"\n{JOIN}{SLOW}{LEAVE}")).unwrap();
     let (outcome, warnings) = with_warnings(&server, |cx| {
         let cancel = cx.task.cancel.clone();
         let stop = std::thread::spawn(move || {
@@ -197,11 +231,7 @@ fn no_secret_is_shown() {
             .set_body_string(format!("sid=canary-cookie-3 {text}"))
     };
     let (runtime, server) = serve([join(), Mock::given(path("/echo")).respond_with(echo), leave(500)]);
-    let step = |expect: &str| {
-        format!(
-            "{JOIN}\n[[step]]\nname = \"echo\"\nmethod = \"POST\"\npath = \"/echo\"\nheaders = {{authorization = \"Bearer {{token}}\"}}\njson = {{of = [\"{{user}}\", \"{{password}}\", \"{{session}}\"]}}\nexpect = {{{expect}}}\n{LEAVE}"
-        )
-    };
+    let step = |expect: &str| format!("{JOIN}{ECHO}expect = {{{expect}}}\n{LEAVE}");
     for expect in [
         "",
         "status = 400, headers = {x-echo = \"{password}\", set-cookie = \"{session}\", x-none = \"{token}\"}",
