@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::sse::{self, Event};
 use crate::config::Fields;
 
 /// The part of an answer that is looked at.
@@ -12,6 +13,8 @@ pub(super) struct Answer {
     pub status: u16,
     /// Names in lower case.
     pub headers: BTreeMap<String, String>,
+    /// Every `Set-Cookie` header by itself.
+    pub cookies: Vec<String>,
     pub body: String,
 }
 
@@ -28,12 +31,42 @@ pub(super) struct Expect {
     pub contains: Vec<String>,
     /// By JSON pointer (RFC 6901): a string, or the JSON text of any other value.
     pub json: BTreeMap<String, String>,
+    /// Server-sent events that must come, in this order; others may come between them.
+    pub events: Vec<WantedEvent>,
+    /// Names of server-sent events that must not come.
+    pub no_events: Vec<String>,
 }
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WantedEvent {
+    pub event: String,
+    pub contains: Vec<String>,
+    /// By JSON pointer into the event's data, as [`Expect::json`].
+    pub json: BTreeMap<String, String>,
+}
+
+/// How much of an answer a message shows, and what it must not show.
+pub(super) struct Show<'a> {
+    /// Characters of the body; 0: none, where the caller shows it.
+    pub body: usize,
+    pub redact: &'a dyn Fn(&str) -> String,
+}
+
+/// What is shown of an answer to a request without secrets.
+const PLAIN: Show<'_> = Show { body: 120, redact: &|text| text.to_owned() };
 
 impl Default for Expect {
     fn default() -> Self {
-        let (headers, json) = (BTreeMap::new(), BTreeMap::new());
-        Self { status: 200, page: false, headers, body: None, contains: Vec::new(), json }
+        Self {
+            status: 200,
+            page: false,
+            headers: BTreeMap::new(),
+            body: None,
+            contains: Vec::new(),
+            json: BTreeMap::new(),
+            events: Vec::new(),
+            no_events: Vec::new(),
+        }
     }
 }
 
@@ -47,34 +80,74 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Expect> {
     let headers = fields.string_map("headers");
     let body = fields.opt_string("body");
     let contains = fields.strings("contains");
+    let json = read_json(fields);
+    let events = fields.tables("events", |fields| {
+        let event = fields.string("event");
+        let (contains, json) = (fields.strings("contains"), read_json(fields));
+        Some(WantedEvent { event: event?, contains, json })
+    });
+    let no_events = fields.strings("no-events");
+    let headers = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+    let status = status.unwrap_or(200);
+    Some(Expect { status, page, headers, body, contains, json, events, no_events })
+}
+
+fn read_json(fields: &mut Fields<'_, '_>) -> BTreeMap<String, String> {
     let json = fields.string_map("json");
     if json.keys().any(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
         fields.problem("json", "must have JSON pointers as keys, such as \"/status\"");
     }
-    let headers = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-    Some(Expect { status: status.unwrap_or(200), page, headers, body, contains, json })
+    json
 }
 
 impl Expect {
+    /// The same with every text that is compared changed by `change`; the first error ends it.
+    pub fn with_texts<E>(&self, change: &dyn Fn(&str) -> Result<String, E>) -> Result<Self, E> {
+        let map = |map: &BTreeMap<String, String>| -> Result<BTreeMap<String, String>, E> {
+            map.iter().map(|(key, value)| Ok((key.clone(), change(value)?))).collect()
+        };
+        let list =
+            |list: &[String]| -> Result<Vec<String>, E> { list.iter().map(|text| change(text)).collect() };
+        let event = |wanted: &WantedEvent| -> Result<WantedEvent, E> {
+            let (contains, json) = (list(&wanted.contains)?, map(&wanted.json)?);
+            Ok(WantedEvent { event: wanted.event.clone(), contains, json })
+        };
+        Ok(Self {
+            headers: map(&self.headers)?,
+            body: self.body.as_deref().map(change).transpose()?,
+            contains: list(&self.contains)?,
+            json: map(&self.json)?,
+            events: self.events.iter().map(event).collect::<Result<_, E>>()?,
+            ..self.clone()
+        })
+    }
+
     /// What is wrong with `answer`, or `Ok` with what was seen.
     pub fn judge(&self, answer: &Answer) -> Result<String, String> {
+        self.judge_shown(answer, &PLAIN)
+    }
+
+    /// As [`Expect::judge`]; `show` says what the message may show.
+    pub fn judge_shown(&self, answer: &Answer, show: &Show<'_>) -> Result<String, String> {
+        let body = || show.excerpt(&answer.body);
         if self.page && !matches!(answer.status, 200..=399 | 401 | 403) {
-            return Err(format!("answered {}, which is no page{}", answer.status, excerpt(&answer.body)));
+            return Err(format!("answered {}, which is no page{}", answer.status, body()));
         }
         if !self.page && answer.status != self.status {
-            let body = excerpt(&answer.body);
-            return Err(format!("answered {} instead of {}{body}", answer.status, self.status));
+            return Err(format!("answered {} instead of {}{}", answer.status, self.status, body()));
         }
-        self.judge_headers(answer)?;
-        self.judge_body(answer)?;
+        self.judge_headers(answer, show)?;
+        self.judge_body(answer, show)?;
+        self.judge_events(answer, show)?;
         Ok(format!("answered {}", answer.status))
     }
 
-    fn judge_headers(&self, answer: &Answer) -> Result<(), String> {
+    fn judge_headers(&self, answer: &Answer, show: &Show<'_>) -> Result<(), String> {
         for (name, wanted) in &self.headers {
             match answer.headers.get(name) {
                 None => return Err(format!("answered without header {name}")),
                 Some(value) if !value.contains(wanted.as_str()) => {
+                    let (value, wanted) = ((show.redact)(value), (show.redact)(wanted));
                     return Err(format!("header {name} is \"{value}\", not \"{wanted}\""));
                 }
                 Some(_) => {}
@@ -83,45 +156,132 @@ impl Expect {
         Ok(())
     }
 
-    fn judge_body(&self, answer: &Answer) -> Result<(), String> {
+    fn judge_body(&self, answer: &Answer, show: &Show<'_>) -> Result<(), String> {
+        let body = || show.excerpt(&answer.body);
         if let Some(wanted) = &self.body
             && wanted.trim() != answer.body.trim()
         {
-            return Err(format!("the body is not \"{}\"{}", wanted.trim(), excerpt(&answer.body)));
+            return Err(format!("the body is not \"{}\"{}", (show.redact)(wanted.trim()), body()));
         }
         if let Some(missing) = self.contains.iter().find(|part| !answer.body.contains(part.as_str())) {
-            return Err(format!("the body does not contain \"{missing}\"{}", excerpt(&answer.body)));
+            return Err(format!("the body does not contain \"{}\"{}", (show.redact)(missing), body()));
         }
         if self.json.is_empty() {
             return Ok(());
         }
         let document: Value = serde_json::from_str(&answer.body)
-            .map_err(|error| format!("the body is no JSON ({error}){}", excerpt(&answer.body)))?;
-        for (pointer, wanted) in &self.json {
-            let found = document.pointer(pointer).map(plain);
-            if found.as_ref() != Some(wanted) {
-                let found = found.unwrap_or_else(|| "missing".to_owned());
-                return Err(format!("{pointer} of the body is {found}, not {wanted}"));
-            }
+            .map_err(|error| format!("the body is no JSON ({error}){}", body()))?;
+        compare(&document, &self.json, show)
+            .map_err(|(pointer, wrong)| format!("{pointer} of the body {wrong}"))
+    }
+
+    fn judge_events(&self, answer: &Answer, show: &Show<'_>) -> Result<(), String> {
+        if self.events.is_empty() && self.no_events.is_empty() {
+            return Ok(());
+        }
+        let events = sse::events(&answer.body);
+        if let Some(bad) = events.iter().find(|event| self.no_events.contains(&event.name)) {
+            return Err(format!("event {} came: {}", bad.name, show.cut(&bad.data)));
+        }
+        let mut rest = events.as_slice();
+        for wanted in &self.events {
+            let Some(at) = rest.iter().position(|event| wanted.judge(event, show).is_ok()) else {
+                return Err(wanted.missing(rest, &events, show));
+            };
+            rest = &rest[at + 1..];
         }
         Ok(())
     }
 }
 
-fn plain(value: &Value) -> String {
+impl WantedEvent {
+    fn judge(&self, event: &Event, show: &Show<'_>) -> Result<(), String> {
+        if event.name != self.event {
+            return Err(format!("is {}", event.name));
+        }
+        if let Some(missing) = self.contains.iter().find(|part| !event.data.contains(part.as_str())) {
+            return Err(format!("does not contain \"{}\"", (show.redact)(missing)));
+        }
+        if self.json.is_empty() {
+            return Ok(());
+        }
+        let document: Value =
+            serde_json::from_str(&event.data).map_err(|error| format!("is no JSON ({error})"))?;
+        compare(&document, &self.json, show)
+            .map_err(|(pointer, wrong)| format!("has {pointer}, which {wrong}"))
+    }
+
+    /// Why none of `rest`, what is left of `all`, is this event.
+    fn missing(&self, rest: &[Event], all: &[Event], show: &Show<'_>) -> String {
+        if let Some(near) = rest.iter().find(|event| event.name == self.event) {
+            let wrong = self.judge(near, show).err().unwrap_or_default();
+            return format!("event {} {wrong}: {}", self.event, show.cut(&near.data));
+        }
+        let names: Vec<&str> = all.iter().map(|event| event.name.as_str()).collect();
+        let came =
+            if names.is_empty() { "none came".to_owned() } else { format!("came: {}", names.join(", ")) };
+        format!("event {} did not come{} ({})", self.event, order(all, &self.event), show.cut(&came))
+    }
+}
+
+fn order(all: &[Event], name: &str) -> &'static str {
+    if all.iter().any(|event| event.name == name) { " in its place" } else { "" }
+}
+
+/// The first pointer at which `document` is not as wanted, with what is wrong there.
+fn compare<'a>(
+    document: &Value,
+    wanted: &'a BTreeMap<String, String>,
+    show: &Show<'_>,
+) -> Result<(), (&'a str, String)> {
+    for (pointer, wanted) in wanted {
+        let found = document.pointer(pointer).map(plain);
+        if found.as_ref() == Some(wanted) {
+            continue;
+        }
+        let found = found.map_or_else(|| "missing".to_owned(), |found| show.value(pointer, &found));
+        return Err((pointer, format!("is {found}, not {}", (show.redact)(wanted))));
+    }
+    Ok(())
+}
+
+/// A string as it is, any other value as JSON.
+pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The start of a body for a message, on one line.
-fn excerpt(body: &str) -> String {
-    const LONGEST: usize = 120;
-    let text = body.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.is_empty() {
-        return String::new();
+impl Show<'_> {
+    /// The start of a body for a message, on one line.
+    pub fn excerpt(&self, body: &str) -> String {
+        if self.body == 0 || body.trim().is_empty() {
+            return String::new();
+        }
+        format!(": {}", cut(&(self.redact)(body), self.body))
     }
-    let cut: String = text.chars().take(LONGEST).collect();
+
+    /// A piece of an answer, which is shown where the body is not.
+    fn cut(&self, text: &str) -> String {
+        cut(&(self.redact)(text), LONGEST)
+    }
+
+    /// As it would stand in the document, so that what its name gives away is redacted.
+    fn value(&self, pointer: &str, text: &str) -> String {
+        let name = pointer.rsplit('/').next().unwrap_or_default();
+        let member = serde_json::json!({ name: text }).to_string();
+        let redacted = (self.redact)(&member);
+        if redacted == member { cut(text, LONGEST) } else { cut(&redacted, LONGEST) }
+    }
+}
+
+/// The most characters that are shown of a piece of a body.
+const LONGEST: usize = 120;
+
+/// The first `longest` characters on one line.
+fn cut(text: &str, longest: usize) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut: String = text.chars().take(longest).collect();
     let more = if cut.len() < text.len() { "…" } else { "" };
-    format!(": {cut}{more}")
+    format!("{cut}{more}")
 }
 
 #[cfg(test)]
@@ -130,7 +290,7 @@ mod tests {
 
     fn answer(status: u16, body: &str) -> Answer {
         let headers = [("content-type".to_owned(), "text/html; charset=utf-8".to_owned())].into();
-        Answer { status, headers, body: body.to_owned() }
+        Answer { status, headers, cookies: Vec::new(), body: body.to_owned() }
     }
 
     fn expect() -> Expect {
@@ -198,5 +358,33 @@ mod tests {
         let long = "é".repeat(500);
         let wrong = expect().judge(&answer(500, &long)).unwrap_err();
         assert!(wrong.ends_with('…') && wrong.chars().count() < 160);
+    }
+
+    const CHAT: &str = "event: start\ndata: {\"mock\":true}\n\nevent: call\ndata: {\"name\":\"add\"}\n\n\
+                        event: delta\ndata: {\"text\":\"Added.\"}\n\nevent: done\ndata: {}\n\n";
+
+    fn event(name: &str, json: &[(&str, &str)]) -> WantedEvent {
+        let json = json.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        WantedEvent { event: name.to_owned(), contains: Vec::new(), json }
+    }
+
+    #[test]
+    fn events_must_come_in_their_order() {
+        let judge = |events: Vec<WantedEvent>| Expect { events, ..expect() }.judge(&answer(200, CHAT));
+        assert!(judge(vec![event("call", &[("/name", "add")]), event("done", &[])]).is_ok());
+        let wrong = judge(vec![event("done", &[]), event("call", &[])]).unwrap_err();
+        assert_eq!(wrong, "event call did not come in its place (came: start, call, delta, done)");
+        let wrong = judge(vec![event("call", &[("/name", "list")])]).unwrap_err();
+        assert_eq!(wrong, "event call has /name, which is add, not list: {\"name\":\"add\"}");
+        let said = WantedEvent { contains: vec!["Removed".to_owned()], ..event("delta", &[]) };
+        assert!(judge(vec![said]).unwrap_err().contains("does not contain \"Removed\""));
+        assert!(judge(vec![event("pong", &[])]).unwrap_err().contains("event pong did not come (came"));
+    }
+
+    #[test]
+    fn some_events_must_not_come() {
+        let no_events = vec!["error".to_owned(), "delta".to_owned()];
+        let wrong = Expect { no_events, ..expect() }.judge(&answer(200, CHAT)).unwrap_err();
+        assert_eq!(wrong, "event delta came: {\"text\":\"Added.\"}");
     }
 }

@@ -1,10 +1,11 @@
 //! Kind `http`: a request through the ingress, or to a Service inside the cluster.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use futures::future::{BoxFuture, FutureExt as _};
-use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use reqwest::{Client, Method, redirect};
 use tokio::net::TcpListener;
 
@@ -19,37 +20,42 @@ const MAX_BODY: usize = 1 << 20;
 
 #[derive(Debug)]
 struct Http {
-    via: Via,
-    method: Method,
-    /// Path and query, with the leading `/`.
-    path: String,
-    host: Option<String>,
-    headers: HeaderMap,
-    /// Sent as it is.
-    body: Option<String>,
+    request: Request,
     expect: Expect,
 }
 
-#[derive(Debug)]
-enum Via {
+/// What is sent, and on which way.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub via: Via,
+    pub method: Method,
+    /// Path and query, with the leading `/`.
+    pub path: String,
+    pub host: Option<String>,
+    pub headers: HeaderMap,
+    /// Sent as it is.
+    pub body: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Via {
     Ingress,
     Service { name: String, port: u16, namespace: Option<String> },
 }
 
+/// Why there is no answer, or no whole one.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    pub message: String,
+    /// Whether the request may have come to the other side.
+    pub sent: bool,
+}
+
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
     let via = read_via(fields);
-    let method = fields.opt_parsed("method", |text| {
-        let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-        let found = known.contains(&text).then(|| Method::from_bytes(text.as_bytes()).ok()).flatten();
-        found.ok_or_else(|| format!("is \"{text}\", but must be one of: {}", known.join(", ")))
-    });
-    let path = required(fields, "path", |text| {
-        let good = text.starts_with('/') && text.chars().all(|c| c.is_ascii_graphic());
-        good.then(|| text.to_owned()).ok_or_else(|| "must start with `/` and be percent-encoded".to_owned())
-    });
-    let host = fields.opt_parsed("host", |text| {
-        HeaderValue::from_str(text).map(|_| text.to_owned()).map_err(|_| "is no host name".to_owned())
-    });
+    let method = fields.opt_parsed("method", method);
+    let path = required(fields, "path", path);
+    let host = fields.opt_parsed("host", host);
     let headers = fields.string_map("headers");
     let headers = header_map(&headers).map_err(|message| fields.problem("headers", message)).ok();
     let body = fields.opt_string("body");
@@ -57,10 +63,11 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
     let expect = if given { expect } else { Some(Expect::default()) };
     let method = method.unwrap_or(Method::GET);
     let (path, headers) = (path?, headers?);
-    Some(Box::new(Http { via: via?, method, path, host, headers, body, expect: expect? }))
+    let request = Request { via: via?, method, path, host, headers, body };
+    Some(Box::new(Http { request, expect: expect? }))
 }
 
-fn read_via(fields: &mut Fields<'_, '_>) -> Option<Via> {
+pub(super) fn read_via(fields: &mut Fields<'_, '_>) -> Option<Via> {
     if !fields.has("via") {
         fields.string("via");
     }
@@ -72,12 +79,29 @@ fn read_via(fields: &mut Fields<'_, '_>) -> Option<Via> {
     Some(Via::Service { name: name?, port: port?, namespace })
 }
 
-fn header_map(headers: &BTreeMap<String, String>) -> Result<HeaderMap, String> {
+pub(super) fn method(text: &str) -> Result<Method, String> {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let found = known.contains(&text).then(|| Method::from_bytes(text.as_bytes()).ok()).flatten();
+    found.ok_or_else(|| format!("is \"{text}\", but must be one of: {}", known.join(", ")))
+}
+
+pub(super) fn path(text: &str) -> Result<String, String> {
+    let good = text.starts_with('/') && text.chars().all(|c| c.is_ascii_graphic());
+    good.then(|| text.to_owned()).ok_or_else(|| "must start with `/` and be percent-encoded".to_owned())
+}
+
+pub(super) fn host(text: &str) -> Result<String, String> {
+    HeaderValue::from_str(text).map(|_| text.to_owned()).map_err(|_| "is no host name".to_owned())
+}
+
+/// The values are marked as sensitive: no log of a library shows them.
+pub(super) fn header_map(headers: &BTreeMap<String, String>) -> Result<HeaderMap, String> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         let key =
             HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("has the bad name `{name}`"))?;
-        let value = HeaderValue::from_str(value).map_err(|_| format!("has a bad value for `{name}`"))?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| format!("has a bad value for `{name}`"))?;
+        value.set_sensitive(true);
         map.insert(key, value);
     }
     Ok(map)
@@ -86,8 +110,10 @@ fn header_map(headers: &BTreeMap<String, String>) -> Result<HeaderMap, String> {
 impl Check for Http {
     fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
         async move {
-            let url = format!("{} {}", self.method, self.shown(cx));
-            match self.ask(cx).await.and_then(|answer| self.expect.judge(&answer)) {
+            let url = format!("{} {}", self.request.method, self.request.shown(cx));
+            let mut answer = Answer::default();
+            let asked = self.request.ask(cx, &mut answer).await.map_err(|error| error.message);
+            match asked.and_then(|()| self.expect.judge(&answer)) {
                 Ok(seen) => Verdict::Pass(format!("{url} {seen}")),
                 Err(wrong) => Verdict::NotYet(format!("{url} {wrong}")),
             }
@@ -96,39 +122,44 @@ impl Check for Http {
     }
 
     fn help(&self) -> &'static str {
-        match self.via {
+        match self.request.via {
             Via::Ingress => "todo-bootstrap check   names the layer below that fails, if one does",
             Via::Service { .. } => "todo-bootstrap up   rolls the service out again and shows its log",
         }
     }
 }
 
-impl Http {
-    fn host<'a>(&'a self, cx: &'a Context<'_>) -> &'a str {
-        self.host.as_deref().unwrap_or(&cx.host)
+impl Request {
+    /// Whom it asks: a host name, or the name of a Service.
+    pub fn authority<'a>(&'a self, cx: &'a Context<'_>) -> &'a str {
+        match &self.via {
+            Via::Ingress => self.host.as_deref().unwrap_or(&cx.host),
+            Via::Service { name, .. } => self.host.as_deref().unwrap_or(name),
+        }
     }
 
     /// What was asked, for messages.
-    fn shown(&self, cx: &Context<'_>) -> String {
+    pub fn shown(&self, cx: &Context<'_>) -> String {
         match &self.via {
-            Via::Ingress => format!("http://{}{}", self.host(cx), self.path),
+            Via::Ingress => format!("http://{}{}", self.authority(cx), self.path),
             Via::Service { name, port, .. } => format!("{name}:{port}{}", self.path),
         }
     }
 
-    async fn ask(&self, cx: &Context<'_>) -> Result<Answer, String> {
+    /// Asks, and fills `answer` as the answer comes: if it is cut off, what came so far is there.
+    pub async fn ask(&self, cx: &Context<'_>, answer: &mut Answer) -> Result<(), Unanswered> {
         match &self.via {
             Via::Ingress => {
                 let at = SocketAddr::from((Ipv4Addr::LOCALHOST, cx.ingress));
-                self.request(at, Some(self.host(cx))).await
+                self.request(at, Some(self.authority(cx)), answer).await
             }
             Via::Service { name, port, namespace } => {
                 let namespace = namespace.as_deref().unwrap_or(&cx.namespace);
                 let mut connection = reach::connect(&cx.client(), namespace, name, *port)
                     .await
-                    .map_err(|error| format!("cannot be asked: {error}"))?;
-                let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|e| e.to_string())?;
-                let at = listener.local_addr().map_err(|e| e.to_string())?;
+                    .map_err(|error| Unanswered::unsent(format!("cannot be asked: {error}")))?;
+                let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(Unanswered::unsent)?;
+                let at = listener.local_addr().map_err(Unanswered::unsent)?;
                 let refused = connection.forwarder.take_error(connection.target.port);
                 let carry = async {
                     if let Ok((mut local, _)) = listener.accept().await {
@@ -142,41 +173,69 @@ impl Http {
                         None => std::future::pending().await,
                     }
                 };
-                let answer = tokio::select! {
-                    answer = self.request(at, self.host.as_deref()) => answer,
-                    () = carry => Err("was not carried".to_owned()),
-                    error = failed => Err(format!("did not answer: {}", reach::refusal(&error, &connection.target))),
+                let answered = tokio::select! {
+                    answered = self.request(at, self.host.as_deref(), answer) => answered,
+                    () = carry => Err(Unanswered::unsent("was not carried")),
+                    error = failed => {
+                        let refusal = reach::refusal(&error, &connection.target);
+                        Err(Unanswered { message: format!("did not answer: {refusal}"), sent: true })
+                    }
                 };
                 connection.forwarder.abort();
-                answer
+                answered
             }
         }
     }
 
-    async fn request(&self, at: SocketAddr, host: Option<&str>) -> Result<Answer, String> {
+    async fn request(
+        &self,
+        at: SocketAddr,
+        host: Option<&str>,
+        answer: &mut Answer,
+    ) -> Result<(), Unanswered> {
         let url = format!("http://{at}{}", self.path);
-        let mut request = client()?.request(self.method.clone(), url).headers(self.headers.clone());
+        let client = client().map_err(Unanswered::unsent)?;
+        let mut request = client.request(self.method.clone(), url).headers(self.headers.clone());
         if let Some(host) = host {
             request = request.header(HOST, host);
         }
         if let Some(body) = &self.body {
             request = request.body(body.clone());
         }
-        let mut response = request.send().await.map_err(|error| unanswered(&error))?;
-        let headers = response.headers().iter().map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        });
-        let mut answer =
-            Answer { status: response.status().as_u16(), headers: headers.collect(), body: String::new() };
+        let mut response = request.send().await.map_err(|error| Unanswered::of(&error))?;
+        answer.status = response.status().as_u16();
+        for (name, value) in response.headers() {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            if *name == SET_COOKIE {
+                answer.cookies.push(value.clone());
+            }
+            answer.headers.insert(name.as_str().to_owned(), value);
+        }
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| unanswered(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| Unanswered::of(&error))? {
             bytes.extend_from_slice(&chunk);
+            answer.body = String::from_utf8_lossy(&bytes).into_owned();
             if bytes.len() > MAX_BODY {
-                return Err("answered with more than 1 MiB".to_owned());
+                let message = "answered with more than 1 MiB".to_owned();
+                return Err(Unanswered { message, sent: true });
             }
         }
-        answer.body = String::from_utf8_lossy(&bytes).into_owned();
-        Ok(answer)
+        Ok(())
+    }
+}
+
+impl Unanswered {
+    fn unsent(why: impl Display) -> Self {
+        Self { message: format!("{why}"), sent: false }
+    }
+
+    fn of(error: &reqwest::Error) -> Self {
+        let sent = !error.is_connect() && !error.is_builder();
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        Self { message: format!("did not answer: {cause}"), sent }
     }
 }
 
@@ -190,14 +249,6 @@ fn client() -> Result<Client, String> {
         .pool_max_idle_per_host(0)
         .build()
         .map_err(|error| format!("cannot be asked: {error}"))
-}
-
-fn unanswered(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    format!("did not answer: {cause}")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod condition;
 mod expect;
 mod http;
 mod image_digest;
+mod journey;
 mod metrics;
 mod pulse;
 mod pvc;
@@ -14,6 +15,7 @@ mod restarts;
 mod rollout;
 mod run;
 mod spec;
+mod sse;
 mod storage_class;
 mod tcp;
 
@@ -21,6 +23,7 @@ mod tcp;
 pub(crate) mod testing;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -77,6 +80,20 @@ pub trait Check: Debug + Send + Sync {
 
     /// What to do when it fails and its file gives no `help`.
     fn help(&self) -> &'static str;
+
+    /// Told once what the file gives as `timeout`, for a kind whose one look may take that long.
+    fn within(&mut self, _timeout: Duration) {}
+
+    /// The longest that one look may take before it counts as no answer.
+    fn longest_look(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
+    /// Undoes what a look left in the world that was cut off. It is asked when all is over, also
+    /// after the work was told to stop, and must be short.
+    fn tidy<'a>(&'a self, _cx: &'a Context<'_>) -> Option<BoxFuture<'a, ()>> {
+        None
+    }
 }
 
 /// How a kind is read from a table of TOML.
@@ -90,6 +107,7 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "condition", read: condition::read },
     Kind { name: "http", read: http::read },
     Kind { name: "image-digest", read: image_digest::read },
+    Kind { name: "journey", read: journey::read },
     Kind { name: "metrics", read: metrics::read },
     Kind { name: "pvc", read: pvc::read },
     Kind { name: "restarts", read: restarts::read },

@@ -8,8 +8,6 @@ use super::{Context, Outcome, Spec, Verdict};
 
 /// Enough to hide the waits of most checks, few enough for a small API server.
 const AT_ONCE: usize = 8;
-/// The longest that one look may take before it counts as no answer.
-const LOOK: Duration = Duration::from_secs(5);
 /// Pauses between two looks where nothing tells of a change: doubled from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
@@ -17,6 +15,8 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 const FALLBACK: Duration = Duration::from_secs(5);
 /// What is kept of the task's time to report a check that ran out of it.
 const SPARE: Duration = Duration::from_millis(200);
+/// The longest that undoing what cut-off looks left may take; it happens after the task's time.
+const TIDY: Duration = Duration::from_secs(10);
 
 /// Runs all checks, each until it passes or its time is up, and returns their outcomes in the order
 /// of `specs`. A check that did not end because the task was stopped has failed.
@@ -48,10 +48,23 @@ fn run_each(cx: &Context<'_>, specs: &[Spec], patience: impl Fn(&Spec) -> Durati
         }
         Ok(())
     });
+    tidy(cx, specs);
     let why = stopped.err().map(|error| error.one_line()).unwrap_or_default();
     let unfinished =
         |spec: &Spec| outcome(spec, Verdict::NotYet(format!("not finished: {why}")), start.elapsed());
     done.into_iter().zip(specs).map(|(done, spec)| done.unwrap_or_else(|| unfinished(spec))).collect()
+}
+
+/// Neither a wish to stop nor a passed deadline keeps from it: else something would be left behind.
+fn tidy(cx: &Context<'_>, specs: &[Spec]) {
+    let open: Vec<_> = specs.iter().filter_map(|spec| spec.check.tidy(cx)).collect();
+    if open.is_empty() {
+        return;
+    }
+    let all = async { tokio::time::timeout(TIDY, futures::future::join_all(open)).await };
+    if cx.task.runtime.block_on(all).is_err() {
+        cx.task.warn(format!("what the checks made was not removed within {} s", TIDY.as_secs()));
+    }
 }
 
 async fn run(cx: &Context<'_>, spec: &Spec, patience: Duration) -> Outcome {
@@ -86,7 +99,8 @@ fn outcome(spec: &Spec, verdict: Verdict, took: Duration) -> Outcome {
 
 /// Looks until the verdict is final or `deadline` passes; looks once at least.
 async fn settle(cx: &Context<'_>, spec: &Spec, deadline: Instant) -> Verdict {
-    let mut last = look(cx, spec, LOOK).await;
+    let longest = spec.check.longest_look();
+    let mut last = look(cx, spec, longest).await;
     if !matches!(last, Verdict::NotYet(_)) || Instant::now() >= deadline {
         return last;
     }
@@ -103,7 +117,7 @@ async fn settle(cx: &Context<'_>, spec: &Spec, deadline: Instant) -> Verdict {
         if left.is_zero() {
             return last;
         }
-        match look(cx, spec, LOOK.min(left)).await {
+        match look(cx, spec, longest.min(left)).await {
             // A look that the deadline cut short tells less than the one before it.
             Verdict::NotYet(_) if Instant::now() >= deadline => return last,
             Verdict::NotYet(detail) => last = Verdict::NotYet(detail),

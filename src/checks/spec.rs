@@ -83,8 +83,9 @@ fn read(fields: &mut Fields<'_, '_>, id: String) -> Option<Spec> {
     }
     let name = fields.opt_choice("kind", &names)?;
     let kind = KINDS.iter().find(|kind| kind.name == name)?;
-    let check = (kind.read)(fields);
-    Some(Spec { id, title: title?, code: code?, help, timeout, kind: kind.name, check: check? })
+    let mut check = (kind.read)(fields)?;
+    check.within(timeout);
+    Some(Spec { id, title: title?, code: code?, help, timeout, kind: kind.name, check })
 }
 
 /// A string that must be there and that `parse` understands.

@@ -216,6 +216,23 @@ impl<'p, 'a> Fields<'p, 'a> {
         map
     }
 
+    /// Any value, as JSON. `check` sees every text in it; what it refuses is a problem at the line of
+    /// that text.
+    pub fn opt_json(
+        &mut self,
+        key: &str,
+        check: &dyn Fn(&str) -> Result<(), String>,
+    ) -> Option<serde_json::Value> {
+        let value = self.get(key)?;
+        let mut wrong = Vec::new();
+        let json = json(value, check, &mut wrong);
+        for (offset, message) in wrong {
+            let message = format!("`{}{key}` {message}", self.path);
+            self.problems.add(Some(line_of(self.text, offset)), message);
+        }
+        Some(json)
+    }
+
     fn wrong<T>(&mut self, key: &str, wanted: &str, got: &DeValue<'_>) -> Option<T> {
         self.problem(key, format!("must be {wanted}, but is {}", name_of(got)));
         None
@@ -233,6 +250,46 @@ impl<'p, 'a> Fields<'p, 'a> {
             self.problems.add(Some(line), message);
         }
     }
+}
+
+fn json(
+    value: &Value<'_>,
+    check: &dyn Fn(&str) -> Result<(), String>,
+    wrong: &mut Vec<(usize, String)>,
+) -> serde_json::Value {
+    let start = value.span().start;
+    match value.get_ref() {
+        DeValue::String(text) => {
+            wrong.extend(check(text).err().map(|message| (start, message)));
+            text.as_ref().into()
+        }
+        DeValue::Boolean(value) => (*value).into(),
+        DeValue::Array(items) => items.iter().map(|item| json(item, check, wrong)).collect(),
+        DeValue::Table(table) => {
+            let member = |(key, value): (&Spanned<_>, _)| (key_text(key), json(value, check, wrong));
+            serde_json::Value::Object(table.iter().map(member).collect())
+        }
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => number.into(),
+            Err(_) => refuse(start, "holds a number that is too large", wrong),
+        },
+        DeValue::Float(number) => {
+            match number.as_str().parse::<f64>().ok().and_then(serde_json::Number::from_f64) {
+                Some(number) => number.into(),
+                None => refuse(start, "holds what is no number in JSON", wrong),
+            }
+        }
+        DeValue::Datetime(_) => refuse(start, "holds a date, which JSON does not know: quote it", wrong),
+    }
+}
+
+fn key_text(key: &Spanned<std::borrow::Cow<'_, str>>) -> String {
+    key.get_ref().to_string()
+}
+
+fn refuse(start: usize, message: &str, wrong: &mut Vec<(usize, String)>) -> serde_json::Value {
+    wrong.push((start, message.to_owned()));
+    serde_json::Value::Null
 }
 
 fn name_of(value: &DeValue<'_>) -> &'static str {
@@ -307,5 +364,22 @@ mod tests {
     fn a_syntax_error_has_its_line() {
         let error = Document::parse("p.toml", "a = 1\nb = = 2\n").err().unwrap();
         assert!(error.causes()[0].starts_with("p.toml:2: not valid TOML"), "{error}");
+    }
+
+    #[test]
+    fn any_value_is_json_and_its_texts_are_looked_at() {
+        let text = "[body]\na = 1\nb = [true, 1.5]\n[body.c]\nbad = \"x\"\nday = 2024-01-02\n";
+        let document = Document::parse("p.toml", text).unwrap();
+        let read = |wanted: &'static str| {
+            let check = move |text: &str| if text == wanted { Err("is bad".to_owned()) } else { Ok(()) };
+            document.read(|fields| fields.opt_json("body", &check))
+        };
+        let causes = read("x").unwrap_err();
+        let day = "p.toml:6: `body` holds a date, which JSON does not know: quote it";
+        assert_eq!(causes.causes(), ["p.toml:5: `body` is bad", day]);
+        let text = "body = {a = 1, b = [true, 1.5], c = {d = \"e\"}}";
+        let document = Document::parse("p.toml", text).unwrap();
+        let json = document.read(|fields| fields.opt_json("body", &|_| Ok(()))).unwrap();
+        assert_eq!(json, serde_json::json!({"a": 1, "b": [true, 1.5], "c": {"d": "e"}}));
     }
 }

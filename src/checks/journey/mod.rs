@@ -1,0 +1,145 @@
+//! Kind `journey`: requests in their order, as somebody makes them who uses the application.
+//!
+//! A look is one pass from the first step on, with new values of its own. `[[finally]]` is taken at
+//! the end of every pass; of a pass that was cut off, in [`Check::tidy`].
+
+mod cookies;
+mod file;
+mod pass;
+mod template;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::future::{BoxFuture, FutureExt as _};
+use reqwest::Method;
+
+use self::file::{File, Step};
+use self::pass::{Pass, Wrong, seconds};
+use super::{Check, Context, Verdict};
+use crate::config::Fields;
+
+/// What the steps leave of the task's time to `[[finally]]`; also the most that this may take.
+const AFTER: Duration = Duration::from_secs(8);
+
+#[derive(Debug)]
+struct Journey {
+    file: File,
+    /// How long the steps of a pass may take together.
+    timeout: Duration,
+    /// Passes that were cut off before their end.
+    open: Mutex<Vec<Pass>>,
+}
+
+#[allow(clippy::unnecessary_wraps)] // the signature of every kind
+pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
+    let file = file::read(fields);
+    Some(Box::new(Journey { file, timeout: Duration::ZERO, open: Mutex::default() }))
+}
+
+impl Check for Journey {
+    fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
+        async move {
+            let host = self.file.host.as_deref().unwrap_or(&cx.host);
+            let mut open = match Pass::new(&self.file.vars, host) {
+                Ok(pass) => Open { journey: self, pass: Some(pass) },
+                Err(error) => return Verdict::Never(error),
+            };
+            let Some(pass) = &mut open.pass else { return Verdict::Never(String::new()) };
+            let verdict = self.walk(cx, pass).await;
+            self.finish(cx, pass).await;
+            open.pass = None;
+            verdict
+        }
+        .boxed()
+    }
+
+    fn help(&self) -> &'static str {
+        "todo-bootstrap logs   shows what the services on the way of that step said last"
+    }
+
+    fn within(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    /// The steps keep their time themselves; this is only longer.
+    fn longest_look(&self) -> Duration {
+        self.timeout + AFTER + Duration::from_secs(1)
+    }
+
+    fn tidy<'a>(&'a self, cx: &'a Context<'_>) -> Option<BoxFuture<'a, ()>> {
+        let open = std::mem::take(&mut *self.open.lock().unwrap_or_else(PoisonError::into_inner));
+        let finish = async move {
+            for mut pass in open {
+                self.finish(cx, &mut pass).await;
+            }
+        };
+        (!self.file.finally.is_empty()).then(|| finish.boxed())
+    }
+}
+
+impl Journey {
+    async fn walk(&self, cx: &Context<'_>, pass: &mut Pass) -> Verdict {
+        let start = Instant::now();
+        let left = cx.task.remaining();
+        let time = self.timeout.min(left.saturating_sub(AFTER.min(left / 4)));
+        let mut done: Vec<String> = Vec::new();
+        for (index, step) in self.file.steps.iter().enumerate() {
+            cx.task.say(format!("{} ({} of {})", step.name, index + 1, self.file.steps.len()));
+            let begun = Instant::now();
+            match pass.take(cx, step, time.saturating_sub(start.elapsed())).await {
+                Ok(()) => done.push(format!("{} {}", step.name, seconds(begun.elapsed()))),
+                Err(wrong) => {
+                    let before = if done.is_empty() { "none".to_owned() } else { done.join(", ") };
+                    let place = format!("step {} of {}", index + 1, self.file.steps.len());
+                    let detail = format!("{place}, {}; steps before it: {before}", wrong.message);
+                    // Nothing has answered yet: the way there may still be in the making.
+                    let early = index == 0 && wrong.status == Some(404);
+                    return if wrong.may_pass || early {
+                        Verdict::NotYet(detail)
+                    } else {
+                        Verdict::Never(detail)
+                    };
+                }
+            }
+        }
+        let steps = if done.len() == 1 { "step" } else { "steps" };
+        Verdict::Pass(format!("{} {steps} in {}: {}", done.len(), seconds(start.elapsed()), done.join(", ")))
+    }
+
+    /// Takes the steps of `[[finally]]` that were not taken yet and have something to undo.
+    async fn finish(&self, cx: &Context<'_>, pass: &mut Pass) {
+        let start = Instant::now();
+        while let Some(step) = self.file.finally.get(pass.finished) {
+            if pass.is_needed(step)
+                && let Err(wrong) = pass.take(cx, step, AFTER.saturating_sub(start.elapsed())).await
+                && !is_gone(step, &wrong)
+            {
+                cx.task.warn(format!("something may be left behind: {}", wrong.message));
+            }
+            pass.finished += 1;
+        }
+    }
+}
+
+/// Whether what was to be deleted is not there: a step of the journey may have deleted it.
+fn is_gone(step: &Step, wrong: &Wrong) -> bool {
+    step.method == Method::DELETE && matches!(wrong.status, Some(404 | 410))
+}
+
+/// Gives its pass back to the journey if it is dropped before the pass is over.
+struct Open<'a> {
+    journey: &'a Journey,
+    pass: Option<Pass>,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let Some(pass) = self.pass.take() else { return };
+        self.journey.open.lock().unwrap_or_else(PoisonError::into_inner).push(pass);
+    }
+}

@@ -1,0 +1,260 @@
+//! One pass through a journey: what it knows, and how a step is taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue};
+use serde_json::Value;
+
+use super::cookies::{Given, Jar};
+use super::file::{Body, Capture, Source, Step};
+use super::template::{Template, percent_encoded};
+use super::values::Values;
+use crate::checks::Context;
+use crate::checks::expect::{Answer, Expect, Show, plain};
+use crate::checks::http::{Request, Via, header_map};
+use crate::checks::sse;
+
+/// Characters of a body that a message shows.
+const SHOWN: usize = 300;
+
+/// Shows no value: neither [`Values`] nor [`Jar`] does.
+#[derive(Debug)]
+pub(super) struct Pass {
+    values: Values,
+    jar: Jar,
+    /// Names of the steps that did, or may have done, what they are for.
+    taken: BTreeSet<String>,
+    /// How many steps of `[[finally]]` are over.
+    pub finished: usize,
+}
+
+/// Why a step failed, without secrets.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub message: String,
+    /// Of an answer that was not the expected one.
+    pub status: Option<u16>,
+    /// Whether an application that is only starting explains it.
+    pub may_pass: bool,
+}
+
+impl Pass {
+    pub fn new(vars: &BTreeMap<String, Template>, host: &str) -> Result<Self, String> {
+        let (jar, taken) = (Jar::default(), BTreeSet::new());
+        Ok(Self { values: Values::new(vars, host)?, jar, taken, finished: 0 })
+    }
+
+    /// Whether there is something for a step of `[[finally]]`: what it undoes may have been done, and
+    /// all that it names is known.
+    pub fn is_needed(&self, step: &Step) -> bool {
+        let undoes = step.undoes.as_ref().is_none_or(|name| self.taken.contains(name));
+        undoes && self.request(step).is_ok()
+    }
+
+    /// Sends the step's request, judges the answer within its time (or `left`, if that is less) and
+    /// captures from it.
+    pub async fn take(&mut self, cx: &Context<'_>, step: &Step, left: Duration) -> Result<(), Wrong> {
+        let mut answer = Answer::default();
+        let mut may_pass = false;
+        // With what was known before: the step may capture a new value for a name.
+        let expect = self.expect(step);
+        let found = self.ask(cx, step, left, &mut answer, &mut may_pass).await;
+        // Whatever came is known before a word is said about it.
+        let captured = self.learn(cx, step, &answer);
+        let found = found.and_then(|()| self.judge(&expect?, &answer)).and(captured);
+        let Err(why) = found else { return Ok(()) };
+        let status = (answer.status != 0).then_some(answer.status);
+        let unready = matches!(status, Some(502..=504)) && status != Some(step.expect.status);
+        let redact = |text: &str| self.values.redact(text);
+        let shown = Show { body: SHOWN, redact: &redact }.excerpt(&answer.body);
+        let (name, hop, asked) = (&step.name, hop(cx, step), asked(cx, step));
+        let message = format!("{name} ({hop}): {asked} {}{shown}", self.values.redact(&why));
+        Err(Wrong { message, status, may_pass: may_pass || unready })
+    }
+
+    async fn ask(
+        &mut self,
+        cx: &Context<'_>,
+        step: &Step,
+        left: Duration,
+        answer: &mut Answer,
+        may_pass: &mut bool,
+    ) -> Result<(), String> {
+        let mut request = self.request(step)?;
+        let authority = request.authority(cx).to_owned();
+        if !request.headers.contains_key(COOKIE)
+            && let Some(cookies) = self.jar.header(&authority, &request.path)
+        {
+            let mut cookies =
+                HeaderValue::from_str(&cookies).map_err(|_| "has a cookie that cannot be sent")?;
+            cookies.set_sensitive(true);
+            request.headers.insert(COOKIE, cookies);
+        }
+        if left.is_zero() {
+            *may_pass = true;
+            return Err("was not asked: the `timeout` was up".to_owned());
+        }
+        // From here on it may be done, even if this future ends in the middle of it.
+        self.taken.insert(step.name.clone());
+        let limit = step.timeout.min(left);
+        let asked = tokio::time::timeout(limit, request.ask(cx, answer)).await;
+        let refused = answer.status >= 400 && step.expect.status < 400;
+        match asked {
+            Ok(Ok(())) if !refused => Ok(()),
+            Ok(Ok(())) => {
+                self.taken.remove(&step.name);
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                if !error.sent || refused {
+                    self.taken.remove(&step.name);
+                }
+                *may_pass = true;
+                Err(error.message)
+            }
+            Err(_) => {
+                *may_pass = true;
+                let what = if answer.status == 0 { "no answer" } else { "no end of the answer" };
+                let whose = if left < step.timeout { " that were left of the `timeout`" } else { "" };
+                Err(format!("gave {what} within {}{whose}", seconds(limit)))
+            }
+        }
+    }
+
+    /// The request of a step, with every gap filled. The error names what is not known.
+    fn request(&self, step: &Step) -> Result<Request, String> {
+        let value = |name: &str| self.value(name);
+        let path = step.path.fill(|name| value(name).map(|value| percent_encoded(&value)))?;
+        let mut headers = BTreeMap::new();
+        for (name, text) in &step.headers {
+            headers.insert(name.clone(), text.fill(value)?);
+        }
+        let mut headers = header_map(&headers)?;
+        let body = match &step.body {
+            Body::None => None,
+            Body::Text(text) => Some(text.fill(value)?),
+            Body::Json(json) => {
+                content_type(&mut headers, "application/json");
+                Some(filled(json, &value)?.to_string())
+            }
+            Body::Form(form) => {
+                content_type(&mut headers, "application/x-www-form-urlencoded");
+                let mut pairs = Vec::new();
+                for (name, text) in form {
+                    pairs.push(format!("{}={}", percent_encoded(name), percent_encoded(&text.fill(value)?)));
+                }
+                Some(pairs.join("&"))
+            }
+        };
+        let (via, method, host) = (step.via.clone(), step.method.clone(), step.host.clone());
+        Ok(Request { via, method, path, host, headers, body })
+    }
+
+    /// Keeps cookies and captures; the error names the first capture that is not there.
+    fn learn(&mut self, cx: &Context<'_>, step: &Step, answer: &Answer) -> Result<(), String> {
+        if let Ok(request) = self.request(step) {
+            for given in answer.cookies.iter().filter_map(|header| Given::parse(header)) {
+                self.values.hide(&format!("cookie {}", given.name), given.value);
+                self.jar.take(request.authority(cx), &request.path, &given);
+            }
+        }
+        let mut missing = Ok(());
+        for Capture { name, from, hide } in &step.captures {
+            match find(from, answer) {
+                Some(value) => self.values.set(name, value, *hide),
+                None if missing.is_ok() => {
+                    missing = Err(format!("answered {}, but without {from} for {{{name}}}", answer.status));
+                }
+                None => {}
+            }
+        }
+        missing
+    }
+
+    fn expect(&self, step: &Step) -> Result<Expect, String> {
+        step.expect.with_texts(&|text: &str| Template::parse(text).fill(|name| self.value(name)))
+    }
+
+    fn judge(&self, expect: &Expect, answer: &Answer) -> Result<(), String> {
+        let redact = |text: &str| self.values.redact(text);
+        // The body is shown by the caller, whatever is wrong.
+        expect.judge_shown(answer, &Show { body: 0, redact: &redact }).map(|_| ())
+    }
+
+    fn value(&self, name: &str) -> Result<String, String> {
+        let value = self.values.get(name).map(str::to_owned);
+        value.ok_or_else(|| format!("needs {{{name}}}, which is not known"))
+    }
+}
+
+fn content_type(headers: &mut HeaderMap, kind: &'static str) {
+    headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
+}
+
+/// `json` with the gaps of its texts filled.
+fn filled(json: &Value, value: &dyn Fn(&str) -> Result<String, String>) -> Result<Value, String> {
+    Ok(match json {
+        Value::String(text) => Value::String(Template::parse(text).fill(value)?),
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|item| filled(item, value)).collect::<Result<_, _>>()?)
+        }
+        Value::Object(members) => {
+            let member = |(key, member): (&String, &Value)| Ok((key.clone(), filled(member, value)?));
+            Value::Object(members.iter().map(member).collect::<Result<_, String>>()?)
+        }
+        other => other.clone(),
+    })
+}
+
+fn find(from: &Source, answer: &Answer) -> Option<String> {
+    let present = |value: Value| (!value.is_null()).then(|| plain(&value));
+    match from {
+        Source::Json(pointer) => {
+            let document: Value = serde_json::from_str(&answer.body).ok()?;
+            document.pointer(pointer).cloned().and_then(present)
+        }
+        Source::Header(name) => answer.headers.get(name).cloned(),
+        Source::Cookie(name) => {
+            let mut given = answer.cookies.iter().filter_map(|header| Given::parse(header));
+            given.find(|given| given.name == name).map(|given| given.value.to_owned())
+        }
+        Source::Event { name, pointer } => {
+            let events = sse::events(&answer.body);
+            let mut found = events.iter().filter(|event| event.name == *name);
+            found.find_map(|event| event.pointer(pointer).and_then(present))
+        }
+    }
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Json(pointer) => write!(f, "{pointer}"),
+            Self::Header(name) => write!(f, "header {name}"),
+            Self::Cookie(name) => write!(f, "cookie {name}"),
+            Self::Event { name, pointer } => write!(f, "{pointer} in event {name}"),
+        }
+    }
+}
+
+/// What was asked, with the gaps as they stand in the file.
+fn asked(cx: &Context<'_>, step: &Step) -> String {
+    let path = step.path.to_string();
+    let (via, method, host) = (step.via.clone(), step.method.clone(), step.host.clone());
+    let shown = Request { via, method, path, host, headers: HeaderMap::new(), body: None }.shown(cx);
+    format!("{} {shown}", step.method)
+}
+
+fn hop(cx: &Context<'_>, step: &Step) -> String {
+    match (&step.hop, &step.via) {
+        (Some(hop), _) => hop.clone(),
+        (None, Via::Ingress) => format!("ingress → {}", step.host.as_deref().unwrap_or(&cx.host)),
+        (None, Via::Service { name, port, .. }) => format!("{name}:{port}"),
+    }
+}
+
+/// To two digits, which is as exact as it is of use.
+pub(super) fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
