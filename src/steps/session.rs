@@ -54,6 +54,8 @@ pub struct Session {
     new_cluster: AtomicBool,
     /// Held by whoever sends images to the node.
     loading: Mutex<()>,
+    /// Held while the key of digests is made: two steps that both need it must get the same.
+    making_key: Mutex<()>,
 }
 
 /// What a command gives to make a session.
@@ -108,6 +110,7 @@ impl Session {
             node_images: Mutex::default(),
             new_cluster: AtomicBool::new(false),
             loading: Mutex::default(),
+            making_key: Mutex::default(),
         })
     }
 
@@ -251,6 +254,7 @@ impl Session {
     /// The key of this cluster's digests of secrets, made at its first use. Equal values have
     /// equal digests as long as the cluster's state lives, and mean nothing to anybody else.
     pub fn digest_key(&self) -> Result<Vec<u8>> {
+        let _turn = lock(&self.making_key);
         let path = self.dir().join("digest.key");
         match std::fs::read(&path) {
             Ok(key) => Ok(key),

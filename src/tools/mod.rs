@@ -71,6 +71,14 @@ fn version(versions: &Versions, key: &str) -> Result<Version> {
     })
 }
 
+/// For tools whose minor versions do not go together: `tool` or a later patch of it.
+fn same_minor(version: &Version, tool: &Version) -> Result<(), String> {
+    if (version.major, version.minor) == (tool.major, tool.minor) && version >= tool {
+        return Ok(());
+    }
+    Err(format!("is not {tool} or a later {}.{}", tool.major, tool.minor))
+}
+
 /// Reads `v1.2.3`, with or without the `v`.
 fn parse_version(text: &str) -> Option<Version> {
     let text = text.trim();

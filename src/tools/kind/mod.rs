@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use super::{ToolSpec, Wanted, parse_version};
+use super::{ToolSpec, Wanted, parse_version, same_minor};
 
 pub const SPEC: ToolSpec =
     ToolSpec { name: "kind", pin: include_str!("pin.toml"), version_args: &["version"], parse, fits };
@@ -16,11 +16,7 @@ fn parse(text: &str) -> Option<Version> {
 
 /// Before 1.0, each minor version changes what it expects of a node image.
 fn fits(version: &Version, wanted: &Wanted) -> Result<(), String> {
-    let tool = &wanted.tool;
-    if (version.major, version.minor) == (tool.major, tool.minor) && version >= tool {
-        return Ok(());
-    }
-    Err(format!("is not {tool} or a later {}.{}", tool.major, tool.minor))
+    same_minor(version, &wanted.tool)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use super::{ToolSpec, Wanted, parse_version};
+use super::{ToolSpec, Wanted, parse_version, same_minor};
 
 pub const SPEC: ToolSpec = ToolSpec {
     name: "minikube",
@@ -15,11 +15,7 @@ pub const SPEC: ToolSpec = ToolSpec {
 /// Flags and node images come and go with minor versions, and what is kept of a cluster is not read
 /// by older ones.
 fn fits(version: &Version, wanted: &Wanted) -> Result<(), String> {
-    let tool = &wanted.tool;
-    if (version.major, version.minor) == (tool.major, tool.minor) && version >= tool {
-        return Ok(());
-    }
-    Err(format!("is not {tool} or a later {}.{}", tool.major, tool.minor))
+    same_minor(version, &wanted.tool)
 }
 
 #[cfg(test)]
