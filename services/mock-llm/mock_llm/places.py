@@ -115,3 +115,10 @@ def _at(place: int, shown: Sequence[Task]) -> list[Task]:
     if place > 0:
         return list(shown[place - 1 : place])
     return [shown[place]] if place and -place <= len(shown) else []
+
+
+def numbers(text: str) -> list[int]:
+    """The ids in a text that holds nothing but ids: `tasks 1 and #3`."""
+    parts = re.split(r"\s*,\s*(?:and )?|\s+(?:and|&)\s+", _plain(text))
+    found = [_BY_NUMBER.fullmatch(part) for part in parts]
+    return [_value(one["number"]) for one in found if one] if all(found) else []
