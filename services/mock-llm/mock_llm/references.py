@@ -9,7 +9,7 @@ from mock_llm import matching, places
 from mock_llm.changing import DONE, OPEN
 from mock_llm.intents import Phrase, Status
 from mock_llm.tasks import Task
-from mock_llm.text import LIST, MARK, NOUN, restore, rx
+from mock_llm.text import LIST, NOUN, restore, rx
 
 _ONLY_ALL = rx(
     rf"(?:(?:all|every(?:thing|one)?|each|whole|entire|both|of|the|my|our|them|those|these|ones?|single"
@@ -24,6 +24,7 @@ _CLAUSE = rx(
     rf"(?: am)?|already|all|still|now|marked|as|that's|that're))+ (?P<state>{DONE}|{OPEN}|to do)(?: with)?"
     rf"(?: already| yet)?"
 )
+_QUOTED = rx(rf"(?:(?:the|my|a|{NOUN}|one|called|named|with|about|the title|titled) )*(\x01\d+\x02)(?: {NOUN}| one)?")
 _STATE = rx(rf"(?P<before>.*?)\b(?P<state>not done|{OPEN}|{DONE})\b ?(?P<after>.*)")
 _EACH = re.compile(r"\s*(?:,|;|\n)\s*(?:(?:and|or|&)\s+)?|\s+(?:and|&|plus|as well as)\s+(?:also\s+)?", re.I)
 
@@ -47,7 +48,7 @@ def resolve(phrase: Phrase, tasks: Sequence[Task], shown: Status = "all", whole:
     text = phrase.text.strip(" .,!?")
     if listed := _LISTED.fullmatch(text):
         text = listed["rest"]
-    if quoted := re.fullmatch(rf"(?:the |my |(?:{NOUN}|one|called|named|with|about|title) ?)*({MARK.pattern.replace("(","").replace(")","")})(?: {NOUN}| one)?", text, re.I):
+    if quoted := _QUOTED.fullmatch(text):
         return _by_words(restore(phrase.of(quoted[1]), bare=True), tasks, strictly=True)
     if spared := _EXCEPT.fullmatch(text):
         some = resolve(phrase.of(spared["all"]), tasks, shown, whole)
