@@ -25,7 +25,9 @@ _WITH_NOUN = rx(
     rf"|(?:can|could) i have) (?=(?:a|an|another|one more|some|two|three) )|(?=new |task ?:|to-?do ?:))"
     rf"(?P<count>(?:{_COUNT} )*)(?P<noun>{_NOUN})\b{_ONTO}?(?P<named>{_NAMED}|\s+|\n|$)(?P<rest>.*)"
 )
-_BARE = rx(rf"{_FREE}(?: in)?\b(?:\s*:)?{_ONTO}?(?:\s*:)?\s*(?P<rest>.*)")
+_BARE = rx(
+    rf"{_FREE}(?: in)?\b(?: (?:these|this|the following)(?=:))?(?:\s*:)?{_ONTO}?(?:\s*:)?\s*(?P<rest>.*)"
+)
 _PLACED = rx(
     rf"(?:{_BOUND}|stick|throw|get|have|place|include|chuck|pop|drop) (?P<rest>.+?)(?<! back){_ONTO}$"
 )
@@ -39,14 +41,16 @@ _STATED = rx(
     r"(?:better|like to|love to)|need to|have to|gotta|got to|to-?do|new task"
     r"|(?:task|reminder|to-?do)s?(?=:| -))(?::| -|(?=\s))\s*(?P<rest>.+)"
 )
-_MENTAL = rx(r"(?:know|ask|talk|hear|understand|see|thank|say|tell|be sure|do (?:today|now|next))\b")
+_MENTAL = rx(
+    r"(?:know|ask|talk|hear|understand|see|thank|say|tell|be sure|do (?:today|now|next))\b"
+)
 _DETAILS = rx(
     r"(?P<title>.+?)(?:[,;.]?\s+(?:with|and|using)(?: a| an| the| its)* (?:descriptions?|details?"
     r"|notes?|comment)(?: of| to| saying| that says| reading)?\s*[:=]?"
     r"|\s*[,;.(\n]\s*(?:the )?(?:description|details?|notes?)(?: is)?\s*[:=]?)\s+(?P<text>.+?)\)?$"
 )
 _AGAIN = rx(
-    rf"(?:\s*,)?\s+and (?:also )?(?:(?:a|an|another|one)(?: more| new)* (?:{NOUN} )?)?(?:to|for) "
+    rf"(?:\s*,)?\s+and (?:also )?(?:(?:a|an|another|one)(?: more| new| one)* (?:{NOUN} )?)?(?:to|for) "
     rf"|(?:\s*,)?\s+and (?:a|an|another|one)(?: more| new)* {NOUN} (?:called |named )?"
 )
 _EACH = re.compile(

@@ -20,7 +20,9 @@ _SET = (
     r"|consider|count|get)"
 )
 _AFTER = r"(?: yet| after all| again| now| already| today| anymore| any more| too| as well)*[.!]*"
-_WHO = r"(?:(?:i|we)(?:'m|'re|'ve| am| are| have| was)?(?: (?:just|already|finally|now|also|all))* )"
+_WHO = (
+    r"(?:(?:i|we)(?:'m|'re|'ve| am| are| have| was)?(?: (?:just|already|finally|now|also|all))* )"
+)
 # What was done, said in the past: the verbs that do not end in -ed.
 PAST = {
     "bought": "buy", "paid": "pay", "made": "make", "wrote": "write", "written": "write",
@@ -40,7 +42,7 @@ _REOPEN = [
     r"(?:re-?open|undo|un-?check|un-?tick|un-?mark|un-?complete|un-?finish|un-?cross|restore"
     r"|re-?activate|resume|bring back|revert)"
     rf"(?: the completion of| completing| finishing)? {_REF}{_AFTER}",
-    rf"{_REF}(?:'s| is| are| was| were) (?:actually |in fact |still )*(?:{OPEN}){_AFTER}",
+    rf"{_REF}(?:[\x27’]s| is| are| was| were) (?:actually |in fact |still )*(?:{OPEN}){_AFTER}",
     rf"{_REF} (?:isn't|aren't|wasn't|weren't) (?:actually |really |yet )?{DONE}{_AFTER}",
     r"(?:i|we) (?:haven't|have not|didn't|did not|never) (?:actually |really |yet )?"
     rf"(?:finish|complete|do|done)(?:e?d)?(?: with)? {_REF}{_AFTER}",
@@ -51,19 +53,18 @@ _DELETE = [
     r"|ditch|purge|kill|nuke|dump|bin|destroy|eliminate|get rid of|throw (?:away|out)|toss(?: out)?"
     r"|forget(?: about)?|scratch|axe|empty|flush|dismiss|strike from(?= the)|take off(?= ))"
     rf"(?::| |$){_REF}?{_LISTED}{_AFTER}",
-    rf"(?:take|get|throw|kick|strike|scratch|pull|toss|put) {_REF} (?:off|out of|from|out|away|in)"
+    rf"(?:take|get|throw|kick|strike|scratch|pull|toss) {_REF} (?:off|out of|from|out|away|in)"
     rf"(?: (?:of )?(?:{LIST}|the (?:trash|bin)))?",
     r"(?:i|we) (?:(?:really|actually) )?(?:don't|do not|no longer|won't)(?: really| actually)?"
     r"(?: need| want| have| care about)(?: to| for)?(?: do| see| have| keep)? "
     rf"{_REF}(?: any ?more| any longer| after all| now)",
     rf"(?:i|we) no longer (?:need|want|have)(?: to)?(?: do| see)? {_REF}",
-    rf"{_REF}(?:'s| is| are) (?:no longer|not) (?:needed|necessary|relevant|required|wanted)"
+    rf"{_REF}(?:[\x27’]s| is| are) (?:no longer|not) (?:needed|necessary|relevant|required|wanted)"
     rf"{_AFTER}",
-    rf"{_REF}(?:'s| is| are) (?:obsolete|cancelled|canceled|irrelevant|off the table)",
+    rf"{_REF}(?:[\x27’]s| is| are) (?:obsolete|cancelled|canceled|irrelevant|off the table)",
     rf"{_REF} (?:can|should|must|needs? to|has to|ought to) (?:go|go away|disappear"
     rf"|be (?:deleted|removed|erased|dropped|cancelled|canceled)){_LISTED}",
 ]
-_OFF = rf"(?:\s*(?:{LIST.join(['(?:from|off|on) ', ''])}))?"
 _COMPLETE = [
     rf"{_SET} {_REF}(?: status)?(?: as being| as| to be| to| is| are| =|:)?(?: all| now| already)* "
     rf"(?:{DONE}|off){_AFTER}",
@@ -77,7 +78,7 @@ _COMPLETE = [
     rf"(?: with| doing)?(?:,|:| |$) ?{_REF}?{_AFTER}",
     r"(?:complete|finish|close|resolve|accomplish|conclude|wrap up|finalize|finalise|check"
     rf"|knock out)(?: |$){_REF}?{_AFTER}",
-    rf"{_REF}(?::| -|,|'s| is| are| was| were| has been| have been|'ve been| got)?"
+    rf"{_REF}(?::| -|,|[\x27’]s| is| are| was| were| has been| have been|'ve been| got)?"
     rf"(?: (?:now|already|all|finally|just|been))* {DONE}{_AFTER}",
     rf"{_REF} (?:can|should|must|needs? to) be (?:{DONE}|marked(?: as)? {DONE}){_AFTER}",
 ]
@@ -85,7 +86,9 @@ _DID = rx(
     rf"(?:i|we)(?:'ve| have)?(?: (?:just|already|finally|now|also|did|even))* (?P<verb>{_PAST_VERB})"
     r" (?P<ref>.+)"
 )
-_PASSIVE = rx(rf"(?P<ref>.+?) (?:has been|have been|was|were|is|are) (?P<verb>{_PAST_VERB}){_AFTER}")
+_PASSIVE = rx(
+    rf"(?P<ref>.+?) (?:has been|have been|was|were|is|are) (?P<verb>{_PAST_VERB}){_AFTER}"
+)
 _NO_DEED = rx(r"wanted|needed|liked|loved|asked|decided|tired|bored|married|excited|interested")
 _RULES = [
     *((Reopen, rx(pattern)) for pattern in _REOPEN),
@@ -93,7 +96,7 @@ _RULES = [
     *((Complete, rx(pattern)) for pattern in _COMPLETE),
 ]
 _QUESTION = rx(
-    r"(?:what|which|how|who|when|where|why|is|are|was|were|am|do|does|did|have|has|any|show|list"
+    r"(?:what|what's|which|how|how's|who|who's|when|where|where's|why|is|are|was|were|am|do|does|did|have|has|any|show|list"
     r"|display|tell|give|find|search|see|view)\b.*"
 )
 

@@ -21,14 +21,8 @@ from mock_llm.intents import (
     Unknown,
 )
 from mock_llm.replies import ASK_TITLE, ASK_WORDS
-from mock_llm.text import plain, protect, rx
+from mock_llm.text import plain, protect
 from mock_llm.turn import Turn
-
-_IT = rx(
-    r"(?:it|that|this|them|those|these|they|(?:that|this|the same) (?:one|task|item|todo)|the same"
-    r"|(?:the )?(?:one|task|ones|tasks|item) (?:that )?(?:i |you |we )?(?:have )?(?:just|last) "
-    r"(?:added|created|made|mentioned))(?: (?:task|one|item))?"
-)
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,16 @@ def understand(turn: Turn) -> Meaning:
         if isinstance(before[-1], Show):
             shown = before[-1].status
         intents = [_named(intent, before) for intent in intents]
-    return Meaning(tuple(intents), shown)
+    return Meaning(tuple(_within(intents)), shown)
+
+
+def _within(intents: Sequence[Intent]) -> list[Intent]:
+    """`it` may be what an earlier wish of the same message was about; see to a new task later."""
+    made: list[Intent] = []
+    for intent in intents:
+        points = made and not any(isinstance(one, Add) for one in made)
+        made.append(_named(intent, made, now=True) if points else intent)
+    return made
 
 
 def _answer(turn: Turn, intents: Sequence[Intent]) -> Meaning | None:
@@ -85,27 +88,27 @@ def _before(turn: Turn) -> Complete | Delete | Reopen | Rename | Describe | None
     return None
 
 
-def _named(intent: Intent, before: Sequence[Intent]) -> Intent:
+def _named(intent: Intent, before: Sequence[Intent], now: bool = False) -> Intent:
     """The wish with `it` replaced by what was spoken of before."""
     if isinstance(intent, Complete | Delete | Reopen | Find) and is_it(intent.phrase):
-        spoken = _spoken(before[-1])
+        spoken = _spoken(before[-1], now)
         return type(intent)(spoken) if spoken else intent
     if isinstance(intent, Rename | Describe) and is_it(intent.options[0][0]):
-        spoken = _spoken(before[-1])
+        spoken = _spoken(before[-1], now)
         return replace(intent, options=((spoken, intent.options[0][1]),)) if spoken else intent
     return intent
 
 
 def is_it(phrase: Phrase) -> bool:
     """The phrase only points back."""
-    return _IT.fullmatch(phrase.text.strip(" .!?")) is not None
+    return grammar.IT.fullmatch(phrase.text.strip(" .!?")) is not None
 
 
-def _spoken(intent: Intent) -> Phrase | None:
-    """The words for the task that a wish was about."""
-    if isinstance(intent, Complete | Reopen | Find):
+def _spoken(intent: Intent, now: bool) -> Phrase | None:
+    """The words for the task that a wish was about; `now`: nothing of it was done yet."""
+    if isinstance(intent, Complete | Reopen | Find) or (isinstance(intent, Delete) and now):
         return intent.phrase
-    if isinstance(intent, Describe):
+    if isinstance(intent, Describe) or (isinstance(intent, Rename) and now):
         return intent.options[0][0]
     if isinstance(intent, Rename) and intent.options[0][1]:
         return _quoted((intent.options[0][1],))

@@ -19,9 +19,14 @@ _RENAMES: list[tuple[re.Pattern[str], str]] = [
     (rx(rf"(?:rename|retitle|re-name) (?:{_TITLE_OF})?(?P<rest>.+)"), "to|as|into"),
     (rx(rf"{_EDIT} {_TITLE_OF}(?P<rest>.+)"), "to|as|into|with"),
     (rx(rf"(?:{_EDIT}|turn|convert) (?P<rest>.+)"), "to say|to read|to be|to|into|with"),
-    (rx(r"(?P<rest>.+)"), r"should (?:be (?:called|named|titled|renamed to)|say|read)|should now be"),
+    (
+        rx(r"(?P<rest>.+)"),
+        r"should (?:be (?:called|named|titled|renamed to)|say|read)|should now be",
+    ),
 ]
-_CALL = rx(r"(?:call|name|title) (?P<ref>.+?) (?P<text>\x01\d+\x02|.+?)(?: instead| from now on)")
+_CALL = rx(
+    rf"(?:call|name|title) (?P<ref>{_EXPLICIT}(?= )|.+?) (?P<text>\x01\d+\x02|.+?)(?: instead| from now on)"
+)
 _DESCRIBES: list[tuple[re.Pattern[str], str]] = [
     (
         rx(
@@ -42,11 +47,13 @@ _ATTACH = rx(
     rf"(?:add|attach|append|put|write|set|save)(?: down)? (?:the |a |an |this |new )*{_DETAIL}:?"
     r"(?: saying| that says| that)? (?P<text>.+) (?:to|for|on|of) (?P<ref>.+)"
 )
-_ATTACHED = rx(r"(?:add|attach|append) (?P<text>\x01\d+\x02) (?:to|as) (?:the )?"
-               rf"{_DETAIL} (?:of|for|to|on) (?P<ref>.+)")
+_ATTACHED = rx(
+    r"(?:add|attach|append) (?P<text>\x01\d+\x02) (?:to|as) (?:the )?"
+    rf"{_DETAIL} (?:of|for|to|on) (?P<ref>.+)"
+)
 _STRIP = rx(
     rf"(?:remove|delete|clear|erase|drop|empty) (?:the |any |all )?{_DETAIL} (?:of|from|for|on) (?P<ref>.+)"
-    rf"|(?:remove|delete|clear|erase|drop|empty) (?P<ref2>.+?)'s {_DETAIL}"
+    rf"|(?:remove|delete|clear|erase|drop|empty) (?P<ref2>.+?)[\x27’]s {_DETAIL}"
 )
 _EXPLICITLY = rx(rf"{_EXPLICIT}.*")
 _FROM = rx(r"(?P<ref>.+?) from .+")

@@ -4,7 +4,7 @@ import re
 
 from mock_llm import adding, changing, editing, listing, talk
 from mock_llm.intents import Add, Complete, Delete, Find, Intent, Phrase, Reopen, Say, Show, Unknown
-from mock_llm.slips import mended
+from mock_llm.slips import mended, smoothed
 from mock_llm.text import NOUN, plain, protect, rx
 
 LONGEST = 4000
@@ -13,7 +13,9 @@ _VERB = (
     r"|update|set|re-?open|uncheck|show|list|display|clear|put|remind me|close|undo|tell|give"
     r"|get rid|describe|edit|make|call|i(?:'m| am|'ve| have)? (?:done|finished|completed))"
 )
-_STRONG = rf"(?:{NOUN}\b|#\d|\d|\bfirst\b|\bsecond\b|\bthird\b|\blast\b|\blist\b|\beverything\b|\ball\b)"
+_STRONG = (
+    rf"(?:{NOUN}\b|#\d|\d|\bfirst\b|\bsecond\b|\bthird\b|\blast\b|\blist\b|\beverything\b|\ball\b)"
+)
 # Where one wish may end and the next begin; only if each side makes sense.
 _JOINT = re.compile(
     rf"(?:[.!?;]+\s+|\n+|\s*[,;]?\s*\b(?:and|then|but|also|plus|after that)\b[\s,]+|\s*,\s*)"
@@ -22,6 +24,12 @@ _JOINT = re.compile(
 )
 _END = re.compile(r"(?<=[.!?])\s+(?=\S)|\n+")
 _ASKED = rx(r"(?:.*[\s,])?(?:can|could|would|will|may|might|cld) (?:you|u|ya|we|i)\b.*\?\s*")
+# Words that only point back to what was spoken of.
+IT = rx(
+    r"(?:it|that|this|them|those|these|they|(?:that|this|the same) (?:one|task|item|todo)|the same"
+    r"|(?:the )?(?:one|task|ones|tasks|item) (?:that )?(?:i |you |we )?(?:have )?(?:just|last) "
+    r"(?:added|created|made|mentioned))(?: (?:task|one|item))?"
+)
 _BULLETS = re.compile(r"[:\n]\s*(?:[-*•–]\s|\d{1,2}[.)]\s)")
 
 
@@ -72,9 +80,12 @@ def _wishes(phrase: Phrase) -> list[Intent]:
 def _leaves(one: Add, rest: list[Intent], after: str, joint: str) -> bool:
     if not one.titles:
         return False
-    return bool(
-        re.search(_STRONG, after, re.I) and not isinstance(rest[0], Find)
-    ) or (joint.strip()[:1] in (".", "!", "?", ";") and not isinstance(rest[0], Complete | Find))
+    next_one = rest[0]
+    if isinstance(next_one, Complete | Delete | Reopen) and IT.fullmatch(next_one.phrase.text):
+        return True
+    return bool(re.search(_STRONG, after, re.I) and not isinstance(next_one, Find)) or (
+        joint.strip()[:1] in (".", "!", "?", ";") and not isinstance(next_one, Complete | Find)
+    )
 
 
 def _clause(phrase: Phrase) -> Intent:
@@ -107,6 +118,7 @@ def _read(phrase: Phrase) -> Intent:
         return change
     if added := adding.parse(inner):
         return added
+    inner = phrase.of(text := smoothed(text))
     if _wants_list(text) and (shown := listing.parse(inner)):
         return shown
     named = changing.parse(inner)
@@ -119,5 +131,7 @@ def _wants_list(text: str) -> bool:
     """`check my list` and `tasks done` look, and change nothing."""
     shown = listing.parse(Phrase(text))
     clears = re.match(r"(?:clear|complete|finish|close|cancel|open (?:task|#|\d))", text, re.I)
-    done = re.match(r"(?:all|everything)(?: \w+){0,3} (?:is |are )?(?:done|complete|finished)\W*$", text, re.I)
+    done = re.match(
+        r"(?:all|everything)(?: \w+){0,3} (?:is |are )?(?:done|complete|finished)\W*$", text, re.I
+    )
     return isinstance(shown, Show) and not clears and not done

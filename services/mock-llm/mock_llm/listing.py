@@ -11,18 +11,23 @@ _NOT_DONE = rx(
     r"|to do|to-do|still|next|(?:haven't|have not|didn't|hasn't|isn't|aren't|not)(?: \w+){0,3}"
     r" (?:done|finished|completed?|finish|do)|need to|needs to|have to|must|should|ahead|due|ongoing"
     r"|in progress|unresolved|waiting|missing|am i done|are we done)\b.*"
+    r"|(?:are|is|have|did|has)\b.*\b(?:all|everything)\b.*"
 )
 _DONE = rx(
     r".*\b(?:done|completed?|finished|closed|checked off|ticked off|accomplished|achieved|did"
     r"|crossed off|checked|ticked|got done)\b.*"
 )
-_BOTH = rx(r".*\b(?:(?:open|pending|active|unfinished) (?:and|or) (?:done|completed|finished|closed)"
-           r"|(?:done|completed|finished|closed) (?:and|or) (?:open|pending|active|not)).*")
-_ALL_OF = rx(r".*\b(?:all (?:of )?(?:my |the )?(?:tasks|to[- ]?dos|items)|whole list|everything)"
-             r"(?: (?:i have|on my list|there is|in my list))?(?: to do)?$")
+_BOTH = rx(
+    r".*\b(?:(?:open|pending|active|unfinished) (?:and|or) (?:done|completed|finished|closed)"
+    r"|(?:done|completed|finished|closed) (?:and|or) (?:open|pending|active|not)).*"
+)
+_ALL_OF = rx(
+    r".*\b(?:all (?:of )?(?:my |the )?(?:tasks|to[- ]?dos|items)|whole list|everything)"
+    r"(?: (?:i have|on my list|there is|in my list))?(?: to do)?$"
+)
 _ASKS = rx(
     r"(?:show|list|display|see|view|print|give|tell|get|read|fetch|check|look|pull up|bring up|open"
-    r"|go (?:through|over)|summari[sz]e|count|what|which|how many|how much|how is|how's|do|does|did"
+    r"|go (?:through|over)|summari[sz]e|count|what|what's|which|how many|how much|how is|how's|got any|got anything|do|does|did"
     r"|have|has|is|isn't|are|aren't|am|any|anything|where|remind me what|find|search|who|let me know"
     r"|let me see|i(?:'d| would)? (?:want|like|need) to (?:see|know|view)|recap|review|refresh|when)"
     r"\b.*"
@@ -38,7 +43,7 @@ _SUBJECT = rx(
     r"|next|chores|status|progress|accomplished|achieved)\b.*"
 )
 _NOISE = rx(
-    r"\b(?:show|list|lists|display|see|view|print|give|tell|get|read|fetch|check|look|at|pull|bring|up"
+    r"\b(?:show|list|lists|that's|that're|there's|including|include|display|see|view|print|give|tell|get|read|fetch|check|look|at|pull|bring|up"
     r"|go|going|through|over|summari[sz]e|count|what's|what|which|how|many|much|do|does|did|have|has"
     r"|had|is|isn't|are|aren't|am|was|were|any|anything|something|nothing|where|remind|find|search"
     r"|let|me|know|us|i|we|i'd|i've|we've|want|need|needs|like|would|to|see|my|the|a|of|for|on|in|out"
@@ -88,7 +93,7 @@ def parse(phrase: Phrase) -> Show | Find | None:
 
 def status(text: str) -> Status:
     """Which tasks the words speak of."""
-    if _BOTH.fullmatch(text):
+    if _BOTH.fullmatch(text) or "includ" in text.lower():
         return "all"
     if _NOT_DONE.fullmatch(text) and not re.fullmatch(
         r"(?i)(?:show|list|see|view|display|what'?s|what is)?.*\bto-?\s?do(?:s|(?: list| items?))\b",
@@ -110,5 +115,7 @@ def _named(text: str) -> str:
     )
     if text != again:
         return _named(text)
-    text = re.sub(r"(?i)\s+(?:say|says|on|yet|done|called|again|about|open|finished|completed?)$", "", text)
+    text = re.sub(
+        r"(?i)\s+(?:say|says|on|yet|done|called|again|about|open|finished|completed?)$", "", text
+    )
     return re.sub(rf"(?i)\s+(?:on|in|from) {LIST}$", "", text)

@@ -48,4 +48,3 @@ _log = logging.getLogger("mock_llm")
 
 def info(message: str, **fields: object) -> None:
     _log.info(message, extra={"fields": fields})
-

@@ -14,7 +14,9 @@ _EMPTY = set(
     "where there just also".split()
 )
 # Too common to name a task alone, when other words of the user's do not fit.
-_COMMON = set("buy call get make do go send write pay clean take check read new finish meet".split())
+_COMMON = set(
+    "buy call get make do go send write pay clean take check read new finish meet".split()
+)
 _NOUNS = re.compile(rf"{NOUN}|(?:thing|stuff)s?", re.I)
 
 

@@ -30,16 +30,20 @@ _BY_NUMBER = rx(
     rf"|no\.? ?#?|nr\.? ?)? ?(?P<number>{_NUMBER}){_ONE}"
 )
 _FROM_END = rx(
-    rf"(?:the |my )?(?:(?P<n>{_ORD})[ -](?:to|from|before)(?:[ -]the)?[ -](?:very )?"
+    rf"(?:the |my )?(?:(?P<n>{_ORD})(?: {NOUN}| one)?[ -](?:to|from|before)(?:[ -]the)?[ -](?:very )?"
     rf"(?:last|end|bottom)|(?P<m>second|third|2nd|3rd)[ -]last|(?P<next>penultimate|next[ -]to[ -]last"
     rf"|last but one|one before(?: the)? last)){_ONE}"
 )
-_BESIDE = rx(rf"(?:the )?(?:one|{NOUN}) (?:right |just |directly )?(?P<side>before|after|above|below"
-             r"|following|preceding|under) (?P<rest>.+)")
+_BESIDE = rx(
+    rf"(?:the )?(?:one|{NOUN}) (?:right |just |directly )?(?P<side>before|after|above|below"
+    r"|following|preceding|under) (?P<rest>.+)"
+)
 _FIRST_FEW = rx(rf"(?:the |my )?(?P<end>first|last) (?P<count>{_NUMBER}|couple(?: of)?){_ONE}")
 _PLACE = rx(rf"(?:the |my )?(?P<place>{_ORD}){_ONE}")
-_AT = rx(rf"(?:the )?(?:{NOUN}|one) (?:at|in|on) (?:the )?(?:position |place |spot )?(?P<place>"
-         rf"{_ORD}|{_NUMBER})(?: (?:position|place|spot|of the list))?")
+_AT = rx(
+    rf"(?:the )?(?:{NOUN}|one) (?:at|in|on) (?:the )?(?:position |place |spot )?(?P<place>"
+    rf"{_ORD}|{_NUMBER})(?: (?:position|place|spot|of the list))?"
+)
 _RANGE = rx(
     rf"(?:(?:the |all )?{NOUN} |numbers? |#)*(?:from |between )?#?(?P<low>{_NUMBER}) ?(?:-|–|to|through"
     rf"|thru|until|till|up to|and) ?#?(?P<high>{_NUMBER})"
@@ -61,7 +65,11 @@ def explicit(text: str, tasks: Sequence[Task], shown: Sequence[Task]) -> list[Ta
             return [task for number in wide for task in _numbered(number, tasks, shown, False)]
     elif found := _FIRST_FEW.fullmatch(text):
         count = 2 if found["count"].startswith("couple") else _value(found["count"])
-        return list(shown[:count]) if found["end"] == "first" else list(shown[-count:] if count else [])
+        return (
+            list(shown[:count])
+            if found["end"] == "first"
+            else list(shown[-count:] if count else [])
+        )
     if found := _BY_NUMBER.fullmatch(text):
         mark = (found["mark"] or "").strip()
         if mark or not re.fullmatch(r"(?:the |my )?one(?: one)?", text):

@@ -51,7 +51,9 @@ def _step(request: Request, turn: Turn, meaning: Meaning) -> Answer:
     wished = wishes(meaning, tasks, added)
     asked = _changes(meaning, wished)
     left = _undone(asked[:MOST_CHANGES], turn, request)
-    shows = [Call("list_tasks", {"status": i.status}) for i in meaning.intents if isinstance(i, Show)]
+    shows = [
+        Call("list_tasks", {"status": i.status}) for i in meaning.intents if isinstance(i, Show)
+    ]
     if not left and shows and len(lists) < len(shows[:1]) + looks and "list_tasks" in request.tools:
         left = shows[:1]
     if left:

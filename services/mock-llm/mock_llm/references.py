@@ -15,18 +15,26 @@ _ONLY_ALL = rx(
     rf"(?:(?:all|every(?:thing|one)?|each|whole|entire|both|of|the|my|our|them|those|these|ones?|single"
     rf"|this|list|lists|{NOUN}|(?<=all )things?|(?<=every )thing|(?:in|on|from) {LIST})(?: |$))+"
 )
-_SAYS_ALL = rx(r".*\b(?:all|every|everything|everyone|each|both|list|tasks|to-?dos|items|ones|them)\b.*")
+_SAYS_ALL = rx(
+    r".*\b(?:all|every|everything|everyone|each|both|list|tasks|to-?dos|items|ones|them)\b.*"
+)
 _EVERY = rx(rf"(?:all|every|each)(?: of)?(?: (?:the|my))?(?: {NOUN}| ones?)? ?(?P<rest>.+)")
-_EXCEPT = rx(r"(?P<all>.+?),? (?:except|but|apart from|besides|excluding|other than)(?: for)?(?: not)? (?P<out>.+)")
+_EXCEPT = rx(
+    r"(?P<all>.+?),? (?:except|but|apart from|besides|excluding|other than)(?: for)?(?: not)? (?P<out>.+)"
+)
 _LISTED = rx(rf"(?P<rest>.+?) (?:from|off|on|of|in) {LIST}")
 _CLAUSE = rx(
     rf"(?P<rest>.+?),?(?: (?:that|which))?(?: (?:is|are|was|were|have been|has been|i(?:'ve| have|'m)?"
     rf"(?: am)?|already|all|still|now|marked|as|that's|that're))+ (?P<state>{DONE}|{OPEN}|to do)(?: with)?"
     rf"(?: already| yet)?"
 )
-_QUOTED = rx(rf"(?:(?:the|my|a|{NOUN}|one|called|named|with|about|the title|titled) )*(\x01\d+\x02)(?: {NOUN}| one)?")
+_QUOTED = rx(
+    rf"(?:(?:the|my|a|{NOUN}|one|called|named|with|about|the title|titled) )*(\x01\d+\x02)(?: {NOUN}| one)?"
+)
 _STATE = rx(rf"(?P<before>.*?)\b(?P<state>not done|{OPEN}|{DONE})\b ?(?P<after>.*)")
-_EACH = re.compile(r"\s*(?:,|;|\n)\s*(?:(?:and|or|&)\s+)?|\s+(?:and|&|plus|as well as)\s+(?:also\s+)?", re.I)
+_EACH = re.compile(
+    r"\s*(?:,|;|\n)\s*(?:(?:and|or|&)\s+)?|\s+(?:and|&|plus|as well as)\s+(?:also\s+)?", re.I
+)
 
 
 @dataclass
@@ -39,7 +47,9 @@ class Found:
     everything: bool = False
 
 
-def resolve(phrase: Phrase, tasks: Sequence[Task], shown: Status = "all", whole: Status = "all") -> Found:
+def resolve(
+    phrase: Phrase, tasks: Sequence[Task], shown: Status = "all", whole: Status = "all"
+) -> Found:
     """The tasks that the phrase names.
 
     `shown` is the part of the list the user looks at, in which places count; `whole` is what

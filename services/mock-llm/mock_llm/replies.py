@@ -53,7 +53,9 @@ def lines(tasks: Sequence[Task], state: bool = True) -> str:
 
 def listing(intent: Show, tasks: Sequence[Task]) -> str:
     """The list, or its part, or its size."""
-    wanted = [t for t in tasks if intent.status == "all" or t.completed == (intent.status == "done")]
+    wanted = [
+        t for t in tasks if intent.status == "all" or t.completed == (intent.status == "done")
+    ]
     many = f"{len(wanted)} task{'' if len(wanted) == 1 else 's'}"
     done = sum(task.completed for task in wanted)
     if not wanted:

@@ -25,7 +25,9 @@ def report(
     said += [replies.missing(words) for words in wished.missing]
     if beyond > 0:
         said.append(f"That was too much for one go: {beyond} more are left, so ask me again.")
-    said += [f"I was not given the tool {tool}, so I could not do it all." for tool in sorted(refused)]
+    said += [
+        f"I was not given the tool {tool}, so I could not do it all." for tool in sorted(refused)
+    ]
     for intent in meaning.intents:
         if isinstance(intent, Find) and "list_tasks" not in refused:
             said.append(_found(intent, meaning, tasks))
@@ -66,7 +68,9 @@ def _changed(turn: Turn, wished: Wishes) -> list[str]:
             continue
         title = name(change.task.title)
         if not one.result.ok:
-            verb = {"delete_task": "delete", "complete_task": "complete"}.get(one.call.name, "change")
+            verb = {"delete_task": "delete", "complete_task": "complete"}.get(
+                one.call.name, "change"
+            )
             said.append(f"I could not {verb} {title}: {one.result.error}.")
         elif change.delete:
             groups.setdefault("Deleted {}.", []).append(title)
@@ -97,5 +101,7 @@ def _found(intent: Find, meaning: Meaning, tasks: Sequence[Task]) -> str:
     some = found.tasks + [task for _, several in found.unclear for task in several]
     if not some:
         return replies.missing(found.missing[0] if found.missing else "")
-    states = [f"{replies.line(task, False)} ({'done' if task.completed else 'open'})" for task in some]
+    states = [
+        f"{replies.line(task, False)} ({'done' if task.completed else 'open'})" for task in some
+    ]
     return "\n".join(["Here it is:" if len(some) == 1 else "These fit:", *states])

@@ -20,15 +20,16 @@ MAX_BODY = 4 * 1024 * 1024
 
 async def complete(request: Request) -> Response:
     """POST /v1/chat/completions"""
-    content = await _body(request)
     try:
-        asked = wire.read(content)
+        asked = wire.read(await _body(request))
     except wire.BadRequest as problem:
         return JSONResponse(problem.body(), 400)
     answer = planner.answer(asked)
     logs.info("answer", calls=[call.name for call in answer.calls], characters=len(answer.text))
     if not asked.stream:
-        return JSONResponse(completion.whole(asked, answer))
+        # Escaped, as below.
+        content = json.dumps(completion.whole(asked, answer)).encode()
+        return Response(content, media_type="application/json")
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(_events(asked, answer), 200, headers, "text/event-stream")
 

@@ -56,3 +56,15 @@ def mended(text: str, count: int) -> str:
         if better != word:
             parts[place] = better
     return "".join(parts)
+
+
+_PLAIN = {
+    "teh": "the", "hte": "the", "waht": "what", "waht": "what", "doen": "done", "dnoe": "done",
+    "adn": "and", "tsak": "task", "tsaks": "tasks", "taks": "task", "lsit": "list", "taht": "that",
+    "al": "all", "completd": "completed", "finsihed": "finished", "frist": "first",
+}  # fmt: skip
+
+
+def smoothed(text: str) -> str:
+    """The text without slips that are no words at all; for sentences that hold no new title."""
+    return re.sub(r"[A-Za-z]+", lambda found: _PLAIN.get(found[0].lower(), found[0]), text)

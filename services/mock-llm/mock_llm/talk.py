@@ -69,8 +69,13 @@ _RULES: list[tuple[Talk, re.Pattern[str]]] = [
             r"(?:[ ,]+(?:thanks|thank you|never ?mind|forget it|cancel that|stop|please))*"
         ),
     ),
-    ("yes", rx(r"(?:yes|yeah|yep|yup|sure|ok|okay|k|fine|right|correct|exactly|do it|go ahead"
-               r"|of course|alright|got it|i see|understood|good)(?:[ ,]+please)?")),
+    (
+        "yes",
+        rx(
+            r"(?:yes|yeah|yep|yup|sure|ok|okay|k|fine|right|correct|exactly|do it|go ahead"
+            r"|of course|alright|got it|i see|understood|good)(?:[ ,]+please)?"
+        ),
+    ),
 ]
 
 

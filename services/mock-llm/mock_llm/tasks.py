@@ -92,5 +92,7 @@ def _reason(value: Any) -> str:
 
 
 def _short(text: str) -> str:
-    text = re.sub(r"^(?:error(?: executing tool \w+)?|tool error):\s*", "", " ".join(text.split()), flags=re.I)
+    text = re.sub(
+        r"^(?:error(?: executing tool \w+)?|tool error):\s*", "", " ".join(text.split()), flags=re.I
+    )
     return text[:200].rstrip(" .")

@@ -123,12 +123,13 @@ def _message(item: Any, where: str) -> Message:
 
 def _text(content: Any, where: str) -> str:
     if content is None or isinstance(content, str):
-        return content or ""
+        # Half of a surrogate pair cannot be written in any answer.
+        return (content or "").encode("utf-8", "replace").decode()
     parts = content if isinstance(content, list) else [None]
     if not all(isinstance(part, dict) for part in parts):
         raise BadRequest("'content' must be text, or an array of parts.", f"{where}.content")
     texts = [part.get("text") for part in parts]
-    return "\n".join(text for text in texts if isinstance(text, str))
+    return _text("\n".join(text for text in texts if isinstance(text, str)), where)
 
 
 def _call(call: Any, where: str) -> Call:
