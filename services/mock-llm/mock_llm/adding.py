@@ -13,7 +13,8 @@ _BOUND = r"(?:make|put|write|record|log|schedule|enter|save|set up|start|open|no
 _ONTO = rf"(?: (?:to|on|onto|in|into|for) (?:the (?:end|top|bottom) of )?{LIST})"
 _NAMED = (
     r"(?:\s*(?::|-|–|—|=|,)\s*|\s+(?:to|called|named|titled|entitled|labell?ed|saying|reading|for"
-    r"|about|of|with (?:the |a )?(?:title|name|text)(?: of)?|(?:that|which) (?:says|reads|is called)"
+    r"|about|of|with (?:the |a )?(?:title|name|text)(?: of)?|(?:that|which) (?:says|reads"
+    r"|is called)"
     r"|(?:that|because|as) i (?:need|have|must|want|should)(?: to)?"
     r"|so (?:that )?i (?:can|remember to|(?:don't|do not) forget to))(?=[\s:]|\x01)"
     r"\s*:?\s*(?:(?:remind (?:me|myself)|remember) to )?)"
@@ -22,21 +23,26 @@ _WITH_NOUN = rx(
     rf"(?:(?:{_FREE}|{_BOUND}(?= (?:me )?(?:a|an|another|one|some|new|two|three|\d+) ))(?: in)?"
     r"(?: me| us| myself)? "
     rf"|(?:i(?:'d| would)? (?:like|want|need)|we need|give me|have|there should be"
-    rf"|(?:can|could) i have) (?=(?:a|an|another|one more|some|two|three) )|(?=new |task ?:|to-?do ?:))"
+    rf"|(?:can|could) i have) (?=(?:a|an|another|one more|some|two|three) )|(?=new |task ?:"
+    rf"|to-?do ?:))"
     rf"(?P<count>(?:{_COUNT} )*)(?P<noun>{_NOUN})\b{_ONTO}?(?P<named>{_NAMED}|\s+|\n|$)(?P<rest>.*)"
 )
 _BARE = rx(
-    rf"{_FREE}(?: in)?\b(?: (?:these|this|the following)(?=:))?(?:\s*:)?{_ONTO}?(?:\s*:)?\s*(?P<rest>.*)"
+    rf"{_FREE}(?: in)?\b(?: (?:these|this"
+    rf"|the following)(?=:))?(?:\s*:)?{_ONTO}?(?:\s*:)?\s*(?P<rest>.*)"
 )
 _PLACED = rx(
-    rf"(?:{_BOUND}|stick|throw|get|have|place|include|chuck|pop|drop) (?P<rest>.+?)(?<! back){_ONTO}$"
+    rf"(?:{_BOUND}|stick|throw|get|have|place|include|chuck|pop"
+    rf"|drop) (?P<rest>.+?)(?<! back){_ONTO}$"
 )
 _STATED = rx(
     r"(?:(?:please )?remind (?:me|us) (?:to|about|of|that (?:i|we) (?:have|need) to|that)"
     r"|remember (?:to|that i (?:have|need) to)|(?:i |we )?(?:must not|mustn't|do not|don't) forget"
-    r"(?: to| about)?|(?:do not|don't) let me forget(?: to| about)?|(?:note|memo) to self[,:]?(?: to)?"
+    r"(?: to| about)?|(?:do not|don't) let me forget(?: to| about)?|(?:note"
+    r"|memo) to self[,:]?(?: to)?"
     r"|make a note (?:to|of|that)|keep in mind (?:to|that)"
-    r"|(?:i|we)(?:'ve|'ll| will| have)? (?:still |also |really |just |now )*(?:need to|have to|has to"
+    r"|(?:i|we)(?:'ve|'ll| will| have)? (?:still |also |really |just |now )*(?:need to|have to"
+    r"|has to"
     r"|must|should|ought to|got to|gotta|better|want to|wanna|would like to)|(?:i|we)'d "
     r"(?:better|like to|love to)|need to|have to|gotta|got to|to-?do|new task"
     r"|(?:task|reminder|to-?do)s?(?=:| -))(?::| -|(?=\s))\s*(?P<rest>.+)"
@@ -50,7 +56,8 @@ _DETAILS = rx(
     r"|\s*[,;.(\n]\s*(?:the )?(?:description|details?|notes?)(?: is)?\s*[:=]?)\s+(?P<text>.+?)\)?$"
 )
 _AGAIN = rx(
-    rf"(?:\s*,)?\s+and (?:also )?(?:(?:a|an|another|one)(?: more| new| one)* (?:{NOUN} )?)?(?:to|for) "
+    rf"(?:\s*,)?\s+and (?:also )?(?:(?:a|an|another|one)(?: more| new| one)* (?:{NOUN} )?)?(?:to"
+    rf"|for) "
     rf"|(?:\s*,)?\s+and (?:a|an|another|one)(?: more| new)* {NOUN} (?:called |named )?"
 )
 _EACH = re.compile(

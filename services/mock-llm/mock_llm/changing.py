@@ -83,20 +83,22 @@ _COMPLETE = [
     rf"{_REF} (?:can|should|must|needs? to) be (?:{DONE}|marked(?: as)? {DONE}){_AFTER}",
 ]
 _DID = rx(
-    rf"(?:i|we)(?:'ve| have)?(?: (?:just|already|finally|now|also|did|even))* (?P<verb>{_PAST_VERB})"
+    rf"(?:i|we)(?:'ve| have)?(?: (?:just|already|finally|now|also|did"
+    rf"|even))* (?P<verb>{_PAST_VERB})"
     r" (?P<ref>.+)"
 )
 _PASSIVE = rx(
     rf"(?P<ref>.+?) (?:has been|have been|was|were|is|are) (?P<verb>{_PAST_VERB}){_AFTER}"
 )
 _NO_DEED = rx(r"wanted|needed|liked|loved|asked|decided|tired|bored|married|excited|interested")
-_RULES = [
+_RULES: list[tuple[type[Naming], re.Pattern[str]]] = [
     *((Reopen, rx(pattern)) for pattern in _REOPEN),
     *((Delete, rx(pattern)) for pattern in _DELETE),
     *((Complete, rx(pattern)) for pattern in _COMPLETE),
 ]
 _QUESTION = rx(
-    r"(?:what|what's|which|how|how's|who|who's|when|where|where's|why|is|are|was|were|am|do|does|did|have|has|any|show|list"
+    r"(?:what|what's|which|how|how's|who|who's|when|where|where's|why|is|are|was|were|am|do|does"
+    r"|did|have|has|any|show|list"
     r"|display|tell|give|find|search|see|view)\b.*"
 )
 

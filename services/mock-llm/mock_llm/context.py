@@ -1,4 +1,5 @@
-"""What a sentence means after what was said before: answers to a question, `it`, `the first one`."""
+"""What a sentence means after what was said before: answers to a question, `it`, `the first"
+" one`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

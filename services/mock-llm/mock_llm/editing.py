@@ -25,12 +25,14 @@ _RENAMES: list[tuple[re.Pattern[str], str]] = [
     ),
 ]
 _CALL = rx(
-    rf"(?:call|name|title) (?P<ref>{_EXPLICIT}(?= )|.+?) (?P<text>\x01\d+\x02|.+?)(?: instead| from now on)"
+    rf"(?:call|name|title) (?P<ref>{_EXPLICIT}(?= )|.+?) (?P<text>\x01\d+\x02|.+?)(?: instead"
+    rf"| from now on)"
 )
 _DESCRIBES: list[tuple[re.Pattern[str], str]] = [
     (
         rx(
-            rf"(?:{_EDIT}|add|give|attach|append|put|write|new) (?:the |a |an |this |new |its )*{_DETAIL} "
+            rf"(?:{_EDIT}|add|give|attach|append|put|write|new) (?:the |a |an |this |new "
+            rf"|its )*{_DETAIL} "
             r"(?:of|for|to|on|in) (?P<rest>.+)"
         ),
         "to say|to be|to|as|with|saying|that says|that|which says|,|-",
@@ -52,7 +54,8 @@ _ATTACHED = rx(
     rf"{_DETAIL} (?:of|for|to|on) (?P<ref>.+)"
 )
 _STRIP = rx(
-    rf"(?:remove|delete|clear|erase|drop|empty) (?:the |any |all )?{_DETAIL} (?:of|from|for|on) (?P<ref>.+)"
+    rf"(?:remove|delete|clear|erase|drop|empty) (?:the |any |all )?{_DETAIL} (?:of|from|for"
+    rf"|on) (?P<ref>.+)"
     rf"|(?:remove|delete|clear|erase|drop|empty) (?P<ref2>.+?)[\x27’]s {_DETAIL}"
 )
 _EXPLICITLY = rx(rf"{_EXPLICIT}.*")
@@ -78,8 +81,8 @@ def parse(phrase: Phrase) -> Rename | Describe | None:
                 return Describe(options)
     found = _ATTACHED.fullmatch(bare)
     if not found and (found := _ATTACH.fullmatch(bare)):
-        noted = re.search(r"\bnotes?\b", text[: found.start("text")], re.I)
-        found = found if not noted or _EXPLICITLY.fullmatch(found["ref"]) else None
+        about_note = re.search(r"\bnotes?\b", text[: found.start("text")], re.I)
+        found = found if not about_note or _EXPLICITLY.fullmatch(found["ref"]) else None
     if found:
         return Describe(((phrase.of(found["ref"]), title(phrase.of(found["text"]))),))
     if found := _CALL.fullmatch(bare):

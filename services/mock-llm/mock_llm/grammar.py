@@ -19,7 +19,8 @@ _STRONG = (
 # Where one wish may end and the next begin; only if each side makes sense.
 _JOINT = re.compile(
     rf"(?:[.!?;]+\s+|\n+|\s*[,;]?\s*\b(?:and|then|but|also|plus|after that)\b[\s,]+|\s*,\s*)"
-    rf"(?=(?:(?:and|then|also|please|afterwards|finally|after that|now|next|can you|could you),?\s+)*{_VERB}\b)",
+    rf"(?=(?:(?:and|then|also|please|afterwards|finally|after that|now|next|can you"
+    rf"|could you),?\s+)*{_VERB}\b)",
     re.I,
 )
 _END = re.compile(r"(?<=[.!?])\s+(?=\S)|\n+")
@@ -37,8 +38,8 @@ def parse(text: str) -> list[Intent]:
     """What is wanted, in order; at least one."""
     phrase = protect(text[:LONGEST])
     made = _sentences(phrase)
-    wishes = [intent for intent in made if not isinstance(intent, Say)]
-    known = [intent for intent in wishes if not isinstance(intent, Unknown)]
+    wishes: list[Intent] = [intent for intent in made if not isinstance(intent, Say)]
+    known: list[Intent] = [intent for intent in wishes if not isinstance(intent, Unknown)]
     return known or wishes or made or [Unknown(phrase)]
 
 

@@ -6,10 +6,13 @@ from mock_llm.intents import Find, Phrase, Show, Status
 from mock_llm.text import LIST, NOUN, rx
 
 _NOT_DONE = rx(
-    r".*\b(?:not(?: yet)? (?:been )?(?:done|complete|completed|finished|closed)|un-?done|open|opened"
-    r"|pending|in-?complete|un-?completed|un-?finished|active|remaining|remains?|outstanding|left|todo"
+    r".*\b(?:not(?: yet)? (?:been )?(?:done|complete|completed|finished|closed)|un-?done|open"
+    r"|opened"
+    r"|pending|in-?complete|un-?completed|un-?finished|active|remaining|remains?|outstanding|left"
+    r"|todo"
     r"|to do|to-do|still|next|(?:haven't|have not|didn't|hasn't|isn't|aren't|not)(?: \w+){0,3}"
-    r" (?:done|finished|completed?|finish|do)|need to|needs to|have to|must|should|ahead|due|ongoing"
+    r" (?:done|finished|completed?|finish|do)|need to|needs to|have to|must|should|ahead|due"
+    r"|ongoing"
     r"|in progress|unresolved|waiting|missing|am i done|are we done)\b.*"
     r"|(?:are|is|have|did|has)\b.*\b(?:all|everything)\b.*"
 )
@@ -27,9 +30,12 @@ _ALL_OF = rx(
 )
 _ASKS = rx(
     r"(?:show|list|display|see|view|print|give|tell|get|read|fetch|check|look|pull up|bring up|open"
-    r"|go (?:through|over)|summari[sz]e|count|what|what's|which|how many|how much|how is|how's|got any|got anything|do|does|did"
-    r"|have|has|is|isn't|are|aren't|am|any|anything|where|remind me what|find|search|who|let me know"
-    r"|let me see|i(?:'d| would)? (?:want|like|need) to (?:see|know|view)|recap|review|refresh|when)"
+    r"|go (?:through|over)|summari[sz]e|count|what|what's|which|how many|how much|how is|how's"
+    r"|got any|got anything|do|does|did"
+    r"|have|has|is|isn't|are|aren't|am|any|anything|where|remind me what|find|search|who"
+    r"|let me know"
+    r"|let me see|i(?:'d| would)? (?:want|like|need) to (?:see|know|view)|recap|review|refresh"
+    r"|when)"
     r"\b.*"
 )
 _ALONE = rx(
@@ -43,22 +49,29 @@ _SUBJECT = rx(
     r"|next|chores|status|progress|accomplished|achieved)\b.*"
 )
 _NOISE = rx(
-    r"\b(?:show|list|lists|that's|that're|there's|including|include|display|see|view|print|give|tell|get|read|fetch|check|look|at|pull|bring|up"
-    r"|go|going|through|over|summari[sz]e|count|what's|what|which|how|many|much|do|does|did|have|has"
+    r"\b(?:show|list|lists|that's|that're|there's|including|include|display|see|view|print|give"
+    r"|tell|get|read|fetch|check|look|at|pull|bring|up"
+    r"|go|going|through|over|summari[sz]e|count|what's|what|which|how|many|much|do|does|did|have"
+    r"|has"
     r"|had|is|isn't|are|aren't|am|was|were|any|anything|something|nothing|where|remind|find|search"
-    r"|let|me|know|us|i|we|i'd|i've|we've|want|need|needs|like|would|to|see|my|the|a|of|for|on|in|out"
-    rf"|from|all|every|everything|{NOUN}|things|thing|stuff|agenda|plate|schedule|work|there|you|your"
+    r"|let|me|know|us|i|we|i'd|i've|we've|want|need|needs|like|would|to|see|my|the|a|of|for|on|in"
+    r"|out"
+    rf"|from|all|every|everything|{NOUN}|things|thing|stuff|agenda|plate|schedule|work|there|you"
+    rf"|your"
     r"|that|this|these|those|still|yet|already|so|far|not|haven't|hasn't|didn't|got|now|right"
-    r"|today|tomorrow|week|currently|again|current|full|entire|whole|complete|completed|done|finished"
+    r"|today|tomorrow|week|currently|again|current|full|entire|whole|complete|completed|done"
+    r"|finished"
     r"|finish|closed|checked|ticked|off|open|opened|pending|in-?complete|un-?completed|un-?finished"
     r"|un-?done|active|remaining|remains?|outstanding|left|be|been|being|should|must|can|could|next"
-    r"|ahead|due|status|overview|summary|it|its|please|and|or|with|just|only|one|ones|exactly|number"
+    r"|ahead|due|status|overview|summary|it|its|please|and|or|with|just|only|one|ones|exactly"
+    r"|number"
     r"|progress|accomplish|accomplished|achieve|achieved|chores|recap|review|refresh|by|looking"
     r"|doing|supposed|ongoing|unresolved|waiting|missing|some|total|aloud|loud|here|will|when|back"
     r"|else|yesterday|both|completing|contents?|crossed|long|as|how's|both)\b"
 )
 _PLACED = rx(
-    rf".*(?:#\d|\b(?:{NOUN}|number|no\.?) (?:number |#)?\d|\b(?:first|second|third|fourth|fifth|sixth"
+    rf".*(?:#\d|\b(?:{NOUN}|number|no\.?) (?:number |#)?\d|\b(?:first|second|third|fourth|fifth"
+    rf"|sixth"
     r"|\d+(?:st|nd|rd|th)|last|oldest|newest|latest|top|bottom|penultimate)\b).*"
 )
 _ABOUT = rx(
@@ -66,8 +79,10 @@ _ABOUT = rx(
     rf"(?:{NOUN} )?(?P<a>.+)"
     r"|(?:did|have|has) (?:i|we|the|my) (?:already |ever )?(?P<b>.+)"
     r"|(?:is|are|was|were) (?:the |my )?(?P<c>.+?) (?:already |still |been )*"
-    r"(?:done|completed?|finished|open|pending|closed|on my list|on the list|in my list|there)(?: yet)?"
-    r"|(?:do|did) (?:i|we) (?:still |already )?(?:have|need) (?:to |anything (?:about|for|with) )(?P<d>.+)"
+    r"(?:done|completed?|finished|open|pending|closed|on my list|on the list|in my list"
+    r"|there)(?: yet)?"
+    r"|(?:do|did) (?:i|we) (?:still |already )?(?:have|need) (?:to |anything (?:about|for"
+    r"|with) )(?P<d>.+)"
     r"|(?:is|are) there (?:a|an|any|anything|something) .*?(?:about|for|with|to|on) (?P<e>.+)"
 )
 _LEFTOVER = re.compile(r"[\s\W_]*")
@@ -96,7 +111,8 @@ def status(text: str) -> Status:
     if _BOTH.fullmatch(text) or "includ" in text.lower():
         return "all"
     if _NOT_DONE.fullmatch(text) and not re.fullmatch(
-        r"(?i)(?:show|list|see|view|display|what'?s|what is)?.*\bto-?\s?do(?:s|(?: list| items?))\b",
+        r"(?i)(?:show|list|see|view|display|what'?s|what is)?.*\bto-?\s?do(?:s|(?: list"
+        r"| items?))\b",
         re.sub(r"(?i)\b(?:open|pending|unfinished|still|left|remaining|incomplete)\b.*", "", text),
     ):
         return "open" if not _ALL_OF.fullmatch(text) or "still" in text.lower() else "all"
@@ -107,7 +123,8 @@ def _named(text: str) -> str:
     """The part of a question that names a task."""
     text = re.sub(
         r"(?i)^(?:show|list|display|see|view|print|give|tell|get|read|fetch|check|find|search|look"
-        r"|what['’]?s|what|which|how many|where|is|are|do|does|did|have|has|i|we|me|us|up|for|at|was"
+        r"|what['’]?s|what|which|how many|where|is|are|do|does|did|have|has|i|we|me|us|up|for|at"
+        r"|was"
         r"|to|there|about|any|know|let|a|an|already|still|exactly|mention|mentions|contain|say|says"
         r"|does)\s+",
         "",

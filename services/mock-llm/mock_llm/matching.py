@@ -5,18 +5,16 @@ from collections.abc import Sequence
 
 from mock_llm.changing import PAST
 from mock_llm.tasks import Task
-from mock_llm.text import NOUN, distance
+from mock_llm.text import NOUN, distance, several
 
-_EMPTY = set(
-    "a an the my our your this that these those to for of with about on in at and or one ones it "
-    "is was be been i me called named titled saying says which it's some any from up please by "
-    "mention mentions mentioning contain contains containing word regarding concerning related "
-    "where there just also".split()
+_EMPTY = several(
+    "a an the my our your this that these those to for of with about on in at and or one ones "
+    "it is was be been i me called named titled saying says which it's some any from up "
+    "please by mention mentions mentioning contain contains containing word regarding "
+    "concerning related where there just also"
 )
 # Too common to name a task alone, when other words of the user's do not fit.
-_COMMON = set(
-    "buy call get make do go send write pay clean take check read new finish meet".split()
-)
+_COMMON = several("buy call get make do go send write pay clean take check read new finish meet")
 _NOUNS = re.compile(rf"{NOUN}|(?:thing|stuff)s?", re.I)
 
 

@@ -4,16 +4,16 @@ import re
 from collections.abc import Sequence
 
 from mock_llm.tasks import Task
-from mock_llm.text import NOUN, rx
+from mock_llm.text import NOUN, rx, several
 
-_CARDINALS = (
+_CARDINALS = several(
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty"
-).split()
-_ORDINALS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
-    "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
-).split()
+)
+_ORDINALS = several(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth "
+    "thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+)
 _SLIPS = {
     "frist": "first", "fisrt": "first", "firts": "first", "secnd": "second", "seccond": "second",
     "thrid": "third", "forth": "fourth", "lsat": "last", "lats": "last", "initial": "first",
@@ -30,8 +30,10 @@ _BY_NUMBER = rx(
     rf"|no\.? ?#?|nr\.? ?)? ?(?P<number>{_NUMBER}){_ONE}"
 )
 _FROM_END = rx(
-    rf"(?:the |my )?(?:(?P<n>{_ORD})(?: {NOUN}| one)?[ -](?:to|from|before)(?:[ -]the)?[ -](?:very )?"
-    rf"(?:last|end|bottom)|(?P<m>second|third|2nd|3rd)[ -]last|(?P<next>penultimate|next[ -]to[ -]last"
+    rf"(?:the |my )?(?:(?P<n>{_ORD})(?: {NOUN}| one)?[ -](?:to|from"
+    rf"|before)(?:[ -]the)?[ -](?:very )?"
+    rf"(?:last|end|bottom)|(?P<m>second|third|2nd|3rd)[ -]last|(?P<next>penultimate"
+    rf"|next[ -]to[ -]last"
     rf"|last but one|one before(?: the)? last)){_ONE}"
 )
 _BESIDE = rx(
@@ -45,7 +47,8 @@ _AT = rx(
     rf"{_ORD}|{_NUMBER})(?: (?:position|place|spot|of the list))?"
 )
 _RANGE = rx(
-    rf"(?:(?:the |all )?{NOUN} |numbers? |#)*(?:from |between )?#?(?P<low>{_NUMBER}) ?(?:-|–|to|through"
+    rf"(?:(?:the |all )?{NOUN} |numbers? |#)*(?:from |between )?#?(?P<low>{_NUMBER}) ?(?:-|–|to"
+    rf"|through"
     rf"|thru|until|till|up to|and) ?#?(?P<high>{_NUMBER})"
 )
 

@@ -12,7 +12,8 @@ from mock_llm.tasks import Task
 from mock_llm.text import LIST, NOUN, restore, rx
 
 _ONLY_ALL = rx(
-    rf"(?:(?:all|every(?:thing|one)?|each|whole|entire|both|of|the|my|our|them|those|these|ones?|single"
+    rf"(?:(?:all|every(?:thing|one)?|each|whole|entire|both|of|the|my|our|them|those|these|ones?"
+    rf"|single"
     rf"|this|list|lists|{NOUN}|(?<=all )things?|(?<=every )thing|(?:in|on|from) {LIST})(?: |$))+"
 )
 _SAYS_ALL = rx(
@@ -20,16 +21,20 @@ _SAYS_ALL = rx(
 )
 _EVERY = rx(rf"(?:all|every|each)(?: of)?(?: (?:the|my))?(?: {NOUN}| ones?)? ?(?P<rest>.+)")
 _EXCEPT = rx(
-    r"(?P<all>.+?),? (?:except|but|apart from|besides|excluding|other than)(?: for)?(?: not)? (?P<out>.+)"
+    r"(?P<all>.+?),? (?:except|but|apart from|besides|excluding"
+    r"|other than)(?: for)?(?: not)? (?P<out>.+)"
 )
 _LISTED = rx(rf"(?P<rest>.+?) (?:from|off|on|of|in) {LIST}")
 _CLAUSE = rx(
-    rf"(?P<rest>.+?),?(?: (?:that|which))?(?: (?:is|are|was|were|have been|has been|i(?:'ve| have|'m)?"
-    rf"(?: am)?|already|all|still|now|marked|as|that's|that're))+ (?P<state>{DONE}|{OPEN}|to do)(?: with)?"
+    rf"(?P<rest>.+?),?(?: (?:that|which))?(?: (?:is|are|was|were|have been|has been|i(?:'ve| have"
+    rf"|'m)?"
+    rf"(?: am)?|already|all|still|now|marked|as|that's|that're))+ (?P<state>{DONE}|{OPEN}"
+    rf"|to do)(?: with)?"
     rf"(?: already| yet)?"
 )
 _QUOTED = rx(
-    rf"(?:(?:the|my|a|{NOUN}|one|called|named|with|about|the title|titled) )*(\x01\d+\x02)(?: {NOUN}| one)?"
+    rf"(?:(?:the|my|a|{NOUN}|one|called|named|with|about|the title"
+    rf"|titled) )*(\x01\d+\x02)(?: {NOUN}| one)?"
 )
 _STATE = rx(rf"(?P<before>.*?)\b(?P<state>not done|{OPEN}|{DONE})\b ?(?P<after>.*)")
 _EACH = re.compile(

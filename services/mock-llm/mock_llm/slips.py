@@ -3,14 +3,14 @@
 import re
 from functools import lru_cache
 
-from mock_llm.text import distance
+from mock_llm.text import distance, several
 
-_WORDS = (
-    "add create insert append remind remember forget show list display view mark check uncheck "
-    "complete completed finish finished close reopen delete remove erase discard cancel clear "
-    "rename update change description replace everything task tasks first second third last done "
-    "please open pending done all should have called title already what todo"
-).split()
+_WORDS = several(
+    "add create insert append remind remember forget show list display view mark check "
+    "uncheck complete completed finish finished close reopen delete remove erase discard "
+    "cancel clear rename update change description replace everything task tasks first second "
+    "third last done please open pending all should have called title already what todo"
+)
 _KNOWN = {
     "ad": "add", "aad": "add", "addd": "add", "adda": "add", "crate": "create", "rm": "remove",
     "del": "delete", "dlt": "delete", "shw": "show", "lst": "list", "u": "you", "wat": "what",
@@ -21,14 +21,13 @@ _KNOWN = {
     "reminding": "remind", "putting": "put", "checking": "check", "tak": "task", "taks": "task",
 }  # fmt: skip
 # Real words that lie close to one of ours.
-_REAL = {
-    "clean", "chance", "charge", "shoe", "shop", "slow", "snow", "lost", "late", "mask", "dark",
-    "park", "bark", "make", "made", "like", "bones", "one", "dine", "ask", "desk", "cook", "call",
-    "wall", "hall", "tall", "fill", "opens", "review", "remote", "clothes", "choose", "lose",
-    "clever", "finnish", "dear", "clean", "cleared", "dates", "upload", "renamed", "fist", "least",
-    "past", "fast", "cast", "lash", "task", "what", "that", "who", "hat", "water", "heck", "cheek",
-    "fish", "polish", "close", "closed", "closes", "clock", "place", "replied", "chat", "chart",
-}  # fmt: skip
+_REAL = several(
+    "clean chance charge shoe shop slow snow lost late mask dark park bark make made like "
+    "bones one dine ask desk cook call wall hall tall fill opens review remote clothes choose "
+    "lose clever finnish dear cleared dates upload renamed fist least past fast cast lash "
+    "task what that who hat water heck cheek fish polish close closed closes clock place "
+    "replied chat chart "
+)
 
 
 @lru_cache(maxsize=2048)
@@ -59,7 +58,7 @@ def mended(text: str, count: int) -> str:
 
 
 _PLAIN = {
-    "teh": "the", "hte": "the", "waht": "what", "waht": "what", "doen": "done", "dnoe": "done",
+    "teh": "the", "hte": "the", "waht": "what", "doen": "done", "dnoe": "done",
     "adn": "and", "tsak": "task", "tsaks": "tasks", "taks": "task", "lsit": "list", "taht": "that",
     "al": "all", "completd": "completed", "finsihed": "finished", "frist": "first",
 }  # fmt: skip

@@ -9,7 +9,8 @@ _RULES: list[tuple[Talk, re.Pattern[str]]] = [
     (
         "greeting",
         rx(
-            r"(?:hey|hi+|hello+|hallo|hola|howdy|yo|greetings|good (?:morning|afternoon|evening|day)"
+            r"(?:hey|hi+|hello+|hallo|hola|howdy|yo|greetings|good (?:morning|afternoon|evening"
+            r"|day)"
             r"|hiya|sup|hey there|hi there|hello there)"
             r"(?:[ ,]*(?:there|all|bot|assistant|chatbot|friend|everyone|buddy|again))*"
         ),
@@ -17,11 +18,13 @@ _RULES: list[tuple[Talk, re.Pattern[str]]] = [
     (
         "thanks",
         rx(
-            r"(?:(?:ok|okay|great|perfect|cool|nice|awesome|super|good|wonderful|excellent|yes|no|ah)"
+            r"(?:(?:ok|okay|great|perfect|cool|nice|awesome|super|good|wonderful|excellent|yes|no"
+            r"|ah)"
             r"[ ,!.]*)*(?:thanks|thank you|thank u|thx|ty|cheers|much appreciated|appreciated"
             r"|you(?:'re| are) (?:great|awesome|the best)|well done|good job|nice work|great job"
             r"|awesome|great|perfect|cool|nice|wonderful|excellent|super)"
-            r"(?:[ ,!]*(?:a lot|so much|very much|a bunch|again|for (?:your |the |all )*(?:help|everything"
+            r"(?:[ ,!]*(?:a lot|so much|very much|a bunch|again|for (?:your |the |all )*(?:help"
+            r"|everything"
             r"|that|this)|bot|assistant|you|that's all|that is all|man|buddy))*"
         ),
     ),
@@ -35,12 +38,16 @@ _RULES: list[tuple[Talk, re.Pattern[str]]] = [
     (
         "help",
         rx(
-            r"(?:help|help me|please help|i need help|\?+|commands?|instructions|usage|/help|options"
+            r"(?:help|help me|please help|i need help|\?+|commands?|instructions|usage|/help"
+            r"|options"
             r"|menu|(?:what|which)(?: else| things| commands)? (?:can|could|do) (?:you|u|i|we)"
-            r"(?: all| actually| really)? (?:do|ask|say|understand|help)(?: (?:you|me|here|for me|with"
-            r"|about|to do))*|how (?:do(?:es)?|can|should) (?:this|it|i|you|that|we)(?: chat| chatbot"
+            r"(?: all| actually| really)? (?:do|ask|say|understand|help)(?: (?:you|me|here|for me"
+            r"|with"
+            r"|about|to do))*|how (?:do(?:es)?|can|should) (?:this|it|i|you|that|we)(?: chat"
+            r"| chatbot"
             r"| bot| app)? ?(?:work|use|start|begin|add|delete|talk|create|complete)?\b.*"
-            r"|what are you(?:r)? (?:capable of|able to do|features|skills|capabilities|good (?:at|for))"
+            r"|what are you(?:r)? (?:capable of|able to do|features|skills|capabilities|good (?:at"
+            r"|for))"
             r"|what(?:'s| is| are) (?:your (?:features|abilities|skills|purpose)|possible)"
             r"|(?:can|could|will) you help(?: me)?(?: out)?(?: with (?:this|something|my tasks))?)"
         ),
@@ -48,7 +55,8 @@ _RULES: list[tuple[Talk, re.Pattern[str]]] = [
     (
         "who",
         rx(
-            r"(?:who|what) (?:are|r) (?:you|u)|what(?:'s| is) your name|are you (?:a |an |the )?(?:real"
+            r"(?:who|what) (?:are|r) (?:you|u)|what(?:'s| is) your name|are you (?:a |an "
+            r"|the )?(?:real"
             r"|human|bot|robot|ai|chatgpt|gpt|gemini|llm|mock|person|machine|alive|there|model)\b.*"
             r"|(?:what|which) (?:model|llm|ai) (?:are you|is this|do you use)(?: using| running)?"
             r"|who (?:made|built|created) you|is this (?:a |an )?(?:real |mock |human|ai|bot).*"
@@ -58,7 +66,8 @@ _RULES: list[tuple[Talk, re.Pattern[str]]] = [
         "mood",
         rx(
             r"how(?:'s| is| are| r)? (?:it going|you|u|ya|things|you doing|everything going"
-            r"|are you(?: doing)?|do you do|your day)(?: doing| today)*|what's up|tell me a joke|wassup"
+            r"|are you(?: doing)?|do you do|your day)(?: doing| today)*|what's up|tell me a joke"
+            r"|wassup"
         ),
     ),
     (

@@ -22,8 +22,13 @@ LIST = (
 
 
 def rx(pattern: str) -> re.Pattern[str]:
-    """A pattern for a whole piece of text. An apostrophe in it may be curly, or forgotten."""
+    """A pattern for a whole piece of text. An apostrophe in it may be curly, or left out."""
     return re.compile(pattern.replace("'", "['’]?"), re.IGNORECASE | re.DOTALL)
+
+
+def several(words: str) -> tuple[str, ...]:
+    """A list of words, as the modules hold their vocabulary."""
+    return tuple(words.split())
 
 
 _LEAD = rx(
@@ -32,10 +37,12 @@ _LEAD = rx(
     r"|assistant|bot|chatbot|there|maybe|quickly|simply|finally|afterwards|after that|next"
     r"|good (?:morning|evening|afternoon)|first of all"
     r"|(?:can|could|would|will|may|might|cld|wld) (?:you|u|ya|we|i)(?: guys)?|would you mind"
-    r"|i(?:'d| would)? (?:want|need|like|love) you to|you (?:should|can|may|could)|go ahead(?: and)?"
+    r"|i(?:'d| would)? (?:want|need|like|love) you to|you (?:should|can|may|could)"
+    r"|go ahead(?: and)?"
     r"|help me(?: to)?|let's|let us|let me|do me a favou?r and|be so kind(?: as)?(?: to| and)"
     r"|it would be (?:great|nice|good) if you(?: could)?|make sure (?:to|you)|try to|feel free to"
-    r"|is it possible to|i(?:'d| would) appreciate it if you(?: could)?|i was wondering if you could"
+    r"|is it possible to|i(?:'d| would) appreciate it if you(?: could)?"
+    r"|i was wondering if you could"
     r")(?=[\s,!.:;])[,!.:;]*\s+"
 )
 _WISH = rx(

@@ -1,4 +1,4 @@
-"""The conversation as it stands: what the user said last, what was done for it, what came before."""
+"""The conversation: what the user said last, what was done for it, and what came before."""
 
 import re
 from collections.abc import Sequence

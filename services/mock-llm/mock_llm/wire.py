@@ -133,7 +133,8 @@ def _text(content: Any, where: str) -> str:
 
 
 def _call(call: Any, where: str) -> Call:
-    function = call.get("function") if isinstance(call, dict) else None
+    call = call if isinstance(call, dict) else {}
+    function = call.get("function")
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise BadRequest("A tool call must have a function with a name.", where)
     try:

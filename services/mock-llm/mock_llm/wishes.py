@@ -6,7 +6,7 @@ from typing import Any
 
 from mock_llm import references
 from mock_llm.context import Meaning, is_it
-from mock_llm.intents import Add, Changing, Complete, Delete, Describe, Rename, Status
+from mock_llm.intents import Add, Changing, Complete, Delete, Describe, Phrase, Rename, Status
 from mock_llm.references import Found
 from mock_llm.tasks import Task
 from mock_llm.wire import Call
@@ -94,7 +94,7 @@ def _option(
 
 
 def _find(
-    phrase: references.Phrase,
+    phrase: Phrase,
     meaning: Meaning,
     tasks: Sequence[Task],
     whole: Status,
