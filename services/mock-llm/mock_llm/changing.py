@@ -34,6 +34,8 @@ PAST = {
     "hung": "hang", "ate": "eat", "eaten": "eat", "drew": "draw", "chose": "choose", "rang": "ring",
     "dealt": "deal", "learnt": "learn", "taught": "teach", "drove": "drive", "won": "win",
 }  # fmt: skip
+# Without `I`, so no present may look the same.
+_CLEARLY = "|".join(sorted(set(PAST) - {"read", "put", "cut", "set", "left", "found", "held"}))
 _PAST_VERB = rf"(?:{'|'.join(PAST)}|\w{{2,}}ed)"
 
 _REOPEN = [
@@ -69,6 +71,7 @@ _COMPLETE = [
     rf"{_SET} {_REF}(?: status)?(?: as being| as| to be| to| is| are| =|:)?(?: all| now| already)* "
     rf"(?:{DONE}|off){_AFTER}",
     rf"(?:mark|set|flag) (?:as |off )?{DONE}(?::| ) ?{_REF}",
+    rf"put an? (?:check|tick|check ?mark|cross)(?: mark)? (?:on|next to|at|behind) {_REF}",
     rf"(?:check|tick|cross|mark|strike) (?:off|out) {_REF}{_LISTED}",
     rf"(?:cross|strike|tick|check) {_REF} (?:off|out){_LISTED}(?: {LIST})?",
     rf"(?:tick|check|mark) (?!{LIST}$){_REF}",
@@ -87,6 +90,7 @@ _DID = rx(
     rf"|even))* (?P<verb>{_PAST_VERB})"
     r" (?P<ref>.+)"
 )
+_DID_BARE = rx(rf"(?:already |just )?(?P<verb>{_CLEARLY}|\w{{2,}}(?<!e)ed) (?P<ref>.+)")
 _PASSIVE = rx(
     rf"(?P<ref>.+?) (?:has been|have been|was|were|is|are) (?P<verb>{_PAST_VERB}){_AFTER}"
 )
@@ -111,7 +115,7 @@ def parse(phrase: Phrase) -> Naming | None:
     for kind, pattern in _RULES:
         if found := pattern.fullmatch(text):
             return kind(phrase.of(_whole(found["ref"] or "")))
-    found = _DID.fullmatch(text) or _PASSIVE.fullmatch(text)
+    found = _DID.fullmatch(text) or _DID_BARE.fullmatch(text) or _PASSIVE.fullmatch(text)
     if found and not _NO_DEED.fullmatch(found["verb"]):
         verb = PAST.get(found["verb"].lower(), found["verb"])
         return Complete(phrase.of(f"{verb} {found['ref']}"))

@@ -19,6 +19,7 @@ _RENAMES: list[tuple[re.Pattern[str], str]] = [
     (rx(rf"(?:rename|retitle|re-name) (?:{_TITLE_OF})?(?P<rest>.+)"), "to|as|into"),
     (rx(rf"{_EDIT} {_TITLE_OF}(?P<rest>.+)"), "to|as|into|with"),
     (rx(rf"(?:{_EDIT}|turn|convert) (?P<rest>.+)"), "to say|to read|to be|to|into|with"),
+    (rx(r"(?:make|let|have) (?P<rest>.+)"), "say|read"),
     (
         rx(r"(?P<rest>.+)"),
         r"should (?:be (?:called|named|titled|renamed to)|say|read)|should now be",
@@ -59,6 +60,7 @@ _STRIP = rx(
     rf"|(?:remove|delete|clear|erase|drop|empty) (?P<ref2>.+?)[\x27’]s {_DETAIL}"
 )
 _EXPLICITLY = rx(rf"{_EXPLICIT}.*")
+_TITLED = rx(r"(?P<ref>.+) (?P<text>\x01\d+\x02)[.!]*")
 _FROM = rx(r"(?P<ref>.+?) from .+")
 # "Set task 3 to done" is about the state.
 _STATE = rx(rf"(?:(?:be|status|as) )*(?:{DONE}|{OPEN})(?: again)?")
@@ -89,8 +91,10 @@ def parse(phrase: Phrase) -> Rename | Describe | None:
         return Rename(((phrase.of(found["ref"]), title(phrase.of(found["text"]))),))
     for number, (pattern, words) in enumerate(_RENAMES):
         if found := pattern.fullmatch(text):
-            if options := _options(phrase, found["rest"], words, signs=number != 3):
+            if options := _options(phrase, found["rest"], words, signs=number < 3):
                 return Rename(options)
+            if number == 0 and (named := _TITLED.fullmatch(found["rest"])):
+                return Rename(((phrase.of(named["ref"]), title(phrase.of(named["text"]))),))
             if number < 2 or (number == 2 and re.match("edit|change|update|modify", text, re.I)):
                 return Rename(((phrase.of(found["rest"].rstrip(" .!?")), ""),))
     return None
@@ -99,7 +103,7 @@ def parse(phrase: Phrase) -> Rename | Describe | None:
 def _options(phrase: Phrase, rest: str, words: str, signs: bool) -> tuple[tuple[Phrase, str], ...]:
     """Every way to part the rest into a task and its new text, the earliest first."""
     sign = r"\s*(?::|->|→|=)\s*|" if signs else ""
-    parted = re.compile(rf"{sign}(?:\s+|(?=['’]s))(?:{words})(?=\s|\x01|$)\s*", re.I)
+    parted = re.compile(rf"{sign}(?:\s+|(?=['’]s))(?:{words})(?=[\s:]|\x01|$)\s*:?\s*", re.I)
     made: list[tuple[Phrase, str]] = []
     for found in parted.finditer(rest):
         ref, text = rest[: found.start()].strip(" ,"), rest[found.end() :]

@@ -45,7 +45,7 @@ _ALONE = rx(
 )
 _SUBJECT = rx(
     rf".*\b(?:{NOUN}|list|things|everything|all|anything|something|nothing|stuff|agenda|plate"
-    r"|schedule|work|left|remaining|remains|open|pending|finished|completed?|done|do|did|overview"
+    r"|schedule|work|un-?finished|in-?complete|un-?completed|un-?done|outstanding|active|left|remaining|remains|open|pending|finished|completed?|done|do|did|overview"
     r"|next|chores|status|progress|accomplished|achieved)\b.*"
 )
 _NOISE = rx(
@@ -121,6 +121,7 @@ def status(text: str) -> Status:
 
 def _named(text: str) -> str:
     """The part of a question that names a task."""
+    text = re.sub(rf"(?i)^(?:which |what )?{NOUN} (?:is|comes) (?=(?:the )?(?:first|last|next))", "", text)
     text = re.sub(
         r"(?i)^(?:show|list|display|see|view|print|give|tell|get|read|fetch|check|find|search|look"
         r"|what['’]?s|what|which|how many|where|is|are|do|does|did|have|has|i|we|me|us|up|for|at"

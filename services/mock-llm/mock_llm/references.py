@@ -76,7 +76,10 @@ def resolve(
             some.tasks = []
         return some
     if _ONLY_ALL.fullmatch(text) and _SAYS_ALL.fullmatch(text):
-        return Found(_only(tasks, whole), everything=True)
+        every = _only(tasks, whole)
+        if re.search(r"\bboth\b", text, re.I) and len(every) > 2:
+            return Found(unclear=[(text, every)])
+        return Found(every, everything=True)
     bare = restore(phrase.of(text), bare=True)
     if found := _explicit(text, tasks, _only(tasks, shown)):
         return found

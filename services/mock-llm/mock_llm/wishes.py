@@ -114,4 +114,17 @@ def _find(
         if len(fitting) == 1:
             return Found(fitting)
         return Found(unclear=[("", fitting)]) if fitting else Found(missing=[phrase.text])
-    return references.resolve(phrase, tasks, meaning.shown, whole)
+    return _likely(references.resolve(phrase, tasks, meaning.shown, whole), whole)
+
+
+def _likely(found: Found, whole: Status) -> Found:
+    """Of several tasks that fit, the one that can still be completed, or reopened, is meant."""
+    unclear: list[tuple[str, list[Task]]] = []
+    for words, several in found.unclear:
+        fit = [task for task in several if whole != "all" and task.completed == (whole == "done")]
+        if len(fit) == 1:
+            found.tasks += [task for task in fit if task not in found.tasks]
+        else:
+            unclear.append((words, fit or several))
+    found.unclear = unclear
+    return found
