@@ -11,6 +11,7 @@ _COUNT += r"|new|urgent|important|(?:high|low|top|medium)[ -]priority|quick|simp
 _FREE = r"(?:add|create|insert|append|(?:jot|note|write|put|get) down|pencil in)"
 _BOUND = r"(?:make|put|write|record|log|schedule|enter|save|set up|start|open|note|track|register)"
 _ONTO = rf"(?: (?:to|on|onto|in|into|for) (?:the (?:end|top|bottom) of )?{LIST})"
+_ONTO_MY = rf"(?: (?:to|on|onto|in|into|for) (?=(?:my|the|our|this|that|your) ){LIST})"
 _NAMED = (
     r"(?:\s*(?::|-|–|—|=|,)\s*|\s+(?:to|called|named|titled|entitled|labell?ed|saying|reading|for"
     r"|about|of|with (?:the |a )?(?:title|name|text)(?: of)?|(?:that|which) (?:says|reads"
@@ -25,7 +26,7 @@ _WITH_NOUN = rx(
     rf"|(?:i(?:'d| would)? (?:like|want|need)|we need|give me|have|there should be"
     rf"|(?:can|could) i have) (?=(?:a|an|another|one more|some|two|three) )|(?=new |task ?:"
     rf"|to-?do ?:))"
-    rf"(?P<count>(?:{_COUNT} )*)(?P<noun>{_NOUN})\b(?: for (?:me|myself|us)(?=[:, ]))?{_ONTO}?(?P<named>{_NAMED}|\s+|\n|$)(?P<rest>.*)"
+    rf"(?P<count>(?:{_COUNT} )*)(?P<noun>{_NOUN})\b(?: for (?:me|myself|us)(?=[:, ]))?{_ONTO_MY}?(?P<named>{_NAMED}|\s+|\n|$)(?P<rest>.*)"
 )
 _BARE = rx(
     rf"{_FREE}(?: in)?\b(?: (?:these|this"
@@ -73,7 +74,7 @@ def parse(phrase: Phrase) -> Add | None:
     """The tasks that the sentence adds, if it does."""
     text = phrase.text
     if found := _WITH_NOUN.fullmatch(text):
-        many = found["noun"].endswith("s") and found["noun"].lower() != "taks"
+        many = found["noun"].lower().endswith("s") and found["noun"].lower() != "taks"
         return _made(phrase, found["rest"], many)
     if found := _BARE.fullmatch(text) or _PLACED.fullmatch(text):
         return _made(phrase, found["rest"], True)
@@ -87,7 +88,10 @@ def _made(phrase: Phrase, rest: str, many: bool) -> Add:
     if found := _DETAILS.fullmatch(rest.strip()):
         rest, description = found["title"], title(phrase.of(found["text"]))
     rest = _AS_TASK.sub("", rest.strip())
-    parts = _EACH.split(rest) if many else re.split(r"\n|;\s", rest)
+    if "\n" in rest:
+        many, parts = True, rest.split("\n")
+    else:
+        parts = _EACH.split(rest) if many else re.split(r"\n|;\s", rest)
     if not many:
         parts = [piece for part in parts for piece in _AGAIN.split(part)]
     made = [title(phrase.of(part)) for part in parts]

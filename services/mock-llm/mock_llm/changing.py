@@ -95,10 +95,15 @@ _PASSIVE = rx(
     rf"(?P<ref>.+?) (?:has been|have been|was|were|is|are) (?P<verb>{_PAST_VERB}){_AFTER}"
 )
 _NO_DEED = rx(r"wanted|needed|liked|loved|asked|decided|tired|bored|married|excited|interested")
+# Sentences that begin with what to do come before those that tell how something is: "Delete
+# everything that is open" deletes.
 _RULES: list[tuple[type[Naming], re.Pattern[str]]] = [
-    *((Reopen, rx(pattern)) for pattern in _REOPEN),
-    *((Delete, rx(pattern)) for pattern in _DELETE),
-    *((Complete, rx(pattern)) for pattern in _COMPLETE),
+    *((Reopen, rx(pattern)) for pattern in _REOPEN[:3]),
+    *((Delete, rx(pattern)) for pattern in _DELETE[:2]),
+    *((Complete, rx(pattern)) for pattern in _COMPLETE[:-2]),
+    *((Reopen, rx(pattern)) for pattern in _REOPEN[3:]),
+    *((Delete, rx(pattern)) for pattern in _DELETE[2:]),
+    *((Complete, rx(pattern)) for pattern in _COMPLETE[-2:]),
 ]
 _QUESTION = rx(
     r"(?:what|what's|which|how|how's|who|who's|when|where|where's|why|is|are|was|were|am|do|does"

