@@ -101,7 +101,9 @@ def _clause(phrase: Phrase) -> Intent:
             again = _read(phrase.of(better))
             if not isinstance(again, Unknown):
                 return again
-    opening = re.match(r"\s*(thank|thx|hi\b|hello\b|hey\b|good (?:morning|evening))", phrase.text, re.I)
+    opening = re.match(
+        r"\s*(thank|thx|hi\b|hello\b|hey\b|good (?:morning|evening))", phrase.text, re.I
+    )
     if opening:
         return Say("thanks" if opening[1].lower().startswith("th") else "greeting")
     return found

@@ -121,7 +121,9 @@ def status(text: str) -> Status:
 
 def _named(text: str) -> str:
     """The part of a question that names a task."""
-    text = re.sub(rf"(?i)^(?:which |what )?{NOUN} (?:is|comes) (?=(?:the )?(?:first|last|next))", "", text)
+    text = re.sub(
+        rf"(?i)^(?:which |what )?{NOUN} (?:is|comes) (?=(?:the )?(?:first|last|next))", "", text
+    )
     text = re.sub(
         r"(?i)^(?:show|list|display|see|view|print|give|tell|get|read|fetch|check|find|search|look"
         r"|what['’]?s|what|which|how many|where|is|are|do|does|did|have|has|i|we|me|us|up|for|at"

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-ROLES = {"system", "developer", "user", "assistant", "tool", "function"}
+ROLES = ("assistant", "developer", "function", "system", "tool", "user")
 
 
 class BadRequest(Exception):
@@ -107,8 +107,9 @@ def _tools(tools: Any) -> frozenset[str]:
 
 
 def _message(item: Any, where: str) -> Message:
-    if not isinstance(item, dict) or item.get("role") not in ROLES:
-        raise BadRequest(f"A message must have a role: {', '.join(sorted(ROLES))}.", where)
+    role = item.get("role") if isinstance(item, dict) else None
+    if not isinstance(role, str) or role not in ROLES:
+        raise BadRequest(f"A message must have a role: {', '.join(ROLES)}.", where)
     call_id = item.get("tool_call_id")
     if item["role"] == "tool" and not isinstance(call_id, str):
         raise BadRequest("A tool message must have a tool_call_id.", f"{where}.tool_call_id")
@@ -128,13 +129,13 @@ def _text(content: Any, where: str) -> str:
     parts = content if isinstance(content, list) else [None]
     if not all(isinstance(part, dict) for part in parts):
         raise BadRequest("'content' must be text, or an array of parts.", f"{where}.content")
-    texts = [part.get("text") for part in parts]
+    texts = [part["text"] for part in parts if part is not None and "text" in part]
     return _text("\n".join(text for text in texts if isinstance(text, str)), where)
 
 
 def _call(call: Any, where: str) -> Call:
-    call = call if isinstance(call, dict) else {}
-    function = call.get("function")
+    known: dict[str, Any] = call if isinstance(call, dict) else {}
+    function = known.get("function")
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise BadRequest("A tool call must have a function with a name.", where)
     try:
@@ -142,5 +143,5 @@ def _call(call: Any, where: str) -> Call:
     except (ValueError, TypeError, RecursionError):
         arguments = None
     given = arguments if isinstance(arguments, dict) else None
-    identity = call.get("id")
+    identity = known.get("id")
     return Call(function["name"], given, identity if isinstance(identity, str) else "")

@@ -6,7 +6,17 @@ from typing import Any
 
 from mock_llm import references
 from mock_llm.context import Meaning, is_it
-from mock_llm.intents import Add, Changing, Complete, Delete, Describe, Phrase, Rename, Status
+from mock_llm.intents import (
+    Add,
+    Changing,
+    Complete,
+    Delete,
+    Describe,
+    Phrase,
+    Rename,
+    Reopen,
+    Status,
+)
 from mock_llm.references import Found
 from mock_llm.tasks import Task
 from mock_llm.wire import Call
@@ -51,7 +61,7 @@ class Wishes:
             change.fields.update(fields)
 
 
-_NOTHING: dict[type, str] = {Delete: "delete", Complete: "mark as done"}
+_NOTHING: dict[type, str] = {Delete: "delete", Complete: "mark as done", Reopen: "reopen"}
 
 
 def wishes(meaning: Meaning, tasks: Sequence[Task], added: Sequence[Task] = ()) -> Wishes:

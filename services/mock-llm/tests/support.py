@@ -6,7 +6,16 @@ from typing import Any
 from mock_llm import planner, wire
 from mock_llm.completion import whole
 from mock_llm.intents import (
-    Add, Complete, Delete, Describe, Find, Intent, Rename, Reopen, Say, Show,
+    Add,
+    Complete,
+    Delete,
+    Describe,
+    Find,
+    Intent,
+    Rename,
+    Reopen,
+    Say,
+    Show,
 )  # fmt: skip
 from mock_llm.text import restore
 
@@ -21,7 +30,9 @@ def told(intent: Intent) -> str:
     """A wish in short, as the table of sentences has it."""
     match intent:
         case Add():
-            return f"add {' | '.join(intent.titles)}" + (f" ~ {d}" if (d := intent.description) else "")
+            return f"add {' | '.join(intent.titles)}" + (
+                f" ~ {d}" if (d := intent.description) else ""
+            )
         case Show():
             return f"{'count' if intent.counting else 'show'} {intent.status}"
         case Find() | Complete() | Reopen() | Delete():

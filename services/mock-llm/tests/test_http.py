@@ -160,7 +160,10 @@ USER = {"role": "user", "content": "hi"}
         ({"model": "m", "messages": [{"role": [], "content": "hi"}]}, "messages[0]"),
         ({"model": "m", "messages": [{"role": "user"}]}, "messages[0].content"),
         ({"model": "m", "messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
-        ({"model": "m", "messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
+        (
+            {"model": "m", "messages": [{"role": "tool", "content": "x"}]},
+            "messages[0].tool_call_id",
+        ),
         ({"model": "m", "messages": [USER], "tools": {}}, "tools"),
         ({"model": "m", "messages": [USER], "tools": [{"type": "function"}]}, "tools[0]"),
         ({"model": "m", "messages": [USER], "stream": "yes"}, "stream"),

@@ -11,10 +11,47 @@ from mock_llm import completion, planner, wire
 from tests.support import NAMES, User, tools
 from tests.test_sentences import TABLE
 
-WORDS = (
-    "and the task all done last first delete complete buy milk to call #3 list, add rename 2 my "
-    "description open it everything except then from über 買う 🎉 don't “x” is \x00 \ud800 \n - ' \" `"
-).split(" ")
+WORDS = [
+    "and",
+    "the",
+    "task",
+    "all",
+    "done",
+    "last",
+    "first",
+    "delete",
+    "complete",
+    "buy",
+    "milk",
+    "to",
+    "call",
+    "#3",
+    "list,",
+    "add",
+    "rename",
+    "2",
+    "my",
+    "description",
+    "open",
+    "it",
+    "everything",
+    "except",
+    "then",
+    "from",
+    "über",
+    "買う",
+    "🎉",
+    "don't",
+    "“x”",
+    "is",
+    "\x00",
+    "�",
+    "\n",
+    "-",
+    "'",
+    '"',
+    "`",
+]
 LETTERS = string.ascii_letters + string.digits + " '’.,:;!?#&%$()[]{}<>/\\|~^*+-_=@äß買🎉"
 
 
@@ -99,5 +136,11 @@ def test_any_conversation_gets_a_valid_answer(seed: int) -> None:
 
 
 def test_long_texts_take_no_long_time() -> None:
-    for text in ("and " * 1000, "add " + "a, " * 1300, "mark " + "as " * 1300, '"' * 4000, "to " * 1333):
+    for text in (
+        "and " * 1000,
+        "add " + "a, " * 1300,
+        "mark " + "as " * 1300,
+        '"' * 4000,
+        "to " * 1333,
+    ):
         User("a", "b").says(text)

@@ -73,7 +73,9 @@ def test_what_was_said_before_counts(texts: list[str], call: tuple[str, object])
 
 def test_the_list_is_read_first_and_then_told() -> None:
     user = User(*LIST)
-    assert user.says("show me all my tasks").startswith("You have 5 tasks, 4 open and 1 done:\n- #11 “B")
+    assert user.says("show me all my tasks").startswith(
+        "You have 5 tasks, 4 open and 1 done:\n- #11 “B"
+    )
     assert user.calls == [("list_tasks", {"status": "all"})]
     assert user.says("what's still open?").count("\n") == 4
     assert user.calls == [("list_tasks", {"status": "open"})]
@@ -108,7 +110,13 @@ def test_failures_are_told_and_not_hidden() -> None:
 
 
 def test_only_offered_tools_are_called() -> None:
-    for text in ("delete the last task", "add milk", "show my tasks", "rename 1 to x", "done with 1"):
+    for text in (
+        "delete the last task",
+        "add milk",
+        "show my tasks",
+        "rename 1 to x",
+        "done with 1",
+    ):
         for names in ((), ("list_tasks",), ("add_task",), ("other",)):
             user = User(*LIST, tools=tools(*names))
             assert user.says(text)  # `User` refuses a tool that was not offered.
