@@ -7,7 +7,8 @@ from mock_llm.text import LIST, NOUN, restore, rx
 
 _NOUN = rf"(?:{NOUN}|(?:quick )?notes?|thing to do|things to do)"
 _COUNT = r"(?:a|an|another|one|one more|the|this|these|my|some|two|three|four|five|\d+|following"
-_COUNT += r"|new|urgent|important|(?:high|low|top|medium)[ -]priority|quick|simple|more|few|couple of|next|of|separate)"
+_COUNT += r"|new|urgent|important|(?:high|low|top|medium)[ -]priority|quick|simple|more|few"
+_COUNT += r"|couple of|next|of|separate)"
 _FREE = r"(?:add|create|insert|append|(?:jot|note|write|put|get) down|pencil in)"
 _BOUND = r"(?:make|put|write|record|log|schedule|enter|save|set up|start|open|note|track|register)"
 _ONTO = rf"(?: (?:to|on|onto|in|into|for) (?:the (?:end|top|bottom) of )?{LIST})"
@@ -26,7 +27,8 @@ _WITH_NOUN = rx(
     rf"|(?:i(?:'d| would)? (?:like|want|need)|we need|give me|have|there should be"
     rf"|(?:can|could) i have) (?=(?:a|an|another|one more|some|two|three) )|(?=new |task ?:"
     rf"|to-?do ?:))"
-    rf"(?P<count>(?:{_COUNT} )*)(?P<noun>{_NOUN})\b(?: for (?:me|myself|us)(?=[:, ]))?{_ONTO_MY}?(?P<named>{_NAMED}|\s+|\n|$)(?P<rest>.*)"
+    rf"(?P<count>(?:{_COUNT} )*)(?P<noun>{_NOUN})\b(?: for (?:me|myself|us)(?=[:, ]))?"
+    rf"{_ONTO_MY}?(?P<named>{_NAMED}|\s+|\n|$)(?P<rest>.*)"
 )
 _BARE = rx(
     rf"{_FREE}(?: in)?\b(?: (?:these|this"

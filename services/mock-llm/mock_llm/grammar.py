@@ -7,7 +7,8 @@ from mock_llm.intents import Add, Complete, Delete, Find, Intent, Phrase, Reopen
 from mock_llm.slips import mended, smoothed
 from mock_llm.text import NOUN, plain, protect, rx
 
-LONGEST = 4000
+# What the chat accepts.
+LONGEST = 2000
 _VERB = (
     r"(?:add|create|delete|remove|erase|cancel|complete|finish|mark|tick|check|cross|rename|change"
     r"|update|set|re-?open|uncheck|show|list|display|clear|put|remind me|close|undo|tell|give"

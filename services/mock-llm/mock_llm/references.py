@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 
 from mock_llm import matching, places
 from mock_llm.changing import DONE, OPEN
+from mock_llm.found import Found, chosen, only
 from mock_llm.intents import Phrase, Status
 from mock_llm.tasks import Task
 from mock_llm.text import LIST, NOUN, restore, rx
@@ -42,16 +42,6 @@ _EACH = re.compile(
 )
 
 
-@dataclass
-class Found:
-    """The tasks meant, and what could not be found out."""
-
-    tasks: list[Task] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    unclear: list[tuple[str, list[Task]]] = field(default_factory=list)
-    everything: bool = False
-
-
 def resolve(
     phrase: Phrase, tasks: Sequence[Task], shown: Status = "all", whole: Status = "all"
 ) -> Found:
@@ -76,15 +66,15 @@ def resolve(
             some.tasks = []
         return some
     if _ONLY_ALL.fullmatch(text) and _SAYS_ALL.fullmatch(text):
-        every = _only(tasks, whole)
-        if re.search(r"\bboth\b", text, re.I) and len(every) > 2:
-            return Found(unclear=[(text, every)])
-        return Found(every, everything=True)
+        both = only(tasks, whole)
+        if re.search(r"\bboth\b", text, re.I) and len(both) > 2:
+            return Found(unclear=[(text, both)])
+        return Found(both, everything=True)
     bare = restore(phrase.of(text), bare=True)
-    if found := _explicit(text, tasks, _only(tasks, shown)):
+    if found := _explicit(text, tasks, only(tasks, shown)):
         return found
     if same := matching.exact(bare, tasks):
-        return _chosen(bare, same)
+        return chosen(bare, same)
     if by_state := _by_state(phrase.of(text), tasks):
         return by_state
     every = _EVERY.fullmatch(text)
@@ -98,7 +88,7 @@ def _by_parts(phrase: Phrase, tasks: Sequence[Task], shown: Status) -> Found:
     bare = restore(phrase, bare=True)
     parts = [part for part in _EACH.split(phrase.text) if part.strip()]
     if len(parts) < 2 or (whole := matching.full(bare, tasks)):
-        return _by_words(bare, tasks) if len(parts) < 2 else _chosen(bare, whole)
+        return _by_words(bare, tasks) if len(parts) < 2 else chosen(bare, whole)
     found = Found()
     for one in (resolve(phrase.of(part), tasks, shown) for part in parts):
         found.tasks += [task for task in one.tasks if task not in found.tasks]
@@ -130,7 +120,7 @@ def _by_state(phrase: Phrase, tasks: Sequence[Task]) -> Found | None:
     else:
         return None
     status: Status = "open" if re.fullmatch(OPEN + "|to do", state, re.I) else "done"
-    some, rest = _only(tasks, status), " ".join(rest.split())
+    some, rest = only(tasks, status), " ".join(rest.split())
     if rest.casefold() in ("", "the", "my", "all", "what", "those") or _ONLY_ALL.fullmatch(rest):
         one = re.fullmatch(r"(?:the |my )?(?:task|one|item|todo|to-do)", rest, re.I)
         if one and len(some) > 1:
@@ -139,7 +129,7 @@ def _by_state(phrase: Phrase, tasks: Sequence[Task]) -> Found | None:
     if (named := _explicit(rest, some, some)) is not None:
         return named
     if found and (close := matching.full(rest, some)) and not matching.full(text, tasks):
-        return _chosen(text, close)
+        return chosen(text, close)
     return None
 
 
@@ -147,14 +137,4 @@ def _by_words(text: str, tasks: Sequence[Task], strictly: bool = False) -> Found
     found = matching.full(text, tasks)
     if not found and not strictly:
         found = matching.partly(text, tasks)
-    return _chosen(text, found)
-
-
-def _chosen(text: str, found: list[Task]) -> Found:
-    if len(found) == 1:
-        return Found(found)
-    return Found(unclear=[(text, found)]) if found else Found(missing=[text])
-
-
-def _only(tasks: Sequence[Task], status: Status) -> list[Task]:
-    return [task for task in tasks if status == "all" or task.completed == (status == "done")]
+    return chosen(text, found)

@@ -25,7 +25,8 @@ _RULES: list[tuple[Talk, re.Pattern[str]]] = [
             r"|awesome|great|perfect|cool|nice|wonderful|excellent|super)"
             r"(?:[ ,!]*(?:a lot|so much|very much|a bunch|again|for (?:your |the |all )*(?:help"
             r"|everything"
-            r"|that|this)|bot|assistant|you|that's all|that is all|man|buddy|(?:great|good|nice) (?:job|work)))*"
+            r"|that|this)|bot|assistant|you|that's all|that is all|man|buddy"
+            r"|(?:great|good|nice) (?:job|work)))*"
         ),
     ),
     (

@@ -32,7 +32,9 @@ def several(words: str) -> tuple[str, ...]:
 
 
 _LEAD = rx(
-    r"(?:would you mind|yay|woohoo|hooray|oops|whoops|sorry|btw|by the way|hey|hi|hello|ok|okay|alright|all right|well|so|u+m+|uh|now|also|and|then|but|oh|please"
+    r"(?:would you mind|yay|woohoo|hooray|oops|whoops|sorry|btw|by the way"
+    r"|hey|hi|hello|ok|okay|alright|all right|well|so|u+m+|uh|now|also|and"
+    r"|then|but|oh|please"
     r"|pl[sz]|plse|pleas|kindly|just|actually|great|cool|perfect|thanks|thank you|yes|yeah|yep|sure"
     r"|assistant|bot|chatbot|there|maybe|quickly|simply|finally|afterwards|after that|next"
     r"|good (?:morning|evening|afternoon)|first of all"
@@ -40,7 +42,8 @@ _LEAD = rx(
     r"|i(?:'d| would)? (?:want|need|like|love) you to|you (?:should|can|may|could)"
     r"|go ahead(?: and)?"
     r"|help me(?: to)?|let's|let us|let me|do me a favou?r and|be so kind(?: as)?(?: to| and)"
-    r"|it would be (?:great|nice|good) if you(?: could)?|make sure (?:to|you|that i|i)|try to|feel free to"
+    r"|it would be (?:great|nice|good) if you(?: could)?"
+    r"|make sure (?:to|you|that i|i)|try to|feel free to"
     r"|is it possible to|i(?:'d| would) appreciate it if you(?: could)?"
     r"|i was wondering if you could"
     r")(?=[\s,!.:;])[,!.:;]*\s+"

@@ -6,6 +6,7 @@ from typing import Any
 
 from mock_llm import references
 from mock_llm.context import Meaning, is_it
+from mock_llm.found import Found
 from mock_llm.intents import (
     Add,
     Changing,
@@ -17,7 +18,6 @@ from mock_llm.intents import (
     Reopen,
     Status,
 )
-from mock_llm.references import Found
 from mock_llm.tasks import Task
 from mock_llm.wire import Call
 

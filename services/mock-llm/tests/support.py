@@ -1,6 +1,7 @@
 """What tests share: a to-do list that runs the calls, and a client that leads the conversation."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from mock_llm import planner, wire
@@ -20,6 +21,13 @@ from mock_llm.intents import (
 from mock_llm.text import restore
 
 NAMES = ("add_task", "list_tasks", "complete_task", "delete_task", "update_task")
+
+
+def table(name: str) -> list[tuple[str, str]]:
+    """The lines of a file of this folder, parted at the arrow."""
+    lines = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
+    parted = [line.split(" => ", 1) for line in lines if not line.startswith("#")]
+    return [(sentence, wanted.strip()) for sentence, wanted in parted]
 
 
 def tools(*names: str) -> list[dict[str, Any]]:
@@ -50,7 +58,7 @@ class User:
     """A user with a list and a conversation; `*` before a title makes the task done."""
 
     def __init__(self, *titles: str, first: int = 11, fails: str = "", **options: Any) -> None:
-        self.tasks = [
+        self.tasks: list[dict[str, Any]] = [
             {"id": first + i, "title": t.removeprefix("*"), "description": None,
              "completed": t.startswith("*")}
             for i, t in enumerate(titles)

@@ -1,81 +1,17 @@
-"""The service as its clients see it: OpenAI's format, errors, and the process."""
+"""The service as its clients see it: OpenAI's format, and the process."""
 
-import contextlib
 import json
-import os
 import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
-import pytest
-
+from tests.program import Program, running
 from tests.support import NAMES, tools
 
-HERE = Path(__file__).parents[1]
 ASKED = {
     "model": "mock-todo",
     "messages": [{"role": "user", "content": "add “Grüße 🎉” and milk"}],
     "tools": tools(*NAMES),
 }
-
-
-class Program:
-    """The process, and a client of it."""
-
-    def __init__(self, **env: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = env.get("PORT") or str(probe.getsockname()[1])
-        self.port, self.url = port, f"http://127.0.0.1:{port}"
-        base = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": port}
-        self.process = subprocess.Popen(
-            [sys.executable, "-B", "-m", "mock_llm"],
-            cwd=HERE,
-            env=base | env,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def ask(self, path: str, body: Any = None, **headers: str) -> tuple[int, str]:
-        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        try:
-            with urlopen(Request(self.url + path, content, headers), timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
-
-    def until_healthy(self) -> None:
-        deadline = time.monotonic() + 20
-        while self.ask("/health")[0] != 200:
-            assert time.monotonic() < deadline and self.process.poll() is None
-            time.sleep(0.05)
-
-
-@contextlib.contextmanager
-def running(**env: str) -> Iterator[Program]:
-    program = Program(**env)
-    try:
-        yield program
-    finally:
-        if program.process.poll() is None:
-            program.process.kill()
-        program.process.communicate()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Program]:
-    with running() as program:
-        program.until_healthy()
-        yield program
 
 
 def test_health_and_models(server: Program) -> None:
@@ -138,53 +74,6 @@ def test_a_stream_of_text_with_usage(server: Program) -> None:
     text = "".join(delta.get("content") or "" for delta in deltas)
     assert text == whole["choices"][0]["message"]["content"]
     assert chunks[-2]["choices"][0]["finish_reason"] == "stop"
-
-
-USER = {"role": "user", "content": "hi"}
-
-
-@pytest.mark.parametrize(
-    ("body", "param"),
-    [
-        (b"", None),
-        (b"{", None),
-        (b"[]", None),
-        (b"\xff", None),
-        (b"[" * 100_000, None),
-        ({"messages": [USER]}, "model"),
-        ({"model": "m"}, "messages"),
-        ({"model": "m", "messages": []}, "messages"),
-        ({"model": "m", "messages": "hi"}, "messages"),
-        ({"model": "m", "messages": [1]}, "messages[0]"),
-        ({"model": "m", "messages": [{"role": "king", "content": "hi"}]}, "messages[0]"),
-        ({"model": "m", "messages": [{"role": [], "content": "hi"}]}, "messages[0]"),
-        ({"model": "m", "messages": [{"role": "user"}]}, "messages[0].content"),
-        ({"model": "m", "messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
-        (
-            {"model": "m", "messages": [{"role": "tool", "content": "x"}]},
-            "messages[0].tool_call_id",
-        ),
-        ({"model": "m", "messages": [USER], "tools": {}}, "tools"),
-        ({"model": "m", "messages": [USER], "tools": [{"type": "function"}]}, "tools[0]"),
-        ({"model": "m", "messages": [USER], "stream": "yes"}, "stream"),
-        ({"model": "m", "messages": [USER], "stream_options": 5}, "stream_options"),
-        ({"model": "m", "messages": [USER], "n": 2}, "n"),
-    ],
-)
-def test_malformed_requests(server: Program, body: Any, param: str | None) -> None:
-    status, text = server.ask("/v1/chat/completions", body)
-    error = json.loads(text)["error"]
-    assert status == 400
-    assert set(error) == {"message", "type", "param", "code"}
-    assert error["type"] == "invalid_request_error" and error["param"] == param
-
-
-def test_other_refusals(server: Program) -> None:
-    assert server.ask("/v1/chat/completions", b"x" * 5_000_000)[0] == 413
-    for path, body, status in (("/none", None, 404), ("/v1/chat/completions", None, 405)):
-        found, text = server.ask(path, body)
-        assert found == status and json.loads(text)["error"]["type"] == "invalid_request_error"
-    assert server.ask("/v1/models", Origin="http://evil.example")[0] == 403
 
 
 def test_half_of_a_surrogate_pair_is_no_failure(server: Program) -> None:

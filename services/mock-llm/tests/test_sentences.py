@@ -1,15 +1,12 @@
 """The table of sentences: what each of them wants."""
 
-from pathlib import Path
-
 import pytest
 
 from mock_llm.grammar import parse
 from mock_llm.slips import mended
-from tests.support import told
+from tests.support import table, told
 
-LINES = (Path(__file__).parent / "sentences.txt").read_text(encoding="utf-8").splitlines()
-TABLE = [tuple(line.split(" => ", 1)) for line in LINES if not line.startswith("#")]
+TABLE = table("sentences.txt")
 
 
 def test_the_table_is_long_and_has_no_sentence_twice() -> None:

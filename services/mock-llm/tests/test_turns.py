@@ -2,46 +2,12 @@
 
 import pytest
 
-from tests.support import User, tools
+from tests.support import User, table, tools
 
 LIST = ("Buy groceries", "Call the dentist", "*Pay rent", "buy milk and eggs", "Call mom")
 
 
-@pytest.mark.parametrize(
-    ("text", "left"),
-    [
-        ("Mark the first task as complete", "*Buy groceries,Call the dentist,*Pay rent,buy milk and eggs,Call mom"),
-        ("Delete the last task", "Buy groceries,Call the dentist,*Pay rent,buy milk and eggs"),
-        ("delete everything that is done", "Buy groceries,Call the dentist,buy milk and eggs,Call mom"),
-        ("delete task 12", "Buy groceries,*Pay rent,buy milk and eggs,Call mom"),
-        ("delete task 2", "Buy groceries,*Pay rent,buy milk and eggs,Call mom"),
-        ("remove #13 and #15", "Buy groceries,Call the dentist,buy milk and eggs"),
-        ("delete tasks 2-4", "Buy groceries,Call mom"),
-        ("delete all but the first", "Buy groceries"),
-        ("delete everything except the dentist and mom", "Call the dentist,Call mom"),
-        ("delete the first two and the last one", "*Pay rent,buy milk and eggs"),
-        ("delete the one before the last", "Buy groceries,Call the dentist,*Pay rent,Call mom"),
-        ("delete the one after the first", "Buy groceries,*Pay rent,buy milk and eggs,Call mom"),
-        ("delete the third from the end", "Buy groceries,Call the dentist,buy milk and eggs,Call mom"),
-        ("delete all tasks about call", "Buy groceries,*Pay rent,buy milk and eggs"),
-        ("delete the grocreies task", "Call the dentist,*Pay rent,buy milk and eggs,Call mom"),
-        ("I finished buying milk", "Buy groceries,Call the dentist,*Pay rent,*buy milk and eggs,Call mom"),
-        ("I've called the dentist", "Buy groceries,*Call the dentist,*Pay rent,buy milk and eggs,Call mom"),
-        ("milk and eggs and mom are done", "Buy groceries,Call the dentist,*Pay rent,*buy milk and eggs,*Call mom"),
-        ("mark all as done", "*Buy groceries,*Call the dentist,*Pay rent,*buy milk and eggs,*Call mom"),
-        ("the rent is not paid... reopen pay rent", "Buy groceries,Call the dentist,Pay rent,buy milk and eggs,Call mom"),
-        ("uncheck everything", "Buy groceries,Call the dentist,Pay rent,buy milk and eggs,Call mom"),
-        ("complete the second open task", "Buy groceries,*Call the dentist,*Pay rent,buy milk and eggs,Call mom"),
-        ("rename call mom to call to dad", "Buy groceries,Call the dentist,*Pay rent,buy milk and eggs,call to dad"),
-        ("mark 1 done and rename it to foo", "*foo,Call the dentist,*Pay rent,buy milk and eggs,Call mom"),
-        ("complete task 1 and delete task 2", "*Buy groceries,*Pay rent,buy milk and eggs,Call mom"),
-        ("add bread and mark it as done", ",".join(LIST) + ",*bread"),
-        ("delete #99", ",".join(LIST)),
-        ("delete the call task", ",".join(LIST)),
-        ("delete call Bob Miller", ",".join(LIST)),
-        ("delete everything except the zebra", ",".join(LIST)),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("text", "left"), table("turns.txt"))
 def test_what_becomes_of_the_list(text: str, left: str) -> None:
     user = User(*LIST)
     user.says(text)
