@@ -48,7 +48,13 @@ _STATED = rx(
     r"|has to"
     r"|must|should|ought to|got to|gotta|better|want to|wanna|would like to)|(?:i|we)'d "
     r"(?:better|like to|love to)|need to|have to|gotta|got to|to-?do|new task"
-    r"|(?:task|reminder|to-?do)s?(?=:| -))(?::| -|(?=\s))\s*(?P<rest>.+)"
+    r"|(?:task|reminder|to-?do|new|(?:new )?items?)s?(?=:| -)|[+](?= ))(?::| -"
+    r"|(?=\s))\s*(?P<rest>.+)"
+)
+_LATER = rx(
+    r"remind (?:me|us) (?P<when>(?:tomorrow|today|tonight|later|at|on|in|next|every"
+    r"|this)\b.{0,40}?)"
+    r",? (?:to|about) (?P<rest>.+)"
 )
 _MENTAL = rx(
     r"(?:know|ask|talk|hear|understand|see|thank|say|tell|be sure|do (?:today|now|next))\b"
@@ -56,7 +62,8 @@ _MENTAL = rx(
 _DETAILS = rx(
     r"(?P<title>.+?)(?:[,;.]?\s+(?:with|and|using)(?: a| an| the| its)* (?:descriptions?|details?"
     r"|notes?|comment)(?: of| to| saying| that says| reading)?\s*[:=]?"
-    r"|\s*[,;.(\n]\s*(?:the )?(?:description|details?|notes?)(?: is)?\s*[:=]?)\s+(?P<text>.+?)\)?$"
+    r"|(?:\s*[,;.(\n]|(?<=\x02))\s*(?:the )?(?:description|details?"
+    r"|notes?)(?: is)?\s*[:=]?)\s+(?P<text>.+?)\)?$"
 )
 _AGAIN = rx(
     rf"(?:\s*,)?\s+and (?:also )?(?:(?:a|an|another|one)(?: more| new| one)* (?:{NOUN} )?)?(?:to"
@@ -64,7 +71,8 @@ _AGAIN = rx(
     rf"|(?:\s*,)?\s+and (?:a|an|another|one)(?: more| new)* {NOUN} (?:called |named )?"
 )
 _EACH = re.compile(
-    r"\s*(?:\n|;|,(?!\d{3}\b))\s*(?:(?:and|then|also|plus)\s+)?|\s+(?:and|&|plus|as well as)\s+",
+    r"\s*(?:\n|;|,(?!\d{3}\b))\s*(?:(?:and|then|also|plus)\s+)?|\s+(?:and|&|plus"
+    r"|as well as)\s+(?:also\s+)?",
     re.I,
 )
 _BULLET = re.compile(r"^\s*(?:[-*•–]\s+|\(?\d{1,2}[.)]\s+|\[ ?\]\s+)")
@@ -80,6 +88,8 @@ def parse(phrase: Phrase) -> Add | None:
         return _made(phrase, found["rest"], many)
     if found := _BARE.fullmatch(text) or _PLACED.fullmatch(text):
         return _made(phrase, found["rest"], True)
+    if found := _LATER.fullmatch(text):
+        return _made(phrase, f"{found['rest']} {found['when']}", False)
     if (found := _STATED.fullmatch(text)) and not _MENTAL.match(found["rest"]):
         return _made(phrase, found["rest"], False)
     return None

@@ -16,7 +16,8 @@ OPEN = (
     r"|un-?completed|un-?finished|pending|active|to-?do|to do|un-?checked|un-?ticked|outstanding)"
 )
 _SET = (
-    r"(?:mark|set|flag|make|put|turn|switch|move|change|update|return|tick|check|report|declare"
+    r"(?:mark|set|reset|flag|make|put|turn|switch|move|change|update|return|tick|check|report"
+    r"|declare"
     r"|consider|count|get)"
 )
 _AFTER = r"(?: yet| after all| again| now| already| today| anymore| any more| too| as well)*[.!]*"
@@ -48,6 +49,7 @@ _REOPEN = [
     rf"{_REF} (?:isn't|aren't|wasn't|weren't) (?:actually |really |yet )?{DONE}{_AFTER}",
     r"(?:i|we) (?:haven't|have not|didn't|did not|never) (?:actually |really |yet )?"
     rf"(?:finish|complete|do|done)(?:e?d)?(?: with)? {_REF}{_AFTER}",
+    rf"{_REF} (?:hasn't|haven't|has not|have not) (?:yet |really )?been (?:\w+){_AFTER}",
     rf"(?:put|move|take) {_REF} back(?: (?:to|on|onto|in|into) (?:the )?{LIST})?",
 ]
 _DELETE = [
@@ -79,7 +81,8 @@ _COMPLETE = [
     r"|checked off|crossed off|wrapped up|took care of|taken care of|accomplished|handled"
     r"|dealt with|got done|finished up|done and dusted|managed to(?: finish| complete)?)"
     rf"(?: with| doing)?(?:,|:| |$) ?{_REF}?{_AFTER}",
-    r"(?:complete|finish|close|resolve|accomplish|conclude|wrap up|finalize|finalise|check"
+    r"(?:complete|finish(?: up| off)?(?= |$)|close|resolve|accomplish|conclude|wrap up|finalize"
+    r"|finalise|check"
     rf"|knock out)(?: |$){_REF}?{_AFTER}",
     rf"{_REF}(?::| -|,|[\x27’]s| is| are| was| were| has been| have been|'ve been| got)?"
     rf"(?: (?:now|already|all|finally|just|been))* {DONE}{_AFTER}",

@@ -18,7 +18,10 @@ _EXPLICIT = (
 _RENAMES: list[tuple[re.Pattern[str], str]] = [
     (rx(rf"(?:rename|retitle|re-name) (?:{_TITLE_OF})?(?P<rest>.+)"), "to|as|into"),
     (rx(rf"{_EDIT} {_TITLE_OF}(?P<rest>.+)"), "to|as|into|with"),
-    (rx(rf"(?:{_EDIT}|turn|convert) (?P<rest>.+)"), "to say|to read|to be|to|into|with"),
+    (
+        rx(rf"(?:{_EDIT}|turn|convert) (?P<rest>.+)"),
+        "so (?:that )?it (?:says|reads)|to say|to read|to be|to|into|with",
+    ),
     (rx(r"(?:make|let|have) (?P<rest>.+)"), "say|read"),
     (
         rx(r"(?P<rest>.+)"),
@@ -44,7 +47,7 @@ _DESCRIBES: list[tuple[re.Pattern[str], str]] = [
         rf"{_DETAIL}(?: to| of| as|:)?",
     ),
     (rx(r"describe (?P<rest>.+)"), "as|with"),
-    (rx(rf"{_DETAIL} (?:of|for|to|on) (?P<rest>.+)"), "is|should be|to|,|-"),
+    (rx(rf"(?:the )?{_DETAIL} (?:of|for|to|on) (?P<rest>.+)"), "is|should be|to|,|-"),
 ]
 _ATTACH = rx(
     rf"(?:add|attach|append|put|write|set|save)(?: down)? (?:the |a |an |this |new )*{_DETAIL}:?"

@@ -5,7 +5,7 @@ import re
 from mock_llm import adding, changing, editing, listing, talk
 from mock_llm.intents import Add, Complete, Delete, Find, Intent, Phrase, Reopen, Say, Show, Unknown
 from mock_llm.slips import mended, smoothed
-from mock_llm.text import NOUN, plain, protect, rx
+from mock_llm.text import LIST, NOUN, plain, protect, rx
 
 # What the chat accepts.
 LONGEST = 2000
@@ -20,7 +20,7 @@ _STRONG = (
 # Where one wish may end and the next begin; only if each side makes sense.
 _JOINT = re.compile(
     rf"(?:[.!?;]+\s+|\n+|\s*[,;]?\s*\b(?:and|then|but|also|plus|after that)\b[\s,]+|\s*,\s*)"
-    rf"(?=(?:(?:and|then|also|please|afterwards|finally|after that|now|next|can you"
+    rf"(?=(?:(?:and|then|also|please|afterwards|finally|after that|now|next|you can|you may|can you"
     rf"|could you),?\s+)*{_VERB}\b)",
     re.I,
 )
@@ -73,16 +73,18 @@ def _wishes(phrase: Phrase) -> list[Intent]:
         if all(isinstance(intent, Unknown | Say) for intent in rest):
             continue
         # The words after an `and` may still belong to the title.
-        if isinstance(one, Add) and not _leaves(one, rest, after, joint[0]):
+        if isinstance(one, Add) and not _leaves(one, rest, before, after, joint[0]):
             continue
         return [one, *rest]
     return [_clause(phrase)]
 
 
-def _leaves(one: Add, rest: list[Intent], after: str, joint: str) -> bool:
+def _leaves(one: Add, rest: list[Intent], before: str, after: str, joint: str) -> bool:
     if not one.titles:
         return False
     next_one = rest[0]
+    if re.search(rf" (?:to|on|onto|in) {LIST}$", before, re.I):
+        return True
     if isinstance(next_one, Complete | Delete | Reopen) and IT.fullmatch(next_one.phrase.text):
         return True
     return bool(re.search(_STRONG, after, re.I) and not isinstance(next_one, Find)) or (

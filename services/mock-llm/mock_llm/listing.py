@@ -45,7 +45,8 @@ _ALONE = rx(
 )
 _SUBJECT = rx(
     rf".*\b(?:{NOUN}|list|things|everything|all|anything|something|nothing|stuff|agenda|plate"
-    r"|schedule|work|un-?finished|in-?complete|un-?completed|un-?done|outstanding|active|left|remaining|remains|open|pending|finished|completed?|done|do|did|overview"
+    r"|schedule|work|due|today|un-?finished|in-?complete|un-?completed|un-?done|outstanding|active"
+    r"|left|remaining|remains|open|pending|finished|completed?|done|do|did|overview"
     r"|next|chores|status|progress|accomplished|achieved)\b.*"
 )
 _NOISE = rx(
@@ -138,4 +139,5 @@ def _named(text: str) -> str:
     text = re.sub(
         r"(?i)\s+(?:say|says|on|yet|done|called|again|about|open|finished|completed?)$", "", text
     )
+    text = re.sub(r"(?i)^(?:anything|something|any)\b.*? (?:about|for|with|regarding) ", "", text)
     return re.sub(rf"(?i)\s+(?:on|in|from) {LIST}$", "", text)

@@ -38,7 +38,9 @@ _QUOTED = rx(
 )
 _STATE = rx(rf"(?P<before>.*?)\b(?P<state>not done|{OPEN}|{DONE})\b ?(?P<after>.*)")
 _EACH = re.compile(
-    r"\s*(?:,|;|\n)\s*(?:(?:and|or|&)\s+)?|\s+(?:and|&|plus|as well as)\s+(?:also\s+)?", re.I
+    r"\s*(?:,|;|\n)\s*(?:(?:and|or|then|&)\s+)*|\s+(?:and|&|plus|as well as|then)\s+(?:also\s+"
+    r"|then\s+)?",
+    re.I,
 )
 
 
@@ -65,6 +67,10 @@ def resolve(
             # Better nothing than what the user wanted to keep.
             some.tasks = []
         return some
+    if re.fullmatch(rf"(?:{NOUN}|ones)?", text, re.I):
+        # "Delete tasks" does not say which; all of them would be a bad guess.
+        several = only(tasks, whole)
+        return chosen("", several) if several else Found(missing=[text])
     if _ONLY_ALL.fullmatch(text) and _SAYS_ALL.fullmatch(text):
         both = only(tasks, whole)
         if re.search(r"\bboth\b", text, re.I) and len(both) > 2:

@@ -39,7 +39,10 @@ _RULES: list[tuple[Talk, re.Pattern[str]]] = [
     (
         "help",
         rx(
-            r"(?:help|help me|please help|i need help|\?+|commands?|instructions|usage|/help"
+            r"(?:(?:can|could) (?:you|i|we) (?:also )?(?:add|create|delete|remove|complete|rename"
+            r"|update"
+            r"|edit|change|show|list|manage) (?:a |an |some )?(?:tasks?|to-?dos?|items?)(?= *[?]?$)"
+            r"|help|help me|please help|i need help|\?+|commands?|instructions|usage|/help"
             r"|options"
             r"|menu|(?:what|which)(?: else| things| commands)? (?:can|could|do) (?:you|u|i|we)"
             r"(?: all| actually| really)? (?:do|ask|say|understand|help)(?: (?:you|me|here|for me"

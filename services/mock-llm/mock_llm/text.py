@@ -51,7 +51,7 @@ _LEAD = rx(
 _WISH = rx(
     r"(?:i(?:'d| would) (?:like|love)|i wanna|i want|i need|i have|i wish|we need|time) ?(?:to )?"
     r"(?=(?:add|create|insert|delete|show|list|see|view|display|rename|mark|update|edit|check off"
-    r"|tick off|cross off|un-?check|re-?open|change|modify)\b"
+    r"|get rid of|tick off|cross off|un-?check|re-?open|change|modify)\b"
     r"|(?:remove|erase|clear|complete|finish|close|cancel)"
     rf" (?:the |my |all )*(?:#?\d|{NOUN}\b|first|last|second|third|done|completed|everything|list))"
 )
