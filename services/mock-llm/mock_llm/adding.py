@@ -1,0 +1,124 @@
+"""Sentences that add tasks."""
+
+import re
+
+from mock_llm.intents import Add, Phrase
+from mock_llm.text import LIST, NOUN, restore, rx
+
+_NOUN = rf"(?:{NOUN}|(?:quick )?notes?|thing to do|things to do)"
+_COUNT = r"(?:a|an|another|one|one more|the|this|these|my|some|two|three|four|five|\d+|following"
+_COUNT += r"|new|urgent|important|(?:high|low|top|medium)[ -]priority|quick|simple|more|few"
+_COUNT += r"|couple of|next|of|separate)"
+_FREE = r"(?:add|create|insert|append|(?:jot|note|write|put|get) down|pencil in)"
+_BOUND = r"(?:make|put|write|record|log|schedule|enter|save|set up|start|open|note|track|register)"
+_ONTO = rf"(?: (?:to|on|onto|in|into|for) (?:the (?:end|top|bottom) of )?{LIST})"
+_ONTO_MY = rf"(?: (?:to|on|onto|in|into|for) (?=(?:my|the|our|this|that|your) ){LIST})"
+_NAMED = (
+    r"(?:\s*(?::|-|–|—|=|,)\s*|\s+(?:to|called|named|titled|entitled|labell?ed|saying|reading|for"
+    r"|about|of|with (?:the |a )?(?:title|name|text)(?: of)?|(?:that|which) (?:says|reads"
+    r"|is called)"
+    r"|(?:that|because|as) i (?:need|have|must|want|should)(?: to)?"
+    r"|so (?:that )?i (?:can|remember to|(?:don't|do not) forget to))(?=[\s:]|\x01)"
+    r"\s*:?\s*(?:(?:remind (?:me|myself)|remember) to )?)"
+)
+_WITH_NOUN = rx(
+    rf"(?:(?:{_FREE}|{_BOUND}(?= (?:me )?(?:a|an|another|one|some|new|two|three|\d+) ))(?: in)?"
+    r"(?: me| us| myself)? "
+    rf"|(?:i(?:'d| would)? (?:like|want|need)|we need|give me|have|there should be"
+    rf"|(?:can|could) i have) (?=(?:a|an|another|one more|some|two|three) )|(?=new |task ?:"
+    rf"|to-?do ?:))"
+    rf"(?P<count>(?:{_COUNT} )*)(?P<noun>{_NOUN})\b(?: for (?:me|myself|us)(?=[:, ]))?"
+    rf"{_ONTO_MY}?(?P<named>{_NAMED}|\s+|\n|$)(?P<rest>.*)"
+)
+_BARE = rx(
+    rf"{_FREE}(?: in)?\b(?: (?:these|this"
+    rf"|the following)(?=:))?(?:\s*:)?{_ONTO}?(?:\s*:)?\s*(?P<rest>.*)"
+)
+_PLACED = rx(
+    rf"(?:{_BOUND}|stick|throw|get|have|place|include|chuck|pop"
+    rf"|drop) (?P<rest>.+?)(?<! back){_ONTO}$"
+)
+_STATED = rx(
+    r"(?:(?:please )?remind (?:me|us) (?:to|about|of|that (?:i|we) (?:have|need) to|that)"
+    r"|remember (?:to|that i (?:have|need) to)|(?:i |we )?(?:must not|mustn't|do not|don't) forget"
+    r"(?: to| about)?|(?:do not|don't) let me forget(?: to| about)?|(?:note"
+    r"|memo) to self[,:]?(?: to)?"
+    r"|make a note (?:to|of|that)|keep in mind (?:to|that)"
+    r"|(?:i|we)(?:'ve|'ll| will| have)? (?:still |also |really |just |now )*(?:need to|have to"
+    r"|has to"
+    r"|must|should|ought to|got to|gotta|better|want to|wanna|would like to)|(?:i|we)'d "
+    r"(?:better|like to|love to)|need to|have to|gotta|got to|to-?do|new task"
+    r"|(?:task|reminder|to-?do|new|(?:new )?items?)s?(?=:| -)|[+](?= ))(?::| -"
+    r"|(?=\s))\s*(?P<rest>.+)"
+)
+_LATER = rx(
+    r"remind (?:me|us) (?P<when>(?:tomorrow|today|tonight|later|at|on|in|next|every"
+    r"|this)\b.{0,40}?)"
+    r",? (?:to|about) (?P<rest>.+)"
+)
+_MENTAL = rx(
+    r"(?:know|ask|talk|hear|understand|see|thank|say|tell|be sure|do (?:today|now|next))\b"
+)
+_DETAILS = rx(
+    r"(?P<title>.+?)(?:[,;.]?\s+(?:with|and|using)(?: a| an| the| its)* (?:descriptions?|details?"
+    r"|notes?|comment)(?: of| to| saying| that says| reading)?\s*[:=]?"
+    r"|(?:\s*[,;.(\n]|(?<=\x02))\s*(?:the )?(?:description|details?"
+    r"|notes?)(?: is)?\s*[:=]?)\s+(?P<text>.+?)\)?$"
+)
+_AGAIN = rx(
+    rf"(?:\s*,)?\s+and (?:also )?(?:(?:a|an|another|one)(?: more| new| one)* (?:{NOUN} )?)?(?:to"
+    rf"|for) "
+    rf"|(?:\s*,)?\s+and (?:a|an|another|one)(?: more| new)* {NOUN} (?:called |named )?"
+)
+_EACH = re.compile(
+    r"\s*(?:\n|;|,(?!\d{3}\b))\s*(?:(?:and|then|also|plus)\s+)?|\s+(?:and|&|plus"
+    r"|as well as)\s+(?:also\s+)?",
+    re.I,
+)
+_BULLET = re.compile(r"^\s*(?:[-*•–]\s+|\(?\d{1,2}[.)]\s+|\[ ?\]\s+)")
+_QUESTION = rx(r"(?:who|what|which|when|where|why|how|is|are|do|does|did|can|should|will)\b.*")
+_AS_TASK = rx(rf"(?: as (?:a |an )?(?:new |another )*{NOUN}|{_ONTO})$")
+
+
+def parse(phrase: Phrase) -> Add | None:
+    """The tasks that the sentence adds, if it does."""
+    text = phrase.text
+    if found := _WITH_NOUN.fullmatch(text):
+        many = found["noun"].lower().endswith("s") and found["noun"].lower() != "taks"
+        return _made(phrase, found["rest"], many)
+    if found := _BARE.fullmatch(text) or _PLACED.fullmatch(text):
+        return _made(phrase, found["rest"], True)
+    if found := _LATER.fullmatch(text):
+        return _made(phrase, f"{found['rest']} {found['when']}", False)
+    if (found := _STATED.fullmatch(text)) and not _MENTAL.match(found["rest"]):
+        return _made(phrase, found["rest"], False)
+    return None
+
+
+def _made(phrase: Phrase, rest: str, many: bool) -> Add:
+    description = ""
+    if found := _DETAILS.fullmatch(rest.strip()):
+        rest, description = found["title"], title(phrase.of(found["text"]))
+    rest = _AS_TASK.sub("", rest.strip())
+    if "\n" in rest:
+        many, parts = True, rest.split("\n")
+    else:
+        parts = _EACH.split(rest) if many else re.split(r"\n|;\s", rest)
+    if not many:
+        parts = [piece for part in parts for piece in _AGAIN.split(part)]
+    made = [title(phrase.of(part)) for part in parts]
+    return Add(tuple(text for text in made if text), description)
+
+
+def title(phrase: Phrase) -> str:
+    """A title as the user wrote it, without what is around it. Quoted text stays as it is."""
+    text = _BULLET.sub("", phrase.text).strip()
+    if not text.strip("\x01\x02"):
+        return ""
+    only = re.fullmatch("(?:called |named )?(\x01\\d+\x02)[.!?,]*", text, re.I)
+    if only:
+        return restore(phrase.of(only[1]), bare=True)
+    text = re.sub(r"(?<![.])[.!,;:\s]+$", "", text) if not text.endswith("...") else text
+    if not _QUESTION.match(text):
+        text = text.rstrip("? ")
+    return restore(phrase.of(text))

@@ -1,0 +1,69 @@
+"""Mistyped words of command. Titles are never mended: only the words that the grammar knows."""
+
+import re
+from functools import lru_cache
+
+from mock_llm.text import distance, several
+
+_WORDS = several(
+    "add create insert append remind remember forget show list display view mark check "
+    "uncheck complete completed finish finished close reopen delete remove erase discard "
+    "cancel clear rename update change description replace everything task tasks first second "
+    "third last done please open pending all should have called title already what todo"
+)
+_KNOWN = {
+    "ad": "add", "aad": "add", "addd": "add", "adda": "add", "crate": "create", "rm": "remove",
+    "del": "delete", "dlt": "delete", "shw": "show", "lst": "list", "u": "you", "wat": "what",
+    "whats": "what's", "wht": "what", "frist": "first", "fist": "first", "adding": "add",
+    "creating": "create", "deleting": "delete", "removing": "remove", "showing": "show",
+    "listing": "list", "marking": "mark", "completing": "complete", "renaming": "rename",
+    "updating": "update", "changing": "change", "telling": "tell", "giving": "give",
+    "reminding": "remind", "putting": "put", "checking": "check", "tak": "task", "taks": "task",
+}  # fmt: skip
+# Real words that lie close to one of ours.
+_REAL = several(
+    "clean chance charge shoe shop slow snow lost late mask dark park bark make made like "
+    "bones one dine ask desk cook call wall hall tall fill opens review remote clothes choose "
+    "lose clever finnish dear cleared dates upload renamed fist least past fast cast lash "
+    "task what that who hat water heck cheek fish polish close closed closes clock place "
+    "replied chat chart "
+)
+
+
+@lru_cache(maxsize=2048)
+def _mend(word: str) -> str:
+    if word in _KNOWN:
+        return _KNOWN[word]
+    if word in _WORDS or word in _REAL or len(word) < 4:
+        return word
+    near = [known for known in _WORDS if _near(word, known)]
+    return min(near, key=lambda known: (distance(word, known), _WORDS.index(known)), default=word)
+
+
+def _near(word: str, known: str) -> bool:
+    if len(known) <= 4:
+        return sorted(word) == sorted(known) and distance(word, known) == 1
+    return distance(word, known) <= (2 if len(known) >= 8 else 1)
+
+
+def mended(text: str, count: int) -> str:
+    """The text, with slips in its first `count` words mended."""
+    parts = re.split(r"([A-Za-z']+)", text)
+    for place in range(1, min(len(parts), 2 * count), 2):
+        word = parts[place].lower()
+        better = _mend(word)
+        if better != word:
+            parts[place] = better
+    return "".join(parts)
+
+
+_PLAIN = {
+    "teh": "the", "hte": "the", "waht": "what", "doen": "done", "dnoe": "done",
+    "adn": "and", "tsak": "task", "tsaks": "tasks", "taks": "task", "lsit": "list", "taht": "that",
+    "al": "all", "completd": "completed", "finsihed": "finished", "frist": "first",
+}  # fmt: skip
+
+
+def smoothed(text: str) -> str:
+    """The text without slips that are no words at all; for sentences that hold no new title."""
+    return re.sub(r"[A-Za-z]+", lambda found: _PLAIN.get(found[0].lower(), found[0]), text)
