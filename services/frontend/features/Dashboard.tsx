@@ -1,0 +1,17 @@
+"use client";
+// Tasks and chat beside each other: what the assistant does is seen in the list.
+import { useCallback, useState } from "react";
+import type { Status } from "@/lib/api";
+import { ChatPanel } from "./chat/ChatPanel";
+import { TasksPanel } from "./tasks/TasksPanel";
+
+export function Dashboard({ startWith }: { startWith: Status }) {
+  const [revision, setRevision] = useState(0);
+  const onTasksTouched = useCallback(() => setRevision((now) => now + 1), []);
+  return (
+    <div className="grid items-start gap-8 lg:grid-cols-[minmax(0,1fr)_26rem]">
+      <TasksPanel startWith={startWith} revision={revision} />
+      <ChatPanel onTasksTouched={onTasksTouched} />
+    </div>
+  );
+}
