@@ -39,7 +39,7 @@ async function fetchToken(): Promise<Token> {
   const asked = Date.now();
   const answer = await fetch("/auth/token", { cache: "no-store", signal: AbortSignal.timeout(10_000) });
   if (answer.status === 401) {
-    window.location.assign("/log-in");
+    window.location.replace("/log-in");
     throw new LoggedOut("The session has ended; log in again.");
   }
   if (!answer.ok) throw new TypeError(`/auth/token was answered with ${answer.status}`);
