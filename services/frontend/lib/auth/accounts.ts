@@ -1,7 +1,7 @@
 // The accounts of this process: opened once, migrated before they are used, tried again until that worked.
 import { betterAuth } from "better-auth";
 import { log } from "@/lib/log";
-import { type AccountsConfig, accountsConfig, ConfigError } from "./config";
+import { type AccountsConfig, accountsConfig, isConfigError } from "./config";
 import { openDatabase } from "./database";
 import { migrate } from "./migrate";
 import { authOptions } from "./options";
@@ -52,7 +52,7 @@ function opened(): Promise<Accounts> {
   if (!shared.todoAccounts) {
     shared.todoAccounts = open();
     shared.todoAccounts.catch((error: unknown) => {
-      const why = error instanceof ConfigError ? error.message : `the accounts cannot be opened: ${String(error)}`;
+      const why = isConfigError(error) ? error.message : `the accounts cannot be opened: ${String(error)}`;
       log("error", why);
     });
   }

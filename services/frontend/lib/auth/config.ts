@@ -12,7 +12,14 @@ export interface AccountsConfig {
 }
 
 /** A setting that cannot be used. The message never holds a value: there may be a password in it. */
-export class ConfigError extends Error {}
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** By its name: Next builds this file into several entries, each with a class of its own. */
+export function isConfigError(error: unknown): error is ConfigError {
+  return error instanceof Error && error.name === "ConfigError";
+}
 
 /** The shortest secret that Better Auth takes without a warning. */
 const SECRET_LENGTH = 32;

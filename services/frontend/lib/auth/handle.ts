@@ -1,7 +1,7 @@
 // Everything below /auth: who may ask, and Better Auth's answer.
 import { log } from "@/lib/log";
 import { accounts, NotReady } from "./accounts";
-import { accountsOn, ConfigError } from "./config";
+import { accountsOn, isConfigError } from "./config";
 import { comesFromUs, ownOrigin } from "./origin";
 
 /** Bytes; more than any form here sends. */
@@ -9,6 +9,20 @@ const MOST = 16_384;
 
 function refuse(status: number, code: string, message: string): Response {
   return Response.json({ code, message }, { status });
+}
+
+/** The whole of a body, or null where there is more of it. */
+async function atMost(body: ReadableStream<Uint8Array> | null, most: number): Promise<Uint8Array<ArrayBuffer> | null> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  if (body) {
+    for await (const part of body as unknown as AsyncIterable<Uint8Array>) {
+      size += part.byteLength;
+      if (size > most) return null;
+      parts.push(part);
+    }
+  }
+  return new Uint8Array(Buffer.concat(parts));
 }
 
 async function answer(request: Request): Promise<Response> {
@@ -20,11 +34,12 @@ async function answer(request: Request): Promise<Response> {
     log("warning", "a request of another origin was refused", { origin: request.headers.get("origin")?.slice(0, 200) });
     return refuse(403, "INVALID_ORIGIN", "This page may not do that here.");
   }
-  const body = request.method === "GET" ? null : await request.arrayBuffer();
-  if (body && body.byteLength > MOST) return refuse(413, "TOO_LARGE", "That is too much.");
+  const body = await atMost(request.body, MOST);
+  if (body === null) return refuse(413, "TOO_LARGE", "That is too much.");
   const { pathname, search } = new URL(request.url);
   // By its address Better Auth knows which origin it serves.
-  const outside = new Request(`${own}${pathname}${search}`, { method: request.method, headers: request.headers, body });
+  const { method, headers } = request;
+  const outside = new Request(`${own}${pathname}${search}`, { method, headers, ...(body.byteLength > 0 ? { body } : {}) });
   return by(own).handler(outside);
 }
 
@@ -36,7 +51,7 @@ export async function handle(request: Request): Promise<Response> {
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
     log("error", "accounts failed", { cause });
-    const away = error instanceof NotReady || error instanceof ConfigError;
+    const away = error instanceof NotReady || isConfigError(error);
     const status = away ? 503 : 500;
     response = refuse(status, "ACCOUNTS_UNAVAILABLE", "The accounts cannot be reached; try again.");
   }
