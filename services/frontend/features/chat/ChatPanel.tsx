@@ -32,7 +32,7 @@ export function ChatPanel({ onTasksTouched }: Props) {
   }
 
   return (
-    <section id="chat" aria-labelledby="chat-heading" className="panel flex h-[34rem] max-h-[80dvh] flex-col overflow-hidden lg:sticky lg:top-6">
+    <section id="chat" aria-labelledby="chat-heading" className="panel flex h-[34rem] max-h-[80dvh] scroll-mt-4 flex-col overflow-hidden lg:sticky lg:top-6">
       <div className="flex min-h-14 flex-wrap items-center justify-between gap-2 border-b border-line py-2 pr-2 pl-4">
         <h2 id="chat-heading" className="flex items-center gap-2 font-semibold">
           <Icon name="chat" className="text-accent" />
@@ -42,7 +42,7 @@ export function ChatPanel({ onTasksTouched }: Props) {
       </div>
       {config?.ai.mock && (
         <p className="border-b border-line bg-sunken px-4 py-2 text-sm">
-          No AI key is set: a built-in mock answers. It knows simple sentences only.
+          A built-in mock answers in place of an AI: it knows simple sentences only.
         </p>
       )}
       {phase === "loading" || messages.length > 0 ? (

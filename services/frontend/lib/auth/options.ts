@@ -29,8 +29,12 @@ export function authOptions(config: AccountsConfig, database: AccountsDatabase, 
     },
     telemetry: { enabled: false },
     logger: {
-      // Only the sentence: what comes with it may be what a person sent.
-      log: (level, message) => log(LEVELS[level], message, { part: "better-auth" }),
+      log: (level, message) => {
+        // There is none on purpose: every request names its own (lib/auth/origin.ts).
+        if (message.includes("Base URL is not set")) return;
+        // Only the sentence: what comes with it may be what a person sent.
+        log(LEVELS[level], message, { part: "better-auth" });
+      },
       level: "debug",
     },
     onAPIError: { errorURL: "/log-in" },
