@@ -26,8 +26,8 @@ function Entry({ message }: { message: Message }) {
       <span className="sr-only">{mine ? "You:" : "Assistant:"}</span>
       {tools.length > 0 && (
         <ul aria-label="Tools that were used" className="flex flex-col gap-1.5">
-          {tools.map((tool) => (
-            <ToolCall key={tool.id} tool={tool} />
+          {tools.map((tool, place) => (
+            <ToolCall key={place} tool={tool} />
           ))}
         </ul>
       )}

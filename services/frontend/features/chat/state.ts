@@ -76,8 +76,9 @@ function happened(state: State, { event, data }: ChatEvent): State {
     case "tool_result":
       return answering(state, (message) => ({
         ...message,
+        // A model may use an id again in its next round.
         tools: message.tools.map((tool) =>
-          tool.id === data.id ? { ...tool, result: data.ok ? "ok" : "failed", text: data.text } : tool,
+          tool.id === data.id && tool.result === null ? { ...tool, result: data.ok ? "ok" : "failed", text: data.text } : tool,
         ),
       }));
     case "done":
@@ -105,8 +106,8 @@ export function reduce(state: State, action: Action): State {
     case "event":
       return happened(state, action.event);
     case "unsent":
-      // The question goes back to where it was written.
-      return { ...state, phase: "ready", messages: state.messages.slice(0, -2), problem: action.problem };
+      // The question goes back to where it was written. Another tab may have ended the conversation.
+      return { ...state, phase: "ready", conversation: null, messages: state.messages.slice(0, -2), problem: action.problem };
     case "ended":
       return finish(state, action.end, action.problem);
     case "cleared":

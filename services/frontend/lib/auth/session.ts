@@ -17,6 +17,7 @@ export const person = cache(async (): Promise<Person | null> => {
   const { config, by } = await accounts();
   const own = ownOrigin(given, config.origins);
   if (!own) return null;
-  const session = await by(own).api.getSession({ headers: given });
+  // A page cannot set cookies; the session is prolonged where the browser fetches its token.
+  const session = await by(own).api.getSession({ headers: given, query: { disableRefresh: true } });
   return session && { name: session.user.name, email: session.user.email };
 });

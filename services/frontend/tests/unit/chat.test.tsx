@@ -58,6 +58,18 @@ describe("an answer", () => {
     screen.getByText("There is no task 9.");
   });
 
+  it("keeps two rounds apart that use the same id", async () => {
+    const chat = serve();
+    await open();
+    await ask(chat);
+    for (const ok of [false, true]) {
+      chat.say("tool_call", { id: "call_0", name: "add_task", arguments: {} });
+      chat.say("tool_result", { id: "call_0", name: "add_task", ok, text: "" });
+    }
+    await screen.findByText("Done");
+    screen.getByText("Failed");
+  });
+
   it("is stopped, and what came of it stays", async () => {
     const chat = serve();
     const touched = await open();
