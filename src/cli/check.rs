@@ -4,7 +4,7 @@ use super::context::{Context, print_json};
 use super::reach::connect_or_explain;
 use crate::engine::Engine;
 use crate::error::{Exit, Result};
-use crate::images;
+use crate::images::{self, Order};
 use crate::steps::{self, ImageRef, Session};
 use crate::task::Task;
 use crate::ui::{Align, Table, data};
@@ -54,8 +54,10 @@ fn know_images(session: &Session, task: &Task<'_>, context: &Context<'_>) {
         let base = spec
             .base
             .as_deref()
-            .and_then(|base| Some(session.origins.present_image(task, &engine, base).ok()?.ok()?.id));
-        if let Ok(Ok(built)) = images::probe(task, &engine, application, spec, base.as_deref()) {
+            .and_then(|base| session.origins.present_image(task, &engine, base).ok()?.ok());
+        let base = base.as_ref().map(|base| (base.reference.as_str(), base.id.as_str()));
+        let order = Order { app: application, spec, target: session.target(), base };
+        if let Ok(Ok(built)) = images::probe(task, &engine, &order) {
             session.set_image(&spec.name, ImageRef { reference: built.reference, id: built.id });
         }
     }

@@ -8,6 +8,7 @@ mod doctor;
 mod down;
 mod env;
 mod forward;
+mod images;
 mod interrupt;
 mod kubeconfig;
 mod log;
@@ -126,6 +127,9 @@ pub(crate) enum Command {
     /// Make or verify a bundle of all artifacts, for machines without a network
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
+    /// The application's images: list them, say what is in them, scan them
+    #[command(subcommand)]
+    Images(images::ImagesCommand),
     /// Show the tools that are used: kubectl, helm, kind
     #[command(subcommand)]
     Tools(tools::ToolsCommand),
@@ -172,6 +176,7 @@ fn dispatch(cli: &Cli, world: &World, ui: &Ui) -> Result<Exit> {
         Command::Env(command) => env::run(&context, command),
         Command::Kubeconfig(command) => kubeconfig::run(&context, command),
         Command::Bundle(command) => bundle::run(&context, command),
+        Command::Images(command) => images::run(&context, command),
         Command::Tools(command) => tools::run(&context, command),
         Command::Completions(args) => Ok(completions::run(args)),
     }
