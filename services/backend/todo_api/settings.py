@@ -65,11 +65,11 @@ class Settings:
         for name, usual in ADDRESSES.items():
             if values.get(name) and not is_http(values[name]):
                 problems.append(f"{name} is no http address; help: set {name}={usual}")
-            if values.get(name) and not token:
-                problems.append(
-                    f"{name} is set without INTERNAL_API_TOKEN; "
-                    "help: give this service the same INTERNAL_API_TOKEN as the MCP server"
-                )
+        if values.get("MCP_SERVER_URL") and not token:
+            problems.append(
+                "INTERNAL_API_TOKEN is not set, and MCP_SERVER_URL is; "
+                "help: give this service the same INTERNAL_API_TOKEN as the MCP server"
+            )
         provider = Provider.of(values, problems)
         level = values.get("LOG_LEVEL", cls.log_level).upper()
         level = "WARNING" if level == "WARN" else level
