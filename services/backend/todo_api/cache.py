@@ -58,7 +58,9 @@ class Cache:
         """Adds one to a number; None if Redis does not tell."""
         if self.redis is None or self._resting():
             return None
-        both = self.redis.pipeline(transaction=True).incr(key).expire(key, lifetime)
+        both = self.redis.pipeline(transaction=True)
+        both.incr(key)
+        both.expire(key, lifetime)
         found = await self._tried(both.execute())
         return found[0] if found else None
 

@@ -117,7 +117,7 @@ def _public(found: Any) -> tuple[str, jwt.PyJWK] | None:
     """A key with its id; None for one that is not used here, as others may be next to ours."""
     if not isinstance(found, dict) or not isinstance(found.get("kid"), str):
         return None
-    algorithm = KINDS.get((found.get("kty"), found.get("crv")))
+    algorithm = KINDS.get((str(found.get("kty")), found.get("crv")))
     if algorithm is None or found.get("alg", algorithm) != algorithm:
         return None
     if found.get("use", "sig") != "sig" or "d" in found:
