@@ -11,7 +11,7 @@ from httpx2 import AsyncClient, Response
 from todo_api.identity import current_user
 from todo_api.runtime import Runtime
 
-TOKEN = "token-canary"
+TOKEN = "token-canary-of-thirty-two-characters"
 
 
 @dataclass
