@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import Start
 from tests.support import TOKEN, App, refused
-from tests.tokens import claims, minted, signed
+from tests.tokens import claims, encoded, minted, signed
 
 
 @pytest.fixture
@@ -53,6 +53,8 @@ WRONG = [
     f"Bearer {minted(TOKEN, iat=None)}",
     f"Bearer {minted(TOKEN, sub=None)}",
     f"Bearer {minted(TOKEN, sub=7)}",
+    f"Bearer {minted(TOKEN, exp=float('inf'))}",
+    f"Bearer {encoded(b'[' * 2900)}.e30.x",
 ]
 
 

@@ -9,6 +9,7 @@ import jwt
 
 from todo_api import logs
 from todo_api.errors import ApiError
+from todo_api.service_token import NONSENSE
 
 # Never one that is signed with a shared secret: a public key could be taken for the secret.
 KINDS = {("OKP", "Ed25519"): "EdDSA", ("EC", "P-256"): "ES256", ("RSA", None): "RS256"}
@@ -57,7 +58,7 @@ class Keys:
             )
         except jwt.ExpiredSignatureError:
             raise refusal("The token has expired.") from None
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except NONSENSE as error:
             logs.info("a token was refused", cause=type(error).__name__)
             raise refusal("The token is not valid.") from None
         return str(claims["sub"])
@@ -92,7 +93,7 @@ class Keys:
                 raise ValueError(f"status {response.status_code}")
             found = response.json()["keys"]
             self.keys = dict(pair for pair in map(_public, found) if pair is not None)
-        except (httpx2.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
+        except (httpx2.HTTPError, TimeoutError, KeyError, *NONSENSE) as error:
             self._failed_at = now
             logs.warning("the keys of the accounts cannot be read", cause=type(error).__name__)
             raise Unreadable from None
@@ -124,5 +125,5 @@ def _public(found: Any) -> tuple[str, jwt.PyJWK] | None:
         return None
     try:
         return found["kid"], jwt.PyJWK.from_dict(found, algorithm)
-    except (jwt.PyJWTError, ValueError, TypeError):
+    except NONSENSE:
         return None

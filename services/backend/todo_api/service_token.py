@@ -11,6 +11,8 @@ import jwt
 ISSUER, AUDIENCE, ALGORITHM = "todo-backend", "todo-tools", "HS256"
 # Seconds: the longest life of a token, and what clocks may differ by.
 LIFETIME, LEEWAY = 120, 5
+# What reading a token can end with: strangers may nest JSON too deep, or write endless numbers.
+NONSENSE = (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError)
 
 # Told once at the start by `Settings`; at every request it would only fill the log.
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
@@ -36,7 +38,7 @@ def verified(token: str, secret: str) -> str | None:
             leeway=LEEWAY,
             options={"require": ["iss", "aud", "sub", "iat", "exp"]},
         )
-    except (jwt.PyJWTError, ValueError, TypeError):
+    except NONSENSE:
         return None
     if float(claims["exp"]) - float(claims["iat"]) > LIFETIME:
         return None

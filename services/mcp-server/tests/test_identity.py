@@ -38,6 +38,7 @@ WRONG: dict[str, str] = {
     "an end that is no number": f"Bearer {minted(TOKEN, exp='x')}",
     "an endless number": f"Bearer {signed(HEADER, claims(exp=float('inf')), TOKEN)}",
     "rubbish": "Bearer a.b.c",
+    "deep": f"Bearer {encoded(b'[' * 2900)}.e30.x",
     "half": "Bearer eyJ",
     "a list": f"Bearer {encoded(b'[]')}.{encoded(b'[]')}.",
 }

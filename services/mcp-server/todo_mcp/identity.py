@@ -11,6 +11,8 @@ import jwt
 ISSUER, AUDIENCE, ALGORITHM = "todo-backend", "todo-tools", "HS256"
 # Seconds: the longest life of a token, and what clocks may differ by.
 LIFETIME, LEEWAY = 120, 5
+# What reading a token can end with: strangers may nest JSON too deep, or write endless numbers.
+NONSENSE = (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError)
 
 # The token of the request that is being answered; the backend gets the same one and checks it too.
 token: ContextVar[str] = ContextVar("token", default="")
@@ -34,7 +36,7 @@ def proven(authorization: str, secret: str) -> str | None:
             leeway=LEEWAY,
             options={"require": ["iss", "aud", "sub", "iat", "exp"]},
         )
-    except (jwt.PyJWTError, ValueError, TypeError):
+    except NONSENSE:
         return None
     short = float(claims["exp"]) - float(claims["iat"]) <= LIFETIME
     return given if short and claims["sub"] else None

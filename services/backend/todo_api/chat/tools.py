@@ -79,7 +79,7 @@ class Tools:
         try:
             body = response.json()
             found = body.get("result") or body.get("error")
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             found = None
         # The errors of JSON-RPC have numbers; those of whatever else may answer there do not.
         fine = response.status_code == 200 or response.is_client_error
