@@ -57,7 +57,7 @@ async def test_what_was_said_is_remembered(talk: Talk) -> None:
     assert found[0] == first[0]
     assert len(talk.model.messages) == 21
     assert talk.model.messages[-1]["content"] == "last"
-    assert [each["text"] for each in await talk.messages(3)] == ["Hello.", "last", "Hello."]
+    assert [each["text"] for each in await talk.messages(3)] == ["1", "last", "1"]
     assert (await talk.app.client.delete("/api/chat/messages")).status_code == 204
     assert await talk.messages() == []
     await talk.ask("new")

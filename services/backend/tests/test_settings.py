@@ -88,6 +88,7 @@ def test_urls_that_cannot_be_used(given: str) -> None:
 
 def test_an_empty_value_is_not_set() -> None:
     keys = ["REDIS_URL", "INTERNAL_API_TOKEN", "CORS_ORIGINS", "ENVIRONMENT", "LOG_LEVEL", "PORT"]
+    keys += ["AUTH_JWKS_URL", "MCP_SERVER_URL", "AI_MOCK", "LLM_BASE_URL", "OPENAI_API_KEY"]
     empty = Settings.of({"DATABASE_URL": "sqlite:///x.db"} | dict.fromkeys(keys, " "))
     assert empty == Settings.of({"DATABASE_URL": "sqlite:///x.db"})
     assert (empty.host, empty.port, empty.log_level) == ("0.0.0.0", 8000, "INFO")
@@ -109,17 +110,93 @@ def test_values() -> None:
 
 
 def test_all_problems_at_once() -> None:
-    env = {"REDIS_URL": "http://canary", "LOG_LEVEL": "loud", "PORT": "tcp://10.0.0.1:80"}
+    env = {
+        "REDIS_URL": "http://canary",
+        "AUTH_JWKS_URL": "canary",
+        "MCP_SERVER_URL": "ftp://canary",
+        "AI_MOCK": "perhaps",
+        "MOCK_LLM_URL": "canary",
+        "LLM_BASE_URL": "https://u:canary@llm/v1",
+        "LLM_API_KEY": "canary\u00e9",
+        "LOG_LEVEL": "loud",
+        "PORT": "tcp://10.0.0.1:80",
+    }
     with pytest.raises(SettingsError) as caught:
         Settings.of(env)
     named = [problem.split()[0] for problem in caught.value.problems]
-    assert named == ["DATABASE_URL", "REDIS_URL", "LOG_LEVEL", "PORT"]
+    assert named == [
+        "DATABASE_URL",
+        "REDIS_URL",
+        "AUTH_JWKS_URL",
+        "MCP_SERVER_URL",
+        "INTERNAL_API_TOKEN",
+        "AI_MOCK",
+        "MOCK_LLM_URL",
+        "LLM_BASE_URL",
+        "LLM_API_KEY",
+        "LLM_BASE_URL",
+        "LOG_LEVEL",
+        "PORT",
+    ]
     assert all("help: " in problem for problem in caught.value.problems)
     assert "canary" not in str(caught.value)
 
 
 def test_no_secret_in_a_representation() -> None:
-    env = {"INTERNAL_API_TOKEN": "canary", "REDIS_URL": "redis://:canary@r/0"}
+    env = {
+        "INTERNAL_API_TOKEN": "canary",
+        "OPENAI_API_KEY": "canary",
+        "REDIS_URL": "redis://:canary@r/0",
+    }
     settings = Settings.of({"DATABASE_URL": "postgresql://u:canary@db/todo", **env})
     assert "canary" not in repr(settings)
     assert set(settings.secrets()) == {"canary", "u:canary", ":canary"}
+
+
+ALL = {
+    "LLM_BASE_URL": "https://llm/v1/",
+    "LLM_MODEL": "mine",
+    "LLM_API_KEY": "k0",
+    "OPENAI_API_KEY": "k1",
+    "GEMINI_API_KEY": "k2",
+    "GROQ_API_KEY": "k3",
+}
+
+
+@pytest.mark.parametrize(
+    "without, more, expected",
+    [
+        ([], {}, ("custom", "https://llm/v1", "mine", "k0")),
+        (["LLM_API_KEY"], {}, ("custom", "https://llm/v1", "mine", "")),
+        (
+            ["LLM_BASE_URL", "LLM_API_KEY"],
+            {},
+            ("openai", "https://api.openai.com/v1", "mine", "k1"),
+        ),
+        ([], {"AI_MOCK": "true"}, ("mock", "http://mock-llm:8002/v1", "mock-todo", "")),
+        (list(ALL), {"MOCK_LLM_URL": "http://m/v1"}, ("mock", "http://m/v1", "mock-todo", "")),
+    ],
+)
+def test_providers(
+    without: list[str], more: dict[str, str], expected: tuple[str, str, str, str]
+) -> None:
+    env = {key: value for key, value in ALL.items() if key not in without}
+    settings = Settings.of({"DATABASE_URL": PLAIN, **env, **more})
+    found = settings.provider
+    assert (found.name, found.base_url, found.model, found.api_key) == expected
+    # Those that are not used are secrets too.
+    keys = {value for key, value in env.items() if key.endswith("KEY")}
+    assert keys <= set(settings.secrets())
+
+
+def test_the_order_of_providers() -> None:
+    names = []
+    env = {key: value for key, value in ALL.items() if not key.startswith("LLM_")}
+    while True:
+        provider = Settings.of({"DATABASE_URL": PLAIN, **env}).provider
+        names.append(provider.name)
+        if not env:
+            break
+        assert provider.model
+        env.pop(f"{provider.name.upper()}_API_KEY")
+    assert names == ["openai", "gemini", "groq", "mock"]
