@@ -1,28 +1,13 @@
 """Models that talk nonsense: each answer ends, nothing is believed, and the next one works."""
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Start
 from tests.fake_model import DONE, call, calls, piece, says
-from tests.talk import Talk, results, talking, text
-from todo_api.limits import LIMITS
-
-
-@pytest.fixture
-async def talk(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Talk]:
-    monkeypatch.setitem(LIMITS, "chat", 1000)
-    async with talking(start, DATABASE_URL=f"sqlite:///{tmp_path}/x.db") as found:
-        yield found
-        # Whatever happened: no task came of it, and the chat works.
-        assert [title for title in await found.app.titles() if title != "fine"] == []
-        assert text(await found.ask("again", says("Fine."))) == "Fine."
+from tests.steady import talk as talk
+from tests.talk import Talk, results, text
 
 
 @pytest.mark.parametrize(

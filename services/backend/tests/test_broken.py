@@ -3,31 +3,15 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.conftest import Start
 from tests.fake_model import DONE, Step, call, calls, hangs_up, piece, says
-from tests.talk import Talk, talking, text
+from tests.steady import talk as talk
+from tests.talk import Talk, text
 from todo_api import neighbours
-from todo_api.limits import LIMITS
-
-
-@pytest.fixture
-async def talk(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Talk]:
-    monkeypatch.setitem(LIMITS, "chat", 1000)
-    async with talking(start, DATABASE_URL=f"sqlite:///{tmp_path}/x.db") as found:
-        yield found
-        # Whatever happened: no task came of it, and the chat works.
-        assert [title for title in await found.app.titles() if title != "fine"] == []
-        assert text(await found.ask("again", says("Fine."))) == "Fine."
-
 
 JSON = "application/json"
 BROKEN: dict[str, tuple[Step, str]] = {

@@ -143,11 +143,8 @@ def test_all_problems_at_once() -> None:
 
 
 def test_no_secret_in_a_representation() -> None:
-    env = {
-        "INTERNAL_API_TOKEN": "canary",
-        "OPENAI_API_KEY": "canary",
-        "REDIS_URL": "redis://:canary@r/0",
-    }
+    env = dict.fromkeys(["INTERNAL_API_TOKEN", "OPENAI_API_KEY"], "canary")
+    env["REDIS_URL"] = "redis://:canary@r/0"
     settings = Settings.of({"DATABASE_URL": "postgresql://u:canary@db/todo", **env})
     assert "canary" not in repr(settings)
     assert set(settings.secrets()) == {"canary", "u:canary", ":canary"}
