@@ -14,7 +14,7 @@ LIFETIME, LEEWAY = 120, 5
 # What reading a token can end with: strangers may nest JSON too deep, or write endless numbers.
 NONSENSE = (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError)
 
-# Told once at the start by `Settings`; at every request it would only fill the log.
+# The length of INTERNAL_API_TOKEN is its owner's choice, and not news at every request.
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
 
