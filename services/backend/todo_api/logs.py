@@ -49,7 +49,7 @@ def configure(level: str, secrets: Iterable[str] = (), stream: TextIO | None = N
         logger.propagate = True
     if level != "DEBUG":
         # They tell what our own lines tell, and more often.
-        for name in ("uvicorn", "alembic"):
+        for name in ("uvicorn", "alembic", "httpx2"):
             logging.getLogger(name).setLevel(logging.WARNING)
 
 

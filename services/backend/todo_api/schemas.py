@@ -22,7 +22,7 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _lines(text: str) -> str:
+def lines(text: str) -> str:
     if any(unicodedata.category(char) == "Cc" and char not in "\n\r\t" for char in text):
         raise ValueError("control characters are not allowed")
     return text
@@ -40,22 +40,22 @@ Title = Annotated[
 _Text = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, max_length=2000),
-    AfterValidator(_lines),
+    AfterValidator(lines),
 ]
 Description = Annotated[_Text | None, AfterValidator(_none_if_empty)]
 
 
-class _Closed(BaseModel):
+class Closed(BaseModel):
     # A misspelt field would otherwise be lost without a word.
     model_config = ConfigDict(extra="forbid")
 
 
-class NewTask(_Closed):
+class NewTask(Closed):
     title: Title
     description: Description = None
 
 
-class TaskChange(_Closed):
+class TaskChange(Closed):
     """Fields that are not sent stay as they are; a description of null is removed."""
 
     # The default is never read: only fields that were sent count.

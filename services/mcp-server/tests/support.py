@@ -19,11 +19,12 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import TextContent
 
+from tests.tokens import minted
 from todo_mcp.backend import Backend
 from todo_mcp.server import create_app
 from todo_mcp.settings import Settings
 
-TOKEN = "token-canary"
+TOKEN = "token-canary-of-thirty-two-characters"
 BACKEND = Path(__file__).parents[2] / "backend"
 
 
@@ -118,9 +119,16 @@ class Tools:
         return [task["title"] for task in (await self.call("list_tasks", status=status))["tasks"]]
 
 
+def bearer(user: str = "local") -> dict[str, str]:
+    return {"Authorization": f"Bearer {minted(TOKEN, user)}"}
+
+
 @contextlib.asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Tools]:
-    async with Client(f"{url}/mcp") as client:
+async def connected(url: str, user: str = "local") -> AsyncIterator[Tools]:
+    async with (
+        httpx2.AsyncClient(headers=bearer(user)) as http,
+        Client(streamable_http_client(f"{url}/mcp", http_client=http)) as client,
+    ):
         yield Tools(client)
 
 
@@ -131,13 +139,13 @@ Answer = Callable[[httpx2.Request], httpx2.Response]
 async def faked(answer: Answer) -> AsyncIterator[tuple[Tools, httpx2.AsyncClient]]:
     """The service in this process, in front of a backend that does what a test wants."""
     settings = Settings.of({"INTERNAL_API_TOKEN": TOKEN})
-    fake = Backend("http://backend:8000", TOKEN, httpx2.MockTransport(answer))
+    fake = Backend("http://backend:8000", httpx2.MockTransport(answer))
     app = create_app(settings, fake)
     async with app.router.lifespan_context(app):
         transport = httpx2.ASGITransport(app=app)
         url = "http://mcp-server:8001"
         async with (
-            httpx2.AsyncClient(transport=transport, base_url=url) as http,
+            httpx2.AsyncClient(transport=transport, base_url=url, headers=bearer()) as http,
             Client(streamable_http_client(f"{url}/mcp", http_client=http)) as client,
         ):
             yield Tools(client), http

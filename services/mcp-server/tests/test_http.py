@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.support import TOKEN, Program, connected, program
+from tests.support import TOKEN, Program, bearer, connected, program
 
 HERE = Path(__file__).parents[1]
 LISTING = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -18,7 +18,7 @@ LISTING = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 def post(server: Program, body: Any = LISTING, **headers: str) -> tuple[int, str]:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     base = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-    request = Request(f"{server.url}/mcp", content, base | headers)
+    request = Request(f"{server.url}/mcp", content, base | bearer() | headers)
     try:
         with urlopen(request, timeout=10) as answer:
             return answer.status, answer.read().decode()
@@ -60,7 +60,8 @@ def test_requests_that_make_no_sense(server: Program) -> None:
     for body in (b"", b"{", b"[]", b"\xff"):
         assert 400 <= post(server, body)[0] < 500
     assert post(server, b"x" * 100_000)[0] == 413
-    assert server.status("/none") == 404
+    # Whatever there is, strangers do not learn it.
+    assert server.status("/none") == server.status("/mcp") == 401
     assert server.status("/health") == 200
 
 
