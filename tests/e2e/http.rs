@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
+    /// `name=value` of each cookie that is set.
+    pub cookies: Vec<String>,
     pub body: String,
 }
 
@@ -60,6 +62,17 @@ impl Address {
     }
 
     fn call(&self, method: &str, path: &str, body: &str) -> Result<Reply, String> {
+        self.send(method, path, &[], body)
+    }
+
+    /// With more headers: name and value.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Reply, String> {
         let told =
             |error: std::io::Error| format!("{method} http://{}:{}{path}: {error}", self.host, self.port);
         let address = ([127, 0, 0, 1], self.port).into();
@@ -67,8 +80,9 @@ impl Address {
         stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(told)?;
         let host = &self.host;
         let length = body.len();
+        let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!(
-            "{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            "{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n{more}\r\n{body}"
         );
         stream.write_all(request.as_bytes()).map_err(told)?;
         let mut reply = Vec::new();
@@ -95,7 +109,12 @@ impl Address {
 fn parse(text: &str) -> Option<Reply> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Reply { status, body: body.to_owned() })
+    let cookie = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        let set = name.eq_ignore_ascii_case("set-cookie");
+        set.then(|| value.trim().split(';').next().unwrap_or_default().to_owned())
+    };
+    Some(Reply { status, cookies: head.lines().filter_map(cookie).collect(), body: body.to_owned() })
 }
 
 #[test]
@@ -109,6 +128,7 @@ fn an_address_is_found_in_narration() {
 
 #[test]
 fn a_reply_is_taken_apart() {
-    let reply = parse("HTTP/1.0 404 Not Found\r\nX: y\r\n\r\nnone\n").unwrap();
+    let reply = parse("HTTP/1.0 404 Not Found\r\nX: y\r\nSet-Cookie: a=b; Path=/\r\n\r\nnone\n").unwrap();
+    assert_eq!(reply.cookies, ["a=b"]);
     assert_eq!((reply.status, reply.body.as_str()), (404, "none\n"));
 }
