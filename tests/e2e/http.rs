@@ -49,14 +49,6 @@ impl Address {
         self.call("GET", path, "")
     }
 
-    pub fn post(&self, path: &str, body: &str) -> Result<Reply, String> {
-        self.call("POST", path, body)
-    }
-
-    pub fn delete(&self, path: &str) -> Result<Reply, String> {
-        self.call("DELETE", path, "")
-    }
-
     pub fn put(&self, path: &str, body: &str) -> Result<Reply, String> {
         self.call("PUT", path, body)
     }

@@ -51,9 +51,8 @@ fn with_session(bed: &Bed, path: &str) -> Result<Reply, String> {
 fn log_in(bed: &Bed) -> Result<String, String> {
     let address = bed.address();
     let origin = address.url().trim_end_matches('/').to_owned();
-    let ask = |path: &str, body: &Value| {
-        address.send("POST", path, &[("Origin", &origin)], &body.to_string())
-    };
+    let ask =
+        |path: &str, body: &Value| address.send("POST", path, &[("Origin", &origin)], &body.to_string());
     let mut reply = ask("/auth/sign-in/email", &json!({"email": EMAIL, "password": PASSWORD}))?;
     if reply.status == 401 {
         let new = json!({"name": "E2E", "email": EMAIL, "password": PASSWORD});
