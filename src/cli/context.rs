@@ -127,14 +127,17 @@ impl<'a> Context<'a> {
         self.session_with(bundle, consent, Wishes::default())
     }
 
-    /// As [`Context::session`], with what `--preset` and `--target` say.
+    /// As [`Context::session`], with what `--preset`, `--target` and `--mock` say.
     pub fn session_with(
         &self,
         bundle: Option<&Bundle>,
         consent: bool,
         wishes: Wishes,
     ) -> Result<Arc<Session>> {
-        let Sources { paths, data, versions, profile, application } = self.sources()?;
+        let Sources { paths, data, versions, profile, mut application } = self.sources()?;
+        if wishes.mock {
+            application = application.map(Application::mocked).transpose()?;
+        }
         let facts = self.facts(&paths);
         let origins = Origins::new(self.world, &paths, &data, &versions, &facts, bundle.cloned())?;
         let world = self.world.clone();

@@ -28,6 +28,9 @@ pub(crate) struct UpArgs {
     /// What images are built for: dev, staging or prod [default: that of the last `up`, else prod]
     #[arg(long, value_name = "TARGET", value_parser = target_parser())]
     pub target: Option<Target>,
+    /// Let stand-ins answer for services outside, whatever .env says; counts for this `up`
+    #[arg(long)]
+    pub mock: bool,
     /// Take tools and images from a bundle (a directory or a .tar)
     #[arg(long, value_name = "PATH")]
     pub bundle: Option<PathBuf>,
@@ -38,7 +41,7 @@ pub(crate) struct UpArgs {
 
 impl UpArgs {
     pub fn wishes(&self) -> Wishes {
-        Wishes { preset: self.preset.clone(), target: self.target }
+        Wishes { preset: self.preset.clone(), target: self.target, mock: self.mock }
     }
 }
 

@@ -36,6 +36,10 @@ pub struct Application {
     /// Sizes of the application, from small to large.
     pub presets: Vec<Preset>,
     pub overrides: Vec<Override>,
+    /// What `--mock` puts in place of settings of `.env`, so that nothing outside is called.
+    pub mock: BTreeMap<String, String>,
+    /// Whether that counts, see [`Application::mocked`].
+    pub is_mocked: bool,
     /// Keys for the Secret `<name>-env`, see [`Application::secret_name`].
     pub env_file: PathBuf,
     pub env_example: PathBuf,
@@ -93,6 +97,16 @@ impl Application {
         Document::parse(&origin, &text)?.read(|fields| read(dir, fields)).map(Some)
     }
 
+    /// The application as `--mock` wants it.
+    pub fn mocked(self) -> Result<Self> {
+        if self.mock.is_empty() {
+            return Err(Error::usage(format!("--mock means nothing to {}", self.name))
+                .because(format!("{} has no [mock]", self.dir.join(FILE).display()))
+                .help("todo-bootstrap up   takes it as it is"));
+        }
+        Ok(Self { is_mocked: true, ..self })
+    }
+
     /// The Secret that holds the values of `.env`.
     pub fn secret_name(&self) -> String {
         format!("{}-env", self.name)
@@ -148,6 +162,7 @@ fn read(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<Application> {
         let without_checks = fields.strings("without-checks");
         Some(Override { key: key?, unless_contains: part?, values: values?, without_checks })
     });
+    let mock = fields.string_map("mock");
     let env = fields.opt_string("env").unwrap_or_else(|| ".env".to_owned());
     let example = fields.opt_string("env-example").unwrap_or_else(|| ".env.example".to_owned());
     Some(Application {
@@ -163,6 +178,8 @@ fn read(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<Application> {
         ready_images,
         presets,
         overrides,
+        mock,
+        is_mocked: false,
         env_file: dir.join(env),
         env_example: dir.join(example),
     })
@@ -267,6 +284,7 @@ mod tests {
                     [[overrides]]\nkey = \"URL\"\nunless-contains = \"@store\"\nvalues = \"small.yaml\"\n";
         std::fs::write(dir.path().join(FILE), text).unwrap();
         let application = Application::load(dir.path()).unwrap().unwrap();
+        assert!(application.clone().mocked().unwrap_err().to_string().contains("--mock"));
         assert_eq!(application.image_names(), ["store"]);
         assert_eq!(application.hosts(), ["shop.local", "shop.localhost"]);
         assert_eq!((application.presets.len(), application.overrides.len()), (1, 1));

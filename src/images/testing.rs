@@ -25,6 +25,8 @@ pub fn application(dir: &Path) -> Application {
         aliases: Vec::new(),
         ready_images: Vec::new(),
         presets: Vec::new(),
+        mock: std::collections::BTreeMap::new(),
+        is_mocked: false,
         overrides: Vec::new(),
         images: vec![spec],
         env_file: dir.join(".env"),

@@ -76,6 +76,8 @@ pub struct Parts {
 pub struct Wishes {
     pub preset: Option<String>,
     pub target: Option<Target>,
+    /// That nothing outside is called, as far as the application can do without.
+    pub mock: bool,
 }
 
 impl Session {

@@ -386,11 +386,11 @@ path = \"/{late}\"
     assert!(parse("").unwrap_err().contains("`step` is missing"));
 }
 
-/// The draft of the application's own journey, for an API that is to come.
+/// The application's own.
 #[test]
-fn the_draft_of_the_application_is_valid() {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journey/todo.toml");
+fn the_journey_of_the_application_is_valid() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("checks/app/journey.toml");
     let text = std::fs::read_to_string(file).unwrap();
-    let spec = Spec::parse("journey", "tests/journey/todo.toml", &text).unwrap();
+    let spec = Spec::parse("journey", "checks/app/journey.toml", &text).unwrap();
     assert_eq!((spec.kind, spec.timeout), ("journey", Duration::from_secs(120)));
 }

@@ -5,8 +5,11 @@ import { log } from "@/lib/log";
 import type { AccountsConfig } from "./config";
 import type { AccountsDatabase } from "./database";
 
-/** Attempts per address and minute. Better Auth counts them in each replica. */
-const ATTEMPTS = { window: 60, max: 10 };
+/**
+ * Attempts per address and minute: too few to guess a password, enough for a classroom behind one address. Better
+ * Auth counts them in each replica.
+ */
+const ATTEMPTS = { window: 60, max: 30 };
 const LEVELS = { debug: "debug", info: "debug", success: "debug", warn: "warning", error: "error" } as const;
 
 export function authOptions(config: AccountsConfig, database: AccountsDatabase, secure: boolean) {
@@ -17,6 +20,8 @@ export function authOptions(config: AccountsConfig, database: AccountsDatabase, 
     database: database.forBetterAuth,
     trustedOrigins: config.origins,
     emailAndPassword: { enabled: true, minPasswordLength: 8, maxPasswordLength: 128 },
+    // Who gives the password may leave for good; their tasks are the API's to delete.
+    user: { deleteUser: { enabled: true } },
     rateLimit: {
       enabled: true,
       storage: "memory",
