@@ -113,7 +113,7 @@ pub(crate) enum Command {
     /// Replace the pods of services one by one
     Restart(restart::RestartArgs),
     /// Run the checks against the running cluster
-    Check,
+    Check(check::CheckArgs),
     /// Look at this machine and name what stands in the way, with the remedy
     Doctor,
     /// Show what `up` would do and change, without doing it
@@ -171,7 +171,7 @@ fn dispatch(cli: &Cli, world: &World, ui: &Ui) -> Result<Exit> {
         Command::Open(args) => open::run(&context, args),
         Command::Logs(args) => logs::run(&context, args),
         Command::Restart(args) => restart::run(&context, args),
-        Command::Check => check::run(&context),
+        Command::Check(args) => check::run(&context, args),
         Command::Doctor => doctor::run(&context),
         Command::Env(command) => env::run(&context, command),
         Command::Kubeconfig(command) => kubeconfig::run(&context, command),

@@ -67,14 +67,19 @@ impl Address {
     ) -> Result<Reply, String> {
         let told =
             |error: std::io::Error| format!("{method} http://{}:{}{path}: {error}", self.host, self.port);
-        let address = ([127, 0, 0, 1], self.port).into();
+        // Names lead to this machine; an address may be a node's.
+        let ip: std::net::IpAddr = self.host.parse().unwrap_or([127, 0, 0, 1].into());
+        let address = (ip, self.port).into();
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).map_err(told)?;
         stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(told)?;
-        let host = &self.host;
+        let (host, port) = (&self.host, self.port);
         let length = body.len();
-        let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let mut more = String::new();
+        for (name, value) in headers {
+            more = more + name + ": " + value + "\r\n";
+        }
         let request = format!(
-            "{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n{more}\r\n{body}"
+            "{method} {path} HTTP/1.0\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n{more}\r\n{body}"
         );
         stream.write_all(request.as_bytes()).map_err(told)?;
         let mut reply = Vec::new();

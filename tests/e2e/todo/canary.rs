@@ -10,7 +10,8 @@ use crate::bed::{Bed, docker};
 use crate::program::{Then, run};
 
 const CANARY: &str = "canary-7f3a91c2e5d84b60";
-const KEY: &str = "GROQ_API_KEY";
+/// Nobody uses it as long as there is no `LLM_BASE_URL`, so the journey goes on.
+const KEY: &str = "LLM_API_KEY";
 
 /// As it stands, and as Kubernetes writes it; base64 of what a longer text holds it in differs in
 /// its ends only.

@@ -6,7 +6,8 @@ use super::{API, pods};
 use crate::bed::Bed;
 use crate::steady::expect_unchanged;
 
-const KEY: &str = "OPENAI_API_KEY";
+/// Nobody uses it as long as there is no `LLM_BASE_URL`, so the journey goes on.
+const KEY: &str = "LLM_API_KEY";
 const VALUE: &str = "sk-e2e-0123456789abcdef0123456789abcdef";
 
 pub fn changed_key(bed: &Bed) {
@@ -35,6 +36,13 @@ pub fn changed_key(bed: &Bed) {
         }
     }
     expect_unchanged(&bed.up());
+}
+
+/// What the file says of a key.
+pub fn get(file: &Path, key: &str) -> String {
+    let text = std::fs::read_to_string(file).expect("the .env that `up` made");
+    let value = text.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
+    value.unwrap_or_else(|| panic!("{key} stands in .env")).to_owned()
 }
 
 /// Gives a key of the file another value; the file is written by `up`, a line per key.

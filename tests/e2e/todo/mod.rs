@@ -6,7 +6,10 @@ mod config;
 mod daily;
 mod data;
 mod dry_run;
+mod isolation;
+mod journey;
 mod pages;
+mod seed_000;
 mod tools;
 mod user;
 
@@ -16,7 +19,10 @@ pub use config::changed_key;
 pub use daily::commands;
 pub use data::survives;
 pub use dry_run::values_files;
+pub use isolation::two_users;
+pub use journey::{hops, mocked, without_egress};
 pub use pages::browser;
+pub use seed_000::once as seed_000;
 pub use tools::five_tools;
 
 use std::collections::BTreeMap;
@@ -34,6 +40,7 @@ pub const DATABASE: &str = "postgres";
 pub const CACHE: &str = "redis";
 pub const API: &str = "backend";
 pub const TOOLS: &str = "mcp-server";
+pub const MODEL: &str = "mock-llm";
 
 /// After the first `up`: every pod runs, and none had to be started twice; the settings that it made
 /// are private.

@@ -43,7 +43,5 @@ pub fn five_tools(bed: &Bed) {
 
 /// What the client signs with for whom it works.
 fn secret(bed: &Bed) -> String {
-    let file = std::fs::read_to_string(bed.project.join(".env")).expect("the .env that `up` made");
-    let value = file.lines().find_map(|line| line.strip_prefix("INTERNAL_API_TOKEN="));
-    value.expect("INTERNAL_API_TOKEN stands in .env").trim_matches('"').to_owned()
+    super::config::get(&bed.project.join(".env"), "INTERNAL_API_TOKEN").trim_matches('"').to_owned()
 }
