@@ -5,13 +5,12 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::config::set;
+use super::config::{set, stay_inside};
 use crate::bed::{Bed, docker};
 use crate::program::{Then, run};
 
 const CANARY: &str = "canary-7f3a91c2e5d84b60";
-/// Nobody uses it as long as there is no `LLM_BASE_URL`, so the journey goes on.
-const KEY: &str = "LLM_API_KEY";
+const KEY: &str = "GROQ_API_KEY";
 
 /// As it stands, and as Kubernetes writes it; base64 of what a longer text holds it in differs in
 /// its ends only.
@@ -20,7 +19,9 @@ fn forms() -> [&'static str; 2] {
 }
 
 pub fn nowhere_else(bed: &Bed) {
-    set(&bed.project.join(".env"), KEY, CANARY);
+    let file = bed.project.join(".env");
+    set(&file, KEY, CANARY);
+    stay_inside(&file);
     let over = AtomicBool::new(false);
     let seen = std::thread::scope(|scope| {
         let watch = scope.spawn(|| processes_while(&over));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::config::{get, set};
+use super::config::{set, stay_inside};
 use super::{API, CACHE, DATABASE, MODEL, TOOLS, sql};
 use crate::bed::{Bed, docker};
 use crate::program::Run;
@@ -67,17 +67,16 @@ pub fn without_egress(bed: &Bed) {
 
 /// With a key of a model that nobody reaches, `--mock` makes do without it.
 pub fn mocked(bed: &Bed) {
-    const KEY: &str = "OPENAI_API_KEY";
     let file = bed.project.join(".env");
-    let before = get(&file, KEY);
-    set(&file, KEY, "sk-e2e-0123456789abcdef0123456789abcdef");
+    set(&file, "OPENAI_API_KEY", "sk-e2e-0123456789abcdef0123456789abcdef");
+    set(&file, "AI_MOCK", "false");
     let plan = bed.call(&["plan", "--mock"]).expect(0);
     assert!(plan.stdout.contains("AI_MOCK"), "{}", plan.stdout);
     bed.call(&["up", "--mock", "--yes", "--events", "json"]).expect(0);
     let config = bed.address().get("/api/config").expect("the API answers").body;
     let config: Value = serde_json::from_str(&config).expect("JSON");
     assert_eq!((&config["ai"]["mock"], &config["accounts"]), (&true.into(), &true.into()), "{config}");
-    set(&file, KEY, &before);
+    stay_inside(&file);
     bed.up();
 }
 
