@@ -10,8 +10,9 @@ _COUNT = r"(?:a|an|another|one|one more|the|this|these|my|some|two|three|four|fi
 _COUNT += r"|new|urgent|important|(?:high|low|top|medium)[ -]priority|quick|simple|more|few"
 _COUNT += r"|couple of|next|of|separate)"
 _FREE = r"(?:add|create|insert|append|(?:jot|note|write|put|get) down|pencil in)"
-_BOUND = r"(?:make|put|write|record|log|schedule|enter|save|set up|start|open|note|track|register)"
-_ONTO = rf"(?: (?:to|on|onto|in|into|for) (?:the (?:end|top|bottom) of )?{LIST})"
+_BOUND = r"(?:make|put|write|record|log|schedule|enter|save|set(?: up)?|start|open|note|track"
+_BOUND += r"|register|assign|plan)"
+_ONTO = rf"(?: (?:to|on|onto|in|into|for|at) (?:the (?:very )?(?:end|top|bottom) of )?{LIST})"
 _ONTO_MY = rf"(?: (?:to|on|onto|in|into|for) (?=(?:my|the|our|this|that|your) ){LIST})"
 _NAMED = (
     r"(?:\s*(?::|-|–|—|=|,)\s*|\s+(?:to|called|named|titled|entitled|labell?ed|saying|reading|for"
@@ -31,25 +32,42 @@ _WITH_NOUN = rx(
     rf"{_ONTO_MY}?(?P<named>{_NAMED}|\s+|\n|$)(?P<rest>.*)"
 )
 _BARE = rx(
-    rf"{_FREE}(?: in)?\b(?: (?:these|this"
+    rf"{_FREE}(?: in(?! {LIST}))?\b(?: (?:these|this"
     rf"|the following)(?=:))?(?:\s*:)?{_ONTO}?(?:\s*:)?\s*(?P<rest>.*)"
 )
-_PLACED = rx(
-    rf"(?:{_BOUND}|stick|throw|get|have|place|include|chuck|pop"
-    rf"|drop) (?P<rest>.+?)(?<! back){_ONTO}$"
+_PUT = rf"(?:{_BOUND}|stick|throw|get|have|place|include|chuck|pop|drop|squeeze|save|keep)"
+_PLACED = rx(rf"{_PUT} (?P<rest>.+?)(?<! back)(?:{_ONTO}| on there| in there)[.!?]*")
+_PLACED_FIRST = rx(rf"{_PUT}{_ONTO},?:? (?:to )?(?P<rest>.+)")
+# "One more: …", "there is something else I need to do: …"
+_INTRO = rx(
+    rf"(?=[^:]*\b(?:{NOUN}|more|else|another|new|needs?|list)\b)"
+    rf"(?:(?:{NOUN}|one|more|another|new|next|also|something|else|thing|i|we|you|need|needs|to|do|be"
+    r"|done|have|has|got|there's|there is|here's|here is|for|me|my|the|our|is|a|an|and|please"
+    r"|just|on|list|came up|in mind)(?: |(?=\s*:)))+\s*:\s*(?P<rest>.+)"
+    r"|i almost forgot to (?P<rest3>.+?)(?:,? (?:please )?add (?:it|that|this).*)?"
+    rf"|(?:my|the) (?:new|next|other) {NOUN} is(?: to)? (?P<rest2>.+?)(?:,? add (?:it|that).*)?"
+)
+_MUST = (
+    r"(?:(?:i|we)(?:'ve|'ll|'m|'re| am| are| will| have)? )?(?:still |also |really |just |now |gonna )*"
+    r"(?:need to|have to|has to|must|should|ought to|got to|gotta|better|want to|wanna|would like to"
+    r"|supposed to|going to (?:need|have) to|'d (?:better|like to|love to))"
+    r"(?: (?:really|also|still|definitely|remember to|not forget to))*"
 )
 _STATED = rx(
-    r"(?:(?:please )?remind (?:me|us) (?:to|about|of|that (?:i|we) (?:have|need) to|that)"
-    r"|remember (?:to|that i (?:have|need) to)|(?:i |we )?(?:must not|mustn't|do not|don't) forget"
-    r"(?: to| about)?|(?:do not|don't) let me forget(?: to| about)?|(?:note"
+    r"(?:(?:please )?remind (?:me|us) (?:to|about|of|that)"
+    r"|remember (?:to|that)|(?:i |we )?(?:must not|mustn't|do not|don't) forget"
+    r"(?: to| about)?|i (?:do not|don't) want to forget(?: to| about)?"
+    r"|(?:do not|don't) let me forget(?: to| about)?|(?:note"
     r"|memo) to self[,:]?(?: to)?"
     r"|make a note (?:to|of|that)|keep in mind (?:to|that)"
-    r"|(?:i|we)(?:'ve|'ll| will| have)? (?:still |also |really |just |now )*(?:need to|have to"
-    r"|has to"
-    r"|must|should|ought to|got to|gotta|better|want to|wanna|would like to)|(?:i|we)'d "
-    r"(?:better|like to|love to)|need to|have to|gotta|got to|to-?do|new task"
+    rf"|(?:that )?{_MUST}|to-?do(?! {NOUN}| list)|new task"
     r"|(?:task|reminder|to-?do|new|(?:new )?items?)s?(?=:| -)|[+](?= ))(?::| -"
     r"|(?=\s))\s*(?P<rest>.+)"
+)
+_LACKING = rx(
+    r"(?:(?:i|we|you)(?: (?:also|still|really|just|will))* )?(?:need|are out of|'m out of|ran out of)"
+    r" (?!to |you|your|help|advice|info|assistance|it\b|that\b|this\b|them\b|some help|a hand|a minute"
+    r"|more time|not\b)(?P<rest>.+)"
 )
 _LATER = rx(
     r"remind (?:me|us) (?P<when>(?:tomorrow|today|tonight|later|at|on|in|next|every"
@@ -71,13 +89,18 @@ _AGAIN = rx(
     rf"|(?:\s*,)?\s+and (?:a|an|another|one)(?: more| new)* {NOUN} (?:called |named )?"
 )
 _EACH = re.compile(
-    r"\s*(?:\n|;|,(?!\d{3}\b))\s*(?:(?:and|then|also|plus)\s+)?|\s+(?:and|&|plus"
+    r"\s*(?:\n|;|,(?!\d{3}\b))\s*(?:(?:and|then|also|plus)\s+)*|\s+(?:and|&|plus"
     r"|as well as)\s+(?:also\s+)?",
     re.I,
 )
 _BULLET = re.compile(r"^\s*(?:[-*•–]\s+|\(?\d{1,2}[.)]\s+|\[ ?\]\s+)")
 _QUESTION = rx(r"(?:who|what|which|when|where|why|how|is|are|do|does|did|can|should|will)\b.*")
-_AS_TASK = rx(rf"(?: as (?:a |an )?(?:new |another )*{NOUN}|{_ONTO})$")
+_AS_TASK = rx(
+    rf"(?:(?: as (?:a |an )?(?:new |another )*{NOUN}|{_ONTO}(?: (?:for )?today)?)(?:,? (?:too|as well))?"
+    r"|,? (?:too|as well))[.!?]*$"
+)
+_ANYTHING = rx(r"(?:something|sth|anything|stuff|one|it|this|that)(?: new| else)?")
+_ADDED = rx(rf"(?:also |please |then )*{_FREE} (?:(?:a |an |another |the )?{NOUN} (?:to |called )?)?")
 
 
 def parse(phrase: Phrase) -> Add | None:
@@ -86,12 +109,21 @@ def parse(phrase: Phrase) -> Add | None:
     if found := _WITH_NOUN.fullmatch(text):
         many = found["noun"].lower().endswith("s") and found["noun"].lower() != "taks"
         return _made(phrase, found["rest"], many)
-    if found := _BARE.fullmatch(text) or _PLACED.fullmatch(text):
+    bare = None if re.match(r"(?i)(?:note|write|jot) down that (?:i|we) ", text) else _BARE.fullmatch(text)
+    if found := bare or _PLACED.fullmatch(text):
         return _made(phrase, found["rest"], True)
+    if found := _PLACED_FIRST.fullmatch(text):
+        return _made(phrase, found["rest"], True)
+    if found := _INTRO.fullmatch(text):
+        return _made(phrase, found["rest"] or found["rest2"] or found["rest3"], False)
     if found := _LATER.fullmatch(text):
         return _made(phrase, f"{found['rest']} {found['when']}", False)
-    if (found := _STATED.fullmatch(text)) and not _MENTAL.match(found["rest"]):
-        return _made(phrase, found["rest"], False)
+    found = _STATED.fullmatch(re.sub(r"(?i)^(?:note|write|jot) down (?=that )", "", text))
+    found = found or _LACKING.fullmatch(text)
+    if found and not _MENTAL.match(found["rest"]):
+        # "Remind me that I have to …" states it twice.
+        inner = _STATED.fullmatch(found["rest"].strip())
+        return _made(phrase, (inner or found)["rest"], False)
     return None
 
 
@@ -100,12 +132,16 @@ def _made(phrase: Phrase, rest: str, many: bool) -> Add:
     if found := _DETAILS.fullmatch(rest.strip()):
         rest, description = found["title"], title(phrase.of(found["text"]))
     rest = _AS_TASK.sub("", rest.strip())
+    if _ANYTHING.fullmatch(rest):
+        rest = ""
     if "\n" in rest:
         many, parts = True, rest.split("\n")
     else:
         parts = _EACH.split(rest) if many else re.split(r"\n|;\s", rest)
     if not many:
         parts = [piece for part in parts for piece in _AGAIN.split(part)]
+    # "Add one, then add the other."
+    parts = parts[:1] + [_ADDED.sub("", part.strip(), count=1) for part in parts[1:]]
     made = [title(phrase.of(part)) for part in parts]
     return Add(tuple(text for text in made if text), description)
 

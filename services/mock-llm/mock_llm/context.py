@@ -61,11 +61,12 @@ def _within(intents: Sequence[Intent]) -> list[Intent]:
 def _answer(turn: Turn, intents: Sequence[Intent]) -> Meaning | None:
     """The wish of before, completed by this message, if the assistant had asked for more."""
     first, phrase = intents[0], protect(turn.text)
-    open_end = isinstance(first, Unknown | Find) or (
+    guessed = isinstance(first, Add) and first.guessed
+    open_end = isinstance(first, Unknown | Find) or guessed or (
         isinstance(first, Say) and first.kind == "never mind" and turn.text.strip().isdecimal()
     )
     before = _before(turn)
-    if turn.before.endswith(ASK_TITLE) and isinstance(first, Unknown | Find | Complete):
+    if turn.before.endswith(ASK_TITLE) and (guessed or isinstance(first, Unknown | Find | Complete)):
         return Meaning((Add((title(phrase.of(plain(phrase.text))),)),))
     if turn.before.endswith(ASK_WORDS) and open_end and isinstance(before, Rename):
         new = title(phrase.of(plain(phrase.text)))

@@ -2,7 +2,7 @@
 
 import re
 
-from mock_llm import adding, changing, editing, listing, talk
+from mock_llm import adding, changing, editing, guessing, listing, talk
 from mock_llm.intents import Add, Complete, Delete, Find, Intent, Phrase, Reopen, Say, Show, Unknown
 from mock_llm.slips import mended, smoothed
 from mock_llm.text import LIST, NOUN, plain, protect, rx
@@ -41,6 +41,8 @@ def parse(text: str) -> list[Intent]:
     made = _sentences(phrase)
     wishes: list[Intent] = [intent for intent in made if not isinstance(intent, Say)]
     known: list[Intent] = [intent for intent in wishes if not isinstance(intent, Unknown)]
+    if not known and wishes and (guess := guessing.parse(phrase)):
+        return [guess]
     return known or wishes or made or [Unknown(phrase)]
 
 

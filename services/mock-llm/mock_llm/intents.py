@@ -24,6 +24,8 @@ class Add:
 
     titles: tuple[str, ...]
     description: str = ""
+    # Nothing said that it is to be added; it may as well be the answer to a question.
+    guessed: bool = False
 
 
 @dataclass(frozen=True)

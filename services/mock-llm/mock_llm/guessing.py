@@ -1,0 +1,43 @@
+"""Bare deeds and dates, such as `call the plumber`: read as new tasks where nothing else fits."""
+
+import re
+
+from mock_llm.adding import title
+from mock_llm.intents import Add, Phrase
+from mock_llm.text import plain, rx, several
+
+_DEEDS = several(
+    "buy get grab order purchase pick call phone ring email mail text message write send reply post "
+    "pay book reserve schedule plan arrange organize organise prepare clean tidy wash fix repair "
+    "replace visit meet feed walk water return renew study learn practice practise cook bake bring "
+    "sell print sign submit review iron vacuum mow sweep mop dust paint pack unpack charge install "
+    "refill apply register file backup research contact ask invite collect drop fetch take go do "
+    "make attend watch read finish draft proofread revise deliver ship hang assemble build plant "
+    "cancel donate exercise workout train stretch meditate sort organise refactor deploy test "
+    "withdraw deposit transfer measure polish sew shave trim cut change"
+)
+# "Write me a poem" and "go away" are said to the assistant.
+_TO_YOU = (
+    r"(?: (?:me|us|it|this|that|them|you|yourself|away|to hell|ahead|on|back|what|why|how|if|again)\b"
+    r"|.*\b(?:poem|story|song|essay|code|haiku|joke|prompt|instructions?|sql|password|system"
+    r"|tasks?|todos?|list|users?|you|your)\b)"
+)
+_DEED = rx(rf"(?:{'|'.join(_DEEDS)})(?! \d+$)(?!{_TO_YOU})(?: [^\s:?]+)+[.!]*")
+_DATE = rx(
+    r"(?!(?:who|what|when|where|why|how|is|are|do|does|did|can|will|the weather|it|i|we|you|there)\b)"
+    r"(?=.*\b(?:appointment|meeting|meet-?up|birthday|exam|test|interview|party|dinner|lunch|breakfast"
+    r"|brunch|class|lesson|course|training|gym|yoga|check-?up|deadline|call|date|visit|concert"
+    r"|rehearsal|flight|train|homework|assignment|presentation|review|shopping|laundry)\b)"
+    r"(?=.*\b(?:today|tonight|tomorrow|(?:on |next |this )?(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+    r"|(?:at|by|@) \d|next week|this week|this evening|\d ?(?:am|pm)|with)\b)[^?]+"
+)
+
+
+def parse(phrase: Phrase) -> Add | None:
+    """The new task, if the whole message can be one."""
+    text = plain(phrase.text)
+    if "\n" in text or re.search(r"[.!?;]\s+\S", text):
+        return None
+    if _DEED.fullmatch(text) or _DATE.fullmatch(text):
+        return Add((title(phrase.of(text)),), guessed=True)
+    return None
