@@ -32,7 +32,7 @@ _WITH_NOUN = rx(
     rf"{_ONTO_MY}?(?P<named>{_NAMED}|\s+|\n|$)(?P<rest>.*)"
 )
 _BARE = rx(
-    rf"{_FREE}(?: in(?! {LIST}))?\b(?: (?:these|this"
+    rf"{_FREE}(?! that (?:i|we) )(?: in(?! {LIST}))?\b(?: (?:these|this"
     rf"|the following)(?=:))?(?:\s*:)?{_ONTO}?(?:\s*:)?\s*(?P<rest>.*)"
 )
 _PUT = rf"(?:{_BOUND}|stick|throw|get|have|place|include|chuck|pop|drop|squeeze|save|keep)"
@@ -60,7 +60,7 @@ _STATED = rx(
     r"|(?:do not|don't) let me forget(?: to| about)?|(?:note"
     r"|memo) to self[,:]?(?: to)?"
     r"|make a note (?:to|of|that)|keep in mind (?:to|that)"
-    rf"|(?:that )?{_MUST}|to-?do(?! {NOUN}| list)|new task"
+    rf"|(?:(?:(?:jot|note|write|put) down )?that )?{_MUST}|to-?do(?! {NOUN}| list)|new task"
     r"|(?:task|reminder|to-?do|new|(?:new )?items?)s?(?=:| -)|[+](?= ))(?::| -"
     r"|(?=\s))\s*(?P<rest>.+)"
 )
@@ -109,8 +109,7 @@ def parse(phrase: Phrase) -> Add | None:
     if found := _WITH_NOUN.fullmatch(text):
         many = found["noun"].lower().endswith("s") and found["noun"].lower() != "taks"
         return _made(phrase, found["rest"], many)
-    bare = None if re.match(r"(?i)(?:note|write|jot) down that (?:i|we) ", text) else _BARE.fullmatch(text)
-    if found := bare or _PLACED.fullmatch(text):
+    if found := _BARE.fullmatch(text) or _PLACED.fullmatch(text):
         return _made(phrase, found["rest"], True)
     if found := _PLACED_FIRST.fullmatch(text):
         return _made(phrase, found["rest"], True)
@@ -118,8 +117,7 @@ def parse(phrase: Phrase) -> Add | None:
         return _made(phrase, found["rest"] or found["rest2"] or found["rest3"], False)
     if found := _LATER.fullmatch(text):
         return _made(phrase, f"{found['rest']} {found['when']}", False)
-    found = _STATED.fullmatch(re.sub(r"(?i)^(?:note|write|jot) down (?=that )", "", text))
-    found = found or _LACKING.fullmatch(text)
+    found = _STATED.fullmatch(text) or _LACKING.fullmatch(text)
     if found and not _MENTAL.match(found["rest"]):
         # "Remind me that I have to …" states it twice.
         inner = _STATED.fullmatch(found["rest"].strip())

@@ -9,16 +9,18 @@ _REF = r"(?P<ref>.+?)"
 _LISTED = rf"(?: (?:from|off|on|of|in|out of) {LIST})?"
 DONE = (
     r"(?:done|complete|completed|finished|closed|resolved|accomplished|handled|checked(?: off)?"
-    r"|ticked(?: off)?|crossed off|sorted|over|through|[✓✔✅]\ufe0f?)"
+    r"|ticked(?: off)?|crossed off|sorted(?: out)?|over|through|taken care of|dealt with|[✓✔✅]\ufe0f?)"
 )
 OPEN = (
     rf"(?:(?:not|no longer)(?: yet| really| actually)? {DONE}|un-?done|open|in-?complete"
     r"|un-?completed|un-?finished|pending|active|to-?do|to do|un-?checked|un-?ticked|outstanding)"
 )
+# Said of what was to be done, and was not: "unpaid".
+UNDONE = r"un-?(?:\w+ed|paid|bought|sent|read|written|made|met|done|sold)"
 _SET = (
     r"(?:mark|set|reset|flag|make|put|turn|switch|move|change|update|return|tick|check|report"
     r"|declare"
-    r"|consider|count|get)"
+    r"|consider|count|label|get)"
 )
 _AFTER = r"(?: yet| after all| again| now| already| today| anymore| any more| too| as well)*[.!]*"
 _WHO = (
@@ -40,11 +42,12 @@ _CLEARLY = "|".join(sorted(set(PAST) - {"read", "put", "cut", "set", "left", "fo
 _PAST_VERB = rf"(?:{'|'.join(PAST)}|\w{{2,}}ed)"
 
 _REOPEN = [
-    rf"{_SET} {_REF}(?: back)?(?: as| to| to be| is| =)?(?: still| status)* {OPEN}{_AFTER}",
+    rf"{_SET} {_REF}(?: back)?(?: as| to| to be| is| =)?(?: still| status)* (?:{OPEN}|{UNDONE}){_AFTER}",
     rf"(?:mark|set|flag) as {OPEN}:? {_REF}",
     r"(?:re-?open|undo|un-?check|un-?tick|un-?mark|un-?complete|un-?finish|un-?cross|restore"
     r"|re-?activate|resume|bring back|revert)"
     rf"(?: the completion of| completing| finishing)? {_REF}{_AFTER}",
+    rf"open {_REF} again[.!]*",
     rf"{_REF}(?:[\x27’]s| is| are| was| were) (?:actually |in fact |still )*(?:{OPEN}){_AFTER}",
     rf"{_REF} (?:isn't|aren't|wasn't|weren't) (?:actually |really |yet )?{DONE}{_AFTER}",
     r"(?:i|we) (?:haven't|have not|didn't|did not|never) (?:actually |really |yet )?"
@@ -55,14 +58,19 @@ _REOPEN = [
 _DELETE = [
     r"(?:delete|remove|erase|drop|discard|trash|scrap|cancel|clear(?: out| away| up)?|wipe(?: out)?"
     r"|ditch|purge|kill|nuke|dump|bin|destroy|eliminate|get rid of|throw (?:away|out)|toss(?: out)?"
-    r"|forget(?: about)?|scratch|axe|empty|flush|dismiss|strike from(?= the)|take off(?= ))"
+    r"|forget(?: about)?|scratch|axe|empty|flush|dismiss|strike from(?= the)|take off(?= )"
+    r"|clean (?:up|out)(?= (?:my |the |all |that |everything )*(?:done|completed?|finished|list|old)))"
     rf"(?::| |$){_REF}?{_LISTED}{_AFTER}",
-    rf"(?:take|get|throw|kick|strike|scratch|pull|toss) {_REF} (?:off|out of|from|out|away|in)"
+    rf"(?:take|get|throw|kick|scratch|pull|toss|strike(?=.* from )) {_REF} (?:off|out of|from|out|away|in)"
     rf"(?: (?:of )?(?:{LIST}|the (?:trash|bin)))?",
     r"(?:i|we) (?:(?:really|actually) )?(?:don't|do not|no longer|won't)(?: really| actually)?"
     r"(?: need| want| have| care about)(?: to| for)?(?: do| see| have| keep)? "
     rf"{_REF}(?: any ?more| any longer| after all| now)",
     rf"(?:i|we) no longer (?:need|want|have)(?: to)?(?: do| see)? {_REF}",
+    rf"(?:there's |there is )?no (?:longer a |more )?need (?:to|for) {_REF}(?: any ?more| any longer| now)?",
+    rf"(?:(?:i|we)(?:'d| would)? (?:want|like|need) |have |get |let me have )"
+    rf"{_REF} (?:to be )?(?:gone|removed|deleted|erased)(?: from {LIST})?",
+    rf"{_REF} ?(?:-|–|:) ?(?:delete|remove|erase)(?: it| that| this)?(?: one)?[.!]*",
     rf"{_REF}(?:[\x27’]s| is| are) (?:no longer|not) (?:needed|necessary|relevant|required|wanted)"
     rf"{_AFTER}",
     rf"{_REF}(?:[\x27’]s| is| are) (?:obsolete|cancelled|canceled|irrelevant|off the table)",
@@ -73,15 +81,16 @@ _COMPLETE = [
     rf"{_SET} {_REF}(?: status)?(?: as being| as| to be| to| is| are| =|:)?(?: all| now| already)* "
     rf"(?:{DONE}|off){_AFTER}",
     rf"(?:mark|set|flag) (?:as |off )?{DONE}(?::| ) ?{_REF}",
+    r"[✓✔✅☑]\ufe0f? ?(?P<ref>.+)",
     rf"put an? (?:check|tick|check ?mark|cross)(?: mark)? (?:on|next to|at|behind) {_REF}",
     rf"(?:check|tick|cross|mark|strike) (?:off|out) {_REF}{_LISTED}",
     rf"(?:cross|strike|tick|check) {_REF} (?:off|out){_LISTED}(?: {LIST})?",
     rf"(?:tick|check|mark) (?!{LIST}$){_REF}",
-    rf"{_WHO}?(?:been )?(?:done|finished|finishing|completed|through|over|did|ticked off"
+    rf"{_WHO}?(?:been )?(?:done|finished|finishing|completed|through|over|did(?!n| not)|ticked off"
     r"|checked off|crossed off|wrapped up|took care of|taken care of|accomplished|handled"
     r"|dealt with|got done|finished up|done and dusted|managed to(?: finish| complete)?)"
     rf"(?: with| doing)?(?:,|:| |$) ?{_REF}?{_AFTER}",
-    r"(?:complete|finish(?: up| off)?(?= |$)|close|resolve|accomplish|conclude|wrap up|finalize"
+    rf"(?:{_WHO}|i have )?(?:complete|finish(?: up| off)?(?= |$)|close|resolve|accomplish|conclude|wrap up|finalize"
     r"|finalise|check"
     rf"|knock out)(?: |$){_REF}?{_AFTER}",
     rf"{_REF}(?::| -|,|[\x27’]s| is| are| was| were| has been| have been|'ve been| got)?"
@@ -101,10 +110,10 @@ _NO_DEED = rx(r"wanted|needed|liked|loved|asked|decided|tired|bored|married|exci
 # Sentences that begin with what to do come before those that tell how something is: "Delete
 # everything that is open" deletes.
 _RULES: list[tuple[type[Naming], re.Pattern[str]]] = [
-    *((Reopen, rx(pattern)) for pattern in _REOPEN[:3]),
+    *((Reopen, rx(pattern)) for pattern in _REOPEN[:4]),
     *((Delete, rx(pattern)) for pattern in _DELETE[:2]),
     *((Complete, rx(pattern)) for pattern in _COMPLETE[:-2]),
-    *((Reopen, rx(pattern)) for pattern in _REOPEN[3:]),
+    *((Reopen, rx(pattern)) for pattern in _REOPEN[4:]),
     *((Delete, rx(pattern)) for pattern in _DELETE[2:]),
     *((Complete, rx(pattern)) for pattern in _COMPLETE[-2:]),
 ]

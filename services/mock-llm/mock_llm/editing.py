@@ -3,7 +3,7 @@
 import re
 
 from mock_llm.adding import title
-from mock_llm.changing import DONE, OPEN
+from mock_llm.changing import DONE, OPEN, UNDONE
 from mock_llm.intents import Describe, Phrase, Rename
 from mock_llm.text import NOUN, rx
 
@@ -16,7 +16,7 @@ _EXPLICIT = (
 )
 
 _RENAMES: list[tuple[re.Pattern[str], str]] = [
-    (rx(rf"(?:rename|retitle|re-name) (?:{_TITLE_OF})?(?P<rest>.+)"), "to|as|into"),
+    (rx(rf"(?:rename|retitle|re-?name|reword|re-?phrase) (?:{_TITLE_OF})?(?P<rest>.+)"), "to|as|into"),
     (rx(rf"{_EDIT} {_TITLE_OF}(?P<rest>.+)"), "to|as|into|with"),
     (
         rx(rf"(?:{_EDIT}|turn|convert) (?P<rest>.+)"),
@@ -25,12 +25,16 @@ _RENAMES: list[tuple[re.Pattern[str], str]] = [
     (rx(r"(?:make|let|have) (?P<rest>.+)"), "say|read"),
     (
         rx(r"(?P<rest>.+)"),
-        r"should (?:be (?:called|named|titled|renamed to)|say|read)|should now be",
+        r"should (?:be (?:called|named|titled|renamed to)|say|read)|should (?:now|rather) be",
     ),
+    (rx(rf"(?P<rest>(?:{_EXPLICIT}|(?:the |my )?[^,]{{1,60}} (?:one|{NOUN})) should be .+)"), "should be"),
 ]
 _CALL = rx(
     rf"(?:call|name|title) (?P<ref>{_EXPLICIT}(?= )|.+?) (?P<text>\x01\d+\x02|.+?)(?: instead"
     rf"| from now on)"
+)
+_GIVEN = rx(
+    r"give (?P<ref>.+) (?:the |a )(?:new )?(?:title|name)(?: of)? (?P<text>.+)"
 )
 _DESCRIBES: list[tuple[re.Pattern[str], str]] = [
     (
@@ -62,11 +66,16 @@ _STRIP = rx(
     rf"|on) (?P<ref>.+)"
     rf"|(?:remove|delete|clear|erase|drop|empty) (?P<ref2>.+?)[\x27’]s {_DETAIL}"
 )
+_SAYING = rx(rf"add (?:a |the )?{_DETAIL} (?:to|for|on) (?:the|my) .+ (?:saying|that says|which says) .+")
 _EXPLICITLY = rx(rf"{_EXPLICIT}.*")
 _TITLED = rx(r"(?P<ref>.+) (?P<text>\x01\d+\x02)[.!]*")
 _FROM = rx(r"(?P<ref>.+?) from .+")
 # "Set task 3 to done" is about the state.
-_STATE = rx(rf"(?:(?:be|status|as) )*(?:{DONE}|{OPEN})(?: again)?")
+_STATE = rx(
+    rf"(?:(?:be|status|as|all) )*(?:{DONE}|{OPEN}|deleted|removed|gone|marked .*|{UNDONE})(?: again| now| please)*"
+)
+# "Set a reminder to …" makes a new task.
+_NEW = rx(rf"(?:up )?(?:a|an|another|one|me|new)\b(?: \w+)* ?(?:{_DETAIL}|{NOUN}).*")
 
 
 def parse(phrase: Phrase) -> Rename | Describe | None:
@@ -79,7 +88,7 @@ def parse(phrase: Phrase) -> Rename | Describe | None:
         found = pattern.fullmatch(text)
         if found and (options := _options(phrase, found["rest"], words, signs=number != 1)):
             noted = text.lower().startswith(("add a note", "add note", "note"))
-            explicit = _EXPLICITLY.fullmatch(options[0][0].text)
+            explicit = _EXPLICITLY.fullmatch(options[0][0].text) or _SAYING.fullmatch(text)
             # "Add milk with description …" makes a task.
             added = number == 1 and text[:4].lower() == "add "
             if explicit or not (noted or added):
@@ -90,11 +99,14 @@ def parse(phrase: Phrase) -> Rename | Describe | None:
         found = found if not about_note or _EXPLICITLY.fullmatch(found["ref"]) else None
     if found:
         return Describe(((phrase.of(found["ref"]), title(phrase.of(found["text"]))),))
-    if found := _CALL.fullmatch(bare):
+    if found := _CALL.fullmatch(bare) or _GIVEN.fullmatch(bare):
         return Rename(((phrase.of(found["ref"]), title(phrase.of(found["text"]))),))
     for number, (pattern, words) in enumerate(_RENAMES):
         if found := pattern.fullmatch(text):
-            if options := _options(phrase, found["rest"], words, signs=number < 3):
+            options = _options(phrase, found["rest"], words, signs=number < 3)
+            if any(_STATE.fullmatch(new) for _, new in options):
+                return None
+            if options:
                 return Rename(options)
             if number == 0 and (named := _TITLED.fullmatch(found["rest"])):
                 return Rename(((phrase.of(named["ref"]), title(phrase.of(named["text"]))),))
@@ -113,7 +125,7 @@ def _options(phrase: Phrase, rest: str, words: str, signs: bool) -> tuple[tuple[
         ref = re.sub(r"['’]s? (?:title|name|text)$", "", ref, flags=re.I)
         if plain := _FROM.fullmatch(ref):
             ref = plain["ref"]
-        new = title(phrase.of(text))
-        if ref and new and not _STATE.fullmatch(new):
+        new = title(phrase.of(re.sub(r"(?i) instead[.!]*$", "", text)))
+        if ref and new and not _NEW.fullmatch(ref):
             made.append((phrase.of(ref), new))
     return tuple(made)

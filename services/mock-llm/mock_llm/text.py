@@ -41,7 +41,7 @@ _LEAD = rx(
     r"|good (?:morning|evening|afternoon)|first of all"
     r"|(?:can|could|would|will|may|might|cld|wld) (?:you|u|ya|we|i)(?: guys)?|would you mind"
     r"|i(?:'d| would)? (?:want|need|like|love) (?:for )?(?:you to|that you)"
-    r"|you (?:should|can|may|could|must|have to|need to)|(?:may|can|could) i ask you to"
+    r"|you (?:should|can|may|could|must|have to|need to)|(?:(?:may|can|could) i )?ask you to"
     r"|go ahead(?: and)?"
     r"|help me(?: to)?|let's|let us|let me|do me a favou?r and|be so kind(?: as)?(?: to| and)"
     r"|it would be (?:great|nice|good) if you(?: could)?"
