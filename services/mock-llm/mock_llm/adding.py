@@ -12,7 +12,10 @@ _COUNT += r"|couple of|next|of|separate)"
 _FREE = r"(?:add|create|insert|append|(?:jot|note|write|put|get) down|pencil in)"
 _BOUND = r"(?:make|put|write|record|log|schedule|enter|save|set(?: up)?|start|open|note|track"
 _BOUND += r"|register|assign|plan)"
-_ONTO = rf"(?: (?:to|on|onto|in|into|for|at) (?:the (?:very )?(?:end|top|bottom) of )?{LIST})"
+_ONTO = (
+    r"(?: (?:(?:to|on|onto|in|into|for)(?: the (?:end|top|bottom) of)?|at the (?:end|top|bottom) of)"
+    rf" {LIST})"
+)
 _ONTO_MY = rf"(?: (?:to|on|onto|in|into|for) (?=(?:my|the|our|this|that|your) ){LIST})"
 _NAMED = (
     r"(?:\s*(?::|-|–|—|=|,)\s*|\s+(?:to|called|named|titled|entitled|labell?ed|saying|reading|for"

@@ -13,7 +13,7 @@ DONE = (
 )
 OPEN = (
     rf"(?:(?:not|no longer)(?: yet| really| actually)? {DONE}|un-?done|open|in-?complete"
-    r"|un-?completed|un-?finished|pending|active|to-?do|to do|un-?checked|un-?ticked|outstanding)"
+    r"|un-?completed|un-?finished|pending|active|remaining|to-?do|to do|un-?checked|un-?ticked|outstanding)"
 )
 # Said of what was to be done, and was not: "unpaid".
 UNDONE = r"un-?(?:\w+ed|paid|bought|sent|read|written|made|met|done|sold)"
@@ -39,7 +39,7 @@ PAST = {
 }  # fmt: skip
 # Without `I`, so no present may look the same.
 _CLEARLY = "|".join(sorted(set(PAST) - {"read", "put", "cut", "set", "left", "found", "held"}))
-_PAST_VERB = rf"(?:{'|'.join(PAST)}|\w{{2,}}ed)"
+PAST_VERB = rf"(?:{'|'.join(PAST)}|\w{{2,}}ed)"
 
 _REOPEN = [
     rf"{_SET} {_REF}(?: back)?(?: as| to| to be| is| =)?(?: still| status)* (?:{OPEN}|{UNDONE}){_AFTER}",
@@ -99,14 +99,29 @@ _COMPLETE = [
 ]
 _DID = rx(
     rf"(?:i|we)(?:'ve| have)?(?: (?:just|already|finally|now|also|did"
-    rf"|even))* (?P<verb>{_PAST_VERB})"
+    rf"|even))* (?P<verb>{PAST_VERB})"
     r" (?P<ref>.+)"
 )
 _DID_BARE = rx(rf"(?:already |just )?(?P<verb>{_CLEARLY}|\w{{2,}}(?<!e)ed) (?P<ref>.+)")
 _PASSIVE = rx(
-    rf"(?P<ref>.+?) (?:has been|have been|was|were|is|are) (?P<verb>{_PAST_VERB}){_AFTER}"
+    rf"(?P<ref>.+?) (?:has been|have been|was|were|is|are) (?P<verb>{PAST_VERB}){_AFTER}"
 )
-_NO_DEED = rx(r"wanted|needed|liked|loved|asked|decided|tired|bored|married|excited|interested")
+# "Groceries bought": what others do to us, as in "mom called", is left out.
+_SHORT = rx(
+    rf"(?P<ref>(?!i |we |you |he |she |they |it ).+?) (?!called|texted|emailed|messaged|phoned|answered)"
+    rf"(?P<verb>{_CLEARLY}|\w{{2,}}ed){_AFTER}"
+)
+_NOT = r"(?: yet| actually| really| even| ever| still)*"
+_UNDID = rx(
+    rf"(?:i|we) (?:(?:haven't|have not|didn't|did not|never|have never){_NOT}) (?P<verb>\w+) (?P<ref>.+?){_AFTER}"
+    rf"|(?P<ref2>.+?) (?:(?:is|was|are|were|has|have)(?:n't| not|not){_NOT}(?: been)?|never got) (?P<verb2>{PAST_VERB}){_AFTER}"
+)
+_NO_DEED = rx(
+    r"wanted|needed|liked|loved|asked|decided|tired|bored|married|excited|interested"
+    r"|understood|understand|know|knew|see|hear|like|want|need|mean|say|ask|think|thought|get|expect"
+    r"|realized|sleep|slept|missed|forgot|hated|failed|tried|started|planned|used|supposed|related"
+    r"|cancelled|canceled|postponed|delayed"
+)
 # Sentences that begin with what to do come before those that tell how something is: "Delete
 # everything that is open" deletes.
 _RULES: list[tuple[type[Naming], re.Pattern[str]]] = [
@@ -132,7 +147,12 @@ def parse(phrase: Phrase) -> Naming | None:
     for kind, pattern in _RULES:
         if found := pattern.fullmatch(text):
             return kind(phrase.of(_whole(found["ref"] or "")))
+    if found := _UNDID.fullmatch(text):
+        verb = (found["verb"] or found["verb2"]).lower()
+        wanted = f"{PAST.get(verb, verb)} {found['ref'] or found['ref2']}"
+        return None if _NO_DEED.fullmatch(verb) else Reopen(phrase.of(wanted))
     found = _DID.fullmatch(text) or _DID_BARE.fullmatch(text) or _PASSIVE.fullmatch(text)
+    found = found or (_SHORT.fullmatch(text) if text.count(" ") < 5 else None)
     if found and not _NO_DEED.fullmatch(found["verb"]):
         verb = PAST.get(found["verb"].lower(), found["verb"])
         return Complete(phrase.of(f"{verb} {found['ref']}"))
@@ -142,4 +162,5 @@ def parse(phrase: Phrase) -> Naming | None:
 def _whole(ref: str) -> str:
     """`off` and `as done` may stand before the task."""
     ref = re.sub(rf"^(?:off|out|as {DONE})(?::| )", "", ref.strip(), flags=re.I)
+    ref = re.sub(r"^(?:the )?(?:status|state) of ", "", ref, flags=re.I)
     return re.sub(rf"^(?:{NOUN}|the following)s?: ", "", ref, flags=re.I)

@@ -18,7 +18,7 @@ _DEEDS = several(
 )
 # "Write me a poem" and "go away" are said to the assistant.
 _TO_YOU = (
-    r"(?: (?:me|us|it|this|that|them|you|yourself|away|to hell|ahead|on|back|what|why|how|if|again)\b"
+    r"(?: (?:me|us|it|this|that|them|you|yourself|away|to hell|ahead|on|back|what|why|how|if|again|not)\b"
     r"|.*\b(?:poem|story|song|essay|code|haiku|joke|prompt|instructions?|sql|password|system"
     r"|tasks?|todos?|list|users?|you|your)\b)"
 )

@@ -2,6 +2,7 @@
 
 import re
 
+from mock_llm.changing import PAST_VERB
 from mock_llm.intents import Find, Phrase, Show, Status
 from mock_llm.text import LIST, NOUN, rx
 
@@ -33,24 +34,25 @@ _ASKS = rx(
     r"|go (?:through|over)|summari[sz]e|count|what|what's|which|how many|how much|how is|how's"
     r"|got any|got anything|do|does|did"
     r"|have|has|is|isn't|are|aren't|am|any|anything|where|remind me what|find|search|who"
-    r"|let me know"
+    r"|let me know|number of"
     r"|let me see|i(?:'d| would)? (?:want|like|need) to (?:see|know|view)|recap|review|refresh"
     r"|when)"
     r"\b.*"
 )
 _ALONE = rx(
     r"(?:(?:my|the|all|all of|all my|everything|every|current|full|open|pending|remaining|active"
-    r"|unfinished|incomplete|outstanding|done|completed|finished|closed|only|just|status|of"
+    r"|unfinished|incomplete|outstanding|done|completed|finished|closed|only|just|status|of|show"
+    r"|me|ls|(?:ticked|checked|crossed) off|un-?done|un-?completed|number|the rest"
     rf"|{NOUN}|list|lists|overview|summary|agenda|left|to do|not|so far|today|now)(?: |$))+"
 )
 _SUBJECT = rx(
     rf".*\b(?:{NOUN}|list|things|everything|all|anything|something|nothing|stuff|agenda|plate"
     r"|schedule|work|due|today|un-?finished|in-?complete|un-?completed|un-?done|outstanding|active"
     r"|left|remaining|remains|open|pending|finished|completed?|done|do|did|overview"
-    r"|next|chores|status|progress|accomplished|achieved)\b.*"
+    r"|rest|next|chores|status|progress|accomplished|achieved)\b.*"
 )
 _NOISE = rx(
-    r"\b(?:show|list|lists|that's|that're|there's|including|include|display|see|view|print|give"
+    r"\b(?:show|list|lists|an|rest|looks|long|that's|that're|there's|including|include|display|see|view|print|give"
     r"|tell|get|read|fetch|check|look|at|pull|bring|up"
     r"|go|going|through|over|summari[sz]e|count|what's|what|which|how|many|much|do|does|did|have"
     r"|has"
@@ -68,31 +70,38 @@ _NOISE = rx(
     r"|number"
     r"|progress|accomplish|accomplished|achieve|achieved|chores|recap|review|refresh|by|looking"
     r"|doing|supposed|ongoing|unresolved|waiting|missing|some|total|aloud|loud|here|will|when|back"
-    r"|else|yesterday|both|completing|contents?|crossed|long|as|how's|both)\b"
+    r"|else|yesterday|both|completing|contents?|crossed|as|both)\b(?:[\x27’](?:s|ve|d|re|m|ll)\b)?"
 )
 _PLACED = rx(
     rf".*(?:#\d|\b(?:{NOUN}|number|no\.?) (?:number |#)?\d|\b(?:first|second|third|fourth|fifth"
     rf"|sixth"
     r"|\d+(?:st|nd|rd|th)|last|oldest|newest|latest|top|bottom|penultimate)\b).*"
 )
+# About the words, not about tasks.
+_STRANGE = rx(r".*\b(?:difference|meaning|definition|means?|why|explain)\b.*|what(?:'s| is) an? \w+")
 _ABOUT = rx(
     r"(?:find|search|search for|look for|look up|where is|where's)(?: me| my| the| a)* "
     rf"(?:{NOUN} )?(?P<a>.+)"
     r"|(?:did|have|has) (?:i|we|the|my) (?:already |ever )?(?P<b>.+)"
     r"|(?:is|are|was|were) (?:the |my )?(?P<c>.+?) (?:already |still |been )*"
     r"(?:done|completed?|finished|open|pending|closed|on my list|on the list|in my list"
-    r"|there)(?: yet)?"
+    rf"|there|{PAST_VERB})(?: yet| already| now)?"
+    r"|.*\b(?:status|state) of (?P<f>.+)"
     r"|(?:do|did) (?:i|we) (?:still |already )?(?:have|need) (?:to |anything (?:about|for"
     r"|with) )(?P<d>.+)"
     r"|(?:is|are) there (?:a|an|any|anything|something) .*?(?:about|for|with|to|on) (?P<e>.+)"
 )
+# "Open my list" and "the complete list" are about all of it.
+_WHOLE = rx(rf"^open (?:up )?{LIST}|(?:complete|full) (?:{NOUN} )?(?:list|overview)")
 _LEFTOVER = re.compile(r"[\s\W_]*")
 
 
 def parse(phrase: Phrase) -> Show | Find | None:
     """What the sentence asks to see of the list, if it does."""
     text = phrase.text.rstrip(" .!?,;:")
-    if _ALONE.fullmatch(text):
+    if _STRANGE.fullmatch(text):
+        return None
+    if _ALONE.fullmatch(text) and not re.fullmatch(r"(?i)(?:done|finished|me|number|status|of|the|just|only|not|today|now|all|so far|to do|left|everything)", text):
         return Show(status(text))
     if not _ASKS.fullmatch(text):
         return None
@@ -109,12 +118,18 @@ def parse(phrase: Phrase) -> Show | Find | None:
 
 def status(text: str) -> Status:
     """Which tasks the words speak of."""
+    text = _WHOLE.sub("list", text)
     if _BOTH.fullmatch(text) or "includ" in text.lower():
         return "all"
     if _NOT_DONE.fullmatch(text) and not re.fullmatch(
         r"(?i)(?:show|list|see|view|display|what'?s|what is)?.*\bto-?\s?do(?:s|(?: list"
         r"| items?))\b",
-        re.sub(r"(?i)\b(?:open|pending|unfinished|still|left|remaining|incomplete)\b.*", "", text),
+        re.sub(
+            r"(?i)\b(?:open|pending|un-?(?:finished|done|completed)|still|left|remaining|incomplete|not"
+            r"|active|outstanding|due)\b.*",
+            "",
+            text,
+        ),
     ):
         return "open" if not _ALL_OF.fullmatch(text) or "still" in text.lower() else "all"
     return "done" if _DONE.fullmatch(text) else "all"

@@ -34,7 +34,7 @@ _FROM_END = rx(
     rf"|before)(?:[ -]the)?[ -](?:very )?"
     rf"(?:last|end|bottom)|(?P<m>second|third|2nd|3rd)[ -]last|(?P<next>penultimate"
     rf"|next[ -]to[ -]last"
-    rf"|last but one|one before(?: the)? last)){_ONE}"
+    rf"|one before(?: the)? last)|last but (?P<but>{_NUMBER})){_ONE}"
 )
 _BESIDE = rx(
     rf"(?:the )?(?:one|{NOUN}) (?:right |just |directly )?(?P<side>before|after|above|below"
@@ -79,8 +79,8 @@ def explicit(text: str, tasks: Sequence[Task], shown: Sequence[Task]) -> list[Ta
             strict = mark == "#" or mark.startswith("id")
             return _numbered(_value(found["number"]), tasks, shown, strict)
     if found := _FROM_END.fullmatch(text):
-        back = 2 if found["next"] else _value(found["n"] or found["m"])
-        back += bool(re.search(r"from the (?:very )?last", text))
+        back = 2 if found["next"] else _value(found["but"] or found["n"] or found["m"])
+        back += bool(found["but"] or re.search(r"from the (?:very )?last", text))
         return _at(-back, shown)
     if found := _BESIDE.fullmatch(text):
         beside = explicit(found["rest"], tasks, shown)
@@ -98,6 +98,9 @@ def explicit(text: str, tasks: Sequence[Task], shown: Sequence[Task]) -> list[Ta
 
 def _plain(text: str) -> str:
     text = " ".join(text.casefold().split()).strip(" .,!?")
+    text = re.sub(rf"^(?:the )?{NOUN} (?:that )?i (?:have |just |'ve )*(?:added|created|made|entered) (first|last)$", r"\1", text)
+    text = re.sub(r"\bfrom (?:the )?bottom\b", "from the end", text)
+    text = re.sub(r"\bfrom (?:the )?top$", "", text).strip()
     for slip in sorted(_SLIPS, key=len, reverse=True):
         if not (slip == "next" and "next to" in text.replace("-", " ")):
             text = re.sub(rf"\b{slip}\b", _SLIPS[slip], text)

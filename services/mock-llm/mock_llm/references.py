@@ -19,7 +19,7 @@ _ONLY_ALL = rx(
 _SAYS_ALL = rx(
     r".*\b(?:all|every|everything|everyone|each|both|list|tasks|to-?dos|items|ones|them)\b.*"
 )
-_EVERY = rx(rf"(?:all|every|each)(?: of)?(?: (?:the|my))?(?: {NOUN}| ones?)? ?(?P<rest>.+)")
+_EVERY = rx(rf"(?:all|every|each|both)(?: of)?(?: (?:the|my))?(?: {NOUN}| ones?)? ?(?P<rest>.+)")
 _EXCEPT = rx(
     r"(?P<all>.+?),? (?:except|but|apart from|besides|excluding"
     r"|other than)(?: for)?(?: not)? (?P<out>.+)"
@@ -57,6 +57,8 @@ def resolve(
         text = listed["rest"]
     if quoted := _QUOTED.fullmatch(text):
         return _by_words(restore(phrase.of(quoted[1]), bare=True), tasks, strictly=True)
+    if found := _explicit(text, tasks, only(tasks, shown)):
+        return found
     if spared := _EXCEPT.fullmatch(text):
         some = resolve(phrase.of(spared["all"]), tasks, shown, whole)
         left_out = resolve(phrase.of(spared["out"]), tasks, shown)
@@ -77,15 +79,14 @@ def resolve(
             return Found(unclear=[(text, both)])
         return Found(both, everything=True)
     bare = restore(phrase.of(text), bare=True)
-    if found := _explicit(text, tasks, only(tasks, shown)):
-        return found
     if same := matching.exact(bare, tasks):
         return chosen(bare, same)
     if by_state := _by_state(phrase.of(text), tasks):
         return by_state
     every = _EVERY.fullmatch(text)
     if every and (some_tasks := matching.full(every["rest"], tasks)):
-        return Found(some_tasks)
+        both = text.lower().startswith("both")
+        return chosen(text, some_tasks) if both and len(some_tasks) > 2 else Found(some_tasks)
     return _by_parts(phrase.of(text), tasks, shown)
 
 
@@ -105,6 +106,7 @@ def _by_parts(phrase: Phrase, tasks: Sequence[Task], shown: Status) -> Found:
 
 def _explicit(text: str, tasks: Sequence[Task], shown: Sequence[Task]) -> Found | None:
     """By numbers and places, if every part of the text is one."""
+    text = re.sub(r"(?<=\d) (?=#?\d)", ", ", re.sub(r"(?i)^both (?=.* (?:and|&) )", "", text))
     parts = [part for part in _EACH.split(text) if part.strip()]
     whole = places.explicit(text, tasks, shown)
     each = [whole] if whole is not None else [places.explicit(part, tasks, shown) for part in parts]
