@@ -9,6 +9,8 @@ pub struct Reply {
     pub status: u16,
     /// `name=value` of each cookie that is set.
     pub cookies: Vec<String>,
+    /// Where a redirect leads.
+    pub location: Option<String>,
     pub body: String,
 }
 
@@ -106,12 +108,13 @@ impl Address {
 fn parse(text: &str) -> Option<Reply> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    let cookie = |line: &str| {
-        let (name, value) = line.split_once(':')?;
-        let set = name.eq_ignore_ascii_case("set-cookie");
-        set.then(|| value.trim().split(';').next().unwrap_or_default().to_owned())
+    let all = |wanted: &'static str| {
+        let headers = head.lines().filter_map(|line| line.split_once(':'));
+        headers.filter(move |(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
     };
-    Some(Reply { status, cookies: head.lines().filter_map(cookie).collect(), body: body.to_owned() })
+    let cookies = all("set-cookie").filter_map(|cookie| cookie.split(';').next()).map(str::to_owned);
+    let location = all("location").next().map(str::to_owned);
+    Some(Reply { status, cookies: cookies.collect(), location, body: body.to_owned() })
 }
 
 #[test]
@@ -125,7 +128,9 @@ fn an_address_is_found_in_narration() {
 
 #[test]
 fn a_reply_is_taken_apart() {
-    let reply = parse("HTTP/1.0 404 Not Found\r\nX: y\r\nSet-Cookie: a=b; Path=/\r\n\r\nnone\n").unwrap();
-    assert_eq!(reply.cookies, ["a=b"]);
+    let reply =
+        parse("HTTP/1.0 404 Not Found\r\nX: y\r\nlocation: /a\r\nSet-Cookie: a=b; Path=/\r\n\r\nnone\n")
+            .unwrap();
+    assert_eq!((reply.cookies, reply.location.as_deref()), (vec!["a=b".to_owned()], Some("/a")));
     assert_eq!((reply.status, reply.body.as_str()), (404, "none\n"));
 }

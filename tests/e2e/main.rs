@@ -8,6 +8,7 @@
 
 mod bed;
 mod broken;
+mod engine;
 mod gone;
 mod guide;
 mod http;
@@ -28,7 +29,7 @@ type Scene = (&'static str, fn(&Bed));
 
 /// The application beside the sources: from nothing, and all that its users rely on.
 const TODO: &[Scene] = &[
-    ("from nothing to an address that answers", steady::first_up),
+    ("./install.sh --up: from nothing to an address that answers", steady::installed),
     ("all pods run, none was started twice", todo::at_first_try),
     ("the node has the size that the profile says", steady::node_size),
     ("status, check and plan say so", steady::reports),
