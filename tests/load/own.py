@@ -32,8 +32,10 @@ async def add(player: Player) -> None:
 async def read(player: Player) -> None:
     """One task by its id."""
     number = player.any_id()
+    if number is None:
+        return
     reply = await player.call("GET", f"/api/tasks/{number}")
-    if number is not None and player.expect(f"read {number}", reply, 200):
+    if player.expect(f"read {number}", reply, 200):
         for sentence in task_differences(player.model.tasks[number], reply.data):
             player.differ(f"read: {sentence}")
 
@@ -77,6 +79,9 @@ async def chat_add(player: Player) -> None:
         if player.exact:
             player.differ(f"chat: add: no task has the title {title!r}")
     else:
+        wanted = made | {"description": None, "completed": False}
+        for sentence in task_differences(wanted, made) if player.exact else []:
+            player.differ(f"chat: add: {sentence}")
         player.model.tasks[int(made["id"])] = made
     await player.after_chat("chat: add", set())
 
@@ -94,15 +99,19 @@ async def chat_list(player: Player) -> None:
 async def chat_complete(player: Player) -> None:
     """The chat completes a task."""
     number = player.any_id()
-    if await player.ask("chat: complete", f"Mark #{number} as complete") and number is not None:
+    if number is None:
+        return
+    if await player.ask("chat: complete", f"Mark #{number} as complete"):
         player.model.tasks[number] = player.model.tasks[number] | {"completed": True}
-    await player.after_chat("chat: complete", {number} if number is not None else set())
+    await player.after_chat("chat: complete", {number})
 
 
 async def chat_delete(player: Player) -> None:
     """The chat deletes a task."""
     number = player.any_id()
-    if await player.ask("chat: delete", f"Delete #{number}") and number is not None:
+    if number is None:
+        return
+    if await player.ask("chat: delete", f"Delete #{number}"):
         del player.model.tasks[number]
     await player.after_chat("chat: delete", set())
 

@@ -23,6 +23,8 @@ class Player:
         self.lock = asyncio.Lock()
         self.conversation = ""
         self.count = 0
+        # How often the chat was asked for another's tasks.
+        self.persuaded = 0
 
     def title(self) -> str:
         """A new title; every one of a user's is another."""
