@@ -26,6 +26,7 @@ _JOINT = re.compile(
 )
 _END = re.compile(r"(?<=[.!?])\s+(?=\S)|\n+")
 _ASKED = rx(r"(?:.*[\s,])?(?:can|could|would|will|may|might|cld) (?:you|u|ya|we|i)\b.*\?\s*")
+_MENTION = rx(r"(?:never ?mind|forget(?: about)?|about|regarding|as for|concerning) ")
 # Words that only point back to what was spoken of.
 IT = rx(
     r"(?:it|that|this|them|those|these|they|(?:that|this|the same) (?:one|task|item|todo)|the same"
@@ -69,9 +70,11 @@ def _wishes(phrase: Phrase) -> list[Intent]:
     for joint in _JOINT.finditer(phrase.text):
         before, after = phrase.text[: joint.start()], phrase.text[joint.end() :]
         one = _clause(phrase.of(before))
+        rest = _wishes(phrase.of(after))
+        if isinstance(one, Unknown) and (named := _named(phrase.of(before), rest)):
+            return named
         if isinstance(one, Unknown) or (isinstance(one, Say) and not after):
             continue
-        rest = _wishes(phrase.of(after))
         if all(isinstance(intent, Unknown | Say) for intent in rest):
             continue
         # The words after an `and` may still belong to the title.
@@ -79,6 +82,14 @@ def _wishes(phrase: Phrase) -> list[Intent]:
             continue
         return [one, *rest]
     return [_clause(phrase)]
+
+
+def _named(before: Phrase, rest: list[Intent]) -> list[Intent]:
+    """The wishes after a task that only was named: "the second task, delete it"."""
+    first = rest[0]
+    if not isinstance(first, Complete | Delete | Reopen) or not IT.fullmatch(first.phrase.text):
+        return []
+    return [type(first)(before.of(_MENTION.sub("", before.text))), *rest[1:]]
 
 
 def _leaves(one: Add, rest: list[Intent], before: str, after: str, joint: str) -> bool:
@@ -141,7 +152,9 @@ def _read(phrase: Phrase) -> Intent:
 def _wants_list(text: str) -> bool:
     """`check my list` and `tasks done` look, and change nothing."""
     shown = listing.parse(Phrase(text))
-    clears = re.match(r"(?:clear|complete|finish|close|cancel|open (?:task|#|\d))", text, re.I)
+    clears = re.match(
+        r"(?:(?:clear|finish|close|cancel)\b|complete (?!list|overview)|open (?:task|#|\d))", text, re.I
+    )
     done = re.match(
         r"(?:all|everything)(?: \w+){0,3} (?:is |are )?(?:done|complete|finished)\W*$", text, re.I
     )

@@ -78,7 +78,7 @@ class Describe:
     options: tuple[tuple[Phrase, str], ...]
 
 
-Talk = Literal["greeting", "thanks", "bye", "help", "who", "mood", "never mind", "yes"]
+Talk = Literal["greeting", "thanks", "bye", "help", "who", "mood", "never mind", "yes", "others"]
 
 
 @dataclass(frozen=True)

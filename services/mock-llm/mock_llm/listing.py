@@ -31,7 +31,7 @@ _ALL_OF = rx(
 )
 _ASKS = rx(
     r"(?:show|list|display|see|view|print|give|tell|get|read|fetch|check|look|pull up|bring up|open"
-    r"|go (?:through|over)|summari[sz]e|count|what|what's|which|how many|how much|how is|how's"
+    r"|go (?:through|over)|summari[sz]e|count|what|what's|which|how many|how much|how is|how's|how looks|how long"
     r"|got any|got anything|do|does|did"
     r"|have|has|is|isn't|are|aren't|am|any|anything|where|remind me what|find|search|who"
     r"|let me know|number of"

@@ -13,6 +13,17 @@ _EMPTY = several(
     "please by mention mentions mentioning contain contains containing word regarding "
     "concerning related where there just also"
 )
+# Verbs that mean the same; the first group may stand for any deed, also "finished the report".
+_DEEDS = (
+    several("do finish get make work handle manage go"),
+    several("buy get pick purchase order shop"),
+    several("call phone ring telephone dial"),
+    several("write draft prepare finish do"),
+    several("clean tidy wash"),
+    several("pay settle transfer"),
+    several("book reserve order"),
+)
+_VAGUE = several("appointment thing job matter part bit chore business entry task reminder whole all")
 # Too common to name a task alone, when other words of the user's do not fit.
 _COMMON = several("buy call get make do go send write pay clean take check read new finish meet")
 _NOUNS = re.compile(rf"{NOUN}|(?:thing|stuff)s?", re.I)
@@ -79,6 +90,19 @@ def partly(text: str, tasks: Sequence[Task]) -> list[Task]:
     return [task for score, task in scores if score == best]
 
 
+def agree(text: str, task: Task) -> bool:
+    """All that the text says is said by the title too, but for words that mean nothing or the same."""
+    title = _stems(task.title)
+    return all(
+        _has(title, word) or word in _VAGUE_STEMS or any(word in d and _any(title, d) for d in _LIKE)
+        for word in _stems(text)
+    )
+
+
+def _any(title: list[str], deeds: frozenset[str]) -> bool:
+    return not deeds.isdisjoint(title) or (deeds is _LIKE[0] and bool(title))
+
+
 def _has(found: list[str], word: str) -> bool:
     """The word is there, or begins one, or was mistyped by one letter."""
     for other in found:
@@ -87,3 +111,7 @@ def _has(found: list[str], word: str) -> bool:
         if min(len(word), len(other)) >= 5 and distance(word, other) <= 1:
             return True
     return False
+
+
+_LIKE = tuple(frozenset(map(stem, deeds)) for deeds in _DEEDS)
+_VAGUE_STEMS = frozenset(map(stem, _VAGUE))

@@ -80,7 +80,7 @@ def explicit(text: str, tasks: Sequence[Task], shown: Sequence[Task]) -> list[Ta
             return _numbered(_value(found["number"]), tasks, shown, strict)
     if found := _FROM_END.fullmatch(text):
         back = 2 if found["next"] else _value(found["but"] or found["n"] or found["m"])
-        back += bool(found["but"] or re.search(r"from the (?:very )?last", text))
+        back += bool(found["but"])
         return _at(-back, shown)
     if found := _BESIDE.fullmatch(text):
         beside = explicit(found["rest"], tasks, shown)

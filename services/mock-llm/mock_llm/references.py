@@ -45,12 +45,17 @@ _EACH = re.compile(
 
 
 def resolve(
-    phrase: Phrase, tasks: Sequence[Task], shown: Status = "all", whole: Status = "all"
+    phrase: Phrase,
+    tasks: Sequence[Task],
+    shown: Status = "all",
+    whole: Status = "all",
+    sure: bool = False,
 ) -> Found:
     """The tasks that the phrase names.
 
     `shown` is the part of the list the user looks at, in which places count; `whole` is what
-    "all" means for this wish: the open ones for completing.
+    "all" means for this wish: the open ones for completing. `sure`: words that fit only in part are
+    asked about.
     """
     text = phrase.text.strip(" .,!?")
     if listed := _LISTED.fullmatch(text):
@@ -60,7 +65,7 @@ def resolve(
     if found := _explicit(text, tasks, only(tasks, shown)):
         return found
     if spared := _EXCEPT.fullmatch(text):
-        some = resolve(phrase.of(spared["all"]), tasks, shown, whole)
+        some = resolve(phrase.of(spared["all"]), tasks, shown, whole, sure)
         left_out = resolve(phrase.of(spared["out"]), tasks, shown)
         some.tasks = [task for task in some.tasks if task not in left_out.tasks]
         some.unclear += left_out.unclear
@@ -87,17 +92,17 @@ def resolve(
     if every and (some_tasks := matching.full(every["rest"], tasks)):
         both = text.lower().startswith("both")
         return chosen(text, some_tasks) if both and len(some_tasks) > 2 else Found(some_tasks)
-    return _by_parts(phrase.of(text), tasks, shown)
+    return _by_parts(phrase.of(text), tasks, shown, sure)
 
 
-def _by_parts(phrase: Phrase, tasks: Sequence[Task], shown: Status) -> Found:
+def _by_parts(phrase: Phrase, tasks: Sequence[Task], shown: Status, sure: bool) -> Found:
     """By words: the whole as one title, else each part around `and` by itself."""
     bare = restore(phrase, bare=True)
     parts = [part for part in _EACH.split(phrase.text) if part.strip()]
     if len(parts) < 2 or (whole := matching.full(bare, tasks)):
-        return _by_words(bare, tasks) if len(parts) < 2 else chosen(bare, whole)
+        return _by_words(bare, tasks, sure=sure) if len(parts) < 2 else chosen(bare, whole)
     found = Found()
-    for one in (resolve(phrase.of(part), tasks, shown) for part in parts):
+    for one in (resolve(phrase.of(part), tasks, shown, sure=sure) for part in parts):
         found.tasks += [task for task in one.tasks if task not in found.tasks]
         found.missing += one.missing
         found.unclear += one.unclear
@@ -141,8 +146,12 @@ def _by_state(phrase: Phrase, tasks: Sequence[Task]) -> Found | None:
     return None
 
 
-def _by_words(text: str, tasks: Sequence[Task], strictly: bool = False) -> Found:
+def _by_words(
+    text: str, tasks: Sequence[Task], strictly: bool = False, sure: bool = False
+) -> Found:
     found = matching.full(text, tasks)
     if not found and not strictly:
         found = matching.partly(text, tasks)
+        if sure and not (len(found) == 1 and matching.agree(text, found[0])):
+            return Found(unclear=[(text, found)]) if found else Found(missing=[text])
     return chosen(text, found)

@@ -20,6 +20,7 @@ TALK: dict[Talk, str] = {
     "model, which understands plain sentences about your tasks.",
     "mood": "All is well here. What shall I do with your list?",
     "never mind": "All right, nothing was changed.",
+    "others": "I only have your own list here; nobody else’s tasks can be seen or changed by me.",
     "yes": "Fine. Tell me what to do with your list. " + EXAMPLES,
 }
 UNKNOWN = "I did not understand that; I only know about your to-do list. " + EXAMPLES

@@ -81,7 +81,9 @@ def wishes(meaning: Meaning, tasks: Sequence[Task], added: Sequence[Task] = ()) 
         elif isinstance(intent, Changing):
             done = isinstance(intent, Complete)
             whole: Status = "all" if isinstance(intent, Delete) else "open" if done else "done"
-            found = _find(intent.phrase, meaning, tasks, whole, after_add, added)
+            found = _find(
+                intent.phrase, meaning, tasks, whole, after_add, added, not isinstance(intent, Reopen)
+            )
             made.note(intent, found, {} if isinstance(intent, Delete) else {"completed": done})
     return made
 
@@ -110,6 +112,7 @@ def _find(
     whole: Status,
     after_add: bool,
     added: Sequence[Task],
+    sure: bool = False,
 ) -> Found:
     if after_add and is_it(phrase):
         return Found(list(added))
@@ -124,7 +127,7 @@ def _find(
         if len(fitting) == 1:
             return Found(fitting)
         return Found(unclear=[("", fitting)]) if fitting else Found(missing=[phrase.text])
-    return _likely(references.resolve(phrase, tasks, meaning.shown, whole), whole)
+    return _likely(references.resolve(phrase, tasks, meaning.shown, whole, sure), whole)
 
 
 def _likely(found: Found, whole: Status) -> Found:

@@ -57,7 +57,11 @@ def _change(name: str, arguments: dict[str, object]) -> str:
 def misses(name: str) -> list[tuple[str, str, str]]:
     """Sentence, what was wanted, what was heard instead."""
     told = [(text, wanted, heard(text)) for text, wanted in table(name)]
-    return [one for one in told if one[2] not in one[1].split(" || ")]
+    return [one for one in told if _sorted(one[2]) not in map(_sorted, one[1].split(" || "))]
+
+
+def _sorted(calls: str) -> list[str]:
+    return sorted(calls.split(" && "))
 
 
 if __name__ == "__main__":
