@@ -81,7 +81,8 @@ def run(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
     async def until_told() -> int:
         task = asyncio.current_task()
         assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         return await main()
 
     try:

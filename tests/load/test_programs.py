@@ -2,8 +2,11 @@
 
 import asyncio
 import re
+import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,6 +125,33 @@ def test_a_pause_counts_for_all_who_waited(capsys: pytest.CaptureFixture[str]) -
     assert against(FakeApp("slow once"), measure, *QUICK, "--seconds", "4") == 0
     total = next(line for line in capsys.readouterr().out.splitlines() if "all task" in line)
     assert float(total.split()[-3]) > 200, total
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("program", ["load.py", "isolation.py"])
+def test_who_is_ended_leaves_nothing_behind(program: str, number: signal.Signals) -> None:
+    app = FakeApp()
+
+    async def run() -> tuple[int, str]:
+        async with served(app) as url:
+            long = ["--seconds", "60", "--warm-up", "0"] if program == "load.py" else []
+            long = long or ["--operations", "1000000"]
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-B", str(Path(__file__).parent / program), "--url", url, *long),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            while app.last_id < 110:
+                await asyncio.sleep(0.05)
+                assert process.returncode is None
+            process.send_signal(number)
+            output, _ = await asyncio.wait_for(process.communicate(), 60)
+            return process.returncode or 0, output.decode()
+
+    code, shown = asyncio.run(run())
+    assert code == command.INTERRUPTED
+    assert ("all task calls" if program == "load.py" else "operations") in shown
+    assert app.tasks == {} and app.accounts == {}
 
 
 def test_what_is_in_the_way_is_said() -> None:
