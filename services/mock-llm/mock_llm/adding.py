@@ -9,7 +9,7 @@ _NOUN = rf"(?:{NOUN}|(?:quick )?notes?|thing to do|things to do)"
 _COUNT = r"(?:a|an|another|one|one more|the|this|these|my|some|two|three|four|five|\d+|following"
 _COUNT += r"|new|urgent|important|(?:high|low|top|medium)[ -]priority|quick|simple|more|few"
 _COUNT += r"|couple of|next|of|separate)"
-_FREE = r"(?:add|create|insert|append|(?:jot|note|write|put|get) down|pencil in)"
+_FREE = r"(?:add|tack on|create|insert|append|(?:jot|note|write|put|get) down|pencil in)"
 _BOUND = r"(?:make|put|write|record|log|schedule|enter|save|set(?: up)?|start|open|note|track"
 _BOUND += r"|register|assign|plan)"
 _ONTO = (
@@ -28,7 +28,7 @@ _NAMED = (
 _WITH_NOUN = rx(
     rf"(?:(?:{_FREE}|{_BOUND}(?= (?:me )?(?:a|an|another|one|some|new|two|three|\d+) ))(?: in)?"
     r"(?: me| us| myself)? "
-    rf"|(?:i(?:'d| would)? (?:like|want|need)|we need|give me|have|there should be"
+    rf"|(?:i(?:'d| would)? (?:like|want|need)|we need|give me|have|need|there should be"
     rf"|(?:can|could) i have) (?=(?:a|an|another|one more|some|two|three) )|(?=new |task ?:"
     rf"|to-?do ?:))"
     rf"(?P<count>(?:{_COUNT} )*)(?P<noun>{_NOUN})\b(?: for (?:me|myself|us)(?=[:, ]))?"
@@ -51,10 +51,10 @@ _INTRO = rx(
     rf"|(?:my|the) (?:new|next|other) {NOUN} is(?: to)? (?P<rest2>.+?)(?:,? add (?:it|that).*)?"
 )
 _MUST = (
-    r"(?:(?:i|we)(?:'ve|'ll|'m|'re| am| are| will| have)? )?(?:still |also |really |just |now |gonna )*"
+    r"(?:(?:i|we)(?:'ve|'ll|'m|'re| am| are| will| have)? )?(?:still |also |really |just |now |gonna |probably |definitely )*"
     r"(?:need to|have to|has to|must|should|ought to|got to|gotta|better|want to|wanna|would like to"
     r"|supposed to|going to (?:need|have) to|'d (?:better|like to|love to))"
-    r"(?: (?:really|also|still|definitely|remember to|not forget to))*"
+    r"(?: (?:really|also|still|definitely|probably|maybe|remember to|not forget to|be reminded to))*"
 )
 _STATED = rx(
     r"(?:(?:please )?remind (?:me|us) (?:to|about|of|that)"
@@ -68,17 +68,24 @@ _STATED = rx(
     r"|(?=\s))\s*(?P<rest>.+)"
 )
 _LACKING = rx(
-    r"(?:(?:i|we|you)(?: (?:also|still|really|just|will))* )?(?:need|are out of|'m out of|ran out of)"
+    r"(?:(?:(?:i|we|you)(?: (?:also|still|really|just|will))* )?(?:need|ran out of)|(?:(?:i|we)(?: are|'re| am|'m) )?"
+    r"(?:(?:running |all |almost )*(?:out of|low on)))"
     r" (?!to |you|your|help|advice|info|assistance|it\b|that\b|this\b|them\b|some help|a hand|a minute"
-    r"|more time|not\b)(?P<rest>.+)"
+    r"|more time|not\b)(?P<rest>.+?)(?:,? (?:please )?add (?:it|that|some).*)?"
+)
+_ADD_IT = rx(
+    r"(?P<rest>.+?)(?:,| -|:| \() ?(?:please |and )?(?:add|put|note) (?:it|this|that|to)\b"
+    rf"(?: down| {LIST}|{_ONTO})?\)?[.!]*"
+    rf"|(?P<rest2>.+?) (?:needs to|should|must|has to|can) be (?:added|put)(?: down)?{_ONTO}?"
 )
 _LATER = rx(
+    rf"(?P<when2>(?:tomorrow|today|tonight|(?:on |next |this )?\w+day|(?:next|this) \w+)(?: at [\w:]+)?),? {_MUST} (?P<rest2>.+)|"
     r"remind (?:me|us) (?P<when>(?:tomorrow|today|tonight|later|at|on|in|next|every"
     r"|this)\b.{0,40}?)"
     r",? (?:to|about) (?P<rest>.+)"
 )
 _MENTAL = rx(
-    r"(?:know|ask|talk|hear|understand|see|thank|say|tell|be sure|do (?:today|now|next))\b"
+    r"(?:i|we|you|it|he|she|they|know|ask|talk|hear|understand|see|thank|say|tell|be sure|do (?:today|now|next))\b"
 )
 _DETAILS = rx(
     r"(?P<title>.+?)(?:[,;.]?\s+(?:with|and|using)(?: a| an| the| its)* (?:descriptions?|details?"
@@ -118,8 +125,11 @@ def parse(phrase: Phrase) -> Add | None:
         return _made(phrase, found["rest"], True)
     if found := _INTRO.fullmatch(text):
         return _made(phrase, found["rest"] or found["rest2"] or found["rest3"], False)
+    if found := _ADD_IT.fullmatch(text):
+        return _made(phrase, found["rest"] or found["rest2"], False)
     if found := _LATER.fullmatch(text):
-        return _made(phrase, f"{found['rest']} {found['when']}", False)
+        when = found["when"] or found["when2"].lower()
+        return _made(phrase, f"{found['rest'] or found['rest2']} {when}", False)
     found = _STATED.fullmatch(text) or _LACKING.fullmatch(text)
     if found and not _MENTAL.match(found["rest"]):
         # "Remind me that I have to …" states it twice.

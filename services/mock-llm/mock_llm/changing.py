@@ -17,6 +17,7 @@ OPEN = (
 )
 # Said of what was to be done, and was not: "unpaid".
 UNDONE = r"un-?(?:\w+ed|paid|bought|sent|read|written|made|met|done|sold)"
+UNDONE += r"|not (?:yet )?(?:\w+ed|paid|bought|sent|read|written|made|met|sold)"
 _SET = (
     r"(?:mark|set|reset|flag|make|put|turn|switch|move|change|update|return|tick|check|report"
     r"|declare"
@@ -64,7 +65,7 @@ _DELETE = [
     rf"(?:take|get|throw|kick|scratch|pull|toss|strike(?=.* from )) {_REF} (?:off|out of|from|out|away|in)"
     rf"(?: (?:of )?(?:{LIST}|the (?:trash|bin)))?",
     r"(?:i|we) (?:(?:really|actually) )?(?:don't|do not|no longer|won't)(?: really| actually)?"
-    r"(?: need| want| have| care about)(?: to| for)?(?: do| see| have| keep)? "
+    r"(?: need| want| have| care about| wanna)(?: to| for)?(?: do| see| have| keep)? "
     rf"{_REF}(?: any ?more| any longer| after all| now)",
     rf"(?:i|we) no longer (?:need|want|have)(?: to)?(?: do| see)? {_REF}",
     rf"(?:there's |there is )?no (?:longer a |more )?need (?:to|for) {_REF}(?: any ?more| any longer| now)?",
@@ -89,11 +90,12 @@ _COMPLETE = [
     rf"{_WHO}?(?:been )?(?:done|finished|finishing|completed|through|over|did(?!n| not)|ticked off"
     r"|checked off|crossed off|wrapped up|took care of|taken care of|accomplished|handled"
     r"|dealt with|got done|finished up|done and dusted|managed to(?: finish| complete)?)"
-    rf"(?: with| doing)?(?:,|:| |$) ?{_REF}?{_AFTER}",
+    rf"(?: with| w/| doing)?(?:,|:| |$) ?{_REF}?{_AFTER}",
     rf"(?:{_WHO}|i have )?(?:complete|finish(?: up| off)?(?= |$)|close|resolve|accomplish|conclude|wrap up|finalize"
     r"|finalise|check"
     rf"|knock out)(?: |$){_REF}?{_AFTER}",
-    rf"{_REF}(?::| -|,|[\x27’]s| is| are| was| were| has been| have been|'ve been| got)?"
+    rf"{_REF}: check(?:ed)?[.!]*",
+    rf"{_REF}(?::| -| =| ->| →|,|[\x27’]s| is| are| was| were| has been| have been|'ve been| got)?"
     rf"(?: (?:now|already|all|finally|just|been))* {DONE}{_AFTER}",
     rf"{_REF} (?:can|should|must|needs? to) be (?:{DONE}|marked(?: as)? {DONE}){_AFTER}",
 ]
@@ -127,22 +129,23 @@ _NO_DEED = rx(
 _RULES: list[tuple[type[Naming], re.Pattern[str]]] = [
     *((Reopen, rx(pattern)) for pattern in _REOPEN[:4]),
     *((Delete, rx(pattern)) for pattern in _DELETE[:2]),
-    *((Complete, rx(pattern)) for pattern in _COMPLETE[:-2]),
+    *((Complete, rx(pattern)) for pattern in _COMPLETE[:-3]),
     *((Reopen, rx(pattern)) for pattern in _REOPEN[4:]),
     *((Delete, rx(pattern)) for pattern in _DELETE[2:]),
-    *((Complete, rx(pattern)) for pattern in _COMPLETE[-2:]),
+    *((Complete, rx(pattern)) for pattern in _COMPLETE[-3:]),
 ]
 _QUESTION = rx(
     r"(?:what|what's|which|how|how's|who|who's|when|where|where's|why|is|are|was|were|am|do|does"
     r"|did|have|has|any|show|list"
-    r"|display|tell|give|find|search|see|view)\b.*"
+    r"|display|tell|give|find|search|see|view|i wish|i hope|if|once|unless|until|imagine|suppose)\b.*"
 )
 
 
 def parse(phrase: Phrase) -> Naming | None:
     """The change that the sentence wants, if it wants one."""
     text = phrase.text.rstrip(" .!?,;")
-    if _QUESTION.fullmatch(text):
+    deed = "?" not in phrase.text and re.match(r"(?i)did (?!i |we |you |the .* get )", text)
+    if _QUESTION.fullmatch(text) and not deed:
         return None
     for kind, pattern in _RULES:
         if found := pattern.fullmatch(text):

@@ -22,7 +22,9 @@ _RENAMES: list[tuple[re.Pattern[str], str]] = [
         rx(rf"(?:{_EDIT}|turn|convert) (?P<rest>.+)"),
         "so (?:that )?it (?:says|reads)|to say|to read|to be|to|into|with",
     ),
-    (rx(r"(?:make|let|have) (?P<rest>.+)"), "say|read"),
+    (rx(r"(?:make|let|have|i(?:'d| would)? (?:like|want)) (?P<rest>.+)"), "(?:to )?(?:say|read)"),
+    (rx(r"(?:swap|exchange|switch) (?P<rest>.+)"), "for|with"),
+    (rx(r"(?:the |a )?new (?:title|name|text) (?:of|for) (?P<rest>.+)"), "is|to|should be|,|-"),
     (
         rx(r"(?P<rest>.+)"),
         r"should (?:be (?:called|named|titled|renamed to)|say|read)|should (?:now|rather) be",
@@ -122,7 +124,7 @@ def _options(phrase: Phrase, rest: str, words: str, signs: bool) -> tuple[tuple[
     made: list[tuple[Phrase, str]] = []
     for found in parted.finditer(rest):
         ref, text = rest[: found.start()].strip(" ,"), rest[found.end() :]
-        ref = re.sub(r"['’]s? (?:title|name|text)$", "", ref, flags=re.I)
+        ref = re.sub(r"(?:['’]s?)? (?:title|name|text)$", "", ref, flags=re.I)
         if plain := _FROM.fullmatch(ref):
             ref = plain["ref"]
         new = title(phrase.of(re.sub(r"(?i) instead[.!]*$", "", text)))

@@ -15,6 +15,8 @@ class Found:
     missing: list[str] = field(default_factory=list)
     unclear: list[tuple[str, list[Task]]] = field(default_factory=list)
     everything: bool = False
+    # The words fit only in part, so nobody may choose for the user.
+    vague: bool = False
 
 
 def chosen(text: str, found: list[Task]) -> Found:

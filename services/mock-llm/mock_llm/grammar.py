@@ -33,6 +33,8 @@ IT = rx(
     r"|(?:the )?(?:one|task|ones|tasks|item) (?:that )?(?:i |you |we )?(?:have )?(?:just|last) "
     r"(?:added|created|made|mentioned))(?: (?:task|one|item))?"
 )
+# "Don't delete it": nothing is to be done.
+_NEVER = rx(r"(?:do not|don't|never|must not|should not) \w+")
 _BULLETS = re.compile(r"[:\n]\s*(?:[-*•–]\s|\d{1,2}[.)]\s)")
 
 
@@ -140,6 +142,8 @@ def _read(phrase: Phrase) -> Intent:
         return change
     if added := adding.parse(inner):
         return added
+    if _NEVER.match(text):
+        return Say("never mind")
     inner = phrase.of(text := smoothed(text))
     if _wants_list(text) and (shown := listing.parse(inner)):
         return shown

@@ -22,20 +22,22 @@ _TO_YOU = (
     r"|.*\b(?:poem|story|song|essay|code|haiku|joke|prompt|instructions?|sql|password|system"
     r"|tasks?|todos?|list|users?|you|your)\b)"
 )
-_DEED = rx(rf"(?:{'|'.join(_DEEDS)})(?! \d+$)(?!{_TO_YOU})(?: [^\s:?]+)+[.!]*")
+_DEED = rx(rf"(?:{'|'.join(_DEEDS)})(?! (?:\d|#|\x01))(?!.*\b(?:should|task|task[\x27’]s)\b)(?!{_TO_YOU})(?: [^\s:?]+)+[.!]*")
 _DATE = rx(
-    r"(?!(?:who|what|when|where|why|how|is|are|do|does|did|can|will|the weather|it|i|we|you|there)\b)"
+    r"(?!(?:who|what|when|where|why|how|is|are|do|does|did|can|will|the weather|it|i|we|you|there|set|move|assign|sort|share|.*\btasks?)\b)"
     r"(?=.*\b(?:appointment|meeting|meet-?up|birthday|exam|test|interview|party|dinner|lunch|breakfast"
     r"|brunch|class|lesson|course|training|gym|yoga|check-?up|deadline|call|date|visit|concert"
     r"|rehearsal|flight|train|homework|assignment|presentation|review|shopping|laundry)\b)"
     r"(?=.*\b(?:today|tonight|tomorrow|(?:on |next |this )?(?:mon|tues|wednes|thurs|fri|satur|sun)day"
-    r"|(?:at|by|@) \d|next week|this week|this evening|\d ?(?:am|pm)|with)\b)[^?]+"
+    r"|(?:at|by|@) \d|next week|this week|this evening|(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)\w* \d|\d ?(?:am|pm)|with)\b)[^?]+"
 )
+
+_HAVING = rx(r"^(?:i|we)(?:'ve)? (?:have|got|have got) (?:a |an )?(?!to\b)")
 
 
 def parse(phrase: Phrase) -> Add | None:
     """The new task, if the whole message can be one."""
-    text = plain(phrase.text)
+    text = _HAVING.sub("", plain(phrase.text))
     if "\n" in text or re.search(r"[.!?;]\s+\S", text):
         return None
     if _DEED.fullmatch(text) or _DATE.fullmatch(text):

@@ -30,7 +30,7 @@ _ALL_OF = rx(
     r"(?: (?:i have|on my list|there is|in my list))?(?: to do)?$"
 )
 _ASKS = rx(
-    r"(?:show|list|display|see|view|print|give|tell|get|read|fetch|check|look|pull up|bring up|open"
+    r"(?:only |just )?(?:show|present|hit me with|i(?:'d| would)? (?:like|want|need) (?:a|an|my|the) (?:list|overview)|was|were|list|display|see|view|print|give|tell|get|read|fetch|check|look|pull up|bring up|open"
     r"|go (?:through|over)|summari[sz]e|count|what|what's|which|how many|how much|how is|how's|how looks|how long"
     r"|got any|got anything|do|does|did"
     r"|have|has|is|isn't|are|aren't|am|any|anything|where|remind me what|find|search|who"
@@ -52,7 +52,7 @@ _SUBJECT = rx(
     r"|rest|next|chores|status|progress|accomplished|achieved)\b.*"
 )
 _NOISE = rx(
-    r"\b(?:show|list|lists|an|rest|looks|long|that's|that're|there's|including|include|display|see|view|print|give"
+    r"\b(?:show|present|hit|empty|list|lists|an|rest|looks|long|that's|that're|there's|including|include|display|see|view|print|give"
     r"|tell|get|read|fetch|check|look|at|pull|bring|up"
     r"|go|going|through|over|summari[sz]e|count|what's|what|which|how|many|much|do|does|did|have"
     r"|has"
@@ -87,6 +87,8 @@ _ABOUT = rx(
     r"(?:done|completed?|finished|open|pending|closed|on my list|on the list|in my list"
     rf"|there|{PAST_VERB})(?: yet| already| now)?"
     r"|.*\b(?:status|state) of (?P<f>.+)"
+    r"|(?:am i|are we) (?:already )?(?:done|finished) (?:with )?(?P<g>.+)"
+    r"|when (?:do|did|should|must|can|will) (?:i|we) (?:have to |need to )?(?P<h>.+)"
     r"|(?:do|did) (?:i|we) (?:still |already )?(?:have|need) (?:to |anything (?:about|for"
     r"|with) )(?P<d>.+)"
     r"|(?:is|are) there (?:a|an|any|anything|something) .*?(?:about|for|with|to|on) (?P<e>.+)"

@@ -40,7 +40,7 @@ _BESIDE = rx(
     rf"(?:the )?(?:one|{NOUN}) (?:right |just |directly )?(?P<side>before|after|above|below"
     r"|following|preceding|under) (?P<rest>.+)"
 )
-_FIRST_FEW = rx(rf"(?:the |my )?(?P<end>first|last) (?P<count>{_NUMBER}|couple(?: of)?){_ONE}")
+_FIRST_FEW = rx(rf"(?:the |my )?(?:(?P<end>first|last) (?P<count>{_NUMBER}|couple(?: of)?)|(?P<many>{_NUMBER}) (?P<side>first|last)){_ONE}")
 _PLACE = rx(rf"(?:the |my )?(?P<place>{_ORD}){_ONE}")
 _AT = rx(
     rf"(?:the )?(?:{NOUN}|one) (?:at|in|on) (?:the )?(?:position |place |spot )?(?P<place>"
@@ -67,10 +67,11 @@ def explicit(text: str, tasks: Sequence[Task], shown: Sequence[Task]) -> list[Ta
             wide = range(low, min(high, low + 1000) + 1)
             return [task for number in wide for task in _numbered(number, tasks, shown, False)]
     elif found := _FIRST_FEW.fullmatch(text):
-        count = 2 if found["count"].startswith("couple") else _value(found["count"])
+        few = found["count"] or found["many"]
+        count = 2 if few.startswith("couple") else _value(few)
         return (
             list(shown[:count])
-            if found["end"] == "first"
+            if (found["end"] or found["side"]) == "first"
             else list(shown[-count:] if count else [])
         )
     if found := _BY_NUMBER.fullmatch(text):
@@ -99,6 +100,7 @@ def explicit(text: str, tasks: Sequence[Task], shown: Sequence[Task]) -> list[Ta
 def _plain(text: str) -> str:
     text = " ".join(text.casefold().split()).strip(" .,!?")
     text = re.sub(rf"^(?:the )?{NOUN} (?:that )?i (?:have |just |'ve )*(?:added|created|made|entered) (first|last)$", r"\1", text)
+    text = re.sub(r"^(?:that|this|our|your|these|those) ", "the ", text)
     text = re.sub(r"\bfrom (?:the )?bottom\b", "from the end", text)
     text = re.sub(r"\bfrom (?:the )?top$", "", text).strip()
     for slip in sorted(_SLIPS, key=len, reverse=True):

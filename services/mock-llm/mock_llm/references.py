@@ -106,6 +106,7 @@ def _by_parts(phrase: Phrase, tasks: Sequence[Task], shown: Status, sure: bool) 
         found.tasks += [task for task in one.tasks if task not in found.tasks]
         found.missing += one.missing
         found.unclear += one.unclear
+        found.vague = found.vague or one.vague
     return found
 
 
@@ -134,7 +135,7 @@ def _by_state(phrase: Phrase, tasks: Sequence[Task]) -> Found | None:
         return None
     status: Status = "open" if re.fullmatch(OPEN + "|to do", state, re.I) else "done"
     some, rest = only(tasks, status), " ".join(rest.split())
-    if rest.casefold() in ("", "the", "my", "all", "what", "those") or _ONLY_ALL.fullmatch(rest):
+    if rest.casefold() in ("", "the", "my", "all", "what", "whatever", "those", "stuff", "anything") or _ONLY_ALL.fullmatch(rest):
         one = re.fullmatch(r"(?:the |my )?(?:task|one|item|todo|to-do)", rest, re.I)
         if one and len(some) > 1:
             return Found(unclear=[(text, some)])
@@ -153,5 +154,5 @@ def _by_words(
     if not found and not strictly:
         found = matching.partly(text, tasks)
         if sure and not (len(found) == 1 and matching.agree(text, found[0])):
-            return Found(unclear=[(text, found)]) if found else Found(missing=[text])
+            return Found(unclear=[(text, found)], vague=True) if found else Found(missing=[text])
     return chosen(text, found)

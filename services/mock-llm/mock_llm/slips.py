@@ -12,7 +12,7 @@ _WORDS = several(
     "third last done please open pending all should have called title already what todo"
 )
 _KNOWN = {
-    "ad": "add", "adde": "add", "anadd": "add", "adds": "add", "aad": "add", "addd": "add", "adda": "add", "crate": "create", "rm": "remove",
+    "ad": "add", "dnt": "don't", "remindme": "remind me", "remaind": "remind", "adde": "add", "anadd": "add", "adds": "add", "aad": "add", "addd": "add", "adda": "add", "crate": "create", "rm": "remove",
     "del": "delete", "dlt": "delete", "shw": "show", "lst": "list", "u": "you", "wat": "what",
     "whats": "what's", "wht": "what", "frist": "first", "fist": "first", "adding": "add",
     "creating": "create", "deleting": "delete", "removing": "remove", "showing": "show",

@@ -133,6 +133,8 @@ def _find(
 def _likely(found: Found, whole: Status) -> Found:
     """Of several tasks that fit, the one that can still be completed, or reopened, is meant."""
     unclear: list[tuple[str, list[Task]]] = []
+    if found.vague:
+        return found
     for words, several in found.unclear:
         fit = [task for task in several if whole != "all" and task.completed == (whole == "done")]
         if len(fit) == 1:

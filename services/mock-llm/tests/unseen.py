@@ -61,7 +61,7 @@ def misses(name: str) -> list[tuple[str, str, str]]:
 
 
 def _sorted(calls: str) -> list[str]:
-    return sorted(calls.split(" && "))
+    return sorted(call.strip() for call in calls.split(" && "))
 
 
 if __name__ == "__main__":
