@@ -41,6 +41,7 @@ const WHOLE: Duration = Duration::from_mins(90);
 /// From a bare machine to a verified, working application on Kubernetes, in one command.
 #[derive(Debug, Parser)]
 #[command(name = "todo-bootstrap", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(args_override_self = true)]
 #[command(after_help = "Start with:  todo-bootstrap up --dir DIR   (a folder with an application.toml)")]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -217,5 +218,8 @@ mod tests {
         assert!(duration("soon").is_err() && duration("0s").is_err());
         let cli = Cli::try_parse_from(["todo-bootstrap", "status"]).unwrap();
         assert_eq!(cli.global.timeout, WHOLE);
+        // `install.sh --up` says yes, and so may its user.
+        let twice = ["todo-bootstrap", "up", "--yes", "--yes", "--timeout", "1m", "--timeout", "2m"];
+        assert_eq!(Cli::try_parse_from(twice).unwrap().global.timeout, Duration::from_mins(2));
     }
 }
