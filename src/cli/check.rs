@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn checks_are_chosen_by_name() {
         let spec = |id: &str| {
-            let text = "title = \"t\"\ncode = \"c\"\nkind = \"metrics\"\ntimeout = \"1s\"\n";
+            let text = "title = \"t\"\ncode = \"c\"\nkind = \"metrics\"\ntimeout = \"1s\"\nof = \"nodes\"\n";
             Spec::parse(id, "f", text).unwrap()
         };
         let all = || vec![spec("page"), spec("journey")];
