@@ -39,7 +39,7 @@ _BARE = rx(
     rf"|the following)(?=:))?(?:\s*:)?{_ONTO}?(?:\s*:)?\s*(?P<rest>.*)"
 )
 _PUT = rf"(?:{_BOUND}|stick|throw|get|have|place|include|chuck|pop|drop|squeeze|save|keep)"
-_PLACED = rx(rf"{_PUT} (?P<rest>.+?)(?<! back)(?:{_ONTO}| on there| in there)[.!?]*")
+_PLACED = rx(rf"(?:i'd (?:like|love) (?:to )?)?{_PUT} (?P<rest>.+?)(?<! back)(?:{_ONTO}| on there| in there)[.!?]*")
 _PLACED_FIRST = rx(rf"{_PUT}{_ONTO},?:? (?:to )?(?P<rest>.+)")
 # "One more: …", "there is something else I need to do: …"
 _INTRO = rx(
@@ -128,13 +128,14 @@ def parse(phrase: Phrase) -> Add | None:
     if found := _ADD_IT.fullmatch(text):
         return _made(phrase, found["rest"] or found["rest2"], False)
     if found := _LATER.fullmatch(text):
-        when = found["when"] or found["when2"].lower()
+        when = found["when"] or found["when2"]
+        when = when[0].lower() + when[1:]
         return _made(phrase, f"{found['rest'] or found['rest2']} {when}", False)
     found = _STATED.fullmatch(text) or _LACKING.fullmatch(text)
+    # "Remind me that I have to …" states it twice.
+    found = found and (_STATED.fullmatch(found["rest"].strip()) or found)
     if found and not _MENTAL.match(found["rest"]):
-        # "Remind me that I have to …" states it twice.
-        inner = _STATED.fullmatch(found["rest"].strip())
-        return _made(phrase, (inner or found)["rest"], False)
+        return _made(phrase, found["rest"], False)
     return None
 
 

@@ -19,7 +19,7 @@ OPEN = (
 UNDONE = r"un-?(?:\w+ed|paid|bought|sent|read|written|made|met|done|sold)"
 UNDONE += r"|not (?:yet )?(?:\w+ed|paid|bought|sent|read|written|made|met|sold)"
 _SET = (
-    r"(?:mark|set|reset|flag|make|put|turn|switch|move|change|update|return|tick|check|report"
+    r"(?:mark|set|reset|flag|make|put|turn|switch|move|change|update|return|tick|check|report(?=.* as )"
     r"|declare"
     r"|consider|count|label|get)"
 )
@@ -83,6 +83,7 @@ _COMPLETE = [
     rf"(?:{DONE}|off){_AFTER}",
     rf"(?:mark|set|flag) (?:as |off )?{DONE}(?::| ) ?{_REF}",
     r"[✓✔✅☑]\ufe0f? ?(?P<ref>.+)",
+    rf"(?:tick|check|mark|cross)(?: off)? the (?:check ?)?box (?:for|of|on|next to) {_REF}",
     rf"put an? (?:check|tick|check ?mark|cross)(?: mark)? (?:on|next to|at|behind) {_REF}",
     rf"(?:check|tick|cross|mark|strike) (?:off|out) {_REF}{_LISTED}",
     rf"(?:cross|strike|tick|check) {_REF} (?:off|out){_LISTED}(?: {LIST})?",
@@ -95,8 +96,8 @@ _COMPLETE = [
     r"|finalise|check"
     rf"|knock out)(?: |$){_REF}?{_AFTER}",
     rf"{_REF}: check(?:ed)?[.!]*",
-    rf"{_REF}(?::| -| =| ->| →|,|[\x27’]s| is| are| was| were| has been| have been|'ve been| got)?"
-    rf"(?: (?:now|already|all|finally|just|been))* {DONE}{_AFTER}",
+    rf"{_REF}(?: ?:| -| =| ->| →|,|[\x27’]s| is| are| was| were| has been| have been|'ve been| got)?"
+    rf"(?: (?:now|already|all|finally|just|been))* {DONE}{_AFTER}(?: ?[✓✔✅☑]\ufe0f?)*",
     rf"{_REF} (?:can|should|must|needs? to) be (?:{DONE}|marked(?: as)? {DONE}){_AFTER}",
 ]
 _DID = rx(
@@ -112,6 +113,11 @@ _PASSIVE = rx(
 _SHORT = rx(
     rf"(?P<ref>(?!i |we |you |he |she |they |it ).+?) (?!called|texted|emailed|messaged|phoned|answered)"
     rf"(?P<verb>{_CLEARLY}|\w{{2,}}ed){_AFTER}"
+)
+# When it was done names no task.
+_WHEN = rx(
+    r"(?:,? (?:today|already|yesterday|tonight|now|just now|finally|this (?:morning|afternoon|week|evening)|earlier"
+    r"|last (?:week|night)|for good|completely|on time|too|as well)| ?[✓✔✅☑]\ufe0f?|[\U0001F300-\U0001FAFF])+$"
 )
 _NOT = r"(?: yet| actually| really| even| ever| still)*"
 _UNDID = rx(
@@ -136,7 +142,7 @@ _RULES: list[tuple[type[Naming], re.Pattern[str]]] = [
 ]
 _QUESTION = rx(
     r"(?:what|what's|which|how|how's|who|who's|when|where|where's|why|is|are|was|were|am|do|does"
-    r"|did|have|has|any|show|list"
+    r"|did|have (?:i|we|you|they|the|my|all)|has|any|show|list"
     r"|display|tell|give|find|search|see|view|i wish|i hope|if|once|unless|until|imagine|suppose)\b.*"
 )
 
@@ -158,7 +164,7 @@ def parse(phrase: Phrase) -> Naming | None:
     found = found or (_SHORT.fullmatch(text) if text.count(" ") < 5 else None)
     if found and not _NO_DEED.fullmatch(found["verb"]):
         verb = PAST.get(found["verb"].lower(), found["verb"])
-        return Complete(phrase.of(f"{verb} {found['ref']}"))
+        return Complete(phrase.of(f"{verb} {_whole(found['ref'])}"))
     return None
 
 
@@ -166,4 +172,5 @@ def _whole(ref: str) -> str:
     """`off` and `as done` may stand before the task."""
     ref = re.sub(rf"^(?:off|out|as {DONE})(?::| )", "", ref.strip(), flags=re.I)
     ref = re.sub(r"^(?:the )?(?:status|state) of ", "", ref, flags=re.I)
-    return re.sub(rf"^(?:{NOUN}|the following)s?: ", "", ref, flags=re.I)
+    ref = re.sub(rf"^(?:{NOUN}|the following)s?: ", "", ref, flags=re.I)
+    return _WHEN.sub("", ref) or ref

@@ -24,7 +24,7 @@ _RENAMES: list[tuple[re.Pattern[str], str]] = [
     ),
     (rx(r"(?:make|let|have|i(?:'d| would)? (?:like|want)) (?P<rest>.+)"), "(?:to )?(?:say|read)"),
     (rx(r"(?:swap|exchange|switch) (?P<rest>.+)"), "for|with"),
-    (rx(r"(?:the |a )?new (?:title|name|text) (?:of|for) (?P<rest>.+)"), "is|to|should be|,|-"),
+    (rx(r"(?:the |a )?new (?:title|name|text) (?:of|for) (?P<rest>.+)"), "is|to|should be|:|,|-"),
     (
         rx(r"(?P<rest>.+)"),
         r"should (?:be (?:called|named|titled|renamed to)|say|read)|should (?:now|rather) be",
@@ -77,6 +77,8 @@ _STATE = rx(
     rf"(?:(?:be|status|as|all) )*(?:{DONE}|{OPEN}|deleted|removed|gone|marked .*|{UNDONE})(?: again| now| please)*"
 )
 # "Set a reminder to …" makes a new task.
+_STATED = rx(rf".+ as (?:{DONE}|{OPEN}|{UNDONE})[.!]*")
+_A = rx(r"(?:an?|the|one|another|new)")
 _NEW = rx(rf"(?:up )?(?:a|an|another|one|me|new)\b(?: \w+)* ?(?:{_DETAIL}|{NOUN}).*")
 
 
@@ -89,6 +91,8 @@ def parse(phrase: Phrase) -> Rename | Describe | None:
     for number, (pattern, words) in enumerate(_DESCRIBES):
         found = pattern.fullmatch(text)
         if found and (options := _options(phrase, found["rest"], words, signs=number != 1)):
+            if _A.fullmatch(options[0][0].text):
+                continue
             noted = text.lower().startswith(("add a note", "add note", "note"))
             explicit = _EXPLICITLY.fullmatch(options[0][0].text) or _SAYING.fullmatch(text)
             # "Add milk with description …" makes a task.
@@ -104,8 +108,9 @@ def parse(phrase: Phrase) -> Rename | Describe | None:
     if found := _CALL.fullmatch(bare) or _GIVEN.fullmatch(bare):
         return Rename(((phrase.of(found["ref"]), title(phrase.of(found["text"]))),))
     for number, (pattern, words) in enumerate(_RENAMES):
-        if found := pattern.fullmatch(text):
-            options = _options(phrase, found["rest"], words, signs=number < 3)
+        found = pattern.fullmatch(text)
+        if found and not _STATED.fullmatch(found["rest"]):
+            options = _options(phrase, found["rest"], words, signs=number < 3 or words.endswith("-"))
             if any(_STATE.fullmatch(new) for _, new in options):
                 return None
             if options:

@@ -110,9 +110,13 @@ def _leaves(one: Add, rest: list[Intent], before: str, after: str, joint: str) -
 def _clause(phrase: Phrase) -> Intent:
     """One wish; slips are mended only where nothing was understood as it stands."""
     found = _read(phrase)
+    text = plain(phrase.text)
+    if isinstance(found, Complete | Reopen | Delete) and (verb := mended(text, 1)) != text:
+        # "Makr it as done" is no word on a task called "makr it".
+        again = _read(phrase.of(verb))
+        return again if isinstance(again, Complete | Reopen | Delete) else found
     if not isinstance(found, Unknown):
         return found
-    text = plain(phrase.text)
     for count in (1, 2, 3, 6, 99):
         better = mended(text, count)
         if better != text:

@@ -36,7 +36,9 @@ def _mend(word: str) -> str:
         return _KNOWN[word]
     if word in _WORDS or word in _REAL or len(word) < 4:
         return word
-    near = [known for known in _WORDS if _near(word, known)]
+    # "Uncomplete" is no slip of "complete", but its contrary.
+    near = [known for known in _WORDS if _near(word, known) and word[:2] not in ("un", "in", "re")]
+    near = near or [known for known in _WORDS if known[:2] == word[:2] and _near(word, known)]
     return min(near, key=lambda known: (distance(word, known), _WORDS.index(known)), default=word)
 
 
@@ -64,6 +66,13 @@ _PLAIN = {
 }  # fmt: skip
 
 
+
+def _state(word: str) -> str:
+    """`don` and `compelte` after `as`."""
+    return "done" if sorted(word.lower()) in (list("dno"), list("deno")) else _mend(word.lower())
+
+
 def smoothed(text: str) -> str:
     """The text without slips that are no words at all; for sentences that hold no new title."""
+    text = re.sub(r"(?<= as )[A-Za-z]{3,11}(?=[.! ]*$)", lambda found: _state(found[0]), text)
     return re.sub(r"[A-Za-z]+", lambda found: _PLAIN.get(found[0].lower(), found[0]), text)
