@@ -135,9 +135,9 @@ async def test_who_stops_listening_stops_it(talk: Talk) -> None:
 
 async def test_an_answer_has_its_time(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "PATIENCE", 0.5)
-    assert await talk.fails(hangs) == "timeout"
+    assert await talk.fails(hangs) == "ai_timeout"
     talk.tools.delay = 5
-    assert await talk.fails(calls(call("add_task", {"title": "x"}))) == "timeout"
+    assert await talk.fails(calls(call("add_task", {"title": "x"}))) == "tools_timeout"
     # What may have been done is not forgotten.
     assert (await talk.messages())[-1]["tool_calls"][0]["ok"] is False
     talk.tools.delay = 0

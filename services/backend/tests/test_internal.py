@@ -24,44 +24,48 @@ ROUTES = [
     ("DELETE", "/1"),
     ("POST", "/1/complete"),
 ]
-NOW = int(time.time())
-GOOD = minted(TOKEN)
-NONE = signed({"alg": "none"}, claims(), TOKEN).rpartition(".")[0]
-WRONG = [
-    "",
-    GOOD,
-    f"Basic {GOOD}",
-    "Bearer",
-    "Bearer ",
-    f"Bearer  {GOOD}",
-    "Bearer é",
-    "Bearer wrong",
-    # The secret itself is no token.
-    f"Bearer {TOKEN}",
-    f"Bearer {minted('other')}",
-    f"Bearer {minted('')}",
-    f"Bearer {GOOD[:-2]}",
-    f"Bearer {GOOD.rpartition('.')[0]}.",
-    f"Bearer {NONE}.",
-    f"Bearer {signed({'alg': 'HS512'}, claims(), TOKEN)}",
-    f"Bearer {minted(TOKEN, aud='todo-api')}",
-    f"Bearer {minted(TOKEN, iss='todo-chatbot')}",
-    f"Bearer {minted(TOKEN, iat=NOW - 100, exp=NOW - 30)}",
-    f"Bearer {minted(TOKEN, iat=NOW + 60, exp=NOW + 120)}",
-    f"Bearer {minted(TOKEN, exp=NOW + 3600)}",
-    f"Bearer {minted(TOKEN, exp=None)}",
-    f"Bearer {minted(TOKEN, iat=None)}",
-    f"Bearer {minted(TOKEN, sub=None)}",
-    f"Bearer {minted(TOKEN, sub=7)}",
-    f"Bearer {minted(TOKEN, exp=float('inf'))}",
-    f"Bearer {encoded(b'[' * 2900)}.e30.x",
-]
+
+
+def wrong() -> list[str]:
+    """Headers that prove nothing; made when they are used, as tokens have their time."""
+    now = int(time.time())
+    good = minted(TOKEN)
+    none = signed({"alg": "none"}, claims(), TOKEN).rpartition(".")[0]
+    return [
+        "",
+        good,
+        f"Basic {good}",
+        "Bearer",
+        "Bearer ",
+        f"Bearer  {good}",
+        "Bearer é",
+        "Bearer wrong",
+        # The secret itself is no token.
+        f"Bearer {TOKEN}",
+        f"Bearer {minted('other')}",
+        f"Bearer {minted('')}",
+        f"Bearer {good[:-2]}",
+        f"Bearer {good.rpartition('.')[0]}.",
+        f"Bearer {none}.",
+        f"Bearer {signed({'alg': 'HS512'}, claims(), TOKEN)}",
+        f"Bearer {minted(TOKEN, aud='todo-api')}",
+        f"Bearer {minted(TOKEN, iss='todo-chatbot')}",
+        f"Bearer {minted(TOKEN, iat=now - 100, exp=now - 30)}",
+        f"Bearer {minted(TOKEN, iat=now + 60, exp=now + 120)}",
+        f"Bearer {minted(TOKEN, exp=now + 3600)}",
+        f"Bearer {minted(TOKEN, exp=None)}",
+        f"Bearer {minted(TOKEN, iat=None)}",
+        f"Bearer {minted(TOKEN, sub=None)}",
+        f"Bearer {minted(TOKEN, sub=7)}",
+        f"Bearer {minted(TOKEN, exp=float('inf'))}",
+        f"Bearer {encoded(b'[' * 2900)}.e30.x",
+    ]
 
 
 @pytest.mark.parametrize("method, path", ROUTES)
 async def test_strangers_are_refused(app: App, method: str, path: str) -> None:
     await app.add("x")
-    for value in WRONG:
+    for value in wrong():
         headers = [(b"Authorization", value.encode())] if value else []
         answer = await app.client.request(
             method, f"/internal/tasks{path}", headers=headers, json={"title": "stolen"}

@@ -23,6 +23,8 @@ class Answer:
 
     text: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
+    # Which neighbour is waited for.
+    waits_for: str = "database"
 
 
 class Agent:
@@ -36,11 +38,13 @@ class Agent:
         self, user: str, said: list[dict[str, Any]], answer: Answer, emit: Emit
     ) -> None:
         """Answers the last of the messages for the user; raises `ChatError`."""
+        answer.waits_for = "tools"
         offered = await self.tools.list(user)
         names = {tool["function"]["name"] for tool in offered}
         messages: list[dict[str, Any]] = [{"role": "system", "content": SYSTEM}, *said]
         for _ in range(MAX_ROUNDS):
             reply = Reply()
+            answer.waits_for = "ai"
             async for text in self.model.stream(messages, offered, reply):
                 # What is said before and after a call are paragraphs of one message.
                 gap = "\n\n" if answer.text and text and len(reply.text) == len(text) else ""
@@ -51,6 +55,7 @@ class Agent:
                 raise ai_nonsense()
             if not reply.calls:
                 return
+            answer.waits_for = "tools"
             messages.append(_as_message(reply))
             for call in reply.calls:
                 if len(answer.calls) >= MAX_CALLS:

@@ -23,8 +23,10 @@ def tools_away() -> ChatError:
     return ChatError("tools_unavailable", message)
 
 
-def too_slow() -> ChatError:
-    return ChatError("timeout", "The answer took too long; look at your list, and try again.")
+def too_slow(waited_for: str) -> ChatError:
+    """The code says which neighbour was not done yet: `ai`, `tools` or `database`."""
+    message = "The answer took too long; look at your list, and try again."
+    return ChatError(f"{waited_for}_timeout", message)
 
 
 def too_long() -> ChatError:

@@ -1,6 +1,8 @@
 """One reply of a model, put together from the pieces in which it comes."""
 
 import json
+import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +11,10 @@ from todo_api.chat.failures import ai_nonsense
 # Characters of a reply's text, of one call's arguments, and calls. More than this is no answer.
 MAX_TEXT, MAX_ARGUMENTS, MAX_CALLS = 20_000, 20_000, 32
 MAX_NAME = 64
+# Levels of lists and objects in what a model writes: no tool has more, and encoders have an end.
+MAX_DEPTH = 16
+# Half of a character: JSON can name one, and nothing can hold it.
+HALF = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass
@@ -27,7 +33,7 @@ class Call:
             found = json.loads(self.written or "{}")
         except (ValueError, RecursionError):
             return None
-        return found if isinstance(found, dict) else None
+        return found if isinstance(found, dict) and is_plain(found) else None
 
     def as_message(self) -> dict[str, Any]:
         # A call that makes no sense goes back without its arguments: providers refuse to read it.
@@ -64,8 +70,9 @@ class Reply:
         function = piece.get("function") or {} if isinstance(piece, dict) else None
         if not isinstance(function, dict):
             raise ai_nonsense()
-        index = str(piece.get("index", place))
-        given = clean(str(piece.get("id") or ""))[:MAX_NAME]
+        index = piece.get("index")
+        index = index if isinstance(index, int | str) else place
+        given = _text(piece.get("id"))[:MAX_NAME]
         call = self._open.get(index)
         # Some providers give all calls the same index, and each an id of its own.
         if call is None or (given and given != call.id and function.get("name")):
@@ -73,14 +80,35 @@ class Reply:
             call = Call(given if given and not taken else f"call_{len(self.calls) + 1}")
             self._open[index] = call
             self.calls.append(call)
-        call.name = (call.name + clean(str(function.get("name") or "")))[:MAX_NAME]
+        call.name = (call.name + _text(function.get("name")))[:MAX_NAME]
         written = function.get("arguments") or ""
-        call.written += written if isinstance(written, str) else json.dumps(written)
-        call.extra = piece.get("extra_content", call.extra)
+        if not isinstance(written, str):
+            # Some send them as they are, and not as a text.
+            written = json.dumps(written) if is_plain(written) else "?"
+        call.written += written
+        extra = piece.get("extra_content")
+        call.extra = extra if extra is not None and is_plain(extra) else call.extra
         if len(call.written) > MAX_ARGUMENTS:
             raise ai_nonsense()
 
 
 def clean(text: str) -> str:
     """Without what no database takes: NUL, and halves of characters."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+    return HALF.sub("?", text.replace("\x00", ""))
+
+
+def _text(value: Any) -> str:
+    return clean(value) if isinstance(value, str) else ""
+
+
+def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
+    """Whether it can be sent on and kept: Python reads some JSON that nobody can write again."""
+    if isinstance(value, dict):
+        return depth > 0 and all(
+            is_plain(key, depth) and is_plain(each, depth - 1) for key, each in value.items()
+        )
+    if isinstance(value, list):
+        return depth > 0 and all(is_plain(each, depth - 1) for each in value)
+    if isinstance(value, str):
+        return not HALF.search(value)
+    return not isinstance(value, float) or math.isfinite(value)

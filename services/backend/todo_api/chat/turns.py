@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
+from todo_api import logs
 from todo_api.chat.agent import PATIENCE, Agent, Answer
 from todo_api.chat.failures import ChatError, too_slow
 from todo_api.chat.history import History
@@ -67,9 +68,10 @@ class Turns:
                     said = await self.history.last(user, REMEMBERED)
                     await self.agent.answer(user, _told(said), answer, emit)
             except TimeoutError:
-                raise too_slow() from None
+                raise too_slow(answer.waits_for) from None
             emit("done", {"message_id": await self._keep(user, answer)})
         except (ChatError, ApiError) as error:
+            logs.warning("an answer broke off", code=error.code)
             await self._keep_what_was_done(user, answer)
             emit("error", {"code": error.code, "message": error.message})
         except asyncio.CancelledError:
