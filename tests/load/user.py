@@ -40,7 +40,9 @@ class Reply:
             return None
 
     def words(self) -> str:
-        """The answer in one line."""
+        """The answer in one line; the body of a refusal only, another may hold a secret."""
+        if self.status < 400:
+            return f"status {self.status}"
         return f"status {self.status}: {' '.join(self.text.split())[:200]}"
 
 
