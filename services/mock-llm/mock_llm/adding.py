@@ -26,7 +26,7 @@ _NAMED = (
     r"\s*:?\s*(?:(?:remind (?:me|myself)|remember) to )?)"
 )
 _WITH_NOUN = rx(
-    rf"(?:(?:{_FREE}|{_BOUND}(?= (?:me )?(?:a|an|another|one|some|new|two|three|\d+) ))(?: in)?"
+    rf"(?:(?:{_FREE}|{_BOUND}(?= (?:me )?(?:a|an|another|one|some|new|two|three|\d+|reminder) ))(?: in)?"
     r"(?: me| us| myself)? "
     rf"|(?:i(?:'d| would)? (?:like|want|need)|we need|give me|have|need|there should be"
     rf"|(?:can|could) i have) (?=(?:a|an|another|one more|some|two|three) )|(?=new |task ?:"
@@ -35,18 +35,18 @@ _WITH_NOUN = rx(
     rf"{_ONTO_MY}?(?P<named>{_NAMED}|\s+|\n|$)(?P<rest>.*)"
 )
 _BARE = rx(
-    rf"{_FREE}(?! that (?:i|we) )(?: in(?! {LIST}))?\b(?: (?:these|this"
-    rf"|the following)(?=:))?(?:\s*:)?{_ONTO}?(?:\s*:)?\s*(?P<rest>.*)"
+    rf"{_FREE}(?! that (?:i|we) )(?: in(?! {LIST}))?\b(?: (?:these|this|those"
+    rf"|the following)(?: (?:two|three|four|five|\d+|{NOUN}|things|ones))*(?=:))?(?:\s*:)?{_ONTO}?(?:\s*:)?\s*(?P<rest>.*)"
 )
 _PUT = rf"(?:{_BOUND}|stick|throw|get|have|place|include|chuck|pop|drop|squeeze|save|keep)"
 _PLACED = rx(rf"(?:i'd (?:like|love) (?:to )?)?{_PUT} (?P<rest>.+?)(?<! back)(?:{_ONTO}| on there| in there)[.!?]*")
 _PLACED_FIRST = rx(rf"{_PUT}{_ONTO},?:? (?:to )?(?P<rest>.+)")
 # "One more: …", "there is something else I need to do: …"
 _INTRO = rx(
-    rf"(?=[^:]*\b(?:{NOUN}|more|else|another|new|needs?|list)\b)"
+    rf"(?=[^:,]*\b(?:{NOUN}|more|else|another|new|needs?|list)\b)"
     rf"(?:(?:{NOUN}|one|more|another|new|next|also|something|else|thing|i|we|you|need|needs|to|do|be"
     r"|done|have|has|got|there's|there is|here's|here is|for|me|my|the|our|is|a|an|and|please"
-    r"|just|on|list|came up|in mind)(?: |(?=\s*:)))+\s*:\s*(?P<rest>.+)"
+    r"|just|on|list|came up|in mind|'ve)(?: |(?=\s*[:,])))+\s*[:,]\s*(?P<rest>.+)"
     r"|i almost forgot to (?P<rest3>.+?)(?:,? (?:please )?add (?:it|that|this).*)?"
     rf"|(?:my|the) (?:new|next|other) {NOUN} is(?: to)? (?P<rest2>.+?)(?:,? add (?:it|that).*)?"
 )
@@ -58,12 +58,13 @@ _MUST = (
 )
 _STATED = rx(
     r"(?:(?:please )?remind (?:me|us) (?:to|about|of|that)"
-    r"|remember (?:to|that)|(?:i |we )?(?:must not|mustn't|do not|don't) forget"
+    r"|remember me to|remember(?: to| that|(?=:))"
+    r"|(?:i |we )?(?:(?:must|should|can|do)(?:n't| not)|cannot|can't|not) forget"
     r"(?: to| about)?|i (?:do not|don't) want to forget(?: to| about)?"
     r"|(?:do not|don't) let me forget(?: to| about)?|(?:note"
     r"|memo) to self[,:]?(?: to)?"
     r"|make a note (?:to|of|that)|keep in mind (?:to|that)"
-    rf"|(?:(?:(?:jot|note|write|put) down )?that )?{_MUST}|to-?do(?! {NOUN}| list)|new task"
+    rf"|(?:(?:(?:jot|note|write|put)(?: down)? )?that )?{_MUST}|to-?do(?! {NOUN}| list)|new task|reminder(?: to)?"
     r"|(?:task|reminder|to-?do|new|(?:new )?items?)s?(?=:| -)|[+](?= ))(?::| -"
     r"|(?=\s))\s*(?P<rest>.+)"
 )
@@ -74,8 +75,8 @@ _LACKING = rx(
     r"|more time|not\b)(?P<rest>.+?)(?:,? (?:please )?add (?:it|that|some).*)?"
 )
 _ADD_IT = rx(
-    r"(?P<rest>.+?)(?:,| -|:| \() ?(?:please |and )?(?:add|put|note) (?:it|this|that|to)\b"
-    rf"(?: down| {LIST}|{_ONTO})?\)?[.!]*"
+    r"(?P<rest>.+?)(?:,| -|:| \(|(?= please| pl[sz])) ?(?:please |pl[sz] |and )?(?:add|put|note)"
+    rf"(?: (?:it|this|that|to)(?: down| {LIST}|{_ONTO})?)?\)?[.!]*"
     rf"|(?P<rest2>.+?) (?:needs to|should|must|has to|can) be (?:added|put)(?: down)?{_ONTO}?"
 )
 _LATER = rx(
@@ -85,7 +86,8 @@ _LATER = rx(
     r",? (?:to|about) (?P<rest>.+)"
 )
 _MENTAL = rx(
-    r"(?:i|we|you|it|he|she|they|know|ask|talk|hear|understand|see|thank|say|tell|be sure|do (?:today|now|next))\b"
+    rf"(?:(?:look at|see|check|view|read|get|go (?:over|through)|have) {LIST}\b|i|we|you|it|he|she|they"
+    r"|know|ask|talk|hear|understand|see|thank|say|tell|be sure|do (?:today|now|next))\b"
 )
 _DETAILS = rx(
     r"(?P<title>.+?)(?:[,;.]?\s+(?:with|and|using)(?: a| an| the| its)* (?:descriptions?|details?"

@@ -45,7 +45,7 @@ PAST_VERB = rf"(?:{'|'.join(PAST)}|\w{{2,}}ed)"
 _REOPEN = [
     rf"{_SET} {_REF}(?: back)?(?: as| to| to be| is| =)?(?: still| status)* (?:{OPEN}|{UNDONE}){_AFTER}",
     rf"(?:mark|set|flag) as {OPEN}:? {_REF}",
-    r"(?:re-?open|undo|un-?check|un-?tick|un-?mark|un-?complete|un-?finish|un-?cross|restore"
+    r"(?:re[- ]?open|undo|un-?check|un-?tick|un-?mark|un-?complete|un-?finish|un-?cross|restore"
     r"|re-?activate|resume|bring back|revert)"
     rf"(?: the completion of| completing| finishing)? {_REF}{_AFTER}",
     rf"open {_REF} again[.!]*",
@@ -95,10 +95,10 @@ _COMPLETE = [
     rf"(?:{_WHO}|i have )?(?:complete|finish(?: up| off)?(?= |$)|close|resolve|accomplish|conclude|wrap up|finalize"
     r"|finalise|check"
     rf"|knock out)(?: |$){_REF}?{_AFTER}",
+    rf"{_REF} (?:can|should|must|needs? to) be (?:{DONE}|marked(?: as)? {DONE}){_AFTER}",
     rf"{_REF}: check(?:ed)?[.!]*",
     rf"{_REF}(?: ?:| -| =| ->| →|,|[\x27’]s| is| are| was| were| has been| have been|'ve been| got)?"
     rf"(?: (?:now|already|all|finally|just|been))* {DONE}{_AFTER}(?: ?[✓✔✅☑]\ufe0f?)*",
-    rf"{_REF} (?:can|should|must|needs? to) be (?:{DONE}|marked(?: as)? {DONE}){_AFTER}",
 ]
 _DID = rx(
     rf"(?:i|we)(?:'ve| have)?(?: (?:just|already|finally|now|also|did"

@@ -19,15 +19,15 @@ _RENAMES: list[tuple[re.Pattern[str], str]] = [
     (rx(rf"(?:rename|retitle|re-?name|reword|re-?phrase) (?:{_TITLE_OF})?(?P<rest>.+)"), "to|as|into"),
     (rx(rf"{_EDIT} {_TITLE_OF}(?P<rest>.+)"), "to|as|into|with"),
     (
-        rx(rf"(?:{_EDIT}|turn|convert) (?P<rest>.+)"),
+        rx(rf"(?:{_EDIT}|turn) (?P<rest>.+)"),
         "so (?:that )?it (?:says|reads)|to say|to read|to be|to|into|with",
     ),
-    (rx(r"(?:make|let|have|i(?:'d| would)? (?:like|want)) (?P<rest>.+)"), "(?:to )?(?:say|read)"),
+    (rx(r"(?:make|let|have|i(?:'d| would)? (?:like|want)) (?P<rest>.+)"), "(?:to )?(?:say|read)|to be (?:called|named)"),
     (rx(r"(?:swap|exchange|switch) (?P<rest>.+)"), "for|with"),
     (rx(r"(?:the |a )?new (?:title|name|text) (?:of|for) (?P<rest>.+)"), "is|to|should be|:|,|-"),
     (
         rx(r"(?P<rest>.+)"),
-        r"should (?:be (?:called|named|titled|renamed to)|say|read)|should (?:now|rather) be",
+        r"should (?:be (?:called|named|titled|renamed to)|say|read)|should (?:now|rather) be|is now (?:called|named)",
     ),
     (rx(rf"(?P<rest>(?:{_EXPLICIT}|(?:the |my )?[^,]{{1,60}} (?:one|{NOUN})) should be .+)"), "should be"),
 ]
@@ -79,7 +79,7 @@ _STATE = rx(
 # "Set a reminder to …" makes a new task.
 _STATED = rx(rf".+ as (?:{DONE}|{OPEN}|{UNDONE})[.!]*")
 _A = rx(r"(?:an?|the|one|another|new)")
-_NEW = rx(rf"(?:up )?(?:a|an|another|one|me|new)\b(?: \w+)* ?(?:{_DETAIL}|{NOUN}).*")
+_NEW = rx(rf"(?:up )?(?:reminder|note)|(?:up )?(?:a|an|another|one|me|new)\b(?: \w+)* ?(?:{_DETAIL}|{NOUN}).*")
 
 
 def parse(phrase: Phrase) -> Rename | Describe | None:

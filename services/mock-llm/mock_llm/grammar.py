@@ -33,6 +33,7 @@ IT = rx(
     r"|(?:the )?(?:one|task|ones|tasks|item) (?:that )?(?:i |you |we )?(?:have )?(?:just|last) "
     r"(?:added|created|made|mentioned))(?: (?:task|one|item))?"
 )
+_MARKED = rx(rf"(?:mark|set|tick|check|cross) .+ (?:(?:as )?(?:{changing.DONE}|{changing.OPEN})|off|out)[.!]*$")
 # "Don't delete it": nothing is to be done.
 _NEVER = rx(r"(?:do not|don't|never|must not|should not) \w+")
 _BULLETS = re.compile(r"[:\n]\s*(?:[-*•–]\s|\d{1,2}[.)]\s)")
@@ -101,6 +102,8 @@ def _leaves(one: Add, rest: list[Intent], before: str, after: str, joint: str) -
     if re.search(rf" (?:to|on|onto|in) {LIST}$", before, re.I):
         return True
     if isinstance(next_one, Complete | Delete | Reopen) and IT.fullmatch(next_one.phrase.text):
+        return True
+    if isinstance(next_one, Complete | Reopen) and _MARKED.match(after):
         return True
     return bool(re.search(_STRONG, after, re.I) and not isinstance(next_one, Find)) or (
         joint.strip()[:1] in (".", "!", "?", ";") and not isinstance(next_one, Complete | Find)

@@ -30,26 +30,26 @@ _ALL_OF = rx(
     r"(?: (?:i have|on my list|there is|in my list))?(?: to do)?$"
 )
 _ASKS = rx(
-    r"(?:only |just )?(?:show|present|hit me with|i(?:'d| would)? (?:like|want|need) (?:a|an|my|the) (?:list|overview)|was|were|list|display|see|view|print|give|tell|get|read|fetch|check|look|pull up|bring up|open"
-    r"|go (?:through|over)|summari[sz]e|count|what|what's|which|how many|how much|how is|how's|how looks|how long"
+    r"(?:only |just )?(?:show|present|hit me with|i(?:'d| would)? (?:like|want|need) (?:a|an|my|the) (?:list|overview)|was|were|list|display|see|view|print|give|tell|get|read|fetch|check|look|pull|bring|open"
+    r"|go (?:through|over)|summari[sz]e|count|what|what's|which|how many|how much|how is|how's|how looks|how long|how do|how does"
     r"|got any|got anything|do|does|did"
     r"|have|has|is|isn't|are|aren't|am|any|anything|where|remind me what|find|search|who"
     r"|let me know|number of"
-    r"|let me see|i(?:'d| would)? (?:want|like|need) to (?:see|know|view)|recap|review|refresh"
+    r"|let me see|i(?:'d| would)? (?:want|like|need) to (?:see|know|view|look|check|read)|recap|review|refresh"
     r"|when)"
     r"\b.*"
 )
 _ALONE = rx(
     r"(?:(?:my|the|all|all of|all my|everything|every|current|full|open|pending|remaining|active"
     r"|unfinished|incomplete|outstanding|done|completed|finished|closed|only|just|status|of|show"
-    r"|me|ls|(?:ticked|checked|crossed) off|un-?done|un-?completed|number|the rest"
+    r"|me|ls|(?:ticked|checked|crossed) off|un-?done|un-?completed|number|the rest|again"
     rf"|{NOUN}|list|lists|overview|summary|agenda|left|to do|not|so far|today|now)(?: |$))+"
 )
 _SUBJECT = rx(
     rf".*\b(?:{NOUN}|list|things|everything|all|anything|something|nothing|stuff|agenda|plate"
     r"|schedule|work|due|today|un-?finished|in-?complete|un-?completed|un-?done|outstanding|active"
     r"|left|remaining|remains|open|pending|finished|completed?|done|do|did|overview"
-    r"|rest|next|chores|status|progress|accomplished|achieved)\b.*"
+    r"|rest|missing|next|chores|status|progress|accomplished|achieved)\b.*"
 )
 _NOISE = rx(
     r"\b(?:show|present|hit|empty|list|lists|an|rest|looks|long|that's|that're|there's|including|include|display|see|view|print|give"
@@ -140,7 +140,7 @@ def status(text: str) -> Status:
 def _named(text: str) -> str:
     """The part of a question that names a task."""
     text = re.sub(
-        rf"(?i)^(?:which |what )?{NOUN} (?:is|comes) (?=(?:the )?(?:first|last|next))", "", text
+        rf"(?i)^(?:which |what )?{NOUN} (?:is|comes) (?=(?:the )?(?:first|last|next|number|#|\d))", "", text
     )
     text = re.sub(
         r"(?i)^(?:show|list|display|see|view|print|give|tell|get|read|fetch|check|find|search|look"

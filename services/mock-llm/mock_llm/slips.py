@@ -38,8 +38,14 @@ def _mend(word: str) -> str:
         return word
     # "Uncomplete" is no slip of "complete", but its contrary.
     near = [known for known in _WORDS if _near(word, known) and word[:2] not in ("un", "in", "re")]
-    near = near or [known for known in _WORDS if known[:2] == word[:2] and _near(word, known)]
+    flat = [known for known in _WORDS if _flat(known) == _flat(word)]
+    near = near or flat or [known for known in _WORDS if known[:2] == word[:2] and _near(word, known)]
     return min(near, key=lambda known: (distance(word, known), _WORDS.index(known)), default=word)
+
+
+def _flat(word: str) -> str:
+    """Doubled letters as one: people double the wrong ones."""
+    return re.sub(r"(.)\1+", r"\1", word)
 
 
 def _near(word: str, known: str) -> bool:

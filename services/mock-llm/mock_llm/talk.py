@@ -62,7 +62,7 @@ _RULES: list[tuple[Talk, re.Pattern[str]]] = [
             r"(?!add\b|remind\b|i need\b).*\b(?:tasks?|lists?|to-?dos?|items?|data|everything)"
             r" (?:of|from|for|belonging to) (?:the |an?other |all |other |every )*"
             r"(?:users?|accounts?|persons?|people|everyone|everybody)\b.*"
-            r"|.*\b(?:everyone|everybody|anyone|(?:an)?other (?:user|person)|all users|other people"
+            r"|.*\b(?:everyone|everybody|anyone|(?:an)?other (?:users?|persons?)|all users|other people"
             r"|someone)(?:'s?)?(?: else's)? (?:tasks?|lists?|to-?dos?)\b.*"
             r"|(?:show|list|display|give|see|get|read|view|print|tell)(?: me)?(?: all)?(?: of)?"
             r" (?!(?:\w*day|tonight|tomorrow|week|month|year|what|that|there|here|it|let|how)[\x27’]s)"

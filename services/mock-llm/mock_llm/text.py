@@ -13,7 +13,7 @@ MARK = re.compile("\x01(\\d+)\x02")
 # How tasks are called; with what people mistype most often.
 NOUN = (
     r"(?:to[- ]?dos?(?: (?:items?|tasks?|entry|entries))?|tasks?|taks|taksk|tsaks?|taskks?|tasl"
-    r"|items?|entry|entries|reminders?)"
+    r"|tsks?|items?|entry|entries|reminders?)"
 )
 LIST = (
     r"(?:(?:my|the|our|this|that|your) )?(?:(?:whole|entire|shopping|grocery|task|tasks|to[- ]?dos?"
@@ -38,7 +38,7 @@ _LEAD = rx(
     r"|(?:please|pl[sz])(?: to)?|plse|pleas|kindly|just|actually|great|cool|perfect|thanks"
     r"|thank you|yes|yeah|yep|sure|hmm+|ah|aw|damn|ugh|argh"
     r"|i (?:think|guess|suppose|believe|feel like)(?= (?:i|we) )|would it be (?:ok|okay|possible) to|i (?:almost )?forgot(?=[,:]| what)"
-    r"|assistant|bot|chatbot|there|maybe|quickly|simply|finally|afterwards|after that|next"
+    r"|assistant|bot|chatbot|there|maybe|quickly|simply|finally|afterwards|after that|next(?! (?:week|month|year|\w+day))"
     r"|good (?:morning|evening|afternoon)|first of all"
     r"|(?:can|could|would|will|may|might|cld|wld) (?:you|u|ya|we|i)(?: guys)?|would you mind"
     r"|i(?:'d| would)? (?:want|need|like|love) (?:for )?(?:you to|that you)"
