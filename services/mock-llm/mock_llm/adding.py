@@ -31,7 +31,7 @@ _WITH_NOUN = rx(
     rf"|(?:i(?:'d| would)? (?:like|want|need)|we need|give me|have|need|there should be"
     rf"|(?:can|could) i have) (?=(?:a|an|another|one more|some|two|three) )|(?=new |task ?:"
     rf"|to-?do ?:))"
-    rf"(?P<count>(?:{_COUNT} )*)(?P<noun>{_NOUN})\b(?: for (?:me|myself|us)(?=[:, ]))?"
+    rf"(?P<count>(?:{_COUNT} )*)(?P<noun>{_NOUN})\b(?: for (?:me|myself|us)(?=[:, ]))?(?:,? please(?=[:,]))?"
     rf"{_ONTO_MY}?(?P<named>{_NAMED}|\s+|\n|$)(?P<rest>.*)"
 )
 _BARE = rx(
@@ -39,7 +39,15 @@ _BARE = rx(
     rf"|the following)(?: (?:two|three|four|five|\d+|{NOUN}|things|ones))*(?=:))?(?:\s*:)?{_ONTO}?(?:\s*:)?\s*(?P<rest>.*)"
 )
 _PUT = rf"(?:{_BOUND}|stick|throw|get|have|place|include|chuck|pop|drop|squeeze|save|keep)"
-_PLACED = rx(rf"(?:i'd (?:like|love) (?:to )?)?{_PUT} (?P<rest>.+?)(?<! back)(?:{_ONTO}| on there| in there)[.!?]*")
+_PLACED = rx(
+    rf"(?:i'd (?:like|love) (?:to )?)?{_PUT} (?P<rest>.+?)(?<! back)(?:{_ONTO}| on there| in there)"
+    rf"(?P<when> for (?:today|tonight|tomorrow|next week|\w+day))?[.!?]*"
+)
+_LISTING = (
+    r"(?:these|those|this|that|the|following|for|me|us|my|to|on|in|into|list|two|three|four|five|\d|things?|ones?"
+    rf"|please|new|a|an|another|as|down|here|also|more|{NOUN})"
+)
+_ANNOUNCED = rx(rf"{_FREE}(?: {_LISTING})+\s*:\s*(?P<rest>.+)")
 _PLACED_FIRST = rx(rf"{_PUT}{_ONTO},?:? (?:to )?(?P<rest>.+)")
 # "One more: …", "there is something else I need to do: …"
 _INTRO = rx(
@@ -64,8 +72,8 @@ _STATED = rx(
     r"|(?:do not|don't) let me forget(?: to| about)?|(?:note"
     r"|memo) to self[,:]?(?: to)?"
     r"|make a note (?:to|of|that)|keep in mind (?:to|that)"
-    rf"|(?:(?:(?:jot|note|write|put)(?: down)? )?that )?{_MUST}|to-?do(?! {NOUN}| list)|new task|reminder(?: to)?"
-    r"|(?:task|reminder|to-?do|new|(?:new )?items?)s?(?=:| -)|[+](?= ))(?::| -"
+    rf"|(?:(?:(?:jot|note|write|put)(?: down)? )?that )?{_MUST}|to-?do(?! {NOUN}| list)|new task|reminder(?: to)?|(?:i|we)'ve to"
+    r"|(?:task|reminder|to-?do|note|new|(?:new )?items?)s?(?=:| -)|[+](?= ))(?::| -"
     r"|(?=\s))\s*(?P<rest>.+)"
 )
 _LACKING = rx(
@@ -121,7 +129,9 @@ def parse(phrase: Phrase) -> Add | None:
     if found := _WITH_NOUN.fullmatch(text):
         many = found["noun"].lower().endswith("s") and found["noun"].lower() != "taks"
         return _made(phrase, found["rest"], many)
-    if found := _BARE.fullmatch(text) or _PLACED.fullmatch(text):
+    if found := _PLACED.fullmatch(text):
+        return _made(phrase, found["rest"] + (found["when"] or ""), True)
+    if found := _ANNOUNCED.fullmatch(text) or _BARE.fullmatch(text):
         return _made(phrase, found["rest"], True)
     if found := _PLACED_FIRST.fullmatch(text):
         return _made(phrase, found["rest"], True)

@@ -72,7 +72,7 @@ _DELETE = [
     rf"(?:(?:i|we)(?:'d| would)? (?:want|like|need) |have |get |let me have )"
     rf"{_REF} (?:to be )?(?:gone|removed|deleted|erased)(?: from {LIST})?",
     rf"{_REF} ?(?:-|–|:) ?(?:delete|remove|erase)(?: it| that| this)?(?: one)?[.!]*",
-    rf"{_REF}(?:[\x27’]s| is| are) (?:no longer|not) (?:needed|necessary|relevant|required|wanted)"
+    rf"{_REF}(?:(?:[\x27’]s| is| are)? (?:no longer|not)| (?:is|are)n't) (?:needed|necessary|relevant|required|wanted)"
     rf"{_AFTER}",
     rf"{_REF}(?:[\x27’]s| is| are) (?:obsolete|cancelled|canceled|irrelevant|off the table)",
     rf"{_REF} (?:can|should|must|needs? to|has to|ought to) (?:go|go away|disappear"
@@ -82,6 +82,7 @@ _COMPLETE = [
     rf"{_SET} {_REF}(?: status)?(?: as being| as| to be| to| is| are| =|:)?(?: all| now| already)* "
     rf"(?:{DONE}|off){_AFTER}",
     rf"(?:mark|set|flag) (?:as |off )?{DONE}(?::| ) ?{_REF}",
+    r"\[x\] (?P<ref>.+)",
     r"[✓✔✅☑]\ufe0f? ?(?P<ref>.+)",
     rf"(?:tick|check|mark|cross)(?: off)? the (?:check ?)?box (?:for|of|on|next to) {_REF}",
     rf"put an? (?:check|tick|check ?mark|cross)(?: mark)? (?:on|next to|at|behind) {_REF}",
@@ -122,7 +123,7 @@ _WHEN = rx(
 _NOT = r"(?: yet| actually| really| even| ever| still)*"
 _UNDID = rx(
     rf"(?:i|we) (?:(?:haven't|have not|didn't|did not|never|have never){_NOT}) (?P<verb>\w+) (?P<ref>.+?){_AFTER}"
-    rf"|(?P<ref2>.+?) (?:(?:is|was|are|were|has|have)(?:n't| not|not){_NOT}(?: been)?|never got) (?P<verb2>{PAST_VERB}){_AFTER}"
+    rf"|(?P<ref2>.+?) (?:(?:is|was|are|were|has|have)(?:n't| not|not){_NOT}(?: been)?|never got|not{_NOT}) (?P<verb2>{PAST_VERB}){_AFTER}"
 )
 _NO_DEED = rx(
     r"wanted|needed|liked|loved|asked|decided|tired|bored|married|excited|interested"

@@ -35,6 +35,7 @@ _CALL = rx(
     rf"(?:call|name|title) (?P<ref>{_EXPLICIT}(?= )|.+?) (?P<text>\x01\d+\x02|.+?)(?: instead"
     rf"| from now on)"
 )
+_TURNED = rx(r"(?P<ref>[^:]+?)(?::|,| -) ?(?:rename|change)(?: it| that)? (?:to|as|into) (?P<text>.+)")
 _GIVEN = rx(
     r"give (?P<ref>.+) (?:the |a )(?:new )?(?:title|name)(?: of)? (?P<text>.+)"
 )
@@ -105,7 +106,7 @@ def parse(phrase: Phrase) -> Rename | Describe | None:
         found = found if not about_note or _EXPLICITLY.fullmatch(found["ref"]) else None
     if found:
         return Describe(((phrase.of(found["ref"]), title(phrase.of(found["text"]))),))
-    if found := _CALL.fullmatch(bare) or _GIVEN.fullmatch(bare):
+    if found := _TURNED.fullmatch(bare) or _CALL.fullmatch(bare) or _GIVEN.fullmatch(bare):
         return Rename(((phrase.of(found["ref"]), title(phrase.of(found["text"]))),))
     for number, (pattern, words) in enumerate(_RENAMES):
         found = pattern.fullmatch(text)

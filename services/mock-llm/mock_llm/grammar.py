@@ -80,6 +80,8 @@ def _wishes(phrase: Phrase) -> list[Intent]:
             continue
         if all(isinstance(intent, Unknown | Say) for intent in rest):
             continue
+        if isinstance(one, Add) and one.titles and rest == [Add(())]:
+            return [one]  # "…, can you add that?"
         # The words after an `and` may still belong to the title.
         if isinstance(one, Add) and not _leaves(one, rest, before, after, joint[0]):
             continue
@@ -103,6 +105,8 @@ def _leaves(one: Add, rest: list[Intent], before: str, after: str, joint: str) -
         return True
     if isinstance(next_one, Complete | Delete | Reopen) and IT.fullmatch(next_one.phrase.text):
         return True
+    if re.search(rf" (?:to|on|onto|in) {LIST}$", after, re.I):
+        return False
     if isinstance(next_one, Complete | Reopen) and _MARKED.match(after):
         return True
     return bool(re.search(_STRONG, after, re.I) and not isinstance(next_one, Find)) or (

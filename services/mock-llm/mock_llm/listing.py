@@ -12,7 +12,7 @@ _NOT_DONE = rx(
     r"|pending|in-?complete|un-?completed|un-?finished|active|remaining|remains?|outstanding|left"
     r"|todo"
     r"|to do|to-do|still|next|(?:haven't|have not|didn't|hasn't|isn't|aren't|not)(?: \w+){0,3}"
-    r" (?:done|finished|completed?|finish|do)|need to|needs to|have to|must|should|ahead|due"
+    r" (?:done|finished|completed?|finish|do)|need to|needs to|needs doing|have to|must|should|ahead|due"
     r"|ongoing"
     r"|in progress|unresolved|waiting|missing|am i done|are we done)\b.*"
     r"|(?:are|is|have|did|has)\b.*\b(?:all|everything)\b.*"
@@ -30,7 +30,7 @@ _ALL_OF = rx(
     r"(?: (?:i have|on my list|there is|in my list))?(?: to do)?$"
 )
 _ASKS = rx(
-    r"(?:only |just )?(?:show|present|hit me with|i(?:'d| would)? (?:like|want|need) (?:a|an|my|the) (?:list|overview)|was|were|list|display|see|view|print|give|tell|get|read|fetch|check|look|pull|bring|open"
+    r"(?:only |just )?(?:show|gimme|present|hit me with|i(?:'d| would)? (?:like|want|need) (?:a|an|my|the) (?:list|overview)|was|were|list|display|see|view|print|give|tell|get|read|fetch|check|look|pull|bring|open"
     r"|go (?:through|over)|summari[sz]e|count|what|what's|which|how many|how much|how is|how's|how looks|how long|how do|how does"
     r"|got any|got anything|do|does|did"
     r"|have|has|is|isn't|are|aren't|am|any|anything|where|remind me what|find|search|who"
@@ -42,7 +42,7 @@ _ASKS = rx(
 _ALONE = rx(
     r"(?:(?:my|the|all|all of|all my|everything|every|current|full|open|pending|remaining|active"
     r"|unfinished|incomplete|outstanding|done|completed|finished|closed|only|just|status|of|show"
-    r"|me|ls|(?:ticked|checked|crossed) off|un-?done|un-?completed|number|the rest|again"
+    r"|me|ls|them|gimme|(?:ticked|checked|crossed) off|un-?done|un-?completed|number|the rest|again"
     rf"|{NOUN}|list|lists|overview|summary|agenda|left|to do|not|so far|today|now)(?: |$))+"
 )
 _SUBJECT = rx(
@@ -52,7 +52,7 @@ _SUBJECT = rx(
     r"|rest|missing|next|chores|status|progress|accomplished|achieved)\b.*"
 )
 _NOISE = rx(
-    r"\b(?:show|present|hit|empty|list|lists|an|rest|looks|long|that's|that're|there's|including|include|display|see|view|print|give"
+    r"\b(?:show|gimme|them|present|hit|empty|list|lists|an|rest|looks|long|that's|that're|there's|including|include|display|see|view|print|give"
     r"|tell|get|read|fetch|check|look|at|pull|bring|up"
     r"|go|going|through|over|summari[sz]e|count|what's|what|which|how|many|much|do|does|did|have"
     r"|has"
@@ -87,6 +87,7 @@ _ABOUT = rx(
     r"(?:done|completed?|finished|open|pending|closed|on my list|on the list|in my list"
     rf"|there|{PAST_VERB})(?: yet| already| now)?"
     r"|.*\b(?:status|state) of (?P<f>.+)"
+    r"|(?:have|has) (?P<i>.+?) been \w+(?: yet| already)?"
     r"|(?:am i|are we) (?:already )?(?:done|finished) (?:with )?(?P<g>.+)"
     r"|when (?:do|did|should|must|can|will) (?:i|we) (?:have to |need to )?(?P<h>.+)"
     r"|(?:do|did) (?:i|we) (?:still |already )?(?:have|need) (?:to |anything (?:about|for"
@@ -111,7 +112,7 @@ def parse(phrase: Phrase) -> Show | Find | None:
     if _LEFTOVER.fullmatch(left) and not _PLACED.fullmatch(text):
         counting = re.match(r"how (?:many|much)|count", text, re.I) is not None
         return Show(status(text), counting) if _SUBJECT.fullmatch(text) else None
-    if _PLACED.fullmatch(text) or rx(rf".*\b(?:{NOUN}|list|one)\b.*").fullmatch(text):
+    if _PLACED.fullmatch(text) or rx(rf"\w+\b.*\b(?:{NOUN}|list|one)\b.*").fullmatch(text):
         return Find(phrase.of(_named(text)))
     if found := _ABOUT.fullmatch(text):
         return Find(phrase.of(_named(next(part for part in found.groups() if part))))
@@ -140,7 +141,7 @@ def status(text: str) -> Status:
 def _named(text: str) -> str:
     """The part of a question that names a task."""
     text = re.sub(
-        rf"(?i)^(?:which |what )?{NOUN} (?:is|comes) (?=(?:the )?(?:first|last|next|number|#|\d))", "", text
+        rf"(?i)^(?:which |what )?(?:{NOUN}|one) (?:is|comes) (?=(?:the )?(?:first|last|next|number|#|\d))", "", text
     )
     text = re.sub(
         r"(?i)^(?:show|list|display|see|view|print|give|tell|get|read|fetch|check|find|search|look"

@@ -100,6 +100,7 @@ def explicit(text: str, tasks: Sequence[Task], shown: Sequence[Task]) -> list[Ta
 def _plain(text: str) -> str:
     text = " ".join(text.casefold().split()).strip(" .,!?")
     text = re.sub(rf"^(?:the )?{NOUN} (?:that )?i (?:have |just |'ve )*(?:added|created|made|entered) (first|last)$", r"\1", text)
+    text = re.sub(rf"^((?:the )?(?:first|last) {NOUN}) (?:that )?i (?:have |just |'ve )*(?:added|created|made|entered)$", r"\1", text)
     text = re.sub(r"^(?:that|this|our|your|these|those) ", "the ", text)
     text = re.sub(r"\bfrom (?:the )?bottom\b", "from the end", text)
     text = re.sub(r"\bfrom (?:the )?top$", "", text).strip()

@@ -57,7 +57,7 @@ def resolve(
     "all" means for this wish: the open ones for completing. `sure`: words that fit only in part are
     asked about.
     """
-    text = phrase.text.strip(" .,!?")
+    text = re.sub(r"(?i)\bwhat['’]s\b", "what is", phrase.text.strip(" .,!?"))
     if listed := _LISTED.fullmatch(text):
         text = listed["rest"]
     if quoted := _QUOTED.fullmatch(text):
@@ -101,6 +101,9 @@ def _by_parts(phrase: Phrase, tasks: Sequence[Task], shown: Status, sure: bool) 
     parts = [part for part in _EACH.split(phrase.text) if part.strip()]
     if len(parts) < 2 or (whole := matching.full(bare, tasks)):
         return _by_words(bare, tasks, sure=sure) if len(parts) < 2 else chosen(bare, whole)
+    if sure and any(re.fullmatch(rf"(?i){DONE}|{OPEN}", part.strip()) for part in parts):
+        # "Groceries, done" does not mean all that is done.
+        return Found(unclear=[(bare, list(tasks))], vague=True)
     found = Found()
     for one in (resolve(phrase.of(part), tasks, shown, sure=sure) for part in parts):
         found.tasks += [task for task in one.tasks if task not in found.tasks]

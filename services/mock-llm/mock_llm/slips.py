@@ -68,17 +68,20 @@ def mended(text: str, count: int) -> str:
 _PLAIN = {
     "teh": "the", "hte": "the", "waht": "what", "doen": "done", "dnoe": "done",
     "adn": "and", "tsak": "task", "tsaks": "tasks", "taks": "task", "lsit": "list", "taht": "that",
-    "al": "all", "completd": "completed", "finsihed": "finished", "frist": "first",
+    "al": "all", "mi": "my", "completd": "completed", "finsihed": "finished", "frist": "first",
 }  # fmt: skip
 
 
 
 def _state(word: str) -> str:
     """`don` and `compelte` after `as`."""
+    if word.lower() == "finish":
+        return "finished"
     return "done" if sorted(word.lower()) in (list("dno"), list("deno")) else _mend(word.lower())
 
 
 def smoothed(text: str) -> str:
     """The text without slips that are no words at all; for sentences that hold no new title."""
+    text = re.sub(r"(?i)^shoe (?=me |my |all |the (?:list|tasks))", "show ", text)
     text = re.sub(r"(?<= as )[A-Za-z]{3,11}(?=[.! ]*$)", lambda found: _state(found[0]), text)
     return re.sub(r"[A-Za-z]+", lambda found: _PLAIN.get(found[0].lower(), found[0]), text)

@@ -45,7 +45,8 @@ _LEAD = rx(
     r"|you (?:should|can|may|could|must|have to|need to)|(?:(?:may|can|could) i )?ask you to"
     r"|go ahead(?: and)?"
     r"|help me(?: to)?|let's|let us|let me|do me a favou?r and|be so kind(?: as)?(?: to| and)"
-    r"|it would be (?:great|nice|good) if you(?: could)?"
+    r"|(?:it would be (?:great|nice|good)|i(?:'d| would) (?:love|like|appreciate) it) if you(?: could| can| would)?"
+    r"|no(?=,)|oh no"
     r"|make sure (?:to|you|that i|i)|try to|feel free to"
     r"|(?:is|would) it (?:be )?possible (?:for you )?to"
     r"|i(?:'d| would) appreciate it if you(?: could)?"
@@ -58,7 +59,7 @@ _WISH = rx(
     r"(?=(?:add|create|insert|delete|show|list|see|view|display|rename|mark|update|edit|check off"
     r"|get rid of|tick off|cross off|un-?check|re-?open|change|modify)\b"
     r"|(?:remove|erase|clear|complete|finish|close|cancel)"
-    rf" (?:the |my |all )*(?:#?\d|{NOUN}\b|first|last|second|third|done|completed|everything|list))"
+    rf" (?:.* (?:from|off|on) {LIST}\b|(?:the |my |all )*(?:#?\d|{NOUN}\b|first|last|second|third|done|completed|everything|list)))"
 )
 _TAIL = rx(
     r"[\s,;.!]*\b(?:please|pl[sz]|plse|thanks(?: a lot| so much| again)?|thx|cheers"
