@@ -49,7 +49,7 @@ _SUBJECT = rx(
     rf".*\b(?:{NOUN}|list|things|everything|all|anything|something|nothing|stuff|agenda|plate"
     r"|schedule|work|due|today|un-?finished|in-?complete|un-?completed|un-?done|outstanding|active"
     r"|left|remaining|remains|open|pending|finished|completed?|done|do|did|overview"
-    r"|rest|missing|next|chores|status|progress|accomplished|achieved)\b.*"
+    r"|rest|missing|doing|next|chores|status|progress|accomplished|achieved)\b.*"
 )
 _NOISE = rx(
     r"\b(?:show|gimme|them|present|hit|empty|list|lists|an|rest|looks|long|that's|that're|there's|including|include|display|see|view|print|give"
@@ -141,7 +141,7 @@ def status(text: str) -> Status:
 def _named(text: str) -> str:
     """The part of a question that names a task."""
     text = re.sub(
-        rf"(?i)^(?:which |what )?(?:{NOUN}|one) (?:is|comes) (?=(?:the )?(?:first|last|next|number|#|\d))", "", text
+        rf"(?i)^(?:which |what )?(?:{NOUN}|one) (?:is|comes) (?=(?:the )?(?:\w+(?:st|nd|rd|th)|second|last|next|number|#|\d))", "", text
     )
     text = re.sub(
         r"(?i)^(?:show|list|display|see|view|print|give|tell|get|read|fetch|check|find|search|look"

@@ -56,8 +56,10 @@ _LEAD = rx(
 _WISH = rx(
     r"(?:i(?:'d| would) (?:like|love)|i wanna|i want|i need|me need|i have|i wish|we need|time)"
     r" ?(?:to )?"
-    r"(?=(?:add|create|insert|delete|show|list|see|view|display|rename|mark|update|edit|check off"
-    r"|get rid of|tick off|cross off|un-?check|re-?open|change|modify)\b"
+    r"(?=(?:add|create|insert|delete|show|list|see|view|display|rename|check off"
+    r"|get rid of|tick off|cross off|un-?check|re-?open)\b"
+    rf"|(?:mark|update|edit|change|modify)\b(?=.*(?:\b(?:to|as|done|into|first|last|second|third|{NOUN})\b|\d))"
+    rf"|(?:edit|change|update) (?:a|the|my) {NOUN}"
     r"|(?:remove|erase|clear|complete|finish|close|cancel)"
     rf" (?:.* (?:from|off|on) {LIST}\b|(?:the |my |all )*(?:#?\d|{NOUN}\b|first|last|second|third|done|completed|everything|list)))"
 )
