@@ -70,8 +70,10 @@ pub fn mocked(bed: &Bed) {
     let file = bed.project.join(".env");
     set(&file, "OPENAI_API_KEY", "sk-e2e-0123456789abcdef0123456789abcdef");
     set(&file, "AI_MOCK", "false");
+    let plan = bed.call(&["plan"]).expect(0);
+    assert!(plan.stdout.contains("AI_MOCK"), "without it, that model is asked: {}", plan.stdout);
     let plan = bed.call(&["plan", "--mock"]).expect(0);
-    assert!(plan.stdout.contains("AI_MOCK"), "{}", plan.stdout);
+    assert!(!plan.stdout.contains("AI_MOCK"), "{}", plan.stdout);
     bed.call(&["up", "--mock", "--yes", "--events", "json"]).expect(0);
     let config = bed.address().get("/api/config").expect("the API answers").body;
     let config: Value = serde_json::from_str(&config).expect("JSON");
