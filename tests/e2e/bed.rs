@@ -11,32 +11,9 @@ use toml::Table;
 
 pub use crate::engine::{Engine, docker, output};
 use crate::http::Address;
+use crate::leftover;
 use crate::program::{Event, Run, Then, run};
-
-/// What makes the bed's cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Provider {
-    /// Also the name of its profile.
-    pub name: &'static str,
-    pub cluster: &'static str,
-    /// The label by which it marks the containers of a cluster.
-    pub label: &'static str,
-    /// The node's container, after the cluster's name.
-    pub suffix: &'static str,
-}
-
-pub const KIND: Provider = Provider {
-    name: "kind",
-    cluster: "todo-bootstrap-e2e",
-    label: "io.x-k8s.kind.cluster",
-    suffix: "-control-plane",
-};
-pub const MINIKUBE: Provider = Provider {
-    name: "minikube",
-    cluster: "todo-bootstrap-e2e-mk",
-    label: "name.minikube.sigs.k8s.io",
-    suffix: "",
-};
+use crate::provider::Provider;
 
 pub const CPUS: &str = "2";
 pub const MEMORY_GIB: u64 = 4;
@@ -57,6 +34,8 @@ pub struct App {
 
 pub struct Bed {
     pub provider: Provider,
+    /// The cluster's name.
+    pub cluster: String,
     pub root: PathBuf,
     pub dir: PathBuf,
     pub state: PathBuf,
@@ -82,10 +61,12 @@ impl Bed {
         let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = taken.local_addr().expect("its address").port();
         let project = copy_of_the_application(&root, &dir);
+        let cluster = leftover::cluster_name(&dir) + provider.ending;
         let mut bed = Self {
             provider,
             state: dir.join("state"),
-            profile: write_profile(&root, &dir, provider, port),
+            profile: write_profile(&root, &dir, provider, &cluster, port),
+            cluster,
             app: read_app(&project),
             root,
             dir,
@@ -103,7 +84,9 @@ impl Bed {
             let left = bed.call(&["down", "--yes"]);
             println!("`down` ended with {:?}", left.code);
         }
-        bed.before = RefCell::new(docker(&["version"]).ok().map(|_| Engine::now()));
+        if docker(&["version"]).is_ok() {
+            bed.engine_runs();
+        }
         bed.kube_config_before = users_kube_config();
         bed
     }
@@ -161,8 +144,13 @@ impl Bed {
     fn note_engine(&self, event: &Event) {
         let runs = event.step == "engine" && ["done", "unchanged"].contains(&event.state.as_str());
         if runs && self.before.borrow().is_none() {
-            *self.before.borrow_mut() = Some(Engine::now());
+            self.engine_runs();
         }
+    }
+
+    fn engine_runs(&self) {
+        leftover::sweep(&leftover::cluster_name(&self.dir));
+        *self.before.borrow_mut() = Some(Engine::now());
     }
 
     /// The first `up`, which may have to make everything.
@@ -231,12 +219,12 @@ impl Bed {
 
     /// The folder of the cluster's state.
     pub fn cluster_state(&self) -> PathBuf {
-        self.state.join("clusters").join(self.provider.cluster)
+        self.state.join("clusters").join(&self.cluster)
     }
 
     /// The node's container: name and whether it runs.
     pub fn node_container(&self) -> (String, bool) {
-        let label = format!("label={}={}", self.provider.label, self.provider.cluster);
+        let label = format!("label={}={}", self.provider.label, self.cluster);
         let format = "{{.Names}}\t{{.State}}";
         let text = docker(&["ps", "--all", "--filter", &label, "--format", format]).expect("docker ps");
         let line = text.lines().next().expect("the node's container");
@@ -311,16 +299,16 @@ fn copy_of_the_application(root: &Path, dir: &Path) -> PathBuf {
 }
 
 /// The provider's profile with another name, another port, and a fixed size.
-fn write_profile(root: &Path, dir: &Path, provider: Provider, http_port: u16) -> PathBuf {
+fn write_profile(root: &Path, dir: &Path, provider: Provider, name: &str, http_port: u16) -> PathBuf {
     let mut profile = read_toml(&root.join(format!("profiles/{}.toml", provider.name)));
     let cluster = profile.get_mut("cluster").and_then(|value| value.as_table_mut()).expect("[cluster]");
     let mut set = |key: &str, value: toml::Value| cluster.insert(key.to_owned(), value);
-    set("name", provider.cluster.into());
+    set("name", name.into());
     set("cpus", CPUS.into());
     set("memory", format!("{MEMORY_GIB}Gi").into());
     set("http-port", i64::from(http_port).into());
     set("https-port", 18443.into());
-    let path = dir.join(format!("{}.toml", provider.cluster));
+    let path = dir.join(format!("{name}.toml"));
     std::fs::write(&path, toml::to_string(&profile).expect("TOML")).expect("write the profile");
     path
 }

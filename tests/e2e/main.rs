@@ -13,6 +13,7 @@ mod gone;
 mod guide;
 mod http;
 mod kill;
+mod leftover;
 mod persist;
 mod program;
 mod provider;
@@ -23,7 +24,8 @@ mod todo;
 
 use std::time::{Duration, Instant};
 
-use bed::{Bed, KIND, MINIKUBE};
+use bed::Bed;
+use provider::{KIND, MINIKUBE};
 
 type Scene = (&'static str, fn(&Bed));
 
@@ -95,6 +97,7 @@ const MINIKUBES_END: &[Scene] = &[
 #[test]
 #[ignore = "needs a container engine and minutes: cargo xtask e2e"]
 fn a_real_cluster() {
+    let _lock = leftover::only_run_on_this_machine();
     let mut times: Vec<(&'static str, Duration)> = Vec::new();
     let mut from = std::env::var("TODO_BOOTSTRAP_E2E_FROM").ok();
     {

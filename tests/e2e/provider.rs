@@ -9,6 +9,24 @@ use crate::program::{Then, run};
 use crate::repair::{self, settled};
 use crate::todo::{add_task, delete_task, titles};
 
+/// What makes the bed's cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Provider {
+    /// Also the name of its profile.
+    pub name: &'static str,
+    /// What the cluster's name ends in.
+    pub ending: &'static str,
+    /// The label by which it marks the containers of a cluster.
+    pub label: &'static str,
+    /// The node's container, after the cluster's name.
+    pub suffix: &'static str,
+}
+
+pub const KIND: Provider =
+    Provider { name: "kind", ending: "", label: "io.x-k8s.kind.cluster", suffix: "-control-plane" };
+pub const MINIKUBE: Provider =
+    Provider { name: "minikube", ending: "-mk", label: "name.minikube.sigs.k8s.io", suffix: "" };
+
 /// A cluster that somebody else made under the profile's name is neither used nor deleted.
 pub fn foreign(bed: &Bed) {
     const NAME: &str = "todo-bootstrap-e2e-foreign";
@@ -72,7 +90,7 @@ pub fn damaged_record(bed: &Bed) {
     let id = add_task(bed, title);
     bed.call(&["stop"]).expect(0);
     let home = bed.cluster_state().join("minikube/.minikube");
-    let record = home.join("profiles").join(bed.provider.cluster).join("config.json");
+    let record = home.join("profiles").join(&bed.cluster).join("config.json");
     let half = std::fs::read_to_string(&record).expect("minikube's record");
     std::fs::write(&record, &half[..half.len() / 2]).expect("damage it");
     bed.up().expect_said("its copy is used");
@@ -88,6 +106,6 @@ pub fn own_home(bed: &Bed) {
     list.args(["profile", "list", "--output", "json"]).env("MINIKUBE_HOME", &home).env("HOME", &home);
     let output = list.output().expect("minikube runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(!said.contains(bed.provider.cluster), "{said}");
+    assert!(!said.contains(&bed.cluster), "{said}");
     bed.expect_users_kube_config_untouched();
 }

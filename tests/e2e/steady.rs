@@ -81,7 +81,7 @@ pub fn reports(bed: &Bed) {
     let status = bed.call(&["status", "--output", "json"]).expect(0);
     let status: Value = serde_json::from_str(&status.stdout).expect("`status --output json` is JSON");
     let status = status.to_string();
-    for part in [bed.provider.cluster, &bed.app.hosts[0]] {
+    for part in [&bed.cluster, &bed.app.hosts[0]] {
         assert!(status.contains(part), "`status` names {part}: {status}");
     }
     let check = bed.call(&["check", "--output", "json"]).expect(0);
