@@ -52,7 +52,7 @@ _PLACED_FIRST = rx(rf"{_PUT}{_ONTO},?:? (?:to )?(?P<rest>.+)")
 # "One more: …", "there is something else I need to do: …"
 _INTRO = rx(
     rf"(?=[^:,]*\b(?:{NOUN}|more|else|another|new|needs?|list)\b)"
-    rf"(?:(?:{NOUN}|one|more|another|new|next|also|something|else|thing|i|we|you|need|needs|to|do|be"
+    rf"(?:(?:{NOUN}|one|two|three|four|five|few|some|more|another|new|next|also|something|add|these|this|following|else|thing|i|we|you|need|needs|to|do|be"
     r"|done|have|has|got|there's|there is|here's|here is|for|me|my|the|our|is|a|an|and|please"
     r"|just|on|list|came up|in mind|'ve)(?: |(?=\s*[:,])))+\s*[:,]\s*(?P<rest>.+)"
     r"|i almost forgot to (?P<rest3>.+?)(?:,? (?:please )?add (?:it|that|this).*)?"
@@ -106,7 +106,8 @@ _DETAILS = rx(
 _AGAIN = rx(
     rf"(?:\s*,)?\s+and (?:also )?(?:(?:a|an|another|one)(?: more| new| one)* (?:{NOUN} )?)?(?:to"
     rf"|for) "
-    rf"|(?:\s*,)?\s+and (?:a|an|another|one)(?: more| new)* {NOUN} (?:called |named )?"
+    rf"|(?:\s*,)?\s+and (?:(?:a|an|another|one)(?: more| new)* )?{NOUN} (?:called |named )?"
+    rf"|(?:\s*,)?\s+and (?=(?:i|we) ){_MUST} "
 )
 _EACH = re.compile(
     r"\s*(?:\n|;|,(?!\d{3}\b))\s*(?:(?:and|then|also|plus)\s+)*|\s+(?:and|&|plus"
@@ -136,7 +137,8 @@ def parse(phrase: Phrase) -> Add | None:
     if found := _PLACED_FIRST.fullmatch(text):
         return _made(phrase, found["rest"], True)
     if found := _INTRO.fullmatch(text):
-        return _made(phrase, found["rest"] or found["rest2"] or found["rest3"], False)
+        many = re.search(r"(?i)\b(?:tasks|to-?dos|items|things|reminders)\b[^:,]*:", text) is not None
+        return _made(phrase, found["rest"] or found["rest2"] or found["rest3"], many)
     if found := _ADD_IT.fullmatch(text):
         return _made(phrase, found["rest"] or found["rest2"], False)
     if found := _LATER.fullmatch(text):

@@ -60,11 +60,12 @@ _DELETE = [
     r"(?:delete|remove|erase|drop|discard|trash|scrap|cancel|clear(?: out| away| up)?|wipe(?: out)?"
     r"|ditch|purge|kill|nuke|dump|bin|destroy|eliminate|get rid of|throw (?:away|out)|toss(?: out)?"
     r"|forget(?: about)?|scratch|axe|empty|flush|dismiss|strike from(?= the)|take off(?= )"
+    rf"|take (?:out|away)(?= (?:{NOUN}|#|\d|the \w+ (?:{NOUN}|one)))"
     r"|clean (?:up|out)(?= (?:my |the |all |that |everything )*(?:done|completed?|finished|list|old)))"
     rf"(?::| |$){_REF}?{_LISTED}{_AFTER}",
     rf"(?:take|get|throw|kick|scratch|pull|toss|strike(?=.* from )) {_REF} (?:off|out of|from|out|away|in)"
     rf"(?: (?:of )?(?:{LIST}|the (?:trash|bin)))?",
-    r"(?:i|we) (?:(?:really|actually) )?(?:don't|do not|no longer|won't)(?: really| actually)?"
+    r"(?:(?:i|we) )?(?:(?:really|actually) )?(?:don't|do not|no longer|won't)(?: really| actually)?"
     r"(?: need| want| have| care about| wanna)(?: to| for)?(?: do| see| have| keep)? "
     rf"{_REF}(?: any ?more| any longer| after all| now)",
     rf"(?:i|we) no longer (?:need|want|have)(?: to)?(?: do| see)? {_REF}",
@@ -122,7 +123,7 @@ _WHEN = rx(
 )
 _NOT = r"(?: yet| actually| really| even| ever| still)*"
 _UNDID = rx(
-    rf"(?:i|we) (?:(?:haven't|have not|didn't|did not|never|have never){_NOT}) (?P<verb>\w+) (?P<ref>.+?){_AFTER}"
+    rf"(?:(?:i|we) )?(?:(?:haven't|have not|didn't|did not|never|have never){_NOT}) (?P<verb>\w+) (?P<ref>.+?){_AFTER}"
     rf"|(?P<ref2>.+?) (?:(?:is|was|are|were|has|have)(?:n't| not|not){_NOT}(?: been)?|never got|not{_NOT}) (?P<verb2>{PAST_VERB}){_AFTER}"
 )
 _NO_DEED = rx(

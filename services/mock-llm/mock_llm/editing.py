@@ -23,7 +23,7 @@ _RENAMES: list[tuple[re.Pattern[str], str]] = [
         "so (?:that )?it (?:says|reads)|to say|to read|to be|to|into|with",
     ),
     (rx(r"(?:make|let|have|i(?:'d| would)? (?:like|want)) (?P<rest>.+)"), "(?:to )?(?:say|read)|to be (?:called|named)"),
-    (rx(r"(?:swap|exchange|switch) (?P<rest>.+)"), "for|with"),
+    (rx(r"(?:swap|exchange|switch|replace) (?P<rest>.+)"), "for|with|by"),
     (rx(r"(?:the |a )?new (?:title|name|text) (?:of|for) (?P<rest>.+)"), "is|to|should be|:|,|-"),
     (
         rx(r"(?P<rest>.+)"),

@@ -24,7 +24,9 @@ _JOINT = re.compile(
     rf"|could you),?\s+)*{_VERB}\b)",
     re.I,
 )
-_END = re.compile(r"(?<=[.!?])\s+(?=\S)|\n+")
+# "Dr. Lee" is one name.
+_SHORT = "".join(rf"(?<!\b{title}\.)" for title in ("dr", "mr", "mrs", "ms", "st", "no", "nr", "vs"))
+_END = re.compile(rf"(?<=[.!?]){_SHORT}\s+(?=\S)|\n+", re.I)
 _ASKED = rx(r"(?:.*[\s,])?(?:can|could|would|will|may|might|cld) (?:you|u|ya|we|i)\b.*\?\s*")
 _MENTION = rx(r"(?:never ?mind|forget(?: about)?|about|regarding|as for|concerning) ")
 # Words that only point back to what was spoken of.
@@ -35,7 +37,7 @@ IT = rx(
 )
 _MARKED = rx(rf"(?:mark|set|tick|check|cross) .+ (?:(?:as )?(?:{changing.DONE}|{changing.OPEN})|off|out)[.!]*$")
 # "Don't delete it": nothing is to be done.
-_NEVER = rx(r"(?:do not|don't|never|must not|should not) \w+")
+_NEVER = rx(r"(?!.* any ?(?:more|longer))(?:do not|don't|never|must not|should not) \w+.*")
 _BULLETS = re.compile(r"[:\n]\s*(?:[-*•–]\s|\d{1,2}[.)]\s)")
 
 

@@ -42,7 +42,7 @@ _ASKS = rx(
 _ALONE = rx(
     r"(?:(?:my|the|all|all of|all my|everything|every|current|full|open|pending|remaining|active"
     r"|unfinished|incomplete|outstanding|done|completed|finished|closed|only|just|status|of|show"
-    r"|me|ls|them|gimme|(?:ticked|checked|crossed) off|un-?done|un-?completed|number|the rest|again"
+    r"|me|ls|them|ones|still|gimme|(?:ticked|checked|crossed) off|un-?done|un-?completed|number|the rest|again"
     rf"|{NOUN}|list|lists|overview|summary|agenda|left|to do|not|so far|today|now)(?: |$))+"
 )
 _SUBJECT = rx(

@@ -22,6 +22,8 @@ _SLIPS = {
     "very first": "first", "very last": "last", "most recently added": "last", "recent": "last",
     "lastest": "last", "last added": "last", "lowest": "last", "uppermost": "first",
 }  # fmt: skip
+# "Secnod": the letters are right, their order is not.
+_BY_LETTERS = {"".join(sorted(word)): word for word in _ORDINALS}
 _NUMBER = rf"(?:\d{{1,10}}|{'|'.join(_CARDINALS)})"
 _ORD = rf"(?:\d{{1,4}} ?(?:st|nd|rd|th)|{'|'.join(_ORDINALS)}|last)"
 _ONE = rf"(?: (?:{NOUN}|one|ones|thing|of them|of all))*"
@@ -104,6 +106,7 @@ def _plain(text: str) -> str:
     text = re.sub(r"^(?:that|this|our|your|these|those) ", "the ", text)
     text = re.sub(r"\bfrom (?:the )?bottom\b", "from the end", text)
     text = re.sub(r"\bfrom (?:the )?top$", "", text).strip()
+    text = re.sub(r"[a-z]{5,}", lambda found: _BY_LETTERS.get("".join(sorted(found[0])), found[0]), text)
     for slip in sorted(_SLIPS, key=len, reverse=True):
         if not (slip == "next" and "next to" in text.replace("-", " ")):
             text = re.sub(rf"\b{slip}\b", _SLIPS[slip], text)

@@ -67,7 +67,7 @@ _RULES: list[tuple[Talk, re.Pattern[str]]] = [
             r"|(?:show|list|display|give|see|get|read|view|print|tell)(?: me)?(?: all)?(?: of)?"
             r" (?!(?:\w*day|tonight|tomorrow|week|month|year|what|that|there|here|it|let|how)[\x27’]s)"
             r"(?:user )?\w+[\x27’]s (?:open |done |completed )?(?:tasks|list|to-?dos)"
-            r"|(?:show|list|display|give|print|delete)(?: me)?(?: all| the| other)* users"
+            r"|(?:show|list|display|give|print|delete)(?: me)?(?: all| the| other)* users(?: and .*)?"
             r"|(?:add|create) (?:a )?(?:new )?(?:task|to-?do) (?:for|to) (?:the )?user \w+.*"
         ),
     ),

@@ -40,7 +40,7 @@ _LEAD = rx(
     r"|i (?:think|guess|suppose|believe|feel like)(?= (?:i|we) )|would it be (?:ok|okay|possible) to|i (?:almost )?forgot(?=[,:]| what)"
     r"|assistant|bot|chatbot|there|maybe|quickly|simply|finally|afterwards|after that|next(?! (?:week|month|year|\w+day))"
     r"|good (?:morning|evening|afternoon)|first of all"
-    r"|(?:can|could|would|will|may|might|cld|wld) (?:you|u|ya|we|i)(?: guys)?|would you mind"
+    r"|(?:can|could|would|will|may|might|cld|wld) (?:you|u|ya|yuo|yu|we|i)(?: guys)?|would you mind"
     r"|i(?:'d| would)? (?:want|need|like|love) (?:for )?(?:you to|that you)"
     r"|you (?:should|can|may|could|must|have to|need to)|(?:(?:may|can|could) i )?ask you to"
     r"|go ahead(?: and)?"
