@@ -60,12 +60,12 @@ _INTRO = rx(
 )
 _MUST = (
     r"(?:(?:i|we)(?:'ve|'ll|'m|'re| am| are| will| have)? )?(?:still |also |really |just |now |gonna |probably |definitely )*"
-    r"(?:need to|have to|has to|must|should|ought to|got to|gotta|better|want to|wanna|would like to"
+    r"(?:needs? to|have to|has to|must|should|ought to|got to|gotta|better|want to|wanna|would like to"
     r"|supposed to|going to (?:need|have) to|'d (?:better|like to|love to))"
     r"(?: (?:really|also|still|definitely|probably|maybe|remember to|not forget to|be reminded to))*"
 )
 _STATED = rx(
-    r"(?:(?:please )?remind (?:me|us) (?:to|about|of|that)"
+    r"(?:(?:please )?remind (?:me|us)(?: to| about| of| that|(?=:| i | we ))"
     r"|remember me to|remember(?: to| that|(?=:))"
     r"|(?:i |we )?(?:(?:must|should|can|do)(?:n't| not)|cannot|can't|not) forget"
     r"(?: to| about)?|i (?:do not|don't) want to forget(?: to| about)?"

@@ -120,7 +120,9 @@ def _clause(phrase: Phrase) -> Intent:
     """One wish; slips are mended only where nothing was understood as it stands."""
     found = _read(phrase)
     text = plain(phrase.text)
-    if isinstance(found, Complete | Reopen | Delete) and (verb := mended(text, 1)) != text:
+    if isinstance(found, Complete | Reopen | Delete) and (
+        verb := mended(text, 2 if re.match(r"(?i)(?:i|we)\b", text) else 1)
+    ) != text:
         # "Makr it as done" is no word on a task called "makr it".
         again = _read(phrase.of(verb))
         return again if isinstance(again, Complete | Reopen | Delete) else found

@@ -32,7 +32,7 @@ _DATE = rx(
     r"|(?:at|by|@) \d|next week|this week|this evening|(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)\w* \d|\d ?(?:am|pm)|with)\b)[^?]+"
 )
 
-_HAVING = rx(r"^(?:i|we)(?:'ve)? (?:have|got|have got) (?:a |an )?(?!to\b)")
+_HAVING = rx(rf"^(?:i|we) want (?=(?:{'|'.join(_DEEDS)}) )|^(?:i|we)(?:'ve)? (?:have|got|have got) (?:a |an )?(?!to\b)")
 
 
 def parse(phrase: Phrase) -> Add | None:

@@ -42,14 +42,14 @@ _ASKS = rx(
 _ALONE = rx(
     r"(?:(?:my|the|all|all of|all my|everything|every|current|full|open|pending|remaining|active"
     r"|unfinished|incomplete|outstanding|done|completed|finished|closed|only|just|status|of|show"
-    r"|me|ls|them|ones|still|gimme|(?:ticked|checked|crossed) off|un-?done|un-?completed|number|the rest|again"
+    r"|me|ls|them|ones|still|gimme|on|in|complete(?= list)|(?:ticked|checked|crossed) off|un-?done|un-?completed|number|the rest|again"
     rf"|{NOUN}|list|lists|overview|summary|agenda|left|to do|not|so far|today|now)(?: |$))+"
 )
 _SUBJECT = rx(
     rf".*\b(?:{NOUN}|list|things|everything|all|anything|something|nothing|stuff|agenda|plate"
     r"|schedule|work|due|today|un-?finished|in-?complete|un-?completed|un-?done|outstanding|active"
     r"|left|remaining|remains|open|pending|finished|completed?|done|do|did|overview"
-    r"|rest|missing|doing|next|chores|status|progress|accomplished|achieved)\b.*"
+    r"|rest|ticked|checked|crossed|missing|doing|next|chores|status|progress|accomplished|achieved)\b.*"
 )
 _NOISE = rx(
     r"\b(?:show|gimme|them|present|hit|empty|list|lists|an|rest|looks|long|that's|that're|there's|including|include|display|see|view|print|give"

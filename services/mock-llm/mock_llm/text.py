@@ -12,7 +12,7 @@ QUOTED = re.compile(
 MARK = re.compile("\x01(\\d+)\x02")
 # How tasks are called; with what people mistype most often.
 NOUN = (
-    r"(?:to[- ]?dos?(?: (?:items?|tasks?|entry|entries))?|tasks?|taks|taksk|tsaks?|taskks?|tasl"
+    r"(?:to[- ]?dos?(?: (?:items?|tasks?|entry|entries))?|tasks?|taks|taksk|tsaks?|t[eo]sks?|taskks?|tasl"
     r"|tsks?|items?|entry|entries|reminders?)"
 )
 LIST = (
@@ -42,6 +42,7 @@ _LEAD = rx(
     r"|good (?:morning|evening|afternoon)|first of all"
     r"|(?:can|could|would|will|may|might|cld|wld) (?:you|u|ya|yuo|yu|we|i)(?: guys)?|would you mind"
     r"|i(?:'d| would)? (?:want|need|like|love) (?:for )?(?:you to|that you)"
+    r"|you(?= (?:add|show|delete|remove|mark|complete|create|list)\b)"
     r"|you (?:should|can|may|could|must|have to|need to)|(?:(?:may|can|could) i )?ask you to"
     r"|go ahead(?: and)?"
     r"|help me(?: to)?|let's|let us|let me|do me a favou?r and|be so kind(?: as)?(?: to| and)"
