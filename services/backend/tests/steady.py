@@ -19,4 +19,7 @@ async def talk(
     async with talking(start, DATABASE_URL=f"sqlite:///{tmp_path}/x.db") as found:
         yield found
         assert await found.app.titles() == []
+        roles = "".join(each["role"][0] for each in await found.messages(200))
+        # Each question once, with one answer at most.
+        assert "aa" not in roles and (len(roles) == 200 or roles.count("u") == found.asked)
         assert text(await found.ask("again", says("Fine."))) == "Fine."

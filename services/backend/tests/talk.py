@@ -40,11 +40,13 @@ class Talk:
     app: App
     model: FakeModel
     tools: FakeTools
+    asked: int = 0
 
     async def ask(self, message: str, *steps: Step, **more: Any) -> list[Event]:
         if steps:
             self.model.steps = list(steps)
         body = {"message": message, **more}
+        self.asked += 1
         return events(await self.app.client.post("/api/chat", json=body))
 
     async def fails(self, *steps: Step) -> str:

@@ -72,6 +72,20 @@ async def test_nothing_without_a_token(app: App, method: str, path: str) -> None
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.parametrize("name", ["token", "access_token", "authorization", "jwt"])
+async def test_a_token_elsewhere_counts_for_nothing(app: App, issuer: Issuer, name: str) -> None:
+    # Addresses end up in logs and histories.
+    token = issuer.token()
+    for value in (token, f"Bearer {token}"):
+        answer = await app.client.get("/api/tasks", params={name: value})
+        refused(answer, 401, "unauthenticated")
+        refused(
+            await app.client.get("/api/tasks", headers={"Cookie": f"{name}={token}"}),
+            401,
+            "unauthenticated",
+        )
+
+
 async def test_what_everybody_may_know(app: App, start: Start, tmp_path: Path) -> None:
     mock = {"provider": "mock", "model": "mock-todo", "mock": True}
     assert (await app.client.get("/api/config")).json() == {"accounts": True, "ai": mock}

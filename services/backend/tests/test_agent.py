@@ -12,7 +12,13 @@ from tests.talk import Talk, results, text
 
 @pytest.mark.parametrize(
     "arguments",
-    ["{", "[]", "7", "null", '"x"', "{} {}", "[" * 5000, '{"title": "x"', "\x00", "NaN"],
+    [
+        *("{", "[]", "7", "null", '"x"', "{} {}", "[" * 5000, '{"title": "x"', "\x00", "NaN"),
+        # What Python reads, and nobody can send on, or keep.
+        *('{"title": "\\ud800"}', '{"\\udfff": 1}', '{"title": NaN}', '{"title": -1e999}'),
+        *('{"a":' * 20 + "1" + "}" * 20, '{"a":' * 950 + "1" + "}" * 950, '{"a": [[[[' * 400),
+        '{"title": ' + "9" * 5000 + "}",
+    ],
 )
 async def test_malformed_calls_are_told_to_the_model(talk: Talk, arguments: str) -> None:
     found = await talk.ask("x", calls(call("add_task", arguments)), says("Sorry."))
@@ -46,6 +52,24 @@ async def test_calls_in_pieces_and_without_ids(talk: Talk) -> None:
     assert made == [{"status": "open"}, {}, {}]
     ids = [data["id"] for name, data in found if name == "tool_call"]
     assert len(set(ids)) == 3
+
+
+@pytest.mark.parametrize("extra", ['"\\ud800"', "NaN", "[" * 500 + "]" * 500, '{"a": "\\u0000"}'])
+async def test_what_comes_along_with_a_call(talk: Talk, extra: str) -> None:
+    made = json.dumps(call("list_tasks", extra_content="HERE")).replace('"HERE"', extra)
+    step = f'data: {{"choices": [{{"delta": {{"tool_calls": [{made}]}}}}]}}\n\n'.encode() + DONE
+    found = await talk.ask("x", step, says("Ok."))
+    assert results(found) == [("list_tasks", True)] and text(found) == "Ok."
+
+
+async def test_ids_that_come_twice(talk: Talk) -> None:
+    twice = [call("list_tasks", index=number) for number in range(3)]
+    found = await talk.ask("x", calls(*twice), says("Ok."))
+    assert results(found) == [("list_tasks", True)] * 3
+    answered = [each["tool_call_id"] for each in talk.model.messages if each["role"] == "tool"]
+    (assistant,) = (each for each in talk.model.messages if each["role"] == "assistant")
+    assert [each["id"] for each in assistant["tool_calls"]] == answered
+    assert len(set(answered)) == 3
 
 
 async def test_endless_loops_end(talk: Talk) -> None:

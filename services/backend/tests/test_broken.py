@@ -39,6 +39,8 @@ BROKEN: dict[str, tuple[Step, str]] = {
     "endless text": (piece({"content": "x" * 999}) * 30, "ai_failed"),
     "endless arguments": (piece({"tool_calls": [call("x", "y" * 999)]}) * 30, "ai_failed"),
     "endless line": (b"data: " + b"x" * 3_000_000, "ai_failed"),
+    "endless comments": (b": ping\n\n" * 300_000, "ai_failed"),
+    "several": (b'data: {"choices": []}\n\n' * 9, "ai_unavailable"),
     "binary": (bytes(range(256)) * 50, "ai_unavailable"),
 }
 
@@ -66,7 +68,9 @@ async def test_texts_that_no_database_takes(talk: Talk) -> None:
 async def test_random_answers_always_end(talk: Talk) -> None:
     chance = random.Random(6)
     values: list[Any] = [None, 7, True, "", "x", [], {}, [[]], "list_tasks", "{}", '{"title"']
+    values += [float("nan"), float("inf"), "\ud800", "\x00", 2**70, -0.5, '{"x": NaN}', [[{}]] * 9]
     names = ["content", "tool_calls", "function", "name", "arguments", "id", "index"]
+    names += ["extra_content"]
 
     def odd(depth: int = 0) -> Any:
         if depth > 3 or chance.random() < 0.3:
@@ -74,7 +78,7 @@ async def test_random_answers_always_end(talk: Talk) -> None:
         found = {name: odd(depth + 1) for name in chance.sample(names, 4)}
         return [found] if chance.random() < 0.5 else found
 
-    for number in range(80):
+    for number in range(200):
         delta = {"content": chance.choice(values), "tool_calls": [odd(1)]}
         shaped = piece(odd() if number % 3 else delta)
         found = await talk.ask("x", shaped + DONE, says("Ok."))
@@ -104,6 +108,12 @@ async def test_tools_that_talk_nonsense(talk: Talk, status: int, body: Any) -> N
     assert await talk.fails(says("x")) == "tools_unavailable"
     assert talk.model.seen == []
     talk.tools.answer = None
+
+
+async def test_what_was_done_is_told_the_next_time(talk: Talk) -> None:
+    assert await talk.fails(calls(call("list_tasks")), hangs_up) == "ai_unavailable"
+    await talk.ask("again", says("Ok."))
+    assert "broke off after: list_tasks" in talk.model.messages[2]["content"]
 
 
 async def test_tools_that_go_away_in_the_middle(talk: Talk) -> None:

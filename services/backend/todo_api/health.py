@@ -45,7 +45,8 @@ async def ready(request: Request) -> JSONResponse:
     missed = [name for name in ("redis", "mcp", "ai") if checks[name] == "down"]
     status = "down" if down else "degraded" if missed else "ok"
     named = down + missed
-    body = {"status": status, "down": named, "checks": checks}
+    # `degraded` are those of `down` without which all works but what they are for.
+    body = {"status": status, "down": named, "degraded": missed, "checks": checks}
     return JSONResponse(body, 503 if down else 200)
 
 

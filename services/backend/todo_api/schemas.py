@@ -22,6 +22,13 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _visible(text: str) -> str:
+    # Marks of direction and joints of emojis belong to texts; alone there is nothing to see.
+    if all(unicodedata.category(char) in ("Cf", "Zs") for char in text):
+        raise ValueError("there is nothing to see in it")
+    return text
+
+
 def lines(text: str) -> str:
     if any(unicodedata.category(char) == "Cc" and char not in "\n\r\t" for char in text):
         raise ValueError("control characters are not allowed")
@@ -36,6 +43,7 @@ Title = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=200),
     AfterValidator(_one_line),
+    AfterValidator(_visible),
 ]
 _Text = Annotated[
     str,

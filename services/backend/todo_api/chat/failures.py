@@ -31,3 +31,11 @@ def too_slow(waited_for: str) -> ChatError:
 
 def too_long() -> ChatError:
     return ChatError("too_many_steps", "The AI did not come to an end; try again in other words.")
+
+
+def stopped() -> ChatError:
+    return ChatError("stopped", "The answer was stopped; look at your list, and try again.")
+
+
+def broken() -> ChatError:
+    return ChatError("internal_error", "Something went wrong here; the log has more.")

@@ -23,7 +23,7 @@ class History:
     async def conversation(self, user: str) -> str:
         """The id of the user's conversation, which is begun if there is none."""
         mine = select(col(Conversation.id)).where(col(Conversation.user_id) == user)
-        async with self.database.transaction() as session:
+        async with self.database.reading() as session:
             found = await session.scalar(mine)
         if found is not None:
             return found
@@ -34,7 +34,7 @@ class History:
             return made.id
         except IntegrityError:
             # Another request of the same user was first.
-            async with self.database.transaction() as session:
+            async with self.database.reading() as session:
                 found = await session.scalar(mine)
             assert found is not None
             return found
@@ -63,7 +63,7 @@ class History:
             .order_by(col(ChatMessage.id).desc())
             .limit(limit)
         )
-        async with self.database.transaction() as session:
+        async with self.database.reading() as session:
             found = [MessageOut.model_validate(row) for row in await session.scalars(query)]
         return found[::-1]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from todo_api import logs
 from todo_api.chat.agent import PATIENCE, Agent, Answer
-from todo_api.chat.failures import ChatError, too_slow
+from todo_api.chat.failures import ChatError, broken, stopped, too_slow
 from todo_api.chat.history import History
 from todo_api.chat.schemas import MessageOut
 from todo_api.errors import ApiError
@@ -19,6 +19,22 @@ REMEMBERED, MAX_REMEMBERED = 20, 4000
 log = logging.getLogger("todo_api.chat")
 
 
+class Events:
+    """The events of one answer on their way to its stream."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def put(self, name: str, data: dict[str, Any]) -> None:
+        self._queue.put_nowait(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
+
+    def end(self) -> None:
+        self._queue.put_nowait(None)
+
+    async def next(self) -> bytes | None:
+        return await self._queue.get()
+
+
 class Turns:
     """Answers questions. Each runs as a task of its own, apart from the stream that shows it."""
 
@@ -26,79 +42,86 @@ class Turns:
         self.agent = agent
         self.history = history
         self.mock = mock
-        # The event loop itself does not keep a task alive.
-        self._running: set[asyncio.Task[None]] = set()
+        # Each turn with its work. The event loop itself does not keep a task alive.
+        self._running: dict[asyncio.Task[None], asyncio.Task[None]] = {}
 
     async def stream(self, user: str, conversation: str, message: str) -> AsyncIterator[bytes]:
         """The events of an answer. Whoever stops listening stops it."""
         await self.history.add(user, "user", message)
-        events: asyncio.Queue[tuple[str, dict[str, Any]] | None] = asyncio.Queue()
-        events.put_nowait(("start", {"conversation_id": conversation, "mock": self.mock}))
-        task = asyncio.create_task(self._run(user, events))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return self._shown(task, events)
+        events = Events()
+        events.put("start", {"conversation_id": conversation, "mock": self.mock})
+        answer = Answer()
+        work = asyncio.create_task(self._work(user, answer, events))
+        turn = asyncio.create_task(self._turn(user, work, answer, events))
+        self._running[turn] = work
+        turn.add_done_callback(self._running.pop)
+        return self._shown(work, events)
 
     async def close(self) -> None:
-        for task in self._running:
-            task.cancel()
+        for work in self._running.values():
+            work.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    async def _shown(
-        self, task: asyncio.Task[None], events: asyncio.Queue[tuple[str, dict[str, Any]] | None]
-    ) -> AsyncIterator[bytes]:
+    async def _shown(self, work: asyncio.Task[None], events: Events) -> AsyncIterator[bytes]:
         try:
-            while (event := await events.get()) is not None:
-                name, data = event
-                yield f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+            while (event := await events.next()) is not None:
+                yield event
         finally:
-            task.cancel()
+            work.cancel()
 
-    async def _run(
-        self, user: str, events: asyncio.Queue[tuple[str, dict[str, Any]] | None]
+    async def _work(self, user: str, answer: Answer, events: Events) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                said = await self.history.last(user, REMEMBERED)
+                await self.agent.answer(user, _told(said), answer, events.put)
+        except TimeoutError:
+            raise too_slow(answer.waits_for) from None
+
+    async def _turn(
+        self, user: str, work: asyncio.Task[None], answer: Answer, events: Events
     ) -> None:
-        answer = Answer()
-
-        def emit(name: str, data: dict[str, Any]) -> None:
-            events.put_nowait((name, data))
-
+        """Keeps what comes of the work, once: only the work can be stopped, and not this."""
+        failure, number = await _failure(work), 0
         try:
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    said = await self.history.last(user, REMEMBERED)
-                    await self.agent.answer(user, _told(said), answer, emit)
-            except TimeoutError:
-                raise too_slow(answer.waits_for) from None
-            emit("done", {"message_id": await self._keep(user, answer)})
-        except (ChatError, ApiError) as error:
-            logs.warning("an answer broke off", code=error.code)
-            await self._keep_what_was_done(user, answer)
-            emit("error", {"code": error.code, "message": error.message})
-        except asyncio.CancelledError:
-            await self._keep_what_was_done(user, answer)
-            raise
-        except Exception:
-            log.exception("a chat failed")
-            await self._keep_what_was_done(user, answer)
-            emit("error", {"code": "internal_error", "message": "Something went wrong here."})
-        finally:
-            events.put_nowait(None)
+            # The user, and the model the next time, must know what was changed before it broke off.
+            if failure is None or answer.text or answer.calls:
+                number = await self.history.add(user, "assistant", answer.text, answer.calls)
+        except Exception as error:
+            failure = failure or _told_to_the_log(error)
+            logs.warning("an answer could not be kept", code=failure.code)
+        if failure is None:
+            events.put("done", {"message_id": number})
+        else:
+            events.put("error", {"code": failure.code, "message": failure.message})
+        events.end()
 
-    async def _keep(self, user: str, answer: Answer) -> int:
-        return await self.history.add(user, "assistant", answer.text, answer.calls)
 
-    async def _keep_what_was_done(self, user: str, answer: Answer) -> None:
-        # The user, and the model the next time, must know what was changed before it broke off.
-        if not answer.text and not answer.calls:
-            return
-        try:
-            await self._keep(user, answer)
-        except ApiError:
-            log.warning("an answer that broke off could not be kept")
+async def _failure(work: asyncio.Task[None]) -> ChatError | ApiError | None:
+    try:
+        await work
+        return None
+    except asyncio.CancelledError:
+        return stopped()
+    except Exception as error:
+        failure = _told_to_the_log(error)
+        logs.warning("an answer broke off", code=failure.code)
+        return failure
+
+
+def _told_to_the_log(error: Exception) -> ChatError | ApiError:
+    """The same if it is one for the user; all others are ours, and only the log has more."""
+    if isinstance(error, ChatError | ApiError):
+        return error
+    log.error("a chat failed", exc_info=error)
+    return broken()
 
 
 def _told(said: list[MessageOut]) -> list[dict[str, Any]]:
-    # Some models refuse messages that are empty.
-    return [
-        {"role": each.role, "content": each.text[:MAX_REMEMBERED]} for each in said if each.text
-    ]
+    """What was said before, as the model gets it. Some models refuse messages that are empty."""
+    told = []
+    for each in said:
+        names = ", ".join(call.name for call in each.tool_calls)
+        text = each.text or (f"(An answer that broke off after: {names})" if names else "")
+        if text:
+            told.append({"role": each.role, "content": text[:MAX_REMEMBERED]})
+    return told
