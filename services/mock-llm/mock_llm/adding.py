@@ -111,7 +111,7 @@ _AGAIN = rx(
 )
 _EACH = re.compile(
     r"\s*(?:\n|;|,(?!\d{3}\b))\s*(?:(?:and|then|also|plus)\s+)*|\s+(?:and|&|plus"
-    r"|as well as)\s+(?:also\s+)?",
+    r"|as well as)\s+(?:(?:also|then)\s+)*",
     re.I,
 )
 _BULLET = re.compile(r"^\s*(?:[-*•–]\s+|\(?\d{1,2}[.)]\s+|\[ ?\]\s+)")
@@ -121,7 +121,7 @@ _AS_TASK = rx(
     r"|,? (?:too|as well))[.!?]*$"
 )
 _ANYTHING = rx(r"(?:something|sth|anything|stuff|one|it|this|that)(?: new| else)?")
-_ADDED = rx(rf"(?:also |please |then )*{_FREE} (?:(?:a |an |another |the )?{NOUN} (?:to |called )?)?")
+_ADDED = rx(rf"(?:also |please |then )*(?:remind me to |{_FREE} )(?:(?:a |an |another |the )?{NOUN} (?:to |called )?)?")
 
 
 def parse(phrase: Phrase) -> Add | None:

@@ -17,7 +17,7 @@ OPEN = (
 )
 # Said of what was to be done, and was not: "unpaid".
 UNDONE = r"un-?(?:\w+ed|paid|bought|sent|read|written|made|met|done|sold)"
-UNDONE += r"|not (?:yet )?(?:\w+ed|paid|bought|sent|read|written|made|met|sold)"
+UNDONE += r"|not (?:yet )?(?!needed|required|wanted|supposed|allowed)(?:\w+ed|paid|bought|sent|read|written|made|met|sold)"
 _SET = (
     r"(?:mark|set|reset|flag|make|put|turn|switch|move|change|update|return|tick|check|report(?=.* as )"
     r"|declare"
@@ -49,7 +49,7 @@ _REOPEN = [
     r"|re-?activate|resume|bring back|revert)"
     rf"(?: the completion of| completing| finishing)? {_REF}{_AFTER}",
     rf"open {_REF} again[.!]*",
-    rf"{_REF}(?:[\x27’]s| is| are| was| were) (?:actually |in fact |still )*(?:{OPEN}){_AFTER}",
+    rf"{_REF}(?:[\x27’]s| is| are| was| were) (?:actually |in fact |still )*(?:{OPEN}|{UNDONE}){_AFTER}",
     rf"{_REF} (?:isn't|aren't|wasn't|weren't) (?:actually |really |yet )?{DONE}{_AFTER}",
     r"(?:i|we) (?:haven't|have not|didn't|did not|never) (?:actually |really |yet )?"
     rf"(?:finish|complete|do|done)(?:e?d)?(?: with)? {_REF}{_AFTER}",
@@ -109,7 +109,8 @@ _DID = rx(
 )
 _DID_BARE = rx(rf"(?:already |just )?(?P<verb>{_CLEARLY}|\w{{2,}}(?<!e)ed) (?P<ref>.+)")
 _PASSIVE = rx(
-    rf"(?P<ref>.+?) (?:has been|have been|was|were|is|are) (?P<verb>{PAST_VERB}){_AFTER}"
+    r"(?P<ref>.+?) (?:has been|have been|was|were|is|are)(?: (?:finally|now|already|all|just))*"
+    rf" (?P<verb>{PAST_VERB}){_AFTER}"
 )
 # "Groceries bought": what others do to us, as in "mom called", is left out.
 _SHORT = rx(
@@ -123,7 +124,7 @@ _WHEN = rx(
 )
 _NOT = r"(?: yet| actually| really| even| ever| still)*"
 _UNDID = rx(
-    rf"(?:(?:i|we) )?(?:(?:haven't|have not|didn't|did not|never|have never){_NOT}) (?P<verb>\w+) (?P<ref>.+?){_AFTER}"
+    rf"(?:(?:i|we){_NOT} )?(?:(?:haven't|have not|didn't|did not|never|have never){_NOT}) (?P<verb>\w+) (?P<ref>.+?){_AFTER}"
     rf"|(?P<ref2>.+?) (?:(?:is|was|are|were|has|have)(?:n't| not|not){_NOT}(?: been)?|never got|not{_NOT}) (?P<verb2>{PAST_VERB}){_AFTER}"
 )
 _NO_DEED = rx(

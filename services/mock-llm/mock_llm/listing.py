@@ -36,7 +36,7 @@ _ASKS = rx(
     r"|have|has|is|isn't|are|aren't|am|any|anything|where|remind me what|find|search|who"
     r"|let me know|number of"
     r"|let me see|i(?:'d| would)? (?:want|like|need) to (?:see|know|view|look|check|read)|recap|review|refresh"
-    r"|when)"
+    rf"|when|{NOUN} (?:that|which|i)|(?:the )?(?:ones|stuff|things) (?:that|which|i))"
     r"\b.*"
 )
 _ALONE = rx(
@@ -52,7 +52,7 @@ _SUBJECT = rx(
     r"|rest|ticked|checked|crossed|missing|doing|next|chores|status|progress|accomplished|achieved)\b.*"
 )
 _NOISE = rx(
-    r"\b(?:show|gimme|them|present|hit|empty|list|lists|an|rest|looks|long|that's|that're|there's|including|include|display|see|view|print|give"
+    r"\b(?:show|say|gimme|them|present|hit|empty|list|lists|an|rest|looks|long|that's|that're|there's|including|include|display|see|view|print|give"
     r"|tell|get|read|fetch|check|look|at|pull|bring|up"
     r"|go|going|through|over|summari[sz]e|count|what's|what|which|how|many|much|do|does|did|have"
     r"|has"
@@ -126,7 +126,7 @@ def status(text: str) -> Status:
         return "all"
     if _NOT_DONE.fullmatch(text) and not re.fullmatch(
         r"(?i)(?:show|list|see|view|display|what'?s|what is)?.*\bto-?\s?do(?:s|(?: list"
-        r"| items?))\b",
+        r"| items?)) ?(?:say|look like)?",
         re.sub(
             r"(?i)\b(?:open|pending|un-?(?:finished|done|completed)|still|left|remaining|incomplete|not"
             r"|active|outstanding|due)\b.*",
