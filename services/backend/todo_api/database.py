@@ -29,10 +29,11 @@ class Database:
     def __init__(self, url: DatabaseUrl) -> None:
         self.url = url
         self.engine = _engine(url, statement=STATEMENT, pooled=True)
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
-        # SQLite has no exchanges to spare, and its driver forgets how we begin a transaction.
-        level: dict[str, Any] = {} if url.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
-        self._readers = async_sessionmaker(self.engine.execution_options(**level))
+        self._readers = async_sessionmaker(self.engine)
+        # SQLite has no exchanges to spare: there all is done in transactions.
+        level: dict[str, Any] = {} if url.is_sqlite else {"isolation_level": "READ COMMITTED"}
+        writing = self.engine.execution_options(**level)
+        self._sessions = async_sessionmaker(writing, expire_on_commit=False)
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Commits at its end; raises `DatabaseAway` if the database cannot be reached."""
@@ -95,6 +96,8 @@ def _engine(url: DatabaseUrl, *, statement: float | None, pooled: bool) -> Async
         # The test before use costs one exchange, and spares an error after each restart of
         # the database.
         options.update(pool_size=5, max_overflow=5, pool_timeout=POOL, pool_pre_ping=True)
+        # Outside of a transaction, that test is one exchange and not three.
+        options.update(isolation_level="AUTOCOMMIT")
     else:
         options.update(poolclass=NullPool)
     arguments = {"timeout": CONNECT, "command_timeout": statement} | url.connect_args
