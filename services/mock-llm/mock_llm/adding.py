@@ -13,7 +13,8 @@ _FREE = r"(?:add|tack on|create|insert|append|(?:jot|note|write|put|get) down|pe
 _BOUND = r"(?:make|put|write|record|log|schedule|enter|save|set(?: up)?|start|open|note|track"
 _BOUND += r"|register|assign|plan)"
 _ONTO = (
-    r"(?: (?:(?:to|on|onto|in|into|for)(?: the (?:end|top|bottom) of)?|at the (?:end|top|bottom) of)"
+    r"(?: (?:(?:to|on|onto|in|into|for)(?: the (?:end|top|bottom) of)?|at the (?:end|top"
+    r"|bottom) of)"
     rf" {LIST})"
 )
 _ONTO_MY = rf"(?: (?:to|on|onto|in|into|for) (?=(?:my|the|our|this|that|your) ){LIST})"
@@ -26,17 +27,20 @@ _NAMED = (
     r"\s*:?\s*(?:(?:remind (?:me|myself)|remember) to )?)"
 )
 _WITH_NOUN = rx(
-    rf"(?:(?:{_FREE}|{_BOUND}(?= (?:me )?(?:a|an|another|one|some|new|two|three|\d+|reminder) ))(?: in)?"
+    rf"(?:(?:{_FREE}|{_BOUND}(?= (?:me )?(?:a|an|another|one|some|new|two|three|\d+|reminder) ))"
+    rf"(?: in)?"
     r"(?: me| us| myself)? "
     rf"|(?:i(?:'d| would)? (?:like|want|need)|we need|give me|have|need|there should be"
     rf"|(?:can|could) i have) (?=(?:a|an|another|one more|some|two|three) )|(?=new |task ?:"
     rf"|to-?do ?:))"
-    rf"(?P<count>(?:{_COUNT} )*)(?P<noun>{_NOUN})\b(?: for (?:me|myself|us)(?=[:, ]))?(?:,? please(?=[:,]))?"
+    rf"(?P<count>(?:{_COUNT} )*)(?P<noun>{_NOUN})\b(?: for (?:me|myself|us)(?=[:, ]))?(?:,? please"
+    rf"(?=[:,]))?"
     rf"{_ONTO_MY}?(?P<named>{_NAMED}|\s+|\n|$)(?P<rest>.*)"
 )
 _BARE = rx(
     rf"{_FREE}(?! that (?:i|we) )(?: in(?! {LIST}))?\b(?: (?:these|this|those"
-    rf"|the following)(?: (?:two|three|four|five|\d+|{NOUN}|things|ones))*(?=:))?(?:\s*:)?{_ONTO}?(?:\s*:)?\s*(?P<rest>.*)"
+    rf"|the following)(?: (?:two|three|four|five|\d+|{NOUN}|things|ones))*(?=:))?(?:\s*:)?{_ONTO}?"
+    rf"(?:\s*:)?\s*(?P<rest>.*)"
 )
 _PUT = rf"(?:{_BOUND}|stick|throw|get|have|place|include|chuck|pop|drop|squeeze|save|keep)"
 _PLACED = rx(
@@ -44,7 +48,8 @@ _PLACED = rx(
     rf"(?P<when> for (?:today|tonight|tomorrow|next week|\w+day))?[.!?]*"
 )
 _LISTING = (
-    r"(?:these|those|this|that|the|following|for|me|us|my|to|on|in|into|list|two|three|four|five|\d|things?|ones?"
+    r"(?:these|those|this|that|the|following|for|me|us|my|to|on|in|into|list|two|three|four|five"
+    r"|\d|things?|ones?"
     rf"|please|new|a|an|another|as|down|here|also|more|{NOUN})"
 )
 _ANNOUNCED = rx(rf"{_FREE}(?: {_LISTING})+\s*:\s*(?P<rest>.+)")
@@ -52,17 +57,21 @@ _PLACED_FIRST = rx(rf"{_PUT}{_ONTO},?:? (?:to )?(?P<rest>.+)")
 # "One more: …", "there is something else I need to do: …"
 _INTRO = rx(
     rf"(?=[^:,]*\b(?:{NOUN}|more|else|another|new|needs?|list)\b)"
-    rf"(?:(?:{NOUN}|one|two|three|four|five|few|some|more|another|new|next|also|something|add|these|this|following|else|thing|i|we|you|need|needs|to|do|be"
+    rf"(?:(?:{NOUN}|one|two|three|four|five|few|some|more|another|new|next|also|something|add"
+    rf"|these|this|following|else|thing|i|we|you|need|needs|to|do|be"
     r"|done|have|has|got|there's|there is|here's|here is|for|me|my|the|our|is|a|an|and|please"
     r"|just|on|list|came up|in mind|'ve)(?: |(?=\s*[:,])))+\s*[:,]\s*(?P<rest>.+)"
     r"|i almost forgot to (?P<rest3>.+?)(?:,? (?:please )?add (?:it|that|this).*)?"
     rf"|(?:my|the) (?:new|next|other) {NOUN} is(?: to)? (?P<rest2>.+?)(?:,? add (?:it|that).*)?"
 )
 _MUST = (
-    r"(?:(?:i|we)(?:'ve|'ll|'m|'re| am| are| will| have)? )?(?:still |also |really |just |now |gonna |probably |definitely )*"
-    r"(?:needs? to|have to|has to|must|should|ought to|got to|gotta|better|want to|wanna|would like to"
+    r"(?:(?:i|we)(?:'ve|'ll|'m|'re| am| are| will| have)? )?(?:still |also |really |just |now "
+    r"|gonna |probably |definitely )*"
+    r"(?:needs? to|have to|has to|must|should|ought to|got to|gotta|better|want to|wanna"
+    r"|would like to"
     r"|supposed to|going to (?:need|have) to|'d (?:better|like to|love to))"
-    r"(?: (?:really|also|still|definitely|probably|maybe|remember to|not forget to|be reminded to))*"
+    r"(?: (?:really|also|still|definitely|probably|maybe|remember to|not forget to"
+    r"|be reminded to))*"
 )
 _STATED = rx(
     r"(?:(?:please )?remind (?:me|us)(?: to| about| of| that|(?=:| i | we ))"
@@ -72,14 +81,17 @@ _STATED = rx(
     r"|(?:do not|don't) let me forget(?: to| about)?|(?:note"
     r"|memo) to self[,:]?(?: to)?"
     r"|make a note (?:to|of|that)|keep in mind (?:to|that)"
-    rf"|(?:(?:(?:jot|note|write|put)(?: down)? )?that )?{_MUST}|to-?do(?! {NOUN}| list)|new task|reminder(?: to)?|(?:i|we)'ve to"
+    rf"|(?:(?:(?:jot|note|write|put)(?: down)? )?that )?{_MUST}|to-?do(?! {NOUN}| list)|new task"
+    rf"|reminder(?: to)?|(?:i|we)'ve to"
     r"|(?:task|reminder|to-?do|note|new|(?:new )?items?)s?(?=:| -)|[+](?= ))(?::| -"
     r"|(?=\s))\s*(?P<rest>.+)"
 )
 _LACKING = rx(
-    r"(?:(?:(?:i|we|you)(?: (?:also|still|really|just|will))* )?(?:need|ran out of)|(?:(?:i|we)(?: are|'re| am|'m) )?"
+    r"(?:(?:(?:i|we|you)(?: (?:also|still|really|just|will))* )?(?:need|ran out of)|(?:(?:i|we)"
+    r"(?: are|'re| am|'m) )?"
     r"(?:(?:running |all |almost )*(?:out of|low on)))"
-    r" (?!to |you|your|help|advice|info|assistance|it\b|that\b|this\b|them\b|some help|a hand|a minute"
+    r" (?!to |you|your|help|advice|info|assistance|it\b|that\b|this\b|them\b|some help|a hand"
+    r"|a minute"
     r"|more time|not\b)(?P<rest>.+?)(?:,? (?:please )?add (?:it|that|some).*)?"
 )
 _ADD_IT = rx(
@@ -88,13 +100,15 @@ _ADD_IT = rx(
     rf"|(?P<rest2>.+?) (?:needs to|should|must|has to|can) be (?:added|put)(?: down)?{_ONTO}?"
 )
 _LATER = rx(
-    rf"(?P<when2>(?:tomorrow|today|tonight|(?:on |next |this )?\w+day|(?:next|this) \w+)(?: at [\w:]+)?),? {_MUST} (?P<rest2>.+)|"
+    rf"(?P<when2>(?:tomorrow|today|tonight|(?:on |next |this )?\w+day|(?:next|this) \w+)"
+    rf"(?: at [\w:]+)?),? {_MUST} (?P<rest2>.+)|"
     r"remind (?:me|us) (?P<when>(?:tomorrow|today|tonight|later|at|on|in|next|every"
     r"|this)\b.{0,40}?)"
     r",? (?:to|about) (?P<rest>.+)"
 )
 _MENTAL = rx(
-    rf"(?:(?:look at|see|check|view|read|get|go (?:over|through)|have) {LIST}\b|i|we|you|it|he|she|they"
+    rf"(?:(?:look at|see|check|view|read|get|go (?:over|through)|have) {LIST}\b|i|we|you|it|he|she"
+    rf"|they"
     r"|know|ask|talk|hear|understand|see|thank|say|tell|be sure|do (?:today|now|next))\b"
 )
 _DETAILS = rx(
@@ -117,11 +131,15 @@ _EACH = re.compile(
 _BULLET = re.compile(r"^\s*(?:[-*•–]\s+|\(?\d{1,2}[.)]\s+|\[ ?\]\s+)")
 _QUESTION = rx(r"(?:who|what|which|when|where|why|how|is|are|do|does|did|can|should|will)\b.*")
 _AS_TASK = rx(
-    rf"(?:(?: as (?:a |an )?(?:new |another )*{NOUN}|{_ONTO}(?: (?:for )?today)?)(?:,? (?:too|as well))?"
+    rf"(?:(?: as (?:a |an )?(?:new |another )*{NOUN}|{_ONTO}(?: (?:for )?today)?)(?:,? (?:too"
+    rf"|as well))?"
     r"|,? (?:too|as well))[.!?]*$"
 )
 _ANYTHING = rx(r"(?:something|sth|anything|stuff|one|it|this|that)(?: new| else)?")
-_ADDED = rx(rf"(?:also |please |then )*(?:remind me to |{_FREE} )(?:(?:a |an |another |the )?{NOUN} (?:to |called )?)?")
+_ADDED = rx(
+    rf"(?:also |please |then )*(?:remind me to |{_FREE} )(?:(?:a |an |another |the )?{NOUN} (?:to "
+    rf"|called )?)?"
+)
 
 
 def parse(phrase: Phrase) -> Add | None:
@@ -137,7 +155,9 @@ def parse(phrase: Phrase) -> Add | None:
     if found := _PLACED_FIRST.fullmatch(text):
         return _made(phrase, found["rest"], True)
     if found := _INTRO.fullmatch(text):
-        many = re.search(r"(?i)\b(?:tasks|to-?dos|items|things|reminders)\b[^:,]*:", text) is not None
+        many = (
+            re.search(r"(?i)\b(?:tasks|to-?dos|items|things|reminders)\b[^:,]*:", text) is not None
+        )
         return _made(phrase, found["rest"] or found["rest2"] or found["rest3"], many)
     if found := _ADD_IT.fullmatch(text):
         return _made(phrase, found["rest"] or found["rest2"], False)

@@ -9,17 +9,21 @@ _REF = r"(?P<ref>.+?)"
 _LISTED = rf"(?: (?:from|off|on|of|in|out of) {LIST})?"
 DONE = (
     r"(?:done|complete|completed|finished|closed|resolved|accomplished|handled|checked(?: off)?"
-    r"|ticked(?: off)?|crossed off|sorted(?: out)?|over|through|taken care of|dealt with|[✓✔✅]\ufe0f?)"
+    r"|ticked(?: off)?|crossed off|sorted(?: out)?|over|through|taken care of|dealt with"
+    r"|[✓✔✅]\ufe0f?)"
 )
 OPEN = (
     rf"(?:(?:not|no longer)(?: yet| really| actually)? {DONE}|un-?done|open|in-?complete"
-    r"|un-?completed|un-?finished|pending|active|remaining|to-?do|to do|un-?checked|un-?ticked|outstanding)"
+    r"|un-?completed|un-?finished|pending|active|remaining|to-?do|to do|un-?checked|un-?ticked"
+    r"|outstanding)"
 )
 # Said of what was to be done, and was not: "unpaid".
 UNDONE = r"un-?(?:\w+ed|paid|bought|sent|read|written|made|met|done|sold)"
-UNDONE += r"|not (?:yet )?(?!needed|required|wanted|supposed|allowed)(?:\w+ed|paid|bought|sent|read|written|made|met|sold)"
+UNDONE += r"|not (?:yet )?(?!needed|required|wanted|supposed|allowed)"
+UNDONE += r"(?:\w+ed|paid|bought|sent|read|written|made|met|sold)"
 _SET = (
-    r"(?:mark|set|reset|flag|make|put|turn|switch|move|change|update|return|tick|check|report(?=.* as )"
+    r"(?:mark|set|reset|flag|make|put|turn|switch|move|change|update|return|tick|check|report"
+    r"(?=.* as )"
     r"|declare"
     r"|consider|count|label|get)"
 )
@@ -43,13 +47,15 @@ _CLEARLY = "|".join(sorted(set(PAST) - {"read", "put", "cut", "set", "left", "fo
 PAST_VERB = rf"(?:{'|'.join(PAST)}|\w{{2,}}ed)"
 
 _REOPEN = [
-    rf"{_SET} {_REF}(?: back)?(?: as| to| to be| is| =)?(?: still| status)* (?:{OPEN}|{UNDONE}){_AFTER}",
+    rf"{_SET} {_REF}(?: back)?(?: as| to| to be| is| =)?(?: still| status)* (?:{OPEN}"
+    rf"|{UNDONE}){_AFTER}",
     rf"(?:mark|set|flag) as {OPEN}:? {_REF}",
     r"(?:re[- ]?open|undo|un-?check|un-?tick|un-?mark|un-?complete|un-?finish|un-?cross|restore"
     r"|re-?activate|resume|bring back|revert)"
     rf"(?: the completion of| completing| finishing)? {_REF}{_AFTER}",
     rf"open {_REF} again[.!]*",
-    rf"{_REF}(?:[\x27’]s| is| are| was| were) (?:actually |in fact |still )*(?:{OPEN}|{UNDONE}){_AFTER}",
+    rf"{_REF}(?:[\x27’]s| is| are| was| were) (?:actually |in fact |still )*(?:{OPEN}"
+    rf"|{UNDONE}){_AFTER}",
     rf"{_REF} (?:isn't|aren't|wasn't|weren't) (?:actually |really |yet )?{DONE}{_AFTER}",
     r"(?:i|we) (?:haven't|have not|didn't|did not|never) (?:actually |really |yet )?"
     rf"(?:finish|complete|do|done)(?:e?d)?(?: with)? {_REF}{_AFTER}",
@@ -61,19 +67,23 @@ _DELETE = [
     r"|ditch|purge|kill|nuke|dump|bin|destroy|eliminate|get rid of|throw (?:away|out)|toss(?: out)?"
     r"|forget(?: about)?|scratch|axe|empty|flush|dismiss|strike from(?= the)|take off(?= )"
     rf"|take (?:out|away)(?= (?:{NOUN}|#|\d|the \w+ (?:{NOUN}|one)))"
-    r"|clean (?:up|out)(?= (?:my |the |all |that |everything )*(?:done|completed?|finished|list|old)))"
+    r"|clean (?:up|out)(?= (?:my |the |all |that |everything )*(?:done|completed?|finished|list"
+    r"|old)))"
     rf"(?::| |$){_REF}?{_LISTED}{_AFTER}",
-    rf"(?:take|get|throw|kick|scratch|pull|toss|strike(?=.* from )) {_REF} (?:off|out of|from|out|away|in)"
+    rf"(?:take|get|throw|kick|scratch|pull|toss|strike(?=.* from )) {_REF} (?:off|out of|from|out"
+    rf"|away|in)"
     rf"(?: (?:of )?(?:{LIST}|the (?:trash|bin)))?",
     r"(?:(?:i|we) )?(?:(?:really|actually) )?(?:don't|do not|no longer|won't)(?: really| actually)?"
     r"(?: need| want| have| care about| wanna)(?: to| for)?(?: do| see| have| keep)? "
     rf"{_REF}(?: any ?more| any longer| after all| now)",
     rf"(?:i|we) no longer (?:need|want|have)(?: to)?(?: do| see)? {_REF}",
-    rf"(?:there's |there is )?no (?:longer a |more )?need (?:to|for) {_REF}(?: any ?more| any longer| now)?",
+    rf"(?:there's |there is )?no (?:longer a |more )?need (?:to|for) {_REF}(?: any ?more"
+    rf"| any longer| now)?",
     rf"(?:(?:i|we)(?:'d| would)? (?:want|like|need) |have |get |let me have )"
     rf"{_REF} (?:to be )?(?:gone|removed|deleted|erased)(?: from {LIST})?",
     rf"{_REF} ?(?:-|–|:) ?(?:delete|remove|erase)(?: it| that| this)?(?: one)?[.!]*",
-    rf"{_REF}(?:(?:[\x27’]s| is| are)? (?:no longer|not)| (?:is|are)n't) (?:needed|necessary|relevant|required|wanted)"
+    rf"{_REF}(?:(?:[\x27’]s| is| are)? (?:no longer|not)| (?:is|are)n't) (?:needed|necessary"
+    rf"|relevant|required|wanted)"
     rf"{_AFTER}",
     rf"{_REF}(?:[\x27’]s| is| are) (?:obsolete|cancelled|canceled|irrelevant|off the table)",
     rf"{_REF} (?:can|should|must|needs? to|has to|ought to) (?:go|go away|disappear"
@@ -94,12 +104,14 @@ _COMPLETE = [
     r"|checked off|crossed off|wrapped up|took care of|taken care of|accomplished|handled"
     r"|dealt with|got done|finished up|done and dusted|managed to(?: finish| complete)?)"
     rf"(?: with| w/| doing)?(?:,|:| |$) ?{_REF}?{_AFTER}",
-    rf"(?:{_WHO}|i have )?(?:complete|finish(?: up| off)?(?= |$)|close|resolve|accomplish|conclude|wrap up|finalize"
+    rf"(?:{_WHO}|i have )?(?:complete|finish(?: up| off)?(?= |$)|close|resolve|accomplish|conclude"
+    rf"|wrap up|finalize"
     r"|finalise|check"
     rf"|knock out)(?: |$){_REF}?{_AFTER}",
     rf"{_REF} (?:can|should|must|needs? to) be (?:{DONE}|marked(?: as)? {DONE}){_AFTER}",
     rf"{_REF}: check(?:ed)?[.!]*",
-    rf"{_REF}(?: ?:| -| =| ->| →|,|[\x27’]s| is| are| was| were| has been| have been|'ve been| got)?"
+    rf"{_REF}(?: ?:| -| =| ->| →|,|[\x27’]s| is| are| was| were| has been| have been|'ve been"
+    rf"| got)?"
     rf"(?: (?:now|already|all|finally|just|been))* {DONE}{_AFTER}(?: ?[✓✔✅☑]\ufe0f?)*",
 ]
 _DID = rx(
@@ -114,22 +126,28 @@ _PASSIVE = rx(
 )
 # "Groceries bought": what others do to us, as in "mom called", is left out.
 _SHORT = rx(
-    rf"(?P<ref>(?!i |we |you |he |she |they |it ).+?) (?!called|texted|emailed|messaged|phoned|answered)"
+    rf"(?P<ref>(?!i |we |you |he |she |they |it ).+?) (?!called|texted|emailed|messaged|phoned"
+    rf"|answered)"
     rf"(?P<verb>{_CLEARLY}|\w{{2,}}ed){_AFTER}"
 )
 # When it was done names no task.
 _WHEN = rx(
-    r"(?:,? (?:today|already|yesterday|tonight|now|just now|finally|this (?:morning|afternoon|week|evening)|earlier"
-    r"|last (?:week|night)|for good|completely|on time|too|as well)| ?[✓✔✅☑]\ufe0f?|[\U0001F300-\U0001FAFF])+$"
+    r"(?:,? (?:today|already|yesterday|tonight|now|just now|finally|this (?:morning|afternoon|week"
+    r"|evening)|earlier"
+    r"|last (?:week|night)|for good|completely|on time|too|as well)| ?[✓✔✅☑]\ufe0f?"
+    r"|[\U0001F300-\U0001FAFF])+$"
 )
 _NOT = r"(?: yet| actually| really| even| ever| still)*"
 _UNDID = rx(
-    rf"(?:(?:i|we){_NOT} )?(?:(?:haven't|have not|didn't|did not|never|have never){_NOT}) (?P<verb>\w+) (?P<ref>.+?){_AFTER}"
-    rf"|(?P<ref2>.+?) (?:(?:is|was|are|were|has|have)(?:n't| not|not){_NOT}(?: been)?|never got|not{_NOT}) (?P<verb2>{PAST_VERB}){_AFTER}"
+    rf"(?:(?:i|we){_NOT} )?(?:(?:haven't|have not|didn't|did not|never|have never){_NOT}) "
+    rf"(?P<verb>\w+) (?P<ref>.+?){_AFTER}"
+    rf"|(?P<ref2>.+?) (?:(?:is|was|are|were|has|have)(?:n't| not|not){_NOT}(?: been)?|never got"
+    rf"|not{_NOT}) (?P<verb2>{PAST_VERB}){_AFTER}"
 )
 _NO_DEED = rx(
     r"wanted|needed|liked|loved|asked|decided|tired|bored|married|excited|interested"
-    r"|understood|understand|know|knew|see|hear|like|want|need|mean|say|ask|think|thought|get|expect"
+    r"|understood|understand|know|knew|see|hear|like|want|need|mean|say|ask|think|thought|get"
+    r"|expect"
     r"|realized|sleep|slept|missed|forgot|hated|failed|tried|started|planned|used|supposed|related"
     r"|cancelled|canceled|postponed|delayed"
 )
@@ -146,7 +164,8 @@ _RULES: list[tuple[type[Naming], re.Pattern[str]]] = [
 _QUESTION = rx(
     r"(?:what|what's|which|how|how's|who|who's|when|where|where's|why|is|are|was|were|am|do|does"
     r"|did|have (?:i|we|you|they|the|my|all)|has|any|show|list"
-    r"|display|tell|give|find|search|see|view|i wish|i hope|if|once|unless|until|imagine|suppose)\b.*"
+    r"|display|tell|give|find|search|see|view|i wish|i hope|if|once|unless|until|imagine"
+    r"|suppose)\b.*"
 )
 
 

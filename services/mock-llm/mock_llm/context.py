@@ -62,19 +62,25 @@ def _answer(turn: Turn, intents: Sequence[Intent]) -> Meaning | None:
     """The wish of before, completed by this message, if the assistant had asked for more."""
     first, phrase = intents[0], protect(turn.text)
     guessed = isinstance(first, Add) and first.guessed
-    open_end = isinstance(first, Unknown | Find) or guessed or (
-        isinstance(first, Say) and first.kind == "never mind" and turn.text.strip().isdecimal()
+    open_end = (
+        isinstance(first, Unknown | Find)
+        or guessed
+        or (isinstance(first, Say) and first.kind == "never mind" and turn.text.strip().isdecimal())
     )
     before = _before(turn)
-    if turn.before.endswith(ASK_TITLE) and (guessed or isinstance(first, Unknown | Find | Complete)):
+    if turn.before.endswith(ASK_TITLE) and (
+        guessed or isinstance(first, Unknown | Find | Complete)
+    ):
         return Meaning((Add((title(phrase.of(plain(phrase.text))),)),))
     if turn.before.endswith(ASK_WORDS) and open_end and isinstance(before, Rename):
         new = title(phrase.of(plain(phrase.text)))
         return Meaning((Rename(tuple((named, new) for named, _ in before.options)),))
+    candidates = tuple(turn.candidates())
+    if len(candidates) == 1 and first == Say("yes"):
+        phrase, open_end = Phrase(f"#{candidates[0]}"), True
     if not turn.before_asks() or not open_end or before is None:
         return None
     answer = first.phrase if isinstance(first, Find | Unknown) else phrase
-    candidates = tuple(turn.candidates())
     if isinstance(before, Rename | Describe):
         options = tuple((answer, new) for _, new in before.options[:1])
         return Meaning((replace(before, options=options),), candidates=candidates)

@@ -16,29 +16,41 @@ _EXPLICIT = (
 )
 
 _RENAMES: list[tuple[re.Pattern[str], str]] = [
-    (rx(rf"(?:rename|retitle|re-?name|reword|re-?phrase) (?:{_TITLE_OF})?(?P<rest>.+)"), "to|as|into"),
+    (
+        rx(rf"(?:rename|retitle|re-?name|reword|re-?phrase) (?:{_TITLE_OF})?(?P<rest>.+)"),
+        "to|as|into",
+    ),
     (rx(rf"{_EDIT} {_TITLE_OF}(?P<rest>.+)"), "to|as|into|with"),
     (
         rx(rf"(?:{_EDIT}|turn) (?P<rest>.+)"),
-        "so (?:that )?it (?:says|reads)|to say|to read|to be|to|into|with",
+        "(?:so (?:that )?)?it (?:says|reads|should (?:say|read|be))|to say|to read|to be|to|into"
+        "|with",
     ),
-    (rx(r"(?:make|let|have|i(?:'d| would)? (?:like|want)) (?P<rest>.+)"), "(?:to )?(?:say|read)|to be (?:called|named)"),
+    (
+        rx(r"(?:make|let|have|i(?:'d| would)? (?:like|want)) (?P<rest>.+)"),
+        "(?:to )?(?:say|read)|to be (?:called|named)",
+    ),
+    (rx(rf"{_TITLE_OF}(?P<rest>.+)"), "should be|is now|is"),
     (rx(r"(?:swap|exchange|switch|replace) (?P<rest>.+)"), "for|with|by"),
     (rx(r"(?:the |a )?new (?:title|name|text) (?:of|for) (?P<rest>.+)"), "is|to|should be|:|,|-"),
     (
         rx(r"(?P<rest>.+)"),
-        r"should (?:be (?:called|named|titled|renamed to)|say|read)|should (?:now|rather) be|is now (?:called|named)",
+        r"should (?:be (?:called|named|titled|renamed to)|say|read)|should (?:now|rather) be"
+        r"|is now (?:called|named)",
     ),
-    (rx(rf"(?P<rest>(?:{_EXPLICIT}|(?:the |my )?[^,]{{1,60}} (?:one|{NOUN})) should be .+)"), "should be"),
+    (
+        rx(rf"(?P<rest>(?:{_EXPLICIT}|(?:the |my )?[^,]{{1,60}} (?:one|{NOUN})) should be .+)"),
+        "should be",
+    ),
 ]
 _CALL = rx(
     rf"(?:call|name|title) (?P<ref>{_EXPLICIT}(?= )|.+?) (?P<text>\x01\d+\x02|.+?)(?: instead"
     rf"| from now on)"
 )
-_TURNED = rx(r"(?P<ref>[^:]+?)(?::|,| -) ?(?:rename|change)(?: it| that)? (?:to|as|into) (?P<text>.+)")
-_GIVEN = rx(
-    r"give (?P<ref>.+) (?:the |a )(?:new )?(?:title|name)(?: of)? (?P<text>.+)"
+_TURNED = rx(
+    r"(?P<ref>[^:]+?)(?::|,| -) ?(?:rename|change)(?: it| that)? (?:to|as|into) (?P<text>.+)"
 )
+_GIVEN = rx(r"give (?P<ref>.+) (?:the |a )(?:new )?(?:title|name)(?: of)? (?P<text>.+)")
 _DESCRIBES: list[tuple[re.Pattern[str], str]] = [
     (
         rx(
@@ -69,18 +81,24 @@ _STRIP = rx(
     rf"|on) (?P<ref>.+)"
     rf"|(?:remove|delete|clear|erase|drop|empty) (?P<ref2>.+?)[\x27’]s {_DETAIL}"
 )
-_SAYING = rx(rf"add (?:a |the )?{_DETAIL} (?:to|for|on) (?:the|my) .+ (?:saying|that says|which says) .+")
+_SAYING = rx(
+    rf"add (?:a |the )?{_DETAIL} (?:to|for|on) (?:the|my) .+ (?:saying|that says|which says) .+"
+)
 _EXPLICITLY = rx(rf"{_EXPLICIT}.*")
 _TITLED = rx(r"(?P<ref>.+) (?P<text>\x01\d+\x02)[.!]*")
 _FROM = rx(r"(?P<ref>.+?) from .+")
 # "Set task 3 to done" is about the state.
 _STATE = rx(
-    rf"(?:(?:be|status|as|all) )*(?:{DONE}|{OPEN}|deleted|removed|gone|marked .*|{UNDONE})(?: again| now| please)*"
+    rf"(?:(?:be|status|as|all) )*(?:{DONE}|{OPEN}|deleted|removed|gone|marked .*|{UNDONE})"
+    rf"(?: again| now| please)*"
 )
 # "Set a reminder to …" makes a new task.
 _STATED = rx(rf".+ as (?:{DONE}|{OPEN}|{UNDONE})[.!]*")
 _A = rx(r"(?:an?|the|one|another|new)")
-_NEW = rx(rf"(?:up )?(?:reminder|note)|(?:up )?(?:a|an|another|one|me|new)\b(?: \w+)* ?(?:{_DETAIL}|{NOUN}).*")
+_NEW = rx(
+    rf"(?:up )?(?:reminder|note)|(?:up )?(?:a|an|another|one|me|new)\b(?: \w+)* ?(?:{_DETAIL}"
+    rf"|{NOUN}).*"
+)
 
 
 def parse(phrase: Phrase) -> Rename | Describe | None:
@@ -111,7 +129,9 @@ def parse(phrase: Phrase) -> Rename | Describe | None:
     for number, (pattern, words) in enumerate(_RENAMES):
         found = pattern.fullmatch(text)
         if found and not _STATED.fullmatch(found["rest"]):
-            options = _options(phrase, found["rest"], words, signs=number < 3 or words.endswith("-"))
+            options = _options(
+                phrase, found["rest"], words, signs=number < 3 or words.endswith("-")
+            )
             if any(_STATE.fullmatch(new) for _, new in options):
                 return None
             if options:

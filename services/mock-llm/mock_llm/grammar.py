@@ -25,7 +25,9 @@ _JOINT = re.compile(
     re.I,
 )
 # "Dr. Lee" is one name.
-_SHORT = "".join(rf"(?<!\b{title}\.)" for title in ("dr", "mr", "mrs", "ms", "st", "no", "nr", "vs"))
+_SHORT = "".join(
+    rf"(?<!\b{title}\.)" for title in ("dr", "mr", "mrs", "ms", "st", "no", "nr", "vs")
+)
 _END = re.compile(rf"(?<=[.!?]){_SHORT}\s+(?=\S)|\n+", re.I)
 _ASKED = rx(r"(?:.*[\s,])?(?:can|could|would|will|may|might|cld) (?:you|u|ya|we|i)\b.*\?\s*")
 _MENTION = rx(r"(?:never ?mind|forget(?: about)?|about|regarding|as for|concerning) ")
@@ -35,7 +37,10 @@ IT = rx(
     r"|(?:the )?(?:one|task|ones|tasks|item) (?:that )?(?:i |you |we )?(?:have )?(?:just|last) "
     r"(?:added|created|made|mentioned))(?: (?:task|one|item))?"
 )
-_MARKED = rx(rf"(?:mark|set|tick|check|cross) .+ (?:(?:as )?(?:{changing.DONE}|{changing.OPEN})|off|out)[.!]*$")
+_MARKED = rx(
+    rf"(?:mark|set|tick|check|cross) .+ (?:(?:as )?(?:{changing.DONE}|{changing.OPEN})|off"
+    rf"|out)[.!]*$"
+)
 # "Don't delete it": nothing is to be done.
 _NEVER = rx(r"(?!.* any ?(?:more|longer))(?:do not|don't|never|must not|should not) \w+.*")
 _BULLETS = re.compile(r"[:\n]\s*(?:[-*•–]\s|\d{1,2}[.)]\s)")
@@ -75,6 +80,9 @@ def _wishes(phrase: Phrase) -> list[Intent]:
     for joint in _JOINT.finditer(phrase.text):
         before, after = phrase.text[: joint.start()], phrase.text[joint.end() :]
         one = _clause(phrase.of(before))
+        forbids = isinstance(one, Say) and _NEVER.fullmatch(plain(before))
+        if forbids and re.search(r"(?i)\b(?:and|then|plus)\b", joint[0]):
+            return [one]  # "Don't delete this and complete that" forbids both.
         rest = _wishes(phrase.of(after))
         if isinstance(one, Unknown) and (named := _named(phrase.of(before), rest)):
             return named
@@ -120,9 +128,10 @@ def _clause(phrase: Phrase) -> Intent:
     """One wish; slips are mended only where nothing was understood as it stands."""
     found = _read(phrase)
     text = plain(phrase.text)
-    if isinstance(found, Complete | Reopen | Delete) and (
-        verb := mended(text, 2 if re.match(r"(?i)(?:i|we)\b", text) else 1)
-    ) != text:
+    if (
+        isinstance(found, Complete | Reopen | Delete)
+        and (verb := mended(text, 2 if re.match(r"(?i)(?:i|we)\b", text) else 1)) != text
+    ):
         # "Makr it as done" is no word on a task called "makr it".
         again = _read(phrase.of(verb))
         return again if isinstance(again, Complete | Reopen | Delete) else found
@@ -157,7 +166,7 @@ def _read(phrase: Phrase) -> Intent:
         return change
     if added := adding.parse(inner):
         return added
-    if _NEVER.match(text):
+    if _NEVER.fullmatch(text):
         return Say("never mind")
     inner = phrase.of(text := smoothed(text))
     if _wants_list(text) and (shown := listing.parse(inner)):
@@ -172,7 +181,9 @@ def _wants_list(text: str) -> bool:
     """`check my list` and `tasks done` look, and change nothing."""
     shown = listing.parse(Phrase(text))
     clears = re.match(
-        r"(?:(?:clear|finish|close|cancel)\b|complete (?!list|overview)|open (?:task|#|\d))", text, re.I
+        r"(?:(?:clear|finish|close|cancel)\b|complete (?!list|overview)|open (?:task|#|\d))",
+        text,
+        re.I,
     )
     done = re.match(
         r"(?:all|everything)(?: \w+){0,3} (?:is |are )?(?:done|complete|finished)\W*$", text, re.I

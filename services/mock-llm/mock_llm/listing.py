@@ -12,7 +12,8 @@ _NOT_DONE = rx(
     r"|pending|in-?complete|un-?completed|un-?finished|active|remaining|remains?|outstanding|left"
     r"|todo"
     r"|to do|to-do|still|next|(?:haven't|have not|didn't|hasn't|isn't|aren't|not)(?: \w+){0,3}"
-    r" (?:done|finished|completed?|finish|do)|need to|needs to|needs doing|have to|must|should|ahead|due"
+    r" (?:done|finished|completed?|finish|do)|need to|needs to|needs doing|have to|must|should"
+    r"|ahead|due"
     r"|ongoing"
     r"|in progress|unresolved|waiting|missing|am i done|are we done)\b.*"
     r"|(?:are|is|have|did|has)\b.*\b(?:all|everything)\b.*"
@@ -30,29 +31,40 @@ _ALL_OF = rx(
     r"(?: (?:i have|on my list|there is|in my list))?(?: to do)?$"
 )
 _ASKS = rx(
-    r"(?:only |just )?(?:show|gimme|present|hit me with|i(?:'d| would)? (?:like|want|need) (?:a|an|my|the) (?:list|overview)|was|were|list|display|see|view|print|give|tell|get|read|fetch|check|look|pull|bring|open"
-    r"|go (?:through|over)|summari[sz]e|count|what|what's|which|how many|how much|how is|how's|how looks|how long|how do|how does"
+    r"(?:only |just )?(?:show|gimme|present|hit me with|i(?:'d| would)? (?:like|want|need) (?:a|an"
+    r"|my|the) (?:list|overview)|was|were|list|display|see|view|print|give|tell|get|read|fetch"
+    r"|check|look|pull|bring|open"
+    r"|go (?:through|over)|summari[sz]e|count|what|what's|which|how many|how much|how is|how's"
+    r"|how looks|how long|how do|how does"
     r"|got any|got anything|do|does|did"
     r"|have|has|is|isn't|are|aren't|am|any|anything|where|remind me what|find|search|who"
-    r"|let me know|number of"
-    r"|let me see|i(?:'d| would)? (?:want|like|need) to (?:see|know|view|look|check|read)|recap|review|refresh"
+    r"|let me know|(?:total )?number of"
+    r"|let me see|i(?:'d| would)? (?:want|like|need) to (?:see|know|view|look|check|read)|recap"
+    r"|review|refresh"
     rf"|when|{NOUN} (?:that|which|i)|(?:the )?(?:ones|stuff|things) (?:that|which|i))"
     r"\b.*"
 )
 _ALONE = rx(
     r"(?:(?:my|the|all|all of|all my|everything|every|current|full|open|pending|remaining|active"
     r"|unfinished|incomplete|outstanding|done|completed|finished|closed|only|just|status|of|show"
-    r"|me|ls|them|ones|still|gimme|on|in|complete(?= list)|(?:ticked|checked|crossed) off|un-?done|un-?completed|number|the rest|again"
+    r"|me|ls|them|ones|still|gimme|on|in|complete(?= list)|(?:ticked|checked|crossed) off|un-?done"
+    r"|un-?completed|number|the rest|again"
     rf"|{NOUN}|list|lists|overview|summary|agenda|left|to do|not|so far|today|now)(?: |$))+"
+)
+_TOO_LITTLE = rx(
+    r"(?:done|finished|me|number|status|of|the|just|only|not|today|now|all|so far|to do|left"
+    r"|on|in|ones|them|still|everything)"
 )
 _SUBJECT = rx(
     rf".*\b(?:{NOUN}|list|things|everything|all|anything|something|nothing|stuff|agenda|plate"
     r"|schedule|work|due|today|un-?finished|in-?complete|un-?completed|un-?done|outstanding|active"
     r"|left|remaining|remains|open|pending|finished|completed?|done|do|did|overview"
-    r"|rest|ticked|checked|crossed|missing|doing|next|chores|status|progress|accomplished|achieved)\b.*"
+    r"|rest|ticked|checked|crossed|missing|doing|next|chores|status|progress|accomplished"
+    r"|achieved)\b.*"
 )
 _NOISE = rx(
-    r"\b(?:show|say|gimme|them|present|hit|empty|list|lists|an|rest|looks|long|that's|that're|there's|including|include|display|see|view|print|give"
+    r"\b(?:show|say|hows|whats|total|gimme|them|present|hit|empty|list|lists|an|rest|looks|long"
+    r"|that's|that're|there's|including|include|display|see|view|print|give"
     r"|tell|get|read|fetch|check|look|at|pull|bring|up"
     r"|go|going|through|over|summari[sz]e|count|what's|what|which|how|many|much|do|does|did|have"
     r"|has"
@@ -78,7 +90,9 @@ _PLACED = rx(
     r"|\d+(?:st|nd|rd|th)|last|oldest|newest|latest|top|bottom|penultimate)\b).*"
 )
 # About the words, not about tasks.
-_STRANGE = rx(r".*\b(?:difference|meaning|definition|means?|why|explain)\b.*|what(?:'s| is) an? \w+")
+_STRANGE = rx(
+    r".*\b(?:difference|meaning|definition|means?|why|explain)\b.*|what(?:'s| is) an? \w+"
+)
 _ABOUT = rx(
     r"(?:find|search|search for|look for|look up|where is|where's)(?: me| my| the| a)* "
     rf"(?:{NOUN} )?(?P<a>.+)"
@@ -104,7 +118,7 @@ def parse(phrase: Phrase) -> Show | Find | None:
     text = phrase.text.rstrip(" .!?,;:")
     if _STRANGE.fullmatch(text):
         return None
-    if _ALONE.fullmatch(text) and not re.fullmatch(r"(?i)(?:done|finished|me|number|status|of|the|just|only|not|today|now|all|so far|to do|left|everything)", text):
+    if _ALONE.fullmatch(text) and not _TOO_LITTLE.fullmatch(text):
         return Show(status(text))
     if not _ASKS.fullmatch(text):
         return None
@@ -126,9 +140,10 @@ def status(text: str) -> Status:
         return "all"
     if _NOT_DONE.fullmatch(text) and not re.fullmatch(
         r"(?i)(?:show|list|see|view|display|what'?s|what is)?.*\bto-?\s?do(?:s|(?: list"
-        r"| items?)) ?(?:say|look like)?",
+        r"| items?))(?: say| look like)?",
         re.sub(
-            r"(?i)\b(?:open|pending|un-?(?:finished|done|completed)|still|left|remaining|incomplete|not"
+            r"(?i)\b(?:open|pending|un-?(?:finished|done|completed)|still|left|remaining"
+            r"|incomplete|not"
             r"|active|outstanding|due)\b.*",
             "",
             text,
@@ -141,7 +156,10 @@ def status(text: str) -> Status:
 def _named(text: str) -> str:
     """The part of a question that names a task."""
     text = re.sub(
-        rf"(?i)^(?:which |what )?(?:{NOUN}|one) (?:is|comes) (?=(?:the )?(?:\w+(?:st|nd|rd|th)|second|last|next|number|#|\d))", "", text
+        rf"(?i)^(?:which |what )?(?:{NOUN}|one) (?:is|comes) (?=(?:the )?(?:\w+(?:st|nd|rd|th)"
+        rf"|second|last|next|number|#|\d))",
+        "",
+        text,
     )
     text = re.sub(
         r"(?i)^(?:show|list|display|see|view|print|give|tell|get|read|fetch|check|find|search|look"

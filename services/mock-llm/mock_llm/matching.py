@@ -23,7 +23,9 @@ _DEEDS = (
     several("pay settle transfer"),
     several("book reserve order"),
 )
-_VAGUE = several("appointment thing job matter part bit chore business entry task reminder whole all")
+_VAGUE = several(
+    "appointment thing job matter part bit chore business entry task reminder whole all"
+)
 # Too common to name a task alone, when other words of the user's do not fit.
 _COMMON = several("buy call get make do go send write pay clean take check read new finish meet")
 _NOUNS = re.compile(rf"{NOUN}|(?:thing|stuff)s?", re.I)
@@ -91,10 +93,12 @@ def partly(text: str, tasks: Sequence[Task]) -> list[Task]:
 
 
 def agree(text: str, task: Task) -> bool:
-    """All that the text says is said by the title too, but for words that mean nothing or the same."""
+    """The title says all that the text says, in the same words or in like ones."""
     title = _stems(task.title)
     return all(
-        _has(title, word) or word in _VAGUE_STEMS or any(word in d and _any(title, d) for d in _LIKE)
+        _has(title, word)
+        or word in _VAGUE_STEMS
+        or any(word in d and _any(title, d) for d in _LIKE)
         for word in _stems(text)
     )
 

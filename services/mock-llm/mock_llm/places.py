@@ -22,6 +22,11 @@ _SLIPS = {
     "very first": "first", "very last": "last", "most recently added": "last", "recent": "last",
     "lastest": "last", "last added": "last", "lowest": "last", "uppermost": "first",
 }  # fmt: skip
+_MADE = r"(?:that )?i (?:have |just |'ve )*(?:added|created|made|entered)"
+_ADDED = rx(
+    rf"^(?:the )?{NOUN} {_MADE} (first|last)$"
+    rf"|^(?:the )?(first|last|most recent|latest|newest) {NOUN} {_MADE}$"
+)
 # "Secnod": the letters are right, their order is not.
 _BY_LETTERS = {"".join(sorted(word)): word for word in _ORDINALS}
 _NUMBER = rf"(?:\d{{1,10}}|{'|'.join(_CARDINALS)})"
@@ -42,7 +47,10 @@ _BESIDE = rx(
     rf"(?:the )?(?:one|{NOUN}) (?:right |just |directly )?(?P<side>before|after|above|below"
     r"|following|preceding|under) (?P<rest>.+)"
 )
-_FIRST_FEW = rx(rf"(?:the |my )?(?:(?P<end>first|last) (?P<count>{_NUMBER}|couple(?: of)?)|(?P<many>{_NUMBER}) (?P<side>first|last)){_ONE}")
+_FIRST_FEW = rx(
+    rf"(?:the |my )?(?:(?P<end>first|last) (?P<count>{_NUMBER}|couple(?: of)?)|"
+    rf"(?P<many>{_NUMBER}) (?P<side>first|last)){_ONE}"
+)
 _PLACE = rx(rf"(?:the |my )?(?P<place>{_ORD}){_ONE}")
 _AT = rx(
     rf"(?:the )?(?:{NOUN}|one) (?:at|in|on) (?:the )?(?:position |place |spot )?(?P<place>"
@@ -101,12 +109,13 @@ def explicit(text: str, tasks: Sequence[Task], shown: Sequence[Task]) -> list[Ta
 
 def _plain(text: str) -> str:
     text = " ".join(text.casefold().split()).strip(" .,!?")
-    text = re.sub(rf"^(?:the )?{NOUN} (?:that )?i (?:have |just |'ve )*(?:added|created|made|entered) (first|last)$", r"\1", text)
-    text = re.sub(rf"^((?:the )?(?:first|last) {NOUN}) (?:that )?i (?:have |just |'ve )*(?:added|created|made|entered)$", r"\1", text)
+    text = _ADDED.sub(lambda found: f"the {found[1] or found[2]}", text)
     text = re.sub(r"^(?:that|this|our|your|these|those) ", "the ", text)
     text = re.sub(r"\bfrom (?:the )?bottom\b", "from the end", text)
     text = re.sub(r"\bfrom (?:the )?top$", "", text).strip()
-    text = re.sub(r"[a-z]{5,}", lambda found: _BY_LETTERS.get("".join(sorted(found[0])), found[0]), text)
+    text = re.sub(
+        r"[a-z]{5,}", lambda found: _BY_LETTERS.get("".join(sorted(found[0])), found[0]), text
+    )
     for slip in sorted(_SLIPS, key=len, reverse=True):
         if not (slip == "next" and "next to" in text.replace("-", " ")):
             text = re.sub(rf"\b{slip}\b", _SLIPS[slip], text)

@@ -37,6 +37,7 @@ _QUOTED = rx(
     rf"|titled) )*(\x01\d+\x02)(?: {NOUN}| one)?"
 )
 _STATE = rx(rf"(?P<before>.*?)\b(?P<state>not done|{OPEN}|{DONE})\b ?(?P<after>.*)")
+_ANY = ("", "the", "my", "all", "what", "whatever", "those", "stuff", "anything")
 _EACH = re.compile(
     r"\s*(?:,|;|\n)\s*(?:(?:and|or|then|&)\s+)*|\s+(?:and|&|plus|as well as|then)\s+(?:also\s+"
     r"|then\s+)?",
@@ -62,8 +63,8 @@ def resolve(
         text = listed["rest"]
     if quoted := _QUOTED.fullmatch(text):
         return _by_words(restore(phrase.of(quoted[1]), bare=True), tasks, strictly=True)
-    if found := _explicit(text, tasks, only(tasks, shown)):
-        return found
+    if placed := _explicit(text, tasks, only(tasks, shown)):
+        return placed
     if spared := _EXCEPT.fullmatch(text):
         some = resolve(phrase.of(spared["all"]), tasks, shown, whole, sure)
         left_out = resolve(phrase.of(spared["out"]), tasks, shown)
@@ -90,8 +91,8 @@ def resolve(
         return by_state
     every = _EVERY.fullmatch(text)
     if every and (some_tasks := matching.full(every["rest"], tasks)):
-        both = text.lower().startswith("both")
-        return chosen(text, some_tasks) if both and len(some_tasks) > 2 else Found(some_tasks)
+        too_many = text.lower().startswith("both") and len(some_tasks) > 2
+        return chosen(text, some_tasks) if too_many else Found(some_tasks)
     return _by_parts(phrase.of(text), tasks, shown, sure)
 
 
@@ -138,7 +139,7 @@ def _by_state(phrase: Phrase, tasks: Sequence[Task]) -> Found | None:
         return None
     status: Status = "open" if re.fullmatch(OPEN + "|to do", state, re.I) else "done"
     some, rest = only(tasks, status), " ".join(rest.split())
-    if rest.casefold() in ("", "the", "my", "all", "what", "whatever", "those", "stuff", "anything") or _ONLY_ALL.fullmatch(rest):
+    if rest.casefold() in _ANY or _ONLY_ALL.fullmatch(rest):
         one = re.fullmatch(r"(?:the |my )?(?:task|one|item|todo|to-do)", rest, re.I)
         if one and len(some) > 1:
             return Found(unclear=[(text, some)])

@@ -12,7 +12,9 @@ _WORDS = several(
     "third last done please open pending all should have called title already what todo"
 )
 _KNOWN = {
-    "ad": "add", "dnt": "don't", "remindme": "remind me", "remaind": "remind", "adde": "add", "anadd": "add", "adds": "add", "aad": "add", "addd": "add", "adda": "add", "crate": "create", "rm": "remove",
+    "dnt": "don't", "remindme": "remind me", "remaind": "remind",
+    "ad": "add", "adde": "add", "anadd": "add", "adds": "add", "aad": "add", "addd": "add",
+    "adda": "add", "crate": "create", "rm": "remove",
     "del": "delete", "dlt": "delete", "shw": "show", "lst": "list", "u": "you", "wat": "what",
     "whats": "what's", "wht": "what", "frist": "first", "fist": "first", "adding": "add",
     "creating": "create", "deleting": "delete", "removing": "remove", "showing": "show",
@@ -26,7 +28,8 @@ _REAL = several(
     "bones one dine ask desk cook call wall hall tall fill opens review remote clothes choose "
     "lose clever finnish dear cleared dates upload renamed fist least past fast cast lash "
     "task what that who hat water heck cheek fish polish close closed closes clock place "
-    "replied chat chart shown shows haven halve shave heave blast lasts lists marks opens views haves whatever "
+    "replied chat chart shown shows haven halve shave heave blast lasts lists marks opens views "
+    "haves whatever "
 )
 
 
@@ -39,7 +42,9 @@ def _mend(word: str) -> str:
     # "Uncomplete" is no slip of "complete", but its contrary.
     near = [known for known in _WORDS if _near(word, known) and word[:2] not in ("un", "in", "re")]
     flat = [known for known in _WORDS if _flat(known) == _flat(word)]
-    near = near or flat or [known for known in _WORDS if known[:2] == word[:2] and _near(word, known)]
+    near = (
+        near or flat or [known for known in _WORDS if known[:2] == word[:2] and _near(word, known)]
+    )
     return min(near, key=lambda known: (distance(word, known), _WORDS.index(known)), default=word)
 
 
@@ -51,7 +56,7 @@ def _flat(word: str) -> str:
 def _near(word: str, known: str) -> bool:
     if len(known) <= 4:
         # A letter too many, or two that changed places.
-        close = len(word) == 5 and len(known) == 4 or sorted(word) == sorted(known)
+        close = (len(word) == 5 and len(known) == 4) or sorted(word) == sorted(known)
         return close and distance(word, known) == 1
     return distance(word, known) <= (2 if len(known) >= 8 else 1)
 
@@ -72,7 +77,6 @@ _PLAIN = {
     "adn": "and", "tsak": "task", "tsaks": "tasks", "taks": "task", "lsit": "list", "taht": "that",
     "al": "all", "mi": "my", "completd": "completed", "finsihed": "finished", "frist": "first",
 }  # fmt: skip
-
 
 
 def _state(word: str) -> str:

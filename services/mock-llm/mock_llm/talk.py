@@ -62,12 +62,15 @@ _RULES: list[tuple[Talk, re.Pattern[str]]] = [
             r"(?!add\b|remind\b|i need\b).*\b(?:tasks?|lists?|to-?dos?|items?|data|everything)"
             r" (?:of|from|for|belonging to) (?:the |an?other |all |other |every )*"
             r"(?:users?|accounts?|persons?|people|everyone|everybody)\b.*"
-            r"|.*\b(?:everyone|everybody|anyone|(?:an)?other (?:users?|persons?)|all users|other people"
+            r"|.*\b(?:everyone|everybody|anyone|(?:an)?other (?:users?|persons?)|all users"
+            r"|other people"
             r"|someone)(?:'s?)?(?: else's)? (?:tasks?|lists?|to-?dos?)\b.*"
             r"|(?:show|list|display|give|see|get|read|view|print|tell)(?: me)?(?: all)?(?: of)?"
-            r" (?!(?:\w*day|tonight|tomorrow|week|month|year|what|that|there|here|it|let|how)[\x27’]s)"
+            r" (?!(?:\w*day|tonight|tomorrow|week|month|year|what|that|there|here|it|let"
+            r"|how)[\x27’]s)"
             r"(?:user )?\w+[\x27’]s (?:open |done |completed )?(?:tasks|list|to-?dos)"
-            r"|(?:show|list|display|give|print|delete)(?: me)?(?: all| the| other)* users(?: and .*)?"
+            r"|(?:show|list|display|give|print|delete)(?: me)?(?: all| the| other)* users"
+            r"(?: and .*)?"
             r"|(?:add|create) (?:a )?(?:new )?(?:task|to-?do) (?:for|to) (?:the )?user \w+.*"
         ),
     ),

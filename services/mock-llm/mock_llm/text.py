@@ -12,7 +12,8 @@ QUOTED = re.compile(
 MARK = re.compile("\x01(\\d+)\x02")
 # How tasks are called; with what people mistype most often.
 NOUN = (
-    r"(?:to[- ]?dos?(?: (?:items?|tasks?|entry|entries))?|tasks?|taks|taksk|tsaks?|t[eo]sks?|taskks?|tasl"
+    r"(?:to[- ]?dos?(?: (?:items?|tasks?|entry|entries))?|tasks?|taks|taksk|tsaks?|t[eo]sks?"
+    r"|taskks?|tasl"
     r"|tsks?|items?|entry|entries|reminders?)"
 )
 LIST = (
@@ -37,8 +38,10 @@ _LEAD = rx(
     r"|then|but|oh"
     r"|(?:please|pl[sz])(?: to)?|plse|pleas|kindly|just|actually|great|cool|perfect|thanks"
     r"|thank you|yes|yeah|yep|sure|hmm+|ah|aw|damn|ugh|argh"
-    r"|i (?:think|guess|suppose|believe|feel like)(?= (?:i|we) )|would it be (?:ok|okay|possible) to|i (?:almost )?forgot(?=[,:]| what)"
-    r"|assistant|bot|chatbot|there|maybe|quickly|simply|finally|afterwards|after that|next(?! (?:week|month|year|\w+day))"
+    r"|i (?:think|guess|suppose|believe|feel like)(?= (?:i|we) )|would it be (?:ok|okay"
+    r"|possible) to|i (?:almost )?forgot(?=[,:]| what)"
+    r"|assistant|bot|chatbot|there|maybe|quickly|simply|finally|afterwards|after that|next(?! "
+    r"(?:week|month|year|\w+day))"
     r"|good (?:morning|evening|afternoon)|first of all"
     r"|(?:can|could|would|will|may|might|cld|wld) (?:you|u|ya|yuo|yu|we|i)(?: guys)?|would you mind"
     r"|i(?:'d| would)? (?:want|need|like|love) (?:for )?(?:you to|that you)"
@@ -46,7 +49,8 @@ _LEAD = rx(
     r"|you (?:should|can|may|could|must|have to|need to)|(?:(?:may|can|could) i )?ask you to"
     r"|go ahead(?: and)?"
     r"|help me(?: to)?|let's|let us|let me|do me a favou?r and|be so kind(?: as)?(?: to| and)"
-    r"|(?:it would be (?:great|nice|good)|i(?:'d| would) (?:love|like|appreciate) it) if you(?: could| can| would)?"
+    r"|(?:it would be (?:great|nice|good)|i(?:'d| would) (?:love|like|appreciate) it) if you"
+    r"(?: could| can| would)?"
     r"|no(?=,)|oh no"
     r"|make sure (?:to|you|that i|i)|try to|feel free to"
     r"|(?:is|would) it (?:be )?possible (?:for you )?to"
@@ -59,10 +63,12 @@ _WISH = rx(
     r" ?(?:to )?"
     r"(?=(?:add|create|insert|delete|show|list|see|view|display|rename|check off"
     r"|get rid of|tick off|cross off|un-?check|re-?open)\b"
-    rf"|(?:mark|update|edit|change|modify)\b(?=.*(?:\b(?:to|as|done|into|first|last|second|third|{NOUN})\b|\d))"
+    rf"|(?:mark|update|edit|change|modify)\b(?=.*(?:\b(?:to|as|done|into|first|last|second|third"
+    rf"|{NOUN})\b|\d))"
     rf"|(?:edit|change|update) (?:a|the|my) {NOUN}"
     r"|(?:remove|erase|clear|complete|finish|close|cancel)"
-    rf" (?:.* (?:from|off|on) {LIST}\b|(?:the |my |all )*(?:#?\d|{NOUN}\b|first|last|second|third|done|completed|everything|list)))"
+    rf" (?:.* (?:from|off|on) {LIST}\b|(?:the |my |all )*(?:#?\d|{NOUN}\b|first|last|second|third"
+    rf"|done|completed|everything|list)))"
 )
 _TAIL = rx(
     r"[\s,;.!]*\b(?:please|pl[sz]|plse|thanks(?: a lot| so much| again)?|thx|cheers"

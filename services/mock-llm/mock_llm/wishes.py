@@ -82,7 +82,13 @@ def wishes(meaning: Meaning, tasks: Sequence[Task], added: Sequence[Task] = ()) 
             done = isinstance(intent, Complete)
             whole: Status = "all" if isinstance(intent, Delete) else "open" if done else "done"
             found = _find(
-                intent.phrase, meaning, tasks, whole, after_add, added, not isinstance(intent, Reopen)
+                intent.phrase,
+                meaning,
+                tasks,
+                whole,
+                after_add,
+                added,
+                not isinstance(intent, Reopen),
             )
             made.note(intent, found, {} if isinstance(intent, Delete) else {"completed": done})
     return made

@@ -27,6 +27,8 @@ def test_what_becomes_of_the_list(text: str, left: str) -> None:
         (["show open tasks", "complete the third one"], ("complete_task", {"task_id": 14})),
         (["add gym", "actually delete it"], ("delete_task", {"task_id": 16})),
         (["mark 1 done", "undo that"], ("update_task", {"task_id": 11, "completed": False})),
+        (["delete the gym with mom", "yes"], ("delete_task", {"task_id": 15})),
+        (["delete the gym with mom", "call mom"], ("delete_task", {"task_id": 15})),
         (["complete it", "the last"], ("complete_task", {"task_id": 15})),
     ],
 )

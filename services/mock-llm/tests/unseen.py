@@ -1,4 +1,7 @@
-"""Sentences against a list: what is called, in short. `python -m tests.unseen FILE` tells the misses."""
+"""Sentences against a list: what is called, in short.
+
+`python -m tests.unseen FILE` tells the misses.
+"""
 
 import re
 import sys
