@@ -49,7 +49,7 @@ async def test_no_exchange_is_needless(
     counting: list[str] = []
     if accounts:
         env["AUTH_JWKS_URL"] = URL
-        counting = ["exec", "expire", "incr", "multi"]
+        counting = ["exec", "expire", "incrby", "multi"]
     async with start(**env) as app:
         if accounts:
             issuer = Issuer()

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -42,14 +43,15 @@ class Program:
     def __init__(self, module: str, folder: Path, **env: str) -> None:
         self.port = int(env.get("PORT") or free_port())
         self.url = f"http://127.0.0.1:{self.port}"
+        # A file and not a pipe: one that nobody reads is full at some time, and its writer stands.
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  (`program` closes it)
         base = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(self.port)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", module],
             cwd=folder,
             env=base | env,
-            stdout=subprocess.PIPE,
+            stdout=self.log,
             stderr=subprocess.STDOUT,
-            text=True,
         )
 
     def until(self, path: str) -> None:
@@ -70,8 +72,13 @@ class Program:
     def end(self, number: signal.Signals = signal.SIGTERM) -> list[dict[str, Any]]:
         """Ends it and returns its log lines: every one of them is JSON."""
         self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=20)
-        return [json.loads(line) for line in output.splitlines()]
+        return [json.loads(line) for line in self.output().splitlines()]
+
+    def output(self) -> str:
+        """What it wrote until its end, which must be near."""
+        self.process.wait(20)
+        self.log.seek(0)
+        return self.log.read()
 
 
 @contextlib.contextmanager
@@ -82,7 +89,8 @@ def program(module: str, folder: Path, **env: str) -> Iterator[Program]:
     finally:
         if running.process.poll() is None:
             running.process.kill()
-        running.process.communicate()
+        running.process.wait()
+        running.log.close()
 
 
 @contextlib.contextmanager

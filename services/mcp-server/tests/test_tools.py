@@ -66,11 +66,22 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("add_task", {"title": "   "}, "title"),
     ("add_task", {"title": "x" * 201}, "title"),
     ("add_task", {"title": "a\x00b"}, "title"),
+    ("add_task", {"title": "a\nb"}, "title"),
+    ("add_task", {"title": "\u200b"}, "title"),
+    ("add_task", {"title": ["x"]}, "title"),
+    ("add_task", {"title": "x", "y" * 9000: 1}, "no argument yyy"),
     ("add_task", {"title": 7}, "title"),
     ("add_task", {"title": "x", "description": "x" * 2001}, "description"),
     ("list_tasks", {"status": "late"}, "status"),
     ("complete_task", {"task_id": 0}, "task_id"),
     ("complete_task", {"task_id": "x"}, "task_id"),
+    ("complete_task", {"task_id": -1}, "task_id"),
+    ("complete_task", {"task_id": 1.5}, "task_id"),
+    ("complete_task", {"task_id": None}, "task_id"),
+    ("complete_task", {"task_id": [1]}, "task_id"),
+    ("complete_task", {"task_id": 2**63}, "task_id"),
+    # Python takes it for 1.
+    ("delete_task", {"task_id": True}, "task_id"),
     ("delete_task", {}, "task_id"),
     ("delete_task", {"task_id": 2**31}, "task_id"),
     ("update_task", {"task_id": 1}, "at least one"),
@@ -86,11 +97,12 @@ async def test_arguments_that_are_wrong(
     tools: Tools, name: str, arguments: dict[str, Any], named: str
 ) -> None:
     message = await tools.error(name, **arguments)
-    assert named in message and "pydantic" not in message
+    assert named in message and "pydantic" not in message and len(message) < 500
     assert await tools.titles() == []
 
 
 async def test_texts_of_all_languages(tools: Tools) -> None:
-    title = "Käse 🧀 牛乳 '; DROP TABLE tasks; --"
-    await tools.call("add_task", title=title)
-    assert await tools.titles() == [title]
+    titles = ["Käse 🧀 牛乳 '; DROP TABLE tasks; --", "\u202egnp.exe", "🧑\u200d🚀"]
+    for title in titles:
+        await tools.call("add_task", title=title)
+    assert await tools.titles() == titles

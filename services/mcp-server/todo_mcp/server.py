@@ -58,7 +58,7 @@ class TodoServer(MCPServer[None]):
         tool = self._tool_manager.get_tool(name)
         unknown = set(arguments) - set(tool.parameters["properties"]) if tool else set()
         if unknown:
-            raise ToolError(f"{name} has no argument {', '.join(sorted(unknown))}.")
+            raise ToolError(f"{name} has no argument {', '.join(sorted(unknown))[:200]}.")
 
 
 def _sentence(name: str, error: ValidationError) -> str:

@@ -6,12 +6,22 @@ from typing import Annotated, Any, Literal
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel, BeforeValidator, Field, StrictBool
 
 from todo_mcp.backend import Backend
 
+
+def _no_bool(value: Any) -> Any:
+    # Python takes true for 1, and a task that nobody named would be changed.
+    if isinstance(value, bool):
+        raise ValueError("a number, not true or false")
+    return value
+
+
 TaskId = Annotated[
-    int, Field(ge=1, le=2**31 - 1, description="The id of the task, as list_tasks gives it.")
+    int,
+    BeforeValidator(_no_bool),
+    Field(ge=1, le=2**31 - 1, description="The id of the task, as list_tasks gives it."),
 ]
 Title = Annotated[
     str, Field(min_length=1, max_length=200, description="What is to be done, in one line.")
