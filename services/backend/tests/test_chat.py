@@ -83,6 +83,14 @@ async def test_questions_that_are_none(talk: Talk, body: dict[str, object]) -> N
     assert await talk.messages() == [] and talk.model.seen == []
 
 
+async def test_two_questions_at_once(talk: Talk) -> None:
+    for number in range(5):
+        questions = {f"left {number}", f"right {number}"}
+        await asyncio.gather(*(talk.ask(question) for question in questions))
+        told = [seen["messages"][-1]["content"] for seen in talk.model.seen[-2:]]
+        assert set(told) == questions
+
+
 async def test_two_users(start: Start, database_url: str) -> None:
     issuer = Issuer()
     async with talking(start, DATABASE_URL=database_url, AUTH_JWKS_URL=URL) as talk:

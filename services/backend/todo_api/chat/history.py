@@ -55,14 +55,16 @@ class History:
             assert message.id is not None
             return message.id
 
-    async def last(self, user: str, limit: int) -> list[MessageOut]:
-        """The last messages of the user, oldest first."""
+    async def last(self, user: str, limit: int, until: int | None = None) -> list[MessageOut]:
+        """The last messages of the user, oldest first; none after the one of number `until`."""
         query = (
             select(ChatMessage)
             .where(col(ChatMessage.user_id) == user)
             .order_by(col(ChatMessage.id).desc())
             .limit(limit)
         )
+        if until is not None:
+            query = query.where(col(ChatMessage.id) <= until)
         async with self.database.reading() as session:
             found = [MessageOut.model_validate(row) for row in await session.scalars(query)]
         return found[::-1]

@@ -47,11 +47,11 @@ class Turns:
 
     async def stream(self, user: str, conversation: str, message: str) -> AsyncIterator[bytes]:
         """The events of an answer. Whoever stops listening stops it."""
-        await self.history.add(user, "user", message)
+        asked = await self.history.add(user, "user", message)
         events = Events()
         events.put("start", {"conversation_id": conversation, "mock": self.mock})
         answer = Answer()
-        work = asyncio.create_task(self._work(user, answer, events))
+        work = asyncio.create_task(self._work(user, asked, answer, events))
         turn = asyncio.create_task(self._turn(user, work, answer, events))
         self._running[turn] = work
         turn.add_done_callback(self._running.pop)
@@ -69,10 +69,11 @@ class Turns:
         finally:
             work.cancel()
 
-    async def _work(self, user: str, answer: Answer, events: Events) -> None:
+    async def _work(self, user: str, asked: int, answer: Answer, events: Events) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
-                said = await self.history.last(user, REMEMBERED)
+                # A question that came meanwhile, from another window, has a turn of its own.
+                said = await self.history.last(user, REMEMBERED, until=asked)
                 await self.agent.answer(user, _told(said), answer, events.put)
         except TimeoutError:
             raise too_slow(answer.waits_for) from None
