@@ -54,6 +54,21 @@ async def test_a_task_from_beginning_to_end(tools: Tools, api: Program) -> None:
     assert await tools.titles() == ["Call mum"]
 
 
+async def test_a_list_is_short_and_never_cut(tools: Tools) -> None:
+    await tools.call("add_task", title="Milk", description="d" * 500)
+    (task,) = (await tools.call("list_tasks"))["tasks"]
+    assert set(task) == {"id", "title", "description", "completed"}
+    assert task["description"] == "d" * 200
+    for _ in range(140):
+        await tools.call("add_task", title="x" * 200)
+    assert len((await tools.call("list_tasks"))["tasks"]) == 141
+    more = [await tools.call("add_task", title="x" * 200) for _ in range(20)]
+    message = await tools.error("list_tasks")
+    assert "161 tasks" in message and "too many" in message
+    for task in more:
+        await tools.call("delete_task", task_id=task["id"])
+
+
 async def test_tasks_that_do_not_exist(tools: Tools) -> None:
     for name, more in (("complete_task", {}), ("delete_task", {}), ("update_task", {"title": "x"})):
         message = await tools.error(name, task_id=999_999, **more)

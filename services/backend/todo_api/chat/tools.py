@@ -15,8 +15,8 @@ from todo_api.chat.replies import clean
 
 # Seconds to connect, for one answer, and before a second try to connect.
 CONNECT, PATIENCE, PAUSE = 2.0, 15.0, 0.3
-# Characters of a result that the model gets to read.
-MAX_RESULT = 20_000
+# Characters of a result that the model gets to read: some hundred tasks.
+MAX_RESULT = 60_000
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,11 @@ class Tools:
         content = found.get("content")
         parts = content if isinstance(content, list) else []
         texts = [str(part["text"]) for part in parts if isinstance(part, dict) and "text" in part]
-        return Result(found.get("isError") is not True, clean("\n".join(texts))[:MAX_RESULT])
+        text = clean("\n".join(texts))
+        if len(text) > MAX_RESULT:
+            # A part of it would be taken for the whole.
+            return Result(False, f"What {name} answered is too long to be read.")
+        return Result(found.get("isError") is not True, text)
 
     async def close(self) -> None:
         await self.client.aclose()
