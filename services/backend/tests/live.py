@@ -8,6 +8,7 @@ import uvicorn
 
 from tests.servers import free_port
 from tests.support import App
+from todo_api.server import Server
 
 
 @contextlib.asynccontextmanager
@@ -18,7 +19,7 @@ async def listening(app: App) -> AsyncIterator[int]:
     config = uvicorn.Config(
         app.api, host="127.0.0.1", port=port, lifespan="off", log_config=None, access_log=False
     )
-    server = uvicorn.Server(config)
+    server = Server(config, app.parts.turns)
     # In a task of its own, it would take the signals of pytest.
     server.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign]
     serving = asyncio.create_task(server.serve())

@@ -78,7 +78,7 @@ async def test_random_answers_always_end(talk: Talk) -> None:
         found = {name: odd(depth + 1) for name in chance.sample(names, 4)}
         return [found] if chance.random() < 0.5 else found
 
-    for number in range(200):
+    for number in range(120):
         delta = {"content": chance.choice(values), "tool_calls": [odd(1)]}
         shaped = piece(odd() if number % 3 else delta)
         found = await talk.ask("x", shaped + DONE, says("Ok."))

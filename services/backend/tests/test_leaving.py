@@ -9,13 +9,15 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.conftest import Start
 from tests.fake_model import Step, call, calls, piece, says
 from tests.live import listening
 from tests.servers import Postgres
-from tests.talk import Talk, talking, text
+from tests.talk import Talk, events, talking, text
+from todo_api import server
 from todo_api.limits import LIMITS
 
 HEAD = b"HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
@@ -128,12 +130,16 @@ async def test_many_who_leave_at_once(talk: Talk) -> None:
         assert await talk.app.titles() == []
 
 
-async def test_who_is_still_listening_at_the_end_is_told(talk: Talk) -> None:
+async def test_who_is_still_listening_at_the_end_is_told(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "ANSWERS", 0.2)
     talk.model.steps = [Slow(0.05)]
-    assert talk.app.parts.turns is not None
-    asking = asyncio.create_task(talk.ask("x"))
-    await until(lambda: talk.model.seen)
-    await talk.app.parts.turns.close()
-    name, data = (await asking)[-1]
+    async with httpx2.AsyncClient() as client, listening(talk.app) as port:
+        url = f"http://127.0.0.1:{port}/api/chat"
+        asking = asyncio.create_task(client.post(url, json={"message": "x"}))
+        await until(lambda: talk.model.seen)
+        # The signal to end comes here.
+    name, data = events(await asking)[-1]
     assert (name, data["code"]) == ("error", "stopped")
-    assert (await talk.messages())[-1]["role"] in ("user", "assistant")
+    assert [each["role"] for each in await talk.messages()] == ["user", "assistant"]
