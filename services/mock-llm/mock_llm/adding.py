@@ -57,10 +57,11 @@ _PLACED_FIRST = rx(rf"{_PUT}{_ONTO},?:? (?:to )?(?P<rest>.+)")
 # "One more: …", "there is something else I need to do: …"
 _INTRO = rx(
     rf"(?=[^:,]*\b(?:{NOUN}|more|else|another|new|needs?|list)\b)"
-    rf"(?:(?:{NOUN}|one|two|three|four|five|few|some|more|another|new|next|also|something|add"
+    # Possessive, for "to do" is one word or two.
+    rf"(?:(?>(?:{NOUN}|one|two|three|four|five|few|some|more|another|new|next|also|something|add"
     rf"|these|this|following|else|thing|i|we|you|need|needs|to|do|be"
     r"|done|have|has|got|there's|there is|here's|here is|for|me|my|the|our|is|a|an|and|please"
-    r"|just|on|list|came up|in mind|'ve)(?: |(?=\s*[:,])))+\s*[:,]\s*(?P<rest>.+)"
+    r"|just|on|list|came up|in mind|'ve)\b)(?: |(?=\s*[:,])))++\s*[:,]\s*(?P<rest>.+)"
     r"|i almost forgot to (?P<rest3>.+?)(?:,? (?:please )?add (?:it|that|this).*)?"
     rf"|(?:my|the) (?:new|next|other) {NOUN} is(?: to)? (?P<rest2>.+?)(?:,? add (?:it|that).*)?"
 )

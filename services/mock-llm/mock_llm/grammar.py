@@ -1,6 +1,7 @@
 """From what the user wrote to what is wanted: a sentence may hold several wishes."""
 
 import re
+from itertools import islice
 
 from mock_llm import adding, changing, editing, guessing, listing, talk
 from mock_llm.intents import Add, Complete, Delete, Find, Intent, Phrase, Reopen, Say, Show, Unknown
@@ -9,6 +10,8 @@ from mock_llm.text import LIST, NOUN, plain, protect, rx
 
 # What the chat accepts.
 LONGEST = 2000
+# More wishes in one sentence are not looked for.
+MOST_WISHES = 12
 _VERB = (
     r"(?:add|create|delete|remove|erase|cancel|complete|finish|mark|tick|check|cross|rename|change"
     r"|update|set|re-?open|uncheck|show|list|display|clear|put|remind me|close|undo|tell|give"
@@ -75,18 +78,29 @@ def _sentences(phrase: Phrase) -> list[Intent]:
     return [intent for _, found in made for intent in found]
 
 
-def _wishes(phrase: Phrase) -> list[Intent]:
-    """The wishes of one sentence."""
-    for joint in _JOINT.finditer(phrase.text):
+def _wishes(phrase: Phrase, known: dict[str, list[Intent]] | None = None) -> list[Intent]:
+    """The wishes of one sentence. `known` holds what its ends were found to want."""
+    known = {} if known is None else known
+    if phrase.text not in known:
+        few = len(known) < MOST_WISHES
+        known[phrase.text] = []  # Counts, so that a long sentence takes no long time.
+        known[phrase.text] = _split(phrase, known) if few else [_clause(phrase)]
+    return known[phrase.text]
+
+
+def _split(phrase: Phrase, known: dict[str, list[Intent]]) -> list[Intent]:
+    for joint in islice(_JOINT.finditer(phrase.text), MOST_WISHES):
         before, after = phrase.text[: joint.start()], phrase.text[joint.end() :]
         one = _clause(phrase.of(before))
         forbids = isinstance(one, Say) and _NEVER.fullmatch(plain(before))
         if forbids and re.search(r"(?i)\b(?:and|then|plus)\b", joint[0]):
             return [one]  # "Don't delete this and complete that" forbids both.
-        rest = _wishes(phrase.of(after))
-        if isinstance(one, Unknown) and (named := _named(phrase.of(before), rest)):
-            return named
-        if isinstance(one, Unknown) or (isinstance(one, Say) and not after):
+        if isinstance(one, Say) and not after:
+            continue
+        rest = _wishes(phrase.of(after), known)
+        if isinstance(one, Unknown):
+            if named := _named(phrase.of(before), rest):
+                return named
             continue
         if all(isinstance(intent, Unknown | Say) for intent in rest):
             continue

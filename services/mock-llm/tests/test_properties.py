@@ -107,5 +107,9 @@ def test_long_texts_take_no_long_time() -> None:
         "mark " + "as " * 1300,
         '"' * 4000,
         "to " * 1333,
+        "to do " * 333,
+        "also add " * 222,
+        "add , " * 333,
+        "more to do list " * 125 + "zebra",
     ):
         User("a", "b").says(text)
