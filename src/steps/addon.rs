@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::{Probe, Session, Step};
 use crate::addons::Addon;
 use crate::checks;
-use crate::deploy::watch::Target;
 use crate::deploy::{self, MANAGER};
 use crate::error::Result;
 use crate::task::Task;
@@ -38,7 +37,7 @@ impl Step for AddonStep {
     }
 
     fn deadline(&self) -> Duration {
-        Duration::from_mins(6)
+        Duration::from_mins(5)
     }
 
     fn effects(&self) -> Vec<String> {
@@ -62,31 +61,14 @@ impl Step for AddonStep {
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let kube = self.session.kube()?;
-        let namespace = Some(self.addon.namespace.as_str());
         let objects = self.addon.objects(&self.session.references())?;
-        let stood = deploy::drift(task, kube, &objects, MANAGER, namespace)?.is_empty();
-        deploy::apply(task, kube, &objects, namespace)?;
-        deploy::watch::ready(task, kube, &objects, namespace)?;
+        deploy::apply(task, kube, &objects, Some(&self.addon.namespace))?;
+        deploy::watch::ready(task, kube, &objects, Some(&self.addon.namespace))?;
         task.say("waiting until the service it gives works");
-        let Err(error) = self.works(task) else { return Ok("works".to_owned()) };
-        if !stood {
-            return Err(error);
-        }
-        // What ran before, and through a restart of the node, may wait for a connection that is long
-        // gone; new pods have none.
-        task.warn(format!("{}; its pods are replaced once", error.one_line()));
-        let workloads = objects.iter().filter_map(|object| Target::of(object, namespace)).collect::<Vec<_>>();
-        deploy::restart(task, kube, &workloads, jiff::Timestamp::now())?;
-        self.works(task).map(|()| "works, with new pods".to_owned())
-    }
-}
-
-impl AddonStep {
-    /// Waits until the addon's checks pass.
-    fn works(&self, task: &Task<'_>) -> Result<()> {
         let context = super::check_context(&self.session, task, &self.addon.namespace, &[])?;
-        match super::check_failure(&checks::run_all(&context, &self.addon.ready)) {
-            None => Ok(()),
+        let outcomes = checks::run_all(&context, &self.addon.ready);
+        match super::check_failure(&outcomes) {
+            None => Ok("works".to_owned()),
             Some(error) => Err(error.context(format!("{} does not work", self.addon.title))),
         }
     }
