@@ -7,6 +7,9 @@ const config: NextConfig = {
   // Optimised images would need a writable cache and a native library; the pages have none.
   images: { unoptimized: true },
   outputFileTracingExcludes: { "next-server": ["**/node_modules/@img/**", "**/node_modules/sharp/**"] },
+  // Loaded as it is: the WebAssembly lies beside its script.
+  serverExternalPackages: ["node-sqlite3-wasm"],
+  outputFileTracingIncludes: { "/auth/[...path]": ["./node_modules/node-sqlite3-wasm/dist/*"] },
   // A running container cannot write to its file system, so nothing is cached on disk.
   cacheMaxMemorySize: 0,
   headers: () =>

@@ -1,21 +1,32 @@
 //! `check`: runs the checks against the running cluster.
 
+use clap::Args;
+
 use super::context::{Context, print_json};
 use super::reach::connect_or_explain;
+use crate::checks::Spec;
+use crate::config::{Problems, suggest};
 use crate::engine::Engine;
 use crate::error::{Exit, Result};
-use crate::images;
+use crate::images::{self, Order};
 use crate::steps::{self, ImageRef, Session};
 use crate::task::Task;
 use crate::ui::{Align, Table, data};
 
-pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Names of checks, as `check --output json` shows them [default: all of them]
+    #[arg(value_name = "CHECK")]
+    pub checks: Vec<String>,
+}
+
+pub(crate) fn run(context: &Context<'_>, args: &CheckArgs) -> Result<Exit> {
     let session = context.session(None, false)?;
+    let specs = chosen(steps::check_specs(&session)?, &args.checks)?;
     let bench = context.bench(context.reporter(), None)?;
     let task = bench.task("check");
     connect_or_explain(context, &session, &task)?;
     know_images(&session, &task, context);
-    let specs = steps::check_specs(&session)?;
     let outcomes = steps::run_checks(&session, &task, &specs, false)?;
     // Checks that were cut short by Ctrl-C come back as failed ones.
     task.check()?;
@@ -45,6 +56,20 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     }
 }
 
+/// The checks of these names; without any, all of them.
+fn chosen(specs: Vec<Spec>, names: &[String]) -> Result<Vec<Spec>> {
+    let known: Vec<&str> = specs.iter().map(|spec| spec.id.as_str()).collect();
+    let mut problems = Problems::new("check");
+    for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
+        problems.add(None, format!("there is no check `{name}`{}", suggest(name, &known)));
+    }
+    let named = |spec: &Spec| names.is_empty() || names.contains(&spec.id);
+    let chosen = problems
+        .or(Some(()))
+        .map_err(|error| error.help("todo-bootstrap check --output json   names all of them"));
+    chosen.map(|()| specs.into_iter().filter(named).collect())
+}
+
 /// Tells the session which images the engine holds for the application, so that what runs can be
 /// compared with what was built. Without an engine those checks say that they cannot know.
 fn know_images(session: &Session, task: &Task<'_>, context: &Context<'_>) {
@@ -54,9 +79,31 @@ fn know_images(session: &Session, task: &Task<'_>, context: &Context<'_>) {
         let base = spec
             .base
             .as_deref()
-            .and_then(|base| Some(session.origins.present_image(task, &engine, base).ok()?.ok()?.id));
-        if let Ok(Ok(built)) = images::probe(task, &engine, application, spec, base.as_deref()) {
+            .and_then(|base| session.origins.present_image(task, &engine, base).ok()?.ok());
+        let base = base.as_ref().map(|base| (base.reference.as_str(), base.id.as_str()));
+        let order = Order { app: application, spec, target: session.target(), base };
+        if let Ok(Ok(built)) = images::probe(task, &engine, &order) {
             session.set_image(&spec.name, ImageRef { reference: built.reference, id: built.id });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_are_chosen_by_name() {
+        let spec = |id: &str| {
+            let text = "title = \"t\"\ncode = \"c\"\nkind = \"metrics\"\ntimeout = \"1s\"\nof = \"nodes\"\n";
+            Spec::parse(id, "f", text).unwrap()
+        };
+        let all = || vec![spec("page"), spec("journey")];
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(chosen(all(), &[]).unwrap().len(), 2);
+        assert_eq!(chosen(all(), &names(&["journey"])).unwrap()[0].id, "journey");
+        let error = chosen(all(), &names(&["jorney", "nothing-like-it"])).unwrap_err();
+        assert_eq!(error.causes().len(), 2, "{error}");
+        assert!(error.to_string().contains("did you mean `journey`?"), "{error}");
     }
 }

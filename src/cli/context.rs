@@ -15,7 +15,7 @@ use crate::exec::{ProcessLog, Runner, System};
 use crate::host::{self, Facts};
 use crate::origins::Origins;
 use crate::progress::Reporter;
-use crate::steps::{self, Parts, Receipt, Session};
+use crate::steps::{self, Parts, Receipt, Session, Wishes};
 use crate::task::Task;
 use crate::ui::Ui;
 use crate::world::World;
@@ -124,22 +124,25 @@ impl<'a> Context<'a> {
 
     /// Everything about this command, read and checked; nothing is changed by it.
     pub fn session(&self, bundle: Option<&Bundle>, consent: bool) -> Result<Arc<Session>> {
-        self.session_with(bundle, consent, None)
+        self.session_with(bundle, consent, Wishes::default())
     }
 
-    /// As [`Context::session`], with what `--preset` says.
+    /// As [`Context::session`], with what `--preset`, `--target` and `--mock` say.
     pub fn session_with(
         &self,
         bundle: Option<&Bundle>,
         consent: bool,
-        preset: Option<&str>,
+        wishes: Wishes,
     ) -> Result<Arc<Session>> {
-        let Sources { paths, data, versions, profile, application } = self.sources()?;
+        let Sources { paths, data, versions, profile, mut application } = self.sources()?;
+        if wishes.mock {
+            application = application.map(Application::mocked).transpose()?;
+        }
         let facts = self.facts(&paths);
         let origins = Origins::new(self.world, &paths, &data, &versions, &facts, bundle.cloned())?;
-        let (world, preset) = (self.world.clone(), preset.map(str::to_owned));
+        let world = self.world.clone();
         let parts =
-            Parts { world, data, paths, versions, profile, application, facts, origins, consent, preset };
+            Parts { world, data, paths, versions, profile, application, facts, origins, consent, wishes };
         Session::new(parts).map(Arc::new)
     }
 

@@ -128,6 +128,7 @@ fn state<'e>(environment: &'e Environment, setting: &Setting) -> &'e str {
     match (worst, setting.source) {
         (_, Source::Pending) => "to be generated",
         (Some(finding), _) => finding.code,
+        (None, Source::Mock) => "set by --mock",
         (None, Source::Default) if setting.value.expose_secret().is_empty() => "empty (default)",
         (None, Source::Default) => "default",
         (None, _) if setting.value.expose_secret().is_empty() => "empty",

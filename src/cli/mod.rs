@@ -8,6 +8,7 @@ mod doctor;
 mod down;
 mod env;
 mod forward;
+mod images;
 mod interrupt;
 mod kubeconfig;
 mod log;
@@ -40,6 +41,7 @@ const WHOLE: Duration = Duration::from_mins(90);
 /// From a bare machine to a verified, working application on Kubernetes, in one command.
 #[derive(Debug, Parser)]
 #[command(name = "todo-bootstrap", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(args_override_self = true)]
 #[command(after_help = "Start with:  todo-bootstrap up --dir DIR   (a folder with an application.toml)")]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -112,7 +114,7 @@ pub(crate) enum Command {
     /// Replace the pods of services one by one
     Restart(restart::RestartArgs),
     /// Run the checks against the running cluster
-    Check,
+    Check(check::CheckArgs),
     /// Look at this machine and name what stands in the way, with the remedy
     Doctor,
     /// Show what `up` would do and change, without doing it
@@ -126,6 +128,9 @@ pub(crate) enum Command {
     /// Make or verify a bundle of all artifacts, for machines without a network
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
+    /// The application's images: list them, say what is in them, scan them
+    #[command(subcommand)]
+    Images(images::ImagesCommand),
     /// Show the tools that are used: kubectl, helm, kind
     #[command(subcommand)]
     Tools(tools::ToolsCommand),
@@ -167,11 +172,12 @@ fn dispatch(cli: &Cli, world: &World, ui: &Ui) -> Result<Exit> {
         Command::Open(args) => open::run(&context, args),
         Command::Logs(args) => logs::run(&context, args),
         Command::Restart(args) => restart::run(&context, args),
-        Command::Check => check::run(&context),
+        Command::Check(args) => check::run(&context, args),
         Command::Doctor => doctor::run(&context),
         Command::Env(command) => env::run(&context, command),
         Command::Kubeconfig(command) => kubeconfig::run(&context, command),
         Command::Bundle(command) => bundle::run(&context, command),
+        Command::Images(command) => images::run(&context, command),
         Command::Tools(command) => tools::run(&context, command),
         Command::Completions(args) => Ok(completions::run(args)),
     }
@@ -212,5 +218,8 @@ mod tests {
         assert!(duration("soon").is_err() && duration("0s").is_err());
         let cli = Cli::try_parse_from(["todo-bootstrap", "status"]).unwrap();
         assert_eq!(cli.global.timeout, WHOLE);
+        // `install.sh --up` says yes, and so may its user.
+        let twice = ["todo-bootstrap", "up", "--yes", "--yes", "--timeout", "1m", "--timeout", "2m"];
+        assert_eq!(Cli::try_parse_from(twice).unwrap().global.timeout, Duration::from_mins(2));
     }
 }

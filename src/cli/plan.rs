@@ -14,7 +14,7 @@ use crate::ui::{Align, Table, data};
 
 pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     let bundle = open_bundle(context, args)?;
-    let session = context.session_with(bundle.as_ref(), false, args.preset.as_deref())?;
+    let session = context.session_with(bundle.as_ref(), false, args.wishes())?;
     let plan = steps::up::plan(&session)?;
     if let Some(application) = &session.application {
         super::env::look(context, application)?;
@@ -32,7 +32,10 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
         table.row([preview.title.as_str(), preview.state, preview.detail.as_str()]);
     }
     data(&table.render());
-    let lines = fit.map(|fit| fit.lines()).unwrap_or_default();
+    let mut lines = fit.map(|fit| fit.lines()).unwrap_or_default();
+    if session.application.is_some() {
+        lines.push(format!("target {}: what images are built for", session.target()));
+    }
     if !lines.is_empty() {
         data(&format!("\n{}\n", lines.join("\n")));
     }
@@ -71,6 +74,7 @@ fn document(session: &Session, fit: Option<&Fit>, previews: &[Preview]) -> Resul
     Ok(json!({
         "fit": fit,
         "overhead": session.overhead()?,
+        "target": application.map(|_| session.target()),
         "chart": application.map(|application| &application.chart),
         "presets": presets,
         "steps": previews,

@@ -39,6 +39,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     if global.dir.is_none() {
         global.dir = receipt.application.filter(|dir| dir.is_dir());
     }
-    let args = UpArgs { dry_run: false, preset: None, bundle: None, bundle_sha256: None };
+    let args =
+        UpArgs { dry_run: false, preset: None, target: None, mock: false, bundle: None, bundle_sha256: None };
     up::run(&Context::new(&global, context.world, context.ui), &args)
 }

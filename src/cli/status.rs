@@ -40,6 +40,9 @@ fn nodes(status: &Status) {
             status.cluster, status.provider, node.name, node.version, node.cpu, node.memory
         ));
     }
+    if let Some(target) = status.target {
+        data(&format!("images are built for target {target}\n\n"));
+    }
 }
 
 fn services(services: &[ServiceStatus]) {

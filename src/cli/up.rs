@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::context::Context;
 use crate::bundle::Bundle;
 use crate::cluster::Fit;
+use crate::config::Target;
 use crate::engine::{self, Engine, Fault};
 use crate::error::{Exit, Result};
 use crate::progress::{Event, Silent, State};
-use crate::steps::{self, ClusterLock, Journal, Outcome, Session};
+use crate::steps::{self, ClusterLock, Journal, Outcome, Session, Wishes};
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -23,6 +25,12 @@ pub(crate) struct UpArgs {
     /// The size of the application: one of its presets, or auto for the largest that fits
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
+    /// What images are built for: dev, staging or prod [default: that of the last `up`, else prod]
+    #[arg(long, value_name = "TARGET", value_parser = target_parser())]
+    pub target: Option<Target>,
+    /// Let stand-ins answer for services outside, whatever .env says; counts for this `up`
+    #[arg(long)]
+    pub mock: bool,
     /// Take tools and images from a bundle (a directory or a .tar)
     #[arg(long, value_name = "PATH")]
     pub bundle: Option<PathBuf>,
@@ -31,13 +39,24 @@ pub(crate) struct UpArgs {
     pub bundle_sha256: Option<String>,
 }
 
+impl UpArgs {
+    pub fn wishes(&self) -> Wishes {
+        Wishes { preset: self.preset.clone(), target: self.target, mock: self.mock }
+    }
+}
+
+fn target_parser() -> impl TypedValueParser<Value = Target> {
+    PossibleValuesParser::new(Target::ALL.map(Target::name))
+        .try_map(|name| Target::parse(&name).ok_or("is no target"))
+}
+
 /// How many steps work side by side. Most wait for the engine or the cluster, not for a processor.
 const SIDE_BY_SIDE: usize = 6;
 
 pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     let began = Instant::now();
     let bundle = open_bundle(context, args)?;
-    let session = context.session_with(bundle.as_ref(), context.global.yes, args.preset.as_deref())?;
+    let session = context.session_with(bundle.as_ref(), context.global.yes, args.wishes())?;
     super::env::look(context, super::reach::application(&session)?)?;
     let session = consented(context, args, session, bundle.as_ref())?;
     if context.global.profile.is_none() {
@@ -53,12 +72,14 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     end_orphans(context, &dir);
     let log = super::log::to_file(&dir)?;
     let journal = Arc::new(Journal::open(&dir, "up")?);
+    let target = session.target();
     session.record(|receipt| {
         receipt.profile.clone_from(&session.profile.reference);
         receipt.application = session.application.as_ref().map(|app| app.dir.clone());
         if let Some(fit) = &fit {
             receipt.preset.clone_from(&fit.preset);
         }
+        receipt.target = Some(target);
     })?;
     let reporter = context.ui.reporter(&plan.titles());
     let bench = context.bench(reporter, Some(journal.clone()))?;
@@ -108,7 +129,7 @@ fn consented(
     context.ui.say(&format!("{}: {}", fault.title(), remedy.explain));
     let verb = if fault == Fault::Absent { "Install and start" } else { "Start" };
     if ui::ask(context.world, &format!("{verb} the container engine now?"), "--yes")? {
-        return context.session_with(bundle, true, args.preset.as_deref());
+        return context.session_with(bundle, true, args.wishes());
     }
     Err(fault.error(&session.facts).exit_with(Exit::Refused))
 }

@@ -1,14 +1,19 @@
 //! An application by data alone: the images to build, the chart to install, the host name to
 //! answer to. Read from `application.toml` in `--dir`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::dockerfile::Dockerfile;
 use super::profile::dns_label;
 use super::reader::{Document, Fields};
+use super::target::Target;
 use crate::error::{Error, Result};
 
 /// The file that makes a directory a project.
 pub const FILE: &str = "application.toml";
+/// The build argument that names the base image.
+pub const BASE_ARG: &str = "BASE_IMAGE";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {
@@ -31,6 +36,10 @@ pub struct Application {
     /// Sizes of the application, from small to large.
     pub presets: Vec<Preset>,
     pub overrides: Vec<Override>,
+    /// What `--mock` puts in place of settings of `.env`, so that nothing outside is called.
+    pub mock: BTreeMap<String, String>,
+    /// Whether that counts, see [`Application::mocked`].
+    pub is_mocked: bool,
     /// Keys for the Secret `<name>-env`, see [`Application::secret_name`].
     pub env_file: PathBuf,
     pub env_example: PathBuf,
@@ -45,6 +54,17 @@ pub struct ImageSpec {
     /// The base image by its name in `offline/recipes/` or `versions.toml`; given to the build as
     /// argument `BASE_IMAGE`.
     pub base: Option<String>,
+    /// What is particular to a target, by `[images.targets.<target>]`.
+    pub targets: BTreeMap<Target, TargetSpec>,
+}
+
+/// What a target means to one image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TargetSpec {
+    /// The Dockerfile's stage to stop at; without it the one that has the target's name, if any.
+    pub stage: Option<String>,
+    /// Build arguments. They stand in the image's history: nothing secret.
+    pub args: BTreeMap<String, String>,
 }
 
 /// A size of the application: values with the resources of its services.
@@ -75,6 +95,16 @@ impl Application {
         };
         let origin = path.display().to_string();
         Document::parse(&origin, &text)?.read(|fields| read(dir, fields)).map(Some)
+    }
+
+    /// The application as `--mock` wants it.
+    pub fn mocked(self) -> Result<Self> {
+        if self.mock.is_empty() {
+            return Err(Error::usage(format!("--mock means nothing to {}", self.name))
+                .because(format!("{} has no [mock]", self.dir.join(FILE).display()))
+                .help("todo-bootstrap up   takes it as it is"));
+        }
+        Ok(Self { is_mocked: true, ..self })
     }
 
     /// The Secret that holds the values of `.env`.
@@ -132,6 +162,7 @@ fn read(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<Application> {
         let without_checks = fields.strings("without-checks");
         Some(Override { key: key?, unless_contains: part?, values: values?, without_checks })
     });
+    let mock = fields.string_map("mock");
     let env = fields.opt_string("env").unwrap_or_else(|| ".env".to_owned());
     let example = fields.opt_string("env-example").unwrap_or_else(|| ".env.example".to_owned());
     Some(Application {
@@ -147,6 +178,8 @@ fn read(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<Application> {
         ready_images,
         presets,
         overrides,
+        mock,
+        is_mocked: false,
         env_file: dir.join(env),
         env_example: dir.join(example),
     })
@@ -166,7 +199,29 @@ fn read_image(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<ImageSpec> {
     if !dockerfile.is_file() {
         fields.problem("context", format!("has no {}", dockerfile.display()));
     }
-    Some(ImageSpec { name: name?, context, dockerfile, base })
+    // A file that cannot be read is named by the build.
+    let offers = Dockerfile::parse(&std::fs::read_to_string(&dockerfile).unwrap_or_default());
+    let targets = fields.opt_table("targets", |fields| Some(read_targets(fields, &offers)));
+    Some(ImageSpec { name: name?, context, dockerfile, base, targets: targets.unwrap_or_default() })
+}
+
+fn read_targets(fields: &mut Fields<'_, '_>, offers: &Dockerfile) -> BTreeMap<Target, TargetSpec> {
+    let mut read = |target: Target| {
+        let spec = fields.opt_table(target.name(), |fields| {
+            let stage = fields.opt_string("stage");
+            if let Some(stage) = stage.as_ref().filter(|stage| !offers.has_stage(stage)) {
+                fields.problem("stage", format!("names {stage}, which is no stage of the Dockerfile"));
+            }
+            let args = fields.string_map("args");
+            if let Some(arg) = args.keys().find(|arg| !offers.has_arg(arg) || *arg == BASE_ARG) {
+                let why = if arg == BASE_ARG { "is set by `base`" } else { "is no ARG of the Dockerfile" };
+                fields.problem("args", format!("names {arg}, which {why}"));
+            }
+            Some(TargetSpec { stage, args })
+        });
+        Some((target, spec?))
+    };
+    Target::ALL.into_iter().filter_map(&mut read).collect()
 }
 
 fn inside(dir: &Path, fields: &mut Fields<'_, '_>, key: &str, is: fn(&Path) -> bool) -> Option<PathBuf> {
@@ -198,6 +253,27 @@ mod tests {
     }
 
     #[test]
+    fn targets_name_what_the_dockerfile_has() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("chart")).unwrap();
+        std::fs::write(dir.path().join("Dockerfile"), "ARG MODE\nFROM scratch AS debug\n").unwrap();
+        let load = |targets: &str| {
+            let text = format!(
+                "name = \"shop\"\nhost = \"shop.local\"\nchart = \"chart\"\n[[images]]\nname = \"web\"\n\
+                 context = \".\"\n{targets}"
+            );
+            std::fs::write(dir.path().join(FILE), text).unwrap();
+            Application::load(dir.path())
+        };
+        let good = load("[images.targets.dev]\nstage = \"debug\"\nargs = {MODE = \"x\"}\n").unwrap().unwrap();
+        let dev = &good.images[0].targets[&Target::Dev];
+        assert_eq!((dev.stage.as_deref(), dev.args["MODE"].as_str()), (Some("debug"), "x"));
+        let bad = "[images.targets.dev]\nstage = \"run\"\nargs = {NO = \"x\"}\n[images.targets.live]\n";
+        let error = load(bad).unwrap_err();
+        assert_eq!(error.causes().len(), 3, "{error}");
+    }
+
+    #[test]
     fn an_image_without_a_context_is_used_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("chart")).unwrap();
@@ -208,6 +284,7 @@ mod tests {
                     [[overrides]]\nkey = \"URL\"\nunless-contains = \"@store\"\nvalues = \"small.yaml\"\n";
         std::fs::write(dir.path().join(FILE), text).unwrap();
         let application = Application::load(dir.path()).unwrap().unwrap();
+        assert!(application.clone().mocked().unwrap_err().to_string().contains("--mock"));
         assert_eq!(application.image_names(), ["store"]);
         assert_eq!(application.hosts(), ["shop.local", "shop.localhost"]);
         assert_eq!((application.presets.len(), application.overrides.len()), (1, 1));

@@ -3,22 +3,28 @@
 
 mod amount;
 mod application;
+mod dockerfile;
 pub mod env;
 mod paths;
 mod problems;
 mod profile;
 mod quantity;
 mod reader;
+mod target;
 mod values;
 mod versions;
 
 pub use amount::{Amount, show_bytes};
-pub use application::{Application, FILE as APPLICATION_FILE, ImageSpec, Override, Preset};
+pub use application::{
+    Application, BASE_ARG, FILE as APPLICATION_FILE, ImageSpec, Override, Preset, TargetSpec,
+};
+pub use dockerfile::Dockerfile;
 pub use paths::Paths;
 pub use problems::{Problem, Problems};
 pub use profile::{ClusterSpec, Profile, ProviderKind};
 pub use quantity::{parse_bytes, parse_milli, show_milli};
 pub(crate) use reader::suggest;
 pub use reader::{Document, Fields};
+pub use target::Target;
 pub use values::Values;
 pub use versions::Versions;

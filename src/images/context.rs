@@ -5,20 +5,27 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
+use super::Order;
 use super::ignore::Ignore;
-use crate::config::ImageSpec;
 use crate::error::{Error, Result};
 use crate::fetch::{hex, sha256_file};
 
 /// Changed when the hash is to mean something else.
-const FORMAT: &str = "todo-bootstrap image inputs 1";
+const FORMAT: &str = "todo-bootstrap image inputs 2";
 
 /// The sha256 over the files of the build context that `.dockerignore` leaves in (paths, modes,
-/// contents, targets of links), the Dockerfile and the base image's id; times do not count.
-pub fn inputs_hash(spec: &ImageSpec, base_id: Option<&str>) -> Result<String> {
+/// contents, targets of links), the Dockerfile, the base image's id, the target and what it means;
+/// times do not count, nor does what labels say.
+pub fn inputs_hash(order: &Order<'_>) -> Result<String> {
+    let spec = order.spec;
     let mut hasher = Sha256::new();
-    add(&mut hasher, &["format", FORMAT, "base", base_id.unwrap_or("none")]);
+    add(&mut hasher, &["format", FORMAT, "base", order.base_id().unwrap_or("none")]);
     add(&mut hasher, &["dockerfile", &sha256_file(&spec.dockerfile)?.0]);
+    let meaning = order.meaning()?;
+    add(&mut hasher, &["target", order.target.name(), "stage", meaning.stage.as_deref().unwrap_or_default()]);
+    for (name, value) in &meaning.args {
+        add(&mut hasher, &["argument", name, value]);
+    }
     let ignore = Ignore::load(&spec.context, &spec.dockerfile)?;
     add_folder(&mut hasher, &spec.context, "", &ignore)?;
     Ok(hex(&hasher.finalize()))
@@ -85,28 +92,33 @@ fn mode(_meta: &Metadata) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
+    use crate::config::{Application, Target, TargetSpec};
+    use crate::images::testing::application;
 
-    fn spec(dir: &Path) -> ImageSpec {
+    /// An application with an image whose Dockerfile has a stage and an argument.
+    fn project(dir: &Path) -> Application {
+        let app = application(dir);
         std::fs::create_dir(dir.join("src")).unwrap();
-        for (name, text) in [("Dockerfile", "FROM scratch"), ("src/a", "a"), (".dockerignore", "*.log\n")] {
+        for (name, text) in
+            [("Dockerfile", "ARG MODE\nFROM scratch AS dev"), ("src/a", "a"), (".dockerignore", "*.log\n")]
+        {
             std::fs::write(dir.join(name), text).unwrap();
         }
-        ImageSpec {
-            name: "web".to_owned(),
-            context: dir.to_owned(),
-            dockerfile: dir.join("Dockerfile"),
-            base: None,
-        }
+        app
+    }
+
+    fn hash(app: &Application, target: Target, base: Option<&str>) -> String {
+        let base = base.map(|id| ("base:1", id));
+        inputs_hash(&Order { app, spec: &app.images[0], target, base }).unwrap()
     }
 
     /// Whether the hash is another one after `change`.
-    fn changes(change: impl FnOnce(&PathBuf)) -> bool {
+    fn changes(change: impl FnOnce(&Path)) -> bool {
         let dir = tempfile::tempdir().unwrap();
-        let spec = spec(dir.path());
-        let before = inputs_hash(&spec, Some("sha256:1")).unwrap();
-        change(&spec.context);
-        before != inputs_hash(&spec, Some("sha256:1")).unwrap()
+        let app = project(dir.path());
+        let before = hash(&app, Target::Prod, Some("sha256:1"));
+        change(dir.path());
+        before != hash(&app, Target::Prod, Some("sha256:1"))
     }
 
     #[test]
@@ -116,10 +128,21 @@ mod tests {
         assert!(changes(|dir| std::fs::rename(dir.join("src/a"), dir.join("src/b")).unwrap()));
         assert!(changes(|dir| std::fs::write(dir.join("src/new"), "").unwrap()));
         let dir = tempfile::tempdir().unwrap();
-        let spec = spec(dir.path());
-        let with = |base: Option<&str>| inputs_hash(&spec, base).unwrap();
+        let app = project(dir.path());
+        let with = |base: Option<&str>| hash(&app, Target::Prod, base);
         assert_ne!(with(Some("sha256:1")), with(Some("sha256:2")));
         assert_ne!(with(Some("sha256:1")), with(None));
+    }
+
+    #[test]
+    fn the_target_and_what_it_means_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut app = project(dir.path());
+        let plain = hash(&app, Target::Dev, None);
+        assert_ne!(plain, hash(&app, Target::Prod, None));
+        let args = [("MODE".to_owned(), "fast".to_owned())].into();
+        app.images[0].targets.insert(Target::Dev, TargetSpec { stage: None, args });
+        assert_ne!(plain, hash(&app, Target::Dev, None));
     }
 
     #[test]
@@ -129,12 +152,12 @@ mod tests {
         let executable = std::fs::Permissions::from_mode(0o755);
         assert!(changes(|dir| std::fs::set_permissions(dir.join("src/a"), executable).unwrap()));
         let dir = tempfile::tempdir().unwrap();
-        let spec = spec(dir.path());
+        let app = project(dir.path());
         let link = dir.path().join("link");
         let with = |target: &str| {
             let _ = std::fs::remove_file(&link);
             symlink(target, &link).unwrap();
-            inputs_hash(&spec, None).unwrap()
+            hash(&app, Target::Prod, None)
         };
         assert_ne!(with("src/a"), with("src/b"));
     }

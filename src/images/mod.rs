@@ -1,29 +1,31 @@
-//! The application's images: build, tag, load into the node.
+//! The application's images: build, tag, load into the node, list, say what is in them, scan.
 //!
 //! An image is known by the hash of all that goes into it, kept as a label; a build or load of
 //! what is already there is skipped.
 
 mod context;
 mod ignore;
+mod inspect;
+mod labels;
+mod list;
 mod node;
+mod order;
+pub mod sbom;
+pub mod scan;
 mod tag;
 
 pub use context::inputs_hash;
+pub use labels::{INPUTS_LABEL, REFERENCE_LABEL, TARGET_LABEL};
+pub use list::{Listed, list, ready};
 pub use node::{load, node_images};
+pub use order::Order;
 pub use tag::{repository, tag};
 
-use std::collections::BTreeMap;
-
-use crate::config::{Application, ImageSpec};
+use crate::config::BASE_ARG;
 use crate::engine::{Build, Engine};
 use crate::error::Result;
 use crate::task::Task;
-
-/// The hash of the inputs, [`inputs_hash`].
-pub const INPUTS_LABEL: &str = "todo-bootstrap.dev/inputs";
-/// The reference that was given out for the image: a later run gives out the same one, so that
-/// nothing is rolled out anew without need.
-pub const REFERENCE_LABEL: &str = "todo-bootstrap.dev/reference";
+use inspect::inspect;
 
 /// An image of the application that the engine has.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -38,63 +40,44 @@ pub struct Built {
 }
 
 /// The image, if the engine has it with today's inputs, else why it has to be built; nothing is
-/// changed. `base_id` is the engine's id of the base image.
-pub fn probe(
-    task: &Task<'_>,
-    engine: &Engine,
-    app: &Application,
-    spec: &ImageSpec,
-    base_id: Option<&str>,
-) -> Result<Result<Built, String>> {
-    let inputs = inputs_hash(spec, base_id)?;
-    look(task, engine, app, spec, &inputs)
+/// changed.
+pub fn probe(task: &Task<'_>, engine: &Engine, order: &Order<'_>) -> Result<Result<Built, String>> {
+    let inputs = inputs_hash(order)?;
+    look(task, engine, order, &inputs)
 }
 
-fn look(
-    task: &Task<'_>,
-    engine: &Engine,
-    app: &Application,
-    spec: &ImageSpec,
-    inputs: &str,
-) -> Result<Result<Built, String>> {
-    let local = local_reference(app, spec);
+fn look(task: &Task<'_>, engine: &Engine, order: &Order<'_>, inputs: &str) -> Result<Result<Built, String>> {
+    let local = order.local_reference();
     Ok(match inspect(task, engine, &local)? {
         None => Err(format!("{local} was not built yet")),
-        Some(image) => image.current(spec, inputs),
+        Some(image) => image.current(order, inputs),
     })
 }
 
-/// Builds the image unless the engine has it with today's inputs. `base` is the reference that the
-/// Dockerfile gets as `BASE_IMAGE`, and the engine's id of it.
-pub fn build(
-    task: &Task<'_>,
-    engine: &Engine,
-    app: &Application,
-    spec: &ImageSpec,
-    base: Option<(&str, &str)>,
-) -> Result<Built> {
-    let inputs = inputs_hash(spec, base.map(|(_, id)| id))?;
-    if let Ok(built) = look(task, engine, app, spec, &inputs)? {
+/// Builds the image unless the engine has it with today's inputs.
+pub fn build(task: &Task<'_>, engine: &Engine, order: &Order<'_>) -> Result<Built> {
+    let inputs = inputs_hash(order)?;
+    if let Ok(built) = look(task, engine, order, &inputs)? {
         return Ok(built);
     }
-    let reference = unused_reference(task, engine, app, spec, &inputs)?;
+    let spec = order.spec;
+    let commit = tag::commit(task, &spec.context);
+    let reference = unused_reference(task, engine, order, commit.as_ref(), &inputs)?;
     task.say(format!("building {reference}"));
+    let meaning = order.meaning()?;
+    let base = order.base.map(|(base, _)| (BASE_ARG.to_owned(), base.to_owned()));
     let id = engine.build(
         task,
         &Build {
             context: spec.context.clone(),
             dockerfile: spec.dockerfile.clone(),
-            tags: vec![reference.clone(), local_reference(app, spec)],
-            args: base.map(|(base, _)| ("BASE_IMAGE".to_owned(), base.to_owned())).into_iter().collect(),
-            labels: vec![(INPUTS_LABEL.to_owned(), inputs), (REFERENCE_LABEL.to_owned(), reference.clone())],
-            target: None,
+            tags: vec![reference.clone(), order.local_reference()],
+            args: base.into_iter().chain(meaning.args).collect(),
+            labels: labels::labels(order, &inputs, &reference, commit.as_ref()),
+            target: meaning.stage,
         },
     )?;
     Ok(Built { name: spec.name.clone(), reference, id, built: true })
-}
-
-fn local_reference(app: &Application, spec: &ImageSpec) -> String {
-    format!("{}:{}", repository(&app.name, &spec.name), tag(&app.version, None, None))
 }
 
 /// The reference of this commit; with a hash behind it where the folder differs from the commit,
@@ -102,15 +85,15 @@ fn local_reference(app: &Application, spec: &ImageSpec) -> String {
 fn unused_reference(
     task: &Task<'_>,
     engine: &Engine,
-    app: &Application,
-    spec: &ImageSpec,
+    order: &Order<'_>,
+    commit: Option<&tag::Commit>,
     inputs: &str,
 ) -> Result<String> {
-    let repository = repository(&app.name, &spec.name);
+    let repository = repository(&order.app.name, &order.spec.name);
     let named = |commit: &str, dirty: Option<&str>| {
-        format!("{repository}:{}", tag(&app.version, Some(commit), dirty))
+        format!("{repository}:{}", tag(&order.app.version, Some(commit), dirty, order.target))
     };
-    let Some(commit) = tag::commit(task, &spec.context) else {
+    let Some(commit) = commit else {
         return Ok(named(&format!("src{inputs}"), None));
     };
     let clean = named(&commit.id, None);
@@ -121,42 +104,7 @@ fn unused_reference(
     Ok(if commit.dirty || taken { named(&commit.id, Some(inputs)) } else { clean })
 }
 
-/// What the engine says of an image.
-#[derive(Debug)]
-struct Inspected {
-    id: String,
-    labels: BTreeMap<String, String>,
-    tags: Vec<String>,
-}
-
-impl Inspected {
-    /// As a result, if it was made of `inputs` and still has the reference that it was given.
-    fn current(self, spec: &ImageSpec, inputs: &str) -> Result<Built, String> {
-        let Self { id, mut labels, tags } = self;
-        if labels.get(INPUTS_LABEL).is_none_or(|own| own != inputs) {
-            return Err("its sources or its base image changed".to_owned());
-        }
-        match labels.remove(REFERENCE_LABEL).filter(|reference| tags.contains(reference)) {
-            Some(reference) => Ok(Built { name: spec.name.clone(), reference, id, built: false }),
-            None => Err("its tag is gone from the engine".to_owned()),
-        }
-    }
-}
-
-/// Id, labels and tags by one process, as this is asked in every run.
-fn inspect(task: &Task<'_>, engine: &Engine, reference: &str) -> Result<Option<Inspected>> {
-    const FORMAT: &str = "{{.Id}}\n{{json .Config.Labels}}\n{{json .RepoTags}}";
-    let cmd = engine.cmd(format!("look for the image {reference}"));
-    let output = task.run(&cmd.args(["image", "inspect", "--format", FORMAT, reference]).any_status())?;
-    let text = output.text();
-    let mut lines = text.lines().filter(|line| !line.is_empty());
-    let (Some(id), true) = (lines.next(), output.ok()) else { return Ok(None) };
-    let labels: Option<BTreeMap<String, String>> =
-        lines.next().and_then(|line| serde_json::from_str(line).ok()).flatten();
-    let tags: Option<Vec<String>> = lines.next().and_then(|line| serde_json::from_str(line).ok()).flatten();
-    let id = if id.starts_with("sha256:") { id.to_owned() } else { format!("sha256:{id}") };
-    Ok(Some(Inspected { id, labels: labels.unwrap_or_default(), tags: tags.unwrap_or_default() }))
-}
-
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -1,38 +1,15 @@
 //! Building, with an engine from a script.
 
-use std::path::Path;
-
+use super::testing::application;
 use super::*;
+use crate::config::{Application, Target};
 use crate::engine::testing::{engine, with_task};
 use crate::exec::Script;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-fn application(dir: &Path) -> (Application, ImageSpec) {
-    std::fs::write(dir.join("Dockerfile"), "FROM scratch").unwrap();
-    let spec = ImageSpec {
-        name: "web".to_owned(),
-        context: dir.to_owned(),
-        dockerfile: dir.join("Dockerfile"),
-        base: None,
-    };
-    let app = Application {
-        dir: dir.to_owned(),
-        name: "app".to_owned(),
-        namespace: "app".to_owned(),
-        version: "1.2.3".to_owned(),
-        chart: dir.to_owned(),
-        values: Vec::new(),
-        host: "app.localhost".to_owned(),
-        aliases: Vec::new(),
-        ready_images: Vec::new(),
-        presets: Vec::new(),
-        overrides: Vec::new(),
-        images: vec![spec.clone()],
-        env_file: dir.join(".env"),
-        env_example: dir.join(".env.example"),
-    };
-    (app, spec)
+fn order(app: &Application, target: Target) -> Order<'_> {
+    Order { app, spec: &app.images[0], target, base: None }
 }
 
 fn inspected(inputs: &str, reference: &str) -> String {
@@ -48,20 +25,21 @@ fn git(script: Script, changes: &str) -> Script {
 
 fn run(script: &Script) -> Built {
     let dir = tempfile::tempdir().unwrap();
-    let (app, spec) = application(dir.path());
-    with_task(script, |task| build(task, &engine(), &app, &spec, None)).0.unwrap()
+    let app = application(dir.path());
+    with_task(script, |task| build(task, &engine(), &order(&app, Target::Prod))).0.unwrap()
 }
 
 #[test]
 fn an_image_of_the_same_inputs_keeps_its_reference_and_is_not_built() {
     let dir = tempfile::tempdir().unwrap();
-    let (app, spec) = application(dir.path());
-    let inputs = inputs_hash(&spec, None).unwrap();
+    let app = application(dir.path());
+    let order = order(&app, Target::Prod);
+    let inputs = inputs_hash(&order).unwrap();
     let reference = "localhost/app/web:v1.2.3-0000000";
     let script = Script::default().on("docker image inspect", 0, &inspected(&inputs, reference));
     let (built, _) = with_task(&script, |task| {
-        let probed = probe(task, &engine(), &app, &spec, None).unwrap();
-        let built = build(task, &engine(), &app, &spec, None).unwrap();
+        let probed = probe(task, &engine(), &order).unwrap();
+        let built = build(task, &engine(), &order).unwrap();
         assert_eq!(probed.as_ref(), Ok(&built));
         built
     });
@@ -103,4 +81,21 @@ fn without_git_the_inputs_name_the_image() {
     let built = run(&script);
     assert!(built.reference.starts_with("localhost/app/web:v1.2.3-src"), "{}", built.reference);
     assert_eq!(built.reference.len(), "localhost/app/web:v1.2.3-src".len() + 8);
+}
+
+#[test]
+fn a_target_has_its_own_reference_stage_and_arguments() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = application(dir.path());
+    std::fs::write(dir.path().join("Dockerfile"), "ARG BUILD_TARGET\nFROM scratch AS dev").unwrap();
+    let inspect = "docker image inspect --format '{{.Id}}\n";
+    let none =
+        Script::default().on_err(inspect, 1, "", "No such image").on_err(inspect, 1, "", "No such image");
+    let script = git(none, "").on("docker", 0, "sha256:42");
+    let built = with_task(&script, |task| build(task, &engine(), &order(&app, Target::Dev))).0.unwrap();
+    assert_eq!(built.reference, "localhost/app/web:v1.2.3-0123456-dev");
+    let argv = script.ran().into_iter().find(|argv| argv.contains("--tag")).unwrap();
+    for part in ["--build-arg BUILD_TARGET=dev", "--target dev", "v1.2.3-local-dev", "image.title=web"] {
+        assert!(argv.contains(part), "{part}: {argv}");
+    }
 }

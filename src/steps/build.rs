@@ -1,4 +1,5 @@
-//! Steps `build-<image>`: an image of the project is built, unless its inputs are unchanged.
+//! Steps `build-<image>`: an image of the project is built, unless its inputs are unchanged, and its
+//! bill of materials written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use super::session::ImageRef;
 use super::{Probe, Session, Step};
 use crate::config::{Application, ImageSpec};
 use crate::error::Result;
-use crate::images;
+use crate::images::{self, Order, sbom};
 use crate::task::Task;
 
 pub struct BuildStep {
@@ -29,6 +30,11 @@ impl BuildStep {
 
     fn base(&self) -> Result<Option<ImageRef>> {
         self.spec.base.as_deref().map(|base| self.session.image(base)).transpose()
+    }
+
+    fn order<'a>(&'a self, base: Option<&'a ImageRef>) -> Order<'a> {
+        let base = base.map(|base| (base.reference.as_str(), base.id.as_str()));
+        Order { app: &self.application, spec: &self.spec, target: self.session.target(), base }
     }
 
     fn keep(&self, built: &images::Built) {
@@ -56,15 +62,23 @@ impl Step for BuildStep {
     }
 
     fn effects(&self) -> Vec<String> {
-        vec![format!("builds an image from {}", self.spec.context.display())]
+        let (context, target) = (self.spec.context.display(), self.session.target());
+        let bill = sbom::file(&self.session.dir(), &self.spec.name);
+        vec![
+            format!("builds an image from {context} (target {target})"),
+            format!("writes its bill of materials to {}", bill.display()),
+        ]
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
         let base = self.base()?;
-        let base_id = base.as_ref().map(|base| base.id.as_str());
-        let engine = self.session.engine()?;
-        match images::probe(task, engine, &self.application, &self.spec, base_id)? {
+        let order = self.order(base.as_ref());
+        match images::probe(task, self.session.engine()?, &order)? {
             Ok(built) => {
+                let bill = sbom::make(&order, &built)?;
+                if !sbom::is_written(&self.session.dir(), &self.spec.name, &bill) {
+                    return Ok(Probe::Needed("its bill of materials is not written".to_owned()));
+                }
                 self.keep(&built);
                 Ok(Probe::Done(built.reference))
             }
@@ -74,8 +88,9 @@ impl Step for BuildStep {
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let base = self.base()?;
-        let base = base.as_ref().map(|base| (base.reference.as_str(), base.id.as_str()));
-        let built = images::build(task, self.session.engine()?, &self.application, &self.spec, base)?;
+        let order = self.order(base.as_ref());
+        let built = images::build(task, self.session.engine()?, &order)?;
+        sbom::write(&self.session.dir(), &self.spec.name, &sbom::make(&order, &built)?)?;
         self.keep(&built);
         Ok(built.reference)
     }

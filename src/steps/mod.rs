@@ -46,7 +46,7 @@ pub use plan::{Plan, Preview, preview};
 pub use preset::least_need;
 pub use receipt::{HostReceipt, Receipt};
 pub use services::{CauseStatus, ServiceStatus};
-pub use session::{ImageRef, Parts, Session};
+pub use session::{ImageRef, Parts, Session, Wishes};
 pub use status::{NodeStatus, PodStatus, Status, claims, status};
 
 use std::time::Duration;

@@ -55,7 +55,7 @@ impl Session {
 
     /// What was asked for, by the command line or else by the profile.
     fn asked(&self) -> Option<&str> {
-        match (&self.preset, &self.profile.preset) {
+        match (&self.wishes.preset, &self.profile.preset) {
             (Some(preset), _) | (None, Amount::Given(preset)) => Some(preset),
             (None, Amount::Auto) => None,
         }

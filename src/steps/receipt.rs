@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::ProviderKind;
+use crate::config::{ProviderKind, Target};
 use crate::error::{Error, Result};
 use crate::fetch::write_atomic;
 
@@ -30,6 +30,9 @@ pub struct Receipt {
     /// The application's preset, which stays as long as the cluster does.
     #[serde(default)]
     pub preset: Option<String>,
+    /// What the application's images are built for; `prod` in receipts that do not say it.
+    #[serde(default)]
+    pub target: Option<Target>,
     /// True once the cluster was seen whole; false means that making it was cut off.
     #[serde(default)]
     pub complete: bool,
@@ -63,6 +66,7 @@ impl Receipt {
             cpus: None,
             memory: None,
             preset: None,
+            target: None,
             complete: false,
             node_image: None,
             application: None,
@@ -138,6 +142,7 @@ mod tests {
         let receipt: Receipt = serde_json::from_str(old).unwrap();
         assert!(!receipt.complete && receipt.application.is_none() && receipt.preset.is_none());
         assert!(receipt.kubeconfigs.is_empty() && !receipt.began());
+        assert!(receipt.target.is_none());
     }
 
     #[test]

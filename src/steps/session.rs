@@ -9,7 +9,7 @@ use super::{HostReceipt, Receipt};
 use crate::cluster::kind::Kind;
 use crate::cluster::minikube::Minikube;
 use crate::cluster::{Fit, Local, Ports, Provider, Sizes};
-use crate::config::{Application, Paths, Profile, ProviderKind, Versions};
+use crate::config::{Application, Paths, Profile, ProviderKind, Target, Versions};
 use crate::data::Data;
 use crate::deploy::Kube;
 use crate::engine::Engine;
@@ -39,8 +39,7 @@ pub struct Session {
     pub origins: Origins,
     /// Whether the user agreed that an engine or packages are installed and the engine started.
     pub consent: bool,
-    /// What `--preset` says.
-    pub(super) preset: Option<String>,
+    pub(super) wishes: Wishes,
     /// What was chosen, once the engine is known.
     pub(super) fit: OnceLock<Fit>,
     receipt: Mutex<Receipt>,
@@ -69,14 +68,23 @@ pub struct Parts {
     pub facts: Facts,
     pub origins: Origins,
     pub consent: bool,
+    pub wishes: Wishes,
+}
+
+/// What the command line asks for; without it, what the cluster was made with counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
     pub preset: Option<String>,
+    pub target: Option<Target>,
+    /// That nothing outside is called, as far as the application can do without.
+    pub mock: bool,
 }
 
 impl Session {
     /// Takes up the cluster's receipt where there is one. A receipt of another provider is
     /// refused: that cluster must go first.
     pub fn new(parts: Parts) -> Result<Self> {
-        let Parts { world, data, paths, versions, profile, application, facts, origins, consent, preset } =
+        let Parts { world, data, paths, versions, profile, application, facts, origins, consent, wishes } =
             parts;
         let name = &profile.cluster.name;
         let receipt = Receipt::load(&paths.cluster(name))?;
@@ -100,7 +108,7 @@ impl Session {
             facts,
             origins,
             consent,
-            preset,
+            wishes,
             fit: OnceLock::new(),
             receipt: Mutex::new(receipt),
             engine: OnceLock::new(),
@@ -125,6 +133,11 @@ impl Session {
 
     pub fn receipt(&self) -> Receipt {
         lock(&self.receipt).clone()
+    }
+
+    /// What the application's images are built for: what was asked for, else that of the last `up`.
+    pub fn target(&self) -> Target {
+        self.wishes.target.or(self.receipt().target).unwrap_or_default()
     }
 
     /// Changes the receipt and writes it before anything else happens.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Session;
 use super::services::{ServiceStatus, View, services};
 use crate::cluster::nodes;
+use crate::config::Target;
 use crate::deploy::{self, api_error};
 use crate::diagnose;
 use crate::error::Result;
@@ -19,6 +20,8 @@ pub struct Status {
     pub cluster: String,
     pub provider: &'static str,
     pub nodes: Vec<NodeStatus>,
+    /// What the application's images are built for; `None` where there is no application.
+    pub target: Option<Target>,
     pub services: Vec<ServiceStatus>,
     pub pods: Vec<PodStatus>,
     pub url: Option<String>,
@@ -67,6 +70,7 @@ pub fn status(session: &Session, task: &Task<'_>, address: Option<&Address>) -> 
         cluster: session.profile.cluster.name.clone(),
         provider: session.profile.provider.name(),
         nodes: nodes.iter().map(node_status).collect(),
+        target: session.application.as_ref().map(|_| session.target()),
         services,
         pods,
         url: address.map(|address| address.url.clone()),

@@ -1,84 +1,147 @@
-// What all journeys share: the command line, the steps with their names, and a tidy end in every case.
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { tasksApi } from "./api.mjs";
-import { launch, openWindow } from "./browser.mjs";
+// The journey of somebody new: sign up, log in, the four sentences of the specification, log out.
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { checkAccessibility } from "./accessibility.mjs";
+import { openWindow } from "./browser.mjs";
+import { journey } from "./walk.mjs";
 
-const USAGE = "--url URL [--resolve HOST=ADDRESS] [--title TEXT] [--screenshots DIR]";
+const LOOKS = {
+  "journey-dark": { colorScheme: "dark" },
+  "journey-mobile": { viewport: { width: 375, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
+};
 
-function options(name) {
-  const text = { type: "string" };
-  const help = `help: node tests/browser/${name}.mjs ${USAGE}`;
-  let values;
-  try {
-    values = parseArgs({ options: { url: text, resolve: text, title: text, screenshots: text } }).values;
-  } catch (error) {
-    throw new Error(`${error.message}; ${help}`);
+/** Milliseconds for one answer; a true AI thinks longer than the mock. */
+const ANSWER = 60_000;
+
+await journey("journey", async ({ url, origin, title, browser, context, page, troubles, shot, step }) => {
+  const some = randomBytes(4).toString("hex");
+  const email = `journey-${some}@example.org`;
+  const password = `canary ${randomBytes(9).toString("base64url")}`;
+  const button = (name) => page.getByRole("button", { name, exact: true });
+  const box = (of) => page.getByRole("checkbox", { name: of });
+  const messages = page.getByRole("list", { name: "Messages" }).locator(":scope > li");
+  const at = (path) => page.waitForURL(new URL(path, origin).href);
+
+  async function logIn(secret) {
+    await page.getByLabel("E-mail").fill(email);
+    await page.getByLabel("Password").fill(secret);
+    await page.keyboard.press("Enter");
   }
-  if (!URL.canParse(values.url ?? "")) throw new Error(`--url is not an address; ${help}`);
-  return { screenshots: "shots", ...values, origin: new URL(values.url).origin };
-}
 
-/** Without Playwright's own log, which repeats what was asked. */
-const plain = (error) => error.message.split("\nCall log:")[0];
+  /** Says a sentence, and returns the answer's entry once it is finished. */
+  async function say(sentence, ...tools) {
+    const before = await messages.count();
+    await page.getByLabel("Message to the assistant").fill(sentence);
+    await page.keyboard.press("Enter");
+    const answer = messages.nth(before + 1);
+    await answer.and(page.locator('[aria-busy="false"]')).waitFor({ timeout: ANSWER });
+    const alert = page.getByRole("region", { name: "Assistant" }).getByRole("alert");
+    assert.deepEqual(await alert.allTextContents(), [], `no answer to “${sentence}”`);
+    const used = answer.getByRole("list", { name: "Tools that were used" });
+    for (const tool of tools) {
+      await used.getByRole("listitem").filter({ hasText: tool }).getByText("Done").first().waitFor();
+    }
+    return answer;
+  }
 
-/** Milliseconds for a whole journey; a slow one takes twenty seconds. */
-const PATIENCE = 180_000;
-
-/** Rejects on Ctrl-C, on a request to end, or when it takes too long: there is tidying up to do then. */
-function cutOff() {
-  return new Promise((_, reject) => {
-    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => reject(new Error(`${signal} came`)));
-    setTimeout(() => reject(new Error(`${PATIENCE / 1000} s are over`)), PATIENCE);
+  await step("opening the page: it asks to log in", async () => {
+    await page.goto(url);
+    await at("/log-in");
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
+    if (title) assert.equal(await page.title(), title, "the title is not what NEXT_PUBLIC_APP_TITLE says");
+    await checkAccessibility(page);
+    await shot(page, "journey-log-in");
   });
-}
 
-/** Runs `walk`; ends the process with 0 only if all of it went well and no task is left behind. */
-export async function journey(name, walk) {
-  let failed = false;
-  const fail = (message) => {
-    failed = true;
-    console.error(`FAILED ${message}`);
-  };
-  let given, browser;
-  try {
-    given = options(name);
-    mkdirSync(given.screenshots, { recursive: true });
-    browser = await launch(given);
-  } catch (error) {
-    fail(`${name}: ${error.message}`);
-    process.exit(2);
+  await step("signing up", async () => {
+    await page.getByRole("link", { name: "Sign up" }).click();
+    await at("/sign-up");
+    await page.getByLabel("Name").fill("Ada of the journey");
+    await checkAccessibility(page);
+    await shot(page, "journey-sign-up");
+    await logIn(password);
+    await at("/");
+    await page.getByRole("banner").getByText(email).waitFor();
+    await page.getByText("Nothing to do yet").waitFor();
+  });
+
+  await step("logging out, and not in with a wrong password", async () => {
+    await button("Log out").click();
+    await at("/log-in");
+    await logIn(`${password}!`);
+    await page.getByRole("alert").getByText("The e-mail address or the password is wrong.").waitFor();
+    // Chromium itself reports an answer that is no success.
+    assert.deepEqual(troubles.splice(0).filter((trouble) => !/^console: .* status of 401/.test(trouble)), []);
+  });
+
+  await step("logging in", async () => {
+    await logIn(password);
+    await at("/");
+    await page.getByText("Say what is to be done. For example:").waitFor();
+    await shot(page, "journey-dashboard");
+  });
+
+  await step("“Add a task to buy groceries”", async () => {
+    await say("Add a task to buy groceries", "add_task");
+    await box(/buy groceries/i).waitFor();
+    // A second one, so that the first and the last are not the same.
+    await say("Add a task to call the dentist", "add_task");
+    await box(/call the dentist/i).waitFor();
+  });
+
+  await step("“Show me all my tasks”", async () => {
+    const answer = await say("Show me all my tasks", "list_tasks");
+    await answer.getByText(/buy groceries/i).last().waitFor();
+    await shot(page, "journey-chat");
+    await checkAccessibility(page);
+  });
+
+  await step("“Mark the first task as complete”", async () => {
+    await say("Mark the first task as complete", "complete_task");
+    await box(/buy groceries/i).and(page.locator(":checked")).waitFor();
+    assert.equal(await box(/call the dentist/i).isChecked(), false, "another task than the first is done");
+  });
+
+  await step("“Delete the last task”", async () => {
+    await say("Delete the last task", "delete_task");
+    await box(/call the dentist/i).waitFor({ state: "detached" });
+    await box(/buy groceries/i).waitFor();
+  });
+
+  await step("coming back: the conversation is still there", async () => {
+    await page.reload();
+    await messages.filter({ hasText: "Delete the last task" }).waitFor();
+    assert.equal(await messages.count(), 10, "a message is missing, or there twice");
+    await shot(page, "journey-history");
+  });
+
+  for (const [as, look] of Object.entries(LOOKS)) {
+    await step(`looking at ${as}, also for accessibility`, async () => {
+      const storageState = await context.storageState();
+      const window = await openWindow(browser, origin, { reducedMotion: "reduce", storageState, ...look });
+      await window.page.goto(url);
+      await window.page.getByText("Delete the last task").first().waitFor();
+      await shot(window.page, as);
+      await checkAccessibility(window.page);
+      const wide = await window.page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+      assert.ok(!wide, "the page is wider than the window");
+      await window.context.close();
+      assert.deepEqual(window.troubles, []);
+    });
   }
-  let at = "opening a window";
-  let main, api;
-  try {
-    main = await openWindow(browser, given.origin);
-    api = tasksApi(main.context, main.page);
-    const shot = (page, as) => page.screenshot({ path: join(given.screenshots, `${as}.png`), animations: "disabled" });
-    const step = async (what, work) => {
-      at = what;
-      const started = Date.now();
-      const result = await work();
-      if (main.troubles.length) throw new Error(main.troubles.join("\n  "));
-      console.log(`ok ${what} (${Date.now() - started} ms)`);
-      return result;
-    };
-    await Promise.race([walk({ ...given, ...main, browser, api, shot, step }), cutOff()]);
-  } catch (error) {
-    fail(`${name}, while ${at}, at ${given.url}: ${plain(error)}`);
-    const path = join(given.screenshots, `failed-${name}.png`);
-    await main?.page.screenshot({ path }).then(
-      () => console.error(`  what was on the screen: ${path}`),
-      (problem) => console.error(`  no screenshot: ${plain(problem)}`),
-    );
-  }
-  try {
-    await api?.removeMade();
-  } catch (error) {
-    fail(`${name}, while removing its tasks: ${plain(error)}`);
-  }
-  await browser.close();
-  if (!failed) console.log(`passed: ${name}, screenshots in ${given.screenshots}`);
-  process.exit(failed ? 1 : 0);
-}
+
+  await step("clearing the history", async () => {
+    await button("Clear history").click();
+    await button("Clear it all").click();
+    await page.getByText("Say what is to be done. For example:").waitFor();
+    await page.reload();
+    await page.getByText("Say what is to be done. For example:").waitFor();
+  });
+
+  await step("logging out for good", async () => {
+    await button("Log out").click();
+    await at("/log-in");
+    await page.goto(url);
+    await at("/log-in");
+  });
+});

@@ -1,8 +1,9 @@
-// A backend of one file: the same tasks API, kept in memory. For work on the pages without a cluster.
+// A backend in memory: the same API of tasks and chat (stub-chat.mjs). For work on the pages without a cluster.
 //
 //   node stub-api.mjs [--port 8000] [--slow MILLISECONDS]
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
+import { chat } from "./stub-chat.mjs";
 
 const { values } = parseArgs({
   options: { port: { type: "string", default: "8000" }, slow: { type: "string", default: "0" } },
@@ -31,6 +32,21 @@ function titled(title) {
   return title.trim();
 }
 
+function add(title, description = null) {
+  const now = new Date().toISOString();
+  const task = { id: last + 1, title: titled(title), description, completed: false, created_at: now, updated_at: now };
+  tasks.set((last = task.id), task);
+  return task;
+}
+
+/** The tasks as the chat's tools reach them. */
+const byTools = {
+  list: () => tasks.values(),
+  add,
+  complete: (id) => Object.assign(tasks.get(id), { completed: true }),
+  remove: (id) => tasks.delete(id),
+};
+
 async function answer(request, url) {
   const [, id] = /^\/api\/tasks(?:\/(\d+))?$/.exec(url.pathname) ?? [];
   const now = new Date().toISOString();
@@ -42,10 +58,8 @@ async function answer(request, url) {
       return [200, [...tasks.values()].filter((task) => status === "all" || task.completed === (status === "done"))];
     }
     case "POST /api/tasks": {
-      const { title, description = null } = await sent(request);
-      const task = { id: last + 1, title: titled(title), description, completed: false, created_at: now, updated_at: now };
-      tasks.set((last = task.id), task);
-      return [201, task];
+      const { title, description } = await sent(request);
+      return [201, add(title, description)];
     }
     case "PATCH /api/tasks/ID": {
       const task = Object.assign(tasks.get(Number(id)), await sent(request), { updated_at: now });
@@ -64,7 +78,9 @@ const server = createServer(async (request, response) => {
   await new Promise((resolve) => setTimeout(resolve, Number(values.slow)));
   let status, body;
   try {
-    [status, body] = await answer(request, new URL(request.url, "http://stub"));
+    const url = new URL(request.url, "http://stub");
+    if (await chat(request, response, url, byTools, sent)) return;
+    [status, body] = await answer(request, url);
   } catch (error) {
     status = error.status ?? 400;
     body = { error: { code: error.code ?? "bad_request", message: error.message }, request_id: id };

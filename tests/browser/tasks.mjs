@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { checkAccessibility } from "./accessibility.mjs";
 import { openWindow } from "./browser.mjs";
-import { journey } from "./journey.mjs";
+import { journey } from "./walk.mjs";
 
 const LOOKS = {
   "tasks-light": { colorScheme: "light" },

@@ -4,6 +4,7 @@ mod bad_input;
 mod day_one;
 mod engine;
 mod env;
+mod images;
 mod install;
 mod kubeconfig;
 mod look;

@@ -1,7 +1,6 @@
 //! The test bed: own state, cluster name and ports; the user's cache; one project.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use toml::Table;
 
+pub use crate::engine::{Engine, docker, output};
 use crate::http::Address;
 use crate::leftover;
 use crate::program::{Event, Run, Then, run};
@@ -50,14 +50,6 @@ pub struct Bed {
     address: RefCell<Option<Address>>,
     scene: RefCell<String>,
     last: RefCell<String>,
-}
-
-/// What is in the engine: ids of containers and volumes, names of networks.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Engine {
-    pub containers: BTreeSet<String>,
-    pub networks: BTreeSet<String>,
-    pub volumes: BTreeSet<String>,
 }
 
 impl Bed {
@@ -129,7 +121,16 @@ impl Bed {
         watch: &mut dyn FnMut(&Event) -> Then,
     ) -> Run {
         println!("$ todo-bootstrap {}", args.join(" "));
-        let mut command = self.command(args);
+        self.watched(self.command(args), project, limit, watch)
+    }
+
+    fn watched(
+        &self,
+        mut command: Command,
+        project: &Path,
+        limit: Duration,
+        watch: &mut dyn FnMut(&Event) -> Then,
+    ) -> Run {
         command.arg("--profile").arg(&self.profile).arg("--dir").arg(project);
         let run = run(command, limit, &mut |event| {
             self.note_engine(event);
@@ -155,6 +156,20 @@ impl Bed {
     /// The first `up`, which may have to make everything.
     pub fn cold_up(&self) -> Run {
         self.call_in(&self.project, UP_COLD, COLD, &mut |_| Then::GoOn).expect(0)
+    }
+
+    /// The same, as somebody does it who has nothing but the checkout.
+    pub fn install_and_up(&self) -> Run {
+        let mut command = Command::new("sh");
+        command.arg("./install.sh").arg("--dir").arg(self.dir.join("bin")).arg("--up");
+        command.args(&UP_COLD[1..]).current_dir(&self.root).env("TODO_BOOTSTRAP_STATE", &self.state);
+        // What cargo tells its tests makes another cargo build anew what is there.
+        let of_test = |key: &str| key.starts_with("CARGO_PKG_") || key.starts_with("CARGO_MANIFEST_");
+        for (key, _) in std::env::vars().filter(|(key, _)| of_test(key)) {
+            command.env_remove(key);
+        }
+        println!("$ {command:?}");
+        self.watched(command, &self.project, COLD, &mut |_| Then::GoOn).expect(0)
     }
 
     /// An `up` that has to succeed. A new cluster may have got another port.
@@ -190,7 +205,11 @@ impl Bed {
     /// The home page, which has to answer.
     #[track_caller]
     pub fn expect_page(&self) {
-        let reply = self.address().get("/").expect("the page answers");
+        let mut reply = self.address().get("/").expect("the page answers");
+        if let Some(path) = reply.location {
+            // It wants a log-in.
+            reply = self.address().get(&path).expect("the page that it leads to answers");
+        }
         assert_eq!(reply.status, 200, "{reply:?}");
     }
 
@@ -250,41 +269,6 @@ fn users_kube_config() -> Option<Vec<u8>> {
 
 pub const UP: &[&str] = &["up", "--yes", "--events", "json"];
 const UP_COLD: &[&str] = &["up", "--yes", "--events", "json", "--timeout", "60m"];
-
-impl Engine {
-    /// What is there now; nothing where no engine runs.
-    pub fn now() -> Self {
-        let lines = |args: &[&str]| -> BTreeSet<String> {
-            docker(args).unwrap_or_default().lines().map(str::to_owned).collect()
-        };
-        let mut networks = lines(&["network", "ls", "--format", "{{.Name}}"]);
-        // The engine's own, which are there as soon as it runs.
-        for own in ["bridge", "host", "none"] {
-            networks.remove(own);
-        }
-        Self {
-            containers: lines(&["ps", "--all", "--quiet", "--no-trunc"]),
-            networks,
-            volumes: lines(&["volume", "ls", "--quiet"]),
-        }
-    }
-}
-
-/// Standard output of docker.
-pub fn docker(args: &[&str]) -> Result<String, String> {
-    println!("$ docker {}", args.join(" "));
-    let mut command = Command::new("docker");
-    command.args(args);
-    output(command)
-}
-
-fn output(mut command: Command) -> Result<String, String> {
-    let output = command.output().map_err(|error| format!("cannot start {command:?}: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
-}
 
 /// `metadata.name` of each item of a list.
 pub fn names(list: &Value) -> Vec<String> {

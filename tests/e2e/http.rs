@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
+    /// `name=value` of each cookie that is set.
+    pub cookies: Vec<String>,
+    /// Where a redirect leads.
+    pub location: Option<String>,
     pub body: String,
 }
 
@@ -47,28 +51,37 @@ impl Address {
         self.call("GET", path, "")
     }
 
-    pub fn post(&self, path: &str, body: &str) -> Result<Reply, String> {
-        self.call("POST", path, body)
-    }
-
-    pub fn delete(&self, path: &str) -> Result<Reply, String> {
-        self.call("DELETE", path, "")
-    }
-
     pub fn put(&self, path: &str, body: &str) -> Result<Reply, String> {
         self.call("PUT", path, body)
     }
 
     fn call(&self, method: &str, path: &str, body: &str) -> Result<Reply, String> {
+        self.send(method, path, &[], body)
+    }
+
+    /// With more headers: name and value.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Reply, String> {
         let told =
             |error: std::io::Error| format!("{method} http://{}:{}{path}: {error}", self.host, self.port);
-        let address = ([127, 0, 0, 1], self.port).into();
+        // Names lead to this machine; an address may be a node's.
+        let ip: std::net::IpAddr = self.host.parse().unwrap_or([127, 0, 0, 1].into());
+        let address = (ip, self.port).into();
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).map_err(told)?;
         stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(told)?;
-        let host = &self.host;
+        let (host, port) = (&self.host, self.port);
         let length = body.len();
+        let mut more = String::new();
+        for (name, value) in headers {
+            more = more + name + ": " + value + "\r\n";
+        }
         let request = format!(
-            "{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            "{method} {path} HTTP/1.0\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n{more}\r\n{body}"
         );
         stream.write_all(request.as_bytes()).map_err(told)?;
         let mut reply = Vec::new();
@@ -95,7 +108,13 @@ impl Address {
 fn parse(text: &str) -> Option<Reply> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Reply { status, body: body.to_owned() })
+    let all = |wanted: &'static str| {
+        let headers = head.lines().filter_map(|line| line.split_once(':'));
+        headers.filter(move |(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
+    };
+    let cookies = all("set-cookie").filter_map(|cookie| cookie.split(';').next()).map(str::to_owned);
+    let location = all("location").next().map(str::to_owned);
+    Some(Reply { status, cookies: cookies.collect(), location, body: body.to_owned() })
 }
 
 #[test]
@@ -109,6 +128,9 @@ fn an_address_is_found_in_narration() {
 
 #[test]
 fn a_reply_is_taken_apart() {
-    let reply = parse("HTTP/1.0 404 Not Found\r\nX: y\r\n\r\nnone\n").unwrap();
+    let reply =
+        parse("HTTP/1.0 404 Not Found\r\nX: y\r\nlocation: /a\r\nSet-Cookie: a=b; Path=/\r\n\r\nnone\n")
+            .unwrap();
+    assert_eq!((reply.cookies, reply.location.as_deref()), (vec!["a=b".to_owned()], Some("/a")));
     assert_eq!((reply.status, reply.body.as_str()), (404, "none\n"));
 }

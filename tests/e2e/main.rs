@@ -8,6 +8,7 @@
 
 mod bed;
 mod broken;
+mod engine;
 mod gone;
 mod guide;
 mod http;
@@ -30,7 +31,7 @@ type Scene = (&'static str, fn(&Bed));
 
 /// The application beside the sources: from nothing, and all that its users rely on.
 const TODO: &[Scene] = &[
-    ("from nothing to an address that answers", steady::first_up),
+    ("./install.sh --up: from nothing to an address that answers", steady::installed),
     ("all pods run, none was started twice", todo::at_first_try),
     ("the node has the size that the profile says", steady::node_size),
     ("status, check and plan say so", steady::reports),
@@ -40,6 +41,11 @@ const TODO: &[Scene] = &[
     ("rows and keys outlive their pods", todo::survives),
     ("a changed key is shown, and restarts its users only", todo::changed_key),
     ("a secret's value stands nowhere else", todo::nowhere_else),
+    ("the journey names the hop that is broken", todo::hops),
+    ("the journey needs nothing from outside", todo::without_egress),
+    ("--mock makes do without a model's key", todo::mocked),
+    ("two users never see what is the other's", todo::two_users),
+    ("the first specification's values work", todo::seed_000),
     ("the API server takes every values file", todo::values_files),
     ("url, status, logs, restart", todo::commands),
     ("a hosts entry on request, a forwarded port, followed logs", todo::names_and_ports),

@@ -13,14 +13,25 @@ use crate::program::Run;
 const ALWAYS_RUN: &[&str] = &["checks", "preset", "summary"];
 
 pub fn first_up(bed: &Bed) {
-    let up = bed.cold_up();
+    prove(bed, &bed.cold_up());
+}
+
+/// `./install.sh --up`, and its checks: the whole journey of a user among them.
+pub fn installed(bed: &Bed) {
+    let up = bed.install_and_up();
+    prove(bed, &up);
+    let journey = bed.call(&["check", "journey", "--output", "json"]).expect(0);
+    assert!(journey.stdout.contains("\"passed\": true"), "{}", journey.stdout);
+}
+
+fn prove(bed: &Bed, up: &Run) {
     let address = Address::find(&up.stdout, &bed.app.hosts).expect("`up` ends with the address");
     let wanted = bed.taken.local_addr().expect("an address").port();
     assert_ne!(address.port, wanted, "a port that is taken cannot have been used");
     up.expect_said(&wanted.to_string());
     bed.set_address(address);
     bed.expect_page();
-    expect_well_formed(&up);
+    expect_well_formed(up);
     let mode = std::fs::metadata(bed.kubeconfig()).expect("a kubeconfig of its own").permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "the kubeconfig is private");
     bed.expect_users_kube_config_untouched();

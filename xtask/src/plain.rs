@@ -46,7 +46,8 @@ impl Plain {
             path: client_first(&bench.dir)?,
         };
         cluster.prepare()?;
-        let built = [("frontend", "nodejs"), ("backend", "python"), ("mcp-server", "python")];
+        let built =
+            [("frontend", "nodejs"), ("backend", "python"), ("mcp-server", "python"), ("mock-llm", "python")];
         let built = built.into_iter().map(|(name, base)| {
             Ok((name.to_owned(), bench.project.join("services").join(name), image(base)?))
         });

@@ -18,7 +18,7 @@ pub(crate) fn python() -> Result {
     let projects = projects("pyproject.toml")?;
     setup::databases()?;
     for project in &projects {
-        let bin = python_environment(project)?.join("bin");
+        let bin = python_environment(&locked(project))?.join("bin");
         let cached = target().join("python").join(name(project));
         let cached = |tool: &str| cached.join(tool).to_string_lossy().into_owned();
         let call = |tool: &str, args: &[&str]| run_in(project, &bin.join(tool), args);
@@ -39,6 +39,12 @@ pub(crate) fn node(fast: bool) -> Result {
         }
     }
     Ok(())
+}
+
+/// The project whose lock file says what `project` needs: tests of the whole have none of their own.
+fn locked(project: &Path) -> PathBuf {
+    let own = project.join("requirements-dev.lock").is_file();
+    if own { project.to_owned() } else { root().join("services/mcp-server") }
 }
 
 /// The virtual environment of a Python project, with exactly what its lock file names.

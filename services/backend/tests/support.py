@@ -8,10 +8,11 @@ from typing import Any
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 
+from tests.tokens import minted
 from todo_api.identity import current_user
 from todo_api.runtime import Runtime
 
-TOKEN = "token-canary"
+TOKEN = "token-canary-of-thirty-two-characters"
 
 
 @dataclass
@@ -53,8 +54,10 @@ class App:
         assert answer.status_code == 200, answer.text
         return [task["title"] for task in answer.json()]
 
-    async def internal(self, method: str, path: str, user: str = "", **options: Any) -> Response:
-        headers = {"Authorization": f"Bearer {TOKEN}"} | ({"X-User-Id": user} if user else {})
+    async def internal(
+        self, method: str, path: str, user: str = "local", **options: Any
+    ) -> Response:
+        headers = {"Authorization": f"Bearer {minted(TOKEN, user)}"}
         return await self.client.request(
             method, f"/internal/tasks{path}", headers=headers, **options
         )

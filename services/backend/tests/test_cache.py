@@ -99,8 +99,8 @@ async def test_redis_goes_away_and_comes_back(
         redis_server.stop()
         try:
             body = await app.ready()
-            assert (body["status"], body["down"]) == ("degraded", ["redis"])
-            assert body["checks"] == {"database": "up", "migrations": "up", "redis": "down"}
+            assert (body["status"], body["down"]) == ("degraded", ["redis"]) and body["degraded"]
+            assert [name for name, state in body["checks"].items() if state == "down"] == ["redis"]
             started = time.monotonic()
             for _ in range(20):
                 assert await app.titles() == ["before"]

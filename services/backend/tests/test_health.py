@@ -13,11 +13,12 @@ from tests.support import App, refused
 
 
 async def test_all_is_well(app: App) -> None:
-    checks = {"database": "up", "migrations": "up", "redis": "off"}
+    checks = {"database": "up", "migrations": "up", "redis": "off", "mcp": "off", "ai": "off"}
     for path in ("/ready", "/api/health"):
         answer = await app.client.get(path)
         assert answer.status_code == 200
-        assert answer.json() == {"status": "ok", "down": [], "checks": checks}
+        expected = {"status": "ok", "down": [], "degraded": [], "checks": checks}
+        assert answer.json() == expected
     assert (await app.client.get("/health")).json() == {"status": "ok"}
 
 

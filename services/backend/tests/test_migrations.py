@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
@@ -16,7 +17,7 @@ from tests.servers import Postgres
 from tests.support import App
 from todo_api.database import Database
 from todo_api.database_url import DatabaseUrl
-from todo_api.migrate import VERSION_TABLE, Migrations
+from todo_api.migrate import VERSION_TABLE, Migrations, config
 
 # Runs the migrations as often as asked, each time as a process of its own would.
 PROGRAM = """
@@ -73,6 +74,25 @@ async def test_tables_of_others_are_left_alone(start: Start, postgres: Postgres)
     assert postgres.sql("SELECT version_num FROM alembic_version", name) == "theirs"
     async with start(DATABASE_URL=url) as app:
         assert await app.titles() == ["x"]
+
+
+async def test_a_database_of_the_first_release_keeps_its_tasks(
+    start: Start, database_url: str
+) -> None:
+    database = Database(DatabaseUrl.parse(database_url))
+    engine = database.migration_engine()
+    async with engine.begin() as connection:
+        await connection.run_sync(lambda inner: command.upgrade(config(inner), "0001"))
+        rows = "(user_id, title, completed, created_at, updated_at)"
+        moment = "'2026-01-01 00:00:00+00:00'"
+        await connection.execute(
+            text(f"INSERT INTO tasks {rows} VALUES ('local', 'old', false, {moment}, {moment})")
+        )
+    await engine.dispose()
+    await database.close()
+    async with start(DATABASE_URL=database_url) as app:
+        assert await app.titles() == ["old"]
+        assert (await app.client.get("/api/chat/messages")).json() == []
 
 
 async def test_a_database_that_is_newer_still_serves(start: Start, tmp_path: Path) -> None:

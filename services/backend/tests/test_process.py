@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.servers import Postgres, free_port
+from tests.servers import Postgres, RedisServer, free_port
 
 
 class Program:
@@ -37,6 +37,7 @@ class Program:
         request = Request(f"http://127.0.0.1:{self.port}{path}", **options)
         try:
             with urlopen(request, timeout=5) as answer:
+                answer.read()
                 return int(answer.status)
         except HTTPError as error:
             return error.code
@@ -118,6 +119,53 @@ def test_settings_that_cannot_be_used_are_named() -> None:
     line = json.loads(output)
     assert [problem.split()[0] for problem in line["problems"]] == ["DATABASE_URL", "LOG_LEVEL"]
     assert "canary" not in output
+
+
+@pytest.mark.parametrize("size", [70_000, 5_000_000])
+def test_a_large_body_is_answered(tmp_path: Path, size: int) -> None:
+    headers = {"Content-Type": "application/json"}
+    with program(DATABASE_URL=f"sqlite:///{tmp_path}/x.db") as running:
+        running.until("/ready", 200)
+        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+        for _ in range(3):
+            connection.request("POST", "/api/tasks", b"x" * size, headers)
+            answer = connection.getresponse()
+            assert answer.status == 413 and b"too_large" in answer.read()
+        connection.close()
+        assert running.status("/api/tasks") == 200
+
+
+@pytest.mark.parametrize("database", ["postgres", "sqlite"])
+def test_no_secret_in_a_log_of_any_level(
+    request: pytest.FixtureRequest, tmp_path: Path, redis_server: RedisServer, database: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/x.db"
+    if database == "postgres":
+        url = request.getfixturevalue("postgres").fresh()
+    closed = f"http://127.0.0.1:{free_port()}"
+    env = {
+        "DATABASE_URL": url,
+        "REDIS_URL": redis_server.url,
+        "INTERNAL_API_TOKEN": "token-canary",
+        "MCP_SERVER_URL": f"{closed}/mcp",
+        "LLM_BASE_URL": f"{closed}/v1",
+        "LLM_MODEL": "x",
+        "LLM_API_KEY": "key-canary",
+        "LOG_LEVEL": "DEBUG",
+    }
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer eyJ-canary"}
+    with program(**env) as running:
+        running.until("/ready", 200)
+        body = json.dumps({"title": "title-canary", "description": "text-canary"}).encode()
+        assert running.status("/api/tasks", data=body, headers=headers) == 201
+        for _ in range(2):
+            assert running.status("/api/tasks?token=eyJ-canary", headers=headers) == 200
+        body = json.dumps({"message": "message-canary"}).encode()
+        assert running.status("/api/chat", data=body, headers=headers) == 200
+        assert running.status("/api/chat/messages") == 200
+        assert running.status("/internal/tasks", headers=headers) == 401
+        output = json.dumps(running.end())
+    assert "tools_unavailable" in output and "canary" not in output
 
 
 def test_two_replicas_on_one_empty_database(postgres: Postgres) -> None:

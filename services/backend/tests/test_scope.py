@@ -15,7 +15,10 @@ WHOLE = [("GET", ""), ("POST", "")]
 
 
 async def test_every_route_is_tested_here(app: App) -> None:
-    expected = {("GET", path) for path in ("/health", "/ready", "/api/health")}
+    expected = {("GET", path) for path in ("/health", "/ready", "/api/health", "/api/config")}
+    # Tested in test_accounts.py.
+    expected |= {("GET", "/api/chat/messages"), ("DELETE", "/api/chat/messages")}
+    expected |= {("POST", "/api/chat")}
     for prefix in ("/api/tasks", "/internal/tasks"):
         expected |= {(method, prefix + path) for method, path in WHOLE}
         expected |= {(method, prefix + path) for method, path, _ in SINGLE}
@@ -49,7 +52,7 @@ async def test_tasks_of_another_user_do_not_exist(app: App) -> None:
     assert mine["id"] != task["id"]
 
 
-async def test_the_internal_api_is_scoped_by_its_header(app: App) -> None:
+async def test_the_internal_api_is_scoped_by_its_token(app: App) -> None:
     hers = (await app.internal("POST", "", "alice", json={"title": "hers"})).json()
     await app.internal("POST", "", json={"title": "of local"})
     for method, path, body in SINGLE:
@@ -57,7 +60,6 @@ async def test_the_internal_api_is_scoped_by_its_header(app: App) -> None:
         refused(answer, 404, "not_found")
     assert (await app.internal("GET", "", "bob")).json() == []
     assert (await app.internal("GET", "", "alice")).json() == [hers]
-    # Without the header it is the user of the public API.
     assert await app.titles() == ["of local"]
     app.become("alice")
     assert await app.titles() == ["hers"]

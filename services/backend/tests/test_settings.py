@@ -88,6 +88,7 @@ def test_urls_that_cannot_be_used(given: str) -> None:
 
 def test_an_empty_value_is_not_set() -> None:
     keys = ["REDIS_URL", "INTERNAL_API_TOKEN", "CORS_ORIGINS", "ENVIRONMENT", "LOG_LEVEL", "PORT"]
+    keys += ["AUTH_JWKS_URL", "MCP_SERVER_URL", "AI_MOCK", "LLM_BASE_URL", "OPENAI_API_KEY"]
     empty = Settings.of({"DATABASE_URL": "sqlite:///x.db"} | dict.fromkeys(keys, " "))
     assert empty == Settings.of({"DATABASE_URL": "sqlite:///x.db"})
     assert (empty.host, empty.port, empty.log_level) == ("0.0.0.0", 8000, "INFO")
@@ -109,17 +110,41 @@ def test_values() -> None:
 
 
 def test_all_problems_at_once() -> None:
-    env = {"REDIS_URL": "http://canary", "LOG_LEVEL": "loud", "PORT": "tcp://10.0.0.1:80"}
+    env = {
+        "REDIS_URL": "http://canary",
+        "AUTH_JWKS_URL": "canary",
+        "MCP_SERVER_URL": "ftp://canary",
+        "AI_MOCK": "perhaps",
+        "MOCK_LLM_URL": "canary",
+        "LLM_BASE_URL": "https://u:canary@llm/v1",
+        "LLM_API_KEY": "canary\u00e9",
+        "LOG_LEVEL": "loud",
+        "PORT": "tcp://10.0.0.1:80",
+    }
     with pytest.raises(SettingsError) as caught:
         Settings.of(env)
     named = [problem.split()[0] for problem in caught.value.problems]
-    assert named == ["DATABASE_URL", "REDIS_URL", "LOG_LEVEL", "PORT"]
+    assert named == [
+        "DATABASE_URL",
+        "REDIS_URL",
+        "AUTH_JWKS_URL",
+        "MCP_SERVER_URL",
+        "INTERNAL_API_TOKEN",
+        "AI_MOCK",
+        "MOCK_LLM_URL",
+        "LLM_BASE_URL",
+        "LLM_API_KEY",
+        "LLM_BASE_URL",
+        "LOG_LEVEL",
+        "PORT",
+    ]
     assert all("help: " in problem for problem in caught.value.problems)
     assert "canary" not in str(caught.value)
 
 
 def test_no_secret_in_a_representation() -> None:
-    env = {"INTERNAL_API_TOKEN": "canary", "REDIS_URL": "redis://:canary@r/0"}
+    env = dict.fromkeys(["INTERNAL_API_TOKEN", "OPENAI_API_KEY"], "canary")
+    env["REDIS_URL"] = "redis://:canary@r/0"
     settings = Settings.of({"DATABASE_URL": "postgresql://u:canary@db/todo", **env})
     assert "canary" not in repr(settings)
     assert set(settings.secrets()) == {"canary", "u:canary", ":canary"}

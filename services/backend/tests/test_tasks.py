@@ -1,5 +1,6 @@
 """Tasks through the API, on both kinds of database."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from tests.support import App, refused
@@ -62,5 +63,26 @@ async def test_a_description_can_be_removed(app: App) -> None:
 async def test_texts_of_all_languages(app: App) -> None:
     title = "Käse 🧀 👩‍👩‍👧 牛乳 حليب '; DROP TABLE tasks; --"
     assert (await app.add(title))["title"] == title
+    # From right to left, as it was written: what shows it keeps it apart from its neighbours.
+    for other in ("\u202egnp.exe", "\u200fשלמ", "🧑\u200d🚀", "e\u0301"):
+        task = await app.add(other)
+        assert task["title"] == other
+        await app.client.delete(f"/api/tasks/{task['id']}")
     assert (await app.add("ü" * 200))["title"] == "ü" * 200
     assert await app.titles() == [title, "ü" * 200]
+
+
+async def test_changes_at_the_same_moment(app: App) -> None:
+    for _ in range(15):
+        where = f"/api/tasks/{(await app.add('x'))['id']}"
+        answers = await asyncio.gather(
+            app.client.patch(where, json={"title": "y"}),
+            app.client.post(f"{where}/complete"),
+            app.client.delete(where),
+            app.client.patch(where, json={"description": "z"}),
+            app.client.delete(where),
+        )
+        # Whoever came too late found nothing, and nobody an error of ours.
+        assert {answer.status_code for answer in answers} <= {200, 204, 404}
+        assert [answer.status_code for answer in answers].count(204) == 1
+    assert await app.titles() == []

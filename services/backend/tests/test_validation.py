@@ -26,6 +26,9 @@ TITLES: list[Any] = [
     "a\x7fb",
     "a\x85b",
     "a\u2028b",
+    # Nothing to see: spaces without a width, marks of direction.
+    "\u200b",
+    " \u202e\u2066\xa0 ",
     7,
     True,
     None,
@@ -78,7 +81,10 @@ async def test_changes_of_another_shape(app: App, body: Any) -> None:
     assert (await app.client.get(where)).json() == task
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"title": "\xff"}', b'{"title": "\\ud800"}'])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b'{"title": "x", "\\ud800": 1}', b"{", b'{"title": "\xff"}', b'{"title": "\\ud800"}'],
+)
 async def test_bodies_that_are_no_json(app: App, content: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     answer = await app.client.post("/api/tasks", content=content, headers=headers)
@@ -87,7 +93,9 @@ async def test_bodies_that_are_no_json(app: App, content: bytes) -> None:
     assert answer.status_code in (400, 422)
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "x", "1.5", "2147483648", "9" * 400, "%00"])
+@pytest.mark.parametrize(
+    "number", ["0", "-1", "x", "1.5", "2e3", "2147483648", "9223372036854775808", "9" * 400, "%00"]
+)
 async def test_ids_that_are_none(app: App, number: str) -> None:
     for method, path, body in (
         ("GET", "", None),

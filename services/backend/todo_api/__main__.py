@@ -9,6 +9,7 @@ import uvicorn
 
 from todo_api import logs
 from todo_api.application import create_app
+from todo_api.server import CONNECTIONS, Server
 from todo_api.settings import Settings, SettingsError
 
 log = logging.getLogger("todo_api")
@@ -25,9 +26,10 @@ def main() -> int:
     # uvicorn raises the signal once more after its shutdown; an end on request is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    server = uvicorn.Server(
+    app = create_app(settings)
+    server = Server(
         uvicorn.Config(
-            create_app(settings),
+            app,
             host=settings.host,
             port=settings.port,
             loop="asyncio",
@@ -37,8 +39,9 @@ def main() -> int:
             # Longer than an ingress keeps its idle connections (90 s), so that it is always the
             # ingress that closes one and no request meets a closed connection.
             timeout_keep_alive=120,
-            timeout_graceful_shutdown=5,
-        )
+            timeout_graceful_shutdown=CONNECTIONS,
+        ),
+        app.state.runtime.turns,
     )
     server.run()
     log.info("stopped")

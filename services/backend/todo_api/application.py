@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from todo_api import errors, health, logs
-from todo_api.identity import current_user, user_of_service
+from todo_api.chat import routes as chat
+from todo_api.identity import limited_user, user_of_service
 from todo_api.requests import HEADER, Requests
 from todo_api.routes import task_routes
 from todo_api.runtime import Runtime
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     # Added last, so it is outermost: every answer gets its id and its log line.
     app.add_middleware(Requests)
     app.include_router(health.router)
-    app.include_router(task_routes("/api/tasks", current_user))
+    app.include_router(task_routes("/api/tasks", limited_user))
+    app.include_router(chat.router)
     app.include_router(task_routes("/internal/tasks", user_of_service))
     return app

@@ -1,4 +1,4 @@
-"""Lists of tasks in Redis. Everything works without it; it only saves the database work.
+"""Lists of tasks and counts of requests in Redis. Everything works without it.
 
 A list is kept under the user and the version of the user's list in the database. The version is
 replaced in the transaction of every change, so nothing has to be deleted here, and a Redis that
@@ -53,6 +53,16 @@ class Cache:
         if self.redis is None or self._resting() or len(value) > MAX_BYTES:
             return
         await self._tried(self.redis.set(key, value, ex=LIFETIME))
+
+    async def count(self, key: str, lifetime: int) -> int | None:
+        """Adds one to a number; None if Redis does not tell."""
+        if self.redis is None or self._resting():
+            return None
+        both = self.redis.pipeline(transaction=True)
+        both.incr(key)
+        both.expire(key, lifetime)
+        found = await self._tried(both.execute())
+        return found[0] if found else None
 
     async def answers(self) -> bool:
         """Asks Redis itself, whatever was seen before."""

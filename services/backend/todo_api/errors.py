@@ -11,11 +11,12 @@ from todo_api import logs
 
 CODES = {
     400: "bad_request",
-    401: "unauthorized",
+    401: "unauthenticated",
     404: "not_found",
     405: "method_not_allowed",
     413: "too_large",
     422: "validation_error",
+    429: "rate_limited",
     503: "unavailable",
 }
 
@@ -23,9 +24,15 @@ CODES = {
 class ApiError(Exception):
     """An answer that is no success: status, a code for programs, a sentence for people."""
 
-    def __init__(self, status: int, message: str, code: str = "") -> None:
+    def __init__(self, status: int, message: str, code: str = "", **headers: str) -> None:
         super().__init__(message)
         self.status = status
+        # Written like arguments: `Retry_After="2"`.
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        if status == 503:
+            self.headers.setdefault("Retry-After", "2")
+        elif status == 401:
+            self.headers.setdefault("WWW-Authenticate", "Bearer")
         self.code = code or CODES[status]
         self.message = message
 
@@ -60,8 +67,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, ApiError)
         if isinstance(error, DatabaseAway):
             logs.warning("the database does not answer", cause=error.cause)
-        headers = {"Retry-After": "2"} if error.status == 503 else None
-        return answer(error.status, error.code, error.message, headers)
+        return answer(error.status, error.code, error.message, error.headers)
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)

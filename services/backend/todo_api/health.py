@@ -1,6 +1,7 @@
 """Whether the process lives, and whether it can do its work."""
 
 import asyncio
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
@@ -22,17 +23,30 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@router.get("/api/config")
+async def config(request: Request) -> dict[str, Any]:
+    """What a page must know before anybody is logged in."""
+    settings = runtime(request).settings
+    provider = settings.provider
+    ai = {"provider": provider.name, "model": provider.model, "mock": provider.mock}
+    return {"accounts": bool(settings.jwks_url), "ai": ai}
+
+
 @router.get("/ready")
 @router.get("/api/health")
 async def ready(request: Request) -> JSONResponse:
-    """Names what is down: the database and its tables are needed, Redis is not."""
+    """Names what is down: the database and its tables are needed, all others are not."""
     parts = runtime(request)
-    (database, migrations), redis = await asyncio.gather(_database(parts), _redis(parts))
-    checks = {"database": database, "migrations": migrations, "redis": redis}
+    (database, migrations), redis, neighbours = await asyncio.gather(
+        _database(parts), _redis(parts), parts.neighbours.states()
+    )
+    checks = {"database": database, "migrations": migrations, "redis": redis} | neighbours
     down = [name for name in ("database", "migrations") if checks[name] != "up"]
-    status = "down" if down else "degraded" if redis == "down" else "ok"
-    named = down + (["redis"] if redis == "down" else [])
-    body = {"status": status, "down": named, "checks": checks}
+    missed = [name for name in ("redis", "mcp", "ai") if checks[name] == "down"]
+    status = "down" if down else "degraded" if missed else "ok"
+    named = down + missed
+    # `degraded` are those of `down` without which all works but what they are for.
+    body = {"status": status, "down": named, "degraded": missed, "checks": checks}
     return JSONResponse(body, 503 if down else 200)
 
 

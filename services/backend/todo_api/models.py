@@ -50,3 +50,28 @@ class TaskList(SQLModel, table=True):
 
     user_id: str = Field(primary_key=True, sa_type=Text)
     version: str = Field(max_length=32)
+
+
+class Conversation(SQLModel, table=True):
+    """What one user and the chat said to each other; each user has one at most."""
+
+    __tablename__ = "conversations"
+
+    id: str = Field(primary_key=True, max_length=36)
+    user_id: str = Field(sa_type=Text, unique=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ChatMessage(SQLModel, table=True):
+    """One message. The user stands here too, so that no query can forget whose it is."""
+
+    __tablename__ = "chat_messages"
+    __table_args__ = (Index("ix_chat_messages_user_id_id", "user_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: str = Field(sa_type=Text)
+    role: str = Field(max_length=16)
+    text: str = Field(sa_type=Text)
+    # JSON; as a text, since PostgreSQL refuses some of what a model may write into JSON.
+    tool_calls: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=UtcDateTime)

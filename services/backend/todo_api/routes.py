@@ -1,17 +1,17 @@
 """The routes of tasks: once for people, through the ingress, and once for our own services."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 
-from todo_api.runtime import ready_tasks
+from todo_api.runtime import ready
 from todo_api.schemas import NewTask, Status, TaskChange, TaskOut
 from todo_api.tasks import Tasks
 
 
 def _tasks(request: Request) -> Tasks:
-    return ready_tasks(request)
+    return ready(request).tasks
 
 
 Store = Annotated[Tasks, Depends(_tasks)]
@@ -19,7 +19,7 @@ Store = Annotated[Tasks, Depends(_tasks)]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
-def task_routes(prefix: str, user_of: Callable[..., str]) -> APIRouter:
+def task_routes(prefix: str, user_of: Callable[..., Any]) -> APIRouter:
     """The operations below `prefix`, for the user that `user_of` names."""
     router = APIRouter(prefix=prefix)
     # First of all parameters, so that a stranger learns nothing from the others.

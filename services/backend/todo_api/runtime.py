@@ -5,9 +5,17 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from todo_api.cache import Cache
+from todo_api.chat.agent import Agent
+from todo_api.chat.history import History
+from todo_api.chat.model import Model
+from todo_api.chat.tools import Tools
+from todo_api.chat.turns import Turns
 from todo_api.database import Database
 from todo_api.errors import ApiError
+from todo_api.jwks import Keys
+from todo_api.limits import Limits
 from todo_api.migrate import Migrations
+from todo_api.neighbours import Neighbours
 from todo_api.settings import Settings
 from todo_api.tasks import Tasks
 
@@ -19,14 +27,48 @@ class Runtime:
     cache: Cache
     migrations: Migrations
     tasks: Tasks
+    history: History
+    limits: Limits
+    model: Model
+    neighbours: Neighbours
+    # None without accounts.
+    keys: Keys | None
+    # None without tools.
+    tools: Tools | None
+    turns: Turns | None
 
     @classmethod
     def of(cls, settings: Settings) -> "Runtime":
         database = Database(settings.database)
         cache = Cache(settings.redis_url)
-        return cls(settings, database, cache, Migrations(database), Tasks(database, cache))
+        history = History(database)
+        model = Model(settings.provider)
+        keys = tools = turns = None
+        if settings.jwks_url:
+            keys = Keys(settings.jwks_url, settings.issuer, settings.audience)
+        if settings.mcp_url:
+            tools = Tools(settings.mcp_url, settings.internal_token)
+            turns = Turns(Agent(model, tools), history, settings.provider.mock)
+        return cls(
+            settings=settings,
+            database=database,
+            cache=cache,
+            migrations=Migrations(database),
+            tasks=Tasks(database, cache),
+            history=history,
+            limits=Limits(cache),
+            model=model,
+            neighbours=Neighbours(settings.mcp_url, model),
+            keys=keys,
+            tools=tools,
+            turns=turns,
+        )
 
     async def close(self) -> None:
+        # First the answers that still run: they need all the rest to be kept.
+        for part in (self.turns, self.neighbours, self.keys, self.tools, self.model):
+            if part is not None:
+                await part.close()
         await self.cache.close()
         await self.database.close()
 
@@ -37,9 +79,9 @@ def runtime(connection: HTTPConnection) -> Runtime:
     return found
 
 
-def ready_tasks(connection: HTTPConnection) -> Tasks:
-    """The tasks, once the tables are there."""
+def ready(connection: HTTPConnection) -> Runtime:
+    """The same, once the tables are there."""
     parts = runtime(connection)
     if not parts.migrations.done:
         raise ApiError(503, "The database is not ready yet; try again.", "not_ready")
-    return parts.tasks
+    return parts

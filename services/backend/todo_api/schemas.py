@@ -22,7 +22,14 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _lines(text: str) -> str:
+def _visible(text: str) -> str:
+    # Marks of direction and joints of emojis belong to texts; alone there is nothing to see.
+    if all(unicodedata.category(char) in ("Cf", "Zs") for char in text):
+        raise ValueError("there is nothing to see in it")
+    return text
+
+
+def lines(text: str) -> str:
     if any(unicodedata.category(char) == "Cc" and char not in "\n\r\t" for char in text):
         raise ValueError("control characters are not allowed")
     return text
@@ -36,26 +43,27 @@ Title = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=200),
     AfterValidator(_one_line),
+    AfterValidator(_visible),
 ]
 _Text = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, max_length=2000),
-    AfterValidator(_lines),
+    AfterValidator(lines),
 ]
 Description = Annotated[_Text | None, AfterValidator(_none_if_empty)]
 
 
-class _Closed(BaseModel):
+class Closed(BaseModel):
     # A misspelt field would otherwise be lost without a word.
     model_config = ConfigDict(extra="forbid")
 
 
-class NewTask(_Closed):
+class NewTask(Closed):
     title: Title
     description: Description = None
 
 
-class TaskChange(_Closed):
+class TaskChange(Closed):
     """Fields that are not sent stay as they are; a description of null is removed."""
 
     # The default is never read: only fields that were sent count.

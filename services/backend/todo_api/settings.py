@@ -6,8 +6,14 @@ from dataclasses import dataclass, field
 from redis.asyncio import ConnectionPool
 
 from todo_api.database_url import DatabaseUrl, DatabaseUrlError
+from todo_api.provider import KEYS, Provider, is_http
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+# Keys that hold an address, with an example of one.
+ADDRESSES = {
+    "AUTH_JWKS_URL": "http://frontend:3000/auth/jwks",
+    "MCP_SERVER_URL": "http://mcp-server:8001/mcp",
+}
 
 
 class SettingsError(Exception):
@@ -25,6 +31,15 @@ class Settings:
     database: DatabaseUrl
     redis_url: str = field(default="", repr=False)
     internal_token: str = field(default="", repr=False)
+    # Where the keys of users' tokens are; empty: no accounts, there is one local user.
+    jwks_url: str = ""
+    issuer: str = "todo-chatbot"
+    audience: str = "todo-api"
+    # Where the tools of the chat are; empty: no chat.
+    mcp_url: str = ""
+    provider: Provider = field(default_factory=Provider)
+    # Of all providers, used or not: none of them may be seen in a log.
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
     cors_origins: tuple[str, ...] = ()
     environment: str = "production"
     log_level: str = "INFO"
@@ -46,6 +61,16 @@ class Settings:
                 "REDIS_URL is not an address of a Redis; "
                 "help: set REDIS_URL=redis://HOST:6379/0, or leave it empty to work without"
             )
+        token = values.get("INTERNAL_API_TOKEN", "")
+        for name, usual in ADDRESSES.items():
+            if values.get(name) and not is_http(values[name]):
+                problems.append(f"{name} is no http address; help: set {name}={usual}")
+        if values.get("MCP_SERVER_URL") and not token:
+            problems.append(
+                "INTERNAL_API_TOKEN is not set, and MCP_SERVER_URL is; "
+                "help: give this service the same INTERNAL_API_TOKEN as the MCP server"
+            )
+        provider = Provider.of(values, problems)
         level = values.get("LOG_LEVEL", cls.log_level).upper()
         level = "WARNING" if level == "WARN" else level
         if level not in LEVELS:
@@ -62,7 +87,13 @@ class Settings:
         return cls(
             database=database,
             redis_url=redis_url,
-            internal_token=values.get("INTERNAL_API_TOKEN", ""),
+            internal_token=token,
+            jwks_url=values.get("AUTH_JWKS_URL", ""),
+            issuer=values.get("AUTH_ISSUER", cls.issuer),
+            audience=values.get("AUTH_AUDIENCE", cls.audience),
+            mcp_url=values.get("MCP_SERVER_URL", ""),
+            provider=provider,
+            api_keys=tuple(values[name] for name in KEYS if name in values),
             cors_origins=tuple(origin.strip().rstrip("/") for origin in origins if origin.strip()),
             environment=values.get("ENVIRONMENT", cls.environment),
             log_level=level,
@@ -72,7 +103,7 @@ class Settings:
 
     def secrets(self) -> list[str]:
         """Every text that no log line may show."""
-        found = [self.internal_token, *self.database.secrets()]
+        found = [self.internal_token, *self.api_keys, *self.database.secrets()]
         if "@" in self.redis_url:
             found.append(self.redis_url.partition("://")[2].partition("@")[0])
         return [text for text in found if text]

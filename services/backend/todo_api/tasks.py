@@ -27,7 +27,7 @@ class Tasks:
         """The user's tasks, oldest first."""
         # The version is read before the rows: rows that are newer than their version do no
         # harm, older ones would.
-        async with self.database.transaction() as session:
+        async with self.database.reading() as session:
             version = await session.scalar(
                 select(col(TaskList.version)).where(col(TaskList.user_id) == user)
             )
@@ -45,7 +45,7 @@ class Tasks:
         return tasks
 
     async def one(self, user: str, number: int) -> TaskOut:
-        async with self.database.transaction() as session:
+        async with self.database.reading() as session:
             return TaskOut.model_validate(await _find(session, user, number))
 
     async def add(self, user: str, new: NewTask) -> TaskOut:
@@ -65,7 +65,8 @@ class Tasks:
 
     async def change(self, user: str, number: int, change: TaskChange) -> TaskOut:
         async with self.database.transaction() as session:
-            task = await _find(session, user, number)
+            # Locked until the end, or somebody else could delete it before it is written.
+            task = await _find(session, user, number, lock=True)
             before = TaskOut.model_validate(task)
             for name, value in change.changes().items():
                 setattr(task, name, value)
@@ -87,13 +88,13 @@ class Tasks:
         query = select(Task).where(col(Task.user_id) == user).order_by(col(Task.id))
         if status is not Status.ALL:
             query = query.where(col(Task.completed).is_(status is Status.DONE))
-        async with self.database.transaction() as session:
+        async with self.database.reading() as session:
             return [TaskOut.model_validate(task) for task in await session.scalars(query)]
 
 
-async def _find(session: AsyncSession, user: str, number: int) -> Task:
+async def _find(session: AsyncSession, user: str, number: int, lock: bool = False) -> Task:
     query = select(Task).where(col(Task.user_id) == user, col(Task.id) == number)
-    task = await session.scalar(query)
+    task = await session.scalar(query.with_for_update() if lock else query)
     if task is None:
         raise _unknown(number)
     return task

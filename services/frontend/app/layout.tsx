@@ -3,6 +3,8 @@ import type { Metadata, Viewport } from "next";
 import { connection } from "next/server";
 import type { ReactNode } from "react";
 import { Header } from "@/components/Header";
+import { accountsOn } from "@/lib/auth/config";
+import { person } from "@/lib/auth/session";
 import { appTitle } from "@/lib/config";
 import "./globals.css";
 
@@ -22,13 +24,15 @@ export const viewport: Viewport = {
 
 export default async function RootLayout({ children }: { children: ReactNode }) {
   await connection();
+  // A page says itself that the accounts are away; the bar goes without them.
+  const email = (await person().catch(() => null))?.email;
   return (
-    <html lang="en">
+    <html lang="en" data-accounts={accountsOn() ? "on" : "off"}>
       <body>
         <a href="#main" className="skip-link">
           Skip to content
         </a>
-        <Header title={appTitle()} />
+        <Header title={appTitle()} email={email} />
         <main id="main" className="shell py-8 sm:py-12">
           {children}
         </main>

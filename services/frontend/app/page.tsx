@@ -1,8 +1,12 @@
-// The start page: the tasks.
+// The start page: tasks and chat. With accounts, only for somebody who is logged in.
+import { redirect } from "next/navigation";
+import { Dashboard } from "@/features/Dashboard";
 import { asStatus } from "@/features/tasks/status";
-import { TasksPanel } from "@/features/tasks/TasksPanel";
+import { accountsOn } from "@/lib/auth/config";
+import { person } from "@/lib/auth/session";
 
 export default async function Page({ searchParams }: PageProps<"/">) {
+  if (accountsOn() && !(await person())) redirect("/log-in");
   const { status } = await searchParams;
-  return <TasksPanel startWith={asStatus(status)} />;
+  return <Dashboard startWith={asStatus(status)} />;
 }

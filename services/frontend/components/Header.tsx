@@ -1,14 +1,27 @@
 // The bar on top of every page.
 import { Icon } from "@/components/Icon";
+import { LogOut } from "@/features/accounts/LogOut";
 
-export function Header({ title }: { title: string }) {
+interface Props {
+  title: string;
+  /** Who is logged in, if anybody is. */
+  email?: string | undefined;
+}
+
+export function Header({ title, email }: Props) {
   return (
     <header className="border-b border-line bg-surface">
       <div className="shell flex h-14 items-center gap-3">
-        <span className="grid size-8 place-items-center rounded-lg bg-accent text-on-accent">
+        <span className="grid size-8 shrink-0 place-items-center rounded-lg bg-accent text-on-accent">
           <Icon name="check" className="stroke-[2.5]" />
         </span>
-        <p className="min-w-0 truncate font-semibold tracking-tight">{title}</p>
+        <p className="min-w-0 flex-1 truncate font-semibold tracking-tight">{title}</p>
+        {email && (
+          <>
+            <p className="min-w-0 truncate text-sm text-muted max-sm:hidden">{email}</p>
+            <LogOut />
+          </>
+        )}
       </div>
     </header>
   );

@@ -1,4 +1,5 @@
 // The API as the browser sees it: same origin, typed, every failure an ApiError.
+import { fetchAsPerson, LoggedOut } from "./token";
 
 export interface Task {
   id: number;
@@ -29,14 +30,15 @@ export class ApiError extends Error {
   }
 }
 
-function failed(error: unknown): ApiError {
+export function failed(error: unknown): ApiError {
+  if (error instanceof LoggedOut) return new ApiError(401, "unauthenticated", error.message);
   if (error instanceof DOMException && error.name === "TimeoutError") {
     return new ApiError(0, "timeout", "The server took too long; try again.");
   }
   return new ApiError(0, "offline", "The server cannot be reached; try again.");
 }
 
-function refused(status: number, body: unknown): ApiError {
+export function refused(status: number, body: unknown): ApiError {
   const { error, request_id: id } = (body ?? {}) as {
     error?: { code?: string; message?: string };
     request_id?: string;
@@ -45,7 +47,7 @@ function refused(status: number, body: unknown): ApiError {
   return new ApiError(status, error?.code ?? "error", message, id);
 }
 
-async function request(method: string, path: string, body?: unknown): Promise<unknown> {
+export async function request(method: string, path: string, body?: unknown): Promise<unknown> {
   const init: RequestInit = { method, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) };
   if (body !== undefined) {
     init.headers = { "Content-Type": "application/json" };
@@ -54,7 +56,7 @@ async function request(method: string, path: string, body?: unknown): Promise<un
   let status: number;
   let text: string;
   try {
-    const answer = await fetch(path, init);
+    const answer = await fetchAsPerson(path, init);
     status = answer.status;
     text = await answer.text();
   } catch (error) {

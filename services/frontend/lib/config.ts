@@ -4,7 +4,7 @@
  * A build replaces `process.env.NEXT_PUBLIC_…` by the value of that moment. Reading by a computed name
  * escapes that, so that one image serves every environment.
  */
-function read(name: string): string {
+export function read(name: string): string {
   return process.env[name]?.trim() ?? "";
 }
 

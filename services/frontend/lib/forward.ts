@@ -58,6 +58,8 @@ async function exchange(request: Request, id: string): Promise<Response> {
     const answer = await fetch(url, init);
     const given = endToEnd(answer.headers, ["content-length", "content-encoding"]);
     if (!given.has("x-request-id")) given.set("x-request-id", id);
+    // Compression would hold back what a stream has to say.
+    if (given.get("content-type")?.startsWith("text/event-stream")) given.set("cache-control", "no-cache, no-transform");
     return new Response(answer.body, { status: answer.status, headers: given });
   } catch (error) {
     if (request.signal.aborted) return failure(499, "aborted", "The request was given up.", id);

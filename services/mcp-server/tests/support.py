@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -19,11 +20,12 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import TextContent
 
+from tests.tokens import minted
 from todo_mcp.backend import Backend
 from todo_mcp.server import create_app
 from todo_mcp.settings import Settings
 
-TOKEN = "token-canary"
+TOKEN = "token-canary-of-thirty-two-characters"
 BACKEND = Path(__file__).parents[2] / "backend"
 
 
@@ -41,14 +43,15 @@ class Program:
     def __init__(self, module: str, folder: Path, **env: str) -> None:
         self.port = int(env.get("PORT") or free_port())
         self.url = f"http://127.0.0.1:{self.port}"
+        # A file and not a pipe: one that nobody reads is full at some time, and its writer stands.
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  (`program` closes it)
         base = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(self.port)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", module],
             cwd=folder,
             env=base | env,
-            stdout=subprocess.PIPE,
+            stdout=self.log,
             stderr=subprocess.STDOUT,
-            text=True,
         )
 
     def until(self, path: str) -> None:
@@ -69,8 +72,13 @@ class Program:
     def end(self, number: signal.Signals = signal.SIGTERM) -> list[dict[str, Any]]:
         """Ends it and returns its log lines: every one of them is JSON."""
         self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=20)
-        return [json.loads(line) for line in output.splitlines()]
+        return [json.loads(line) for line in self.output().splitlines()]
+
+    def output(self) -> str:
+        """What it wrote until its end, which must be near."""
+        self.process.wait(20)
+        self.log.seek(0)
+        return self.log.read()
 
 
 @contextlib.contextmanager
@@ -81,7 +89,8 @@ def program(module: str, folder: Path, **env: str) -> Iterator[Program]:
     finally:
         if running.process.poll() is None:
             running.process.kill()
-        running.process.communicate()
+        running.process.wait()
+        running.log.close()
 
 
 @contextlib.contextmanager
@@ -118,9 +127,16 @@ class Tools:
         return [task["title"] for task in (await self.call("list_tasks", status=status))["tasks"]]
 
 
+def bearer(user: str = "local") -> dict[str, str]:
+    return {"Authorization": f"Bearer {minted(TOKEN, user)}"}
+
+
 @contextlib.asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Tools]:
-    async with Client(f"{url}/mcp") as client:
+async def connected(url: str, user: str = "local") -> AsyncIterator[Tools]:
+    async with (
+        httpx2.AsyncClient(headers=bearer(user)) as http,
+        Client(streamable_http_client(f"{url}/mcp", http_client=http)) as client,
+    ):
         yield Tools(client)
 
 
@@ -131,13 +147,13 @@ Answer = Callable[[httpx2.Request], httpx2.Response]
 async def faked(answer: Answer) -> AsyncIterator[tuple[Tools, httpx2.AsyncClient]]:
     """The service in this process, in front of a backend that does what a test wants."""
     settings = Settings.of({"INTERNAL_API_TOKEN": TOKEN})
-    fake = Backend("http://backend:8000", TOKEN, httpx2.MockTransport(answer))
+    fake = Backend("http://backend:8000", httpx2.MockTransport(answer))
     app = create_app(settings, fake)
     async with app.router.lifespan_context(app):
         transport = httpx2.ASGITransport(app=app)
         url = "http://mcp-server:8001"
         async with (
-            httpx2.AsyncClient(transport=transport, base_url=url) as http,
+            httpx2.AsyncClient(transport=transport, base_url=url, headers=bearer()) as http,
             Client(streamable_http_client(f"{url}/mcp", http_client=http)) as client,
         ):
             yield Tools(client), http

@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.support import TOKEN, Program, connected, program
+from tests.support import TOKEN, Program, bearer, connected, program
 
 HERE = Path(__file__).parents[1]
 LISTING = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -18,7 +18,7 @@ LISTING = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 def post(server: Program, body: Any = LISTING, **headers: str) -> tuple[int, str]:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     base = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-    request = Request(f"{server.url}/mcp", content, base | headers)
+    request = Request(f"{server.url}/mcp", content, base | bearer() | headers)
     try:
         with urlopen(request, timeout=10) as answer:
             return answer.status, answer.read().decode()
@@ -56,11 +56,33 @@ def test_no_session_is_needed(server: Program) -> None:
     assert post(server, **{"Mcp-Session-Id": "of-another-replica"})[0] == 200
 
 
+NESTED = "[" * 3000 + "]" * 3000
+ODD = [
+    '{"title": "\\ud800"}',
+    '{"\\ud800": 1}',
+    "[]",
+    "7",
+    f'{{"title": {NESTED}}}',
+    '{"title": NaN}',
+]
+
+
+@pytest.mark.parametrize("arguments", [*ODD, '{"title": ' + "9" * 5000 + "}"])
+def test_arguments_that_no_client_writes(server: Program, arguments: str) -> None:
+    call = LISTING | {"method": "tools/call", "params": {"name": "add_task", "arguments": "HERE"}}
+    status, text = post(server, json.dumps(call).replace('"HERE"', arguments).encode())
+    found = json.loads(text)
+    assert status in (200, 400) and ("error" in found or found["result"]["isError"])
+    assert "Traceback" not in text and len(text) < 1000
+    assert post(server)[0] == 200
+
+
 def test_requests_that_make_no_sense(server: Program) -> None:
     for body in (b"", b"{", b"[]", b"\xff"):
         assert 400 <= post(server, body)[0] < 500
     assert post(server, b"x" * 100_000)[0] == 413
-    assert server.status("/none") == 404
+    # Whatever there is, strangers do not learn it.
+    assert server.status("/none") == server.status("/mcp") == 401
     assert server.status("/health") == 200
 
 
@@ -84,7 +106,7 @@ async def test_it_ends_when_it_is_told_to(api: Program) -> None:
 
 def test_settings_that_cannot_be_used_are_named() -> None:
     with program("todo_mcp", HERE, BACKEND_URL="backend:8000", LOG_LEVEL="loud") as running:
-        output, _ = running.process.communicate(timeout=20)
+        output = running.output()
         assert running.process.returncode == 2
     problems = json.loads(output)["problems"]
     assert [problem.split()[0] for problem in problems] == [
@@ -98,6 +120,6 @@ def test_settings_that_cannot_be_used_are_named() -> None:
 def test_a_taken_port_is_told(server: Program) -> None:
     env = {"INTERNAL_API_TOKEN": TOKEN, "PORT": str(server.port)}
     with program("todo_mcp", HERE, **env) as running:
-        output, _ = running.process.communicate(timeout=20)
+        output = running.output()
         assert running.process.returncode not in (0, None)
     assert "address already in use" in output

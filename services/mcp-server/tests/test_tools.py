@@ -54,6 +54,21 @@ async def test_a_task_from_beginning_to_end(tools: Tools, api: Program) -> None:
     assert await tools.titles() == ["Call mum"]
 
 
+async def test_a_list_is_short_and_never_cut(tools: Tools) -> None:
+    await tools.call("add_task", title="Milk", description="d" * 500)
+    (task,) = (await tools.call("list_tasks"))["tasks"]
+    assert set(task) == {"id", "title", "description", "completed"}
+    assert task["description"] == "d" * 200
+    for _ in range(140):
+        await tools.call("add_task", title="x" * 200)
+    assert len((await tools.call("list_tasks"))["tasks"]) == 141
+    more = [await tools.call("add_task", title="x" * 200) for _ in range(20)]
+    message = await tools.error("list_tasks")
+    assert "161 tasks" in message and "too many" in message
+    for task in more:
+        await tools.call("delete_task", task_id=task["id"])
+
+
 async def test_tasks_that_do_not_exist(tools: Tools) -> None:
     for name, more in (("complete_task", {}), ("delete_task", {}), ("update_task", {"title": "x"})):
         message = await tools.error(name, task_id=999_999, **more)
@@ -66,11 +81,22 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("add_task", {"title": "   "}, "title"),
     ("add_task", {"title": "x" * 201}, "title"),
     ("add_task", {"title": "a\x00b"}, "title"),
+    ("add_task", {"title": "a\nb"}, "title"),
+    ("add_task", {"title": "\u200b"}, "title"),
+    ("add_task", {"title": ["x"]}, "title"),
+    ("add_task", {"title": "x", "y" * 9000: 1}, "no argument yyy"),
     ("add_task", {"title": 7}, "title"),
     ("add_task", {"title": "x", "description": "x" * 2001}, "description"),
     ("list_tasks", {"status": "late"}, "status"),
     ("complete_task", {"task_id": 0}, "task_id"),
     ("complete_task", {"task_id": "x"}, "task_id"),
+    ("complete_task", {"task_id": -1}, "task_id"),
+    ("complete_task", {"task_id": 1.5}, "task_id"),
+    ("complete_task", {"task_id": None}, "task_id"),
+    ("complete_task", {"task_id": [1]}, "task_id"),
+    ("complete_task", {"task_id": 2**63}, "task_id"),
+    # Python takes it for 1.
+    ("delete_task", {"task_id": True}, "task_id"),
     ("delete_task", {}, "task_id"),
     ("delete_task", {"task_id": 2**31}, "task_id"),
     ("update_task", {"task_id": 1}, "at least one"),
@@ -86,11 +112,12 @@ async def test_arguments_that_are_wrong(
     tools: Tools, name: str, arguments: dict[str, Any], named: str
 ) -> None:
     message = await tools.error(name, **arguments)
-    assert named in message and "pydantic" not in message
+    assert named in message and "pydantic" not in message and len(message) < 500
     assert await tools.titles() == []
 
 
 async def test_texts_of_all_languages(tools: Tools) -> None:
-    title = "Käse 🧀 牛乳 '; DROP TABLE tasks; --"
-    await tools.call("add_task", title=title)
-    assert await tools.titles() == [title]
+    titles = ["Käse 🧀 牛乳 '; DROP TABLE tasks; --", "\u202egnp.exe", "🧑\u200d🚀"]
+    for title in titles:
+        await tools.call("add_task", title=title)
+    assert await tools.titles() == titles

@@ -6,8 +6,7 @@ from typing import Any
 import httpx2
 from mcp.server.mcpserver.exceptions import ToolError
 
-from todo_mcp import logs
-from todo_mcp.identity import identity
+from todo_mcp import identity, logs
 
 # Seconds to connect, and for everything else of one exchange.
 CONNECT, PATIENCE = 2.0, 10.0
@@ -18,12 +17,9 @@ PAUSE = 0.3
 class Backend:
     """A pool of connections to the backend."""
 
-    def __init__(
-        self, url: str, token: str, transport: httpx2.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, url: str, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self.client = httpx2.AsyncClient(
             base_url=url,
-            headers={"Authorization": f"Bearer {token}"},
             timeout=httpx2.Timeout(PATIENCE, connect=CONNECT),
             transport=transport,
             # The backend is a neighbour: no proxy of the environment stands between.
@@ -47,7 +43,10 @@ class Backend:
         await self.client.aclose()
 
     async def _send(self, method: str, path: str, options: Any) -> httpx2.Response:
-        headers = {"X-User-Id": identity(), "X-Request-ID": logs.request_id.get()}
+        headers = {
+            "Authorization": f"Bearer {identity.token.get()}",
+            "X-Request-ID": logs.request_id.get(),
+        }
         tries = 2 if method == "GET" else 1
         while True:
             tries -= 1

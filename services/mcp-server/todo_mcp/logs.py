@@ -39,18 +39,21 @@ class JsonLines(logging.Formatter):
 
 
 def configure(level: str, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
-    """Sends every logger of the process, the libraries' too, to standard output as JSON lines."""
+    """Sends every logger of the process, the libraries' too, to standard output as JSON lines.
+
+    The level is that of our own lines. Libraries only warn: in what they tell besides are the
+    texts and the tokens of users.
+    """
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonLines(secrets))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(
+        level=max(logging.WARNING, getattr(logging, level)), handlers=[handler], force=True
+    )
+    logging.getLogger("todo_mcp").setLevel(level)
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    if level != "DEBUG":
-        # They tell what our own lines tell, and more often.
-        for name in ("uvicorn", "mcp", "httpx2"):
-            logging.getLogger(name).setLevel(logging.WARNING)
 
 
 _log = logging.getLogger("todo_mcp")

@@ -1,4 +1,4 @@
-"""What happens around every HTTP request: its id, its log line, and browsers being turned away."""
+"""What happens around every HTTP request: its id, its log line, and who is turned away."""
 
 import logging
 import re
@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from todo_mcp import logs
+from todo_mcp.identity import proven, token
 
 HEADER = "X-Request-ID"
 VALID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -20,8 +21,9 @@ log = logging.getLogger("todo_mcp.requests")
 class Requests:
     """ASGI middleware around the application."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, secret: str) -> None:
         self.app = app
+        self.secret = secret
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -29,7 +31,7 @@ class Requests:
             return
         headers = Headers(scope=scope)
         given = headers.get(HEADER, "")
-        token = logs.request_id.set(given if VALID.fullmatch(given) else uuid.uuid4().hex)
+        before = logs.request_id.set(given if VALID.fullmatch(given) else uuid.uuid4().hex)
         started, status = time.perf_counter(), 0
 
         async def give(message: Message) -> None:
@@ -44,9 +46,11 @@ class Requests:
             # header proves nothing. But only browsers send an Origin, and none has business
             # here: this keeps a page from reaching a forwarded port by DNS rebinding.
             if "origin" in headers:
-                await _refusal()(scope, receive, give)
+                await _error(403, "forbidden", "This service is not for browsers.")(
+                    scope, receive, give
+                )
             else:
-                await self.app(scope, receive, give)
+                await self.identified(scope, receive, give)
         except Exception:
             log.exception("a request failed")
             if not status:
@@ -63,11 +67,25 @@ class Requests:
                     "milliseconds": round((time.perf_counter() - started) * 1000, 1),
                 }
                 log.info("request", extra={"fields": fields})
-            logs.request_id.reset(token)
+            logs.request_id.reset(before)
 
-
-def _refusal() -> JSONResponse:
-    return _error(403, "forbidden", "This service is not for browsers.")
+    async def identified(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets in who brings a token; only whether the process lives is for everybody."""
+        if scope["path"] == "/health":
+            await self.app(scope, receive, send)
+            return
+        given = proven(Headers(scope=scope).get("authorization", ""), self.secret)
+        if given is None:
+            message = "The tools want a token of the backend."
+            answer = _error(401, "unauthenticated", message)
+            answer.headers["WWW-Authenticate"] = "Bearer"
+            await answer(scope, receive, send)
+            return
+        known = token.set(given)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            token.reset(known)
 
 
 def _error(status: int, code: str, message: str) -> JSONResponse:

@@ -58,7 +58,7 @@ class TodoServer(MCPServer[None]):
         tool = self._tool_manager.get_tool(name)
         unknown = set(arguments) - set(tool.parameters["properties"]) if tool else set()
         if unknown:
-            raise ToolError(f"{name} has no argument {', '.join(sorted(unknown))}.")
+            raise ToolError(f"{name} has no argument {', '.join(sorted(unknown))[:200]}.")
 
 
 def _sentence(name: str, error: ValidationError) -> str:
@@ -75,7 +75,7 @@ async def health(_: Request) -> Response:
 
 
 def create_app(settings: Settings, backend: Backend | None = None) -> Starlette:
-    backend = backend or Backend(settings.backend_url, settings.internal_token)
+    backend = backend or Backend(settings.backend_url)
     server = TodoServer("todo", instructions=INSTRUCTIONS, tools=tools(backend))
     app = server.streamable_http_app(
         # No session is kept here, so any replica can answer any request.
@@ -99,5 +99,5 @@ def create_app(settings: Settings, backend: Backend | None = None) -> Starlette:
 
     app.router.lifespan_context = lifespan
     app.router.routes.append(Route("/health", health, methods=["GET"]))
-    app.add_middleware(Requests)
+    app.add_middleware(Requests, secret=settings.internal_token)
     return app

@@ -6,12 +6,22 @@ from typing import Annotated, Any, Literal
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool
 
 from todo_mcp.backend import Backend
 
+
+def _no_bool(value: Any) -> Any:
+    # Python takes true for 1, and a task that nobody named would be changed.
+    if isinstance(value, bool):
+        raise ValueError("a number, not true or false")
+    return value
+
+
 TaskId = Annotated[
-    int, Field(ge=1, le=2**31 - 1, description="The id of the task, as list_tasks gives it.")
+    int,
+    BeforeValidator(_no_bool),
+    Field(ge=1, le=2**31 - 1, description="The id of the task, as list_tasks gives it."),
 ]
 Title = Annotated[
     str, Field(min_length=1, max_length=200, description="What is to be done, in one line.")
@@ -22,6 +32,9 @@ Description = Annotated[
 Filter = Annotated[
     Literal["all", "open", "done"], Field(description="Which tasks: all, only open, or only done.")
 ]
+# Characters of a list, and of each description in it. The backend reads 60,000 of a result, in
+# which there are spaces too.
+MAX_LIST, MAX_DETAILS = 40_000, 200
 
 
 class Task(BaseModel):
@@ -35,10 +48,19 @@ class Task(BaseModel):
     updated_at: datetime
 
 
+class Listed(BaseModel):
+    """What is needed of a task to find it: a model reads, and pays for, each character."""
+
+    id: int
+    title: str
+    description: Annotated[str | None, AfterValidator(lambda text: text and text[:MAX_DETAILS])]
+    completed: bool
+
+
 class TaskList(BaseModel):
     """Tasks, oldest first."""
 
-    tasks: list[Task]
+    tasks: list[Listed]
 
 
 class Deleted(BaseModel):
@@ -61,7 +83,15 @@ def tools(backend: Backend) -> list[Tool]:
         Use this to find the id of a task that the user names by its title or its place.
         """
         found = await backend.ask("GET", params={"status": status})
-        return TaskList.model_validate({"tasks": found})
+        listed = TaskList.model_validate({"tasks": found})
+        if len(listed.model_dump_json()) > MAX_LIST:
+            # Half a list would be taken for a whole one.
+            fewer = "" if status == "open" else ", or the open ones"
+            raise ToolError(
+                f"These are {len(listed.tasks)} tasks, too many to list at once. "
+                f"Look at the page{fewer}."
+            )
+        return listed
 
     async def complete_task(task_id: TaskId) -> Task:
         """Mark a task as done. A task that is done already stays so."""

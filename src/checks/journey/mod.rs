@@ -87,14 +87,16 @@ impl Journey {
         let start = Instant::now();
         let left = cx.task.remaining();
         let time = self.timeout.min(left.saturating_sub(AFTER.min(left / 4)));
-        let mut done: Vec<String> = Vec::new();
+        let mut done: Vec<(&str, Duration)> = Vec::new();
         for (index, step) in self.file.steps.iter().enumerate() {
             cx.task.say(format!("{} ({} of {})", step.name, index + 1, self.file.steps.len()));
             let begun = Instant::now();
             match pass.take(cx, step, time.saturating_sub(start.elapsed())).await {
-                Ok(()) => done.push(format!("{} {}", step.name, seconds(begun.elapsed()))),
+                Ok(()) => done.push((&step.name, begun.elapsed())),
                 Err(wrong) => {
-                    let before = if done.is_empty() { "none".to_owned() } else { done.join(", ") };
+                    let with_time = |(name, took): &(&str, Duration)| format!("{name} {}", seconds(*took));
+                    let before: Vec<String> = done.iter().map(with_time).collect();
+                    let before = if before.is_empty() { "none".to_owned() } else { before.join(", ") };
                     let place = format!("step {} of {}", index + 1, self.file.steps.len());
                     let detail = format!("{place}, {}; steps before it: {before}", wrong.message);
                     // Nothing has answered yet: the way there may still be in the making.
@@ -107,8 +109,13 @@ impl Journey {
                 }
             }
         }
-        let steps = if done.len() == 1 { "step" } else { "steps" };
-        Verdict::Pass(format!("{} {steps} in {}: {}", done.len(), seconds(start.elapsed()), done.join(", ")))
+        let (count, all) = (done.len(), seconds(start.elapsed()));
+        Verdict::Pass(match done.into_iter().max_by_key(|(_, took)| *took) {
+            Some((name, took)) if count > 1 => {
+                format!("{count} steps in {all}, the longest: {name} {}", seconds(took))
+            }
+            _ => format!("{count} step in {all}"),
+        })
     }
 
     /// Takes the steps of `[[finally]]` that were not taken yet and have something to undo.

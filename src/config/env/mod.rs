@@ -46,6 +46,8 @@ pub enum Source {
     File,
     /// `.env` does not name it; the default of the contract counts.
     Default,
+    /// `--mock` puts it in place of what stands in the files.
+    Mock,
     /// It is to be generated, and empty until [`complete`] did.
     Pending,
 }
@@ -95,7 +97,8 @@ impl Environment {
             (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
             (Err(one), Err(two)) => return Err(both(one, &two)),
         };
-        let settings = settings(contract.as_ref(), &lines, in_use, &application.env_example)?;
+        let mut settings = settings(contract.as_ref(), &lines, in_use, &application.env_example)?;
+        mock(application, &mut settings)?;
         let mut environment = Self { file: path.clone(), exists, contract, settings, findings: Vec::new() };
         environment.findings = check::findings(&environment, &lines);
         Ok(environment)
@@ -201,6 +204,21 @@ fn lines(file: &str, text: &str, contract: Option<&Contract>, in_use: &EnvValues
         }
     }
     problems.or(Some(lines))
+}
+
+/// Puts the values of `--mock` in place, where it counts.
+fn mock(application: &Application, settings: &mut [Setting]) -> Result<()> {
+    let mut problems = Problems::new(application.dir.join(super::application::FILE).display().to_string());
+    for (key, value) in application.mock.iter().filter(|_| application.is_mocked) {
+        match settings.iter_mut().find(|setting| setting.key == *key) {
+            Some(setting) => {
+                setting.value = SecretString::from(value.as_str());
+                setting.source = Source::Mock;
+            }
+            None => problems.add(None, format!("[mock] names {key}, which is no setting of .env.example")),
+        }
+    }
+    problems.or(Some(()))
 }
 
 fn checked_length(value: &str) -> std::result::Result<String, Fault> {

@@ -321,3 +321,20 @@ proptest! {
         prop_assert!(value(&environment, "OWNER") == owner);
     }
 }
+
+#[test]
+fn mock_takes_the_place_of_what_stands_in_the_file() {
+    let mut project = Project::new(Some("# @config @pattern=true|false\nMOCK=false\n"), Some("MOCK=false\n"));
+    project.application.mock = [("MOCK".to_owned(), "true".to_owned())].into();
+    assert_eq!(
+        project.load().get("MOCK").unwrap().value.expose_secret(),
+        "false",
+        "only when it is asked for"
+    );
+    project.application = project.application.clone().mocked().unwrap();
+    let setting = project.load();
+    assert_eq!(setting.get("MOCK").unwrap().value.expose_secret(), "true");
+    project.application.mock = [("NO".to_owned(), "true".to_owned())].into();
+    let error = Environment::load(&project.application).unwrap_err();
+    assert!(error.to_string().contains("NO"), "{error}");
+}

@@ -45,7 +45,7 @@ fn port_forward(bed: &Bed) {
     let mut lines = BufReader::new(child.stdout.take().expect("a stream"));
     lines.read_line(&mut line).expect("the address");
     let address = Address::find(&line, &["127.0.0.1".to_owned()]).expect("an address on the loopback");
-    let page = address.get_until("/", Duration::from_secs(20), |reply| reply.status == 200);
+    let page = address.get_until("/log-in", Duration::from_secs(20), |reply| reply.status == 200);
     assert!(page.body.contains("<title>"), "{page:?}");
     assert_eq!(interrupted(&mut child), Some(130), "Ctrl-C ends it");
 }

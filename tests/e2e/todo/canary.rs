@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::config::set;
+use super::config::{set, stay_inside};
 use crate::bed::{Bed, docker};
 use crate::program::{Then, run};
 
@@ -19,7 +19,9 @@ fn forms() -> [&'static str; 2] {
 }
 
 pub fn nowhere_else(bed: &Bed) {
-    set(&bed.project.join(".env"), KEY, CANARY);
+    let file = bed.project.join(".env");
+    set(&file, KEY, CANARY);
+    stay_inside(&file);
     let over = AtomicBool::new(false);
     let seen = std::thread::scope(|scope| {
         let watch = scope.spawn(|| processes_while(&over));

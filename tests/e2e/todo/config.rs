@@ -15,6 +15,7 @@ pub fn changed_key(bed: &Bed) {
     assert!(!equal.stdout.contains(KEY), "nothing differs yet:\n{}", equal.stdout);
     let before = pods(bed);
     set(&file, KEY, VALUE);
+    stay_inside(&file);
 
     for args in [&["env", "diff"][..], &["plan"]] {
         let told = bed.call(args).expect(0);
@@ -35,6 +36,18 @@ pub fn changed_key(bed: &Bed) {
         }
     }
     expect_unchanged(&bed.up());
+}
+
+/// The model of the key that a scene sets is not to be asked; nothing outside is.
+pub fn stay_inside(file: &Path) {
+    set(file, "AI_MOCK", "true");
+}
+
+/// What the file says of a key.
+pub fn get(file: &Path, key: &str) -> String {
+    let text = std::fs::read_to_string(file).expect("the .env that `up` made");
+    let value = text.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
+    value.unwrap_or_else(|| panic!("{key} stands in .env")).to_owned()
 }
 
 /// Gives a key of the file another value; the file is written by `up`, a line per key.

@@ -6,8 +6,12 @@ mod config;
 mod daily;
 mod data;
 mod dry_run;
+mod isolation;
+mod journey;
 mod pages;
+mod seed_000;
 mod tools;
+mod user;
 
 pub use access::names_and_ports;
 pub use canary::nowhere_else;
@@ -15,7 +19,10 @@ pub use config::changed_key;
 pub use daily::commands;
 pub use data::survives;
 pub use dry_run::values_files;
+pub use isolation::two_users;
+pub use journey::{hops, mocked, without_egress};
 pub use pages::browser;
+pub use seed_000::once as seed_000;
 pub use tools::five_tools;
 
 use std::collections::BTreeMap;
@@ -33,6 +40,7 @@ pub const DATABASE: &str = "postgres";
 pub const CACHE: &str = "redis";
 pub const API: &str = "backend";
 pub const TOOLS: &str = "mcp-server";
+pub const MODEL: &str = "mock-llm";
 
 /// After the first `up`: every pod runs, and none had to be started twice; the settings that it made
 /// are private.
@@ -96,20 +104,27 @@ pub fn sql(bed: &Bed, query: &str) -> Vec<String> {
 /// Makes a task through the ingress and tells its id.
 pub fn add_task(bed: &Bed, title: &str) -> u64 {
     let body = serde_json::json!({ "title": title }).to_string();
-    let reply = bed.address().post("/api/tasks", &body).expect("POST answers");
+    let reply = user::call(bed, "POST", "/api/tasks", &body).expect("POST answers");
     assert_eq!(reply.status, 201, "{reply:?}");
     let task: Value = serde_json::from_str(&reply.body).expect("a task");
     task["id"].as_u64().expect("an id")
 }
 
 pub fn delete_task(bed: &Bed, id: u64) {
-    let reply = bed.address().delete(&format!("/api/tasks/{id}")).expect("DELETE answers");
+    let reply = user::call(bed, "DELETE", &format!("/api/tasks/{id}"), "").expect("DELETE answers");
     assert_eq!(reply.status, 204, "{reply:?}");
 }
 
 /// The titles of all tasks, as soon as the API answers.
 pub fn titles(bed: &Bed) -> Vec<String> {
-    let reply = bed.address().get_until("/api/tasks", Duration::from_mins(1), |reply| reply.status == 200);
+    let end = std::time::Instant::now() + Duration::from_mins(1);
+    let reply = loop {
+        match user::call(bed, "GET", "/api/tasks", "") {
+            Ok(reply) if reply.status == 200 => break reply,
+            other if std::time::Instant::now() > end => panic!("GET /api/tasks: {other:?}"),
+            _ => std::thread::sleep(Duration::from_millis(200)),
+        }
+    };
     let tasks: Value = serde_json::from_str(&reply.body).expect("JSON");
     let titles = tasks.as_array().expect("a list").iter();
     titles.map(|task| task["title"].as_str().expect("a title").to_owned()).collect()

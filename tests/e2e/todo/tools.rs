@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{Forward, TOOLS, given, program, script, sql, titles};
+use super::{Forward, TOOLS, given, program, script, sql, titles, user};
 use crate::bed::Bed;
 
 const NAMES: [&str; 5] = ["add_task", "complete_task", "delete_task", "list_tasks", "update_task"];
@@ -12,9 +12,12 @@ const NAMES: [&str; 5] = ["add_task", "complete_task", "delete_task", "list_task
 pub fn five_tools(bed: &Bed) {
     let forward = Forward::to(bed, TOOLS, 8001);
     let url = format!("http://127.0.0.1:{}/mcp", forward.port);
+    let (secret, user) = (secret(bed), user::id(bed));
     let call = |tool: &str, arguments: &Value| -> Value {
         let mut python = Command::new(given("TODO_BOOTSTRAP_E2E_PYTHON"));
         python.arg(script(bed, "tests/e2e/mcp_client.py")).args([&url, tool, &arguments.to_string()]);
+        // By the environment, which no list of processes and no log shows.
+        python.env("INTERNAL_API_TOKEN", &secret).env("USER_ID", &user);
         let said = program(python, &format!("mcp_client.py {tool} {arguments}"));
         serde_json::from_str(said.trim()).expect("JSON of the client")
     };
@@ -36,4 +39,9 @@ pub fn five_tools(bed: &Bed) {
     call("delete_task", &serde_json::json!({ "task_id": id }));
     assert_eq!(row("title"), [""; 0]);
     assert!(!titles(bed).contains(&"renamed by a tool".to_owned()));
+}
+
+/// What the client signs with for whom it works.
+fn secret(bed: &Bed) -> String {
+    super::config::get(&bed.project.join(".env"), "INTERNAL_API_TOKEN").trim_matches('"').to_owned()
 }

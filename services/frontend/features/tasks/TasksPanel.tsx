@@ -11,8 +11,14 @@ import { only } from "./state";
 import { TaskList } from "./TaskList";
 import { useTasks } from "./useTasks";
 
-export function TasksPanel({ startWith }: { startWith: Status }) {
-  const { phase, problem, tasks, add, change, remove, dismiss } = useTasks();
+interface Props {
+  startWith: Status;
+  /** Another number where somebody else may have changed tasks. */
+  revision?: number;
+}
+
+export function TasksPanel({ startWith, revision = 0 }: Props) {
+  const { phase, problem, tasks, add, change, remove, dismiss } = useTasks(revision);
   const [status, setStatus] = useState(startWith);
   const [said, setSaid] = useState("");
   const listed = only(tasks, status);

@@ -10,7 +10,8 @@ function asApiError(error: unknown): ApiError {
   return error instanceof ApiError ? error : new ApiError(0, "error", "Something went wrong; try again.");
 }
 
-export function useTasks() {
+/** Loads anew with every new `revision`. */
+export function useTasks(revision: number) {
   const [state, dispatch] = useReducer(reduce, initial);
   const turns = useRef(new Turns());
   const keys = useRef(0);
@@ -34,8 +35,9 @@ export function useTasks() {
     }
   }, []);
 
+  useEffect(() => void load(), [load, revision]);
+
   useEffect(() => {
-    void load();
     // Another tab, another device or the chat may have changed the list meanwhile.
     const back = () => {
       if (document.visibilityState === "visible") void load();

@@ -1,43 +1,10 @@
 // The server as the image runs it, made by `npm run build`: one build, several environments.
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { Agent, get } from "node:http";
-import { createServer, type AddressInfo } from "node:net";
-import { afterEach, beforeAll, expect, it } from "vitest";
+import { afterEach, expect, it } from "vitest";
+import { endAll, start } from "./start";
 
-const SERVER = ".next/standalone/server.js";
-const started: ChildProcess[] = [];
-
-beforeAll(() => {
-  if (!existsSync(SERVER)) throw new Error(`${SERVER} is missing; help: npm run build`);
-});
-
-afterEach(() => started.splice(0).forEach((server) => server.kill("SIGKILL")));
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  return port;
-}
-
-async function start(env: Record<string, string>): Promise<{ url: string; server: ChildProcess; log: () => string }> {
-  const port = await freePort();
-  const system = { PATH: process.env.PATH, NODE_ENV: "production" as const, HOSTNAME: "127.0.0.1" };
-  const server = spawn(process.execPath, [SERVER], { env: { ...system, PORT: String(port), ...env } });
-  started.push(server);
-  let log = "";
-  server.stdout.on("data", (text) => (log += String(text)));
-  server.stderr.on("data", (text) => (log += String(text)));
-  const url = `http://127.0.0.1:${port}`;
-  for (const deadline = Date.now() + 20_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
-    if (await fetch(`${url}/healthz`).then((answer) => answer.ok, () => false)) break;
-    if (Date.now() > deadline || server.exitCode !== null) throw new Error(`the server did not start:\n${log}`);
-  }
-  return { url, server, log: () => log };
-}
+afterEach(endAll);
 
 async function page(url: string): Promise<{ html: string; headers: Headers }> {
   const answer = await fetch(url);

@@ -1,0 +1,32 @@
+"""An application behind a real socket, in the loop of the test: so that clients can leave."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import uvicorn
+
+from tests.servers import free_port
+from tests.support import App
+from todo_api.server import Server
+
+
+@contextlib.asynccontextmanager
+async def listening(app: App) -> AsyncIterator[int]:
+    """The port on which it answers."""
+    port = free_port()
+    # Its lifespan is run by the fixture that started it.
+    config = uvicorn.Config(
+        app.api, host="127.0.0.1", port=port, lifespan="off", log_config=None, access_log=False
+    )
+    server = Server(config, app.parts.turns)
+    # In a task of its own, it would take the signals of pytest.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign]
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        await serving

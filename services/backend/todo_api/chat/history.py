@@ -1,0 +1,74 @@
+"""What was said, in the database. Every statement here names the user."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
+
+from todo_api.chat.schemas import MessageOut
+from todo_api.database import Database
+from todo_api.models import ChatMessage, Conversation, now
+
+
+class History:
+    """The conversations of all users, one user at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def conversation(self, user: str) -> str:
+        """The id of the user's conversation, which is begun if there is none."""
+        mine = select(col(Conversation.id)).where(col(Conversation.user_id) == user)
+        async with self.database.reading() as session:
+            found = await session.scalar(mine)
+        if found is not None:
+            return found
+        try:
+            async with self.database.transaction() as session:
+                made = Conversation(id=str(uuid.uuid4()), user_id=user, created_at=now())
+                session.add(made)
+            return made.id
+        except IntegrityError:
+            # Another request of the same user was first.
+            async with self.database.reading() as session:
+                found = await session.scalar(mine)
+            assert found is not None
+            return found
+
+    async def add(
+        self, user: str, role: str, text: str, calls: Sequence[dict[str, Any]] = ()
+    ) -> int:
+        async with self.database.transaction() as session:
+            message = ChatMessage(
+                user_id=user,
+                role=role,
+                text=text,
+                tool_calls=json.dumps(list(calls)),
+                created_at=now(),
+            )
+            session.add(message)
+            await session.flush()
+            assert message.id is not None
+            return message.id
+
+    async def last(self, user: str, limit: int, until: int | None = None) -> list[MessageOut]:
+        """The last messages of the user, oldest first; none after the one of number `until`."""
+        query = (
+            select(ChatMessage)
+            .where(col(ChatMessage.user_id) == user)
+            .order_by(col(ChatMessage.id).desc())
+            .limit(limit)
+        )
+        if until is not None:
+            query = query.where(col(ChatMessage.id) <= until)
+        async with self.database.reading() as session:
+            found = [MessageOut.model_validate(row) for row in await session.scalars(query)]
+        return found[::-1]
+
+    async def clear(self, user: str) -> None:
+        async with self.database.transaction() as session:
+            await session.execute(delete(ChatMessage).where(col(ChatMessage.user_id) == user))

@@ -1,0 +1,128 @@
+"""One question and its answer: as a stream of events, within its time, kept whatever happens."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+from todo_api import logs
+from todo_api.chat.agent import PATIENCE, Agent, Answer
+from todo_api.chat.failures import ChatError, broken, stopped, too_slow
+from todo_api.chat.history import History
+from todo_api.chat.schemas import MessageOut
+from todo_api.errors import ApiError
+
+# Messages that the model is told of what was said before, and characters of each.
+REMEMBERED, MAX_REMEMBERED = 20, 4000
+
+log = logging.getLogger("todo_api.chat")
+
+
+class Events:
+    """The events of one answer on their way to its stream."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def put(self, name: str, data: dict[str, Any]) -> None:
+        self._queue.put_nowait(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
+
+    def end(self) -> None:
+        self._queue.put_nowait(None)
+
+    async def next(self) -> bytes | None:
+        return await self._queue.get()
+
+
+class Turns:
+    """Answers questions. Each runs as a task of its own, apart from the stream that shows it."""
+
+    def __init__(self, agent: Agent, history: History, mock: bool) -> None:
+        self.agent = agent
+        self.history = history
+        self.mock = mock
+        # Each turn with its work. The event loop itself does not keep a task alive.
+        self._running: dict[asyncio.Task[None], asyncio.Task[None]] = {}
+
+    async def stream(self, user: str, conversation: str, message: str) -> AsyncIterator[bytes]:
+        """The events of an answer. Whoever stops listening stops it."""
+        asked = await self.history.add(user, "user", message)
+        events = Events()
+        events.put("start", {"conversation_id": conversation, "mock": self.mock})
+        answer = Answer()
+        work = asyncio.create_task(self._work(user, asked, answer, events))
+        turn = asyncio.create_task(self._turn(user, work, answer, events))
+        self._running[turn] = work
+        turn.add_done_callback(self._running.pop)
+        return self._shown(work, events)
+
+    async def close(self) -> None:
+        for work in self._running.values():
+            work.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _shown(self, work: asyncio.Task[None], events: Events) -> AsyncIterator[bytes]:
+        try:
+            while (event := await events.next()) is not None:
+                yield event
+        finally:
+            work.cancel()
+
+    async def _work(self, user: str, asked: int, answer: Answer, events: Events) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                # A question that came meanwhile, from another window, has a turn of its own.
+                said = await self.history.last(user, REMEMBERED, until=asked)
+                await self.agent.answer(user, _told(said), answer, events.put)
+        except TimeoutError:
+            raise too_slow(answer.waits_for) from None
+
+    async def _turn(
+        self, user: str, work: asyncio.Task[None], answer: Answer, events: Events
+    ) -> None:
+        """Keeps what comes of the work, once: only the work can be stopped, and not this."""
+        failure, number = await _failure(work), 0
+        try:
+            # The user, and the model the next time, must know what was changed before it broke off.
+            if failure is None or answer.text or answer.calls:
+                number = await self.history.add(user, "assistant", answer.text, answer.calls)
+        except Exception as error:
+            failure = failure or _told_to_the_log(error)
+            logs.warning("an answer could not be kept", code=failure.code)
+        if failure is None:
+            events.put("done", {"message_id": number})
+        else:
+            events.put("error", {"code": failure.code, "message": failure.message})
+        events.end()
+
+
+async def _failure(work: asyncio.Task[None]) -> ChatError | ApiError | None:
+    try:
+        await work
+        return None
+    except asyncio.CancelledError:
+        return stopped()
+    except Exception as error:
+        failure = _told_to_the_log(error)
+        logs.warning("an answer broke off", code=failure.code)
+        return failure
+
+
+def _told_to_the_log(error: Exception) -> ChatError | ApiError:
+    """The same if it is one for the user; all others are ours, and only the log has more."""
+    if isinstance(error, ChatError | ApiError):
+        return error
+    log.error("a chat failed", exc_info=error)
+    return broken()
+
+
+def _told(said: list[MessageOut]) -> list[dict[str, Any]]:
+    """What was said before, as the model gets it. Some models refuse messages that are empty."""
+    told = []
+    for each in said:
+        names = ", ".join(call.name for call in each.tool_calls)
+        text = each.text or (f"(An answer that broke off after: {names})" if names else "")
+        if text:
+            told.append({"role": each.role, "content": text[:MAX_REMEMBERED]})
+    return told

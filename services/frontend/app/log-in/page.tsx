@@ -1,0 +1,10 @@
+// The page to log in.
+import { redirect } from "next/navigation";
+import { AccountForm } from "@/features/accounts/AccountForm";
+import { accountsOn } from "@/lib/auth/config";
+import { person } from "@/lib/auth/session";
+
+export default async function LogIn() {
+  if (!accountsOn() || (await person())) redirect("/");
+  return <AccountForm kind="log-in" />;
+}

@@ -1,0 +1,10 @@
+// The page to sign up.
+import { redirect } from "next/navigation";
+import { AccountForm } from "@/features/accounts/AccountForm";
+import { accountsOn } from "@/lib/auth/config";
+import { person } from "@/lib/auth/session";
+
+export default async function SignUp() {
+  if (!accountsOn() || (await person())) redirect("/");
+  return <AccountForm kind="sign-up" />;
+}

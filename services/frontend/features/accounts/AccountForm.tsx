@@ -1,0 +1,74 @@
+"use client";
+// The form by which somebody signs up or logs in.
+import Link from "next/link";
+import { type FormEvent, useRef, useState } from "react";
+import { Icon } from "@/components/Icon";
+import { accountsApi } from "./client";
+import { Field } from "./Field";
+
+const WORDS = {
+  "sign-up": { title: "Sign up", busy: "Signing up…", other: "Have an account already?", link: "Log in", to: "/log-in" },
+  "log-in": { title: "Log in", busy: "Logging in…", other: "No account yet?", link: "Sign up", to: "/sign-up" },
+} as const;
+
+export function AccountForm({ kind }: { kind: keyof typeof WORDS }) {
+  const { title, busy, other, link, to } = WORDS[kind];
+  const [problem, setProblem] = useState<string | null>(null);
+  const [waiting, setWaiting] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  const signsUp = kind === "sign-up";
+
+  async function submit(event: FormEvent) {
+    event.preventDefault();
+    if (waiting || !form.current) return;
+    const given = new FormData(form.current);
+    const text = (name: string) => String(given.get(name) ?? "");
+    const email = text("email").trim();
+    setWaiting(true);
+    setProblem(null);
+    const refused = signsUp
+      ? await accountsApi.signUp(text("name").trim(), email, text("password"))
+      : await accountsApi.logIn(email, text("password"));
+    // A whole new page: nothing of what was here before is kept.
+    if (refused === null) return window.location.replace("/");
+    setWaiting(false);
+    setProblem(refused);
+    form.current?.querySelector<HTMLInputElement>("input[name=password]")?.select();
+  }
+
+  return (
+    <section aria-labelledby="account" className="panel mx-auto flex max-w-md flex-col gap-6 p-6 sm:p-8">
+      <h1 id="account" className="text-2xl font-bold tracking-tight">
+        {title}
+      </h1>
+      {problem && (
+        <p id="problem" role="alert" className="flex gap-2 rounded-xl border border-danger/40 bg-danger-soft px-4 py-3 wrap-anywhere">
+          <Icon name="warning" className="mt-0.5 text-danger" />
+          {problem}
+        </p>
+      )}
+      {/* POST: without scripts, a form that is sent must not put the password into an address. */}
+      <form ref={form} method="post" onSubmit={(event) => void submit(event)} className="flex flex-col gap-4">
+        {signsUp && <Field name="name" label="Name" autoComplete="name" maxLength={100} />}
+        <Field name="email" label="E-mail" type="email" autoComplete="email" maxLength={254} />
+        <Field
+          name="password"
+          label="Password"
+          type="password"
+          autoComplete={signsUp ? "new-password" : "current-password"}
+          {...(signsUp ? { minLength: 8, hint: "At least 8 characters." } : {})}
+          maxLength={128}
+        />
+        <button type="submit" className="button-primary mt-2 h-12 aria-disabled:opacity-70" aria-disabled={waiting}>
+          {waiting ? busy : title}
+        </button>
+      </form>
+      <p className="text-muted">
+        {other}{" "}
+        <Link href={to} className="font-medium text-accent underline underline-offset-2">
+          {link}
+        </Link>
+      </p>
+    </section>
+  );
+}

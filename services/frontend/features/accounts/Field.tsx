@@ -1,0 +1,24 @@
+// A field of a form, with its label and what there is to know about it.
+import type { InputHTMLAttributes } from "react";
+
+interface Props extends InputHTMLAttributes<HTMLInputElement> {
+  name: string;
+  label: string;
+  hint?: string;
+}
+
+export function Field({ name, label, hint, ...more }: Props) {
+  return (
+    <div className="flex flex-col gap-1.5">
+      <label htmlFor={name} className="font-medium">
+        {label}
+      </label>
+      <input id={name} name={name} required className="field h-12 text-base" {...(hint ? { "aria-describedby": `${name}-hint` } : {})} {...more} />
+      {hint && (
+        <p id={`${name}-hint`} className="text-sm text-muted">
+          {hint}
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,139 @@
+// Accounts as the image has them, against a PostgreSQL of the test's own.
+import { createRemoteJWKSet, jwtVerify } from "jose";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { EMAIL, PASSWORD, SECRET, someone } from "./person";
+import { postgres, type Postgres } from "./postgres";
+import { endAll, start } from "./start";
+
+let database: Postgres;
+
+beforeAll(async () => {
+  database = await postgres();
+  await database.start();
+}, 60_000);
+afterEach(endAll);
+afterAll(() => database.remove());
+
+async function begin(more: Record<string, string> = {}) {
+  const url = await database.fresh();
+  const env = { DATABASE_URL: url, BETTER_AUTH_SECRET: SECRET, ...more };
+  return { ...(await start(env)), database: url, env };
+}
+
+describe("somebody", () => {
+  it("signs up, sees the dashboard, logs out, and logs in again", async () => {
+    const { url } = await begin();
+    const ada = someone(url);
+    expect((await ada.ask("/")).headers.get("location")).toBe("/log-in");
+    expect(await (await ada.ask("/log-in")).text()).toContain('data-accounts="on"');
+    expect((await ada.signUp()).status).toBe(200);
+    const page = await ada.ask("/");
+    expect(page.status).toBe(200);
+    expect(await page.text()).toContain(EMAIL);
+    expect((await ada.ask("/log-in")).headers.get("location")).toBe("/");
+    expect((await ada.post("/auth/sign-out", {})).status).toBe(200);
+    expect((await ada.ask("/")).headers.get("location")).toBe("/log-in");
+    expect((await ada.ask("/auth/token")).status).toBe(401);
+    expect((await ada.logIn()).status).toBe(200);
+    expect((await ada.ask("/")).status).toBe(200);
+  }, 60_000);
+
+  it("is refused with a wrong password, and no password is in the log", async () => {
+    const { url, log } = await begin({ LOG_LEVEL: "DEBUG" });
+    await someone(url).signUp();
+    const eve = someone(url);
+    const wrong = await eve.logIn("not the canary");
+    expect([wrong.status, await wrong.json()]).toMatchObject([401, { code: "INVALID_EMAIL_OR_PASSWORD" }]);
+    expect(eve.cookies.size).toBe(0);
+    expect((await someone(url).signUp()).status).toBe(422);
+    expect(log()).toContain("/auth/sign-in/email");
+    for (const secret of [PASSWORD, "not the canary", SECRET, "pass-canary"]) expect(log()).not.toContain(secret);
+  }, 60_000);
+
+  it("is deleted by who knows its password only", async () => {
+    const { url } = await begin();
+    const eve = someone(url);
+    await eve.signUp();
+    expect((await eve.post("/auth/delete-user", { password: "a guess" })).status).toBe(400);
+    expect((await eve.post("/auth/delete-user", { password: PASSWORD })).status).toBe(200);
+    expect((await eve.logIn(PASSWORD)).status).toBe(401);
+  }, 60_000);
+
+  it("is slowed down when guessing", async () => {
+    const { url } = await begin();
+    const eve = someone(url);
+    const answers = [];
+    for (let attempt = 0; attempt < 31; attempt += 1) answers.push((await eve.logIn(`guess ${attempt}`)).status);
+    expect(answers.slice(0, 30).every((status) => status === 401)).toBe(true);
+    expect(answers.at(-1)).toBe(429);
+  }, 60_000);
+});
+
+describe("the token", () => {
+  it("has the claims of the contract, and the keys of /auth/jwks verify it", async () => {
+    const { url, database: where } = await begin();
+    const ada = someone(url);
+    await ada.signUp();
+    const keys = createRemoteJWKSet(new URL(`${url}/auth/jwks`));
+    const { payload, protectedHeader } = await jwtVerify(await ada.token(), keys, { issuer: "todo-chatbot", audience: "todo-api" });
+    const [user] = await database.rows(where, 'SELECT id FROM "user"');
+    expect(payload.sub).toBe(user?.id);
+    expect(Object.keys(payload).sort()).toEqual(["aud", "exp", "iat", "iss", "sub"]);
+    expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(900);
+    expect(protectedHeader).toEqual({ alg: "EdDSA", kid: expect.any(String) as string });
+    const published = JSON.stringify(await (await fetch(`${url}/auth/jwks`)).json());
+    expect(published).not.toContain('"d"');
+  }, 60_000);
+
+  it("is for the issuer and the audience of the environment", async () => {
+    const { url } = await begin({ AUTH_ISSUER: "https://me", AUTH_AUDIENCE: "them" });
+    const ada = someone(url);
+    await ada.signUp();
+    const keys = createRemoteJWKSet(new URL(`${url}/auth/jwks`));
+    await jwtVerify(await ada.token(), keys, { issuer: "https://me", audience: "them" });
+  }, 60_000);
+
+  it("is signed by a new key when the secret is another one", async () => {
+    const { url, env } = await begin();
+    await someone(url).signUp();
+    endAll();
+    const second = await start({ ...env, BETTER_AUTH_SECRET: `${SECRET}-another` });
+    const ada = someone(second.url);
+    expect((await ada.logIn()).status).toBe(200);
+    await jwtVerify(await ada.token(), createRemoteJWKSet(new URL(`${second.url}/auth/jwks`)));
+    expect(second.log()).toContain("BETTER_AUTH_SECRET has changed");
+  }, 60_000);
+});
+
+describe("replicas", () => {
+  it("migrate at once, and share sessions and keys", async () => {
+    const url = await database.fresh();
+    const env = { DATABASE_URL: url, BETTER_AUTH_SECRET: SECRET };
+    const all = await Promise.all([start(env), start(env), start(env)]);
+    const [one, two] = all;
+    const ada = someone(one!.url);
+    expect((await ada.signUp()).status).toBe(200);
+    const there = someone(two!.url);
+    ada.cookies.forEach((value, name) => there.cookies.set(name, value));
+    await jwtVerify(await there.token(), createRemoteJWKSet(new URL(`${one!.url}/auth/jwks`)));
+    const tables = await database.rows(url, "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1");
+    expect(tables.map(({ name }) => name)).toEqual(["account", "jwks", "session", "user", "verification"]);
+    expect(await database.rows(url, "SELECT id FROM jwks")).toHaveLength(1);
+    for (const { log } of all) expect(log()).not.toContain('"level":"error"');
+  }, 60_000);
+
+  it("start before their database, and use it as soon as it is there", async () => {
+    const url = await database.fresh();
+    await database.stop();
+    const { url: page, log } = await start({ DATABASE_URL: url, BETTER_AUTH_SECRET: SECRET });
+    const early = await someone(page).signUp();
+    expect([early.status, await early.json()]).toMatchObject([503, { code: "ACCOUNTS_UNAVAILABLE" }]);
+    expect(log()).toContain("trying again");
+    await database.start();
+    await expect.poll(async () => (await someone(page).signUp()).status, { timeout: 20_000, interval: 500 }).toBe(200);
+    // Cut off once more: the pool connects anew by itself.
+    await database.stop();
+    await database.start();
+    expect((await someone(page).logIn()).status).toBe(200);
+  }, 60_000);
+});

@@ -1,0 +1,67 @@
+// @vitest-environment jsdom
+// The forms of accounts: what is sent, what is said of a refusal, and that no password is in an address.
+import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { AccountForm } from "@/features/accounts/AccountForm";
+import { LogOut } from "@/features/accounts/LogOut";
+
+const replace = vi.fn();
+let sent: [string, unknown][] = [];
+
+function serve(answer: () => Response): void {
+  vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
+    sent.push([path, JSON.parse(String(init.body))]);
+    return answer();
+  });
+}
+
+beforeEach(() => {
+  sent = [];
+  replace.mockClear();
+  vi.stubGlobal("location", { replace });
+});
+afterEach(cleanup);
+
+const fill = (label: string, value: string) => fireEvent.change(screen.getByLabelText(label), { target: { value } });
+
+function logIn(): HTMLFormElement {
+  fill("E-mail", " ada@example.org ");
+  fill("Password", " with spaces ");
+  const form = screen.getByLabelText<HTMLInputElement>("Password").form as HTMLFormElement;
+  fireEvent.submit(form);
+  return form;
+}
+
+it("signs up, and goes to the dashboard", async () => {
+  serve(() => Response.json({}));
+  render(<AccountForm kind="sign-up" />);
+  fill("Name", "Ada");
+  const form = logIn();
+  await waitFor(() => expect(replace).toHaveBeenCalledWith("/"));
+  expect(sent).toEqual([["/auth/sign-up/email", { name: "Ada", email: "ada@example.org", password: " with spaces " }]]);
+  // Without scripts a browser sends the form itself.
+  expect(form.method).toBe("post");
+});
+
+it.each([
+  [401, { code: "INVALID_EMAIL_OR_PASSWORD" }, "The e-mail address or the password is wrong."],
+  [429, {}, "Too many attempts: wait a minute, and try again."],
+  [503, { code: "ACCOUNTS_UNAVAILABLE", message: "The accounts cannot be reached; try again." }, "The accounts cannot be reached; try again."],
+  [502, null, "The server answered with status 502."],
+])("says why it was refused: %s", async (status, body, words) => {
+  serve(() => Response.json(body, { status }));
+  render(<AccountForm kind="log-in" />);
+  logIn();
+  await waitFor(() => expect(screen.getByRole("alert").textContent).toBe(words));
+  expect(replace).not.toHaveBeenCalled();
+});
+
+it("logs out, and leaves the page only then", async () => {
+  serve(() => Response.json({ message: "Not now." }, { status: 500 }));
+  render(<LogOut />);
+  fireEvent.click(screen.getByRole("button", { name: "Log out" }));
+  await screen.findByText("Not now.");
+  serve(() => Response.json({ success: true }));
+  fireEvent.click(screen.getByRole("button", { name: "Log out" }));
+  await waitFor(() => expect(replace).toHaveBeenCalledWith("/log-in"));
+});

@@ -1,0 +1,95 @@
+//! `images list`: what the engine has of the application.
+
+use serde_json::{Value, json};
+
+use super::super::context::{Context, print_json};
+use super::super::reach::application;
+use crate::config::show_bytes;
+use crate::engine::Engine;
+use crate::error::Exit;
+use crate::error::{Error, Result};
+use crate::images::{self, Listed, Order, sbom};
+use crate::steps::Session;
+use crate::task::Task;
+use crate::ui::{Align, Table, data};
+
+pub(super) fn run(context: &Context<'_>) -> Result<Exit> {
+    let session = context.session(None, false)?;
+    application(&session)?;
+    let bench = context.bench(context.reporter(), None)?;
+    let task = bench.task("images");
+    let engine = engine(context, &session, &task)?;
+    let listed = all(&session, &task, &engine)?;
+    if context.json() {
+        let documents: Result<Vec<Value>> = listed.iter().map(|image| document(&session, image)).collect();
+        print_json(&documents?)?;
+    } else {
+        table(&listed);
+    }
+    Ok(Exit::Fine)
+}
+
+/// An engine that answers; none is started for a look.
+pub(super) fn engine(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Result<Engine> {
+    Engine::detect(task, context.world, &session.facts)
+        .map_err(|fault| -> Error { fault.error(&session.facts) })
+}
+
+/// All images of the application, in the order of `application.toml`: those that are built, then
+/// those that are used as they are.
+pub(super) fn all(session: &Session, task: &Task<'_>, engine: &Engine) -> Result<Vec<Listed>> {
+    let app = application(session)?;
+    let present = |name: &str| session.origins.present_image(task, engine, name);
+    let mut listed = Vec::new();
+    for spec in &app.images {
+        let base = spec.base.as_deref().map(present).transpose()?.and_then(Result::ok);
+        let base = base.as_ref().map(|base| (base.reference.as_str(), base.id.as_str()));
+        let order = Order { app, spec, target: session.target(), base };
+        listed.push(images::list(task, engine, &order)?);
+    }
+    for name in &app.ready_images {
+        listed.push(images::ready(task, engine, name, present(name)?.map(|found| found.reference))?);
+    }
+    Ok(listed)
+}
+
+/// For programs: with the bill of materials in it, `null` where none was written.
+fn document(session: &Session, image: &Listed) -> Result<Value> {
+    let dir = session.dir();
+    let bill = sbom::read(&dir, &image.name)?;
+    let file = bill.is_some().then(|| sbom::file(&dir, &image.name));
+    let mut value = serde_json::to_value(image)
+        .map_err(|error| Error::failed("cannot print the images as JSON").because(error))?;
+    value["sbom"] = json!({ "file": file, "document": bill });
+    Ok(value)
+}
+
+fn table(listed: &[Listed]) {
+    let mut table = Table::new(&[
+        ("image", Align::Left),
+        ("reference", Align::Left),
+        ("id", Align::Left),
+        ("size", Align::Right),
+        ("inputs", Align::Left),
+        ("target", Align::Left),
+        ("state", Align::Left),
+    ]);
+    for image in listed {
+        let cell = |text: Option<&str>| text.unwrap_or("-").to_owned();
+        table.row([
+            image.name.clone(),
+            cell(image.reference.as_deref()),
+            cell(image.id.as_deref().map(|id| short(id.trim_start_matches("sha256:")))),
+            cell(image.size.map(show_bytes).as_deref()),
+            cell(image.inputs.as_deref().map(short)),
+            cell(image.target.as_deref()),
+            image.why.clone().unwrap_or_else(|| "current".to_owned()),
+        ]);
+    }
+    data(&table.render());
+}
+
+/// As many digits as the engine's own lists show.
+fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}

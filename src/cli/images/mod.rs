@@ -1,0 +1,46 @@
+//! `images`: the application's images, what is in them, and what is known to be wrong with them.
+
+mod list;
+mod sbom;
+mod scan;
+
+use clap::Subcommand;
+
+use super::context::Context;
+use crate::config::{Application, suggest};
+use crate::error::{Error, Exit, Result};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImagesCommand {
+    /// List the images with reference, id, size and the hash of their inputs
+    List,
+    #[allow(clippy::doc_markdown)] // the text of the help
+    /// Print the bill of materials of an image as CycloneDX JSON; without a name, which there are
+    Sbom {
+        /// The name of an image, as `images list` shows it
+        #[arg(value_name = "IMAGE")]
+        image: Option<String>,
+    },
+    /// Scan images with trivy or grype, where one is on PATH; else it says why it was skipped
+    Scan(scan::ScanArgs),
+}
+
+pub(crate) fn run(context: &Context<'_>, command: &ImagesCommand) -> Result<Exit> {
+    match command {
+        ImagesCommand::List => list::run(context),
+        ImagesCommand::Sbom { image } => sbom::run(context, image.as_deref()),
+        ImagesCommand::Scan(args) => scan::run(context, args),
+    }
+}
+
+/// Refuses a name that is none of `names`.
+fn known(application: &Application, names: &[String], image: &str) -> Result<()> {
+    if names.iter().any(|name| name == image) {
+        return Ok(());
+    }
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let what = format!("{} has no such image: `{image}`{}", application.name, suggest(image, &all));
+    Err(Error::usage(what)
+        .because(format!("its images are: {}", all.join(", ")))
+        .help("todo-bootstrap images list"))
+}

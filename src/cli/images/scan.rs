@@ -1,0 +1,163 @@
+//! `images scan`: known vulnerabilities, by the scanner that this machine has.
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde_json::{Value, json};
+
+use super::super::context::{Context, print_json};
+use super::super::reach::application;
+use super::list;
+use crate::error::{Error, Exit, Result};
+use crate::images::scan::{Finding, Scanner, Severity};
+use crate::ui::{Align, Table, data, printable};
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArgs {
+    /// Names of images, as `images list` shows them [default: all of them]
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// End with exit code 4 where something of this severity or above is found
+    #[arg(long, value_name = "SEVERITY", value_parser = severity_parser())]
+    pub fail_on: Option<Severity>,
+}
+
+fn severity_parser() -> impl TypedValueParser<Value = Severity> {
+    PossibleValuesParser::new(["low", "medium", "high", "critical"]).map(|name| Severity::parse(&name))
+}
+
+/// Why nothing was scanned, and what would change that.
+const SKIPPED: (&str, &str) =
+    ("no scanner (trivy, grype) on PATH", "put trivy (https://trivy.dev) or grype on PATH, then again");
+
+struct Scanned {
+    name: String,
+    reference: String,
+    findings: Vec<Finding>,
+}
+
+pub(super) fn run(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
+    let session = context.session(None, false)?;
+    let app = application(&session)?;
+    args.images.iter().try_for_each(|image| super::known(app, &app.image_names(), image))?;
+    let Some(scanner) = Scanner::find(context.world)? else { return skipped(context, args) };
+    let (name, path) = (scanner.kind.name(), scanner.path.display());
+    context.ui.say(&format!("scanning with {name} on PATH: {path}, sha256 {}", scanner.sha256));
+    let bench = context.bench(context.reporter(), None)?;
+    let task = bench.task("scan");
+    let engine = list::engine(context, &session, &task)?;
+    let cache = context.paths()?.cache;
+    std::fs::create_dir_all(&cache).map_err(|e| Error::io("create", &cache, &e))?;
+    let folder = tempfile::Builder::new()
+        .prefix("scan-")
+        .tempdir_in(&cache)
+        .map_err(|e| Error::io("create a folder in", &cache, &e))?;
+    let mut all = Vec::new();
+    for image in list::all(&session, &task, &engine)? {
+        if !args.images.is_empty() && !args.images.contains(&image.name) {
+            continue;
+        }
+        let Some(reference) = image.reference else {
+            return Err(Error::failed(format!("there is no image {} to scan", image.name))
+                .because(image.why.unwrap_or_default())
+                .help("todo-bootstrap up"));
+        };
+        let findings = scanner.scan(&task, &engine, &reference, folder.path())?;
+        all.push(Scanned { name: image.name, reference, findings });
+    }
+    if context.json() {
+        print_json(&document(&scanner, &all))?;
+    } else {
+        counts(&all);
+        findings(&all, context.global.verbose);
+    }
+    verdict(&all, args.fail_on)
+}
+
+/// No error: whoever has no scanner asked for none.
+fn skipped(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
+    let (why, help) = SKIPPED;
+    if args.fail_on.is_some() {
+        context.ui.warn("nothing was scanned, so --fail-on has nothing to judge");
+    }
+    if context.json() {
+        print_json(&json!({ "skipped": why, "help": help, "scanner": null, "images": [] }))?;
+    } else {
+        data(&format!("skipped: {why}; help: {help}\n"));
+    }
+    Ok(Exit::Fine)
+}
+
+fn document(scanner: &Scanner, all: &[Scanned]) -> Value {
+    let image = |scanned: &Scanned| {
+        let counts =
+            Severity::ALL.map(|severity| (severity.name().to_owned(), count(scanned, severity).into()));
+        json!({
+            "name": scanned.name,
+            "reference": scanned.reference,
+            "counts": serde_json::Map::from_iter(counts),
+            "findings": scanned.findings,
+        })
+    };
+    let images: Vec<Value> = all.iter().map(image).collect();
+    json!({ "skipped": null, "scanner": scanner, "images": images })
+}
+
+fn count(scanned: &Scanned, severity: Severity) -> usize {
+    scanned.findings.iter().filter(|finding| finding.severity == severity).count()
+}
+
+fn counts(all: &[Scanned]) {
+    let severities = Severity::ALL.map(|severity| (severity.name(), Align::Right));
+    let heading: Vec<_> = std::iter::once(("image", Align::Left)).chain(severities).collect();
+    let mut table = Table::new(&heading);
+    for scanned in all {
+        let cells = Severity::ALL.map(|severity| count(scanned, severity).to_string());
+        table.row(std::iter::once(scanned.name.clone()).chain(cells));
+    }
+    data(&table.render());
+}
+
+/// One line for each finding that is at least high, or for all with `--verbose`.
+fn findings(all: &[Scanned], verbose: bool) {
+    let least = if verbose { Severity::Unknown } else { Severity::High };
+    let mut table = Table::new(&[
+        ("severity", Align::Left),
+        ("id", Align::Left),
+        ("image", Align::Left),
+        ("package", Align::Left),
+        ("installed", Align::Left),
+        ("fixed in", Align::Left),
+    ]);
+    let mut shown: Vec<(&str, &Finding)> = all
+        .iter()
+        .flat_map(|scanned| scanned.findings.iter().map(|finding| (scanned.name.as_str(), finding)))
+        .filter(|(_, finding)| finding.severity >= least)
+        .collect();
+    shown.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.severity));
+    for (image, finding) in &shown {
+        let fixed = if finding.fixed.is_empty() { "-" } else { &finding.fixed };
+        // What a package is called stands in the image, and may be anything.
+        let cells =
+            [finding.severity.name(), &finding.id, image, &finding.package, &finding.installed, fixed];
+        table.row(cells.map(printable));
+    }
+    if !shown.is_empty() {
+        data(&format!("\n{}", table.render()));
+    }
+    let rest = all.iter().map(|scanned| scanned.findings.len()).sum::<usize>() - shown.len();
+    if rest > 0 {
+        data(&format!("\n{rest} more below {}   (-v shows them)\n", least.name()));
+    }
+}
+
+fn verdict(all: &[Scanned], fail_on: Option<Severity>) -> Result<Exit> {
+    let Some(least) = fail_on else { return Ok(Exit::Fine) };
+    let grave = |scanned: &&Scanned| scanned.findings.iter().any(|finding| finding.severity >= least);
+    let images: Vec<&str> = all.iter().filter(grave).map(|scanned| scanned.name.as_str()).collect();
+    if images.is_empty() {
+        return Ok(Exit::Fine);
+    }
+    Err(Error::new(Exit::CheckFailed, format!("vulnerabilities of severity {} or above", least.name()))
+        .because(format!("found in: {}", images.join(", ")))
+        .help("todo-bootstrap images scan -v   shows all of them, with the versions that mend them"))
+}

@@ -1,0 +1,116 @@
+//! The bill as `CycloneDX` 1.5 writes it, <https://cyclonedx.org/docs/1.5/json/>.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{Lock, Package};
+use crate::error::{Error, Result};
+use crate::images::{Built, Order, inputs_hash};
+
+/// What no lock file of a build context tells.
+const LEFT_OUT: &str = "packages of the base image's system; what the Dockerfile fetches by itself";
+
+/// No time stands in it: the same image has the same bill whenever it is asked for.
+pub(super) fn render(order: &Order<'_>, image: &Built, locks: &[Lock]) -> Result<Vec<u8>> {
+    let mut bill = json!({
+        "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": metadata(order, image, locks)?,
+        "components": components(order, locks),
+        "compositions": [{ "aggregate": "incomplete", "assemblies": [image.reference] }],
+    });
+    let digest = Sha256::digest(bill.to_string());
+    let id = digest.first_chunk::<16>().copied().unwrap_or_default();
+    let id = uuid::Builder::from_custom_bytes(id).into_uuid();
+    bill["serialNumber"] = Value::String(id.urn().to_string());
+    let mut text = serde_json::to_vec_pretty(&bill)
+        .map_err(|error| Error::failed("cannot write a bill of materials").because(error))?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+fn metadata(order: &Order<'_>, image: &Built, locks: &[Lock]) -> Result<Value> {
+    let mut said = vec![
+        property("inputs", inputs_hash(order)?),
+        property("target", order.target.name()),
+        property("leaves-out", LEFT_OUT),
+    ];
+    for lock in locks {
+        said.push(match &lock.packages {
+            Ok(packages) => property("covers", format!("{}: {} packages", lock.path, packages.len())),
+            Err(why) => property("cannot-read", format!("{}: {why}", lock.path)),
+        });
+    }
+    if locks.is_empty() {
+        said.push(property("covers", "no lock file in the build context"));
+    }
+    Ok(json!({
+        "tools": { "components": [{
+            "type": "application", "name": "todo-bootstrap", "version": env!("CARGO_PKG_VERSION"),
+        }]},
+        "component": container(&image.reference, &image.id),
+        "properties": said,
+    }))
+}
+
+fn property(name: &str, value: impl Into<String>) -> Value {
+    json!({ "name": format!("todo-bootstrap:{name}"), "value": value.into() })
+}
+
+/// An image by its reference and the engine's id.
+fn container(reference: &str, id: &str) -> Value {
+    // A port of a registry stands before the last slash.
+    let start = reference.rfind('/').map_or(0, |slash| slash + 1);
+    let colon = reference[start..].find(':').map(|colon| start + colon);
+    let (name, version) = colon.map_or((reference, ""), |at| (&reference[..at], &reference[at + 1..]));
+    let mut value = json!({ "type": "container", "bom-ref": reference, "name": name });
+    if !version.is_empty() {
+        value["version"] = version.into();
+    }
+    if let Some(hash) = id.strip_prefix("sha256:").filter(|hash| hash.len() == 64) {
+        value["hashes"] = json!([{ "alg": "SHA-256", "content": hash }]);
+    }
+    value
+}
+
+/// The base image, then all packages by their package URL.
+fn components(order: &Order<'_>, locks: &[Lock]) -> Vec<Value> {
+    let mut packages: BTreeMap<&str, Package> = BTreeMap::new();
+    for package in locks.iter().flat_map(|lock| lock.packages.iter().flatten()) {
+        let known = packages.entry(&package.purl).or_insert_with(|| package.clone());
+        // Needed in one place is needed.
+        known.development &= package.development;
+        known.optional &= package.optional;
+    }
+    let base = order.base.map(|(reference, id)| container(reference, id));
+    base.into_iter().chain(packages.values().map(component)).collect()
+}
+
+fn component(package: &Package) -> Value {
+    let needed = !package.development && !package.optional;
+    let mut value = json!({
+        "type": "library",
+        "bom-ref": package.purl,
+        "name": package.name,
+        "version": package.version,
+        "scope": if needed { "required" } else { "optional" },
+        "purl": package.purl,
+    });
+    if let Some(group) = &package.group {
+        value["group"] = group.as_str().into();
+    }
+    if let Some(licence) = &package.licence {
+        value["licenses"] = json!([{ "license": { "name": licence } }]);
+    }
+    if let Some((algorithm, content)) = &package.hash {
+        value["hashes"] = json!([{ "alg": algorithm, "content": content }]);
+    }
+    if package.development {
+        value["properties"] = json!([{ "name": "cdx:npm:package:development", "value": "true" }]);
+    }
+    value
+}

@@ -1,0 +1,105 @@
+//! Whole bills, of folders with lock files.
+
+use serde_json::Value;
+
+use super::*;
+use crate::config::{Application, Target};
+use crate::images::testing::application;
+
+const NPM: &str = r#"{"packages": {"": {}, "node_modules/a": {"version": "1.0.0", "dev": true, "license": "MIT"},
+    "node_modules/b/node_modules/a": {"version": "1.0.0"}}}"#;
+
+fn project(dir: &Path) -> Application {
+    let app = application(dir);
+    std::fs::create_dir_all(dir.join("tools/node_modules/x")).unwrap();
+    for (name, text) in [
+        ("requirements.lock", "flask==3.0.0 --hash=sha256:aa\n"),
+        ("package-lock.json", NPM),
+        ("tools/package-lock.json", "{"),
+        ("tools/node_modules/x/package-lock.json", NPM),
+        ("old-requirements.lock", "x==1\n"),
+    ] {
+        std::fs::write(dir.join(name), text).unwrap();
+    }
+    app
+}
+
+fn bill(app: &Application) -> Vec<u8> {
+    let base = "localhost:5000/todo/python:3.11";
+    let base_id = format!("sha256:{}", "1".repeat(64));
+    let order = Order { app, spec: &app.images[0], target: Target::Prod, base: Some((base, &base_id)) };
+    let (reference, id) = ("localhost/app/web:v1".to_owned(), format!("sha256:{}", "2".repeat(64)));
+    make(&order, &Built { name: "web".to_owned(), reference, id, built: true }).unwrap()
+}
+
+#[test]
+fn a_bill_names_base_packages_and_what_it_covers() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = bill(&project(dir.path()));
+    let bill: Value = serde_json::from_slice(&text).unwrap();
+    let component = &bill["metadata"]["component"];
+    assert_eq!((&component["name"], &component["version"]), (&"localhost/app/web".into(), &"v1".into()));
+    let components = bill["components"].as_array().unwrap();
+    let refs: Vec<&str> = components.iter().map(|part| part["bom-ref"].as_str().unwrap()).collect();
+    assert_eq!(refs, ["localhost:5000/todo/python:3.11", "pkg:npm/a@1.0.0", "pkg:pypi/flask@3.0.0"]);
+    assert_eq!(
+        (&components[0]["name"], &components[0]["version"]),
+        (&"localhost:5000/todo/python".into(), &"3.11".into())
+    );
+    // In one of its two places the package is not only for development.
+    assert_eq!(components[1]["scope"], "required");
+    let said = bill["metadata"]["properties"].to_string();
+    for part in
+        ["requirements.lock: 1 packages", "package-lock.json: 2 packages", "tools/package-lock.json: EOF"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("old-requirements"), "{said}");
+    assert_eq!(bill["compositions"][0]["aggregate"], "incomplete");
+}
+
+#[test]
+fn the_same_inputs_give_the_same_bytes_and_others_another_serial_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = project(dir.path());
+    let first = bill(&app);
+    assert_eq!(first, bill(&app));
+    std::fs::write(dir.path().join("requirements.lock"), "flask==3.0.1\n").unwrap();
+    let serial = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap()["serialNumber"].to_string();
+    assert_ne!(serial(&first), serial(&bill(&app)));
+    assert!(serial(&first).starts_with("\"urn:uuid:"));
+}
+
+#[test]
+fn a_lock_that_is_not_part_of_the_build_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = project(dir.path());
+    std::fs::write(dir.path().join(".dockerignore"), "*\n!package-lock.json\n").unwrap();
+    let text = String::from_utf8(bill(&app)).unwrap();
+    assert!(!text.contains("flask") && !text.contains("tools/") && text.contains("pkg:npm/a"), "{text}");
+}
+
+#[test]
+fn what_was_written_is_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(read(dir.path(), "web").unwrap(), None);
+    write(dir.path(), "web", b"{\"a\": 1}").unwrap();
+    assert!(is_written(dir.path(), "web", b"{\"a\": 1}") && !is_written(dir.path(), "web", b"{}"));
+    assert_eq!(read(dir.path(), "web").unwrap().unwrap()["a"], 1);
+}
+
+/// The lock files that this repository builds images from are all understood.
+#[test]
+fn our_own_locks_are_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("services");
+    let contexts = std::fs::read_dir(folder).unwrap().flatten();
+    let mut packages = 0;
+    for context in contexts.map(|entry| entry.path()).filter(|path| path.join("Dockerfile").is_file()) {
+        for lock in locks::read(&context, &context.join("Dockerfile")).unwrap() {
+            let found =
+                lock.packages.unwrap_or_else(|why| panic!("{}: {}: {why}", context.display(), lock.path));
+            packages += found.len();
+        }
+    }
+    assert!(packages > 100, "only {packages} packages were found");
+}

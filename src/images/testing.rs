@@ -1,0 +1,35 @@
+//! An application of one image, for the tests of this folder.
+
+use std::path::Path;
+
+use crate::config::{Application, ImageSpec};
+
+/// The image `web`, whose Dockerfile stands in `dir`.
+pub fn application(dir: &Path) -> Application {
+    std::fs::write(dir.join("Dockerfile"), "FROM scratch").unwrap();
+    let spec = ImageSpec {
+        name: "web".to_owned(),
+        context: dir.to_owned(),
+        dockerfile: dir.join("Dockerfile"),
+        base: None,
+        targets: std::collections::BTreeMap::new(),
+    };
+    Application {
+        dir: dir.to_owned(),
+        name: "app".to_owned(),
+        namespace: "app".to_owned(),
+        version: "1.2.3".to_owned(),
+        chart: dir.to_owned(),
+        values: Vec::new(),
+        host: "app.localhost".to_owned(),
+        aliases: Vec::new(),
+        ready_images: Vec::new(),
+        presets: Vec::new(),
+        mock: std::collections::BTreeMap::new(),
+        is_mocked: false,
+        overrides: Vec::new(),
+        images: vec![spec],
+        env_file: dir.join(".env"),
+        env_example: dir.join(".env.example"),
+    }
+}

@@ -1,0 +1,120 @@
+//! `images`, and what an image is built for, with an engine and scanners that are stubs.
+
+use std::fs;
+
+use crate::support::{Machine, Screen};
+
+const PROJECT: &str = "name = \"shop\"\nhost = \"shop.localhost\"\nchart = \"chart\"\n\
+                       [[images]]\nname = \"web\"\ncontext = \"web\"\n";
+const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","ClientInfo":{"Version":"28.0.1","Plugins":[{"Name":"buildx"}]}}"#;
+const LABELS: &str = r#"{"todo-bootstrap.dev/inputs":"0123456789abcdef","todo-bootstrap.dev/reference":"localhost/shop/web:v0.1.0-0000000","todo-bootstrap.dev/target":"prod"}"#;
+const REPORT: &str = r#"{"Results":[{"Vulnerabilities":[{"VulnerabilityID":"CVE-1","PkgName":"zlib","InstalledVersion":"1.2","FixedVersion":"1.3","Severity":"HIGH"},{"VulnerabilityID":"CVE-2","PkgName":"tar","Severity":"LOW"}]}]}"#;
+
+fn project() -> Machine {
+    Machine::new()
+        .file("application.toml", PROJECT)
+        .file("chart/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n")
+        .file("web/Dockerfile", "FROM scratch\n")
+}
+
+/// An engine that has the image for target `prod`.
+fn machine() -> Machine {
+    let body = format!(
+        "case \"$1\" in\ninfo) echo '{INFO}';;\nsave) : >\"$3\";;\nimage) case \"$*\" in *v0.1.0-local)\n\
+         printf '%s\\n' sha256:4711471147114711 '{LABELS}' '[\"localhost/shop/web:v0.1.0-0000000\"]' 2097152;;\n\
+         *) echo 'No such image' >&2; exit 1;; esac;;\n*) exit 1;;\nesac"
+    );
+    project().stub("docker", &body)
+}
+
+fn with_bill(machine: Machine) -> Machine {
+    let dir = machine.path("state/clusters/todo-bootstrap/sbom");
+    fs::create_dir_all(&dir).expect("a folder");
+    let bill = r#"{"bomFormat":"CycloneDX","components":[{}],"metadata":{"properties":[{"name":"todo-bootstrap:covers","value":"a.lock: 1 packages"}]}}"#;
+    fs::write(dir.join("web.cdx.json"), bill).expect("a bill");
+    machine
+}
+
+#[test]
+fn list_shows_what_the_engine_has_and_whether_it_is_current() {
+    let machine = with_bill(machine());
+    let screen = machine.run(&["images", "list"]).exits(0);
+    screen
+        .out_has("localhost/shop/web:v0.1.0-0000000")
+        .out_has("471147114711 ")
+        .out_has("0123456789ab ")
+        .out_has("its sources or its base image changed");
+    let json = machine.run(&["images", "list", "--output", "json"]).exits(0).json();
+    let web = &json[0];
+    assert_eq!((&web["size"], &web["target"]), (&2_097_152.into(), &"prod".into()), "{json}");
+    assert_eq!(web["sbom"]["document"]["bomFormat"], "CycloneDX", "{json}");
+    assert!(web["current"] == false && web["inputs"] == "0123456789abcdef", "{json}");
+}
+
+#[test]
+fn a_bill_of_materials_is_printed_and_a_missing_one_is_an_error() {
+    let machine = project();
+    machine.run(&["images", "sbom", "web"]).exits(1).err_has("help: todo-bootstrap up");
+    let machine = with_bill(machine);
+    assert_eq!(machine.run(&["images", "sbom", "web"]).exits(0).json()["bomFormat"], "CycloneDX");
+    machine.run(&["images", "sbom"]).exits(0).out_has("a.lock: 1 packages").out_has("web.cdx.json");
+    machine.run(&["images", "sbom", "wep"]).exits(2).err_has("did you mean `web`?");
+}
+
+#[test]
+fn without_a_scanner_a_scan_is_skipped_and_says_why() {
+    let machine = project();
+    machine.run(&["images", "scan"]).exits(0).out_has("skipped: no scanner (trivy, grype) on PATH; help: ");
+    let json = machine.run(&["images", "scan", "--output", "json"]).exits(0).json();
+    assert_eq!(json["skipped"], "no scanner (trivy, grype) on PATH");
+    machine.run(&["images", "scan", "--fail-on", "high"]).exits(0).err_has("nothing was scanned");
+    machine.run(&["images", "scan", "nobody"]).exits(2).err_has("its images are: web");
+}
+
+#[test]
+fn a_scan_names_its_scanner_and_fails_where_it_is_asked_to() {
+    let machine = machine().stub("trivy", &format!("echo '{REPORT}'"));
+    let scan = |args: &[&str]| -> Screen { machine.run(&[&["images", "scan"], args].concat()) };
+    let screen = scan(&[]).exits(0).err_has("scanning with trivy on PATH: [machine]/bin/trivy, sha256 ");
+    screen.out_has("CVE-1").out_has("1 more below high");
+    scan(&["-v"]).exits(0).out_has("CVE-2");
+    scan(&["--fail-on", "high"]).exits(4).err_has("found in: web");
+    scan(&["--fail-on", "critical"]).exits(0);
+    let json = scan(&["--output", "json"]).exits(0).json();
+    assert!(json["skipped"].is_null() && json["images"][0]["counts"]["high"] == 1, "{json}");
+    assert_eq!(json["images"][0]["findings"][0]["fixed"], "1.3", "{json}");
+    let left = fs::read_dir(machine.path("cache")).expect("the cache").flatten();
+    let left: Vec<_> =
+        left.filter(|entry| entry.file_name().to_string_lossy().starts_with("scan-")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn an_image_that_is_not_there_is_not_scanned_as_clean() {
+    let machine = machine().stub("grype", "exit 1");
+    let gone = format!("[ \"$1\" = info ] && echo '{INFO}' && exit; echo 'No such image' >&2; exit 1");
+    machine.run(&["images", "scan"]).exits(1).err_has("help: grype --version");
+    machine.stub("docker", &gone).run(&["images", "scan"]).exits(1).err_has("there is no image web to scan");
+}
+
+#[test]
+fn plan_says_what_images_are_built_for() {
+    let machine = machine();
+    machine.run(&["plan"]).exits(0).out_has("target prod:").out_has("(target prod)");
+    let json = machine.run(&["plan", "--target", "dev", "--output", "json"]).exits(0).json();
+    assert_eq!(json["target"], "dev");
+    assert!(json.to_string().contains("v0.1.0-local-dev was not built yet"), "{json}");
+    machine.run(&["plan", "--target", "live"]).exits(2).err_has("[possible values: dev, staging, prod]");
+}
+
+/// `status`, `check` and the next `up` go by what the last `up` was asked for.
+#[test]
+fn the_target_of_the_last_up_stays() {
+    let machine = machine();
+    let dir = machine.path("state/clusters/todo-bootstrap");
+    fs::create_dir_all(&dir).expect("a folder");
+    let receipt = r#"{"schema":1,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind","target":"staging"}"#;
+    fs::write(dir.join("receipt.json"), receipt).expect("a receipt");
+    machine.run(&["plan"]).exits(0).out_has("target staging:");
+    machine.run(&["plan", "--target", "prod"]).exits(0).out_has("target prod:");
+}

@@ -1,0 +1,13 @@
+"""What a person can do something about."""
+
+
+class Trouble(Exception):
+    """A problem in one sentence, and what helps."""
+
+    def __init__(self, problem: str, help: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.help = help
+
+    def __str__(self) -> str:
+        return f"{self.problem}\nhelp: {self.help}"
