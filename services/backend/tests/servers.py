@@ -111,6 +111,16 @@ class Postgres(Server):
         flags = [part for setting in settings for part in ("-c", setting)]
         return [program("postgres"), "-D", str(self.data), "-p", str(self.port), *flags]
 
+    def start(self) -> None:
+        super().start()
+        # It takes connections before it takes statements: "the database system is starting up".
+        asking = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        deadline = time.monotonic() + 20
+        while subprocess.run(asking, check=False).returncode != 0:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL does not become ready:\n{self.log.read_text()}")
+            time.sleep(0.02)
+
     def sql(self, statement: str, database: str = "postgres") -> str:
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "todo", "-d", database]
         flags = ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement]
