@@ -20,17 +20,24 @@ const TRIES: u32 = 3;
 const LIMIT: u64 = 4 << 30;
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 
-/// Fetches `url` to `to`, whose sha256 must come out as `sha256` (64 lower-case hex digits) and
-/// whose size as `size`, if given. What was fetched before a break stays as `<to>.partial`; a file
-/// that does not match is removed. Returns the size in bytes.
-pub fn download(
-    task: &Task<'_>,
-    client: &Client,
-    url: &str,
-    sha256: &str,
-    size: Option<u64>,
-    to: &Path,
-) -> Result<u64, FetchError> {
+/// A published file, and all that is known of it beforehand.
+#[derive(Debug, Clone, Copy)]
+pub struct Remote<'a> {
+    pub url: &'a str,
+    /// 64 lower-case hex digits.
+    pub sha256: &'a str,
+    /// Bytes, where it is known.
+    pub size: Option<u64>,
+    /// The hosts that a redirect may lead to, besides that of `url`.
+    pub hosts: &'a [String],
+    /// Whether plain HTTP is allowed; only for a mirror that the user named.
+    pub plain_http: bool,
+}
+
+/// Fetches what `remote` describes to `to`. What was fetched before a break stays as
+/// `<to>.partial`; a file that does not match is removed. Returns the size in bytes.
+pub fn download(task: &Task<'_>, client: &Client, remote: &Remote<'_>, to: &Path) -> Result<u64, FetchError> {
+    let Remote { url, sha256, size, .. } = *remote;
     let parsed = permitted(url).map_err(|why| FetchError::NotPermitted { url: shown(url), why })?;
     let wanted = Wanted { url: parsed, sha256, size };
     let _lock = lock(task, &beside(to, "lock"))?;

@@ -10,7 +10,7 @@ use super::{Found, Origin, Origins, Refusal};
 use crate::bundle::Entry;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::fetch::{FetchError, download, extract_member, permitted, sha256_file};
+use crate::fetch::{FetchError, Remote, download, extract_member, permitted, sha256_file};
 use crate::progress::Silent;
 use crate::task::Task;
 use crate::tools::{Asset, ToolSpec, Unpack, Wanted, on_path};
@@ -188,7 +188,9 @@ impl Origins {
         let version = search.wanted.tool.clone();
         let published = self.store.folder(search.spec.name, &version)?.join(".published");
         let started = Instant::now();
-        download(task, &client, &asset.url, &asset.sha256, None, &published).map_err(|error| {
+        let (url, sha256) = (asset.url.as_str(), asset.sha256.as_str());
+        let remote = Remote { url, sha256, size: None, hosts: &[], plain_http: false };
+        download(task, &client, &remote, &published).map_err(|error| {
             if let FetchError::Unreachable { host, cause } = &error {
                 self.reach.record(host, cause, started.elapsed());
             }

@@ -8,7 +8,7 @@ use super::programs::program;
 use super::recipe::{Npm, Package};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
-use crate::fetch::{Client, download};
+use crate::fetch::{Client, Remote, download};
 use crate::task::Task;
 
 const REGISTRY: &str = "https://registry.npmjs.org";
@@ -29,7 +29,9 @@ impl Source {
             // Not in the build's own folder: a build that was killed goes on with what has arrived.
             let file = self.store.create("npm")?.join(&package.sha256);
             let url = url(&registry, package);
-            download(task, &client, &url, &package.sha256, Some(package.size), &file).map_err(|error| {
+            let (sha256, size) = (package.sha256.as_str(), Some(package.size));
+            let remote = Remote { url: &url, sha256, size, hosts: &[], plain_http: false };
+            download(task, &client, &remote, &file).map_err(|error| {
                 Error::from(error).help("npm config get registry   names what has to be reachable")
             })?;
             let to = out.join(output);

@@ -49,7 +49,8 @@ impl Bench {
             deadline: Instant::now() + Duration::from_secs(20),
         };
         let world = World { env: BTreeMap::new(), ..World::real() };
-        download(&task, &Client::new(&world).unwrap(), url, sha256, size, &self.dir.path().join("file"))
+        let remote = Remote { url, sha256, size, hosts: &[], plain_http: false };
+        download(&task, &Client::new(&world).unwrap(), &remote, &self.dir.path().join("file"))
     }
 
     fn files(&self) -> Vec<String> {
