@@ -7,4 +7,6 @@
 mod architecture;
 mod cli;
 mod env;
+#[path = "../xtask/src/pack.rs"]
+mod pack;
 mod support;

@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask ci`, `e2e`, `soak`, `bench`.
+//! Developer commands: `cargo xtask ci`, `e2e`, `soak`, `bench`, `release`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // the fence is the tool's; this drives it from outside
 
 mod bench;
@@ -8,9 +8,11 @@ mod ci;
 mod demand;
 mod e2e;
 mod measure;
+mod pack;
 mod path;
 mod plain;
 mod plain_cluster;
+mod release;
 mod services;
 mod setup;
 mod shell;
@@ -38,6 +40,8 @@ enum Command {
         #[command(subcommand)]
         beside: Option<Beside>,
     },
+    /// The files of a release: archives, SHA256SUMS and the installers, as install.sh expects them
+    Release(release::Options),
 }
 
 /// What is measured beside something else.
@@ -54,6 +58,7 @@ fn main() -> std::process::ExitCode {
         Command::Soak => e2e::run_sweep(e2e::Sweep::Full),
         Command::Bench { beside: Some(Beside::Up(options)), .. } => bench_up::run(&options),
         Command::Bench { options, beside: None } => bench::run(&options),
+        Command::Release(options) => release::run(&options),
     };
     shell::exit(done)
 }
