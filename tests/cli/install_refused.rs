@@ -163,7 +163,7 @@ fn servers_that_do_not_serve() {
         let portal = || vec![("SHA256SUMS", Fault::Portal)];
         refused(&machine, portal(), client).exits(1).err_has("names no build for this machine");
         refused(&machine, vec![(".tar.gz", Fault::Portal)], client).exits(5);
-        refused(&machine, vec![("SHA256SUMS", Fault::Endless)], client).exits(1).err_has("cannot download");
+        refused(&machine, vec![("SHA256SUMS", Fault::Flood)], client).exits(1).err_has("cannot download");
         let server = serve(&machine, vec![]);
         let screen = install(&machine, &server, client, &["--version", "9.9.9"]).exits(1);
         screen.err_has("404").err_has("cannot download [server]/download/v9.9.9/SHA256SUMS");

@@ -57,6 +57,12 @@ pub(super) fn serve(machine: &Machine, faults: Vec<(&'static str, Fault)>) -> Se
 
 /// The script, piped into a shell that finds `client` to download with.
 pub(super) fn piped(machine: &Machine, base: &str, client: &str, args: &[&str]) -> Command {
+    for other in ["curl", "wget"].map(|name| machine.path("bin").join(name)) {
+        // From a call before, with the other client.
+        if other.is_symlink() {
+            fs::remove_file(other).expect("remove a link");
+        }
+    }
     machine.link(&NEEDED);
     machine.link(&[client]);
     let mut command = machine.command(Path::new("/bin/sh"));

@@ -12,8 +12,8 @@ pub enum Fault {
     Cut,
     /// Its first bytes; then nothing, as long as the client stays.
     Stall,
-    /// More and more.
-    Endless,
+    /// 64 MiB, of no announced length.
+    Flood,
     /// Another address.
     Elsewhere(String),
     /// A page, where a network wants to be paid or signed in to first.
@@ -89,11 +89,12 @@ fn answer(
             // Ends when the client goes away.
             lines.next().transpose().map(|_| ())
         }
-        Some(Fault::Endless) => {
+        Some(Fault::Flood) => {
             write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
-            loop {
+            for _ in 0..8192 {
                 stream.write_all(&[b'a'; 8192])?;
             }
+            Ok(())
         }
         Some(Fault::Elsewhere(to)) => head(&mut stream, "302 Found", 0, &format!("Location: {to}\r\n")),
         Some(Fault::Portal) => {
