@@ -104,16 +104,24 @@ build() {
     [ -x "$built" ] || fail 1 "cargo made no $built"
 }
 
+# clean: removes $work, and the folders that were made for it down to $stays.
 clean() {
     rm -rf "$work"
-    [ -z "$made" ] || rmdir "$made" 2>/dev/null || :
+    folder=${work%/*}
+    while [ "$folder" != "$stays" ] && rmdir "$folder" 2>/dev/null; do
+        folder=${folder%/*}
+        folder=${folder:-/}
+    done
 }
 
 # prepare DIR: makes DIR, and in it $work for what is not whole yet, which goes however this ends.
 prepare() {
     [ ! -d "$1/$name" ] || fail 1 "$1/$name is a folder" "$self --dir DIR"
-    made=
-    [ -d "$1" ] || made=$1
+    stays=$1
+    until [ -d "$stays" ]; do
+        stays=${stays%/*}
+        stays=${stays:-/}
+    done
     mkdir -p "$1" || fail 1 "cannot create $1" "$self --dir DIR"
     for work in "$1/.$name.new."*; do
         # What a killed run left there; a run that works is left alone.
@@ -136,7 +144,7 @@ put() {
     digest "$work/$name" >"$work/sha256"
     mv -f "$work/sha256" "$1/.$name.sha256" || fail 1 "cannot write to $1" "$self --dir DIR"
     mv -f "$work/$name" "$1/$name" || fail 1 "cannot replace $1/$name"
-    made=
+    stays=$1
     clean
     trap - EXIT INT TERM HUP
     say "installed $1/$name"
@@ -294,10 +302,12 @@ fetch_by_curl() {
 
 # wget follows redirects to http:// too; with -S it says where it was led.
 fetch_by_wget() {
-    if ! wget --no-config -nv -S --tries=3 --timeout=30 --max-redirect=5 -O "$2" "$1" 2>wget.log; then
+    wget --no-config -nv -S --tries=3 --timeout=30 --max-redirect=5 -O "$2" "$1" 2>wget.log || {
+        code=$?
         grep -v '^ ' wget.log >&2
+        say "wget: status $code for $1"
         return 1
-    fi
+    }
     if grep -qi '^ *location: *http:' wget.log; then
         say "wget: $1 redirects to http://, where anybody could have changed it"
         return 1

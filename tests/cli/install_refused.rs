@@ -171,12 +171,19 @@ fn servers_that_do_not_serve() {
     }
 }
 
-/// curl gives up; wget tries again, which takes seconds, and is then told so as well.
+/// Also the folders above the one that is installed to go, where they were made for it.
 #[test]
 fn a_download_that_is_cut() {
     let machine = machine();
-    let screen = refused(&machine, vec![(".tar.gz", Fault::Cut)], "curl").exits(1);
-    screen.err_has("cannot download");
+    for (client, says) in [("curl", "curl: (18)"), ("wget", "wget: status")] {
+        let server = serve(&machine, vec![(".tar.gz", Fault::Cut)]);
+        let screen = install(&machine, &server, client, &["--dir", "one/two/three"]).exits(1);
+        screen.err_has(says).err_has("cannot download");
+        assert!(!machine.path("work/one").exists());
+        fs::create_dir(machine.path("work/one")).expect("a folder");
+        install(&machine, &server, client, &["--dir", "one/two/three"]).exits(1);
+        fs::remove_dir(machine.path("work/one")).expect("it stays, and is empty");
+    }
 }
 
 #[test]
