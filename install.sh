@@ -314,8 +314,8 @@ fetch_by_wget() {
     fi
 }
 
-# Only with --sha256.
-fetch_by_other() { wget -q -T 30 -O "$2" "$1"; }
+# Only with --sha256. BusyBox's own time limit is 15 minutes; with -T, version 1.35 crashes.
+fetch_by_other() { wget -q -O "$2" "$1"; }
 
 # is_version TEXT: whether it may stand in an address and in the name of a file.
 is_version() {
