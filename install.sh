@@ -32,7 +32,8 @@ usage: ./install.sh [--dir DIR] [--up [ARGUMENTS...]]
 The checksum of what is downloaded is always compared, with --sha256 or with the release's
 SHA256SUMS. Releases come from GitHub, or from $TODO_BOOTSTRAP_BASE_URL: an https:// address, a
 folder, or http:// on this very machine, with the files of `cargo xtask release` in it. Proxies
-are taken from https_proxy, the settings files of curl and wget are not read.
+are taken from https_proxy, further certificates from SSL_CERT_FILE; the settings files of curl
+and wget are not read.
 
 Neither PATH nor any file of a shell is changed, so TODO_BOOTSTRAP_NO_MODIFY_PATH is always kept.
 Clusters and caches are not touched by --uninstall; `todo-bootstrap down --purge`
@@ -302,7 +303,8 @@ fetch_by_curl() {
 
 # wget follows redirects to http:// too; with -S it says where it was led.
 fetch_by_wget() {
-    wget --no-config -nv -S --tries=3 --timeout=30 --max-redirect=5 -O "$2" "$1" 2>wget.log || {
+    wget --no-config -nv -S --tries=3 --timeout=30 --max-redirect=5 \
+        ${SSL_CERT_FILE:+"--ca-certificate=$SSL_CERT_FILE"} -O "$2" "$1" 2>wget.log || {
         code=$?
         grep -v '^ ' wget.log >&2
         say "wget: status $code for $1"
