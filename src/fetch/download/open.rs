@@ -43,7 +43,9 @@ impl Job<'_> {
         let known = self.edition.borrow().clone();
         let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
         if asked.ranged {
-            let last = asked.to.map_or(String::new(), |to| (to - 1).to_string());
+            // To the end is said without a number: not every server knows the other way.
+            let to = asked.to.filter(|to| Some(*to) != self.plan.borrow().total);
+            let last = to.map_or(String::new(), |to| (to - 1).to_string());
             let text = |text: &str| HeaderValue::from_str(text).ok();
             headers.extend(text(&format!("bytes={}-{last}", asked.from)).map(|range| (RANGE, range)));
             headers.extend(known.strong().and_then(text).map(|tag| (IF_RANGE, tag)));

@@ -47,9 +47,14 @@ impl Partial {
             there: Ranges::default(),
         };
         let mut partial = Self { names: names.clone(), file: None, notes, unsaved: 0 };
-        if let (Some(file), Some(notes)) = (files::open_existing(&names.partial)?, read_notes(names)?)
-            && notes.sha256 == wanted.sha256
-        {
+        let notes = files::open_existing(&names.notes)?;
+        let Some(file) = files::open_existing(&names.partial)? else { return Ok(partial) };
+        let notes = match notes {
+            Some(notes) => read_notes(notes, names)?,
+            // Without notes, it is as earlier versions left it: in order. The hash tells.
+            None => Some(partial.notes.clone()),
+        };
+        if let Some(notes) = notes.filter(|notes| notes.sha256 == wanted.sha256) {
             partial.take_up(file, notes, wanted.size)?;
         }
         Ok(partial)
@@ -135,9 +140,8 @@ impl Partial {
     }
 }
 
-/// The notes, if there are any that can be read.
-fn read_notes(names: &Names) -> Result<Option<Notes>, FetchError> {
-    let Some(file) = files::open_existing(&names.notes)? else { return Ok(None) };
+/// The notes, if they can be understood.
+fn read_notes(file: File, names: &Names) -> Result<Option<Notes>, FetchError> {
     let mut text = Vec::new();
     // A file of 1 GiB in pieces that do not touch has a map of a few kilobytes.
     let read = file.take(1 << 20).read_to_end(&mut text);

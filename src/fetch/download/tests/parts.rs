@@ -84,7 +84,7 @@ fn a_run_that_ended_is_gone_on_with_to_the_byte() {
     }
     bench.fetch(&server.url(), &sha256(file), Some(1000)).unwrap();
     let last = server.seen().pop().unwrap();
-    assert_eq!((last.header("range"), last.header("if-range")), ("bytes=600-999", TAG));
+    assert_eq!((last.header("range"), last.header("if-range")), ("bytes=600-", TAG));
     assert_eq!(std::fs::read(bench.dir.path().join("file")).unwrap(), file);
     assert_eq!(bench.files(), ["file"]);
 }
