@@ -152,7 +152,7 @@ impl<'a> Context<'a> {
     }
 
     /// What the flags, else the environment, say of origins that are to be trusted or not.
-    fn trust(&self) -> Result<Trust> {
+    pub fn trust(&self) -> Result<Trust> {
         let (global, world) = (self.global, self.world);
         let mirror = global.mirror.as_deref().or_else(|| world.var("TODO_BOOTSTRAP_MIRROR"));
         let pins = global.pins.clone().or_else(|| world.var("TODO_BOOTSTRAP_PINS").map(PathBuf::from));

@@ -154,7 +154,7 @@ impl Origins {
     }
 
     /// Finds out whether the image's registry can be reached.
-    fn ask_registry(&self, task: &Task<'_>, name: &str) -> Result<()> {
+    pub(super) fn ask_registry(&self, task: &Task<'_>, name: &str) -> Result<()> {
         let Some(reference) = self.published.reference(name) else { return Ok(()) };
         let host = registry(reference);
         match self.client() {
@@ -204,7 +204,7 @@ fn image(name: &str) -> String {
 }
 
 /// Loads an entry's file unless the engine has that very image; returns reference and id.
-fn load(
+pub(super) fn load(
     task: &Task<'_>,
     engine: &Engine,
     entry: &Entry,
