@@ -247,7 +247,9 @@ fn in_form(from: &Path, entry: &Entry, work: &Path) -> Result<(Entry, PathBuf)> 
             .because(format!("it is wanted for {}", entry.platform)));
     }
     let (sha256, size) = sha256_file(&to)?;
-    Ok((Entry { file: "image.tar".to_owned(), sha256, size, ..entry.clone() }, to))
+    // Of its configuration: what the engine here calls it may be of this engine only.
+    let image_id = Some(image.id);
+    Ok((Entry { file: "image.tar".to_owned(), sha256, size, image_id, ..entry.clone() }, to))
 }
 
 /// A reference that an archive can carry, and its version: an archive keeps names with a tag, not

@@ -1,6 +1,7 @@
 //! Command → expected screen, without an engine and without a cluster.
 
 mod bad_input;
+mod bundle;
 mod day_one;
 mod engine;
 mod env;
