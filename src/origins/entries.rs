@@ -263,12 +263,95 @@ fn named(reference: &str) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
-    use super::named;
+    use serde_json::json;
+
+    use super::*;
+    use crate::bundle::{Bundle, Manifest};
+    use crate::config::{Application, Paths, Target, Versions};
+    use crate::data::Data;
+    use crate::engine::testing::{engine, with_task};
+    use crate::exec::Script;
+    use crate::host::recorded::debian;
+    use crate::images::testing::application;
+    use crate::images::{INPUTS_LABEL, REFERENCE_LABEL};
+    use crate::origins::Trust;
+    use crate::world::World;
+
+    const REFERENCE: &str = "localhost/app/web:v1.2.3-abc";
 
     #[test]
     fn an_archive_gets_a_name_without_digest() {
         let pinned = "docker.io/kindest/node:v1.34.11@sha256:44e2";
         assert_eq!(named(pinned), ("docker.io/kindest/node:v1.34.11".to_owned(), "1.34.11".to_owned()));
         assert_eq!(named("localhost:5000/a").1, "latest");
+    }
+
+    fn order(app: &Application) -> Order<'_> {
+        Order { app, spec: &app.images[0], target: Target::Prod, base: None }
+    }
+
+    /// Origins with a bundle that holds the project's image, built from `inputs`.
+    fn origins(dir: &Path, inputs: &str) -> Origins {
+        let (data, body) = (Data::default(), b"an archive");
+        let sha256 = sha256_of(body);
+        let entry = Entry {
+            name: "app-web".to_owned(),
+            kind: "application".to_owned(),
+            version: "1.2.3-abc".to_owned(),
+            platform: debian().container_platform(),
+            file: format!("files/{sha256}-app-web.tar"),
+            sha256,
+            size: body.len() as u64,
+            reference: Some(REFERENCE.to_owned()),
+            image_id: Some("sha256:47".to_owned()),
+            inputs: inputs.to_owned(),
+        };
+        let bundle = dir.join("bundle");
+        std::fs::create_dir_all(bundle.join("files")).unwrap();
+        std::fs::write(bundle.join(&entry.file), body).unwrap();
+        let manifest = Manifest::new(vec![entry]).unwrap();
+        let sha256 = manifest.sha256().unwrap();
+        let bundle = Bundle { dir: bundle, manifest, sha256 };
+        let versions = Versions::load(&data).unwrap();
+        let paths = Paths { cache: dir.join("cache"), state: dir.join("state") };
+        let (world, trust) = (World::real(), Trust::default());
+        Origins::new(&world, &paths, &data, &versions, &debian(), Some(bundle), trust).unwrap()
+    }
+
+    #[test]
+    fn the_projects_image_is_taken_from_the_bundle_and_not_built() {
+        let dir = tempfile::tempdir().unwrap();
+        let app = application(dir.path());
+        let inputs = inputs_hash(&order(&app)).unwrap();
+        let labels = json!({ INPUTS_LABEL: inputs, REFERENCE_LABEL: REFERENCE });
+        let tags = json!([REFERENCE, "localhost/app/web:v1.2.3-local"]);
+        let script = Script::default()
+            .on_err("docker image inspect", 1, "", "Error: No such image")
+            .on("docker load", 0, "")
+            .on("docker image inspect", 0, "sha256:47\n")
+            .on("docker tag localhost/app/web:v1.2.3-abc localhost/app/web:v1.2.3-local", 0, "")
+            .on("docker image inspect", 0, &format!("sha256:47\n{labels}\n{tags}\n7\n"));
+        let other = tempfile::tempdir().unwrap();
+        let origins = self::origins(other.path(), &inputs);
+        let (built, _) = with_task(&script, |task| origins.bundled_build(task, &engine(), &order(&app)));
+        let built = built.unwrap().unwrap();
+        assert_eq!(
+            (built.reference.as_str(), built.id.as_str(), built.built),
+            (REFERENCE, "sha256:47", false)
+        );
+    }
+
+    #[test]
+    fn an_image_of_other_sources_is_not_taken_and_that_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let app = application(dir.path());
+        let other = dir.path().join("other");
+        std::fs::create_dir(&other).unwrap();
+        let origins = self::origins(&other, &"0".repeat(64));
+        let script = Script::default();
+        let (built, said) = with_task(&script, |task| origins.bundled_build(task, &engine(), &order(&app)));
+        assert_eq!(built.unwrap(), None);
+        assert!(said.events().iter().any(|event| event.message.contains("built from other sources")));
+        assert!(script.ran().is_empty());
     }
 }
