@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 
 use todo_bootstrap::bundle::Manifest;
-use todo_bootstrap::fetch::{extract_member, sha256};
+use todo_bootstrap::fetch::{extract_member, permitted, sha256};
 use todo_bootstrap::tools::Pin;
 
 thread_local! {
@@ -32,14 +32,15 @@ pub fn archive(data: &[u8]) {
     });
 }
 
-/// A pin that is read is one that can be used: a whole checksum, an address without a hole in it.
+/// A pin that is read is one that can be used: a whole checksum, an address that may be asked.
 pub fn pin(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(pin) = Pin::parse("pin.toml", text) else { return };
     for asset in pin.assets.values() {
         let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         assert!(asset.sha256.len() == 64 && asset.sha256.bytes().all(hex), "{}", asset.sha256);
-        assert!(asset.url.contains("://"), "{}", asset.url);
+        let url = permitted(&asset.url).expect("an address that may be fetched from");
+        assert!(url.host_str().is_some(), "{url}");
     }
 }
 

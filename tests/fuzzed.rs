@@ -1,6 +1,6 @@
 //! The fuzz targets' bodies without a fuzzer: their seeds, and seeded changes of these.
 //!
-//! `TODO_BOOTSTRAP_FUZZ=N` is the number of changes for each target; the long run is ignored here.
+//! `TODO_BOOTSTRAP_FUZZ=N` is the number of changes for each target; that run is ignored here.
 
 use std::fs;
 
