@@ -1,8 +1,9 @@
 //! cosign: proves who signed a file or an image.
 
-use super::{ToolSpec, Wanted, parse_version, same_minor};
 use semver::Version;
 use serde_json::Value;
+
+use super::{ToolSpec, Wanted, parse_version, same_minor};
 
 pub const SPEC: ToolSpec = ToolSpec {
     name: "cosign",

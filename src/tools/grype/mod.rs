@@ -1,8 +1,9 @@
 //! grype: looks for known flaws in images.
 
-use super::{ToolSpec, Wanted, parse_version, same_minor};
 use semver::Version;
 use serde_json::Value;
+
+use super::{ToolSpec, Wanted, parse_version, same_minor};
 
 pub const SPEC: ToolSpec = ToolSpec {
     name: "grype",
