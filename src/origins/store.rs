@@ -186,6 +186,17 @@ impl Store {
         Ok(Cached { path, version, record })
     }
 
+    /// Removes what lies in `folder` under names that begin so.
+    pub(super) fn sweep(&self, folder: &Path, prefix: &str) -> Result<()> {
+        debug_assert!(folder.starts_with(&self.dir));
+        let entries = std::fs::read_dir(folder).map_err(|e| Error::io("list", folder, &e))?;
+        for entry in entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(prefix)) {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(|e| Error::io("remove", &path, &e))?;
+        }
+        Ok(())
+    }
+
     /// Removes a cached version with all that belongs to it.
     pub(super) fn remove(cached: &Cached) -> Result<()> {
         let folder = cached.path.parent().unwrap_or(&cached.path);
