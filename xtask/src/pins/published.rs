@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use todo_bootstrap::cancel::Cancel;
 use todo_bootstrap::exec::System;
-use todo_bootstrap::fetch::{Client, Remote, causes, download, permitted, sha256_file};
+use todo_bootstrap::fetch::{Client, FetchError, Remote, causes, download, permitted, sha256_file};
 use todo_bootstrap::origins::{Mirror, Place};
 use todo_bootstrap::progress::Silent;
 use todo_bootstrap::task::Task;
@@ -90,7 +90,7 @@ impl Site {
         let mut at = url.to_owned();
         for _ in 0..=HOPS {
             let request = self.client.http().get(&at).timeout(Duration::from_secs(60));
-            let mut response = request.send().await.map_err(|error| causes(&error))?;
+            let mut response = request.send().await.map_err(|error| format!("{at}: {}", causes(&error)))?;
             let status = response.status();
             if status.is_redirection() {
                 let to =
@@ -148,11 +148,11 @@ impl Site {
         };
         match download(&task, &self.client, &remote, &to) {
             Ok(size) => Published::Is(Fetched { path: to, size, ours: true }),
-            Err(error) => {
-                let text = error.to_string();
-                // Only what arrived and is another file speaks against the pin.
-                if text.contains("expected") { Published::Wrong(text) } else { Published::Unknown(text) }
+            // Only what arrived and is another file speaks against the pin.
+            Err(error @ (FetchError::Wrong { .. } | FetchError::Size { .. })) => {
+                Published::Wrong(error.to_string())
             }
+            Err(error) => Published::Unknown(error.to_string()),
         }
     }
 }
