@@ -61,7 +61,9 @@ impl Asset {
     pub fn doubt(&self) -> Option<String> {
         match self.sources.as_slice() {
             [] => Some("nothing vouches for its checksum".to_owned()),
-            [only] => Some(format!("one source alone vouches for its checksum ({only})")),
+            few if few.len() < SOURCES => {
+                Some(format!("one source alone vouches for its checksum ({})", few.join(", ")))
+            }
             _ => None,
         }
     }

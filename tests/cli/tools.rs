@@ -175,6 +175,27 @@ fn a_tool_of_this_machine_is_announced_and_its_change_found() {
     assert!(list.stdout.contains("--strict was given"), "{list}");
 }
 
+/// `plan` names what `up` would record, and records nothing itself.
+#[test]
+fn a_tool_of_this_machine_is_work_until_it_is_recorded() {
+    let machine = machine().stub("kind", "echo 'kind v0.33.0 go1.24.1 linux/amd64'");
+    let kind = |machine: &Machine| {
+        let plan = machine.run(&["plan", "--output", "json"]).exits(0).json();
+        let steps = plan["steps"].as_array().cloned().unwrap_or_default();
+        steps.into_iter().find(|step| step["step"] == "tool-kind").expect("a step for kind")
+    };
+    for _ in 0..2 {
+        let step = kind(&machine);
+        assert_eq!(step["state"], "change", "{step}");
+        let effect = step["effects"][0].as_str().unwrap_or_default();
+        assert!(effect.starts_with("records kind 0.33.0 of this machine: "), "{effect}");
+    }
+    machine.run(&["tools", "install", "kind"]).exits(0);
+    let step = kind(&machine);
+    assert_eq!(step["state"], "unchanged", "{step}");
+    assert!(step["detail"].as_str().is_some_and(|text| text.contains("sha256 ")), "{step}");
+}
+
 #[test]
 fn the_environment_gives_what_the_flags_do() {
     let machine = machine().env("TODO_BOOTSTRAP_MIRROR", "mirror").env("TODO_BOOTSTRAP_PINS", "pins");
