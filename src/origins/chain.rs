@@ -69,8 +69,8 @@ fn with(error: Error, refusals: &[Refusal]) -> Error {
 pub(super) fn nowhere(name: &str, refusals: &[Refusal]) -> Error {
     let error = Error::host(format!("{name} cannot be had on this machine"));
     refusals.iter().fold(error, Error::because).help(
-        "give this machine access to one of the origins above, or bring a bundle that was made \
-         elsewhere with: todo-bootstrap bundle create",
+        "give this machine access to one of the origins above, name a mirror (--mirror URL|DIR), or bring \
+         a bundle that was made elsewhere with: todo-bootstrap bundle create",
     )
 }
 

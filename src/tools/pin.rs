@@ -16,7 +16,7 @@ pub const SOURCES: usize = 2;
 pub struct Pin {
     /// The version that the checksums are of.
     pub version: Version,
-    /// Where the project publishes the checksum of an asset, a template with `{url}`.
+    /// Where the project publishes checksums, a template with `{url}` or the address of one list.
     pub checksum: Option<String>,
     pub signature: Option<Signature>,
     /// By platform, `linux/amd64`.
@@ -49,12 +49,21 @@ pub enum Unpack {
     Unsupported,
 }
 
+impl Pin {
+    /// Where the checksum of `asset` is published, alone or in a list.
+    pub fn checksum_url(&self, asset: &Asset) -> Option<String> {
+        self.checksum.as_ref().map(|template| template.replace("{url}", &asset.url))
+    }
+}
+
 impl Asset {
     /// Why its checksum is not believed; the reason is a sentence of its own.
     pub fn doubt(&self) -> Option<String> {
         match self.sources.as_slice() {
             [] => Some("nothing vouches for its checksum".to_owned()),
-            [only] => Some(format!("one source alone vouches for its checksum ({only})")),
+            few if few.len() < SOURCES => {
+                Some(format!("one source alone vouches for its checksum ({})", few.join(", ")))
+            }
             _ => None,
         }
     }
@@ -82,9 +91,10 @@ impl Pin {
             hosts: hosts(fields),
             sources: sources(fields),
         };
-        let checksum = fields.opt_string("checksum");
-        if checksum.as_ref().is_some_and(|template| !template.contains("{url}")) {
-            fields.problem("checksum", "must hold {url}, the address of the file");
+        let checksum = fields.opt_string("checksum").map(|text| text.replace("{version}", &common.version));
+        if let Some(Err(why)) = checksum.as_ref().map(|text| address(&text.replace("{url}", "https://a.b/c")))
+        {
+            fields.problem("checksum", why);
         }
         let signature = fields.opt_table("signature", Signature::read);
         let mut assets = BTreeMap::new();

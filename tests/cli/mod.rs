@@ -11,3 +11,4 @@ mod kubeconfig;
 mod look;
 mod preset;
 mod stop;
+mod tools;
