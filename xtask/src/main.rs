@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // the fence is the tool's; this drives it from outside
 
 mod bench;
+mod bench_fetch;
 mod bench_up;
 mod chart;
 mod ci;
@@ -45,6 +46,8 @@ enum Command {
 enum Beside {
     /// A warm `up` beside the plain commands that it stands for, and its critical path
     Up(bench_up::Options),
+    /// Downloads beside `curl` and `sha256sum`, through a simulated link
+    Fetch(bench_fetch::Options),
 }
 
 fn main() -> std::process::ExitCode {
@@ -53,6 +56,7 @@ fn main() -> std::process::ExitCode {
         Command::E2e => e2e::run_sweep(e2e::Sweep::Short),
         Command::Soak => e2e::run_sweep(e2e::Sweep::Full),
         Command::Bench { beside: Some(Beside::Up(options)), .. } => bench_up::run(&options),
+        Command::Bench { beside: Some(Beside::Fetch(options)), .. } => bench_fetch::run(&options),
         Command::Bench { options, beside: None } => bench::run(&options),
     };
     shell::exit(done)

@@ -18,10 +18,14 @@ pub(crate) struct Measured {
 /// Runs `program` to its end with its standard error hidden. Memory is read every 2 ms, so a peak
 /// in the last 2 ms of the process may be missed.
 pub(crate) fn measure(program: &Path, args: &[&str]) -> Result<Measured> {
-    let fail = |error: std::io::Error| format!("cannot run {}: {error}", program.display());
+    measure_call(Command::new(program).args(args).current_dir(crate::shell::root()))
+}
+
+/// The same of a call with a folder and an environment of its own.
+pub(crate) fn measure_call(call: &mut Command) -> Result<Measured> {
+    let shown = call.get_program().to_string_lossy().into_owned();
+    let fail = |error: std::io::Error| format!("cannot run {shown}: {error}");
     let started = Instant::now();
-    let mut call = Command::new(program);
-    call.args(args).current_dir(crate::shell::root());
     let mut child = call.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(fail)?;
     let output = child.stdout.take();
     let reader = std::thread::spawn(move || {
