@@ -36,7 +36,7 @@ impl Origins {
             Origin::Cache => self.cached_image(task, engine, name),
             Origin::Bundle => self.bundled_image(task, engine, name),
             Origin::Download => self.pulled_image(task, engine, name),
-            Origin::Source | Origin::System => self.made_image(task, engine, name),
+            Origin::Source | Origin::Mirror | Origin::System => self.made_image(task, engine, name),
         })?;
         let Walked { found: Some((origin, record)), refusals } = walked else {
             return Err(nowhere(&image(name), &walked.refusals));
