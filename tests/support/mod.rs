@@ -1,5 +1,7 @@
 //! A world of its own for each test: home, cache, state, and a PATH with nothing but stubs on it.
 
+pub mod liar;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

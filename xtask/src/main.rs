@@ -15,6 +15,7 @@ mod plain_cluster;
 mod services;
 mod setup;
 mod shell;
+mod soak;
 mod stages;
 
 use clap::Parser;
@@ -30,7 +31,8 @@ enum Command {
     },
     /// The tests on a real cluster, and Helm's own checks of every chart
     E2e,
-    /// As `e2e`, with `up` killed at every step and at several moments of each
+    /// As `e2e`, with `up` killed at every step and at several moments of each, and downloads cut
+    /// 200 times and killed 100 times
     Soak,
     /// Times and memory of the command line, as a table for docs/BENCHMARKS.md
     Bench {

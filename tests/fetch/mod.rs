@@ -1,0 +1,7 @@
+//! The supply chain through the real command line, against a server that lies.
+
+mod bed;
+mod cuts;
+mod direct;
+mod honest;
+mod tamper;

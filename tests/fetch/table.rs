@@ -1,0 +1,143 @@
+//! Every behaviour of the server, through the command line: exit code, message, nothing wrong
+//! installed, and that an honest server makes it good without help.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use super::bed::{Bed, program};
+use crate::support::liar::{BEHAVIOURS, Behaviour, HONEST, HONEST_TLS, Wire};
+
+/// What is to come of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The lie does no harm.
+    Installed,
+    /// Refused, with this in the message.
+    Refused(&'static str),
+}
+
+use End::{Installed, Refused};
+
+const ENDS: &[(&str, End)] = &[
+    ("honest", Installed),
+    ("honest over TLS", Installed),
+    ("other bytes", Refused("sha256")),
+    ("short, closed early", Refused("broke off")),
+    ("longer than announced", Refused("bytes")),
+    ("longer than pinned", Refused("bytes")),
+    ("shorter than pinned", Refused("bytes")),
+    ("endless", Refused("bytes")),
+    ("announces a terabyte", Refused("bytes")),
+    ("empty", Refused("bytes")),
+    ("one byte per second", Refused("slow")),
+    ("stall in the middle", Refused("stall")),
+    ("stall before the head", Refused("no answer")),
+    ("reset in the middle", Refused("reset")),
+    ("reset at once", Refused("reset")),
+    ("closed at once", Refused("closed")),
+    ("chunked, cut", Refused("broke off")),
+    ("gzip bomb", Refused("gzip")),
+    ("garbage for a head", Refused("HTTP")),
+    ("endless head", Refused("head")),
+    ("changed between attempts", Installed),
+    ("500, then fine", Installed),
+    ("503 always", Refused("503")),
+    ("404", Refused("404")),
+    ("403", Refused("403")),
+    ("429 for a second, then fine", Installed),
+    ("429 until a date, then fine", Installed),
+    ("429 for a day", Refused("429")),
+    ("captive portal", Refused("HTML")),
+    ("204", Refused("204")),
+    ("range ignored", Installed),
+    ("206 with a wrong offset", Installed),
+    ("206 with a wrong total", Installed),
+    ("206 of another file", Installed),
+    ("206 without Content-Range", Installed),
+    ("416 to every range", Installed),
+    ("another ETag each time", Installed),
+    ("redirect to a host that the pin allows", Installed),
+    ("redirect to another host", Refused("not among the hosts")),
+    ("redirect to http", Refused("https")),
+    ("redirect to a file", Refused("https")),
+    ("redirect in a circle", Refused("redirects")),
+    ("six redirects", Refused("redirects")),
+    ("redirect to nowhere", Refused("302")),
+    ("self-signed certificate", Refused("certificate")),
+    ("certificate of another name", Refused("certificate")),
+    ("expired certificate", Refused("expired")),
+    ("no TLS where TLS is due", Refused("TLS")),
+];
+
+/// Most of them only wait, so many run at once.
+const AT_ONCE: usize = 12;
+
+#[test]
+fn no_lie_is_believed_and_none_hangs() {
+    let only = std::env::var("TODO_BOOTSTRAP_LIE").ok();
+    let wanted = |behaviour: &&Behaviour| only.as_ref().is_none_or(|only| behaviour.name.contains(only));
+    let left: Mutex<Vec<&Behaviour>> = Mutex::new(BEHAVIOURS.iter().filter(wanted).rev().collect());
+    let wrong = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let next = left.lock().expect("no panic while it is held").pop();
+                    let Some(behaviour) = next else { break };
+                    if let Err(why) = one(behaviour) {
+                        wrong
+                            .lock()
+                            .expect("no panic while it is held")
+                            .push(format!("{}: {why}", behaviour.name));
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().expect("no panic while it was held");
+    assert!(wrong.is_empty(), "{} of {}:\n\n{}", wrong.len(), BEHAVIOURS.len(), wrong.join("\n\n"));
+}
+
+#[test]
+fn every_behaviour_has_an_end() {
+    let names: Vec<&str> = ENDS.iter().map(|(name, _)| *name).collect();
+    let known: Vec<&str> = BEHAVIOURS.iter().map(|behaviour| behaviour.name).collect();
+    assert_eq!(names, known);
+}
+
+fn one(behaviour: &Behaviour) -> Result<(), String> {
+    let end = ENDS.iter().find(|(name, _)| *name == behaviour.name).map(|(_, end)| *end);
+    let end = end.ok_or("it has no end in the table")?;
+    // No size, so that the length is a matter of the server alone, is another case below.
+    let mut bed = Bed::new(*behaviour, program(7, 300_000));
+    if behaviour.name != "redirect to another host" {
+        bed = bed.allowing(&["localhost", "release.test"]);
+    }
+    let begun = Instant::now();
+    let screen = bed.install();
+    let took = begun.elapsed().as_secs_f64();
+    let said = screen.stderr.lines().find(|line| line.contains("not from")).unwrap_or_default();
+    println!("{:<40} {:>5.1} s, exit {:?}: {said}", behaviour.name, took, screen.code);
+    let check = |fine: bool, why: &str| if fine { Ok(()) } else { Err(format!("{why}\n{screen}")) };
+    check(!screen.stderr.contains("panicked"), "it panicked")?;
+    match end {
+        Installed => {
+            check(screen.code == Some(0), "it was not installed")?;
+            check(bed.is_installed(), "it succeeded and installed nothing")
+        }
+        Refused(phrase) => {
+            check(screen.code == Some(3), "the exit code is not 3")?;
+            check(
+                !bed.is_installed() && !bed.folder().join("found.json").exists(),
+                "something was installed",
+            )?;
+            check(screen.stderr.contains(phrase), &format!("`{phrase}` is not said"))?;
+            check(screen.stderr.contains("help:"), "there is no help")?;
+            bed.liar.behave(if behaviour.wire == Wire::Plain { HONEST } else { HONEST_TLS });
+            let again = bed.install();
+            let fine = again.code == Some(0) && bed.is_installed();
+            if fine { Ok(()) } else { Err(format!("an honest server does not make it good\n{again}")) }
+        }
+    }?;
+    check(bed.leftovers().is_empty(), &format!("{:?} was left behind", bed.leftovers()))
+}
