@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+mod trust;
+
 use super::*;
 use crate::bundle::Entry;
 use crate::cancel::Cancel;

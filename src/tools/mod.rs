@@ -2,10 +2,17 @@
 //!
 //! A tool is a folder here and one line in [`TOOLS`].
 
+pub mod cosign;
+pub mod grype;
 pub mod helm;
+pub mod k9s;
 pub mod kind;
 pub mod kubectl;
+#[path = "kubectl-ai/mod.rs"] // the folder has the tool's name
+pub mod kubectl_ai;
 pub mod minikube;
+pub mod stern;
+
 mod pin;
 mod pins;
 mod signature;
@@ -21,7 +28,18 @@ use semver::Version;
 use crate::config::{Versions, suggest};
 use crate::error::{Error, Result};
 
-pub static TOOLS: &[ToolSpec] = &[kubectl::SPEC, helm::SPEC, kind::SPEC, minikube::SPEC];
+pub static TOOLS: &[ToolSpec] = &[
+    kubectl::SPEC,
+    helm::SPEC,
+    kind::SPEC,
+    minikube::SPEC,
+    // What `up` does without.
+    k9s::SPEC,
+    stern::SPEC,
+    kubectl_ai::SPEC,
+    cosign::SPEC,
+    grype::SPEC,
+];
 
 /// What we know about a tool beforehand.
 #[derive(Debug)]
@@ -83,6 +101,14 @@ fn same_minor(version: &Version, tool: &Version) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("is not {tool} or a later {}.{}", tool.major, tool.minor))
+}
+
+/// For tools that stay compatible within a major version.
+fn same_major(version: &Version, tool: &Version) -> Result<(), String> {
+    if version.major == tool.major {
+        return Ok(());
+    }
+    Err(format!("is not of major version {}", tool.major))
 }
 
 /// Reads `v1.2.3`, with or without the `v`.

@@ -16,7 +16,7 @@ pub const SOURCES: usize = 2;
 pub struct Pin {
     /// The version that the checksums are of.
     pub version: Version,
-    /// Where the project publishes the checksum of an asset, a template with `{url}`.
+    /// Where the project publishes checksums, a template with `{url}` or the address of one list.
     pub checksum: Option<String>,
     pub signature: Option<Signature>,
     /// By platform, `linux/amd64`.
@@ -47,6 +47,13 @@ pub enum Unpack {
     Member(String),
     /// The archive is of a kind that we do not open.
     Unsupported,
+}
+
+impl Pin {
+    /// Where the checksum of `asset` is published, alone or in a list.
+    pub fn checksum_url(&self, asset: &Asset) -> Option<String> {
+        self.checksum.as_ref().map(|template| template.replace("{url}", &asset.url))
+    }
 }
 
 impl Asset {
@@ -82,9 +89,10 @@ impl Pin {
             hosts: hosts(fields),
             sources: sources(fields),
         };
-        let checksum = fields.opt_string("checksum");
-        if checksum.as_ref().is_some_and(|template| !template.contains("{url}")) {
-            fields.problem("checksum", "must hold {url}, the address of the file");
+        let checksum = fields.opt_string("checksum").map(|text| text.replace("{version}", &common.version));
+        if let Some(Err(why)) = checksum.as_ref().map(|text| address(&text.replace("{url}", "https://a.b/c")))
+        {
+            fields.problem("checksum", why);
         }
         let signature = fields.opt_table("signature", Signature::read);
         let mut assets = BTreeMap::new();

@@ -70,7 +70,7 @@ fn names_every_mistake() {
         "\"https://x\", which is no host",
         "\"*.org\", which is no host",
         "names \"a\" twice",
-        "`checksum` must hold {url}",
+        "`checksum` it is no URL",
         "unknown key `colour`",
         "`signature.kind` is \"rot13\"",
         "`signature.certificate` is missing",

@@ -9,8 +9,8 @@ const PLATFORMS: [&str; 5] = ["linux/amd64", "linux/arm64", "darwin/amd64", "dar
 
 /// The files for which one published text alone was found, and why they are pinned nevertheless.
 const SINGLE: [(&str, &str, &str); 2] = [
-    ("kubectl", "windows/amd64", "package lists quote the Unix files only"),
-    ("helm", "windows/arm64", "only the release notes list it"),
+    ("kubectl", "windows/amd64", "one rule set lists it; other lists leave Windows out"),
+    ("helm", "windows/arm64", "one installer lists it; others leave this platform out"),
 ];
 
 #[test]
@@ -81,6 +81,6 @@ fn every_folder_is_registered() {
 #[test]
 fn an_unknown_tool_is_answered_with_those_there_are() {
     let text = ToolSpec::named("k3d").unwrap_err().to_string();
-    assert!(text.contains("kubectl, helm, kind, minikube"), "{text}");
+    assert!(text.contains("kubectl, helm, kind, minikube, k9s"), "{text}");
     assert!(ToolSpec::named("kubctl").unwrap_err().what().contains("did you mean `kubectl`?"));
 }

@@ -10,3 +10,4 @@ mod kubeconfig;
 mod look;
 mod preset;
 mod stop;
+mod tools;
