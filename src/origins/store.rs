@@ -183,6 +183,7 @@ impl Store {
         let json = serde_json::to_vec_pretty(&record)
             .map_err(|error| Error::failed(format!("cannot write {}", file.display())).because(error))?;
         write_atomic(&file, &json, 0o600)?;
+        sweep(&folder)?;
         Ok(Cached { path, version, record })
     }
 
@@ -222,6 +223,19 @@ pub(super) fn adopt(from: &Path, to: &Path, sha256: &str) -> Result<(String, u64
     std::fs::rename(from, to).map_err(|e| Error::io("rename into place", to, &e))?;
     sync_dir(to.parent().unwrap_or_else(|| Path::new(".")))?;
     Ok((sha256.to_owned(), size))
+}
+
+/// Removes what a run that was killed has left, whichever step it was at: all that is not a program
+/// or its record has a name that begins with a dot. The caller has its turn, so nobody uses these.
+fn sweep(folder: &Path) -> Result<()> {
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::io("list", folder, &e))?;
+    for entry in entries.flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            let left = entry.path();
+            std::fs::remove_file(&left).map_err(|e| Error::io("remove", &left, &e))?;
+        }
+    }
+    Ok(())
 }
 
 fn program(name: &str) -> String {

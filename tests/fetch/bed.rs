@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use crate::support::liar::{Behaviour, Liar, Wire, noise, sha256};
 use crate::support::{self, Machine, PROGRAM, Screen};
 
@@ -15,6 +18,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Bed {
     pub machine: Machine,
     pub liar: Liar,
+    /// The program.
     pub bytes: Vec<u8>,
     pin: Pin,
 }
@@ -25,6 +29,8 @@ struct Pin {
     url: String,
     hosts: Vec<&'static str>,
     size: bool,
+    /// The archive that has the program.
+    packed: Option<Vec<u8>>,
 }
 
 /// A program that can be run, of `len` bytes that are the seed's.
@@ -32,6 +38,18 @@ pub fn program(seed: u64, len: usize) -> Vec<u8> {
     let mut bytes = b"#!/bin/sh\necho '{\"clientVersion\":{\"gitVersion\":\"v0.0.0\"}}'\nexit 0\n".to_vec();
     bytes.extend(noise(seed, len.saturating_sub(bytes.len())));
     bytes
+}
+
+/// A program as some tools are published: in an archive, with a file beside it.
+pub fn archive(program: &[u8], name: &str) -> Vec<u8> {
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (name, bytes) in [("os/LICENSE".to_owned(), &b"free"[..]), (format!("os/{name}"), program)] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, bytes).expect("an entry");
+    }
+    archive.into_inner().and_then(GzEncoder::finish).expect("an archive")
 }
 
 pub const FILE: &str = "/release/kubectl";
@@ -53,7 +71,7 @@ impl Bed {
         for other in ["helm", "kind", "minikube"] {
             write_pin(&machine, other, &format!("{}/{other}", liar.origin(Wire::Plain)), b"x", "", true);
         }
-        let bed = Self { machine, liar, bytes, pin: Pin { url, hosts: vec![], size: true } };
+        let bed = Self { machine, liar, bytes, pin: Pin { url, hosts: vec![], size: true, packed: None } };
         bed.write_pin();
         bed
     }
@@ -70,6 +88,17 @@ impl Bed {
         self
     }
 
+    /// Publishes the program as a member of an archive; gives what is served.
+    pub fn packed(mut self) -> (Self, usize) {
+        let packed = archive(&self.bytes, TOOL);
+        let len = packed.len();
+        self.liar.serve(&format!("{FILE}.tar.gz"), packed.clone());
+        self.pin.url.push_str(".tar.gz");
+        self.pin.packed = Some(packed);
+        self.write_pin();
+        (self, len)
+    }
+
     pub fn env(mut self, key: &str, value: &str) -> Self {
         self.machine = self.machine.env(key, value);
         self
@@ -83,9 +112,10 @@ impl Bed {
     }
 
     fn write_pin(&self) {
-        let Pin { url, hosts, size } = &self.pin;
-        let more = format!("hosts = {hosts:?}\n");
-        write_pin(&self.machine, TOOL, url, &self.bytes, &more, *size);
+        let Pin { url, hosts, size, packed } = &self.pin;
+        let member = if packed.is_some() { format!("member = \"os/{TOOL}\"\n") } else { String::new() };
+        let more = format!("hosts = {hosts:?}\n{member}");
+        write_pin(&self.machine, TOOL, url, packed.as_ref().unwrap_or(&self.bytes), &more, *size);
     }
 
     pub fn install(&self) -> Screen {

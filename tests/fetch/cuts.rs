@@ -82,21 +82,19 @@ fn a_death_costs_no_more_than_a_chunk_of_each_connection() {
 }
 
 /// The process dies when so many bytes were served: while it waits for more, while more comes, or
-/// a little after the last byte.
+/// a little after the last byte, when it installs a program or unpacks one.
 fn one_death(seed: u64) {
     let mut random = Random(seed);
-    let bed = Bed::new(HONEST, program(seed, LEN));
-    let (at, after, marks) = match random.below(3) {
-        0 => {
-            let at = random.below(SIZE);
-            (at, 0, vec![(at, Cut::Hold)])
-        }
-        1 => (random.below(SIZE), 0, vec![]),
-        _ => (SIZE, random.below(60), vec![]),
-    };
-    let shown = format!("seed {seed}: SIGKILL {after} ms after {at} bytes, {marks:?}");
-    let held = !marks.is_empty();
-    bed.liar.state.gate.set(marks);
+    let mut bed = Bed::new(HONEST, program(seed, LEN));
+    let (mut size, kind) = (SIZE, random.below(4));
+    if kind == 3 {
+        let (packed, len) = bed.packed();
+        (bed, size) = (packed, len as u64);
+    }
+    let (at, after) = if kind < 2 { (random.below(size), 0) } else { (size, random.below(80)) };
+    let held = kind == 0;
+    bed.liar.state.gate.set(if held { vec![(at, Cut::Hold)] } else { vec![] });
+    let shown = format!("seed {seed}: SIGKILL {after} ms after {at} of {size} bytes, kind {kind}");
     let mut run = bed.start(&["tools", "install", super::bed::TOOL]);
     let begun = Instant::now();
     while !bed.liar.state.gate.wait_for(at, Duration::from_millis(100)) {
@@ -114,11 +112,11 @@ fn one_death(seed: u64) {
     bed.install().exits(0);
     let sent = bed.liar.bytes_of(FILE);
     expect_whole(&bed, &shown);
-    let limit = SIZE + CONNECTIONS * CHUNK;
-    assert!(sent <= limit, "{shown}: {sent} bytes were sent for {SIZE}\n{}", bed.liar.story());
+    let limit = size + CONNECTIONS * CHUNK;
+    assert!(sent <= limit, "{shown}: {sent} bytes were sent for {size}\n{}", bed.liar.story());
     println!(
         "{shown}: {} bytes too many{}",
-        sent.saturating_sub(SIZE),
+        sent.saturating_sub(size),
         if in_time { "" } else { " (too late)" }
     );
 }

@@ -2,10 +2,7 @@
 
 use std::fs;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
-use super::bed::{Bed, FILE, TOOL, program, version, write_pin};
+use super::bed::{Bed, FILE, TOOL, archive, program, version, write_pin};
 use crate::support::liar::{HONEST, HONEST_TLS, behaviour};
 
 #[test]
@@ -88,24 +85,12 @@ fn without_that_root_the_same_server_is_refused() {
     assert!(!bed.is_installed());
 }
 
-/// helm as it is published, with a file beside it.
-fn archive(program: &[u8]) -> Vec<u8> {
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    for (name, bytes) in [("os/LICENSE", &b"free"[..]), ("os/helm", program)] {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, name, bytes).expect("an entry");
-    }
-    archive.into_inner().and_then(GzEncoder::finish).expect("an archive")
-}
-
 /// Four at once, one of them a lie: three are installed, and the message is about the one.
 #[test]
 fn one_lie_among_four_harms_that_one_alone() {
     let bed = Bed::new(HONEST, program(8, 300_000));
     let helm = program(9, 200_000);
-    let packed = archive(&helm);
+    let packed = archive(&helm, "helm");
     let others =
         [("helm", packed.clone()), ("kind", program(10, 200_000)), ("minikube", program(11, 200_000))];
     for (tool, bytes) in &others {

@@ -3,5 +3,7 @@
 mod bed;
 mod cuts;
 mod direct;
+mod disk;
 mod honest;
+mod table;
 mod tamper;

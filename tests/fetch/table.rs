@@ -69,22 +69,31 @@ const ENDS: &[(&str, End)] = &[
     ("no TLS where TLS is due", Refused("TLS")),
 ];
 
-/// Most of them only wait, so many run at once.
-const AT_ONCE: usize = 12;
-
 #[test]
 fn no_lie_is_believed_and_none_hangs() {
+    // Most of them only wait, so many run at once.
+    all(300_000, 12);
+}
+
+/// A file of this size comes in parts, by several connections at once.
+#[test]
+fn no_lie_about_a_part_is_believed_either() {
+    all(17 << 20, 4);
+}
+
+/// Every behaviour for a file of `len` bytes, so many at once.
+fn all(len: usize, at_once: usize) {
     let only = std::env::var("TODO_BOOTSTRAP_LIE").ok();
     let wanted = |behaviour: &&Behaviour| only.as_ref().is_none_or(|only| behaviour.name.contains(only));
     let left: Mutex<Vec<&Behaviour>> = Mutex::new(BEHAVIOURS.iter().filter(wanted).rev().collect());
-    let wrong = Mutex::new(Vec::new());
+    let (wrong, bytes) = (Mutex::new(Vec::new()), program(7, len));
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..at_once {
             scope.spawn(|| {
                 loop {
                     let next = left.lock().expect("no panic while it is held").pop();
                     let Some(behaviour) = next else { break };
-                    if let Err(why) = one(behaviour) {
+                    if let Err(why) = one(behaviour, &bytes) {
                         wrong
                             .lock()
                             .expect("no panic while it is held")
@@ -105,19 +114,25 @@ fn every_behaviour_has_an_end() {
     assert_eq!(names, known);
 }
 
-fn one(behaviour: &Behaviour) -> Result<(), String> {
+fn one(behaviour: &Behaviour, bytes: &[u8]) -> Result<(), String> {
     let end = ENDS.iter().find(|(name, _)| *name == behaviour.name).map(|(_, end)| *end);
     let end = end.ok_or("it has no end in the table")?;
-    // No size, so that the length is a matter of the server alone, is another case below.
-    let mut bed = Bed::new(*behaviour, program(7, 300_000));
+    let mut bed = Bed::new(*behaviour, bytes.to_vec());
     if behaviour.name != "redirect to another host" {
         bed = bed.allowing(&["localhost", "release.test"]);
     }
     let begun = Instant::now();
     let screen = bed.install();
     let took = begun.elapsed().as_secs_f64();
-    let said = screen.stderr.lines().find(|line| line.contains("not from")).unwrap_or_default();
-    println!("{:<40} {:>5.1} s, exit {:?}: {said}", behaviour.name, took, screen.code);
+    let said = screen.stderr.lines().find_map(|line| line.split_once("not from download: "));
+    let said = said.map_or("", |(_, said)| said);
+    println!(
+        "{:<40} {:>5} KiB {:>5.1} s, exit {:?}: {said}",
+        behaviour.name,
+        bytes.len() >> 10,
+        took,
+        screen.code
+    );
     let check = |fine: bool, why: &str| if fine { Ok(()) } else { Err(format!("{why}\n{screen}")) };
     check(!screen.stderr.contains("panicked"), "it panicked")?;
     match end {

@@ -134,9 +134,13 @@ impl Liar {
         format!("{scheme}://{}", self.state.address)
     }
 
-    /// Bytes of bodies of the file at `path` that were given to the network.
+    /// Bytes of bodies of files whose paths begin so that were given to the network.
     pub fn bytes_of(&self, path: &str) -> u64 {
-        locked(&self.state.sent).iter().filter(|sent| sent.path == path).map(|sent| sent.bytes).sum()
+        locked(&self.state.sent)
+            .iter()
+            .filter(|sent| sent.path.starts_with(path))
+            .map(|sent| sent.bytes)
+            .sum()
     }
 
     /// All answers with a body, for people: `206 /kubectl 4194304+65536`.
