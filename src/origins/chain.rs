@@ -77,14 +77,13 @@ pub(super) fn nowhere(name: &str, refusals: &[Refusal]) -> Error {
 /// What a failed transfer means for the chain: a fault of this machine ends it, all others are
 /// refusals. A file that is not what was pinned is said aloud.
 pub(super) fn fetch_miss(task: &Task<'_>, error: FetchError) -> Miss {
-    match error {
-        FetchError::Local(error) => Miss::Fatal(error),
-        FetchError::Wrong { .. } | FetchError::Size { .. } => {
-            task.warn(format!("{error}; it was not used"));
-            Miss::Refused(error.to_string())
-        }
-        error => Miss::Refused(error.to_string()),
+    if error.is_local() {
+        return Miss::Fatal(error.into());
     }
+    if error.is_mismatch() {
+        task.warn(format!("{error}; it was not used"));
+    }
+    Miss::Refused(error.to_string())
 }
 
 /// An error of one origin as a refusal, unless the work was asked to stop.
