@@ -40,6 +40,8 @@ pub enum FetchError {
     Unwell { url: String, status: StatusCode, tries: u32 },
     #[error("{url} gave a web page instead of a file: it looks like the log-in page of a network")]
     LoginPage { url: String },
+    #[error("{url} was answered with {status} and asks to come back in {}", long(*.after))]
+    Busy { url: String, status: StatusCode, after: Duration },
     #[error("{url} is sent as \"{encoding}\", which was not asked for")]
     Encoded { url: String, encoding: String },
     #[error("{url} was asked for bytes from {asked} on and answered with \"{got}\"")]
@@ -85,6 +87,12 @@ pub enum FetchError {
 
 fn tried(tries: u32) -> String {
     if tries > 1 { format!(", {tries} times in a row") } else { String::new() }
+}
+
+/// A time of more than a minute.
+fn long(time: Duration) -> String {
+    let minutes = time.as_secs().div_ceil(60);
+    if minutes < 120 { format!("{minutes} min") } else { format!("{} h", minutes.div_ceil(60)) }
 }
 
 impl FetchError {

@@ -39,7 +39,7 @@ fn choose(what: &str, bundled: Attempt<String>, download: Attempt<String>, close
         (_, Ok(download), Some(_)) => download,
         (_, Ok(download), None) => format!("{download} (or made from source where that is out of reach)"),
         (_, _, None) => format!("{what} made from source"),
-        (_, Err(Miss::Refused(reason)), Some(closed)) => {
+        (_, Err(Miss::Refused(reason) | Miss::Failed { reason, .. }), Some(closed)) => {
             format!("{what}, which cannot be had: {reason}; {closed}")
         }
         (_, Err(Miss::Fatal(error)), Some(_)) => format!("{what}, which cannot be had: {}", error.one_line()),

@@ -64,7 +64,7 @@ impl Origins {
                 origin: Origin::Cache,
                 refusals: Vec::new(),
             })),
-            Err(Miss::Refused(reason)) => Ok(Err(reason)),
+            Err(Miss::Refused(reason) | Miss::Failed { reason, .. }) => Ok(Err(reason)),
             Err(Miss::Fatal(error)) => Err(error),
         }
     }

@@ -76,6 +76,9 @@ impl fmt::Display for Origin {
 pub struct Refusal {
     pub origin: Origin,
     pub reason: String,
+    /// What would help against it, where that is known.
+    #[serde(skip)]
+    pub help: Option<String>,
 }
 
 impl fmt::Display for Refusal {

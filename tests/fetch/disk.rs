@@ -51,7 +51,7 @@ fn a_full_disk_is_named_with_what_is_free_and_what_is_needed() {
     let cache = bed.machine.path("cache").display().to_string();
     let mount = format!("mount -t tmpfs -o size=4m tmpfs '{cache}'");
     // The namespace goes with the process: what it left is looked at within.
-    let look = format!("{mount}\ntrap 'find \"{cache}\" -name {TOOL} >&2' EXIT");
+    let look = format!("{mount}\ntrap 'find \"{cache}/tools/{TOOL}-\"* -name {TOOL} >&2' EXIT");
     let Some(screen) = install_with(&bed, &mount) else { return };
     let screen = screen.fails().err_has("[machine]/cache").err_has("help:");
     assert!(screen.stderr.contains("free") && screen.stderr.contains("need"), "{screen}");

@@ -5,7 +5,7 @@ use reqwest::{Response, StatusCode};
 
 use super::super::FetchError;
 use super::edition::Edition;
-use super::retry::{Halt, asked, is_passing};
+use super::retry::{ASKED, Halt, asked, is_passing};
 use super::{LIMIT, Wanted};
 
 /// The bytes that were asked for.
@@ -59,6 +59,9 @@ impl Judge<'_> {
         }
         if is_passing(status) {
             let after = self::asked(headers, self.now);
+            if let Some(after) = after.filter(|after| *after > ASKED) {
+                return FetchError::Busy { url, status, after }.into();
+            }
             return Halt::Again { error: FetchError::Unwell { url, status, tries: 1 }, after };
         }
         FetchError::Answered { url, status }.into()

@@ -16,6 +16,10 @@ pub(super) fn request(url: &Url, error: &reqwest::Error) -> Halt {
     if is_certificate(error) {
         return FetchError::Certificate { host, cause }.into();
     }
+    if is_no_tls(error) {
+        let cause = "what answers there does not speak TLS".to_owned();
+        return FetchError::Unreachable { host, cause }.into();
+    }
     if error.is_builder() {
         return FetchError::NotPermitted { url, why: cause }.into();
     }
@@ -31,6 +35,12 @@ fn is_certificate(error: &reqwest::Error) -> bool {
         matches!(error, rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
     };
     any(error, |io| io.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(certificate))
+}
+
+/// Something answered, in another language: a plain server, or a network's log-in page.
+fn is_no_tls(error: &reqwest::Error) -> bool {
+    let other = |error: &rustls::Error| matches!(error, rustls::Error::InvalidMessage(_));
+    any(error, |io| io.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(other))
 }
 
 /// A connection that was made and then cut, while TLS was agreed upon: that passes.

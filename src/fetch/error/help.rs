@@ -42,6 +42,7 @@ impl FetchError {
                 "the server is set up wrongly; use another source: todo-bootstrap up --mirror URL"
             }
             Self::Unwell { .. } => "the server has trouble; try again in some minutes: todo-bootstrap up",
+            Self::Busy { .. } => "come back then, or use a mirror: todo-bootstrap up --mirror URL",
             Self::Encoded { .. } => {
                 "a proxy rewrites what it passes on; let it leave this host alone: \
                  NO_PROXY=HOST todo-bootstrap up"
