@@ -57,6 +57,19 @@ fn high_water(status: &str) -> Option<u64> {
     line.trim().trim_end_matches("kB").trim().parse().ok()
 }
 
+/// How long processors ran what our ended children had to say themselves, in steps of 10 ms.
+pub(crate) fn children_user_time() -> Result<Duration> {
+    let text =
+        std::fs::read_to_string("/proc/self/stat").map_err(|error| format!("/proc/self/stat: {error}"))?;
+    let ticks = user_ticks(&text).ok_or("/proc/self/stat has no cutime")?;
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+/// Field 16, counted after the name, which may have blanks in it.
+fn user_ticks(stat: &str) -> Option<u64> {
+    stat.rsplit_once(") ")?.1.split(' ').nth(13)?.parse().ok()
+}
+
 /// The middle one; `None` of nothing.
 pub(crate) fn median(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort();
@@ -71,6 +84,12 @@ mod tests {
     fn reads_the_high_water_mark() {
         assert_eq!(high_water("Name:\tx\nVmHWM:\t   43210 kB\nVmRSS:\t 1 kB\n"), Some(43210));
         assert_eq!(high_water("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn reads_the_time_of_children() {
+        let stat = "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 11 12 1234 14";
+        assert_eq!(user_ticks(stat), Some(1234));
     }
 
     #[test]

@@ -20,6 +20,8 @@ impl Authority {
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Not the name that certificates have without one: theirs is to be unknown.
+        params.distinguished_name.push(rcgen::DnType::CommonName, "the tests' own root");
         let key = KeyPair::generate().expect("a key");
         let pem = params.self_signed(&key).expect("a root").pem();
         Self { pem, issuer: Issuer::new(params, key) }
