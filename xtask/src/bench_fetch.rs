@@ -180,7 +180,7 @@ fn hashing(program: &Path, files: &Files) -> Result<Option<String>> {
                 return Err(format!("`{}` ended with {:?}", args.join(" "), run.code));
             }
         }
-        Ok((measure::children_user_time()? - before).as_secs_f64() / f64::from(RUNS))
+        Ok(measure::children_user_time()?.saturating_sub(before).as_secs_f64() / f64::from(RUNS))
     };
     let verify = timed(&["tools", "verify"])? - timed(&["--version"])?;
     let bytes = Duration::from_micros(files.installed()?).as_secs_f64(); // in MB
