@@ -16,7 +16,7 @@ pub enum Mirror {
 
 /// Where a mirror has a file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub enum Place {
     Url(Url),
     File(PathBuf),
 }
@@ -45,7 +45,7 @@ impl Mirror {
     }
 
     /// Whether what comes from it can be read and changed on the way.
-    pub(super) fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         matches!(self, Self::Server(url) if url.scheme() == "http")
     }
 
@@ -58,7 +58,7 @@ impl Mirror {
 
     /// Where the mirror has the file that is published at `url`. A path that could lead out of the
     /// mirror has no place in it.
-    pub(super) fn place(&self, url: &str) -> Result<Place, String> {
+    pub fn place(&self, url: &str) -> Result<Place, String> {
         let published = Url::parse(url).map_err(|error| format!("{url} is no URL: {error}"))?;
         let host = published.host_str().ok_or_else(|| format!("{url} has no host"))?;
         let parts: Vec<&str> = published.path_segments().into_iter().flatten().collect();

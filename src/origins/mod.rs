@@ -33,7 +33,7 @@ use crate::source::Source;
 use crate::tools::Pins;
 use crate::world::World;
 
-pub use mirror::Mirror;
+pub use mirror::{Mirror, Place};
 use published::Published;
 use reach::Reach;
 use store::Store;

@@ -65,11 +65,9 @@ impl Store {
     /// later ones find it done. It ends when the value is dropped.
     pub(super) fn turn(&self, task: &Task<'_>, name: &str) -> Result<File> {
         let dir = self.dir.join(".turns");
-        let help =
-            |error: Error| error.help("TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap …   keeps tools elsewhere");
-        std::fs::create_dir_all(&dir).map_err(|e| help(Error::io("create", &dir, &e)))?;
+        std::fs::create_dir_all(&dir).map_err(|e| elsewhere(Error::io("create", &dir, &e)))?;
         let path = dir.join(name);
-        let io = |e: &std::io::Error| help(Error::io("lock", &path, e));
+        let io = |e: &std::io::Error| elsewhere(Error::io("lock", &path, e));
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
         let file = options.open(&path).map_err(|e| io(&e))?;
@@ -89,11 +87,14 @@ impl Store {
         }
     }
 
-    /// The folder of a version, made if need be; only its owner may look into it.
+    /// The folder of a version, made if need be; only its owner may look into it, and nobody else
+    /// can put another one in its place.
     pub(super) fn folder(&self, name: &str, version: &Version) -> Result<PathBuf> {
         let folder = self.dir.join(format!("{name}-{version}"));
-        std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, &e))?;
-        make_private(&folder).map_err(|e| Error::io("set the mode of", &folder, &e))?;
+        std::fs::create_dir_all(&folder).map_err(|e| elsewhere(Error::io("create", &folder, &e)))?;
+        for private in [&self.dir, &folder] {
+            make_private(private).map_err(|e| elsewhere(Error::io("set the mode of", private, &e)))?;
+        }
         Ok(folder)
     }
 
@@ -187,11 +188,27 @@ impl Store {
         Ok(Cached { path, version, record })
     }
 
+    /// Removes what lies in `folder` under names that begin so.
+    pub(super) fn sweep(&self, folder: &Path, prefix: &str) -> Result<()> {
+        debug_assert!(folder.starts_with(&self.dir));
+        let entries = std::fs::read_dir(folder).map_err(|e| Error::io("list", folder, &e))?;
+        for entry in entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(prefix)) {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(|e| Error::io("remove", &path, &e))?;
+        }
+        Ok(())
+    }
+
     /// Removes a cached version with all that belongs to it.
     pub(super) fn remove(cached: &Cached) -> Result<()> {
         let folder = cached.path.parent().unwrap_or(&cached.path);
-        std::fs::remove_dir_all(folder).map_err(|e| Error::io("remove", folder, &e))
+        std::fs::remove_dir_all(folder).map_err(|e| elsewhere(Error::io("remove", folder, &e)))
     }
+}
+
+/// A cache that cannot be written to: of another user (after `sudo`), or only to be read.
+fn elsewhere(error: Error) -> Error {
+    error.help("TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap …   keeps tools elsewhere")
 }
 
 /// A program that is not what it was, or that others could change, counts as tampered with.

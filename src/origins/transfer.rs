@@ -1,7 +1,7 @@
 //! Published files on their way: from the mirror that the user named, or from their release host.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ use crate::tools::{Asset, Unpack};
 
 /// No published file that we fetch comes near this.
 const LIMIT: u64 = 1 << 30;
+/// What a published file is called until it is a program.
+const PUBLISHED: &str = ".published-";
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 impl Origins {
@@ -106,23 +108,17 @@ impl Origins {
     ) -> Attempt<Found> {
         let version = search.wanted.tool.clone();
         let folder = self.store.folder(search.spec.name, &version)?;
-        let published = folder.join(format!(".published-{}", &asset.sha256[..16.min(asset.sha256.len())]));
+        let published = folder.join(format!("{PUBLISHED}{}", &asset.sha256[..16.min(asset.sha256.len())]));
         fetch(&published)?;
         let record = record(origin, Some(asset.sha256.clone()), None);
         let installed = self.store.install(search.spec, version, record, |to| match &asset.unpack {
             Unpack::Member(member) => extract_member(&published, member, to, 0o755),
             _ => adopt(&published, to, &asset.sha256),
         });
-        // This run has its turn, so nobody else holds these.
-        for left in [published.clone(), suffixed(&published, ".lock")] {
-            match std::fs::remove_file(&left) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", &left, &error).into());
-                }
-                _ => {}
-            }
-        }
-        Ok(of_cached(search, origin, installed?))
+        let installed = installed?;
+        // This run has its turn, so nobody else holds what is left of transfers, of other pins too.
+        self.store.sweep(&folder, PUBLISHED)?;
+        Ok(of_cached(search, origin, installed))
     }
 
     /// The hosts of what `up` fetches: the first tool that is downloaded asks for the others as well.
@@ -141,12 +137,6 @@ impl Origins {
 fn remote(asset: &Asset) -> Remote<'_> {
     let Asset { url, sha256, size, hosts, .. } = asset;
     Remote { url, sha256, size: *size, hosts, plain_http: false }
-}
-
-fn suffixed(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// A folder that is not there is a mistake, not a mirror that lacks a file.

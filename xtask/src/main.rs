@@ -10,6 +10,7 @@ mod demand;
 mod e2e;
 mod measure;
 mod path;
+mod pins;
 mod plain;
 mod plain_cluster;
 mod services;
@@ -41,6 +42,9 @@ enum Command {
         #[command(subcommand)]
         beside: Option<Beside>,
     },
+    /// The pins of tools: hold them against what is published, make new ones
+    #[command(subcommand)]
+    Pins(pins::Pins),
 }
 
 /// What is measured beside something else.
@@ -60,6 +64,7 @@ fn main() -> std::process::ExitCode {
         Command::Bench { beside: Some(Beside::Up(options)), .. } => bench_up::run(&options),
         Command::Bench { beside: Some(Beside::Fetch(options)), .. } => bench_fetch::run(&options),
         Command::Bench { options, beside: None } => bench::run(&options),
+        Command::Pins(command) => pins::run(&command),
     };
     shell::exit(done)
 }

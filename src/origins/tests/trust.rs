@@ -4,8 +4,8 @@ use super::*;
 
 const PATH: &str = "/release.example/kind";
 
-fn mirror(bench: &Bench, text: &str) -> Option<Mirror> {
-    Some(Mirror::parse(text, bench.dir.path()).unwrap())
+fn mirror(bench: &Bench, text: &str) -> Mirror {
+    Mirror::parse(text, bench.dir.path()).unwrap()
 }
 
 /// A bench whose pin is published where nobody can be reached, with a folder as its mirror.
@@ -14,7 +14,7 @@ fn mirrored() -> (Bench, std::path::PathBuf) {
     bench.url = "https://release.example/kind".to_owned();
     let folder = bench.dir.path().join("mirror/release.example");
     std::fs::create_dir_all(&folder).unwrap();
-    bench.trust.mirror = mirror(&bench, "mirror");
+    bench.trust.mirror = Some(mirror(&bench, "mirror"));
     (bench, folder)
 }
 
@@ -31,7 +31,7 @@ fn answer(runtime: &tokio::runtime::Runtime, at: &str, body: &str) -> MockServer
 fn a_mirror_is_asked_before_the_release_host_and_plain_http_is_announced_once() {
     let (runtime, mut bench) = (runtime(), mirrored().0);
     let server = answer(&runtime, &format!("/pub{PATH}"), bench.body);
-    bench.trust.mirror = mirror(&bench, &format!("{}/pub/", server.uri()));
+    bench.trust.mirror = Some(mirror(&bench, &format!("{}/pub/", server.uri())));
     let origins = bench.origins();
     let (found, recorder) = with_task(&Script::default(), |task| {
         let found = origins.tool(task, None, "kind").unwrap();
@@ -54,7 +54,7 @@ fn a_mirror_that_lacks_the_file_is_said_and_the_release_host_asked() {
     let (runtime, mut bench) = (runtime(), Bench::new());
     let (release, empty) = (serve(&runtime, bench.body), answer(&runtime, "/nothing", ""));
     bench.url = format!("{}/kind", release.uri());
-    bench.trust.mirror = mirror(&bench, &empty.uri());
+    bench.trust.mirror = Some(mirror(&bench, &empty.uri()));
     let found = bench.kind(&Script::default()).0.unwrap();
     assert_eq!(found.origin, Origin::Download);
     let refusal = found.refusals.last().unwrap();
@@ -64,7 +64,7 @@ fn a_mirror_that_lacks_the_file_is_said_and_the_release_host_asked() {
 #[test]
 fn a_mirror_that_cannot_be_reached_is_asked_anew_in_the_next_run() {
     let mut bench = Bench::new();
-    bench.trust.mirror = mirror(&bench, "http://127.0.0.1:1");
+    bench.trust.mirror = Some(mirror(&bench, "http://127.0.0.1:1"));
     let error = bench.kind(&Script::default()).0.unwrap_err();
     assert!(error.to_string().contains("mirror: 127.0.0.1"), "{error}");
     assert!(!bench.cache().join("unreachable.json").exists());
@@ -121,7 +121,7 @@ fn what_is_no_file_in_a_folder_is_not_waited_for() {
 fn a_mirror_that_is_no_folder_is_a_mistake() {
     let mut bench = Bench::new();
     for (text, help) in [("none", "names a folder"), ("mirror.local:8080", "https://mirror.local:8080")] {
-        bench.trust.mirror = mirror(&bench, text);
+        bench.trust.mirror = Some(mirror(&bench, text));
         let error = bench.kind(&Script::default()).0.unwrap_err();
         assert_eq!(error.exit(), crate::error::Exit::Usage);
         assert!(error.to_string().contains(help), "{error}");
