@@ -15,6 +15,7 @@ use crate::world::World;
 
 use server::{Reply, Request, Server, Then};
 
+mod disk;
 mod liars;
 mod parts;
 mod server;
