@@ -29,7 +29,7 @@ const ENDS: &[(&str, End)] = &[
     ("endless", Refused("goes on after the")),
     ("announces a terabyte", Refused("is announced with 1099511627776 bytes")),
     ("empty", Refused("is announced with 0 bytes")),
-    ("one byte per second", Refused("is too slow")),
+    ("four bytes per second", Refused("is too slow")),
     ("stall in the middle", Refused("stood still after")),
     ("stall before the head", Refused("stood still after 0 bytes")),
     ("reset in the middle", Refused("Connection reset")),

@@ -226,7 +226,7 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     plain("endless", streams::endless),
     plain("announces a terabyte", streams::terabyte),
     plain("empty", streams::empty),
-    plain("one byte per second", streams::drip),
+    plain("four bytes per second", streams::drip),
     plain("stall in the middle", streams::stall),
     plain("stall before the head", streams::stall_before_head),
     plain("reset in the middle", streams::reset),

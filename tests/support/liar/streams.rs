@@ -91,7 +91,7 @@ pub(super) fn drip(exchange: &mut Exchange<'_>) -> Done {
             break;
         }
         exchange.body(200, 0, &[*byte])?;
-        std::thread::sleep(Duration::from_secs(1));
+        std::thread::sleep(Duration::from_millis(250));
     }
     Ok(())
 }
