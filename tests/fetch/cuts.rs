@@ -12,8 +12,12 @@ const LEN: usize = 20 << 20;
 const SIZE: u64 = LEN as u64;
 /// What is fetched again at most where a transfer breaks: a part of a file that comes in parts.
 const CHUNK: u64 = 4 << 20;
-/// Connections at once for one file; a death may cost each of them its chunk.
-const CONNECTIONS: u64 = 4;
+/// A file of many chunks, as a death costs several.
+const LONG: usize = 40 << 20;
+/// A death costs each of four connections the chunk that it was at (the server sent it, and nobody
+/// read it), and what was read and not yet written down: two MiB of notes and a queue, which is
+/// less than one chunk more.
+const DEATH: u64 = 5 * CHUNK;
 
 fn soak() -> bool {
     std::env::var("TODO_BOOTSTRAP_SOAK").is_ok_and(|value| value == "1")
@@ -75,7 +79,7 @@ fn one_cut(seed: u64) {
 }
 
 #[test]
-fn a_death_costs_no_more_than_a_chunk_of_each_connection() {
+fn a_death_costs_a_few_chunks() {
     let mut random = random(2);
     let count = if soak() { 100 } else { 6 };
     in_pairs((0..count).map(|_| random.next()).collect(), one_death);
@@ -85,8 +89,8 @@ fn a_death_costs_no_more_than_a_chunk_of_each_connection() {
 /// a little after the last byte, when it installs a program or unpacks one.
 fn one_death(seed: u64) {
     let mut random = Random(seed);
-    let mut bed = Bed::new(HONEST, program(seed, LEN));
-    let (mut size, kind) = (SIZE, random.below(4));
+    let mut bed = Bed::new(HONEST, program(seed, LONG));
+    let (mut size, kind) = (LONG as u64, random.below(4));
     if kind == 3 {
         let (packed, len) = bed.packed();
         (bed, size) = (packed, len as u64);
@@ -112,8 +116,7 @@ fn one_death(seed: u64) {
     bed.install().exits(0);
     let sent = bed.liar.bytes_of(FILE);
     expect_whole(&bed, &shown);
-    let limit = size + CONNECTIONS * CHUNK;
-    assert!(sent <= limit, "{shown}: {sent} bytes were sent for {size}\n{}", bed.liar.story());
+    assert!(sent <= size + DEATH, "{shown}: {sent} bytes were sent for {size}\n{}", bed.liar.story());
     println!(
         "{shown}: {} bytes too many{}",
         sent.saturating_sub(size),
