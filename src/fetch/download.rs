@@ -98,7 +98,10 @@ impl Wanted<'_> {
 /// An address without what may be secret: messages go into logs. That is the name and password of
 /// a mirror, and the signature in the query of a link that is good for a while.
 fn shown(url: &str) -> String {
-    let Ok(mut parsed) = Url::parse(url) else { return url.to_owned() };
+    let Ok(mut parsed) = Url::parse(url) else {
+        // Whatever it is, what stands before an @ may be a password.
+        return url.rsplit('@').next().unwrap_or_default().to_owned();
+    };
     // Both are refused for addresses that can carry neither.
     let _ = parsed.set_username("");
     let _ = parsed.set_password(None);

@@ -1,12 +1,12 @@
 //! What a server's answer is worth, judged by its head alone: nothing was written yet.
 
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName};
-use reqwest::{Response, StatusCode};
+use reqwest::{Response, StatusCode, Url};
 
 use super::super::FetchError;
 use super::edition::Edition;
 use super::retry::{ASKED, Halt, asked, is_passing};
-use super::{LIMIT, Wanted};
+use super::{LIMIT, Wanted, shown};
 
 /// The bytes that were asked for.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,8 @@ pub(super) enum Answer {
 }
 
 pub(super) struct Judge<'a> {
+    /// Who answered: the end of all redirects.
+    pub(super) at: &'a Url,
     pub(super) wanted: &'a Wanted<'a>,
     pub(super) known: &'a Edition,
     pub(super) now: jiff::Timestamp,
@@ -53,7 +55,7 @@ impl Judge<'_> {
     }
 
     fn failure(&self, status: StatusCode, headers: &HeaderMap) -> Halt {
-        let url = self.wanted.shown();
+        let url = shown(self.at.as_str());
         if status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED {
             return FetchError::LoginPage { url }.into();
         }
@@ -69,7 +71,7 @@ impl Judge<'_> {
 
     /// Refuses what is not sent as the bytes of a file.
     fn is_file(&self, headers: &HeaderMap) -> Result<(), FetchError> {
-        let url = self.wanted.shown();
+        let url = shown(self.at.as_str());
         let encodings = headers.get_all(CONTENT_ENCODING).iter();
         let encoding = encodings.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         if let Some(encoding) =
@@ -92,7 +94,7 @@ impl Judge<'_> {
 
     /// Holds an announced length of the whole file against what is pinned.
     fn fits(&self, announced: Option<u64>) -> Result<(), FetchError> {
-        let (url, Some(announced)) = (self.wanted.shown(), announced) else { return Ok(()) };
+        let (url, Some(announced)) = (shown(self.at.as_str()), announced) else { return Ok(()) };
         match self.wanted.size {
             Some(expected) if expected != announced => {
                 Err(FetchError::Announced { url, expected, announced })
@@ -119,7 +121,7 @@ impl Judge<'_> {
         self.fits(Some(total))?;
         let edition = Edition::of(headers, Some(total));
         if let Some(what) = self.known.difference(&edition) {
-            let error = FetchError::Changed { url: self.wanted.shown(), what };
+            let error = FetchError::Changed { url: shown(self.at.as_str()), what };
             return Err(Halt::Anew { error, ranges: true });
         }
         Ok(Answer::Part { to, edition })
@@ -140,7 +142,7 @@ impl Judge<'_> {
 
     /// Whoever answers wrongly is asked for the file in one piece; only a second time is an end.
     fn bad_range(&self, asked: Asked, said: &str) -> Halt {
-        let (url, got) = (self.wanted.shown(), said.to_owned());
+        let (url, got) = (shown(self.at.as_str()), said.to_owned());
         let error = FetchError::BadRange { url, asked: asked.from, got };
         if asked.ranged { Halt::Anew { error, ranges: false } } else { error.into() }
     }

@@ -124,3 +124,70 @@ fn location(response: &Response, at: &Url) -> Result<String, FetchError> {
     let value = response.headers().get(LOCATION).ok_or_else(|| nowhere("it names none"))?;
     value.to_str().map(str::to_owned).map_err(|_| nowhere("its address is no text"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn goes(start: &str, hosts: &[&str], from: &str, to: &str) -> Result<String, FetchError> {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let remote = Remote { url: start, sha256: "", size: None, hosts: &hosts, plain_http: true };
+        let route = Route::new(&remote)?;
+        route.next(&Url::parse(from).unwrap(), StatusCode::FOUND, to).map(|url| url.to_string())
+    }
+
+    #[test]
+    fn names_and_suffixes_are_matched_as_a_whole() {
+        let start = "https://github.com/x";
+        let hosts = ["cdn.dl.k8s.io", "*.githubusercontent.com"];
+        for host in [
+            "github.com",
+            "GitHub.com",
+            "cdn.dl.k8s.io",
+            "a.githubusercontent.com",
+            "a.b.GithubUserContent.com",
+        ] {
+            goes(start, &hosts, start, &format!("https://{host}/y")).unwrap();
+        }
+        for host in [
+            "githubusercontent.com",
+            "agithubusercontent.com",
+            "a.githubusercontent.com.evil",
+            "dl.k8s.io",
+            "xcdn.dl.k8s.io",
+            "api.github.com",
+        ] {
+            let error = goes(start, &hosts, start, &format!("https://{host}/y")).unwrap_err();
+            assert!(matches!(error, FetchError::RedirectHost { .. }), "{host}: {error}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_the_mirror_and_for_loopback_alone() {
+        let mirror = "http://mirror.corp/x";
+        assert_eq!(goes(mirror, &[], mirror, "/y").unwrap(), "http://mirror.corp/y");
+        assert_eq!(goes(mirror, &[], mirror, "http://mirror.corp:81/y").unwrap(), "http://mirror.corp:81/y");
+        goes(mirror, &["a.example"], mirror, "https://a.example/y").unwrap();
+        for (start, to) in [
+            (mirror, "http://a.example/y"),
+            ("https://github.com/x", "http://github.com/y"),
+            ("https://github.com/x", "http://127.0.0.1/y"),
+            (mirror, "http://127.0.0.1/y"),
+        ] {
+            let error = goes(start, &["a.example", "127.0.0.1"], start, to).unwrap_err();
+            assert!(matches!(error, FetchError::RedirectPlain { .. }), "{start} to {to}: {error}");
+        }
+        let off = Remote { url: mirror, sha256: "", size: None, hosts: &[], plain_http: false };
+        assert!(matches!(Route::new(&off), Err(FetchError::NotPermitted { .. })));
+    }
+
+    #[test]
+    fn a_password_stays_with_its_server() {
+        let start = "https://me:hush@mirror.corp/x";
+        let to = |to| goes(start, &["a.example"], start, to).unwrap();
+        assert_eq!(to("/y"), "https://me:hush@mirror.corp/y");
+        assert_eq!(to("https://mirror.corp/y#part"), "https://me:hush@mirror.corp/y");
+        assert_eq!(to("https://mirror.corp:8443/y"), "https://mirror.corp:8443/y");
+        assert_eq!(to("https://you:evil@a.example/y"), "https://a.example/y");
+    }
+}

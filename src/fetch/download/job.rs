@@ -158,14 +158,15 @@ impl<'a> Job<'a> {
     /// The first bytes of an edition are to be written (not `keep`), or more of it.
     pub(super) async fn begin(&self, edition: Edition, keep: bool) -> Result<(), FetchError> {
         let total = self.wanted.size.or(edition.total);
-        if !keep {
-            self.count(0);
-        }
+        // What is thrown away makes room, too.
         if let (Some(total), Some(free)) = (total, files::free(self.wanted.folder)) {
             let needed = total.saturating_sub(self.got.get());
             if needed > free {
                 return Err(FetchError::NoSpace { folder: self.wanted.folder.to_owned(), free, needed });
             }
+        }
+        if !keep {
+            self.count(0);
         }
         self.plan.borrow_mut().total = total;
         self.edition.replace(edition.clone());

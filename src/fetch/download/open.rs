@@ -40,8 +40,7 @@ impl Job<'_> {
     }
 
     async fn ask(&self, asked: Asked) -> Result<(Answer, Response), Halt> {
-        let job = self;
-        let known = job.edition.borrow().clone();
+        let known = self.edition.borrow().clone();
         let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
         if asked.ranged {
             let last = asked.to.map_or(String::new(), |to| (to - 1).to_string());
@@ -49,18 +48,21 @@ impl Job<'_> {
             headers.extend(text(&format!("bytes={}-{last}", asked.from)).map(|range| (RANGE, range)));
             headers.extend(known.strong().and_then(text).map(|tag| (IF_RANGE, tag)));
         }
-        let landed = job.landed.borrow().clone();
-        let first = landed.clone().unwrap_or_else(|| job.wanted.route.start.clone());
-        let (response, at) = hops::send(job.client, &job.wanted.route, first, &headers).await?;
-        let judge = Judge { wanted: job.wanted, known: &known, now: (job.client.now)() };
+        let landed = self.landed.borrow().clone();
+        let first = landed.clone().unwrap_or_else(|| self.wanted.route.start.clone());
+        let (response, at) = hops::send(self.client, &self.wanted.route, first, &headers).await?;
+        let judge = Judge { at: &at, wanted: self.wanted, known: &known, now: (self.client.now)() };
         match judge.judge(asked, &response) {
             Ok(answer) => {
-                job.landed.replace(Some(at));
+                // Only a way that was gone just now is known to be good.
+                if landed.is_none() {
+                    self.landed.replace(Some(at));
+                }
                 Ok((answer, response))
             }
             // What a redirect led to may be good for a while only.
             Err(Halt::Final(error @ FetchError::Answered { .. }))
-                if landed.is_some_and(|url| url != job.wanted.route.start) =>
+                if landed.is_some_and(|url| url != self.wanted.route.start) =>
             {
                 Err(Halt::again(error))
             }
@@ -70,35 +72,34 @@ impl Job<'_> {
 
     /// Makes ready what the answer brings.
     async fn take(&self, asked: Asked, answer: Answer, response: Response) -> Result<Option<Opened>, Halt> {
-        let job = self;
-        let (from, chunked) = (asked.from, job.chunked.get());
+        let (from, chunked) = (asked.from, self.chunked.get());
         match answer {
             Answer::Nothing { total } => {
-                job.plan.borrow_mut().total = Some(total);
-                job.shareable.set(false);
+                self.plan.borrow_mut().total = Some(total);
+                self.shareable.set(false);
                 Ok(None)
             }
             Answer::Whole(edition) => {
                 if chunked {
                     let what = "its parts became the whole file".to_owned();
-                    let error = FetchError::Changed { url: job.wanted.shown(), what };
+                    let error = FetchError::Changed { url: self.wanted.shown(), what };
                     return Err(Halt::Anew { error, ranges: false });
                 }
                 let to = edition.total;
-                job.shareable.set(false);
-                job.plan.borrow_mut().take_all();
-                job.begin(edition, false).await?;
+                self.shareable.set(false);
+                self.plan.borrow_mut().take_all();
+                self.begin(edition, false).await?;
                 Ok(Some(Opened { response, claim: Claim { from: 0, to } }))
             }
             Answer::Part { to, edition } => {
-                if job.got.get() > 0 && edition.strong().is_none() {
-                    job.stitched.set(true);
+                if self.got.get() > 0 && edition.strong().is_none() {
+                    self.stitched.set(true);
                 }
                 if !chunked {
-                    job.shareable.set(can_be_shared(&edition));
-                    job.begin(edition, job.got.get() > 0).await?;
+                    self.shareable.set(can_be_shared(&edition));
+                    self.begin(edition, self.got.get() > 0).await?;
                 }
-                job.plan.borrow_mut().give_back(Claim { from: to, to: asked.to });
+                self.plan.borrow_mut().give_back(Claim { from: to, to: asked.to });
                 Ok(Some(Opened { response, claim: Claim { from, to: Some(to) } }))
             }
         }

@@ -29,6 +29,7 @@ struct Bench {
     cancel: Cancel,
     script: Script,
     timeouts: Timeouts,
+    limit: Duration,
 }
 
 impl Bench {
@@ -43,6 +44,7 @@ impl Bench {
             recorder: Recorder::default(),
             cancel: Cancel::default(),
             script: Script::default(),
+            limit: Duration::from_secs(60),
             timeouts: Timeouts { pause: Duration::from_millis(1), ..Timeouts::default() },
         }
     }
@@ -69,7 +71,7 @@ impl Bench {
             reporter: &self.recorder,
             cancel: &self.cancel,
             runtime: self.runtime.handle(),
-            deadline: Instant::now() + Duration::from_secs(60),
+            deadline: Instant::now() + self.limit,
         };
         let world = World { env: BTreeMap::new(), ..World::real() };
         let client = Client::new(&world).unwrap().with(self.timeouts);
@@ -142,6 +144,7 @@ fn a_password_in_an_address_is_used_and_not_told() {
         bench.fetch(&url("/abc"), ABC, Some(4)).unwrap_err(),
         bench.fetch(&url("/none"), ABC, None).unwrap_err(),
         bench.fetch("ftp://me:hush@127.0.0.1/abc", ABC, None).unwrap_err(),
+        bench.fetch("http//me:hush@127.0.0.1/abc", ABC, None).unwrap_err(),
     ] {
         assert!(!error.to_string().contains("hush"), "{error}");
     }

@@ -174,6 +174,38 @@ fn a_server_that_allows_fewer_connections_is_good_enough() {
 }
 
 #[test]
+fn where_a_redirect_led_is_remembered_until_that_fails() {
+    let file = data(24 << 20);
+    let good = AtomicUsize::new(0);
+    let server = Server::start(move |request| match request.path.as_str() {
+        "/tool" => {
+            let link = format!("/link{}?signature=hush", good.fetch_add(1, Ordering::SeqCst));
+            Reply::new("302 x").header("Location", link).body("")
+        }
+        // The first link is good for three requests.
+        "/link0?signature=hush" if request.number > 4 => Reply::new("403 x").body(""),
+        _ => Reply::file(request, file, Some(TAG)),
+    });
+    let bench = Bench::new();
+    bench.fetch(&server.url(), &sha256(file), None).unwrap();
+    let seen = server.seen();
+    let entries = seen.iter().filter(|request| request.path == "/tool").count();
+    // As many as connections at most, and not one for each chunk.
+    assert!((2..=5).contains(&entries), "{seen:?}");
+    assert!(!bench.said().contains("hush"), "{}", bench.said());
+}
+
+#[test]
+fn a_wait_that_the_deadline_does_not_allow_is_not_begun() {
+    let server = Server::start(|_| Reply::new("429 x").header("Retry-After", 60).body(""));
+    let started = Instant::now();
+    let error = Bench { limit: Duration::from_secs(30), ..Bench::new() };
+    let error = error.fetch(&server.url(), ABC, None).unwrap_err();
+    assert!(matches!(error, FetchError::Unwell { tries: 1, .. }), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
 fn two_downloads_of_one_file_take_turns() {
     let file = data(3000);
     let server = Server::start(move |request| {
