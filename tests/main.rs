@@ -7,4 +7,8 @@
 mod architecture;
 mod cli;
 mod env;
+mod fetch;
+mod fuzzed;
+#[path = "../xtask/src/pack.rs"]
+mod pack;
 mod support;

@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use tar::{EntryType, Header};
-
+use super::layout::{END, Part, head, mode, padding, parts, sums, sums_part};
 use super::manifest::{Entry, Manifest};
-use super::{FILES, MANIFEST};
+use super::{FILES, MANIFEST, SUMS};
 use crate::error::{Error, Result};
 use crate::fetch::{place, sha256_file, sync_dir};
 use crate::task::Task;
@@ -17,8 +16,7 @@ use crate::task::Task;
 /// outside the bundle.
 pub fn create(task: &Task<'_>, entries: &[(Entry, PathBuf)], to: &Path) -> Result<String> {
     if to.symlink_metadata().is_ok() {
-        return Err(Error::usage(format!("{} is there already", to.display()))
-            .help("name another path, or remove what is there"));
+        return Err(taken(to));
     }
     let mut items: Vec<Item> = entries.iter().map(|(entry, path)| Item::new(entry, path)).collect();
     items.sort_by(|a, b| a.entry.cmp(&b.entry));
@@ -34,6 +32,13 @@ pub fn create(task: &Task<'_>, entries: &[(Entry, PathBuf)], to: &Path) -> Resul
     }
     sync_dir(parent)?;
     manifest.sha256()
+}
+
+/// The error of a place where something is already.
+pub fn taken(to: &Path) -> Error {
+    let shown = to.display();
+    Error::usage(format!("{shown} is there already"))
+        .help(format!("name another path, or remove what is there: rm -r {shown}"))
 }
 
 struct Item<'a> {
@@ -58,11 +63,6 @@ impl<'a> Item<'a> {
     }
 }
 
-/// What a tool needs to be started; nothing else is executable.
-pub(super) fn mode(entry: &Entry) -> u32 {
-    if entry.kind == "tool" { 0o755 } else { 0o644 }
-}
-
 fn write_dir(
     task: &Task<'_>,
     manifest: &Manifest,
@@ -83,7 +83,9 @@ fn write_dir(
             return Err(item.differs());
         }
     }
-    place(&mut &manifest.bytes()?[..], &temp.path().join(MANIFEST), 0o644, u64::MAX)?;
+    let bytes = manifest.bytes()?;
+    place(&mut &sums(&bytes)[..], &temp.path().join(SUMS), 0o644, u64::MAX)?;
+    place(&mut &bytes[..], &temp.path().join(MANIFEST), 0o644, u64::MAX)?;
     std::fs::rename(temp.path(), to).map_err(|e| Error::io("rename into place", to, &e))?;
     // Renamed: there is nothing left to remove.
     let _ = temp.keep();
@@ -113,38 +115,54 @@ fn write_tar(
     let temp = tempfile::NamedTempFile::new_in(parent);
     let temp = temp.map_err(|e| Error::io("create a file in", parent, &e))?;
     let writing = |e: std::io::Error| Error::io("write", to, &e);
-    let mut tar = tar::Builder::new(BufWriter::with_capacity(1 << 20, temp.as_file()));
+    let mut tar = BufWriter::with_capacity(1 << 20, temp.as_file());
     let bytes = manifest.bytes()?;
-    append(&mut tar, MANIFEST, 0o644, bytes.len() as u64, &mut &bytes[..]).map_err(writing)?;
+    let digest = sums(&bytes);
+    let first = Part { name: MANIFEST, size: bytes.len() as u64, mode: 0o644, entry: None };
+    append(&mut tar, &first, &mut &bytes[..])?.map_err(writing)?;
+    append(&mut tar, &sums_part(&digest), &mut &digest[..])?.map_err(writing)?;
     let mut progress = Progress::new(task, items);
-    for item in items {
+    for part in parts(manifest) {
+        let Some(item) = items.iter().find(|item| item.entry.file == part.name) else { continue };
         progress.next(item)?;
         if sha256_file(item.from)? != (item.entry.sha256.clone(), item.entry.size) {
             return Err(item.differs());
         }
-        let mut from = item.open()?.take(item.entry.size);
-        append(&mut tar, &item.entry.file, mode(&item.entry), item.entry.size, &mut from).map_err(writing)?;
+        append(&mut tar, &part, &mut item.open()?.take(part.size))?.map_err(writing)?;
     }
-    tar.into_inner().and_then(|mut inner| inner.flush()).map_err(writing)?;
-    temp.as_file().sync_all().map_err(writing)?;
+    zeros(&mut tar, END).and_then(|()| tar.flush()).map_err(writing)?;
+    drop(tar);
+    readable_file(temp.as_file()).and_then(|()| temp.as_file().sync_all()).map_err(writing)?;
     temp.persist_noclobber(to).map_err(|e| Error::io("rename into place", to, &e.error))?;
     Ok(())
 }
 
-/// A regular file of nobody in particular, of no time: the same content gives the same bytes.
-fn append<W: Write>(
-    tar: &mut tar::Builder<W>,
-    path: &str,
-    mode: u32,
-    size: u64,
-    from: &mut dyn Read,
-) -> std::io::Result<()> {
-    let mut header = Header::new_gnu();
-    header.set_entry_type(EntryType::Regular);
-    header.set_mode(mode);
-    header.set_size(size);
-    header.set_mtime(0);
-    tar.append_data(&mut header, path, from)
+/// A temporary file is private, too.
+fn readable_file(file: &File) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    #[cfg(not(unix))]
+    let _ = file;
+    Ok(())
+}
+
+fn append(to: &mut impl Write, part: &Part<'_>, from: &mut dyn Read) -> Result<std::io::Result<()>> {
+    let head = head(part.name, part.mode, part.size)?;
+    Ok((|| {
+        to.write_all(&head)?;
+        let got = std::io::copy(from, to)?;
+        if got != part.size {
+            return Err(std::io::Error::other(format!("{} became shorter", part.name)));
+        }
+        zeros(to, padding(part.size))
+    })())
+}
+
+fn zeros(to: &mut impl Write, count: u64) -> std::io::Result<()> {
+    std::io::copy(&mut std::io::repeat(0).take(count), to).map(drop)
 }
 
 struct Progress<'a> {

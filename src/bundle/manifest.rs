@@ -9,14 +9,18 @@ use crate::error::{Error, Result};
 use crate::fetch::sha256;
 
 /// The version of the manifest's form.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
+
+/// More bytes than a manifest of thousands of entries has.
+pub(super) const MANIFEST_LIMIT: u64 = 16 << 20;
 
 /// One artifact.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     pub name: String,
-    /// `tool`, `image` or `rootfs`.
+    /// `tool`, `image`, `application` (an image that was built from a project), `chart`, `sbom` or
+    /// `rootfs`.
     pub kind: String,
     pub version: String,
     /// `linux/amd64`: what it runs on.
@@ -52,7 +56,7 @@ impl Manifest {
     }
 
     /// Reads a manifest and proves it sound: no path in it leads out of the bundle.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let manifest: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         manifest.sound()?;
         Ok(manifest)

@@ -1,20 +1,33 @@
 //! Bundles: a directory or tar of artifacts and a manifest of their digests.
 //!
-//! A bundle is `manifest.json` and `files/<sha256>-<name>`; as a tar, the manifest comes first. The
-//! manifest's own digest is to be known from outside: with it, nothing in a bundle can change unseen.
+//! A bundle is `manifest.json`, its digest in `manifest.json.sha256`, and `files/<sha256>-<name>`; as
+//! a tar, they come in this order. The same content gives the same bytes. The manifest's digest is to
+//! be known from outside as well: with it, nobody can change anything in a bundle unseen.
 
+mod archive;
 mod create;
+mod folder;
+mod layout;
 mod manifest;
 mod open;
+pub mod sbom;
 mod verify;
+mod vouch;
+mod walk;
 
 use std::path::PathBuf;
 
-pub use create::create;
+pub use archive::{ImageArchive, rewrite};
+pub use create::{create, taken};
+pub use folder::pack;
 pub use manifest::{Entry, Manifest, SCHEMA};
+pub use verify::{Contents, contents};
+pub use vouch::{is_vouched, vouch};
 
 /// The name of the manifest within a bundle.
 pub const MANIFEST: &str = "manifest.json";
+/// The name of the file with the manifest's digest.
+pub const SUMS: &str = "manifest.json.sha256";
 /// The folder of the files within a bundle.
 const FILES: &str = "files";
 

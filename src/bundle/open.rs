@@ -1,28 +1,23 @@
 //! Opening a bundle; a tar is checked and extracted to the cache under its digest.
 
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 
-use super::create::mode;
-use super::manifest::{Entry, Manifest};
-use super::{Bundle, FILES, MANIFEST};
+use super::layout::sums;
+use super::manifest::{MANIFEST_LIMIT, Manifest};
+use super::walk::{Sink, Walked, walk};
+use super::{Bundle, FILES, MANIFEST, SUMS};
 use crate::error::{Error, Result};
 use crate::fetch::{place, sha256, sha256_file};
 use crate::task::Task;
-
-/// More than a manifest of thousands of entries has.
-const MANIFEST_LIMIT: u64 = 16 << 20;
 
 impl Bundle {
     /// Opens the bundle at `path`, a directory or a .tar. `expected_sha256` is the digest of its
     /// manifest as known from outside; a bundle that differs is refused. `cache` is where a tar is
     /// extracted to, once.
     pub fn open(task: &Task<'_>, path: &Path, expected_sha256: Option<&str>, cache: &Path) -> Result<Self> {
-        let meta = std::fs::metadata(path).map_err(|e| {
-            Error::io("open the bundle", path, &e).help("todo-bootstrap bundle create PATH   makes one")
-        })?;
+        let meta = std::fs::metadata(path).map_err(|e| unopened(path, &e))?;
         if meta.is_dir() {
             return open_dir(path, path, expected_sha256);
         }
@@ -36,13 +31,17 @@ impl Bundle {
     }
 }
 
-fn refused(bundle: &Path, cause: impl std::fmt::Display) -> Error {
+pub(super) fn unopened(path: &Path, error: &std::io::Error) -> Error {
+    Error::io("open the bundle", path, error).help("todo-bootstrap bundle create PATH   makes one")
+}
+
+pub(super) fn refused(bundle: &Path, cause: impl std::fmt::Display) -> Error {
     Error::refused(format!("the bundle {} is not to be trusted", bundle.display()))
         .because(cause)
         .help("get it again from where it came, or make one: todo-bootstrap bundle create PATH")
 }
 
-fn open_dir(dir: &Path, bundle: &Path, expected: Option<&str>) -> Result<Bundle> {
+pub(super) fn open_dir(dir: &Path, bundle: &Path, expected: Option<&str>) -> Result<Bundle> {
     let path = dir.join(MANIFEST);
     let file = File::open(&path).map_err(|e| Error::io("open the bundle's manifest", &path, &e))?;
     let (manifest, sha256) = read_manifest(file, bundle, expected)?;
@@ -58,10 +57,7 @@ fn read_manifest(from: impl Read, bundle: &Path, expected: Option<&str>) -> Resu
         return Err(refused(bundle, format!("{MANIFEST} has more than {MANIFEST_LIMIT} bytes")));
     }
     let got = sha256(&bytes);
-    if let Some(expected) = expected.map(str::trim).filter(|expected| !expected.eq_ignore_ascii_case(&got)) {
-        let cause = format!("the sha256 of {MANIFEST} is {got}, expected was {expected}");
-        return Err(refused(bundle, cause));
-    }
+    as_expected(bundle, &got, expected)?;
     let manifest =
         Manifest::parse(&bytes).map_err(|cause| refused(bundle, format!("{MANIFEST}: {cause}")))?;
     Ok((manifest, got))
@@ -89,47 +85,41 @@ fn extract(task: &Task<'_>, bundle: &Path, expected: Option<&str>, dir: &Path) -
 }
 
 fn unpack(task: &Task<'_>, bundle: &Path, expected: Option<&str>, to: &Path) -> Result<()> {
-    let file = File::open(bundle).map_err(|e| Error::io("open the bundle", bundle, &e))?;
-    let mut archive = tar::Archive::new(BufReader::with_capacity(1 << 20, file));
-    let broken = |e: std::io::Error| refused(bundle, format!("it is no whole tar: {e}"));
-    let mut entries = archive.entries().map_err(broken)?;
-    let first = entries.next().ok_or_else(|| refused(bundle, "it is empty"))?.map_err(broken)?;
-    if name_of(&first) != MANIFEST || !first.header().entry_type().is_file() {
-        return Err(refused(bundle, format!("its first file is not {MANIFEST}")));
-    }
-    let (manifest, _) = read_manifest(first, bundle, expected)?;
     let files = to.join(FILES);
     std::fs::create_dir_all(&files).map_err(|e| Error::io("create", &files, &e))?;
-    let mut wanted: BTreeMap<&str, &Entry> =
-        manifest.entries.iter().map(|entry| (entry.file.as_str(), entry)).collect();
-    let total = wanted.values().map(|entry| entry.size).sum();
-    let mut done = 0;
-    for member in entries {
-        task.check()?;
-        let mut member = member.map_err(broken)?;
-        let name = name_of(&member);
-        let regular = member.header().entry_type().is_file();
-        let Some(entry) = wanted.remove(name.as_str()).filter(|_| regular) else {
-            return Err(refused(bundle, format!("{name} is not a file that its manifest names")));
-        };
-        task.progress(Some(done), Some(total), format!("extract {}", entry.name));
-        let got = place(&mut member, &to.join(&entry.file), mode(entry), entry.size)?;
-        if got != (entry.sha256.clone(), entry.size) {
-            return Err(refused(
-                bundle,
-                format!("{name}: its sha256 is {}, not as the manifest says", got.0),
-            ));
-        }
-        done += entry.size;
-    }
-    if let Some(missing) = wanted.keys().next() {
-        return Err(refused(bundle, format!("{missing} is missing")));
-    }
+    let manifest = walked(task, bundle, expected, &mut Sink::Folder(to))?.manifest.bytes()?;
+    place(&mut &sums(&manifest)[..], &to.join(SUMS), 0o644, MANIFEST_LIMIT)?;
     // Last: its presence says that all is there.
-    place(&mut &manifest.bytes()?[..], &to.join(MANIFEST), 0o644, MANIFEST_LIMIT)?;
+    place(&mut &manifest[..], &to.join(MANIFEST), 0o644, MANIFEST_LIMIT)?;
     Ok(())
 }
 
-fn name_of<R: Read>(entry: &tar::Entry<'_, R>) -> String {
-    String::from_utf8_lossy(&entry.path_bytes()).into_owned()
+/// Reads a whole tar; the error names all that is wrong with it.
+pub(super) fn walked(
+    task: &Task<'_>,
+    bundle: &Path,
+    expected: Option<&str>,
+    sink: &mut Sink<'_>,
+) -> Result<Walked> {
+    match walk(task, bundle, sink)? {
+        Ok(walked) => {
+            as_expected(bundle, &walked.sha256, expected)?;
+            Ok(walked)
+        }
+        Err(faults) => {
+            let (first, rest) = faults.split_first().ok_or_else(|| refused(bundle, "it is no bundle"))?;
+            let error = refused(bundle, first);
+            Err(rest.iter().fold(error, Error::because))
+        }
+    }
+}
+
+/// Holds a manifest's digest against the one that is known from outside.
+fn as_expected(bundle: &Path, got: &str, expected: Option<&str>) -> Result<()> {
+    match expected.map(str::trim).filter(|expected| !expected.eq_ignore_ascii_case(got)) {
+        Some(expected) => {
+            Err(refused(bundle, format!("the sha256 of {MANIFEST} is {got}, expected was {expected}")))
+        }
+        None => Ok(()),
+    }
 }

@@ -168,16 +168,18 @@ fn a_tar_leads_nowhere_else() {
     use tar::EntryType::{Regular, Symlink};
     let (dir, path, digest) = bundle("bundle");
     let manifest = std::fs::read(path.join(MANIFEST)).unwrap();
+    let said = std::fs::read(path.join(SUMS)).unwrap();
+    let sums = (SUMS, Regular, &said[..]);
     let cases: [(&str, &[Member<'_>], &str); 5] = [
-        ("up", &[(MANIFEST, Regular, &manifest), ("../evil", Regular, b"x")], "../evil is not a file"),
-        ("abs", &[(MANIFEST, Regular, &manifest), ("/tmp/evil", Regular, b"x")], "/tmp/evil is not a file"),
-        ("link", &[(MANIFEST, Regular, &manifest), ("files/a", Symlink, b"")], "files/a is not a file"),
+        ("up", &[(MANIFEST, Regular, &manifest), sums, ("../evil", Regular, b"x")], "../evil (bytes"),
+        ("abs", &[(MANIFEST, Regular, &manifest), sums, ("/tmp/evil", Regular, b"x")], "/tmp/evil (bytes"),
+        ("link", &[(MANIFEST, Regular, &manifest), sums, ("files/a", Symlink, b"")], "files/a (bytes"),
         (
             "late",
             &[("files/a", Regular, b""), (MANIFEST, Regular, &manifest)],
             "first file is not manifest.json",
         ),
-        ("less", &[(MANIFEST, Regular, &manifest)], "is missing"),
+        ("less", &[(MANIFEST, Regular, &manifest), sums], "is missing"),
     ];
     for (name, members, fault) in cases {
         let tar = dir.path().join(format!("{name}.tar"));
@@ -197,7 +199,7 @@ fn a_manifest_that_leads_out_is_refused() {
     let text = std::fs::read_to_string(&manifest).unwrap();
     for (from, to) in [
         ("\"files/", "\"../files/"),
-        ("\"schema\": 1", "\"schema\": 2"),
+        ("\"schema\": 2", "\"schema\": 3"),
         ("\"name\": \"helm\"", "\"name\": \"../helm\""),
         ("\"version\"", "\"verzion\""),
     ] {
@@ -243,17 +245,71 @@ proptest! {
         }
     }
 
-    /// The same for a tar: it is refused, or the flip was where no content is.
+    /// The same for a tar, wherever it stands: in a file, in a header, in what fills up a block.
     #[test]
-    fn a_flipped_bit_in_a_tar_changes_nothing_unseen(at in any::<proptest::sample::Index>(), bit in 0_u8..8) {
-        let (_dir, path, digest) = bundle("bundle.tar");
+    fn a_flipped_bit_in_a_tar_is_named(at in any::<proptest::sample::Index>(), bit in 0_u8..8) {
+        let (_dir, path, _) = bundle("bundle.tar");
         let mut bytes = std::fs::read(&path).unwrap();
         let offset = at.index(bytes.len());
         bytes[offset] ^= 1 << bit;
         std::fs::write(&path, bytes).unwrap();
-        if let Ok(bundle) = open(&path, Some(&digest)) {
-            assert_eq!(verify(&bundle), "", "byte {offset} bit {bit}");
-            assert_eq!(bundle.manifest.entries.len(), 3);
-        }
+        let error = task(|task| contents(task, &path, None)).unwrap_err();
+        assert_eq!(error.exit(), crate::error::Exit::Refused);
+        let text = error.causes().join("\n");
+        let named = ["manifest.json", "files/", "the end of the tar"].iter().any(|name| text.contains(name));
+        assert!(named, "byte {offset} bit {bit}: {text}");
+        assert!(open(&path, None).is_err());
     }
+}
+
+/// Every single byte, not a sample: the bundle is small enough for that.
+#[test]
+fn no_byte_of_a_tar_can_change_unseen() {
+    let (_dir, path, _) = bundle("bundle.tar");
+    let bytes = std::fs::read(&path).unwrap();
+    for offset in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[offset] ^= 0x20;
+        std::fs::write(&path, changed).unwrap();
+        assert!(task(|task| contents(task, &path, None)).is_err(), "byte {offset} was not seen");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_tar_is_told_with_its_place() {
+    let (_dir, path, _) = bundle("bundle.tar");
+    let bytes = std::fs::read(&path).unwrap();
+    let entries = task(|task| contents(task, &path, None)).unwrap().manifest.entries;
+    let file = |name: &str| entries.iter().find(|entry| entry.name == name).unwrap().file.clone();
+    let at = |name: &str| {
+        let file = file(name);
+        bytes.windows(file.len()).enumerate().rfind(|(_, part)| *part == file.as_bytes()).unwrap().0
+    };
+    let told = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        task(|task| contents(task, &path, None)).unwrap_err().causes().join("\n")
+    };
+    let (helm, node) = (at("helm"), at("image-node"));
+    let mut flipped = bytes.clone();
+    flipped[helm + 512 + 3] ^= 1;
+    let text = told(&flipped);
+    assert!(
+        text.contains(&format!("{} (bytes {}-{} of the tar)", file("helm"), helm + 512, helm + 522)),
+        "{text}"
+    );
+    let mut padding = bytes.clone();
+    padding[helm + 600] = 7;
+    let text = told(&padding);
+    assert!(text.contains(&format!("(byte {} of the tar): its padding", helm + 600)), "{text}");
+    // A file left out, put in, two that changed places.
+    let text = told(&[&bytes[..helm], &bytes[helm + 1024..]].concat());
+    assert_eq!(text, format!("{}: it is missing", file("helm")));
+    let text = told(&[&bytes[..node], &bytes[helm..helm + 1024], &bytes[node..]].concat());
+    assert!(text.contains("-helm (bytes"), "{text}");
+    let text = told(&bytes[..bytes.len() - 1]);
+    assert!(text.contains("the end of the tar: the tar is cut"), "{text}");
+    let text = told(&[&bytes[..], b"x"].concat());
+    assert!(text.contains("1 bytes stand behind the end"), "{text}");
+    let text = told(&bytes[..node + 700]);
+    assert!(text.contains(&format!("{}: it is cut, 188 bytes of 3000", file("image-node"))), "{text}");
 }

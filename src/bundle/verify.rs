@@ -1,13 +1,46 @@
 //! Proving that a bundle holds what its manifest says, and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::manifest::Entry;
-use super::{Bundle, FILES, MANIFEST};
+use super::layout::sums;
+use super::manifest::{Entry, Manifest};
+use super::open::{open_dir, walked};
+use super::walk::{Sink, Walked};
+use super::{Bundle, FILES, MANIFEST, SUMS};
 use crate::error::{Error, Result};
 use crate::fetch::{sha256, sha256_file};
 use crate::task::Task;
+
+/// What is in a bundle, all of it verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    pub manifest: Manifest,
+    /// Of the manifest.
+    pub sha256: String,
+    /// The bills of materials, by their entries' files.
+    pub bills: BTreeMap<String, Vec<u8>>,
+}
+
+/// Verifies the bundle at `path`, a directory or a .tar, to its last byte. Nothing is written; the
+/// error names every file that is not right, and of a tar the bytes as well.
+pub fn contents(task: &Task<'_>, path: &Path, expected_sha256: Option<&str>) -> Result<Contents> {
+    let mut bills = BTreeMap::new();
+    let meta = std::fs::metadata(path).map_err(|e| super::open::unopened(path, &e))?;
+    if !meta.is_dir() {
+        let mut sink = Sink::Kind("sbom", &mut bills);
+        let Walked { manifest, sha256 } = walked(task, path, expected_sha256, &mut sink)?;
+        return Ok(Contents { manifest, sha256, bills });
+    }
+    let bundle = open_dir(path, path, expected_sha256)?;
+    bundle.verify(task)?;
+    for entry in bundle.manifest.entries.iter().filter(|entry| entry.kind == "sbom") {
+        let file = bundle.dir.join(&entry.file);
+        let bytes = std::fs::read(&file).map_err(|e| Error::io("read", &file, &e))?;
+        bills.insert(entry.file.clone(), bytes);
+    }
+    Ok(Contents { manifest: bundle.manifest, sha256: bundle.sha256, bills })
+}
 
 impl Bundle {
     /// Hashes everything; the error names every file that is missing, has another size or digest,
@@ -18,6 +51,11 @@ impl Bundle {
         let bytes = std::fs::read(&manifest).map_err(|e| Error::io("read", &manifest, &e))?;
         if sha256(&bytes) != self.sha256 {
             faults.push(format!("{MANIFEST}: it was changed since the bundle was opened"));
+        }
+        match std::fs::read(self.dir.join(SUMS)) {
+            Ok(text) if text == sums(&bytes) => {}
+            Ok(_) => faults.push(format!("{MANIFEST} does not fit {SUMS}: one of both was changed")),
+            Err(error) => faults.push(format!("{SUMS}: it cannot be read ({error})")),
         }
         let total = self.manifest.entries.iter().map(|entry| entry.size).sum();
         let mut done = 0;
@@ -74,7 +112,8 @@ impl Bundle {
 
     fn unexpected(&self) -> Result<Vec<String>> {
         let known: BTreeSet<&str> = self.manifest.entries.iter().map(|entry| entry.file.as_str()).collect();
-        let root = names(&self.dir)?.into_iter().filter(|name| name != MANIFEST && name != FILES);
+        let root =
+            names(&self.dir)?.into_iter().filter(|name| ![MANIFEST, SUMS, FILES].contains(&name.as_str()));
         let files = self.dir.join(FILES);
         let files = if files.is_dir() { names(&files)? } else { Vec::new() };
         let files = files.into_iter().map(|name| format!("{FILES}/{name}"));

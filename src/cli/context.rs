@@ -1,5 +1,6 @@
 //! What every command starts from: the flags, the world, and the session made of them.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,8 +14,8 @@ use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::exec::{ProcessLog, Runner, System};
 use crate::host::{self, Facts};
-use crate::origins::Origins;
-use crate::progress::Reporter;
+use crate::origins::{Mirror, Origins, Trust};
+use crate::progress::{Event, Reporter, State};
 use crate::steps::{self, Parts, Receipt, Session, Wishes};
 use crate::task::Task;
 use crate::ui::Ui;
@@ -24,6 +25,8 @@ pub(crate) struct Context<'a> {
     pub global: &'a Global,
     pub world: &'a World,
     pub ui: &'a Ui,
+    /// Whether it was said that other pins than the program's count.
+    told: Cell<bool>,
 }
 
 /// The files that a command works from.
@@ -59,7 +62,7 @@ impl Bench {
 
 impl<'a> Context<'a> {
     pub fn new(global: &'a Global, world: &'a World, ui: &'a Ui) -> Self {
-        Self { global, world, ui }
+        Self { global, world, ui, told: Cell::new(false) }
     }
 
     pub fn json(&self) -> bool {
@@ -139,11 +142,38 @@ impl<'a> Context<'a> {
             application = application.map(Application::mocked).transpose()?;
         }
         let facts = self.facts(&paths);
-        let origins = Origins::new(self.world, &paths, &data, &versions, &facts, bundle.cloned())?;
+        let (bundle, trust) = (bundle.cloned(), self.trust()?);
+        let origins = Origins::new(self.world, &paths, &data, &versions, &facts, bundle, trust)?;
+        self.tell_of_pins(&origins);
         let world = self.world.clone();
         let parts =
             Parts { world, data, paths, versions, profile, application, facts, origins, consent, wishes };
         Session::new(parts).map(Arc::new)
+    }
+
+    /// What the flags, else the environment, say of origins that are to be trusted or not.
+    pub fn trust(&self) -> Result<Trust> {
+        let (global, world) = (self.global, self.world);
+        let mirror = global.mirror.as_deref().or_else(|| world.var("TODO_BOOTSTRAP_MIRROR"));
+        let pins = global.pins.clone().or_else(|| world.var("TODO_BOOTSTRAP_PINS").map(PathBuf::from));
+        let strict = world.var("TODO_BOOTSTRAP_STRICT").is_some_and(|value| value != "0" && value != "false");
+        Ok(Trust {
+            mirror: mirror.map(|text| Mirror::parse(text, &world.cwd)).transpose()?,
+            strict: global.strict || strict,
+            allow_unpinned: global.allow_unpinned,
+            pins: pins.map(|dir| world.cwd.join(dir)),
+        })
+    }
+
+    /// Says, once in each run, that what is believed is not what this program came with.
+    fn tell_of_pins(&self, origins: &Origins) {
+        let given = origins.pins().given();
+        if given.is_empty() || self.told.replace(true) {
+            return;
+        }
+        let message = format!("pins of your own stand in for the built-in ones: {}", given.join(", "));
+        let (step, state) = ("pins".to_owned(), State::Warning);
+        self.reporter().report(&Event { step, state, current: None, total: None, message });
     }
 
     pub fn facts(&self, paths: &Paths) -> Facts {

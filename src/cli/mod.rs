@@ -38,6 +38,13 @@ use crate::world::World;
 /// The time that a command has where `--timeout` is not given.
 const WHOLE: Duration = Duration::from_mins(90);
 
+// Names of variables, as clap prints its own.
+const MIRROR: &str = "Ask this mirror before release hosts: it has <host>/<path> of what is published \
+                      [env: TODO_BOOTSTRAP_MIRROR]";
+const STRICT: &str = "Use no program that was on this machine before [env: TODO_BOOTSTRAP_STRICT=1]";
+const PINS: &str =
+    "Let <tool>/pin.toml in this folder stand in for the built-in pins [env: TODO_BOOTSTRAP_PINS]";
+
 /// From a bare machine to a verified, working application on Kubernetes, in one command.
 #[derive(Debug, Parser)]
 #[command(name = "todo-bootstrap", version, max_term_width = 100, disable_help_subcommand = true)]
@@ -62,6 +69,15 @@ pub(crate) struct Global {
     /// Answer every question with yes
     #[arg(long, short, global = true)]
     pub yes: bool,
+    #[arg(long, global = true, value_name = "URL|DIR", help_heading = "Trust", help = MIRROR)]
+    pub mirror: Option<String>,
+    #[arg(long, global = true, help_heading = "Trust", help = STRICT)]
+    pub strict: bool,
+    /// Take files whose checksum one source alone vouches for
+    #[arg(long, global = true, help_heading = "Trust")]
+    pub allow_unpinned: bool,
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Trust", help = PINS)]
+    pub pins: Option<PathBuf>,
     /// How results are printed on standard output
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
     pub output: Output,

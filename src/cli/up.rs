@@ -1,6 +1,6 @@
 //! `up`: makes everything that is missing, and proves that it works.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,11 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::context::Context;
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, is_vouched};
 use crate::cluster::Fit;
 use crate::config::Target;
 use crate::engine::{self, Engine, Fault};
-use crate::error::{Exit, Result};
+use crate::error::{Error, Exit, Result};
 use crate::progress::{Event, Silent, State};
 use crate::steps::{self, ClusterLock, Journal, Outcome, Session, Wishes};
 use crate::ui;
@@ -45,7 +45,7 @@ impl UpArgs {
     }
 }
 
-fn target_parser() -> impl TypedValueParser<Value = Target> {
+pub(super) fn target_parser() -> impl TypedValueParser<Value = Target> {
     PossibleValuesParser::new(Target::ALL.map(Target::name))
         .try_map(|name| Target::parse(&name).ok_or("is no target"))
 }
@@ -97,7 +97,24 @@ pub(crate) fn open_bundle(context: &Context<'_>, args: &UpArgs) -> Result<Option
     let task = bench.task("bundle");
     let bundle = Bundle::open(&task, &path, args.bundle_sha256.as_deref(), &cache)?;
     bundle.verify(&task)?;
+    anchored(context, args, &bundle, &path)?;
     Ok(Some(bundle))
+}
+
+/// A bundle proves that it is whole, not who made it: somebody has to vouch for it.
+fn anchored(context: &Context<'_>, args: &UpArgs, bundle: &Bundle, path: &Path) -> Result<()> {
+    if args.bundle_sha256.is_some() || is_vouched(&context.paths()?.state, &bundle.sha256) {
+        return Ok(());
+    }
+    let shown = path.display();
+    let what = format!("nobody vouches for the bundle {shown}: it is whole, and anybody may have made it");
+    let help = "give the digest that `bundle create` printed, as you got it from whoever made it: \
+                --bundle-sha256 HEX";
+    if context.trust()?.strict {
+        return Err(Error::refused(what).because("--strict was given").help(help));
+    }
+    context.ui.warn(&format!("{what}; {help}"));
+    Ok(())
 }
 
 /// Asks, before anything is done, whether an engine may be installed or started; `--yes` is an

@@ -67,6 +67,13 @@ impl Engine {
         task.run_lines(&cmd, &mut |line| task.say(line)).map(drop)
     }
 
+    /// As [`Engine::pull`], for a platform such as `linux/arm64`; the reference is that image's then.
+    pub fn pull_for(&self, task: &Task<'_>, reference: &str, platform: &str) -> Result<()> {
+        let cmd = self.cmd(format!("pull {reference} for {platform}"));
+        let cmd = cmd.args(["pull", "--platform", platform, reference]);
+        task.run_lines(&cmd, &mut |line| task.say(line)).map(drop)
+    }
+
     /// Removes the reference, and the image with its last one; `false` where it was not there.
     pub fn remove_image(&self, task: &Task<'_>, reference: &str) -> Result<bool> {
         let cmd = self.cmd(format!("remove the image {reference}")).args(["image", "rm", reference]);

@@ -2,35 +2,76 @@
 
 use std::time::Duration;
 
-use reqwest::redirect::{Attempt, Policy};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::redirect::Policy;
 use reqwest::{Certificate, NoProxy, Proxy, Url};
 
 use crate::error::{Error, Result};
 use crate::world::World;
 
-/// An unreachable release host is to be refused quickly: another origin may have the artifact.
-const CONNECT: Duration = Duration::from_secs(8);
-/// The longest silence within a transfer.
-const IDLE: Duration = Duration::from_secs(30);
-const REDIRECTS: usize = 5;
+/// How long what may take, and what counts as too slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// An unreachable release host is to be refused quickly: another origin may have the artifact.
+    pub connect: Duration,
+    /// The longest silence: before an answer, and within a transfer.
+    pub idle: Duration,
+    /// A transfer that brings less than 1 KiB/s over so long is given up.
+    pub slow: Duration,
+    /// About how long the first pause before another try is; each further one is twice as long.
+    pub pause: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(8),
+            idle: Duration::from_secs(30),
+            slow: Duration::from_secs(60),
+            pause: Duration::from_millis(500),
+        }
+    }
+}
+
+impl Timeouts {
+    /// `TODO_BOOTSTRAP_IDLE_TIMEOUT` (such as `2s`) sets the idle time and the one for slowness.
+    fn of(world: &World) -> Result<Self> {
+        let defaults = Self::default();
+        let Some(text) = world.var("TODO_BOOTSTRAP_IDLE_TIMEOUT") else { return Ok(defaults) };
+        let parsed = text.parse::<SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
+        match parsed.filter(|time| !time.is_zero()) {
+            Some(time) => Ok(Self { idle: time, slow: time, ..defaults }),
+            None => Err(Error::usage(format!("TODO_BOOTSTRAP_IDLE_TIMEOUT is \"{text}\", which is no time"))
+                .help("TODO_BOOTSTRAP_IDLE_TIMEOUT=30s todo-bootstrap up")),
+        }
+    }
+}
 
 /// Cheap to clone; making one reads the system's roots (tens of milliseconds), so make it late.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
+    pub(super) timeouts: Timeouts,
+    /// For a `Retry-After` that names a time of day.
+    pub(super) now: fn() -> Timestamp,
 }
 
 impl Client {
     /// Proxies are those of `world` (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, in
     /// either case of letters); loopback addresses are always reached directly.
+    /// `TODO_BOOTSTRAP_IDLE_TIMEOUT` shortens what a transfer may stand still (30 s).
+    ///
+    /// Redirects are answers here: who follows them has to judge each one.
     pub fn new(world: &World) -> Result<Self> {
         // An error means that another part installed one before; there is only this provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let timeouts = Timeouts::of(world)?;
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("todo-bootstrap/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT)
-            .read_timeout(IDLE)
-            .redirect(Policy::custom(follow))
+            .connect_timeout(timeouts.connect)
+            .redirect(Policy::none())
+            // Several requests at once are to be several connections.
+            .http1_only()
             // The digest is of the bytes that were sent.
             .no_gzip()
             .no_proxy();
@@ -46,9 +87,16 @@ impl Client {
                 .because(causes(&error))
                 .help("install the package `ca-certificates`, or name a file of roots: SSL_CERT_FILE=FILE")
         })?;
-        Ok(Self { http })
+        Ok(Self { http, timeouts, now: world.now })
     }
 
+    /// The same client with other bounds (that for connecting is fixed when it is made).
+    #[must_use]
+    pub fn with(self, timeouts: Timeouts) -> Self {
+        Self { timeouts, ..self }
+    }
+
+    /// Without a bound for answers: give one to each request.
     pub fn http(&self) -> &reqwest::Client {
         &self.http
     }
@@ -64,25 +112,12 @@ pub fn permitted(url: &str) -> Result<Url, String> {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host_str() {
         Some("localhost" | "[::1]") => true,
         Some(host) => host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback()),
         None => false,
     }
-}
-
-fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    if attempt.previous().len() > REDIRECTS {
-        return attempt.error(format!("more than {REDIRECTS} redirects"));
-    }
-    let from_loopback = attempt.previous().first().is_some_and(is_loopback);
-    let good = match attempt.url().scheme() {
-        "https" => true,
-        "http" => from_loopback && is_loopback(attempt.url()),
-        _ => false,
-    };
-    if good { attempt.follow() } else { attempt.error("redirected to an address without https") }
 }
 
 /// Makes a proxy of an address.
@@ -132,15 +167,4 @@ pub fn causes(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_https_and_loopback_are_permitted() {
-        assert!(permitted("https://dl.k8s.io/x").is_ok());
-        assert!(permitted("http://127.0.0.1:80/x").is_ok());
-        assert!(permitted("http://dl.k8s.io/x").unwrap_err().contains("https"));
-        assert!(permitted("http://127.0.0.1.example.org/x").is_err());
-        assert!(permitted("file:///etc/passwd").is_err());
-    }
-}
+mod tests;

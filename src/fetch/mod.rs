@@ -9,7 +9,7 @@ mod place;
 
 pub use archive::extract_member;
 pub use atomic::{sync_dir, write_atomic};
-pub use client::{Client, causes, permitted};
+pub use client::{Client, Timeouts, causes, permitted};
 pub use download::{Remote, download};
 pub use error::FetchError;
 pub use place::{hex, place, sha256, sha256_file};

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write as _};
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
 
 use sha2::{Digest as _, Sha256};
 
@@ -9,6 +10,9 @@ use super::atomic::{set_mode, sync_dir};
 use crate::error::{Error, Result};
 
 const BUFFER: usize = 1 << 20;
+/// Small enough for the processor's cache, large enough that handing it over costs nothing.
+const BLOCK: usize = 256 << 10;
+const AHEAD: usize = 3;
 
 /// Bytes as lower-case hex digits.
 pub fn hex(bytes: &[u8]) -> String {
@@ -23,18 +27,69 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// The sha256 (64 hex digits) and the size of a file.
 pub fn sha256_file(path: &Path) -> Result<(String, u64)> {
-    let mut file = std::fs::File::open(path).map_err(|e| Error::io("open", path, &e))?;
+    let file = std::fs::File::open(path).map_err(|e| Error::io("open", path, &e))?;
     let mut hasher = Sha256::new();
     let mut size = 0;
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        let count = file.read(&mut buffer).map_err(|e| Error::io("read", path, &e))?;
-        if count == 0 {
-            return Ok((hex(&hasher.finalize()), size));
-        }
-        hasher.update(&buffer[..count]);
-        size += count as u64;
+    let done = read_ahead(file, |block| {
+        hasher.update(block);
+        size += block.len() as u64;
+    });
+    done.map_err(|e| Error::io("read", path, &e))?;
+    Ok((hex(&hasher.finalize()), size))
+}
+
+/// Gives all of `from` to `work`, block by block. The next blocks are read meanwhile: to copy them
+/// out of the system's memory takes a quarter of the time that hashing does.
+fn read_ahead(mut from: impl Read + Send, mut work: impl FnMut(&[u8])) -> std::io::Result<()> {
+    let mut block = vec![0; BLOCK];
+    let mut count = fill(&mut from, &mut block)?;
+    if count < BLOCK {
+        work(&block[..count]);
+        return Ok(());
     }
+    let (full, read) = sync_channel::<(Vec<u8>, std::io::Result<usize>)>(AHEAD);
+    let (empty, spare) = sync_channel::<Vec<u8>>(AHEAD + 1);
+    // By move: whoever ends first lets the other one know.
+    std::thread::scope(move |scope| {
+        scope.spawn(move || {
+            // It ends after a block that is not full, after an error, or when nobody listens.
+            while let Ok(mut block) = spare.recv() {
+                let count = fill(&mut from, &mut block);
+                let last = !matches!(&count, Ok(count) if *count == BLOCK);
+                if full.send((block, count)).is_err() || last {
+                    return;
+                }
+            }
+        });
+        for _ in 0..AHEAD {
+            let _ = empty.send(vec![0; BLOCK]);
+        }
+        while count > 0 {
+            work(&block[..count]);
+            if count < BLOCK {
+                break;
+            }
+            // Nobody takes it any more where the last block was read.
+            let _ = empty.send(block);
+            let Ok((next, read)) = read.recv() else { break };
+            (block, count) = (next, read?);
+        }
+        Ok(())
+    })
+}
+
+/// Reads until `block` is full or nothing is left.
+fn fill(from: &mut impl Read, block: &mut [u8]) -> std::io::Result<usize> {
+    let mut count = 0;
+    while count < block.len() {
+        match from.read(&mut block[count..]) {
+            Ok(0) => break,
+            Ok(more) => count += more,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(count)
 }
 
 /// Writes all that `from` gives to `to` by a temporary file in the same folder, with `mode` where
@@ -80,6 +135,18 @@ mod tests {
         let to = dir.path().join("abc");
         assert_eq!(place(&mut &b"abc"[..], &to, 0o755, 3).unwrap(), (ABC.to_owned(), 3));
         assert_eq!(sha256_file(&to).unwrap(), (ABC.to_owned(), 3));
+    }
+
+    #[test]
+    fn a_file_of_any_length_is_hashed_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        for len in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 9 * BLOCK, 9 * BLOCK + 7] {
+            let bytes: Vec<u8> = (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect();
+            std::fs::write(&path, &bytes).unwrap();
+            assert_eq!(sha256_file(&path).unwrap(), (sha256(&bytes), len as u64));
+        }
+        assert!(sha256_file(dir.path()).unwrap_err().to_string().contains("cannot read"));
     }
 
     #[test]

@@ -54,6 +54,18 @@ fn look(task: &Task<'_>, engine: &Engine, order: &Order<'_>, inputs: &str) -> Re
     })
 }
 
+/// Takes up an image that was built elsewhere and loaded as `reference`; `Err` says why it is not
+/// what would be built now.
+pub fn adopt(
+    task: &Task<'_>,
+    engine: &Engine,
+    order: &Order<'_>,
+    reference: &str,
+) -> Result<Result<Built, String>> {
+    engine.tag(task, reference, &order.local_reference())?;
+    probe(task, engine, order)
+}
+
 /// Builds the image unless the engine has it with today's inputs.
 pub fn build(task: &Task<'_>, engine: &Engine, order: &Order<'_>) -> Result<Built> {
     let inputs = inputs_hash(order)?;

@@ -10,6 +10,8 @@ use crate::task::Task;
 pub(super) enum Miss {
     /// This origin does not have it; the next one may.
     Refused(String),
+    /// As `Refused`, and what would help.
+    Failed { reason: String, help: String },
     /// No other origin is to be tried.
     Fatal(Error),
 }
@@ -47,10 +49,14 @@ pub(super) fn walk<T>(
         match attempt(origin) {
             Ok(found) => return Ok(Walked { found: Some((origin, found)), refusals }),
             Err(Miss::Fatal(error)) if origin == Origin::Source => return Err(with(error, &refusals)),
-            Err(Miss::Fatal(error)) => return Err(error),
-            Err(Miss::Refused(reason)) => {
+            Err(miss) => {
+                let (reason, help) = match miss {
+                    Miss::Fatal(error) => return Err(error),
+                    Miss::Refused(reason) => (reason, None),
+                    Miss::Failed { reason, help } => (reason, Some(help)),
+                };
                 task.say(format!("{name}: not from {origin}: {reason}"));
-                refusals.push(Refusal { origin, reason });
+                refusals.push(Refusal { origin, reason, help });
             }
         }
     }
@@ -68,23 +74,24 @@ fn with(error: Error, refusals: &[Refusal]) -> Error {
 /// The error of an artifact that no origin has.
 pub(super) fn nowhere(name: &str, refusals: &[Refusal]) -> Error {
     let error = Error::host(format!("{name} cannot be had on this machine"));
-    refusals.iter().fold(error, Error::because).help(
-        "give this machine access to one of the origins above, or bring a bundle that was made \
-         elsewhere with: todo-bootstrap bundle create",
+    let error = refusals.iter().fold(error, Error::because);
+    let error = refusals.iter().filter_map(|refusal| refusal.help.as_ref()).fold(error, Error::help);
+    error.help(
+        "give this machine access to one of the origins above, name a mirror (--mirror URL|DIR), or bring \
+         a bundle that was made elsewhere with: todo-bootstrap bundle create",
     )
 }
 
 /// What a failed transfer means for the chain: a fault of this machine ends it, all others are
 /// refusals. A file that is not what was pinned is said aloud.
 pub(super) fn fetch_miss(task: &Task<'_>, error: FetchError) -> Miss {
-    match error {
-        FetchError::Local(error) => Miss::Fatal(error),
-        FetchError::Wrong { .. } | FetchError::Size { .. } => {
-            task.warn(format!("{error}; it was not used"));
-            Miss::Refused(error.to_string())
-        }
-        error => Miss::Refused(error.to_string()),
+    if error.is_local() {
+        return Miss::Fatal(error.into());
     }
+    if error.is_mismatch() {
+        task.warn(format!("{error}; it was not used"));
+    }
+    Miss::Failed { reason: error.to_string(), help: error.help() }
 }
 
 /// An error of one origin as a refusal, unless the work was asked to stop.

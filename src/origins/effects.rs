@@ -13,9 +13,13 @@ impl Origins {
             .bundled_entry(&search)
             .map(|(version, entry)| format!("{name} {version} ({}) from the bundle", show_bytes(entry.size)));
         let download = self.asset(&search).and_then(|asset| {
-            self.dead_end(&asset.url)?;
+            let version = &search.wanted.tool;
             let host = asset.url.split('/').nth(2).unwrap_or_default();
-            Ok(format!("{name} {} from {host}", search.wanted.tool))
+            if let Some(mirror) = &self.trust.mirror {
+                return Ok(format!("{name} {version} from the mirror {mirror}, else from {host}"));
+            }
+            self.dead_end(&asset.url)?;
+            Ok(format!("{name} {version} from {host}"))
         });
         choose(name, bundled, download, self.source.refusal(name))
     }
@@ -39,7 +43,7 @@ fn choose(what: &str, bundled: Attempt<String>, download: Attempt<String>, close
         (_, Ok(download), Some(_)) => download,
         (_, Ok(download), None) => format!("{download} (or made from source where that is out of reach)"),
         (_, _, None) => format!("{what} made from source"),
-        (_, Err(Miss::Refused(reason)), Some(closed)) => {
+        (_, Err(Miss::Refused(reason) | Miss::Failed { reason, .. }), Some(closed)) => {
             format!("{what}, which cannot be had: {reason}; {closed}")
         }
         (_, Err(Miss::Fatal(error)), Some(_)) => format!("{what}, which cannot be had: {}", error.one_line()),

@@ -36,7 +36,7 @@ impl Origins {
             Origin::Cache => self.cached_image(task, engine, name),
             Origin::Bundle => self.bundled_image(task, engine, name),
             Origin::Download => self.pulled_image(task, engine, name),
-            Origin::Source | Origin::System => self.made_image(task, engine, name),
+            Origin::Source | Origin::Mirror | Origin::System => self.made_image(task, engine, name),
         })?;
         let Walked { found: Some((origin, record)), refusals } = walked else {
             return Err(nowhere(&image(name), &walked.refusals));
@@ -64,7 +64,7 @@ impl Origins {
                 origin: Origin::Cache,
                 refusals: Vec::new(),
             })),
-            Err(Miss::Refused(reason)) => Ok(Err(reason)),
+            Err(Miss::Refused(reason) | Miss::Failed { reason, .. }) => Ok(Err(reason)),
             Err(Miss::Fatal(error)) => Err(error),
         }
     }
@@ -154,7 +154,7 @@ impl Origins {
     }
 
     /// Finds out whether the image's registry can be reached.
-    fn ask_registry(&self, task: &Task<'_>, name: &str) -> Result<()> {
+    pub(super) fn ask_registry(&self, task: &Task<'_>, name: &str) -> Result<()> {
         let Some(reference) = self.published.reference(name) else { return Ok(()) };
         let host = registry(reference);
         match self.client() {
@@ -204,7 +204,7 @@ fn image(name: &str) -> String {
 }
 
 /// Loads an entry's file unless the engine has that very image; returns reference and id.
-fn load(
+pub(super) fn load(
     task: &Task<'_>,
     engine: &Engine,
     entry: &Entry,

@@ -1,4 +1,4 @@
-//! Where an artifact comes from: system, cache, bundle, download, source, in that order.
+//! Where an artifact comes from: system, cache, bundle, mirror, download, source, in that order.
 //!
 //! The reason why each earlier origin was refused is kept and said, so that nobody has to guess
 //! why a long build from source began.
@@ -7,15 +7,21 @@ mod chain;
 mod effects;
 mod entries;
 mod images;
+mod link;
+mod mirror;
+mod own;
 mod published;
 mod reach;
 mod store;
+mod system;
 mod tools;
+mod transfer;
+mod verify;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use crate::bundle::Bundle;
 use crate::config::{Paths, Versions};
@@ -24,12 +30,16 @@ use crate::error::Result;
 use crate::fetch::Client;
 use crate::host::Facts;
 use crate::source::Source;
-use crate::tools::{Pin, TOOLS};
+use crate::tools::Pins;
 use crate::world::World;
 
+pub use mirror::{Mirror, Place};
 use published::Published;
 use reach::Reach;
 use store::Store;
+pub use system::Accepted;
+use system::SystemTools;
+pub use verify::Verdict;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -37,6 +47,7 @@ pub enum Origin {
     System,
     Cache,
     Bundle,
+    Mirror,
     Download,
     Source,
 }
@@ -47,6 +58,7 @@ impl Origin {
             Self::System => "system",
             Self::Cache => "cache",
             Self::Bundle => "bundle",
+            Self::Mirror => "mirror",
             Self::Download => "download",
             Self::Source => "source",
         }
@@ -64,6 +76,9 @@ impl fmt::Display for Origin {
 pub struct Refusal {
     pub origin: Origin,
     pub reason: String,
+    /// What would help against it, where that is known.
+    #[serde(skip)]
+    pub help: Option<String>,
 }
 
 impl fmt::Display for Refusal {
@@ -96,6 +111,19 @@ pub struct FoundImage {
     pub refusals: Vec<Refusal>,
 }
 
+/// What the user trusts besides the program's own pins, and what not.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    /// Asked before release hosts are.
+    pub mirror: Option<Mirror>,
+    /// Nothing that was on this machine before is used.
+    pub strict: bool,
+    /// One source is enough for a checksum.
+    pub allow_unpinned: bool,
+    /// A folder whose `<tool>/pin.toml` stand in for the program's.
+    pub pins: Option<PathBuf>,
+}
+
 /// All origins of this machine; shared by the steps of a run.
 pub struct Origins {
     world: World,
@@ -104,7 +132,11 @@ pub struct Origins {
     bundle: Option<Bundle>,
     source: Source,
     store: Store,
-    pins: BTreeMap<&'static str, Pin>,
+    pins: Pins,
+    trust: Trust,
+    system: SystemTools,
+    /// Whether it was said that the mirror speaks plain HTTP.
+    plain_told: AtomicBool,
     published: Published,
     reach: Reach,
     client: Mutex<Option<Client>>,
@@ -120,11 +152,9 @@ impl Origins {
         versions: &Versions,
         facts: &Facts,
         bundle: Option<Bundle>,
+        trust: Trust,
     ) -> Result<Self> {
-        let mut pins = BTreeMap::new();
-        for spec in TOOLS {
-            pins.insert(spec.name, spec.pin()?);
-        }
+        let pins = Pins::load(trust.pins.as_deref(), versions)?;
         Ok(Self {
             world: world.clone(),
             facts: facts.clone(),
@@ -133,11 +163,18 @@ impl Origins {
             source: Source::new(world, paths, data, versions, facts)?,
             store: Store::new(&paths.cache),
             pins,
+            trust,
+            system: SystemTools::new(&paths.state),
+            plain_told: AtomicBool::new(false),
             published: Published::load(data, versions)?,
             reach: Reach::load(&paths.cache, world.now),
             client: Mutex::new(None),
             cache: paths.cache.clone(),
         })
+    }
+
+    pub fn pins(&self) -> &Pins {
+        &self.pins
     }
 
     /// Recipes and what they made, for `bundle create`.

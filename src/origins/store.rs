@@ -1,13 +1,17 @@
 //! The cache of tools: `tools/<name>-<version>/` with the program and `found.json`.
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use semver::Version;
 
 use super::Origin;
-use crate::error::{Error, Result};
-use crate::fetch::{place, sha256_file, write_atomic};
+use super::own::hash_own;
+use crate::error::{Error, Exit, Result};
+use crate::fetch::{place, sync_dir, write_atomic};
+use crate::task::Task;
 use crate::tools::{Asset, ToolSpec, Unpack, Wanted};
 
 const RECORD: &str = "found.json";
@@ -57,32 +61,72 @@ impl Store {
         Self { dir: cache.join("tools") }
     }
 
-    /// The folder of a version, made if need be; only its owner may look into it.
+    /// The turn to change what the cache has of a tool: several runs may want it at once, and the
+    /// later ones find it done. It ends when the value is dropped.
+    pub(super) fn turn(&self, task: &Task<'_>, name: &str) -> Result<File> {
+        let dir = self.dir.join(".turns");
+        std::fs::create_dir_all(&dir).map_err(|e| elsewhere(Error::io("create", &dir, &e)))?;
+        let path = dir.join(name);
+        let io = |e: &std::io::Error| elsewhere(Error::io("lock", &path, e));
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        let file = options.open(&path).map_err(|e| io(&e))?;
+        let mut said = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(error)) => return Err(io(&error)),
+                Err(TryLockError::WouldBlock) => {
+                    if !std::mem::replace(&mut said, true) {
+                        task.say(format!("another run is getting {name}; waiting for it"));
+                    }
+                    task.check()?;
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            }
+        }
+    }
+
+    /// The folder of a version, made if need be; only its owner may look into it, and nobody else
+    /// can put another one in its place.
     pub(super) fn folder(&self, name: &str, version: &Version) -> Result<PathBuf> {
         let folder = self.dir.join(format!("{name}-{version}"));
-        std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, &e))?;
-        make_private(&folder).map_err(|e| Error::io("set the mode of", &folder, &e))?;
+        std::fs::create_dir_all(&folder).map_err(|e| elsewhere(Error::io("create", &folder, &e)))?;
+        for private in [&self.dir, &folder] {
+            make_private(private).map_err(|e| elsewhere(Error::io("set the mode of", private, &e)))?;
+        }
         Ok(folder)
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The records of all versions of a tool that fit: the wanted one first, then newer before
     /// older ones.
     pub(super) fn list(&self, spec: &ToolSpec, wanted: &Wanted) -> Vec<Cached> {
+        let mut found = self.all(spec);
+        found.retain(|cached| (spec.fits)(&cached.version, wanted).is_ok());
+        found.sort_by(|a, b| {
+            let exact = |cached: &Cached| cached.version == wanted.tool;
+            exact(b).cmp(&exact(a)).then_with(|| b.version.cmp(&a.version))
+        });
+        found
+    }
+
+    /// The records of all versions of a tool, older ones first.
+    pub(super) fn all(&self, spec: &ToolSpec) -> Vec<Cached> {
         let entries = std::fs::read_dir(&self.dir).into_iter().flatten().flatten();
         let mut found: Vec<Cached> = entries
             .filter_map(|entry| {
                 let name = entry.file_name().into_string().ok()?;
                 let version = Version::parse(name.strip_prefix(spec.name)?.strip_prefix('-')?).ok()?;
-                (spec.fits)(&version, wanted).ok()?;
                 let text = std::fs::read(entry.path().join(RECORD)).ok()?;
                 let record: Record = serde_json::from_slice(&text).ok()?;
                 Some(Cached { path: entry.path().join(program(spec.name)), version, record })
             })
             .collect();
-        found.sort_by(|a, b| {
-            let exact = |cached: &Cached| cached.version == wanted.tool;
-            exact(b).cmp(&exact(a)).then_with(|| b.version.cmp(&a.version))
-        });
+        found.sort_by(|a, b| a.version.cmp(&b.version));
         found
     }
 
@@ -93,7 +137,8 @@ impl Store {
         let Cached { path, version, record } = cached;
         let pin = asset.map(|asset| asset.sha256.as_str());
         let unfit = |reason: String| Err(Unfit { reason, tampered: false });
-        if record.origin == Origin::Download && record.pin.as_deref() != pin {
+        let published = matches!(record.origin, Origin::Mirror | Origin::Download);
+        if published && record.pin.as_deref() != pin {
             return unfit(format!("{version} was downloaded with another checksum pinned"));
         }
         if let Some(own) = &record.inputs
@@ -104,21 +149,16 @@ impl Store {
         }
         // Who changes a program can change its record with it, but not the pin.
         let plain = asset.is_some_and(|asset| asset.unpack == Unpack::Plain);
-        let expected = match pin.filter(|_| plain && record.origin == Origin::Download) {
+        let expected = match pin.filter(|_| plain && published) {
             Some(pin) => pin,
             None => &record.sha256,
         };
-        match sha256_file(path) {
-            Err(error) => unfit(error.one_line()),
-            Ok((sha256, _)) if sha256 == expected => Ok(()),
-            Ok((sha256, _)) => Err(Unfit {
-                reason: format!(
-                    "{} was changed after it was installed: its sha256 is {sha256}, it was {expected}",
-                    path.display()
-                ),
-                tampered: true,
-            }),
-        }
+        same(path, expected)
+    }
+
+    /// Whether a cached program is what its record says, whatever is pinned today.
+    pub(super) fn judge_alone(cached: &Cached) -> Result<(), Unfit> {
+        same(&cached.path, &cached.record.sha256)
     }
 
     /// Puts a program into the cache; `record` gets its hash and size.
@@ -144,14 +184,45 @@ impl Store {
         let json = serde_json::to_vec_pretty(&record)
             .map_err(|error| Error::failed(format!("cannot write {}", file.display())).because(error))?;
         write_atomic(&file, &json, 0o600)?;
+        sweep(&folder)?;
         Ok(Cached { path, version, record })
+    }
+
+    /// Removes what lies in `folder` under names that begin so.
+    pub(super) fn sweep(&self, folder: &Path, prefix: &str) -> Result<()> {
+        debug_assert!(folder.starts_with(&self.dir));
+        let entries = std::fs::read_dir(folder).map_err(|e| Error::io("list", folder, &e))?;
+        for entry in entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(prefix)) {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(|e| Error::io("remove", &path, &e))?;
+        }
+        Ok(())
     }
 
     /// Removes a cached version with all that belongs to it.
     pub(super) fn remove(cached: &Cached) -> Result<()> {
         let folder = cached.path.parent().unwrap_or(&cached.path);
-        std::fs::remove_dir_all(folder).map_err(|e| Error::io("remove", folder, &e))
+        std::fs::remove_dir_all(folder).map_err(|e| elsewhere(Error::io("remove", folder, &e)))
     }
+}
+
+/// A cache that cannot be written to: of another user (after `sudo`), or only to be read.
+fn elsewhere(error: Error) -> Error {
+    error.help("TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap …   keeps tools elsewhere")
+}
+
+/// A program that is not what it was, or that others could change, counts as tampered with.
+fn same(path: &Path, expected: &str) -> Result<(), Unfit> {
+    let reason = match hash_own(path) {
+        Ok(sha256) if sha256 == expected => return Ok(()),
+        Ok(sha256) => format!(
+            "{} was changed after it was installed: its sha256 is {sha256}, it was {expected}",
+            path.display()
+        ),
+        Err(error) if error.exit() == Exit::Refused => error.what().to_owned(),
+        Err(error) => return Err(Unfit { reason: error.one_line(), tampered: false }),
+    };
+    Err(Unfit { reason, tampered: true })
 }
 
 /// Copies a verified file to `to` as a program.
@@ -159,6 +230,29 @@ pub(super) fn copy_program(from: &Path, to: &Path) -> Result<(String, u64)> {
     let mut file = std::fs::File::open(from).map_err(|e| Error::io("open", from, &e))?;
     let file: &mut dyn Read = &mut file;
     place(file, to, 0o755, LIMIT)
+}
+
+/// Makes a program of a file in the same folder that has just been verified to be `sha256`: there is
+/// nothing left to copy.
+pub(super) fn adopt(from: &Path, to: &Path, sha256: &str) -> Result<(String, u64)> {
+    make_program(from).map_err(|e| Error::io("set the mode of", from, &e))?;
+    let size = std::fs::metadata(from).map_err(|e| Error::io("look at", from, &e))?.len();
+    std::fs::rename(from, to).map_err(|e| Error::io("rename into place", to, &e))?;
+    sync_dir(to.parent().unwrap_or_else(|| Path::new(".")))?;
+    Ok((sha256.to_owned(), size))
+}
+
+/// Removes what a run that was killed has left, whichever step it was at: all that is not a program
+/// or its record has a name that begins with a dot. The caller has its turn, so nobody uses these.
+fn sweep(folder: &Path) -> Result<()> {
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::io("list", folder, &e))?;
+    for entry in entries.flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            let left = entry.path();
+            std::fs::remove_file(&left).map_err(|e| Error::io("remove", &left, &e))?;
+        }
+    }
+    Ok(())
 }
 
 fn program(name: &str) -> String {
@@ -169,6 +263,17 @@ fn program(name: &str) -> String {
 fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(unix)]
+fn make_program(file: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn make_program(_file: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 #[cfg(not(unix))]

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+mod trust;
+
 use super::*;
 use crate::bundle::Entry;
 use crate::cancel::Cancel;
@@ -28,6 +30,9 @@ struct Bench {
     /// Where the pin of kind points to.
     url: String,
     body: &'static str,
+    trust: Trust,
+    /// How many texts vouch for each pin.
+    sources: usize,
 }
 
 impl Bench {
@@ -40,7 +45,7 @@ impl Bench {
         let world = World { env, cwd: dir.path().to_owned(), ..World::real() };
         // A port that nothing listens on: what is not set up cannot be reached.
         let url = "http://127.0.0.1:1/kind".to_owned();
-        Self { dir, world, bundle: None, url, body: "the program" }
+        Self { dir, world, bundle: None, url, body: "the program", trust: Trust::default(), sources: 2 }
     }
 
     fn cache(&self) -> std::path::PathBuf {
@@ -52,13 +57,14 @@ impl Bench {
         let versions = Versions::load(&data).unwrap();
         let paths = Paths { cache: self.cache(), state: self.dir.path().join("state") };
         let bundle = self.bundle.take();
-        let mut origins = Origins::new(&self.world, &paths, &data, &versions, &debian(), bundle).unwrap();
-        for pin in origins.pins.values_mut() {
-            for asset in pin.assets.values_mut() {
-                asset.url.clone_from(&self.url);
-                asset.sha256 = sha256(self.body.as_bytes());
-                asset.unpack = Unpack::Plain;
-            }
+        let trust = self.trust.clone();
+        let mut origins =
+            Origins::new(&self.world, &paths, &data, &versions, &debian(), bundle, trust).unwrap();
+        for asset in origins.pins.assets_mut() {
+            asset.url.clone_from(&self.url);
+            asset.sha256 = sha256(self.body.as_bytes());
+            asset.unpack = Unpack::Plain;
+            asset.sources.truncate(self.sources);
         }
         origins
     }
@@ -161,7 +167,7 @@ fn a_download_is_installed_and_is_in_the_cache_then() {
     bench.url = format!("{}/kind", server.uri());
     let found = bench.kind(&Script::default()).0.unwrap();
     assert_eq!(found.origin, Origin::Download);
-    assert_eq!(order(&found.refusals), [Origin::System, Origin::Cache, Origin::Bundle]);
+    assert_eq!(order(&found.refusals), [Origin::System, Origin::Cache, Origin::Bundle, Origin::Mirror]);
     assert_eq!(std::fs::read_to_string(&found.path).unwrap(), bench.body);
     #[cfg(unix)]
     {

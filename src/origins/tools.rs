@@ -1,24 +1,24 @@
 //! The way of a tool through the origins.
 
-use std::time::Instant;
-
 use semver::Version;
 
-use super::chain::{Attempt, Miss, Walked, fetch_miss, nowhere, refused, walk};
-use super::store::{Cached, Record, Store, copy_program};
+use super::chain::{Attempt, Miss, Walked, nowhere, refused, walk};
+use super::store::{Cached, Record, Store, Unfit, copy_program};
 use super::{Found, Origin, Origins, Refusal};
 use crate::bundle::Entry;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::fetch::{FetchError, Remote, download, extract_member, permitted, sha256_file};
+use crate::fetch::sha256_file;
 use crate::progress::Silent;
 use crate::task::Task;
 use crate::tools::{Asset, ToolSpec, Unpack, Wanted, on_path};
 
-const ORDER: [Origin; 5] = [Origin::System, Origin::Cache, Origin::Bundle, Origin::Download, Origin::Source];
+const ORDER: [Origin; 6] =
+    [Origin::System, Origin::Cache, Origin::Bundle, Origin::Mirror, Origin::Download, Origin::Source];
 
 /// For a bundle, a program of this system's is not good enough: it may rest on its libraries.
-const PORTABLE: &[Origin] = &[Origin::Cache, Origin::Bundle, Origin::Download, Origin::Source];
+const PORTABLE: &[Origin] =
+    &[Origin::Cache, Origin::Bundle, Origin::Mirror, Origin::Download, Origin::Source];
 
 /// What becomes of a cached program that was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +29,9 @@ enum Tampered {
 
 /// What is looked for.
 pub(super) struct Search {
-    spec: &'static ToolSpec,
+    pub(super) spec: &'static ToolSpec,
     pub(super) wanted: Wanted,
-    platform: String,
+    pub(super) platform: String,
 }
 
 impl Origins {
@@ -51,6 +51,17 @@ impl Origins {
         self.tool_among(task, engine, name, PORTABLE)
     }
 
+    /// As [`Origins::tool`], from this origin or not at all; what the cache has is had again.
+    pub fn tool_from(
+        &self,
+        task: &Task<'_>,
+        engine: Option<&Engine>,
+        name: &str,
+        origin: Origin,
+    ) -> Result<Found> {
+        self.tool_among(task, engine, name, &[origin])
+    }
+
     fn tool_among(
         &self,
         task: &Task<'_>,
@@ -59,19 +70,56 @@ impl Origins {
         order: &[Origin],
     ) -> Result<Found> {
         let search = self.search(name)?;
-        let walked = walk(task, name, order, |origin| match origin {
-            Origin::System => self.system_tool(task, &search),
-            Origin::Cache => self.cached_tool(task, &search, Tampered::Removed),
-            Origin::Bundle => self.bundled_tool(task, &search),
-            Origin::Download => self.downloaded_tool(task, &search),
-            Origin::Source => self.made_tool(task, &search, engine),
+        let mut turn = None;
+        let walked = walk(task, name, order, |origin| {
+            if origin == Origin::System {
+                return self.system_tool(task, &search);
+            }
+            if origin == Origin::Cache {
+                match self.cached_tool(task, &search, Tampered::Reported) {
+                    Err(Miss::Refused(_)) => {}
+                    result => return result,
+                }
+            }
+            // From here on, something is changed. Another run may have it done by now: then the
+            // cache, which comes first, has it.
+            if turn.is_none() {
+                turn = Some(self.store.turn(task, name)?);
+            }
+            match origin {
+                Origin::System | Origin::Cache => self.cached_tool(task, &search, Tampered::Removed),
+                Origin::Bundle => self.bundled_tool(task, &search),
+                Origin::Mirror => self.mirrored_tool(task, &search),
+                Origin::Download => self.downloaded_tool(task, &search),
+                Origin::Source => self.made_tool(task, &search, engine),
+            }
         })?;
         let Walked { found: Some((_, found)), refusals } = walked else {
             return Err(nowhere(name, &walked.refusals));
         };
         let found = Found { refusals, ..found };
-        task.say(format!("{name} {} from {}: {}", found.version, found.origin, found.path.display()));
+        if found.origin == Origin::System {
+            self.accept(task, &found)?;
+        } else {
+            task.say(format!("{name} {} from {}: {}", found.version, found.origin, found.path.display()));
+        }
         Ok(found)
+    }
+
+    /// Announces a tool of this machine and records what it is.
+    fn accept(&self, task: &Task<'_>, found: &Found) -> Result<()> {
+        let Found { name, version, path, sha256, .. } = found;
+        let path = path.display();
+        if let Some(old) = self.system.record(found)? {
+            task.warn(format!("{path} changed since it was first used: its sha256 was {}", old.sha256));
+        }
+        task.warn(format!("using {name} {version} of this machine: {path}, sha256 {sha256}"));
+        Ok(())
+    }
+
+    /// Whether a tool of this machine was announced and recorded as it is now.
+    pub fn accepted(&self, found: &Found) -> bool {
+        found.origin != Origin::System || self.system.knows(found)
     }
 
     /// The tool, if the system or the cache has it, verified just now; else why they have not.
@@ -90,11 +138,14 @@ impl Origins {
 
     pub(super) fn search(&self, name: &str) -> Result<Search> {
         let spec = ToolSpec::named(name)?;
-        let wanted = spec.wanted(&self.versions)?;
+        let wanted = self.pins.wanted(spec, &self.versions)?;
         Ok(Search { spec, wanted, platform: self.facts.platform() })
     }
 
     fn system_tool(&self, task: &Task<'_>, search: &Search) -> Attempt<Found> {
+        if self.trust.strict {
+            return refused("--strict was given");
+        }
         let candidates = on_path(task, &self.world, search.spec, &search.wanted)?;
         let mut reasons = Vec::new();
         for candidate in candidates {
@@ -102,7 +153,6 @@ impl Origins {
             match candidate.verdict {
                 Ok(version) => {
                     let (sha256, size) = sha256_file(&path)?;
-                    task.say(format!("using {} (sha256 {sha256})", path.display()));
                     let record = Record { sha256, size, ..record(Origin::System, None, None) };
                     return Ok(of_cached(search, Origin::System, Cached { path, version, record }));
                 }
@@ -118,8 +168,7 @@ impl Origins {
     fn cached_tool(&self, task: &Task<'_>, search: &Search, tampered: Tampered) -> Attempt<Found> {
         let mut reason = "it is not there yet".to_owned();
         for cached in self.store.list(search.spec, &search.wanted) {
-            let inputs = self.current_inputs(cached.record.origin, search.spec.name, &search.platform);
-            match Store::judge(&cached, self.pin_of(search, &cached.version), &inputs) {
+            match self.judge(search.spec.name, &cached) {
                 Ok(()) => return Ok(of_cached(search, Origin::Cache, cached)),
                 Err(unfit) => {
                     if unfit.tampered && tampered == Tampered::Removed {
@@ -133,10 +182,16 @@ impl Origins {
         refused(reason)
     }
 
-    /// Today's pin of a version; only the wanted one has any.
-    fn pin_of(&self, search: &Search, version: &Version) -> Option<&Asset> {
-        let pin = self.pins.get(search.spec.name).filter(|pin| pin.version == *version)?;
-        pin.assets.get(&search.platform)
+    /// Holds a cached tool against its record, and against today's pin and inputs of its version.
+    pub(super) fn judge(&self, name: &str, cached: &Cached) -> Result<(), Unfit> {
+        let platform = self.facts.platform();
+        let inputs = self.current_inputs(cached.record.origin, name, &platform);
+        Store::judge(cached, self.pins.asset(name, &cached.version, &platform), &inputs)
+    }
+
+    /// The version of a tool that is fetched where none is there.
+    pub fn wanted_version(&self, spec: &ToolSpec) -> Result<Version> {
+        Ok(self.pins.wanted(spec, &self.versions)?.tool)
     }
 
     pub(super) fn bundled_entry(&self, search: &Search) -> Attempt<(Version, &Entry)> {
@@ -165,54 +220,12 @@ impl Origins {
             return refused(format!("none is published for {}", search.platform));
         };
         if asset.unpack == Unpack::Unsupported {
-            return refused("it is published as an archive that we cannot open; on Windows, use WSL 2");
+            return refused("it is published as an archive that we cannot open");
+        }
+        if let Some(doubt) = asset.doubt().filter(|_| !self.trust.allow_unpinned) {
+            return refused(format!("{doubt}; --allow-unpinned takes it nevertheless"));
         }
         Ok(asset)
-    }
-
-    /// Refuses an address whose host is known to be out of reach.
-    pub(super) fn dead_end(&self, url: &str) -> Attempt<()> {
-        let host = permitted(url).ok().and_then(|url| url.host_str().map(str::to_owned));
-        match host.and_then(|host| self.reach.refusal(&host)) {
-            Some(reason) => refused(reason),
-            None => Ok(()),
-        }
-    }
-
-    fn downloaded_tool(&self, task: &Task<'_>, search: &Search) -> Attempt<Found> {
-        let asset = self.asset(search)?;
-        self.dead_end(&asset.url)?;
-        let client = self.client().map_err(|error| Miss::Refused(error.one_line()))?;
-        self.reach.survey(task, &client, &self.release_hosts(search))?;
-        self.dead_end(&asset.url)?;
-        let version = search.wanted.tool.clone();
-        let published = self.store.folder(search.spec.name, &version)?.join(".published");
-        let started = Instant::now();
-        let (url, sha256) = (asset.url.as_str(), asset.sha256.as_str());
-        let remote = Remote { url, sha256, size: None, hosts: &[], plain_http: false };
-        download(task, &client, &remote, &published).map_err(|error| {
-            if let FetchError::Unreachable { host, cause } = &error {
-                self.reach.record(host, cause, started.elapsed());
-            }
-            fetch_miss(task, error)
-        })?;
-        let record = record(Origin::Download, Some(asset.sha256.clone()), None);
-        let installed = self.store.install(search.spec, version, record, |to| match &asset.unpack {
-            Unpack::Member(member) => extract_member(&published, member, to, 0o755),
-            _ => copy_program(&published, to),
-        });
-        std::fs::remove_file(&published).map_err(|e| Error::io("remove", &published, &e))?;
-        Ok(of_cached(search, Origin::Download, installed?))
-    }
-
-    /// The hosts of all tools: the first one that is downloaded asks for the others as well.
-    fn release_hosts(&self, search: &Search) -> Vec<&str> {
-        let assets = self.pins.values().filter_map(|pin| pin.assets.get(&search.platform));
-        let mut hosts: Vec<&str> =
-            assets.filter_map(|asset| asset.url.strip_prefix("https://")?.split('/').next()).collect();
-        hosts.sort_unstable();
-        hosts.dedup();
-        hosts
     }
 
     fn made_tool(&self, task: &Task<'_>, search: &Search, engine: Option<&Engine>) -> Attempt<Found> {
@@ -262,11 +275,11 @@ fn fitting(search: &Search, entry: &Entry) -> Attempt<Version> {
     }
 }
 
-fn record(origin: Origin, pin: Option<String>, inputs: Option<String>) -> Record {
+pub(super) fn record(origin: Origin, pin: Option<String>, inputs: Option<String>) -> Record {
     Record { origin, sha256: String::new(), size: 0, pin, inputs }
 }
 
-fn of_cached(search: &Search, origin: Origin, cached: Cached) -> Found {
+pub(super) fn of_cached(search: &Search, origin: Origin, cached: Cached) -> Found {
     let Cached { path, version, record: Record { sha256, size, .. } } = cached;
     let (name, version) = (search.spec.name.to_owned(), version.to_string());
     Found { name, version, origin, path, sha256, size, refusals: Vec::new() }

@@ -89,7 +89,11 @@ impl Step for BuildStep {
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let base = self.base()?;
         let order = self.order(base.as_ref());
-        let built = images::build(task, self.session.engine()?, &order)?;
+        let engine = self.session.engine()?;
+        let built = match self.session.origins.bundled_build(task, engine, &order)? {
+            Some(built) => built,
+            None => images::build(task, engine, &order)?,
+        };
         sbom::write(&self.session.dir(), &self.spec.name, &sbom::make(&order, &built)?)?;
         self.keep(&built);
         Ok(built.reference)

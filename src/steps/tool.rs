@@ -1,6 +1,6 @@
 //! Steps `tool-<name>`: a verified program stands in the cache or on the system.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::{Probe, Session, Step};
@@ -12,15 +12,20 @@ pub struct ToolStep {
     id: String,
     name: String,
     session: Arc<Session>,
+    /// The tool of this machine that the probe saw and that is not recorded yet.
+    here: OnceLock<Found>,
 }
 
 impl ToolStep {
     pub fn new(name: &str, session: Arc<Session>) -> Self {
-        Self { id: format!("tool-{name}"), name: name.to_owned(), session }
+        Self { id: format!("tool-{name}"), name: name.to_owned(), session, here: OnceLock::new() }
     }
 
     fn keep(&self, found: Found) -> String {
-        let text = format!("{} ({})", found.version, found.origin.name());
+        let text = match found.origin {
+            Origin::System => of_this_machine(&found),
+            origin => format!("{} ({origin})", found.version),
+        };
         self.session.set_tool(found);
         text
     }
@@ -28,6 +33,10 @@ impl ToolStep {
 
 fn said(refusals: &[Refusal]) -> String {
     refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn of_this_machine(found: &Found) -> String {
+    format!("{} of this machine: {}, sha256 {}", found.version, found.path.display(), found.sha256)
 }
 
 impl Step for ToolStep {
@@ -44,6 +53,9 @@ impl Step for ToolStep {
     }
 
     fn effects(&self) -> Vec<String> {
+        if let Some(found) = self.here.get() {
+            return vec![format!("records {} {}", found.name, of_this_machine(found))];
+        }
         let tool = self.session.origins.tool_effect(&self.name);
         vec![format!("{tool} into {}", self.session.paths.cache.display())]
     }
@@ -51,6 +63,11 @@ impl Step for ToolStep {
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
         let (found, refusals) = self.session.origins.present_tool(task, &self.name)?;
         match found {
+            // It is announced and recorded before it is used, which is work.
+            Some(found) if !self.session.origins.accepted(&found) => {
+                let _ = self.here.set(found);
+                Ok(Probe::Needed("found on this machine".to_owned()))
+            }
             Some(found) => Ok(Probe::Done(self.keep(found))),
             None => Ok(Probe::Needed(said(&refusals))),
         }
@@ -58,9 +75,6 @@ impl Step for ToolStep {
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let found = self.session.origins.tool(task, None, &self.name)?;
-        if found.origin == Origin::System {
-            task.warn(format!("using {} from the system: {}", self.name, found.path.display()));
-        }
         Ok(self.keep(found))
     }
 }

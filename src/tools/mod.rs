@@ -1,29 +1,53 @@
-//! The programs that we fetch and drive (kubectl, helm, kind, minikube), each with its pin.
+//! The programs that we fetch (and drive, but for the optional ones), each with its pin.
 //!
 //! A tool is a folder here and one line in [`TOOLS`].
 
+pub mod cosign;
+pub mod grype;
 pub mod helm;
+pub mod k9s;
 pub mod kind;
 pub mod kubectl;
+#[path = "kubectl-ai/mod.rs"] // the folder has the tool's name
+pub mod kubectl_ai;
 pub mod minikube;
+pub mod stern;
+
 mod pin;
+mod pins;
+mod signature;
 mod system;
 
-pub use pin::{Asset, Pin, Unpack};
+pub use pin::{Asset, Pin, SOURCES, Unpack};
+pub use pins::Pins;
+pub use signature::Signature;
 pub use system::{Candidate, on_path};
 
 use semver::Version;
 
-use crate::config::{Document, Versions};
+use crate::config::{Versions, suggest};
 use crate::error::{Error, Result};
 
-pub static TOOLS: &[ToolSpec] = &[kubectl::SPEC, helm::SPEC, kind::SPEC, minikube::SPEC];
+pub static TOOLS: &[ToolSpec] = &[
+    kubectl::SPEC,
+    helm::SPEC,
+    kind::SPEC,
+    minikube::SPEC,
+    // What `up` does without.
+    k9s::SPEC,
+    stern::SPEC,
+    kubectl_ai::SPEC,
+    cosign::SPEC,
+    grype::SPEC,
+];
 
 /// What we know about a tool beforehand.
 #[derive(Debug)]
 pub struct ToolSpec {
     /// The program's name, which is also its key in `versions.toml` and its recipe's name.
     pub name: &'static str,
+    /// Whether `up` does without it: it is only fetched where the user names it.
+    pub optional: bool,
     /// The text of its `pin.toml`.
     pub pin: &'static str,
     /// The arguments by which it says its version without asking anything of a cluster.
@@ -37,7 +61,7 @@ pub struct ToolSpec {
 /// The versions that a tool has to go with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// The tool's own, from `versions.toml`.
+    /// The tool's own: of `versions.toml`, or of its pin where nothing else has to go with it.
     pub tool: Version,
     /// The cluster's Kubernetes.
     pub cluster: Version,
@@ -48,19 +72,19 @@ impl ToolSpec {
     pub fn named(name: &str) -> Result<&'static Self> {
         TOOLS.iter().find(|spec| spec.name == name).ok_or_else(|| {
             let names: Vec<&str> = TOOLS.iter().map(|spec| spec.name).collect();
-            Error::usage(format!("there is no tool `{name}`"))
+            Error::usage(format!("there is no tool `{name}`{}", suggest(name, &names)))
                 .because(format!("the tools are: {}", names.join(", ")))
                 .help("todo-bootstrap tools list")
         })
     }
 
     pub fn pin(&self) -> Result<Pin> {
-        let file = format!("src/tools/{}/pin.toml", self.name);
-        Document::parse(&file, self.pin)?.read(Pin::read)
+        Pin::parse(&format!("src/tools/{}/pin.toml", self.name), self.pin)
     }
 
-    pub fn wanted(&self, versions: &Versions) -> Result<Wanted> {
-        Ok(Wanted { tool: version(versions, self.name)?, cluster: version(versions, "kubernetes")? })
+    fn wanted(&self, versions: &Versions) -> Result<Wanted> {
+        let tool = if self.optional { self.pin()?.version } else { version(versions, self.name)? };
+        Ok(Wanted { tool, cluster: version(versions, "kubernetes")? })
     }
 }
 
@@ -79,6 +103,14 @@ fn same_minor(version: &Version, tool: &Version) -> Result<(), String> {
     Err(format!("is not {tool} or a later {}.{}", tool.major, tool.minor))
 }
 
+/// For tools that stay compatible within a major version.
+fn same_major(version: &Version, tool: &Version) -> Result<(), String> {
+    if version.major == tool.major {
+        return Ok(());
+    }
+    Err(format!("is not of major version {}", tool.major))
+}
+
 /// Reads `v1.2.3`, with or without the `v`.
 fn parse_version(text: &str) -> Option<Version> {
     let text = text.trim();
@@ -86,54 +118,4 @@ fn parse_version(text: &str) -> Option<Version> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::Data;
-
-    const PLATFORMS: [&str; 5] =
-        ["linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64"];
-
-    #[test]
-    fn every_pin_is_complete_and_of_the_version_that_versions_toml_names() {
-        let versions = Versions::load(&Data::default()).unwrap();
-        for spec in TOOLS {
-            let pin = spec.pin().unwrap();
-            assert_eq!(pin.version, spec.wanted(&versions).unwrap().tool, "{}", spec.name);
-            assert_eq!(pin.assets.len(), PLATFORMS.len(), "{}", spec.name);
-            for platform in PLATFORMS {
-                let asset = &pin.assets[platform];
-                assert!(asset.url.starts_with("https://"), "{}", asset.url);
-                assert!(!asset.url.contains(['{', '}']), "{}", asset.url);
-                assert!(asset.sha256.len() == 64 && asset.sha256.bytes().all(|b| b.is_ascii_hexdigit()));
-            }
-        }
-    }
-
-    #[test]
-    fn no_two_pins_share_a_hash() {
-        let pins: Vec<Pin> = TOOLS.iter().map(|spec| spec.pin().unwrap()).collect();
-        let hashes: Vec<&String> = pins.iter().flat_map(|p| p.assets.values().map(|a| &a.sha256)).collect();
-        let distinct: std::collections::BTreeSet<_> = hashes.iter().collect();
-        assert_eq!(distinct.len(), hashes.len());
-    }
-
-    #[test]
-    fn every_folder_is_registered() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tools");
-        let folders = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
-        let mut names: Vec<String> = folders
-            .filter(|entry| entry.path().is_dir())
-            .map(|entry| entry.file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        let mut known: Vec<&str> = TOOLS.iter().map(|spec| spec.name).collect();
-        known.sort_unstable();
-        assert_eq!(names, known);
-    }
-
-    #[test]
-    fn an_unknown_tool_is_answered_with_those_there_are() {
-        let text = ToolSpec::named("k3d").unwrap_err().to_string();
-        assert!(text.contains("kubectl, helm, kind, minikube"), "{text}");
-    }
-}
+mod tests;

@@ -1,15 +1,24 @@
-//! `pin.toml`: where each platform's file of a tool is published, and its sha256.
+//! `pin.toml`: where each platform's file of a tool is published, its sha256, and on whose word.
 
 use std::collections::BTreeMap;
 
 use semver::Version;
 
-use crate::config::Fields;
+use super::signature::Signature;
+use crate::config::{Document, Fields};
+use crate::error::Result;
+use crate::fetch::permitted;
+
+/// So many published texts have to agree on a checksum before it is believed.
+pub const SOURCES: usize = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pin {
     /// The version that the checksums are of.
     pub version: Version,
+    /// Where the project publishes checksums, a template with `{url}` or the address of one list.
+    pub checksum: Option<String>,
+    pub signature: Option<Signature>,
     /// By platform, `linux/amd64`.
     pub assets: BTreeMap<String, Asset>,
 }
@@ -20,104 +29,197 @@ pub struct Asset {
     pub url: String,
     /// Of the file as it is published, 64 lower-case hex digits.
     pub sha256: String,
+    /// Bytes of the published file. Where it is not known, the transfer has a cap.
+    pub size: Option<u64>,
     pub unpack: Unpack,
+    /// The hosts that a redirect may lead to, besides that of `url`; `*.example.org` stands for
+    /// all below it.
+    pub hosts: Vec<String>,
+    /// The published texts that agree on the checksum, independent of each other.
+    pub sources: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unpack {
     /// The file is the program.
     Plain,
-    /// The program is this member of a .tar.gz.
+    /// The program is this member of a .tar.gz or .zip.
     Member(String),
     /// The archive is of a kind that we do not open.
     Unsupported,
 }
 
 impl Pin {
-    /// Reads `version`, `url` and `member` (templates with `{version}`, `{os}`, `{arch}`) and
-    /// `[platforms."os/arch"]` with `sha256` and, where they differ, `url` and `member`.
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Self> {
-        let text = fields.string("version")?;
-        let version = Version::parse(&text).ok();
-        if version.is_none() {
+    /// Where the checksum of `asset` is published, alone or in a list.
+    pub fn checksum_url(&self, asset: &Asset) -> Option<String> {
+        self.checksum.as_ref().map(|template| template.replace("{url}", &asset.url))
+    }
+}
+
+impl Asset {
+    /// Why its checksum is not believed; the reason is a sentence of its own.
+    pub fn doubt(&self) -> Option<String> {
+        match self.sources.as_slice() {
+            [] => Some("nothing vouches for its checksum".to_owned()),
+            few if few.len() < SOURCES => {
+                Some(format!("one source alone vouches for its checksum ({})", few.join(", ")))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Pin {
+    /// Parses a whole file; `file` is its name in messages. All problems are reported at once.
+    pub fn parse(file: &str, text: &str) -> Result<Self> {
+        Document::parse(file, text)?.read(Self::read)
+    }
+
+    /// Reads `version`, `url` and `member` (templates with `{version}`, `{os}`, `{arch}`), `hosts`,
+    /// `sources`, `checksum`, `[signature]` and `[platforms."os/arch"]` with `sha256` and, where
+    /// they are known or differ, `size`, `url`, `member` and `sources`.
+    fn read(fields: &mut Fields<'_, '_>) -> Option<Self> {
+        let text = fields.string("version");
+        let version = text.as_deref().and_then(|text| Version::parse(text).ok());
+        if text.is_some() && version.is_none() {
             fields.problem("version", "is no semantic version");
         }
-        let url = fields.string("url");
-        let member = fields.opt_string("member");
+        let common = Common {
+            version: text.unwrap_or_default(),
+            url: fields.opt_string("url"),
+            member: fields.opt_string("member"),
+            hosts: hosts(fields),
+            sources: sources(fields),
+        };
+        let checksum = fields.opt_string("checksum").map(|text| text.replace("{version}", &common.version));
+        if let Some(Err(why)) = checksum.as_ref().map(|text| address(&text.replace("{url}", "https://a.b/c")))
+        {
+            fields.problem("checksum", why);
+        }
+        let signature = fields.opt_table("signature", Signature::read);
         let mut assets = BTreeMap::new();
         fields.opt_table("platforms", |platforms| {
             for platform in platforms.keys() {
-                let (os, arch) = platform.split_once('/').unwrap_or((&platform, ""));
-                if arch.is_empty() {
+                let asset = platforms.opt_table(&platform, |fields| common.asset(&platform, fields));
+                if !is_platform(&platform) {
                     platforms.problem(&platform, "must be an operating system and an architecture, OS/ARCH");
                 }
-                let fill = |template: &str| {
-                    template.replace("{version}", &text).replace("{os}", os).replace("{arch}", arch)
-                };
-                let asset = platforms.opt_table(&platform, |fields| {
-                    read_asset(fields, url.as_deref(), member.as_deref(), &fill)
-                });
                 assets.extend(asset.map(|asset| (platform, asset)));
             }
             Some(())
         });
-        Some(Self { version: version?, assets })
+        if !fields.has("platforms") {
+            fields.problem("platforms", "is missing: no file is pinned");
+        }
+        Some(Self { version: version?, checksum, signature, assets })
     }
 }
 
-fn read_asset(
-    fields: &mut Fields<'_, '_>,
-    url: Option<&str>,
-    member: Option<&str>,
-    fill: &dyn Fn(&str) -> String,
-) -> Option<Asset> {
-    let sha256 = fields.string("sha256")?;
-    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if sha256.len() != 64 || !sha256.bytes().all(hex) {
-        fields.problem("sha256", "must be 64 lower-case hex digits");
+/// What holds for all platforms, unless one says otherwise.
+struct Common {
+    version: String,
+    url: Option<String>,
+    member: Option<String>,
+    hosts: Vec<String>,
+    sources: Vec<String>,
+}
+
+impl Common {
+    fn asset(&self, platform: &str, fields: &mut Fields<'_, '_>) -> Option<Asset> {
+        let (os, arch) = platform.split_once('/').unwrap_or((platform, ""));
+        let fill = |template: &str| {
+            template.replace("{version}", &self.version).replace("{os}", os).replace("{arch}", arch)
+        };
+        let sha256 = fields.string("sha256");
+        if sha256.as_ref().is_some_and(|text| !is_sha256(text)) {
+            fields.problem("sha256", "must be 64 lower-case hex digits");
+        }
+        let size = fields.opt_integer("size", 1..=i64::MAX).and_then(|size| u64::try_from(size).ok());
+        let own = fields.opt_string("url");
+        let url = own.as_deref().or(self.url.as_deref()).map(fill);
+        match url.as_deref().map(address) {
+            None => fields.problem("url", "is missing, here and at the top"),
+            Some(Err(why)) => fields.problem("url", why),
+            Some(Ok(())) => {}
+        }
+        let member = fields.opt_string("member").or_else(|| self.member.clone()).map(|text| fill(&text));
+        if member.as_deref().is_some_and(|member| !is_inside(member)) {
+            fields.problem("member", "must be the name of a file in the archive");
+        }
+        let sources = if fields.has("sources") { sources(fields) } else { self.sources.clone() };
+        let (url, sha256) = (url?, sha256?);
+        let unpack = unpack(&url, member);
+        Some(Asset { url, sha256, size, unpack, hosts: self.hosts.clone(), sources })
     }
-    let (own_url, own_member) = (fields.opt_string("url"), fields.opt_string("member"));
-    let url = fill(own_url.as_deref().or(url)?);
-    let member = own_member.as_deref().or(member).map(fill);
-    let unpack = match member {
+}
+
+fn unpack(url: &str, member: Option<String>) -> Unpack {
+    match member {
         None => Unpack::Plain,
-        Some(member) if url.ends_with(".tar.gz") => Unpack::Member(member),
+        Some(member) if [".tar.gz", ".tgz", ".zip"].iter().any(|end| url.ends_with(end)) => {
+            Unpack::Member(member)
+        }
         Some(_) => Unpack::Unsupported,
+    }
+}
+
+fn is_platform(text: &str) -> bool {
+    let word = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };
-    Some(Asset { url, sha256, unpack })
+    text.split_once('/').is_some_and(|(os, arch)| word(os) && word(arch))
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+/// Whether `member` is a path that leads nowhere else.
+fn is_inside(member: &str) -> bool {
+    !member.is_empty() && member.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+/// Whether a file can be had at `url`, and a mirror can serve it under its host and path.
+fn address(url: &str) -> Result<(), String> {
+    if url.contains(['{', '}']) {
+        return Err(format!("holds a placeholder that is not known: {url}"));
+    }
+    let parsed = permitted(url)?;
+    if parsed.query().is_some() || parsed.fragment().is_some() || !parsed.username().is_empty() {
+        return Err(format!("must be a host and a path, nothing more: {url}"));
+    }
+    Ok(())
+}
+
+fn hosts(fields: &mut Fields<'_, '_>) -> Vec<String> {
+    let hosts = fields.strings("hosts");
+    let good = |host: &str| {
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        let label = |part: &str| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        // `*.com` would allow half the world.
+        name.split('.').all(label) && (name.contains('.') || name == host)
+    };
+    for host in hosts.iter().filter(|host| !good(host)) {
+        fields
+            .problem("hosts", format!("holds \"{host}\", which is no host (cdn.example.org, *.example.org)"));
+    }
+    hosts
+}
+
+fn sources(fields: &mut Fields<'_, '_>) -> Vec<String> {
+    let sources = fields.strings("sources");
+    for (index, source) in sources.iter().enumerate() {
+        if source.trim().is_empty() {
+            fields.problem("sources", "holds an empty text");
+        } else if sources[..index].contains(source) {
+            fields.problem("sources", format!("names \"{source}\" twice: that is one source"));
+        }
+    }
+    sources
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Document;
-
-    fn parse(text: &str) -> crate::error::Result<Pin> {
-        Document::parse("pin.toml", text)?.read(Pin::read)
-    }
-
-    #[test]
-    fn fills_the_templates_of_each_platform() {
-        let hash = "a".repeat(64);
-        let pin = parse(&format!(
-            "version = \"1.2.3\"\nurl = \"https://e.org/{{version}}/{{os}}-{{arch}}.tar.gz\"\n\
-             member = \"{{os}}/x\"\n[platforms.\"linux/amd64\"]\nsha256 = \"{hash}\"\n\
-             [platforms.\"windows/amd64\"]\nsha256 = \"{hash}\"\nurl = \"https://e.org/x.zip\"\n"
-        ))
-        .unwrap();
-        let linux = &pin.assets["linux/amd64"];
-        assert_eq!(linux.url, "https://e.org/1.2.3/linux-amd64.tar.gz");
-        assert_eq!(linux.unpack, Unpack::Member("linux/x".to_owned()));
-        assert_eq!(pin.assets["windows/amd64"].unpack, Unpack::Unsupported);
-    }
-
-    #[test]
-    fn names_every_mistake() {
-        let error = parse(
-            "version = \"1.2\"\nurl = \"u\"\n[platforms.\"linux\"]\nsha256 = \"x\"\n\
-             [platforms.\"linux/amd64\"]\nsha256 = \"AB\"\n",
-        )
-        .unwrap_err();
-        assert_eq!(error.causes().len(), 4, "{error}");
-    }
-}
+#[path = "pin_tests.rs"] // a folder here is a tool
+mod tests;

@@ -21,11 +21,8 @@ fn checkout() -> Machine {
         .file("Cargo.toml", "[package]\nname = \"todo-bootstrap\"\n")
         .file("install.sh", &fs::read_to_string(root().join("install.sh")).expect("the script"));
     make_executable(&machine.path("work/install.sh"));
-    for program in NEEDED.iter().chain(&["sha256sum"]) {
-        let real = ["/usr/bin", "/bin"].map(|dir| Path::new(dir).join(program));
-        let real = real.iter().find(|path| path.exists()).expect("a usual program");
-        std::os::unix::fs::symlink(real, machine.path("bin").join(program)).expect("a link");
-    }
+    machine.link(&NEEDED);
+    machine.link(&["sha256sum"]);
     machine
 }
 
@@ -133,7 +130,11 @@ fn works_when_it_is_piped_into_a_shell() {
 }
 
 #[test]
-fn outside_a_checkout_it_says_so() {
+fn outside_a_checkout_a_release_is_what_is_installed() {
     let machine = checkout().file("Cargo.toml", "[package]\nname = \"other\"\n");
-    install(&machine, &[]).exits(2).err_has("is no checkout").err_has("help: git clone");
+    let machine = machine.env("TODO_BOOTSTRAP_BASE_URL", "not there");
+    install(&machine, &[]).exits(2).err_has("there is no folder [machine]/work/not there");
+    install(&machine, &["--up"]).exits(2).err_has("has no application.toml").err_has("help: git clone");
+    let screen = install(&machine, &["--up", "--dir", "a project"]).exits(2);
+    screen.err_has("there is no folder [machine]/work/not there");
 }

@@ -14,6 +14,7 @@ mod guide;
 mod http;
 mod kill;
 mod leftover;
+mod offline;
 mod persist;
 mod program;
 mod provider;
@@ -75,8 +76,11 @@ const HELLO: &[Scene] = &[
     ("up converges after being killed at any step", kill::sweep),
 ];
 
-const KINDS_END: &[Scene] =
-    &[("the guide's commands for kind work", guide::kind), ("down leaves nothing of ours", gone::down)];
+const KINDS_END: &[Scene] = &[
+    ("a bundle is enough where there is no way out", offline::up),
+    ("the guide's commands for kind work", guide::kind),
+    ("down leaves nothing of ours", gone::down),
+];
 
 /// What only minikube has, around what every provider has to do.
 const MINIKUBES: &[Scene] = &[

@@ -75,7 +75,7 @@ fn smallest_artifact(bundle: &Path) -> PathBuf {
             let length = entry.metadata().expect("metadata").len();
             if path.is_dir() {
                 folders.push(path);
-            } else if length > 0 && path.extension().is_none_or(|extension| extension != "json") {
+            } else if length > 0 && !entry.file_name().to_string_lossy().starts_with("manifest") {
                 files.push((length, path));
             }
         }

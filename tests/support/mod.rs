@@ -1,5 +1,8 @@
 //! A world of its own for each test: home, cache, state, and a PATH with nothing but stubs on it.
 
+pub mod liar;
+pub mod serve;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -52,12 +55,24 @@ impl Machine {
         self
     }
 
+    /// Puts links to real programs on PATH; a stub that is there already stays.
+    pub fn link(&self, programs: &[&str]) {
+        for program in programs.iter().filter(|program| !self.path("bin").join(program).exists()) {
+            let real = ["/usr/bin", "/bin"].map(|dir| Path::new(dir).join(program));
+            let real = real.iter().find(|path| path.exists());
+            let real = real.unwrap_or_else(|| panic!("{program} is not on this machine"));
+            std::os::unix::fs::symlink(real, self.path("bin").join(program)).expect("a link");
+        }
+    }
+
     /// Puts a program on PATH: it notes its arguments, then runs `body` (of a POSIX shell).
     pub fn stub(self, name: &str, body: &str) -> Self {
         let calls = self.path("calls").join(name);
         let script =
             format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >>'{}'\nPATH=/usr/bin:/bin\n{body}\n", calls.display());
         let path = self.path("bin").join(name);
+        // A link would lead to the real program.
+        let _ = fs::remove_file(&path);
         fs::write(&path, script).expect("write a stub");
         make_executable(&path);
         self

@@ -21,6 +21,9 @@ pub(crate) enum Sweep {
 pub(crate) fn run_sweep(sweep: Sweep) -> Result {
     let mut stages = Stages::new();
     if stages.run("build", || cargo_run(&["build", "--release", "--workspace", "--locked"])) {
+        if matches!(sweep, Sweep::Full) {
+            stages.run("downloads, cut and killed", crate::soak::downloads);
+        }
         run_all(&mut stages, sweep);
     }
     stages.finish()

@@ -1,19 +1,24 @@
-//! Developer commands: `cargo xtask ci`, `e2e`, `soak`, `bench`.
+//! Developer commands: `cargo xtask ci`, `e2e`, `soak`, `bench`, `release`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // the fence is the tool's; this drives it from outside
 
 mod bench;
+mod bench_fetch;
 mod bench_up;
 mod chart;
 mod ci;
 mod demand;
 mod e2e;
 mod measure;
+mod pack;
 mod path;
+mod pins;
 mod plain;
 mod plain_cluster;
+mod release;
 mod services;
 mod setup;
 mod shell;
+mod soak;
 mod stages;
 
 use clap::Parser;
@@ -29,7 +34,8 @@ enum Command {
     },
     /// The tests on a real cluster, and Helm's own checks of every chart
     E2e,
-    /// As `e2e`, with `up` killed at every step and at several moments of each
+    /// As `e2e`, with `up` killed at every step and at several moments of each, and downloads cut
+    /// 200 times and killed 100 times
     Soak,
     /// Times and memory of the command line, as a table for docs/BENCHMARKS.md
     Bench {
@@ -38,6 +44,11 @@ enum Command {
         #[command(subcommand)]
         beside: Option<Beside>,
     },
+    /// The files of a release: archives, SHA256SUMS and the installers, as install.sh expects them
+    Release(release::Options),
+    /// The pins of tools: hold them against what is published, make new ones
+    #[command(subcommand)]
+    Pins(pins::Pins),
 }
 
 /// What is measured beside something else.
@@ -45,6 +56,8 @@ enum Command {
 enum Beside {
     /// A warm `up` beside the plain commands that it stands for, and its critical path
     Up(bench_up::Options),
+    /// Downloads beside `curl` and `sha256sum`, through a simulated link
+    Fetch(bench_fetch::Options),
 }
 
 fn main() -> std::process::ExitCode {
@@ -53,7 +66,10 @@ fn main() -> std::process::ExitCode {
         Command::E2e => e2e::run_sweep(e2e::Sweep::Short),
         Command::Soak => e2e::run_sweep(e2e::Sweep::Full),
         Command::Bench { beside: Some(Beside::Up(options)), .. } => bench_up::run(&options),
+        Command::Bench { beside: Some(Beside::Fetch(options)), .. } => bench_fetch::run(&options),
         Command::Bench { options, beside: None } => bench::run(&options),
+        Command::Release(options) => release::run(&options),
+        Command::Pins(command) => pins::run(&command),
     };
     shell::exit(done)
 }

@@ -18,10 +18,14 @@ pub(crate) struct Measured {
 /// Runs `program` to its end with its standard error hidden. Memory is read every 2 ms, so a peak
 /// in the last 2 ms of the process may be missed.
 pub(crate) fn measure(program: &Path, args: &[&str]) -> Result<Measured> {
-    let fail = |error: std::io::Error| format!("cannot run {}: {error}", program.display());
+    measure_call(Command::new(program).args(args).current_dir(crate::shell::root()))
+}
+
+/// The same of a call with a folder and an environment of its own.
+pub(crate) fn measure_call(call: &mut Command) -> Result<Measured> {
+    let shown = call.get_program().to_string_lossy().into_owned();
+    let fail = |error: std::io::Error| format!("cannot run {shown}: {error}");
     let started = Instant::now();
-    let mut call = Command::new(program);
-    call.args(args).current_dir(crate::shell::root());
     let mut child = call.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(fail)?;
     let output = child.stdout.take();
     let reader = std::thread::spawn(move || {
@@ -53,6 +57,19 @@ fn high_water(status: &str) -> Option<u64> {
     line.trim().trim_end_matches("kB").trim().parse().ok()
 }
 
+/// How long processors ran what our ended children had to say themselves, in steps of 10 ms.
+pub(crate) fn children_user_time() -> Result<Duration> {
+    let text =
+        std::fs::read_to_string("/proc/self/stat").map_err(|error| format!("/proc/self/stat: {error}"))?;
+    let ticks = user_ticks(&text).ok_or("/proc/self/stat has no cutime")?;
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+/// Field 16, counted after the name, which may have blanks in it.
+fn user_ticks(stat: &str) -> Option<u64> {
+    stat.rsplit_once(") ")?.1.split(' ').nth(13)?.parse().ok()
+}
+
 /// The middle one; `None` of nothing.
 pub(crate) fn median(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort();
@@ -67,6 +84,12 @@ mod tests {
     fn reads_the_high_water_mark() {
         assert_eq!(high_water("Name:\tx\nVmHWM:\t   43210 kB\nVmRSS:\t 1 kB\n"), Some(43210));
         assert_eq!(high_water("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn reads_the_time_of_children() {
+        let stat = "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 11 12 1234 14";
+        assert_eq!(user_ticks(stat), Some(1234));
     }
 
     #[test]

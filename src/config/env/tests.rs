@@ -310,6 +310,8 @@ proptest! {
 
     #[test]
     fn what_is_made_keeps_its_contract(owner in "[a-z]{1,9}", key in "[a-z]{9,20}", crlf in any::<bool>()) {
+        // What looks like a placeholder is none that was filled in.
+        proptest::prop_assume!(!key.contains("xxxx"));
         let mut text = format!("API_KEY={key}-q\nOWNER='{owner}'\n");
         if crlf {
             text = text.replace('\n', "\r\n");

@@ -10,6 +10,8 @@ mod npm;
 mod purl;
 mod requirements;
 
+pub(crate) use purl::{encoded, purl};
+
 use std::path::{Path, PathBuf};
 
 use super::{Built, Order};

@@ -1,12 +1,13 @@
 //! Package URLs.
 
 /// `pkg:<kind>/[<group>/]<name>@<version>`.
-pub(super) fn purl(kind: &str, group: Option<&str>, name: &str, version: &str) -> String {
+pub(crate) fn purl(kind: &str, group: Option<&str>, name: &str, version: &str) -> String {
     let group = group.map(|group| encoded(group) + "/").unwrap_or_default();
     format!("pkg:{kind}/{group}{}@{}", encoded(name), encoded(version))
 }
 
-fn encoded(text: &str) -> String {
+/// `text` as it may stand in a package URL.
+pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

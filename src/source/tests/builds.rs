@@ -90,7 +90,8 @@ fn two_processes_do_not_make_the_same_thing() {
     let maker = Maker::default();
     std::thread::scope(|scope| {
         let build = scope.spawn(|| bench.make(&maker, "t-a"));
-        std::thread::sleep(Duration::from_millis(50));
+        // Long enough for a busy machine to come to the lock.
+        std::thread::sleep(Duration::from_secs(1));
         assert!(maker.ran().is_empty());
         other.unlock().unwrap();
         let (made, recorder) = build.join().unwrap();

@@ -6,6 +6,7 @@ use super::{ToolSpec, Wanted, parse_version};
 
 pub const SPEC: ToolSpec = ToolSpec {
     name: "helm",
+    optional: false,
     pin: include_str!("pin.toml"),
     version_args: &["version", "--template", "{{.Version}}"],
     parse: parse_version,

@@ -4,8 +4,14 @@ use semver::Version;
 
 use super::{ToolSpec, Wanted, parse_version, same_minor};
 
-pub const SPEC: ToolSpec =
-    ToolSpec { name: "kind", pin: include_str!("pin.toml"), version_args: &["version"], parse, fits };
+pub const SPEC: ToolSpec = ToolSpec {
+    name: "kind",
+    optional: false,
+    pin: include_str!("pin.toml"),
+    version_args: &["version"],
+    parse,
+    fits,
+};
 
 /// `kind v0.33.0 go1.24.1 linux/amd64`
 fn parse(text: &str) -> Option<Version> {

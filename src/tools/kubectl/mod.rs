@@ -7,6 +7,7 @@ use super::{ToolSpec, Wanted, parse_version};
 
 pub const SPEC: ToolSpec = ToolSpec {
     name: "kubectl",
+    optional: false,
     pin: include_str!("pin.toml"),
     version_args: &["version", "--client", "-o", "json"],
     parse,

@@ -6,6 +6,7 @@ use super::{ToolSpec, Wanted, parse_version, same_minor};
 
 pub const SPEC: ToolSpec = ToolSpec {
     name: "minikube",
+    optional: false,
     pin: include_str!("pin.toml"),
     version_args: &["version", "--short"],
     parse: parse_version,

@@ -1,0 +1,265 @@
+//! `bundle create`: everything is gathered first, and all that cannot be had is told at once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::super::context::{Bench, Context};
+use super::CreateArgs;
+use crate::bundle::{self, Entry};
+use crate::config::{Paths, show_bytes};
+use crate::engine::Engine;
+use crate::error::{Error, Exit, Result};
+use crate::fetch::sha256_file;
+use crate::host::{Arch, Facts, Os};
+use crate::images::Order;
+use crate::origins::{FoundImage, Origins};
+use crate::steps::{self, Session, Wishes};
+use crate::task::Task;
+use crate::ui::data;
+
+/// What a machine is that tools are for; its engine runs images for Linux on the same processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Platform {
+    os: Os,
+    arch: Arch,
+}
+
+impl Platform {
+    fn image(self) -> Self {
+        Self { os: Os::Linux, ..self }
+    }
+
+    fn name(self) -> String {
+        format!("{}/{}", self.os.name(), self.arch.name())
+    }
+}
+
+pub(super) fn platform(text: &str) -> std::result::Result<Platform, String> {
+    const KNOWN: [(Os, Arch); 5] = [
+        (Os::Linux, Arch::Amd64),
+        (Os::Linux, Arch::Arm64),
+        (Os::MacOs, Arch::Amd64),
+        (Os::MacOs, Arch::Arm64),
+        (Os::Windows, Arch::Amd64),
+    ];
+    let known = KNOWN.map(|(os, arch)| Platform { os, arch });
+    let names = || known.map(Platform::name).join(", ");
+    known.into_iter().find(|known| known.name() == text).ok_or_else(|| format!("use one of {}", names()))
+}
+
+pub(super) fn run(context: &Context<'_>, args: &CreateArgs) -> Result<Exit> {
+    let path = context.world.cwd.join(&args.path);
+    if path.symlink_metadata().is_ok() {
+        // Told before the work, not after it.
+        return Err(bundle::taken(&path));
+    }
+    let wishes = Wishes { target: args.target, ..Wishes::default() };
+    let session = context.session_with(None, context.global.yes, wishes)?;
+    let bench = context.bench(context.reporter(), None)?;
+    let gathered = gather(context, args, &session, &bench)?;
+    let task = bench.task("bundle");
+    let digest = bundle::create(&task, &gathered.entries, &path)?;
+    bundle::vouch(&session.paths.state, &digest, &path)?;
+    let bytes: u64 = gathered.entries.iter().map(|(entry, _)| entry.size).sum();
+    let (count, shown) = (gathered.entries.len(), path.display());
+    context.ui.good(&format!("✓ {count} artifacts, {} in {shown}", show_bytes(bytes)));
+    context.ui.say(&format!("  use it:  todo-bootstrap up --bundle {shown} --bundle-sha256 {digest}"));
+    data(&format!("{digest}\n"));
+    Ok(Exit::Fine)
+}
+
+/// What was found, and what not.
+struct Gathered {
+    entries: Vec<(Entry, PathBuf)>,
+    /// By platform.
+    missing: BTreeMap<String, Vec<String>>,
+    /// Holds the files that were made only for the bundle; gone when this is dropped.
+    work: tempfile::TempDir,
+}
+
+impl Gathered {
+    /// Keeps what came of an artifact; only the wish to stop ends the gathering.
+    fn add<T>(&mut self, platform: &str, what: &str, came: Result<T>) -> Result<Option<T>> {
+        match came {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.exit() == Exit::Interrupted => Err(error),
+            Err(error) => {
+                let why = error
+                    .causes()
+                    .first()
+                    .map_or_else(|| error.one_line(), |why| format!("{}: {why}", error.what()));
+                self.missing.entry(platform.to_owned()).or_default().push(format!("{what}: {why}"));
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn gather(context: &Context<'_>, args: &CreateArgs, session: &Session, bench: &Bench) -> Result<Gathered> {
+    let here = Platform { os: session.facts.os, arch: session.facts.arch };
+    let mut wanted = if args.platform.is_empty() { vec![here] } else { args.platform.clone() };
+    wanted.sort_by_key(|platform| platform.name());
+    wanted.dedup();
+    let task = bench.task("bundle");
+    let engine = if args.tools_only {
+        None
+    } else {
+        let found = Engine::detect(&task, context.world, &session.facts);
+        Some(found.map_err(|fault| {
+            fault
+                .error(&session.facts)
+                .help("todo-bootstrap bundle create --tools-only PATH   needs no engine")
+        })?)
+    };
+    let cache = &session.paths.cache;
+    std::fs::create_dir_all(cache).map_err(|e| Error::io("create", cache, &e))?;
+    let work = tempfile::Builder::new().prefix(".bundling-").tempdir_in(cache);
+    let work = work.map_err(|e| Error::io("create a folder in", cache, &e))?;
+    let mut gathered = Gathered { entries: Vec::new(), missing: BTreeMap::new(), work };
+    for platform in &wanted {
+        let own = if *platform == here { None } else { Some(elsewhere(context, session, *platform)?) };
+        let origins = own.as_ref().unwrap_or(&session.origins);
+        for tool in steps::up::tools(session.profile.provider) {
+            let came = origins.tool_entry(&task, engine.as_ref(), tool);
+            let found = gathered.add(&platform.name(), tool, came)?;
+            gathered.entries.extend(found);
+        }
+    }
+    if let Some(engine) = &engine {
+        let mut images: Vec<Platform> = wanted.iter().map(|platform| platform.image()).collect();
+        images.dedup();
+        for platform in images {
+            if platform == here.image() {
+                own_images(session, &task, engine, &mut gathered)?;
+            } else {
+                let origins = elsewhere(context, session, platform)?;
+                foreign_images(session, &origins, &task, engine, (&platform.name(), &mut gathered))?;
+            }
+        }
+        charts(session, &mut gathered)?;
+    }
+    complete(gathered)
+}
+
+/// The origins as they would be on a machine of that kind, with a cache of its own.
+fn elsewhere(context: &Context<'_>, session: &Session, platform: Platform) -> Result<Origins> {
+    let Platform { os, arch } = platform;
+    let cache = session.paths.cache.join("platforms").join(format!("{}-{}", os.name(), arch.name()));
+    let paths = Paths { cache, ..session.paths.clone() };
+    let facts = Facts { os, arch, ..session.facts.clone() };
+    Origins::new(context.world, &paths, &session.data, &session.versions, &facts, None, context.trust()?)
+}
+
+/// The images that `up` asks for, then those of the project, which stand on some of them.
+fn own_images(session: &Session, task: &Task<'_>, engine: &Engine, gathered: &mut Gathered) -> Result<()> {
+    let (origins, platform) = (&session.origins, session.facts.container_platform());
+    let work = gathered.work.path().to_owned();
+    let mut found: BTreeMap<String, FoundImage> = BTreeMap::new();
+    for image in steps::up::images(session)? {
+        let came = origins.image_entry(task, engine, &image, &work);
+        if let Some((image, entry, file)) = gathered.add(&platform, &format!("image `{image}`"), came)? {
+            found.insert(image.name.clone(), image);
+            gathered.entries.push((entry, file));
+        }
+    }
+    let Some(app) = &session.application else { return Ok(()) };
+    for spec in &app.images {
+        let base = match &spec.base {
+            // Without its base, which is missing already, there is nothing to tell of it.
+            Some(name) if !found.contains_key(name) => continue,
+            base => base.as_ref().and_then(|name| found.get(name)),
+        };
+        let base = base.map(|base| (base.reference.as_str(), base.id.as_str()));
+        let order = Order { app, spec, target: session.target(), base };
+        let came = origins.application_entries(task, engine, &order, &work);
+        let entries = gathered.add(&platform, &format!("image `{}` of {}", spec.name, app.name), came)?;
+        gathered.entries.extend(entries.into_iter().flatten());
+    }
+    Ok(())
+}
+
+fn foreign_images(
+    session: &Session,
+    origins: &Origins,
+    task: &Task<'_>,
+    engine: &Engine,
+    (platform, gathered): (&str, &mut Gathered),
+) -> Result<()> {
+    let work = gathered.work.path().to_owned();
+    for image in steps::up::images(session)? {
+        let came = origins.foreign_image_entry(task, engine, &image, &work);
+        let found = gathered.add(platform, &format!("image `{image}`"), came)?;
+        gathered.entries.extend(found);
+    }
+    for spec in session.application.iter().flat_map(|app| &app.images) {
+        let why = Err::<(), _>(Error::failed("its build runs programs of that platform"));
+        gathered.add(platform, &format!("image `{}`", spec.name), why)?;
+    }
+    Ok(())
+}
+
+/// Manifests and charts. `up` uses those that it brings along; in the bundle they show what the
+/// images are for.
+fn charts(session: &Session, gathered: &mut Gathered) -> Result<()> {
+    let work = gathered.work.path().to_owned();
+    for addon in &session.profile.addons {
+        let folder = work.join(format!("addon-{addon}"));
+        session.data.extract(&format!("manifests/addons/{addon}"), &folder)?;
+        let version = session.versions.get(addon).unwrap_or(env!("CARGO_PKG_VERSION")).to_owned();
+        gathered.entries.push(chart(addon, version, &folder, &work)?);
+    }
+    if let Some(app) = &session.application {
+        gathered.entries.push(chart(&app.name, app.version.clone(), &app.chart, &work)?);
+    }
+    Ok(())
+}
+
+fn chart(name: &str, version: String, folder: &Path, work: &Path) -> Result<(Entry, PathBuf)> {
+    let file = work.join(format!("chart-{name}.tar"));
+    bundle::pack(folder, &file)?;
+    let (sha256, size) = sha256_file(&file)?;
+    let entry = Entry {
+        name: format!("chart-{name}"),
+        kind: "chart".to_owned(),
+        version,
+        platform: "any".to_owned(),
+        file: "chart.tar".to_owned(),
+        inputs: sha256.clone(),
+        sha256,
+        size,
+        reference: None,
+        image_id: None,
+    };
+    Ok((entry, file))
+}
+
+/// Nothing, or all: a bundle that lacks something is only found out where nothing can be fetched.
+fn complete(gathered: Gathered) -> Result<Gathered> {
+    if gathered.missing.is_empty() {
+        return Ok(gathered);
+    }
+    let count: usize = gathered.missing.values().map(Vec::len).sum();
+    let noun = if count == 1 { "artifact" } else { "artifacts" };
+    let mut error = Error::host(format!("{count} {noun} of the bundle cannot be had on this machine"));
+    for (platform, missing) in &gathered.missing {
+        for what in missing {
+            error = error.because(format!("{platform}: {what}"));
+        }
+    }
+    for platform in gathered.missing.keys() {
+        error =
+            error.help(format!("on a {platform} machine with a network: todo-bootstrap bundle create PATH"));
+    }
+    Err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::platform;
+
+    #[test]
+    fn platforms_are_those_that_tools_are_published_for() {
+        assert_eq!(platform("darwin/arm64").unwrap().image().name(), "linux/arm64");
+        assert!(platform("linux/riscv64").unwrap_err().contains("linux/amd64, linux/arm64"));
+    }
+}

@@ -1,0 +1,79 @@
+//! `bundle create|verify|inspect`: all artifacts of a profile and a project in one directory or tar.
+
+mod create;
+mod inspect;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::context::Context;
+use crate::bundle::{Contents, contents};
+use crate::config::{Target, show_bytes};
+use crate::error::{Exit, Result};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BundleCommand {
+    /// Gather every tool, image and chart that `up` needs
+    Create(CreateArgs),
+    /// Check every byte of a bundle
+    Verify {
+        path: PathBuf,
+        /// The sha256 that the bundle's manifest must have
+        #[arg(long, value_name = "HEX")]
+        sha256: Option<String>,
+    },
+    /// Show what is in a bundle, which is checked first
+    Inspect {
+        path: PathBuf,
+        /// The sha256 that the bundle's manifest must have
+        #[arg(long, value_name = "HEX")]
+        sha256: Option<String>,
+        /// Print a bill of materials instead (`CycloneDX`)
+        #[arg(long)]
+        sbom: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// A directory, or a file that ends in .tar; nothing may be there yet
+    path: PathBuf,
+    /// Whose machine it is for, such as linux/arm64 or darwin/arm64; may be given more than once
+    /// [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH", value_parser = create::platform)]
+    platform: Vec<create::Platform>,
+    /// Only tools: no image, no chart, no engine needed
+    #[arg(long)]
+    tools_only: bool,
+    /// What the application's images are built for: dev, staging or prod [default: that of the last
+    /// `up`, else prod]
+    #[arg(long, value_name = "TARGET", value_parser = super::up::target_parser())]
+    target: Option<Target>,
+}
+
+pub(crate) fn run(context: &Context<'_>, command: &BundleCommand) -> Result<Exit> {
+    match command {
+        BundleCommand::Create(args) => create::run(context, args),
+        BundleCommand::Verify { path, sha256 } => verify(context, path, sha256.as_deref()),
+        BundleCommand::Inspect { path, sha256, sbom } => {
+            inspect::run(context, &read(context, path, sha256.as_deref())?, *sbom)
+        }
+    }
+}
+
+/// What is in a bundle, every byte of it checked.
+fn read(context: &Context<'_>, path: &Path, sha256: Option<&str>) -> Result<Contents> {
+    let bench = context.bench(context.reporter(), None)?;
+    contents(&bench.task("bundle"), &context.world.cwd.join(path), sha256)
+}
+
+fn verify(context: &Context<'_>, path: &Path, sha256: Option<&str>) -> Result<Exit> {
+    let found = read(context, path, sha256)?;
+    let entries = &found.manifest.entries;
+    let bytes: u64 = entries.iter().map(|entry| entry.size).sum();
+    let (path, count) = (path.display(), entries.len());
+    context.ui.good(&format!("✓ {path} is whole: {count} artifacts, {}", show_bytes(bytes)));
+    context.ui.say(&format!("  sha256 of its manifest: {}", found.sha256));
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,163 @@
+//! `tools install`: has tools, side by side, from the first origin that gives them.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::super::context::{Bench, Context, print_json};
+use crate::error::{Error, Exit, Result};
+use crate::origins::{Found, Origin};
+use crate::progress::{Event, State};
+use crate::steps::{self, Session};
+use crate::tools::ToolSpec;
+use crate::ui::{Align, Table, data};
+
+#[derive(Debug, Args)]
+pub(crate) struct InstallArgs {
+    /// The tools [default: those that `up` needs]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Have them from this origin or not at all, even if they are there
+    #[arg(long, value_enum, value_name = "ORIGIN")]
+    from: Option<From>,
+    /// Put links to them (copies on Windows) into this folder
+    #[arg(long, value_name = "DIR")]
+    link: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum From {
+    System,
+    Mirror,
+    Download,
+    Source,
+}
+
+impl From {
+    fn origin(self) -> Origin {
+        match self {
+            Self::System => Origin::System,
+            Self::Mirror => Origin::Mirror,
+            Self::Download => Origin::Download,
+            Self::Source => Origin::Source,
+        }
+    }
+}
+
+pub(super) fn run(context: &Context<'_>, args: &InstallArgs) -> Result<Exit> {
+    let mut specs = Vec::new();
+    for name in &args.names {
+        let spec = ToolSpec::named(name)?;
+        if !specs.iter().any(|known: &&ToolSpec| known.name == spec.name) {
+            specs.push(spec);
+        }
+    }
+    let session = context.session(None, context.global.yes)?;
+    if specs.is_empty() {
+        for name in steps::up::tools(session.profile.provider) {
+            specs.push(ToolSpec::named(name)?);
+        }
+    }
+    let titles: Vec<(String, String)> =
+        specs.iter().map(|spec| (step(spec.name), format!("Tool {}", spec.name))).collect();
+    let bench = context.bench(context.ui.reporter(&titles), None)?;
+    let results = all(&session, &bench, &specs, args.from.map(From::origin));
+    let link = args.link.as_ref().map(|dir| context.world.cwd.join(dir));
+    let linked = match (&link, results.iter().all(Result::is_ok)) {
+        (Some(dir), true) => {
+            let found: Vec<&Found> = results.iter().flatten().collect();
+            Some(session.origins.link(&found, dir))
+        }
+        _ => None,
+    };
+    report(context, &specs, &results)?;
+    for error in results.iter().filter_map(|result| result.as_ref().err()).skip(1) {
+        context.ui.error(error);
+    }
+    if let Some(error) = results.into_iter().find_map(Result::err) {
+        return Err(error);
+    }
+    if let (Some(dir), Some(linked)) = (link, linked) {
+        for path in linked? {
+            context.ui.say(&format!("  {}", path.display()));
+        }
+        let on_path =
+            context.world.env.get("PATH").is_some_and(|path| std::env::split_paths(path).any(|d| d == dir));
+        if !on_path {
+            context.ui.warn(&format!("{} is not on PATH", dir.display()));
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+fn step(name: &str) -> String {
+    format!("tool-{name}")
+}
+
+/// One thread for each: they wait for the network or for each other's host.
+fn all(
+    session: &Session,
+    bench: &Bench,
+    specs: &[&'static ToolSpec],
+    from: Option<Origin>,
+) -> Vec<Result<Found>> {
+    std::thread::scope(|scope| {
+        let running: Vec<_> =
+            specs.iter().map(|spec| scope.spawn(move || one(session, bench, spec.name, from))).collect();
+        let ended = running.into_iter().map(|thread| {
+            thread.join().unwrap_or_else(|_| Err(Error::failed("getting a tool ended in a panic")))
+        });
+        ended.collect()
+    })
+}
+
+fn one(session: &Session, bench: &Bench, name: &str, from: Option<Origin>) -> Result<Found> {
+    let step = step(name);
+    let task = bench.task(&step);
+    let say = |state: State, message: String| {
+        task.reporter.report(&Event { step: step.clone(), state, current: None, total: None, message });
+    };
+    say(State::Started, "looking for it".to_owned());
+    let result = match from {
+        Some(origin) => session.origins.tool_from(&task, None, name, origin),
+        None => session.origins.tool(&task, None, name),
+    };
+    match &result {
+        Ok(found) => {
+            say(State::Done, format!("{} from {}: {}", found.version, found.origin, found.path.display()));
+        }
+        Err(error) => say(State::Failed, error.what().to_owned()),
+    }
+    result
+}
+
+fn report(context: &Context<'_>, specs: &[&'static ToolSpec], results: &[Result<Found>]) -> Result<()> {
+    let rows: Vec<Value> = specs.iter().zip(results).map(|(spec, result)| row(spec, result)).collect();
+    if context.json() {
+        return print_json(&rows);
+    }
+    let mut table = Table::new(&[
+        ("tool", Align::Left),
+        ("version", Align::Left),
+        ("origin", Align::Left),
+        ("path", Align::Left),
+    ]);
+    let mut any = false;
+    for found in results.iter().flatten() {
+        any = true;
+        let path = found.path.display().to_string();
+        table.row([found.name.as_str(), found.version.as_str(), found.origin.name(), path.as_str()]);
+    }
+    if any {
+        data(&table.render());
+    }
+    Ok(())
+}
+
+fn row(spec: &ToolSpec, result: &Result<Found>) -> Value {
+    match result {
+        Ok(found) => json!(found),
+        Err(error) => json!({ "name": spec.name, "origin": null, "error": error.one_line() }),
+    }
+}

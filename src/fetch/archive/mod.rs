@@ -1,0 +1,148 @@
+//! Takes one named regular file out of a .tar.gz or .zip; nothing else of it touches the disk.
+//!
+//! What an archive is, is told by its first bytes. It is read to its end before the file gets its
+//! name, so that what is refused leaves nothing behind.
+
+mod gzip;
+mod names;
+mod zip;
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek as _};
+use std::path::Path;
+
+use super::{place, sync_dir};
+use crate::error::{Error, Result};
+use names::Names;
+
+/// The largest file that is taken out, in bytes. The largest program that we know (minikube) has
+/// 0.15 GB.
+const FILE: u64 = 512 << 20;
+/// All that an archive may unpack to: a program, its licence, a shell completion or two.
+const WHOLE: u64 = 1 << 30;
+/// How much larger than the archive its content may be. Programs pack to a quarter; deflate can do
+/// 1:1032, which takes a file that says nothing.
+const RATIO: u64 = 100;
+/// Below this the ratio does not count: a tar of one tiny file is mostly padding.
+const SMALL: u64 = 16 << 20;
+/// Release archives have fewer than a hundred entries.
+const ENTRIES: u64 = 10_000;
+
+/// Why nothing was taken out.
+enum Fault {
+    /// What is wrong with the archive; completes "<archive> is refused: it …".
+    Refused(String),
+    /// A fault of this machine.
+    Local(Error),
+}
+
+type Checked<T> = std::result::Result<T, Fault>;
+
+fn refused<T>(why: impl Into<String>) -> Checked<T> {
+    Err(Fault::Refused(why.into()))
+}
+
+/// Something that cannot be read as what it says it is.
+fn damaged(error: impl std::fmt::Display) -> Fault {
+    Fault::Refused(format!("is damaged: {error}"))
+}
+
+/// The sha256 and size of a file that was taken out.
+type Digest = (String, u64);
+
+/// Writes the regular file `member` of the .tar.gz or .zip `archive` to `to`; returns its sha256 and
+/// size. `member` is written with `/`; a leading `./` in the archive does not count.
+///
+/// Refused are: a member that is anything but a regular file or is there twice (also in another
+/// case, as not every file system tells those apart), a path anywhere in the archive that leads out
+/// of a folder, an archive that unpacks to too much, that is damaged, cut or goes on after its end,
+/// and a .zip that is encrypted or contradicts itself.
+pub fn extract_member(archive: &Path, member: &str, to: &Path, mode: u32) -> Result<(String, u64)> {
+    let opening = |e: std::io::Error| Error::io("open", archive, &e);
+    let mut file = File::open(archive).map_err(opening)?;
+    let size = file.metadata().map_err(opening)?.len();
+    let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let temp = tempfile::Builder::new().prefix(".unpacking-").tempfile_in(dir);
+    let temp = temp.map_err(|e| Error::io("create a file in", dir, &e))?.into_temp_path();
+    let target = Target { path: &temp, mode };
+    let found = magic(&mut file).map_err(|e| Error::io("read", archive, &e)).map_err(Fault::Local);
+    let found = found.and_then(|magic| {
+        let mut names = Names::new(member)?;
+        match magic {
+            Some(Kind::Gzip) => gzip::extract(BufReader::new(file), size, &mut names, &target),
+            Some(Kind::Zip) => zip::extract(BufReader::new(file), size, &mut names, &target),
+            None => refused("is neither a .tar.gz nor a .zip"),
+        }
+    });
+    match found {
+        Ok(Some(digest)) => {
+            temp.persist(to).map_err(|e| Error::io("rename into place", to, &e.error))?;
+            sync_dir(dir)?;
+            Ok(digest)
+        }
+        Ok(None) => Err(Error::failed(format!("{} holds no {member}", archive.display()))
+            .help("todo-bootstrap tools list   shows which tools can be had")),
+        Err(Fault::Refused(why)) => {
+            Err(Error::refused(format!("{} is refused: it {why}", archive.display()))
+                .help("fetch it again: todo-bootstrap up; if that is refused as well, do not use that file"))
+        }
+        Err(Fault::Local(error)) => Err(error),
+    }
+}
+
+enum Kind {
+    Gzip,
+    Zip,
+}
+
+fn magic(file: &mut File) -> std::io::Result<Option<Kind>> {
+    let mut start = Vec::new();
+    file.by_ref().take(4).read_to_end(&mut start)?;
+    file.rewind()?;
+    Ok(match start.as_slice() {
+        [0x1f, 0x8b, ..] => Some(Kind::Gzip),
+        // An entry, or the end of an archive without any.
+        b"PK\x03\x04" | b"PK\x05\x06" => Some(Kind::Zip),
+        _ => None,
+    })
+}
+
+/// Where the file is put until all of the archive was looked at.
+struct Target<'a> {
+    path: &'a Path,
+    mode: u32,
+}
+
+impl Target<'_> {
+    /// Takes `size` bytes out of the archive; fewer or more are a lie of it.
+    fn fill(&self, from: &mut dyn Read, size: u64) -> Checked<Digest> {
+        if size > FILE {
+            return refused(format!("says that the file has {size} bytes, more than {FILE}"));
+        }
+        let mut watched = Watched { inner: from, fault: None };
+        let placed = place(&mut watched, self.path, self.mode, FILE);
+        if let Some(why) = watched.fault {
+            return Err(damaged(why));
+        }
+        let (sha256, got) = placed.map_err(Fault::Local)?;
+        if got != size {
+            return refused(format!("says that the file has {size} bytes, and has {got} of it"));
+        }
+        Ok((sha256, got))
+    }
+}
+
+/// Tells a failed read of the archive from a failed write.
+struct Watched<'a> {
+    inner: &'a mut dyn Read,
+    fault: Option<String>,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.inner.read(buffer).inspect_err(|error| self.fault = Some(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Names in archives: what they come to on a disk, and whether they are the one that is wanted.
+
+use super::{Checked, refused};
+
+/// Looks for one name among all those of an archive.
+pub(super) struct Names {
+    wanted: Vec<u8>,
+    seen: bool,
+    count: u64,
+}
+
+impl Names {
+    pub(super) fn new(member: &str) -> Checked<Self> {
+        Ok(Self { wanted: plain(member.as_bytes())?, seen: false, count: 0 })
+    }
+
+    /// Whether this entry is the one that is wanted; an error where there is another of its name.
+    pub(super) fn is_wanted(&mut self, name: &[u8]) -> Checked<bool> {
+        self.count += 1;
+        if self.count > super::ENTRIES {
+            return refused(format!("has more than {} entries", super::ENTRIES));
+        }
+        let name = plain(name)?;
+        if !name.eq_ignore_ascii_case(&self.wanted) {
+            return Ok(false);
+        }
+        if self.seen {
+            return refused(format!("has {} twice", shown(&self.wanted)));
+        }
+        self.seen = true;
+        Ok(name == self.wanted)
+    }
+}
+
+/// A name as text; what is no UTF-8 is replaced.
+pub(super) fn shown(name: &[u8]) -> String {
+    let text = String::from_utf8_lossy(name);
+    if text.len() <= 200 { format!("{text:?}") } else { "a file with an endless name".to_owned() }
+}
+
+/// The parts of a path without those that change nothing, joined by `/`. A path that leads out of
+/// the folder that it starts in is refused: no honest archive has one.
+fn plain(name: &[u8]) -> Checked<Vec<u8>> {
+    if name.contains(&0) {
+        return refused(format!("has a name with a NUL byte, {}", shown(name)));
+    }
+    let drive = name.first().is_some_and(u8::is_ascii_alphabetic) && name.get(1) == Some(&b':');
+    if name.starts_with(b"/") || name.starts_with(b"\\") || drive {
+        return refused(format!("has an absolute path, {}", shown(name)));
+    }
+    // `\` parts names on Windows, and stands in none elsewhere.
+    let parts = name.split(|byte| matches!(byte, b'/' | b'\\'));
+    let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty() && *part != b".").collect();
+    if parts.contains(&&b".."[..]) {
+        return refused(format!("has a path that leads out of it, {}", shown(name)));
+    }
+    Ok(parts.join(&b'/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Names, plain};
+    use crate::fetch::archive::Fault;
+
+    #[test]
+    fn spellings_of_one_path_are_one() {
+        for name in ["a/b", "./a/b", "a//b", "././a/./b", "a\\b", "a/b/"] {
+            assert!(matches!(plain(name.as_bytes()), Ok(plain) if plain == b"a/b"), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_leads_out_is_refused_anywhere() {
+        for name in ["/a", "..", "a/../b", "../a", "\\a", "a\\..\\b", "C:\\a", "c:a", "a\0b"] {
+            assert!(matches!(plain(name.as_bytes()), Err(Fault::Refused(_))), "{name}");
+        }
+        assert!(plain(b"a..b/..c").is_ok());
+    }
+
+    #[test]
+    fn a_name_in_another_case_is_not_the_one_and_yet_the_second() {
+        let mut names = Names::new("helm").unwrap_or_else(|_| panic!("a plain name"));
+        assert!(matches!(names.is_wanted(b"HELM"), Ok(false)));
+        assert!(matches!(names.is_wanted(b"other"), Ok(false)));
+        assert!(matches!(names.is_wanted(b"./helm"), Err(Fault::Refused(_))));
+    }
+}

@@ -1,0 +1,156 @@
+//! Opening what lies beside a download: our own regular files only, and only for us.
+
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::super::FetchError;
+use crate::error::Error;
+
+/// The names of one download's files.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub(super) to: PathBuf,
+    pub(super) partial: PathBuf,
+    /// What `partial` holds of which edition.
+    pub(super) notes: PathBuf,
+    pub(super) new_notes: PathBuf,
+    pub(super) lock: PathBuf,
+}
+
+impl Names {
+    pub(super) fn of(to: &Path) -> Self {
+        let beside = |suffix: &str| {
+            let mut name = to.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        Self {
+            to: to.to_owned(),
+            partial: beside(".partial"),
+            notes: beside(".partial.json"),
+            new_notes: beside(".partial.json.new"),
+            lock: beside(".lock"),
+        }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        folder(&self.to)
+    }
+}
+
+pub(super) fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+/// Opens a file to read and write, made if need be, never through a link.
+pub(super) fn open(path: &Path) -> Result<File, FetchError> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    careful(&mut options);
+    let file = options.open(path).map_err(|error| failed("open", path, &error))?;
+    let planted = |what: &str| FetchError::Planted { path: path.to_owned(), what: what.to_owned() };
+    let meta = file.metadata().map_err(|error| failed("look at", path, &error))?;
+    if !meta.is_file() {
+        return Err(planted("no regular file"));
+    }
+    if links(&meta) > 1 {
+        return Err(planted("a file with a second name"));
+    }
+    super::super::atomic::set_mode(&file, 0o600).map_err(|error| failed("set the mode of", path, &error))?;
+    Ok(file)
+}
+
+/// As [`open`], if there is such a file.
+pub(super) fn open_existing(path: &Path) -> Result<Option<File>, FetchError> {
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        _ => open(path).map(Some),
+    }
+}
+
+/// Removes a file if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), FetchError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// An I/O error of a download's file in the words that help most.
+pub(super) fn failed(verb: &str, path: &Path, error: &std::io::Error) -> FetchError {
+    match error.kind() {
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+            FetchError::ReadOnly { folder: folder(path).to_owned(), cause: error.to_string() }
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            FetchError::DiskFull { folder: folder(path).to_owned(), file: path.to_owned() }
+        }
+        ErrorKind::IsADirectory => FetchError::Planted { path: path.to_owned(), what: "a folder".to_owned() },
+        _ if is_link(path) => FetchError::Planted { path: path.to_owned(), what: "a link".to_owned() },
+        _ => Error::io(verb, path, error).into(),
+    }
+}
+
+fn is_link(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|meta| meta.is_symlink())
+}
+
+/// The bytes that are free on the disk of `folder`, where the system tells.
+#[cfg(unix)]
+pub(super) fn free(folder: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(not(unix))]
+pub(super) fn free(_folder: &Path) -> Option<u64> {
+    None
+}
+
+#[cfg(unix)]
+fn careful(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    // Not waiting is for a pipe of that name.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    options.mode(0o600).custom_flags(flags.bits().cast_signed());
+}
+
+#[cfg(not(unix))]
+fn careful(_options: &mut OpenOptions) {}
+
+#[cfg(unix)]
+fn links(meta: &std::fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(meta)
+}
+
+#[cfg(not(unix))]
+fn links(_meta: &std::fs::Metadata) -> u64 {
+    1
+}
+
+#[cfg(unix)]
+pub(super) fn write_at(file: &File, bytes: &[u8], at: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+#[cfg(unix)]
+pub(super) fn read_at(file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, at)
+}
+
+#[cfg(windows)]
+pub(super) fn write_at(file: &File, mut bytes: &[u8], mut at: u64) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_write(file, bytes, at)? {
+            0 => return Err(ErrorKind::WriteZero.into()),
+            count => (bytes, at) = (&bytes[count..], at + count as u64),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(windows)]
+pub(super) fn read_at(file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, at)
+}

@@ -1,0 +1,193 @@
+//! Follows redirects, each one judged: where to, and what of ours may go along.
+
+use reqwest::header::{HeaderMap, LOCATION};
+use reqwest::{Response, StatusCode, Url};
+
+use super::super::client::is_loopback;
+use super::super::{Client, FetchError, permitted};
+use super::retry::Halt;
+use super::{Remote, refused, shown};
+
+/// A release that needs more is set up wrongly.
+const HOPS: usize = 5;
+
+/// Where a file may come from.
+#[derive(Debug)]
+pub(super) struct Route<'a> {
+    /// With the name and password that only its own server may see.
+    pub(super) start: Url,
+    hosts: &'a [String],
+    plain_http: bool,
+}
+
+impl<'a> Route<'a> {
+    pub(super) fn new(remote: &Remote<'a>) -> Result<Self, FetchError> {
+        let start = match Url::parse(remote.url) {
+            Ok(url) if remote.plain_http && url.scheme() == "http" => Ok(url),
+            _ => permitted(remote.url),
+        };
+        let start = start.map_err(|why| FetchError::NotPermitted { url: shown(remote.url), why })?;
+        Ok(Self { start, hosts: remote.hosts, plain_http: remote.plain_http })
+    }
+
+    /// The address that `location` means on the page `from`, if we may go there.
+    fn next(&self, from: &Url, status: StatusCode, location: &str) -> Result<Url, FetchError> {
+        let url = shown(from.as_str());
+        let mut to = from.join(location).map_err(|error| FetchError::RedirectNowhere {
+            url: url.clone(),
+            status,
+            why: format!("its address is none: {error}"),
+        })?;
+        to.set_fragment(None);
+        // Names and passwords are ours to give, and only to whom they are for.
+        let same = to.origin() == self.start.origin();
+        let (name, password) = if same { (self.start.username(), self.start.password()) } else { ("", None) };
+        let _ = to.set_username(name);
+        let _ = to.set_password(password);
+        let host = to.host_str().unwrap_or_default();
+        if !self.allows(host) {
+            let allowed = self
+                .start
+                .host_str()
+                .into_iter()
+                .map(str::to_owned)
+                .chain(self.hosts.iter().cloned())
+                .collect();
+            return Err(FetchError::RedirectHost { from: url, to: shown(to.as_str()), allowed });
+        }
+        let plain = to.scheme() == "http"
+            && from.scheme() == "http"
+            && (is_loopback(from) && is_loopback(&to)
+                || self.plain_http && to.host_str() == self.start.host_str());
+        if to.scheme() == "https" || plain {
+            return Ok(to);
+        }
+        Err(FetchError::RedirectPlain { from: url, to: shown(to.as_str()) })
+    }
+
+    fn allows(&self, host: &str) -> bool {
+        let matches = |pattern: &String| match pattern.strip_prefix("*.") {
+            Some(suffix) => {
+                let rest = host.len().checked_sub(suffix.len() + 1).and_then(|at| host.split_at_checked(at));
+                rest.is_some_and(|(name, end)| {
+                    !name.is_empty() && end.starts_with('.') && end[1..].eq_ignore_ascii_case(suffix)
+                })
+            }
+            None => pattern.eq_ignore_ascii_case(host),
+        };
+        self.start.host_str() == Some(host) || self.hosts.iter().any(matches)
+    }
+}
+
+/// Asks `first` for the file and goes where that leads; gives the answer and who gave it.
+pub(super) async fn send(
+    client: &Client,
+    route: &Route<'_>,
+    first: Url,
+    headers: &HeaderMap,
+) -> Result<(Response, Url), Halt> {
+    let mut seen = vec![first];
+    loop {
+        let at = &seen[seen.len() - 1];
+        let request = client.http().get(at.clone()).headers(headers.clone()).send();
+        let response = match tokio::time::timeout(client.timeouts.idle, request).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(refused::request(at, &error)),
+            Err(_) => {
+                let (url, idle) = (shown(at.as_str()), client.timeouts.idle);
+                return Err(Halt::again(FetchError::Stalled { url, got: 0, idle }));
+            }
+        };
+        if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+            let at = at.clone();
+            return Ok((response, at));
+        }
+        let to = route.next(at, response.status(), &location(&response, at)?)?;
+        let (url, target) = (shown(at.as_str()), shown(to.as_str()));
+        if seen.contains(&to) {
+            return Err(FetchError::RedirectLoop { url, to: target }.into());
+        }
+        if seen.len() > HOPS {
+            let url = shown(seen[0].as_str());
+            return Err(FetchError::RedirectMany { url, to: target, hops: HOPS }.into());
+        }
+        seen.push(to);
+    }
+}
+
+fn location(response: &Response, at: &Url) -> Result<String, FetchError> {
+    let nowhere = |why: &str| FetchError::RedirectNowhere {
+        url: shown(at.as_str()),
+        status: response.status(),
+        why: why.to_owned(),
+    };
+    let value = response.headers().get(LOCATION).ok_or_else(|| nowhere("it names none"))?;
+    value.to_str().map(str::to_owned).map_err(|_| nowhere("its address is no text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn goes(start: &str, hosts: &[&str], from: &str, to: &str) -> Result<String, FetchError> {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let remote = Remote { url: start, sha256: "", size: None, hosts: &hosts, plain_http: true };
+        let route = Route::new(&remote)?;
+        route.next(&Url::parse(from).unwrap(), StatusCode::FOUND, to).map(|url| url.to_string())
+    }
+
+    #[test]
+    fn names_and_suffixes_are_matched_as_a_whole() {
+        let start = "https://github.com/x";
+        let hosts = ["cdn.dl.k8s.io", "*.githubusercontent.com"];
+        for host in [
+            "github.com",
+            "GitHub.com",
+            "cdn.dl.k8s.io",
+            "a.githubusercontent.com",
+            "a.b.GithubUserContent.com",
+        ] {
+            goes(start, &hosts, start, &format!("https://{host}/y")).unwrap();
+        }
+        for host in [
+            "githubusercontent.com",
+            "agithubusercontent.com",
+            "a.githubusercontent.com.evil",
+            "dl.k8s.io",
+            "xcdn.dl.k8s.io",
+            "api.github.com",
+        ] {
+            let error = goes(start, &hosts, start, &format!("https://{host}/y")).unwrap_err();
+            assert!(matches!(error, FetchError::RedirectHost { .. }), "{host}: {error}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_the_mirror_and_for_loopback_alone() {
+        let mirror = "http://mirror.corp/x";
+        assert_eq!(goes(mirror, &[], mirror, "/y").unwrap(), "http://mirror.corp/y");
+        assert_eq!(goes(mirror, &[], mirror, "http://mirror.corp:81/y").unwrap(), "http://mirror.corp:81/y");
+        goes(mirror, &["a.example"], mirror, "https://a.example/y").unwrap();
+        for (start, to) in [
+            (mirror, "http://a.example/y"),
+            ("https://github.com/x", "http://github.com/y"),
+            ("https://github.com/x", "http://127.0.0.1/y"),
+            (mirror, "http://127.0.0.1/y"),
+        ] {
+            let error = goes(start, &["a.example", "127.0.0.1"], start, to).unwrap_err();
+            assert!(matches!(error, FetchError::RedirectPlain { .. }), "{start} to {to}: {error}");
+        }
+        let off = Remote { url: mirror, sha256: "", size: None, hosts: &[], plain_http: false };
+        assert!(matches!(Route::new(&off), Err(FetchError::NotPermitted { .. })));
+    }
+
+    #[test]
+    fn a_password_stays_with_its_server() {
+        let start = "https://me:hush@mirror.corp/x";
+        let to = |to| goes(start, &["a.example"], start, to).unwrap();
+        assert_eq!(to("/y"), "https://me:hush@mirror.corp/y");
+        assert_eq!(to("https://mirror.corp/y#part"), "https://me:hush@mirror.corp/y");
+        assert_eq!(to("https://mirror.corp:8443/y"), "https://mirror.corp:8443/y");
+        assert_eq!(to("https://you:evil@a.example/y"), "https://a.example/y");
+    }
+}

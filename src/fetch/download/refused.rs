@@ -1,0 +1,69 @@
+//! Requests that got no answer: what their errors mean.
+
+use std::error::Error as _;
+use std::io::ErrorKind;
+
+use reqwest::Url;
+
+use super::super::{FetchError, causes};
+use super::retry::Halt;
+use super::shown;
+
+/// A request failed before there was an answer.
+pub(super) fn request(url: &Url, error: &reqwest::Error) -> Halt {
+    let host = url.host_str().unwrap_or_default().to_owned();
+    let (cause, url) = (causes(error), shown(url.as_str()));
+    if is_certificate(error) {
+        return FetchError::Certificate { host, cause }.into();
+    }
+    if is_no_tls(error) {
+        let cause = "what answers there does not speak TLS".to_owned();
+        return FetchError::Unreachable { host, cause }.into();
+    }
+    if error.is_builder() {
+        return FetchError::NotPermitted { url, why: cause }.into();
+    }
+    if (error.is_connect() || error.is_timeout()) && !was_cut(error) {
+        let cause = if error.is_timeout() { "no answer in time".to_owned() } else { cause };
+        return Halt::again(FetchError::Unreachable { host, cause });
+    }
+    Halt::again(FetchError::Broken { url, got: 0, cause })
+}
+
+fn is_certificate(error: &reqwest::Error) -> bool {
+    let certificate = |error: &rustls::Error| {
+        matches!(error, rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
+    };
+    any(error, |io| io.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(certificate))
+}
+
+/// Something answered, in another language: a plain server, or a network's log-in page.
+fn is_no_tls(error: &reqwest::Error) -> bool {
+    let other = |error: &rustls::Error| matches!(error, rustls::Error::InvalidMessage(_));
+    any(error, |io| io.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(other))
+}
+
+/// A connection that was made and then cut, while TLS was agreed upon: that passes.
+fn was_cut(error: &reqwest::Error) -> bool {
+    let cut = [
+        ErrorKind::ConnectionReset,
+        ErrorKind::ConnectionAborted,
+        ErrorKind::BrokenPipe,
+        ErrorKind::UnexpectedEof,
+    ];
+    any(error, |io| cut.contains(&io.kind()))
+}
+
+fn any(error: &reqwest::Error, test: impl Fn(&std::io::Error) -> bool) -> bool {
+    let mut next = error.source();
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            let inner = io.get_ref().and_then(|inner| inner.downcast_ref());
+            if test(io) || inner.is_some_and(&test) {
+                return true;
+            }
+        }
+        next = error.source();
+    }
+    false
+}

@@ -1,0 +1,72 @@
+//! Tools of this machine that were accepted: what they were then, so that a change is noticed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::Found;
+use crate::error::{Error, Result};
+use crate::fetch::write_atomic;
+
+/// What was accepted, and when it was first seen so.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Accepted {
+    pub path: PathBuf,
+    pub version: String,
+    pub sha256: String,
+    pub size: u64,
+}
+
+/// `system-tools.json` in the state's folder, by tool.
+#[derive(Debug)]
+pub(super) struct SystemTools {
+    file: PathBuf,
+    turn: Mutex<()>,
+}
+
+impl SystemTools {
+    pub(super) fn new(state: &Path) -> Self {
+        Self { file: state.join("system-tools.json"), turn: Mutex::default() }
+    }
+
+    /// All of them; a file that is not there holds none.
+    pub(super) fn load(&self) -> Result<BTreeMap<String, Accepted>> {
+        let text = match std::fs::read(&self.file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) => return Err(Error::io("read", &self.file, &error)),
+        };
+        serde_json::from_slice(&text).map_err(|error| {
+            Error::failed(format!("{} is not readable as a list of tools", self.file.display()))
+                .because(error)
+                .help(format!("move {} away: it is written anew", self.file.display()))
+        })
+    }
+
+    /// Whether this very file was accepted before.
+    pub(super) fn knows(&self, found: &Found) -> bool {
+        self.load().is_ok_and(|known| known.get(&found.name) == Some(&accepted(found)))
+    }
+
+    /// Records a tool; returns what stood there if the same path was another program then.
+    pub(super) fn record(&self, found: &Found) -> Result<Option<Accepted>> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.load()?;
+        let old = known.insert(found.name.clone(), accepted(found));
+        if old == Some(accepted(found)) {
+            return Ok(None);
+        }
+        if let Some(dir) = self.file.parent() {
+            std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
+        }
+        let json = serde_json::to_vec_pretty(&known)
+            .map_err(|error| Error::failed(format!("cannot write {}", self.file.display())).because(error))?;
+        write_atomic(&self.file, &json, 0o600)?;
+        Ok(old.filter(|old| old.path == found.path && old.sha256 != found.sha256))
+    }
+}
+
+fn accepted(found: &Found) -> Accepted {
+    let Found { path, version, sha256, size, .. } = found.clone();
+    Accepted { path, version, sha256, size }
+}

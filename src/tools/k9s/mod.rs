@@ -1,0 +1,37 @@
+//! k9s: a view of the cluster in the terminal.
+
+use semver::Version;
+
+use super::{ToolSpec, Wanted, parse_version, same_major};
+
+pub const SPEC: ToolSpec = ToolSpec {
+    name: "k9s",
+    optional: true,
+    pin: include_str!("pin.toml"),
+    version_args: &["version", "-s"],
+    parse,
+    fits,
+};
+
+/// `Version              v0.51.0`
+fn parse(text: &str) -> Option<Version> {
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("Version"))?;
+    parse_version(line)
+}
+
+/// Any of the same major version shows the same cluster.
+fn fits(version: &Version, wanted: &Wanted) -> Result<(), String> {
+    same_major(version, &wanted.tool)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_says() {
+        let said = "Version              v0.51.0\nCommit               0";
+        assert_eq!(parse(said), Some(SPEC.pin().unwrap().version));
+        assert_eq!(parse("usage: …"), None);
+    }
+}

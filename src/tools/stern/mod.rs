@@ -1,0 +1,37 @@
+//! stern: follows the logs of several pods.
+
+use semver::Version;
+
+use super::{ToolSpec, Wanted, parse_version, same_major};
+
+pub const SPEC: ToolSpec = ToolSpec {
+    name: "stern",
+    optional: true,
+    pin: include_str!("pin.toml"),
+    version_args: &["--version"],
+    parse,
+    fits,
+};
+
+/// `version: 1.34.0`
+fn parse(text: &str) -> Option<Version> {
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("version:"))?;
+    parse_version(line)
+}
+
+/// Any of the same major version shows the same cluster.
+fn fits(version: &Version, wanted: &Wanted) -> Result<(), String> {
+    same_major(version, &wanted.tool)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_says() {
+        let said = "version: 1.34.0\ncommit: 0";
+        assert_eq!(parse(said), Some(SPEC.pin().unwrap().version));
+        assert_eq!(parse("usage: …"), None);
+    }
+}
