@@ -141,13 +141,13 @@ pub(crate) enum Command {
     /// The cluster in your own kubeconfig: put it in, take it out
     #[command(subcommand)]
     Kubeconfig(kubeconfig::KubeconfigCommand),
-    /// Make or verify a bundle of all artifacts, for machines without a network
+    /// Make, verify or look into a bundle of all artifacts, for machines without a network
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
     /// The application's images: list them, say what is in them, scan them
     #[command(subcommand)]
     Images(images::ImagesCommand),
-    /// Show the tools that are used: kubectl, helm, kind
+    /// The tools that are used (kubectl, helm, …): list, install, verify, find them
     #[command(subcommand)]
     Tools(tools::ToolsCommand),
     /// Print the completions for a shell

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::tools::{TRUST, publish};
 use crate::support::{Machine, Screen};
 
 const PROJECT: &str = "name = \"shop\"\nhost = \"shop.localhost\"\nchart = \"chart\"\n\
@@ -75,7 +76,7 @@ fn without_a_scanner_a_scan_is_skipped_and_says_why() {
 fn a_scan_names_its_scanner_and_fails_where_it_is_asked_to() {
     let machine = machine().stub("trivy", &format!("echo '{REPORT}'"));
     let scan = |args: &[&str]| -> Screen { machine.run(&[&["images", "scan"], args].concat()) };
-    let screen = scan(&[]).exits(0).err_has("scanning with trivy on PATH: [machine]/bin/trivy, sha256 ");
+    let screen = scan(&[]).exits(0).err_has("scanning with trivy: [machine]/bin/trivy, sha256 ");
     screen.out_has("CVE-1").out_has("1 more below high");
     scan(&["-v"]).exits(0).out_has("CVE-2");
     scan(&["--fail-on", "high"]).exits(4).err_has("found in: web");
@@ -87,6 +88,16 @@ fn a_scan_names_its_scanner_and_fails_where_it_is_asked_to() {
     let left: Vec<_> =
         left.filter(|entry| entry.file_name().to_string_lossy().starts_with("scan-")).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_scanner_that_was_fetched_is_used_where_none_is_on_path() {
+    let machine = machine();
+    publish(&machine, "grype", "0.119.0", "#!/bin/sh\necho '{\"matches\":[]}'\n");
+    machine.run(&["images", "scan"]).exits(0).out_has("help: todo-bootstrap tools install grype");
+    machine.run(&[&["tools", "install", "grype"][..], &TRUST].concat()).exits(0);
+    let scan = machine.run(&[&["images", "scan"][..], &TRUST].concat()).exits(0);
+    scan.err_has("scanning with grype: [machine]/cache/tools/grype-0.119.0/grype, sha256 ").out_has("web");
 }
 
 #[test]

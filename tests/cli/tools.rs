@@ -16,7 +16,8 @@ fn machine() -> Machine {
     machine
 }
 
-fn publish(machine: &Machine, tool: &str, version: &str, body: &str) {
+/// Pins a program of the test's own and puts it on the mirror.
+pub(super) fn publish(machine: &Machine, tool: &str, version: &str, body: &str) {
     let folder = machine.path("work/mirror/release.example").join(version);
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join(tool), body).expect("a program");
@@ -33,7 +34,8 @@ fn publish(machine: &Machine, tool: &str, version: &str, body: &str) {
     fs::write(folder.join("pin.toml"), pin).expect("a pin");
 }
 
-const TRUST: [&str; 4] = ["--pins", "pins", "--mirror", "mirror"];
+/// The flags with which they are found.
+pub(super) const TRUST: [&str; 4] = ["--pins", "pins", "--mirror", "mirror"];
 
 /// Runs `tools …` with the pins and the mirror.
 fn tools(machine: &Machine, args: &[&str]) -> Screen {

@@ -8,7 +8,10 @@ use super::super::context::{Context, print_json};
 use super::super::reach::application;
 use super::list;
 use crate::error::{Error, Exit, Result};
-use crate::images::scan::{Finding, Scanner, Severity};
+use crate::images::scan::{Finding, Kind, Scanner, Severity};
+use crate::steps::Session;
+use crate::task::Task;
+use crate::tools::TOOLS;
 use crate::ui::{Align, Table, data, printable};
 
 #[derive(Debug, Args)]
@@ -26,8 +29,10 @@ fn severity_parser() -> impl TypedValueParser<Value = Severity> {
 }
 
 /// Why nothing was scanned, and what would change that.
-const SKIPPED: (&str, &str) =
-    ("no scanner (trivy, grype) on PATH", "put trivy (https://trivy.dev) or grype on PATH, then again");
+const SKIPPED: (&str, &str) = (
+    "no scanner (trivy, grype) on PATH",
+    "todo-bootstrap tools install grype   (or put trivy, https://trivy.dev, on PATH)",
+);
 
 struct Scanned {
     name: String,
@@ -39,11 +44,11 @@ pub(super) fn run(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
     let session = context.session(None, false)?;
     let app = application(&session)?;
     args.images.iter().try_for_each(|image| super::known(app, &app.image_names(), image))?;
-    let Some(scanner) = Scanner::find(context.world)? else { return skipped(context, args) };
-    let (name, path) = (scanner.kind.name(), scanner.path.display());
-    context.ui.say(&format!("scanning with {name} on PATH: {path}, sha256 {}", scanner.sha256));
     let bench = context.bench(context.reporter(), None)?;
     let task = bench.task("scan");
+    let Some(scanner) = scanner(context, &session, &task)? else { return skipped(context, args) };
+    let (name, path) = (scanner.kind.name(), scanner.path.display());
+    context.ui.say(&format!("scanning with {name}: {path}, sha256 {}", scanner.sha256));
     let engine = list::engine(context, &session, &task)?;
     let cache = context.paths()?.cache;
     std::fs::create_dir_all(&cache).map_err(|e| Error::io("create", &cache, &e))?;
@@ -71,6 +76,19 @@ pub(super) fn run(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
         findings(&all, context.global.verbose);
     }
     verdict(&all, args.fail_on)
+}
+
+/// The scanner on PATH, else one that `tools install` fetched; the latter was hashed just now.
+fn scanner(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Result<Option<Scanner>> {
+    if let Some(scanner) = Scanner::find(context.world)? {
+        return Ok(Some(scanner));
+    }
+    for kind in Kind::ALL.into_iter().filter(|kind| TOOLS.iter().any(|tool| tool.name == kind.name())) {
+        if let Some(found) = session.origins.present_tool(task, kind.name())?.0 {
+            return Ok(Some(Scanner { kind, path: found.path, sha256: found.sha256 }));
+        }
+    }
+    Ok(None)
 }
 
 /// No error: whoever has no scanner asked for none.

@@ -1,6 +1,6 @@
 //! Known vulnerabilities in an image, by a scanner that this machine has.
 //!
-//! None is fetched: a scanner needs a database of its own, which only its user can vouch for.
+//! None is fetched unasked: a scanner needs a database of its own, which only its user can vouch for.
 
 mod grype;
 mod trivy;
@@ -68,7 +68,7 @@ pub enum Kind {
     Grype,
 }
 
-/// A scanner on PATH.
+/// A scanner on PATH, or one that `tools install` fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Scanner {
     pub kind: Kind,
@@ -80,7 +80,7 @@ impl Scanner {
     /// The first of trivy and grype on PATH.
     pub fn find(world: &World) -> Result<Option<Self>> {
         let Some(path) = world.env.get("PATH") else { return Ok(None) };
-        for kind in [Kind::Trivy, Kind::Grype] {
+        for kind in Kind::ALL {
             if let Ok(path) = which::which_in(kind.name(), Some(path), &world.cwd) {
                 let sha256 = sha256_file(&path)?.0;
                 return Ok(Some(Self { kind, path, sha256 }));
@@ -134,6 +134,8 @@ impl Scanner {
 }
 
 impl Kind {
+    pub const ALL: [Self; 2] = [Self::Trivy, Self::Grype];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Trivy => "trivy",
