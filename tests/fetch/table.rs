@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::Instant;
 
-use super::bed::{Bed, program};
+use super::bed::{Bed, TOOL, program};
 use crate::support::liar::{BEHAVIOURS, Behaviour, HONEST, HONEST_TLS, Wire};
 
 /// What is to come of it.
@@ -79,6 +79,19 @@ fn no_lie_is_believed_and_none_hangs() {
 #[test]
 fn no_lie_about_a_part_is_believed_either() {
     all(17 << 20, 4);
+}
+
+/// However patient it is with the server, the command has its own time, and says what it waited for.
+#[test]
+fn the_commands_own_time_ends_a_drip() {
+    let drip = BEHAVIOURS.iter().find(|behaviour| behaviour.name == "four bytes per second");
+    let bed = Bed::new(*drip.expect("a drip"), program(8, 300_000)).env("TODO_BOOTSTRAP_IDLE_TIMEOUT", "1h");
+    let screen = bed.run(&["tools", "install", TOOL, "--timeout", "3s"]).exits(1);
+    screen.err_has("the download of http://127.0.0.1:").err_has("help:");
+    assert!(!bed.is_installed());
+    bed.liar.behave(HONEST);
+    bed.install().exits(0);
+    assert!(bed.is_installed() && bed.leftovers().is_empty(), "{:?}", bed.leftovers());
 }
 
 /// Every behaviour for a file of `len` bytes, so many at once.
