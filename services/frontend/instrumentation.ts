@@ -13,8 +13,12 @@ export async function register(): Promise<void> {
     log("error", `NEXT_PUBLIC_API_URL is not an address, so /api cannot be passed on; help: ${help}`);
   }
   log("info", "started", { backend, accounts: accountsOn() });
-  // Only where there are a file system and sockets; the database may come up later than this server.
-  if (process.env.NEXT_RUNTIME === "nodejs" && accountsOn()) (await import("@/lib/auth/accounts")).startAccounts();
+  // Only where there are a file system and sockets.
+  if (process.env.NEXT_RUNTIME === "nodejs") {
+    (await import("@/lib/drain")).letGoOnClose();
+    // The database may come up later than this server.
+    if (accountsOn()) (await import("@/lib/auth/accounts")).startAccounts();
+  }
 }
 
 export const onRequestError: Instrumentation.onRequestError = (error, request) => {

@@ -48,7 +48,7 @@ pub fn up(bed: &Bed) {
         .expect(0);
     came_from_the_bundle(&run);
     for id in &ids {
-        docker(&["image", "inspect", id]).expect("the engine has the bundle's image");
+        assert!(!names(id).is_empty(), "the engine has the bundle's image {id}");
     }
     let address = Address::find(&run.stdout, &bed.app.hosts).expect("`up` ends with the address");
     bed.set_address(address);
@@ -182,13 +182,24 @@ impl Machine<'_> {
         }
         // One that another was built on goes after that one.
         for id in ids.iter().chain(&ids) {
+            for name in names(id) {
+                let _ = docker(&["image", "rm", "--force", &name]);
+            }
             let _ = docker(&["image", "rm", "--force", id]);
         }
+        // Where an older image of the machine was built on one, its layers stay, but nothing leads to it.
         for id in &ids {
-            assert!(docker(&["image", "inspect", id]).is_err(), "the engine still has {id}");
+            assert_eq!(names(id), Vec::<String>::new(), "the engine still has {id}");
         }
         ids
     }
+}
+
+/// What the engine calls an image; nothing where it has none.
+fn names(id: &str) -> Vec<String> {
+    let format = "{{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}}";
+    let names = docker(&["image", "inspect", "--format", format, id]).unwrap_or_default();
+    names.lines().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// Takes down what was made without a network, whatever became of it: the bed knows nothing of it.

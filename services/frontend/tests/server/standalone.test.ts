@@ -41,10 +41,15 @@ it("lives without a backend, and says so in the shape of the API", async () => {
   expect(log()).toContain('"request_id":"abc"');
 }, 30_000);
 
-it("ends soon on SIGTERM, also while a connection is kept open", async () => {
+// Once with nothing on its way, and once in the middle of an answer.
+it.each(["end", "response"])("ends soon on SIGTERM after `%s`, also while connections are kept open", async (event) => {
   const { url, server } = await start({ KEEP_ALIVE_TIMEOUT: "120000" });
   const agent = new Agent({ keepAlive: true });
-  await new Promise((resolve) => get(`${url}/healthz`, { agent }, (answer) => answer.resume().on("end", resolve)));
+  const path = event === "end" ? "/healthz" : "/log-in";
+  await new Promise((resolve) => {
+    const request = get(`${url}${path}`, { agent }, (answer) => answer.resume().on("end", resolve));
+    if (event === "response") request.on("response", resolve);
+  });
   const ended = once(server, "exit");
   const asked = Date.now();
   server.kill("SIGTERM");
