@@ -226,9 +226,10 @@ struct Block;
 
 const TABLES: [&str; 2] = ["iptables", "ip6tables"];
 const OUTPUT: &str = "OUTPUT ! -o lo -m owner --gid-owner 58231 -j REJECT";
-/// The engine's bridges are called so, but for its first.
+/// The engine's bridges are called so, but for its first. In its own chain for such rules: whenever
+/// a network is made, it puts that one first again, and what stood before it in FORWARD is not.
 const FORWARD: [&str; 2] =
-    ["FORWARD -i br-+ ! -o br-+ -j REJECT", "FORWARD -i docker0 ! -o docker0 -j REJECT"];
+    ["DOCKER-USER -i br-+ ! -o br-+ -j REJECT", "DOCKER-USER -i docker0 ! -o docker0 -j REJECT"];
 
 impl Block {
     fn new() -> Self {
@@ -236,7 +237,7 @@ impl Block {
         Self::lift();
         for rule in [&[OUTPUT][..], &FORWARD].concat() {
             Self::rule("iptables", "-I", rule).expect("iptables (as root)");
-            // Without IPv6 there is nothing to stop, and no table.
+            // Without IPv6 there is nothing to stop, and no such table or chain.
             let _ = Self::rule("ip6tables", "-I", rule);
         }
         Self
@@ -260,7 +261,7 @@ impl Block {
     #[allow(clippy::unused_self)] // asked only while it lives
     fn held(&self) -> u64 {
         let mut command = Command::new("iptables");
-        command.args(["-w", "-L", "FORWARD", "-v", "-x", "-n"]);
+        command.args(["-w", "-L", "DOCKER-USER", "-v", "-x", "-n"]);
         let text = output(command).expect("iptables lists its rules");
         let ours = text.lines().filter(|line| line.contains("br-+") && line.contains("REJECT"));
         ours.filter_map(|line| line.split_whitespace().next()?.parse::<u64>().ok()).sum()
