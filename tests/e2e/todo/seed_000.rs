@@ -27,7 +27,9 @@ pub fn once(bed: &Bed) {
     let pods = ["delete", "pods", "--all", "--namespace", NAMESPACE, "--wait=true"];
     bed.kubectl(&pods);
     ready(bed);
-    address.get_until("/healthz", Duration::from_mins(1), |reply| reply.status == 200);
+    // Asked without an account, the backend itself says 401: until its Service has left the old pod,
+    // the frontend cannot reach it.
+    address.get_until("/api/tasks", Duration::from_mins(1), |reply| reply.status == 401);
     // The same account, so its file was kept too.
     let listed = user::call_at(&address, "GET", "/api/tasks", "").expect("GET answers");
     assert!(listed.status == 200 && listed.body.contains("kept in a file"), "{listed:?}");
