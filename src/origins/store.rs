@@ -188,6 +188,18 @@ impl Store {
         Ok(Cached { path, version, record })
     }
 
+    /// Gives a program without a record the name `published` again, if it is what is wanted: a run
+    /// was killed between the two, and nothing of it has to be fetched once more.
+    pub(super) fn take_back(&self, name: &str, folder: &Path, published: &Path, sha256: &str) -> Result<()> {
+        debug_assert!(folder.starts_with(&self.dir));
+        let path = folder.join(program(name));
+        let half_way = !folder.join(RECORD).exists() && path.is_file();
+        if half_way && hash_own(&path).is_ok_and(|got| got == sha256) {
+            std::fs::rename(&path, published).map_err(|e| Error::io("rename", &path, &e))?;
+        }
+        Ok(())
+    }
+
     /// Removes what lies in `folder` under names that begin so.
     pub(super) fn sweep(&self, folder: &Path, prefix: &str) -> Result<()> {
         debug_assert!(folder.starts_with(&self.dir));

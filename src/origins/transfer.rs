@@ -109,6 +109,9 @@ impl Origins {
         let version = search.wanted.tool.clone();
         let folder = self.store.folder(search.spec.name, &version)?;
         let published = folder.join(format!("{PUBLISHED}{}", &asset.sha256[..16.min(asset.sha256.len())]));
+        if asset.unpack == Unpack::Plain {
+            self.store.take_back(search.spec.name, &folder, &published, &asset.sha256)?;
+        }
         fetch(&published)?;
         let record = record(origin, Some(asset.sha256.clone()), None);
         let installed = self.store.install(search.spec, version, record, |to| match &asset.unpack {

@@ -15,6 +15,25 @@ fn what_is_there_is_not_fetched_again() {
     assert!(bed.leftovers().is_empty(), "{:?}", bed.leftovers());
 }
 
+/// As after a kill between the two: the program has its name, and its record is not written yet.
+#[test]
+fn a_program_without_a_record_is_not_fetched_again_but_hashed() {
+    let bed = Bed::new(HONEST, program(13, 300_000));
+    bed.install().exits(0);
+    let record = bed.folder().join("found.json");
+    fs::remove_file(&record).expect("remove the record");
+    bed.install().exits(0);
+    assert!(bed.is_installed() && record.is_file());
+    assert_eq!(bed.liar.bytes_of(FILE), 300_000);
+    fs::remove_file(&record).expect("remove the record");
+    let mut bytes = bed.bytes.clone();
+    bytes[200_000] ^= 1;
+    fs::write(bed.installed(), bytes).expect("change the program");
+    bed.install().exits(0);
+    assert!(bed.is_installed() && bed.leftovers().is_empty(), "{:?}", bed.leftovers());
+    assert_eq!(bed.liar.bytes_of(FILE), 600_000);
+}
+
 /// A pinned size is a bound that is known before; without one there is a bound all the same.
 #[test]
 fn without_a_size_there_is_a_bound_as_well() {
