@@ -11,11 +11,10 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use super::layout::{END, head, padding};
 use crate::error::{Error, Result};
-use crate::fetch::{hex, sha256};
+use crate::fetch::{sha256, sha256_stream};
 
 /// Lists and configurations are text of some kilobytes.
 const TEXT: u64 = 16 << 20;
@@ -77,7 +76,7 @@ pub fn rewrite(from: &Path, reference: &str, to: &Path) -> Result<ImageArchive> 
     }
     let mut sizes = BTreeMap::new();
     for (id, layer) in ids.iter().zip(&image.layers) {
-        let (got, size) = digest(&mut archive.layer(layer)?).map_err(|e| archive.bad(e))?;
+        let (got, size) = sha256_stream(archive.layer(layer)?).map_err(|e| archive.bad(e))?;
         if format!("sha256:{got}") != *id {
             return Err(archive.bad(format!("layer {layer} has sha256 {got}, not {id}")));
         }
@@ -116,18 +115,6 @@ fn put(out: &mut impl Write, name: &str, size: u64, from: &mut dyn Read) -> Resu
         }
         std::io::copy(&mut std::io::repeat(0).take(padding(size)), out).map(drop)
     })())
-}
-
-fn digest(from: &mut dyn Read) -> std::io::Result<(String, u64)> {
-    let (mut hasher, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 20]);
-    loop {
-        let count = from.read(&mut buffer)?;
-        if count == 0 {
-            return Ok((hex(&hasher.finalize()), size));
-        }
-        hasher.update(&buffer[..count]);
-        size += count as u64;
-    }
 }
 
 /// Where things stand in an archive.
@@ -203,7 +190,7 @@ impl<'a> Archive<'a> {
     }
 
     /// A layer as it was before somebody packed it.
-    fn layer(&self, name: &str) -> Result<Box<dyn Read + '_>> {
+    fn layer(&self, name: &str) -> Result<Box<dyn Read + Send + '_>> {
         let mut magic = [0; 2];
         let packed = self.part(name)?.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
         let part = self.part(name)?;

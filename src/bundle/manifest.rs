@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FILES;
 use crate::error::{Error, Result};
-use crate::fetch::sha256;
+use crate::fetch::{is_sha256, sha256};
 
 /// The version of the manifest's form.
 pub const SCHEMA: u32 = 2;
@@ -87,18 +87,15 @@ impl Manifest {
             if !seen.insert((&entry.name, &entry.platform)) {
                 return Err(format!("{} for {} is named twice", entry.name, entry.platform));
             }
-            let digest = entry.sha256.len() == 64 && entry.sha256.bytes().all(is_hex);
             let file = entry.file.strip_prefix(FILES).and_then(|rest| rest.strip_prefix('/'));
-            if !digest || !file.is_some_and(|file| is_plain(file) && file.starts_with(&entry.sha256)) {
+            if !is_sha256(&entry.sha256)
+                || !file.is_some_and(|file| is_plain(file) && file.starts_with(&entry.sha256))
+            {
                 return Err(format!("the file of {} is not `{FILES}/<sha256>-<name>`", entry.name));
             }
         }
         Ok(())
     }
-}
-
-fn is_hex(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
 /// One path component without surprises.

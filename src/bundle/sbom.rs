@@ -6,11 +6,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::{Contents, Entry};
 use crate::error::{Error, Result};
-use crate::images::sbom::{encoded, purl};
+use crate::images::sbom::{encoded, purl, sealed};
 
 /// The entry of an image that was built from a project.
 pub fn application(image: &str) -> String {
@@ -33,7 +32,7 @@ pub fn render(contents: &Contents) -> Result<Vec<u8>> {
     }
     let images: Vec<&Value> =
         components.iter().filter(|part| part["type"] == "container").map(|part| &part["bom-ref"]).collect();
-    let mut bill = json!({
+    let bill = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -54,13 +53,7 @@ pub fn render(contents: &Contents) -> Result<Vec<u8>> {
         // What is in an image's system nobody told us.
         "compositions": [{ "aggregate": "incomplete", "assemblies": images }],
     });
-    let digest = Sha256::digest(bill.to_string());
-    let id = digest.first_chunk::<16>().copied().unwrap_or_default();
-    bill["serialNumber"] = Value::String(uuid::Builder::from_custom_bytes(id).into_uuid().urn().to_string());
-    let mut text = serde_json::to_vec_pretty(&bill)
-        .map_err(|error| Error::failed("cannot write a bill of materials").because(error))?;
-    text.push(b'\n');
-    Ok(text)
+    sealed(bill)
 }
 
 /// The packages that the bills in the bundle tell, by name and platform of the bill.

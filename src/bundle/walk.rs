@@ -11,7 +11,7 @@ use super::MANIFEST;
 use super::layout::{BLOCK, END, Part, head, padding, parts, sums, sums_part};
 use super::manifest::{Entry, MANIFEST_LIMIT, Manifest};
 use crate::error::{Error, Result};
-use crate::fetch::{hex, place, sha256};
+use crate::fetch::{place, sha256, sha256_stream};
 use crate::task::Task;
 
 /// More faults than this say nothing that the first ones do not.
@@ -188,7 +188,7 @@ impl Tar<'_> {
                 kept.insert(entry.file.clone(), bytes);
                 Ok(digest)
             }
-            Sink::Kind(..) => hashed(&mut from).map_err(|e| Error::io("read", self.path, &e)),
+            Sink::Kind(..) => Ok(sha256_stream(from).map_err(|e| Error::io("read", self.path, &e))?.0),
         }
     }
 
@@ -264,17 +264,4 @@ fn described(block: &[u8]) -> Option<(String, u64)> {
     (header.cksum().ok()? == sum).then_some(())?;
     let name = String::from_utf8_lossy(&header.path_bytes()).into_owned();
     Some((name, header.entry_size().ok()?))
-}
-
-fn hashed(from: &mut dyn Read) -> std::io::Result<String> {
-    use sha2::Digest as _;
-    let mut hasher = sha2::Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let count = from.read(&mut buffer)?;
-        if count == 0 {
-            return Ok(hex(&hasher.finalize()));
-        }
-        hasher.update(&buffer[..count]);
-    }
 }

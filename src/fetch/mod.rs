@@ -12,4 +12,4 @@ pub use atomic::{sync_dir, write_atomic};
 pub use client::{Client, Timeouts, causes, permitted};
 pub use download::{Remote, download};
 pub use error::FetchError;
-pub use place::{hex, place, sha256, sha256_file};
+pub use place::{hex, is_sha256, place, sha256, sha256_file, sha256_stream};

@@ -28,14 +28,23 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// The sha256 (64 hex digits) and the size of a file.
 pub fn sha256_file(path: &Path) -> Result<(String, u64)> {
     let file = std::fs::File::open(path).map_err(|e| Error::io("open", path, &e))?;
+    sha256_stream(file).map_err(|e| Error::io("read", path, &e))
+}
+
+/// The sha256 (64 hex digits) and the size of all that `from` gives.
+pub fn sha256_stream(from: impl Read + Send) -> std::io::Result<(String, u64)> {
     let mut hasher = Sha256::new();
     let mut size = 0;
-    let done = read_ahead(file, |block| {
+    read_ahead(from, |block| {
         hasher.update(block);
         size += block.len() as u64;
-    });
-    done.map_err(|e| Error::io("read", path, &e))?;
+    })?;
     Ok((hex(&hasher.finalize()), size))
+}
+
+/// Whether `text` is a sha256 as we write it: 64 lower-case hex digits.
+pub fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Gives all of `from` to `work`, block by block. The next blocks are read meanwhile: to copy them

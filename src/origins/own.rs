@@ -2,13 +2,10 @@
 //! can put another one in its place.
 
 use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::error::{Error, Result};
-use crate::fetch::hex;
+use crate::fetch::sha256_stream;
 
 /// The sha256 of the regular file at `path`. A link, and a file or folder that others may change, is
 /// an error: its hash would say nothing about the next moment.
@@ -19,21 +16,14 @@ pub(super) fn hash_own(path: &Path) -> Result<String> {
         return Err(Error::refused(format!("{} is no folder", folder.display())));
     }
     not_of_others(folder, &found)?;
-    let mut file = open(path)?;
+    let file = open(path)?;
     let found = file.metadata().map_err(|e| Error::io("look at", path, &e))?;
     if !found.is_file() {
         return Err(Error::refused(format!("{} is no regular file", path.display())));
     }
     not_of_others(path, &found)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let count = file.read(&mut buffer).map_err(|e| Error::io("read", path, &e))?;
-        if count == 0 {
-            return Ok(hex(&hasher.finalize()));
-        }
-        hasher.update(&buffer[..count]);
-    }
+    let (sha256, _) = sha256_stream(file).map_err(|e| Error::io("read", path, &e))?;
+    Ok(sha256)
 }
 
 #[cfg(unix)]

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::config::{Document, Fields};
 use crate::error::Result;
+use crate::fetch::is_sha256;
 
 /// What the archive of an image is called among an artifact's outputs.
 pub const IMAGE_TAR: &str = "image.tar";
@@ -237,9 +238,7 @@ fn npm(fields: &mut Fields<'_, '_>) -> Option<Npm> {
 fn package(fields: &mut Fields<'_, '_>) -> Option<Package> {
     let (package, version) = (filled(fields, "package"), filled(fields, "version"));
     let sha256 = fields.string("sha256");
-    let is_digest =
-        |text: &String| text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if sha256.as_ref().is_some_and(|text| !is_digest(text)) {
+    if sha256.as_ref().is_some_and(|text| !is_sha256(text)) {
         fields.problem("sha256", "must be 64 lower-case hex digits");
     }
     if !fields.has("size") {

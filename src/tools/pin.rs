@@ -7,7 +7,7 @@ use semver::Version;
 use super::signature::Signature;
 use crate::config::{Document, Fields};
 use crate::error::Result;
-use crate::fetch::permitted;
+use crate::fetch::{is_sha256, permitted};
 
 /// So many published texts have to agree on a checksum before it is believed.
 pub const SOURCES: usize = 2;
@@ -168,10 +168,6 @@ fn is_platform(text: &str) -> bool {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };
     text.split_once('/').is_some_and(|(os, arch)| word(os) && word(arch))
-}
-
-fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// Whether `member` is a path that leads nowhere else.

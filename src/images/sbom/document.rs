@@ -14,7 +14,7 @@ const LEFT_OUT: &str = "packages of the base image's system; what the Dockerfile
 
 /// No time stands in it: the same image has the same bill whenever it is asked for.
 pub(super) fn render(order: &Order<'_>, image: &Built, locks: &[Lock]) -> Result<Vec<u8>> {
-    let mut bill = json!({
+    let bill = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -23,6 +23,11 @@ pub(super) fn render(order: &Order<'_>, image: &Built, locks: &[Lock]) -> Result
         "components": components(order, locks),
         "compositions": [{ "aggregate": "incomplete", "assemblies": [image.reference] }],
     });
+    sealed(bill)
+}
+
+/// The bill as text, with a serial number that follows from its content.
+pub(crate) fn sealed(mut bill: Value) -> Result<Vec<u8>> {
     let digest = Sha256::digest(bill.to_string());
     let id = digest.first_chunk::<16>().copied().unwrap_or_default();
     let id = uuid::Builder::from_custom_bytes(id).into_uuid();

@@ -10,6 +10,7 @@ mod npm;
 mod purl;
 mod requirements;
 
+pub(crate) use document::sealed;
 pub(crate) use purl::{encoded, purl};
 
 use std::path::{Path, PathBuf};
