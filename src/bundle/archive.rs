@@ -12,7 +12,7 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::layout::{END, head, padding};
+use super::layout::{END, append, zeros};
 use crate::error::{Error, Result};
 use crate::fetch::{sha256, sha256_stream};
 
@@ -85,36 +85,23 @@ pub fn rewrite(from: &Path, reference: &str, to: &Path) -> Result<ImageArchive> 
     let id = sha256(&text);
     let writing = |e: std::io::Error| Error::io("write", to, &e);
     let mut out = BufWriter::with_capacity(1 << 20, File::create(to).map_err(writing)?);
-    put(&mut out, &format!("{id}.json"), text.len() as u64, &mut &text[..])?.map_err(writing)?;
+    append(&mut out, &format!("{id}.json"), 0o644, text.len() as u64, &mut &text[..])?.map_err(writing)?;
     let names = ids.iter().filter_map(|id| id.strip_prefix("sha256:")).collect::<Vec<_>>();
     let mut written = BTreeSet::new();
     for name in names.iter().filter(|name| written.insert(**name)) {
         let Some((layer, size)) = sizes.get(*name) else { continue };
-        put(&mut out, &format!("{name}.tar"), *size, &mut archive.layer(layer)?)?.map_err(writing)?;
+        append(&mut out, &format!("{name}.tar"), 0o644, *size, &mut archive.layer(layer)?)?
+            .map_err(writing)?;
     }
     let layers: Vec<String> = names.iter().map(|name| format!("{name}.tar")).collect();
     let list =
         json!([{ "Config": format!("{id}.json"), "RepoTags": [reference], "Layers": layers }]).to_string();
-    put(&mut out, "manifest.json", list.len() as u64, &mut list.as_bytes())?.map_err(writing)?;
-    let end = std::io::copy(&mut std::io::repeat(0).take(END), &mut out);
-    end.and_then(|_| out.flush()).map_err(writing)?;
+    append(&mut out, "manifest.json", 0o644, list.len() as u64, &mut list.as_bytes())?.map_err(writing)?;
+    zeros(&mut out, END).and_then(|()| out.flush()).map_err(writing)?;
     Ok(ImageArchive {
         id: format!("sha256:{id}"),
         platform: format!("{}/{}", config.os, config.architecture),
     })
-}
-
-/// Writes one file of the archive; `size` was counted before.
-fn put(out: &mut impl Write, name: &str, size: u64, from: &mut dyn Read) -> Result<std::io::Result<()>> {
-    let head = head(name, 0o644, size)?;
-    Ok((|| {
-        out.write_all(&head)?;
-        let got = std::io::copy(from, out)?;
-        if got != size {
-            return Err(std::io::Error::other(format!("{name} changed while it was read")));
-        }
-        std::io::copy(&mut std::io::repeat(0).take(padding(size)), out).map(drop)
-    })())
 }
 
 /// Where things stand in an archive.

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::layout::{END, Part, head, mode, padding, parts, sums, sums_part};
+use super::layout::{END, Part, append, mode, parts, sums, sums_part, zeros};
 use super::manifest::{Entry, Manifest};
 use super::{FILES, MANIFEST, SUMS};
 use crate::error::{Error, Result};
-use crate::fetch::{place, sha256_file, sync_dir};
+use crate::fetch::{place, set_mode, sha256_file, sync_dir};
 use crate::task::Task;
 
 /// Makes a bundle at `to` of entries and the files that they describe: a directory, or a tar where
@@ -119,8 +119,8 @@ fn write_tar(
     let bytes = manifest.bytes()?;
     let digest = sums(&bytes);
     let first = Part { name: MANIFEST, size: bytes.len() as u64, mode: 0o644, entry: None };
-    append(&mut tar, &first, &mut &bytes[..])?.map_err(writing)?;
-    append(&mut tar, &sums_part(&digest), &mut &digest[..])?.map_err(writing)?;
+    write(&mut tar, &first, &mut &bytes[..])?.map_err(writing)?;
+    write(&mut tar, &sums_part(&digest), &mut &digest[..])?.map_err(writing)?;
     let mut progress = Progress::new(task, items);
     for part in parts(manifest) {
         let Some(item) = items.iter().find(|item| item.entry.file == part.name) else { continue };
@@ -128,41 +128,18 @@ fn write_tar(
         if sha256_file(item.from)? != (item.entry.sha256.clone(), item.entry.size) {
             return Err(item.differs());
         }
-        append(&mut tar, &part, &mut item.open()?.take(part.size))?.map_err(writing)?;
+        write(&mut tar, &part, &mut item.open()?.take(part.size))?.map_err(writing)?;
     }
     zeros(&mut tar, END).and_then(|()| tar.flush()).map_err(writing)?;
     drop(tar);
-    readable_file(temp.as_file()).and_then(|()| temp.as_file().sync_all()).map_err(writing)?;
+    // A temporary file is private, too.
+    set_mode(temp.as_file(), 0o644).and_then(|()| temp.as_file().sync_all()).map_err(writing)?;
     temp.persist_noclobber(to).map_err(|e| Error::io("rename into place", to, &e.error))?;
     Ok(())
 }
 
-/// A temporary file is private, too.
-fn readable_file(file: &File) -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    #[cfg(not(unix))]
-    let _ = file;
-    Ok(())
-}
-
-fn append(to: &mut impl Write, part: &Part<'_>, from: &mut dyn Read) -> Result<std::io::Result<()>> {
-    let head = head(part.name, part.mode, part.size)?;
-    Ok((|| {
-        to.write_all(&head)?;
-        let got = std::io::copy(from, to)?;
-        if got != part.size {
-            return Err(std::io::Error::other(format!("{} became shorter", part.name)));
-        }
-        zeros(to, padding(part.size))
-    })())
-}
-
-fn zeros(to: &mut impl Write, count: u64) -> std::io::Result<()> {
-    std::io::copy(&mut std::io::repeat(0).take(count), to).map(drop)
+fn write(to: &mut impl Write, part: &Part<'_>, from: &mut dyn Read) -> Result<std::io::Result<()>> {
+    append(to, part.name, part.mode, part.size, from)
 }
 
 struct Progress<'a> {

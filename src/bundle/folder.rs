@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use super::layout::head;
+use super::layout::{END, append, zeros};
 use crate::error::{Error, Result};
 
 /// Writes all regular files below `from` to the tar `to`, by name; links are followed, as whoever
@@ -18,13 +18,9 @@ pub fn pack(from: &Path, to: &Path) -> Result<()> {
     for name in names {
         let path = from.join(&name);
         let bytes = std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
-        let size = bytes.len() as u64;
-        let padding = usize::try_from(super::layout::padding(size)).unwrap_or_default();
-        let parts = [head(&name, 0o644, size)?, bytes, vec![0; padding]];
-        parts.iter().try_for_each(|part| out.write_all(part)).map_err(writing)?;
+        append(&mut out, &name, 0o644, bytes.len() as u64, &mut &bytes[..])?.map_err(writing)?;
     }
-    let end = usize::try_from(super::layout::END).unwrap_or_default();
-    out.write_all(&vec![0; end]).and_then(|()| out.flush()).map_err(writing)
+    zeros(&mut out, END).and_then(|()| out.flush()).map_err(writing)
 }
 
 fn list(dir: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {

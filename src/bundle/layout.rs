@@ -3,6 +3,8 @@
 //! So a tar can be held against what it must be, headers and padding included, and the same content
 //! always gives the same bytes.
 
+use std::io::{Read, Write};
+
 use tar::{EntryType, Header};
 
 use super::manifest::{Entry, Manifest};
@@ -42,6 +44,31 @@ pub(super) fn head(name: &str, mode: u32, size: u64) -> Result<Vec<u8>> {
 /// The zeros behind `size` bytes.
 pub(super) fn padding(size: u64) -> u64 {
     size.next_multiple_of(BLOCK) - size
+}
+
+/// Writes a file to a tar; `size` was counted before. The outer error is of the name, the inner one of
+/// reading or writing.
+pub(super) fn append(
+    to: &mut impl Write,
+    name: &str,
+    mode: u32,
+    size: u64,
+    from: &mut dyn Read,
+) -> Result<std::io::Result<()>> {
+    let head = head(name, mode, size)?;
+    Ok((|| {
+        to.write_all(&head)?;
+        let got = std::io::copy(from, to)?;
+        if got != size {
+            return Err(std::io::Error::other(format!("{name} changed while it was read")));
+        }
+        zeros(to, padding(size))
+    })())
+}
+
+/// Writes so many zeros.
+pub(super) fn zeros(to: &mut impl Write, count: u64) -> std::io::Result<()> {
+    std::io::copy(&mut std::io::repeat(0).take(count), to).map(drop)
 }
 
 /// A file of the bundle, in the tar's order: manifest, its digest, then those of the entries.

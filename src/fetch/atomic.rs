@@ -22,14 +22,15 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     sync_dir(dir)
 }
 
+/// Sets the permission bits of a file; nothing where there are none.
 #[cfg(unix)]
-pub(super) fn set_mode(file: &std::fs::File, mode: u32) -> std::io::Result<()> {
+pub fn set_mode(file: &std::fs::File, mode: u32) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(std::fs::Permissions::from_mode(mode))
 }
 
 #[cfg(not(unix))]
-pub(super) fn set_mode(_file: &std::fs::File, _mode: u32) -> std::io::Result<()> {
+pub fn set_mode(_file: &std::fs::File, _mode: u32) -> std::io::Result<()> {
     Ok(())
 }
 

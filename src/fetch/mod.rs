@@ -8,7 +8,7 @@ mod error;
 mod place;
 
 pub use archive::extract_member;
-pub use atomic::{sync_dir, write_atomic};
+pub use atomic::{set_mode, sync_dir, write_atomic};
 pub use client::{Client, Timeouts, causes, permitted};
 pub use download::{Remote, download};
 pub use error::FetchError;

@@ -200,17 +200,6 @@ impl Store {
         Ok(())
     }
 
-    /// Removes what lies in `folder` under names that begin so.
-    pub(super) fn sweep(&self, folder: &Path, prefix: &str) -> Result<()> {
-        debug_assert!(folder.starts_with(&self.dir));
-        let entries = std::fs::read_dir(folder).map_err(|e| Error::io("list", folder, &e))?;
-        for entry in entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(prefix)) {
-            let path = entry.path();
-            std::fs::remove_file(&path).map_err(|e| Error::io("remove", &path, &e))?;
-        }
-        Ok(())
-    }
-
     /// Removes a cached version with all that belongs to it.
     pub(super) fn remove(cached: &Cached) -> Result<()> {
         let folder = cached.path.parent().unwrap_or(&cached.path);
@@ -254,8 +243,9 @@ pub(super) fn adopt(from: &Path, to: &Path, sha256: &str) -> Result<(String, u64
     Ok((sha256.to_owned(), size))
 }
 
-/// Removes what a run that was killed has left, whichever step it was at: all that is not a program
-/// or its record has a name that begins with a dot. The caller has its turn, so nobody uses these.
+/// Removes what this run and killed ones have left, of transfers and of other pins too: all that is
+/// not a program or its record has a name that begins with a dot. The caller has its turn, so nobody
+/// uses these.
 fn sweep(folder: &Path) -> Result<()> {
     let entries = std::fs::read_dir(folder).map_err(|e| Error::io("list", folder, &e))?;
     for entry in entries.flatten() {

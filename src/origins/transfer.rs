@@ -118,10 +118,7 @@ impl Origins {
             Unpack::Member(member) => extract_member(&published, member, to, 0o755),
             _ => adopt(&published, to, &asset.sha256),
         });
-        let installed = installed?;
-        // This run has its turn, so nobody else holds what is left of transfers, of other pins too.
-        self.store.sweep(&folder, PUBLISHED)?;
-        Ok(of_cached(search, origin, installed))
+        Ok(of_cached(search, origin, installed?))
     }
 
     /// The hosts of what `up` fetches: the first tool that is downloaded asks for the others as well.
