@@ -15,6 +15,7 @@ static MANIFESTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/manifests");
 static CHECKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checks");
 static OFFLINE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/offline");
 static VERSIONS: &str = include_str!("../versions.toml");
+static SUPPORT: &str = include_str!("../support.toml");
 
 /// A text file of the data, with a name for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct Text {
 }
 
 /// Paths in here are relative with `/`, starting with `profiles`, `manifests`, `checks` or
-/// `offline`.
+/// `offline`, or are `versions.toml` or `support.toml`.
 #[derive(Debug, Clone, Default)]
 pub struct Data {
     overlay: Option<PathBuf>,
@@ -95,8 +96,10 @@ fn root(path: &str) -> Option<(&'static Dir<'static>, &str)> {
 }
 
 fn embedded(path: &str) -> Option<&'static str> {
-    if path == "versions.toml" {
-        return Some(VERSIONS);
+    match path {
+        "versions.toml" => return Some(VERSIONS),
+        "support.toml" => return Some(SUPPORT),
+        _ => {}
     }
     let (dir, rest) = root(path)?;
     dir.get_file(rest)?.contents_utf8()

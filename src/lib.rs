@@ -6,8 +6,8 @@
 //! |---|---|
 //! | what the user calls | `cli`, `ui` |
 //! | what `up` and `down` are made of | `steps` |
-//! | what steps do | `origins`, `source`, `bundle`, `tools`, `engine`, `images`, `cluster`, `deploy`, `checks`, `addons`, `diagnose`, `kubeconfig` |
-//! | what those rest on | `fetch`, `exec`, `host`, `config`, `data` |
+//! | what steps do | `origins`, `source`, `bundle`, `tools`, `pins`, `engine`, `local_registry`, `images`, `cluster`, `deploy`, `checks`, `addons`, `diagnose`, `kubeconfig` |
+//! | what those rest on | `registry`, `fetch`, `exec`, `host`, `config`, `data` |
 //! | what everything knows | `error`, `cancel`, `progress`, `task`, `world` |
 #![forbid(unsafe_code)]
 
@@ -28,8 +28,11 @@ pub mod fetch;
 pub mod host;
 pub mod images;
 pub mod kubeconfig;
+pub mod local_registry;
 pub mod origins;
+pub mod pins;
 pub mod progress;
+pub mod registry;
 pub mod source;
 pub mod steps;
 pub mod task;

@@ -9,6 +9,6 @@ mod cli;
 mod env;
 mod fetch;
 mod fuzzed;
-#[path = "../xtask/src/pack.rs"]
+#[path = "../xtask/devtools/src/pack.rs"]
 mod pack;
 mod support;

@@ -3,18 +3,10 @@
 //! So a tar can be held against what it must be, headers and padding included, and the same content
 //! always gives the same bytes.
 
-use std::io::{Read, Write};
-
-use tar::{EntryType, Header};
-
 use super::manifest::{Entry, Manifest};
 use super::{MANIFEST, SUMS};
-use crate::error::{Error, Result};
 use crate::fetch::sha256;
-
-pub(super) const BLOCK: u64 = 512;
-/// What stands at the end of every tar.
-pub(super) const END: u64 = 2 * BLOCK;
+pub(super) use crate::fetch::tar::{BLOCK, END, append, head, padding, zeros};
 
 /// What a tool needs to be started; nothing else is executable.
 pub(super) fn mode(entry: &Entry) -> u32 {
@@ -25,50 +17,6 @@ pub(super) fn mode(entry: &Entry) -> u32 {
 /// seen also where its digest is not known from outside.
 pub(super) fn sums(manifest: &[u8]) -> Vec<u8> {
     format!("{}  {MANIFEST}\n", sha256(manifest)).into_bytes()
-}
-
-/// What stands before a file in the tar: of nobody in particular, of no time.
-pub(super) fn head(name: &str, mode: u32, size: u64) -> Result<Vec<u8>> {
-    let mut header = Header::new_gnu();
-    header.set_entry_type(EntryType::Regular);
-    header.set_mode(mode);
-    header.set_size(size);
-    header.set_mtime(0);
-    let mut tar = tar::Builder::new(Vec::new());
-    let written = tar.append_data(&mut header, name, std::io::empty());
-    written.map_err(|e| Error::failed(format!("cannot write a header for {name}")).because(e))?;
-    // Not `into_inner`, which ends the tar.
-    Ok(std::mem::take(tar.get_mut()))
-}
-
-/// The zeros behind `size` bytes.
-pub(super) fn padding(size: u64) -> u64 {
-    size.next_multiple_of(BLOCK) - size
-}
-
-/// Writes a file to a tar; `size` was counted before. The outer error is of the name, the inner one of
-/// reading or writing.
-pub(super) fn append(
-    to: &mut impl Write,
-    name: &str,
-    mode: u32,
-    size: u64,
-    from: &mut dyn Read,
-) -> Result<std::io::Result<()>> {
-    let head = head(name, mode, size)?;
-    Ok((|| {
-        to.write_all(&head)?;
-        let got = std::io::copy(from, to)?;
-        if got != size {
-            return Err(std::io::Error::other(format!("{name} changed while it was read")));
-        }
-        zeros(to, padding(size))
-    })())
-}
-
-/// Writes so many zeros.
-pub(super) fn zeros(to: &mut impl Write, count: u64) -> std::io::Result<()> {
-    std::io::copy(&mut std::io::repeat(0).take(count), to).map(drop)
 }
 
 /// A file of the bundle, in the tar's order: manifest, its digest, then those of the entries.

@@ -4,7 +4,6 @@
 //! a tar, they come in this order. The same content gives the same bytes. The manifest's digest is to
 //! be known from outside as well: with it, nobody can change anything in a bundle unseen.
 
-mod archive;
 mod create;
 mod folder;
 mod layout;
@@ -17,7 +16,6 @@ mod walk;
 
 use std::path::PathBuf;
 
-pub use archive::{ImageArchive, rewrite};
 pub use create::{create, taken};
 pub use folder::pack;
 pub use manifest::{Entry, Manifest, SCHEMA};

@@ -1,8 +1,9 @@
-//! Kind `image-digest`: what runs is what was built, by the digest and not by the tag.
+//! Kind `image-digest`: containers are given images by digest, run exactly those, and what was built
+//! runs.
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::BoxStream;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::api::{Api, ListParams};
 use kube::runtime::watcher;
 
@@ -14,15 +15,27 @@ use crate::images::Built;
 #[derive(Debug)]
 struct ImageDigest {
     namespace: Option<String>,
+    all: bool,
+    /// The last parts of repositories that the node image holds, and that are referenced by tag.
+    from_node: Vec<String>,
 }
 
-#[allow(clippy::unnecessary_wraps)] // the signature of all kinds
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
-    Some(Box::new(ImageDigest { namespace: fields.opt_string("namespace") }))
+    let namespace = fields.opt_string("namespace");
+    let all = fields.opt_bool("all-namespaces").unwrap_or(false);
+    let from_node = fields.strings("from-node");
+    if all && namespace.is_some() {
+        fields.problem("namespace", "cannot be given together with `all-namespaces`");
+        return None;
+    }
+    Some(Box::new(ImageDigest { namespace, all, from_node }))
 }
 
 impl ImageDigest {
     fn api(&self, cx: &Context<'_>) -> Api<Pod> {
+        if self.all {
+            return Api::all(cx.client());
+        }
         Api::namespaced(cx.client(), self.namespace.as_deref().unwrap_or(&cx.namespace))
     }
 }
@@ -31,7 +44,8 @@ impl Check for ImageDigest {
     fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
         async move {
             match self.api(cx).list(&ListParams::default()).await {
-                Ok(pods) => judge(&pods.items, &cx.built),
+                // The images of the application run in its own namespace.
+                Ok(pods) => judge(&pods.items, if self.all { &[] } else { &cx.built }, &self.from_node),
                 Err(error) => Verdict::NotYet(said(&error)),
             }
         }
@@ -43,71 +57,97 @@ impl Check for ImageDigest {
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap up   loads the image that was built and rolls it out"
+        "todo-bootstrap up"
     }
 }
 
-/// A container that runs an image of one of our repositories.
-struct Running {
+/// A container and its image, as its pod asks for it and as the node says that it runs.
+struct Running<'a> {
     place: String,
-    reference: String,
-    digest: String,
+    reference: &'a str,
+    /// Empty as long as the node says nothing.
+    runs: &'a str,
 }
 
-fn judge(pods: &[Pod], built: &[Built]) -> Verdict {
-    if built.is_empty() {
-        return Verdict::Pass("the application builds no images".to_owned());
+fn judge(pods: &[Pod], built: &[Built], from_node: &[String]) -> Verdict {
+    let containers: Vec<Running<'_>> = pods.iter().flat_map(containers).collect();
+    let mut checked = 0;
+    for container in containers.iter().filter(|container| !is_from_node(container.reference, from_node)) {
+        let Running { place, reference, runs } = container;
+        let Some((_, wanted)) = reference.split_once('@') else {
+            return Verdict::NotYet(format!("{place} is given {reference}, which has no digest"));
+        };
+        if runs.is_empty() {
+            return Verdict::NotYet(format!("{place} has not started"));
+        }
+        if *runs != wanted {
+            let (runs, wanted) = (short(runs), short(wanted));
+            return Verdict::NotYet(format!("{place} runs {runs}, but is given {wanted}"));
+        }
+        checked += 1;
     }
-    let mut containers = 0;
     for image in built {
-        let running: Vec<Running> = pods.iter().flat_map(|pod| of_repository(pod, image)).collect();
-        if running.is_empty() {
-            return Verdict::NotYet(format!("no container runs {}", image.reference));
+        let mut running = containers
+            .iter()
+            .filter(|found| repository(found.reference) == image.stored.repository)
+            .peekable();
+        if running.peek().is_none() {
+            return Verdict::NotYet(format!("no container runs {}", image.stored.repository));
         }
-        for container in &running {
-            if container.digest.is_empty() {
-                return Verdict::NotYet(format!("{} has not started", container.place));
-            }
-            if container.digest != image.id {
-                let Running { place, reference, digest } = container;
-                let (has, wants) = (short(digest), short(&image.id));
-                return Verdict::NotYet(format!("{place} runs {reference} ({has}), built was {wants}"));
-            }
+        if let Some(Running { place, reference, .. }) =
+            running.find(|found| !found.reference.ends_with(&image.stored.digest))
+        {
+            let wants = short(&image.stored.digest);
+            return Verdict::NotYet(format!("{place} is given {reference}, but built was {wants}"));
         }
-        containers += running.len();
     }
-    let noun = if containers == 1 { "container runs" } else { "containers run" };
-    Verdict::Pass(format!("{containers} {noun} what was built ({} of {})", built.len(), built.len()))
+    Verdict::Pass(match (checked, built.len()) {
+        (1, 0) => "1 container runs the image that its digest names".to_owned(),
+        (_, 0) => format!("{checked} containers run the images that their digests name"),
+        (_, images) => format!("{checked} containers run what was built ({images} of {images} images)"),
+    })
 }
 
-fn of_repository(pod: &Pod, image: &Built) -> Vec<Running> {
-    let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
+/// The containers of a pod that stays; those for debugging come and go, and are the user's.
+fn containers(pod: &Pod) -> Vec<Running<'_>> {
     if pod.metadata.deletion_timestamp.is_some() {
         return Vec::new();
     }
-    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_deref());
-    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-    let ours = containers.filter_map(|container| {
-        let reference = container.image.as_deref()?;
-        let status = statuses.unwrap_or_default().iter().find(|status| status.name == container.name);
-        (repository(reference) == repository(&image.reference)).then(|| Running {
+    let (Some(spec), status) = (&pod.spec, pod.status.as_ref()) else { return Vec::new() };
+    let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
+    let statuses: Vec<&ContainerStatus> = status
+        .into_iter()
+        .flat_map(|status| [&status.container_statuses, &status.init_container_statuses])
+        .flatten()
+        .flatten()
+        .collect();
+    let all = spec.init_containers.iter().flatten().chain(&spec.containers);
+    all.filter_map(|container| {
+        let status = statuses.iter().find(|status| status.name == container.name);
+        Some(Running {
             place: format!("pod {pod_name}, container {}", container.name),
-            reference: reference.to_owned(),
-            digest: status.map(|status| digest(&status.image_id).to_owned()).unwrap_or_default(),
+            reference: container.image.as_deref()?,
+            runs: status.map(|status| digest(&status.image_id)).unwrap_or_default(),
         })
-    });
-    ours.collect()
+    })
+    .collect()
 }
 
-/// `registry:5000/name` of `registry:5000/name:tag@sha256:…`, without Docker's implied registry.
+fn is_from_node(reference: &str, from_node: &[String]) -> bool {
+    let name = reference.split('@').next().unwrap_or_default();
+    let last = name.rsplit('/').next().unwrap_or_default();
+    let last = last.split(':').next().unwrap_or_default();
+    !reference.contains('@') && from_node.iter().any(|name| name == last)
+}
+
+/// `app/web` of `registry.example/app/web:tag@sha256:…`.
 fn repository(reference: &str) -> &str {
     let name = reference.split('@').next().unwrap_or_default();
     let name = match name.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => name,
         _ => name,
     };
-    let name = name.strip_prefix("docker.io/").unwrap_or(name);
-    name.strip_prefix("library/").unwrap_or(name)
+    name.split_once('/').map_or(name, |(_, repository)| repository)
 }
 
 /// The digest within what a runtime reports: `sha256:…`, `name@sha256:…`, `docker://sha256:…`.
@@ -124,13 +164,15 @@ mod tests {
     use super::super::Spec;
     use super::super::testing::object;
     use super::*;
+    use crate::local_registry::{HOST, Stored};
 
     const OLD: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
     const NEW: &str = "sha256:2222222222222222222222222222222222222222222222222222222222222222";
 
     fn built() -> Vec<Built> {
-        let (name, reference) = ("web".to_owned(), "web:1.0.0-abc".to_owned());
-        vec![Built { built: true, name, reference, id: NEW.to_owned() }]
+        let stored =
+            Stored { repository: "app/web".to_owned(), tag: "v1".to_owned(), digest: NEW.to_owned() };
+        vec![Built { built: true, name: "web".to_owned(), stored }]
     }
 
     fn pod(image: &str, id: &str) -> Pod {
@@ -139,46 +181,69 @@ mod tests {
         ))
     }
 
-    #[test]
-    fn the_same_digest_passes_in_each_runtimes_spelling() {
-        for id in [NEW.to_owned(), format!("docker.io/library/web@{NEW}"), format!("docker://{NEW}")] {
-            let pods = [pod("docker.io/library/web:1.0.0-abc", &id), pod("other:1", OLD)];
-            assert!(matches!(judge(&pods, &built()), Verdict::Pass(_)), "{id}");
+    fn ours(digest: &str) -> String {
+        format!("{HOST}/app/web:v1@{digest}")
+    }
+
+    fn not_yet(pods: &[Pod], from_node: &[&str]) -> String {
+        let from_node: Vec<String> = from_node.iter().map(|name| (*name).to_owned()).collect();
+        match judge(pods, &built(), &from_node) {
+            Verdict::NotYet(detail) => detail,
+            other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn the_same_tag_with_another_digest_does_not() {
-        let Verdict::NotYet(detail) = judge(&[pod("web:1.0.0-abc", OLD)], &built()) else { panic!() };
-        assert!(detail.contains("sha256:111111111111") && detail.contains("built was sha256:2"), "{detail}");
+    fn the_same_digest_passes_in_each_runtimes_spelling() {
+        for id in [NEW.to_owned(), format!("{HOST}/app/web@{NEW}"), format!("docker://{NEW}")] {
+            assert!(matches!(judge(&[pod(&ours(NEW), &id)], &built(), &[]), Verdict::Pass(_)), "{id}");
+        }
     }
 
     #[test]
-    fn an_older_tag_beside_the_new_one_does_not() {
-        let pods = [pod("web:1.0.0-abc", NEW), pod("web:0.9.0", OLD)];
-        assert!(matches!(judge(&pods, &built()), Verdict::NotYet(_)));
+    fn a_reference_without_digest_fails_whatever_it_runs() {
+        let detail = not_yet(&[pod(&ours(NEW), NEW), pod("app/other:1", NEW)], &["coredns"]);
+        assert!(detail.contains("app/other:1, which has no digest"), "{detail}");
     }
 
     #[test]
-    fn what_does_not_run_is_named() {
-        let none = judge(&[pod("other:1", NEW)], &built());
-        assert_eq!(none, Verdict::NotYet("no container runs web:1.0.0-abc".to_owned()));
-        assert!(matches!(judge(&[pod("web:1.0.0-abc", "")], &built()), Verdict::NotYet(_)));
-        assert!(matches!(judge(&[], &[]), Verdict::Pass(_)));
+    fn only_the_nodes_own_images_may_have_tags() {
+        let pods = [pod(&ours(NEW), NEW), pod("registry.k8s.io/coredns/coredns:v1", OLD)];
+        assert!(matches!(judge(&pods, &built(), &["coredns".to_owned()]), Verdict::Pass(_)));
+        // One that has a digest is held to it.
+        let pods = [pod(&ours(NEW), NEW), pod(&format!("registry.k8s.io/coredns@{OLD}"), NEW)];
+        assert!(not_yet(&pods, &["coredns"]).contains("but is given"));
     }
 
     #[test]
-    fn repositories_without_their_tags() {
-        assert_eq!(repository("docker.io/library/web:1"), "web");
-        assert_eq!(repository("localhost:5000/a/web"), "localhost:5000/a/web");
-        assert_eq!(repository(&format!("a/web@{NEW}")), "a/web");
+    fn what_runs_must_be_what_was_given() {
+        assert!(not_yet(&[pod(&ours(NEW), OLD)], &[]).contains("runs sha256:111111111111, but is given"));
+        assert!(not_yet(&[pod(&ours(NEW), "")], &[]).contains("has not started"));
     }
 
     #[test]
-    fn a_file_takes_nothing_but_a_namespace() {
+    fn what_was_given_must_be_what_was_built() {
+        assert!(not_yet(&[pod(&ours(OLD), OLD)], &[]).contains("but built was sha256:2222"));
+        assert_eq!(not_yet(&[], &[]), "no container runs app/web");
+        assert!(matches!(judge(&[], &[], &[]), Verdict::Pass(_)));
+    }
+
+    #[test]
+    fn init_containers_count() {
+        let pod: Pod = object(&format!(
+            "metadata: {{name: web-1}}\nspec: {{initContainers: [{{name: first, image: 'app/first:1'}}], containers: [{{name: web, image: '{}'}}]}}\nstatus: {{containerStatuses: [{{name: web, image: x, imageID: '{NEW}', ready: true, restartCount: 0}}]}}\n",
+            ours(NEW)
+        ));
+        assert!(not_yet(&[pod], &[]).contains("container first is given app/first:1"));
+    }
+
+    #[test]
+    fn a_file_names_one_namespace_or_all() {
         let parse =
             |text: &str| Spec::parse("x", "f", &format!("title = \"t\"\nkind = \"image-digest\"\n{text}"));
         parse("namespace = \"a\"\n").unwrap();
+        parse("all-namespaces = true\nfrom-node = [\"etcd\"]\n").unwrap();
+        assert!(parse("namespace = \"a\"\nall-namespaces = true\n").is_err());
         assert!(parse("image = \"a\"\n").unwrap_err().to_string().contains("unknown key `image`"));
     }
 }

@@ -9,7 +9,8 @@ use crate::config::{Problems, suggest};
 use crate::engine::Engine;
 use crate::error::{Exit, Result};
 use crate::images::{self, Order};
-use crate::steps::{self, ImageRef, Session};
+use crate::local_registry::LocalRegistry;
+use crate::steps::{self, Session};
 use crate::task::Task;
 use crate::ui::{Align, Table, data};
 
@@ -70,20 +71,23 @@ fn chosen(specs: Vec<Spec>, names: &[String]) -> Result<Vec<Spec>> {
     chosen.map(|()| specs.into_iter().filter(named).collect())
 }
 
-/// Tells the session which images the engine holds for the application, so that what runs can be
-/// compared with what was built. Without an engine those checks say that they cannot know.
+/// Tells the session which images the registry holds for the application, so that what runs can be
+/// compared with what was built. Without engine or registry, what runs is only held against its
+/// references.
 fn know_images(session: &Session, task: &Task<'_>, context: &Context<'_>) {
     let Some(application) = &session.application else { return };
     let Ok(engine) = Engine::detect(task, context.world, &session.facts) else { return };
+    let Ok(Some(registry)) = LocalRegistry::find(task, &engine, &session.paths.cache) else { return };
+    let client = registry.client();
     for spec in &application.images {
         let base = spec
             .base
             .as_deref()
-            .and_then(|base| session.origins.present_image(task, &engine, base).ok()?.ok());
-        let base = base.as_ref().map(|base| (base.reference.as_str(), base.id.as_str()));
-        let order = Order { app: application, spec, target: session.target(), base };
-        if let Ok(Ok(built)) = images::probe(task, &engine, &order) {
-            session.set_image(&spec.name, ImageRef { reference: built.reference, id: built.id });
+            .and_then(|base| session.origins.present_image(task, client, base).ok()?.ok())
+            .map(|found| found.stored);
+        let order = Order { app: application, spec, target: session.target(), base: base.as_ref() };
+        if let Ok(Ok(built)) = images::probe(task, client, &order) {
+            session.set_image(&spec.name, built.stored);
         }
     }
 }

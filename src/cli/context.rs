@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::tz::TimeZone;
+
 use super::{Global, Output};
 use crate::bundle::Bundle;
 use crate::cancel::Cancel;
 use crate::cluster::Need;
 use crate::config::{Application, Paths, Profile, Versions};
 use crate::data::Data;
+use crate::diagnose::machine::Pinned;
 use crate::error::{Error, Result};
 use crate::exec::{ProcessLog, Runner, System};
 use crate::host::{self, Facts};
@@ -123,6 +126,14 @@ impl<'a> Context<'a> {
     pub fn least_need(&self) -> Result<Need> {
         let Sources { data, versions, profile, application, .. } = self.sources()?;
         steps::least_need(&data, &versions, &profile, application.as_ref())
+    }
+
+    /// The pins of the project, and until when they are supported; the program's own where the
+    /// project's cannot be read.
+    pub fn pinned(&self) -> Result<Pinned> {
+        let today = (self.world.now)().to_zoned(TimeZone::UTC).date();
+        let own = self.sources().and_then(|Sources { data, .. }| Pinned::load(&data, today));
+        own.or_else(|_| Pinned::load(&Data::default(), today))
     }
 
     /// Everything about this command, read and checked; nothing is changed by it.

@@ -20,6 +20,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let facts = context.facts(&paths);
     let bench = context.bench(Arc::new(Silent), None)?;
     let versions = Versions::load(&Data::default())?;
+    let pinned = context.pinned()?;
     let bare = Scene {
         facts: &facts,
         engine: None,
@@ -27,6 +28,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
         kubernetes_minor: minor(versions.get("kubernetes")?),
         // Files that cannot be read are no fault of the machine; `up` names what is wrong in them.
         need: context.least_need().unwrap_or_else(|_| control_plane()),
+        pinned: Some(&pinned),
     };
     // The engine is asked by a process, and who holds a port is looked up among all processes:
     // these go side by side. The others take microseconds, and some want the engine's answer.

@@ -59,6 +59,9 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     let session = context.session_with(bundle.as_ref(), context.global.yes, args.wishes())?;
     super::env::look(context, super::reach::application(&session)?)?;
     let session = consented(context, args, session, bundle.as_ref())?;
+    if let Ok(engine) = session.engine() {
+        steps::able_to_build(&session, engine)?;
+    }
     if context.global.profile.is_none() {
         let profile = &session.profile;
         context

@@ -67,8 +67,14 @@ pub trait Provider: Send + Sync {
     /// Removes all that [`Provider::owned`] lists; nothing there is no error.
     fn delete(&self, task: &Task<'_>) -> Result<()>;
 
-    /// The container that is the node, where there is one.
+    /// The container of the control plane.
     fn node(&self) -> String;
+
+    /// The containers of all nodes.
+    fn nodes(&self, task: &Task<'_>) -> Result<Vec<String>>;
+
+    /// The engine's network that the nodes are on.
+    fn network(&self) -> String;
 
     fn owned(&self, task: &Task<'_>) -> Result<Vec<Owned>>;
 

@@ -44,7 +44,8 @@ impl Engine {
 
     /// Stops a container; it gets ten seconds to end by itself.
     pub fn stop(&self, task: &Task<'_>, id: &str) -> Result<()> {
-        task.run(&self.cmd(format!("stop the container {id}")).args(["stop", "--time", "10", id])).map(drop)
+        // `-t` is what every client knows: the long word is `--time` until 28, `--timeout` from then on.
+        task.run(&self.cmd(format!("stop the container {id}")).args(["stop", "-t", "10", id])).map(drop)
     }
 
     /// Removes a container, running or not, with its anonymous volumes; `false` where it was gone.
@@ -58,6 +59,26 @@ impl Engine {
         let cmd = self.cmd(format!("look for the volume {name}"));
         let cmd = cmd.args(["volume", "inspect", "--format", "{{.Name}}", name]).any_status();
         absent_or(&cmd, task.run(&cmd)?).map(|found| found.is_some())
+    }
+
+    /// Makes the volume unless it is there; one of the same name without all `labels` is somebody
+    /// else's, and refused.
+    pub fn volume_ensure(&self, task: &Task<'_>, name: &str, labels: &[(String, String)]) -> Result<()> {
+        let cmd = self.cmd(format!("look for the volume {name}"));
+        let cmd = cmd.args(["volume", "inspect", "--format", "{{json .Labels}}", name]).any_status();
+        if let Some(json) = absent_or(&cmd, task.run(&cmd)?)? {
+            let found: BTreeMap<String, String> = serde_json::from_str(&json).unwrap_or_default();
+            if labels.iter().all(|(key, value)| found.get(key) == Some(value)) {
+                return Ok(());
+            }
+            return Err(Error::refused(format!("the engine's volume `{name}` was not made by us"))
+                .help(format!("{} volume rm {name}", self.name)));
+        }
+        let mut cmd = self.cmd(format!("create the volume {name}")).args(["volume", "create"]);
+        for (key, value) in labels {
+            cmd = cmd.arg("--label").arg(format!("{key}={value}"));
+        }
+        task.run(&cmd.arg(name)).map(drop)
     }
 
     /// Removes a volume with the data in it; `false` where it was gone.
@@ -180,6 +201,13 @@ mod tests {
         let script = Script::default().on_err("docker start", 1, "", said).on("docker unpause", 0, "");
         with_task(&script, |task| engine().start(task, "4711")).0.unwrap();
         assert_eq!(script.ran(), ["docker start 4711", "docker unpause 4711"]);
+    }
+
+    #[test]
+    fn stopping_takes_the_word_that_every_client_knows() {
+        let script = Script::default().on("docker stop", 0, "");
+        with_task(&script, |task| engine().stop(task, "n")).0.unwrap();
+        assert_eq!(script.ran(), ["docker stop -t 10 n"]);
     }
 
     #[test]

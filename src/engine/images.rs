@@ -16,6 +16,10 @@ impl Engine {
         Ok(found.map(|id| if id.starts_with("sha256:") { id } else { format!("sha256:{id}") }))
     }
 
+    pub fn has_image(&self, task: &Task<'_>, reference: &str) -> Result<bool> {
+        Ok(self.inspect_image(task, reference, "{{.Id}}")?.is_some())
+    }
+
     /// A label of the image; `None` where the image or the label is not there.
     pub fn image_label(&self, task: &Task<'_>, reference: &str, label: &str) -> Result<Option<String>> {
         let Some(json) = self.inspect_image(task, reference, "{{json .Config.Labels}}")? else {
@@ -62,16 +66,10 @@ impl Engine {
         Ok(task.run(&cmd.path(tar).arg(reference))?.text())
     }
 
-    pub fn pull(&self, task: &Task<'_>, reference: &str) -> Result<()> {
-        let cmd = self.cmd(format!("pull {reference}")).args(["pull", reference]);
-        task.run_lines(&cmd, &mut |line| task.say(line)).map(drop)
-    }
-
-    /// As [`Engine::pull`], for a platform such as `linux/arm64`; the reference is that image's then.
-    pub fn pull_for(&self, task: &Task<'_>, reference: &str, platform: &str) -> Result<()> {
-        let cmd = self.cmd(format!("pull {reference} for {platform}"));
-        let cmd = cmd.args(["pull", "--platform", platform, reference]);
-        task.run_lines(&cmd, &mut |line| task.say(line)).map(drop)
+    /// Pulls from the local registry by digest and names the image `as_reference` in the engine.
+    pub fn pull_local(&self, task: &Task<'_>, reference: &str, as_reference: &str) -> Result<()> {
+        self.pull(task, reference)?;
+        self.tag(task, reference, as_reference)
     }
 
     /// Removes the reference, and the image with its last one; `false` where it was not there.

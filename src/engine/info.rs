@@ -32,9 +32,12 @@ fn docker(client: &Path, info: &Value) -> Engine {
         cpus: number(&info["NCPU"]),
         memory: info["MemTotal"].as_u64().unwrap_or_default(),
         storage_driver: text(info, "Driver"),
+        containerd_store: is_containerd(&info["DriverStatus"]),
         cgroup_version: text(info, "CgroupVersion").parse().unwrap_or_default(),
         builder: builder(&info["ClientInfo"]),
         runtime: text(info, "DefaultRuntime"),
+        context: text(&info["ClientInfo"], "Context"),
+        platform: platform(&text(info, "OSType"), &text(info, "Architecture")),
         home: match (text(info, "OperatingSystem").as_str(), text(info, "Name").as_str()) {
             ("Docker Desktop", _) => Home::DockerDesktop,
             // A profile other than the default one stands behind it: `colima-work`.
@@ -67,12 +70,31 @@ fn podman(client: &Path, info: &Value) -> Engine {
         cpus: number(&host["cpus"]),
         memory: host["memTotal"].as_u64().unwrap_or_default(),
         storage_driver: text(&info["store"], "graphDriverName"),
+        containerd_store: false,
         cgroup_version: text(host, "cgroupVersion").trim_start_matches('v').parse().unwrap_or_default(),
         builder: Builder::Buildah,
         runtime: text(runtime, "name"),
+        context: String::new(),
+        platform: platform(&text(host, "os"), &text(host, "arch")),
         // The client of a machine talks to it over a socket that is not local.
         home: if host["serviceIsRemote"] == true { Home::PodmanMachine } else { Home::Unknown },
     }
+}
+
+/// What `docker info` says of the store: pairs of a key and a value.
+fn is_containerd(status: &Value) -> bool {
+    let pairs = status.as_array().map(Vec::as_slice).unwrap_or_default();
+    pairs.iter().any(|pair| pair[0] == "driver-type" && pair[1] == "io.containerd.snapshotter.v1")
+}
+
+/// `linux/amd64` of what an engine says; Docker has the kernel's word for the processor.
+fn platform(os: &str, arch: &str) -> String {
+    let arch = match arch {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    if os.is_empty() || arch.is_empty() { String::new() } else { format!("{os}/{arch}") }
 }
 
 fn text(value: &Value, key: &str) -> String {
@@ -108,6 +130,23 @@ mod tests {
         let engine = read(PODMAN);
         assert_eq!((engine.name.as_str(), engine.version.as_str()), ("podman", "5.2.3"));
         assert_eq!((engine.cpus, engine.cgroup_version), (8, 2));
+    }
+
+    #[test]
+    fn knows_the_store_of_images() {
+        let status = r#"{"ServerVersion":"28.5.2","Driver":"overlayfs","DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]]}"#;
+        assert!(read(status).containerd_store);
+        let graph = r#"{"ServerVersion":"28.5.2","Driver":"overlay2","DriverStatus":[["Backing Filesystem","extfs"],["Supports d_type","true"]]}"#;
+        assert!(![graph, DOCKER_20, PODMAN].iter().any(|info| read(info).containerd_store));
+    }
+
+    #[test]
+    fn knows_context_and_platform() {
+        let docker = r#"{"ServerVersion":"28.5.2","OSType":"linux","Architecture":"aarch64","ClientInfo":{"Context":"desktop-linux"}}"#;
+        let podman = PODMAN.replace("\"arch\"", "\"os\":\"linux\",\"arch\"");
+        let both = [docker, &podman, DOCKER_20].map(|info| (read(info).context, read(info).platform));
+        let expected = [("desktop-linux", "linux/arm64"), ("", "linux/amd64"), ("default", "")];
+        assert_eq!(both, expected.map(|(context, platform)| (context.to_owned(), platform.to_owned())));
     }
 
     #[test]

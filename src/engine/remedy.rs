@@ -59,16 +59,35 @@ fn by_hand(explain: &str, commands: &[&str]) -> Remedy {
     }
 }
 
-/// The distribution's packages of an engine that builds with `BuildKit`.
+/// The distribution's packages of an engine that builds with `BuildKit`. Where they are installed
+/// without what they merely recommend, they have to be named: Debian's engine comes without its
+/// client from 13 on, and no client has a builder of its own from version 23 on.
 pub fn engine_packages(distro: &Distro) -> Option<&'static [&'static str]> {
     Some(match distro.packages()? {
-        Packages::Apt => &["docker.io", "iptables"],
+        Packages::Apt if distro.is_debian_12_or_older() => &["docker.io", "iptables"],
+        Packages::Apt if distro.is("ubuntu") => &["docker.io", "docker-buildx", "iptables"],
+        Packages::Apt => &["docker.io", "docker-cli", "docker-buildx", "iptables"],
         Packages::Dnf if distro.id == "fedora" => &["moby-engine", "docker-cli", "docker-buildx"],
         // RHEL and its kin carry no Docker; Podman is their engine.
         Packages::Dnf => &["podman"],
         Packages::Zypper | Packages::Pacman => &["docker", "docker-buildx"],
         Packages::Apk => &["docker", "docker-cli-buildx"],
     })
+}
+
+/// What gives the client of this machine a builder.
+pub fn buildx_command(facts: &Facts) -> String {
+    let sudo = if facts.root { "" } else { "sudo " };
+    let distro = facts.distro.as_ref();
+    let packages = match (distro, distro.and_then(Distro::packages)) {
+        // It has no such package; its own client builds without, and ours is then not the first asked.
+        (Some(distro), Some(Packages::Apt)) if distro.is_debian_12_or_older() => "docker.io",
+        (_, Some(Packages::Apk)) => "docker-cli-buildx",
+        (_, Some(_)) => "docker-buildx",
+        (_, None) if facts.os == Os::MacOs => return "brew install docker-buildx".to_owned(),
+        (_, None) => return "see https://docs.docker.com/go/buildx/".to_owned(),
+    };
+    distro.and_then(|distro| install_commands(distro, sudo, &[packages]).pop()).unwrap_or_default()
 }
 
 fn absent_linux(facts: &Facts) -> Remedy {
@@ -188,6 +207,27 @@ mod tests {
             ["sudo apk add docker docker-cli-buildx", "sudo rc-service docker start"]
         );
         assert!(first(&linux("ID=nixos\n")).contains("https://"));
+    }
+
+    #[test]
+    fn what_is_installed_can_build() {
+        let packages = |text: &str| engine_packages(&Distro::parse(text)).unwrap().join(" ");
+        assert_eq!(packages("ID=debian\nVERSION_ID=12\n"), "docker.io iptables");
+        let trixie = "docker.io docker-cli docker-buildx iptables";
+        assert_eq!(packages("ID=debian\nVERSION_ID=13\nVERSION_CODENAME=trixie\n"), trixie);
+        assert_eq!(packages("ID=kali\nID_LIKE=debian\nVERSION_CODENAME=kali-rolling\n"), trixie);
+        let noble = "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=24.04\nVERSION_CODENAME=noble\n";
+        assert_eq!(packages(noble), "docker.io docker-buildx iptables");
+    }
+
+    #[test]
+    fn a_client_without_a_builder_gets_one() {
+        let install = "sudo apt-get install --yes --no-install-recommends";
+        assert_eq!(buildx_command(&wsl()), format!("{install} docker-buildx"));
+        assert_eq!(buildx_command(&debian()), format!("{install} docker.io"));
+        assert_eq!(buildx_command(&alpine()), "sudo apk add docker-cli-buildx");
+        assert_eq!(buildx_command(&macos()), "brew install docker-buildx");
+        assert!(buildx_command(&windows()).contains("https://"));
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub struct Cmd {
     pub cwd: Option<PathBuf>,
     pub input: Input,
     pub(super) limit: Option<Duration>,
+    pub(super) silence: Option<Duration>,
     pub(super) any_status: bool,
 }
 
@@ -36,6 +37,7 @@ impl Cmd {
             cwd: None,
             input: Input::None,
             limit: None,
+            silence: None,
             any_status: false,
         }
     }
@@ -85,6 +87,13 @@ impl Cmd {
     #[must_use]
     pub fn within(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
+        self
+    }
+
+    /// The longest that the command may go without a line on either stream.
+    #[must_use]
+    pub fn silent_for(mut self, silence: Duration) -> Self {
+        self.silence = Some(silence);
         self
     }
 

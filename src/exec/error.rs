@@ -14,6 +14,8 @@ pub enum RunError {
     Status { purpose: String, argv: String, status: i32, output: String },
     #[error("cannot {purpose}: `{argv}` was still running after {} s", limit.as_secs())]
     TimedOut { purpose: String, argv: String, limit: Duration, output: String },
+    #[error("cannot {purpose}: `{argv}` told nothing for {} s", silence.as_secs())]
+    Silent { purpose: String, argv: String, silence: Duration, output: String },
     #[error("interrupted")]
     Stopped { reason: crate::cancel::Reason },
 }
@@ -22,7 +24,9 @@ impl RunError {
     /// The tail of what the program printed, where it ran.
     pub fn output(&self) -> &str {
         match self {
-            Self::Status { output, .. } | Self::TimedOut { output, .. } => output,
+            Self::Status { output, .. } | Self::TimedOut { output, .. } | Self::Silent { output, .. } => {
+                output
+            }
             _ => "",
         }
     }

@@ -192,10 +192,14 @@ fn follow(
     let (mut stdout, mut stderr) = (None, None);
     let mut ended: Option<(Instant, i32)> = None;
     let mut stop: Option<Instant> = None;
-    let mut late = false;
+    let mut late = None;
+    let mut last_line = started;
     loop {
         match heard.recv_timeout(TICK) {
-            Ok(Heard::Line(line)) => on_line(&line),
+            Ok(Heard::Line(line)) => {
+                last_line = Instant::now();
+                on_line(&line);
+            }
             Ok(Heard::Stdout(bytes)) => stdout = Some(bytes),
             Ok(Heard::Stderr(text)) => stderr = Some(text),
             Err(mpsc::RecvTimeoutError::Timeout) => {}
@@ -217,9 +221,9 @@ fn follow(
             }
             continue;
         }
-        late = late || cmd.limit().is_some_and(|limit| started.elapsed() > limit);
+        late = late.or_else(|| overdue(cmd, started, last_line));
         match stop {
-            None if late || cancel.reason().is_some() => {
+            None if late.is_some() || cancel.reason().is_some() => {
                 running.pids.iter().for_each(|pid| signal_group(*pid, false));
                 stop = Some(Instant::now());
             }
@@ -232,25 +236,34 @@ fn follow(
     }
 }
 
+/// Why a command has to end that does not do so by itself.
+#[derive(Debug, Clone, Copy)]
+enum Overdue {
+    Late(Duration),
+    Silent(Duration),
+}
+
+fn overdue(cmd: &Cmd, started: Instant, last_line: Instant) -> Option<Overdue> {
+    let late = cmd.limit.filter(|limit| started.elapsed() > *limit).map(Overdue::Late);
+    late.or_else(|| cmd.silence.filter(|most| last_line.elapsed() > *most).map(Overdue::Silent))
+}
+
 fn verdict(
     cmd: &Cmd,
     cancel: &Cancel,
     stopped: bool,
-    late: bool,
+    late: Option<Overdue>,
     output: Output,
 ) -> Result<Output, RunError> {
-    if late {
-        return Err(RunError::TimedOut {
-            purpose: cmd.purpose.clone(),
-            argv: cmd.argv(),
-            limit: cmd.limit().unwrap_or_default(),
-            output: output.stderr,
-        });
+    let (purpose, argv) = (cmd.purpose.clone(), cmd.argv());
+    match late {
+        Some(Overdue::Late(limit)) => Err(RunError::TimedOut { purpose, argv, limit, output: output.stderr }),
+        Some(Overdue::Silent(silence)) => {
+            Err(RunError::Silent { purpose, argv, silence, output: output.stderr })
+        }
+        None if stopped => Err(RunError::Stopped { reason: cancel.reason().unwrap_or(Reason::Interrupted) }),
+        None => Ok(output),
     }
-    if stopped {
-        return Err(RunError::Stopped { reason: cancel.reason().unwrap_or(Reason::Interrupted) });
-    }
-    Ok(output)
 }
 
 fn finish(cmd: &Cmd, output: Output) -> Result<Output, RunError> {
@@ -329,6 +342,16 @@ mod tests {
         let cmd = sh("sleep 60 & sleep 60").within(Duration::from_millis(100));
         let error = System::default().run(&cmd, &Cancel::default(), &mut |_| {}).unwrap_err();
         assert!(matches!(error, RunError::TimedOut { .. }), "{error}");
+    }
+
+    #[test]
+    fn silence_ends_a_command_and_a_line_now_and_then_keeps_it() {
+        let silence = Duration::from_secs(2);
+        let talks = sh("for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done").silent_for(silence);
+        System::default().run(&talks, &Cancel::default(), &mut |_| {}).unwrap();
+        let stands = sh("echo begun >&2; sleep 60").silent_for(silence);
+        let error = System::default().run(&stands, &Cancel::default(), &mut |_| {}).unwrap_err();
+        assert!(matches!(error, RunError::Silent { .. }) && error.output() == "begun\n", "{error}");
     }
 
     #[test]

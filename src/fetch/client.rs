@@ -63,18 +63,8 @@ impl Client {
     ///
     /// Redirects are answers here: who follows them has to judge each one.
     pub fn new(world: &World) -> Result<Self> {
-        // An error means that another part installed one before; there is only this provider.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let timeouts = Timeouts::of(world)?;
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("todo-bootstrap/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(timeouts.connect)
-            .redirect(Policy::none())
-            // Several requests at once are to be several connections.
-            .http1_only()
-            // The digest is of the bytes that were sent.
-            .no_gzip()
-            .no_proxy();
+        let mut builder = builder(timeouts);
         for proxy in proxies(world)? {
             builder = builder.proxy(proxy);
         }
@@ -90,16 +80,43 @@ impl Client {
         Ok(Self { http, timeouts, now: world.now })
     }
 
+    /// For servers on the loopback address: never through a proxy, and without roots, whose reading
+    /// would take time for nothing.
+    pub fn local() -> Result<Self> {
+        let timeouts = Timeouts::default();
+        let http = builder(timeouts).tls_certs_only([]).build();
+        let http = http.map_err(|error| Error::failed("cannot set up HTTP").because(causes(&error)))?;
+        Ok(Self { http, timeouts, now: Timestamp::now })
+    }
+
     /// The same client with other bounds (that for connecting is fixed when it is made).
     #[must_use]
     pub fn with(self, timeouts: Timeouts) -> Self {
         Self { timeouts, ..self }
     }
 
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
     /// Without a bound for answers: give one to each request.
     pub fn http(&self) -> &reqwest::Client {
         &self.http
     }
+}
+
+fn builder(timeouts: Timeouts) -> reqwest::ClientBuilder {
+    // An error means that another part installed one before; there is only this provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(concat!("todo-bootstrap/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(timeouts.connect)
+        .redirect(Policy::none())
+        // Several requests at once are to be several connections.
+        .http1_only()
+        // The digest is of the bytes that were sent.
+        .no_gzip()
+        .no_proxy()
 }
 
 /// Whether `url` may be fetched: HTTPS, or plain HTTP on the loopback address.

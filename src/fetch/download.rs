@@ -11,13 +11,18 @@ use reqwest::Url;
 use super::{Client, FetchError, atomic, sha256_file, sync_dir};
 use crate::error::Error;
 use crate::task::Task;
+pub use ask::{Answered, Question, ask, read};
 use disk::{Disk, Held};
 use files::Names;
 use hops::Route;
+pub use hops::allows;
 use job::Job;
 use partial::Partial;
+pub use refused::request as unanswered;
+pub use retry::{Halt, TRIES, Tries};
 
 mod answer;
+mod ask;
 mod disk;
 mod edition;
 mod files;
@@ -35,10 +40,10 @@ mod transfer;
 mod worker;
 
 /// Where no size is pinned: no tool that we fetch has a third of this.
-const LIMIT: u64 = 1 << 30;
+pub const LIMIT: u64 = 1 << 30;
 
 /// A published file, and all that is known of it beforehand.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 pub struct Remote<'a> {
     pub url: &'a str,
     /// 64 lower-case hex digits.
@@ -47,6 +52,11 @@ pub struct Remote<'a> {
     pub size: Option<u64>,
     /// The hosts that a redirect may lead to, besides that of `url`: names, or `*.suffix`.
     pub hosts: &'a [String],
+    /// Whether a redirect may lead to any host that speaks https. For what is named by its digest and
+    /// served from networks of caches whose hosts nobody can list: blobs of registries.
+    pub any_host: bool,
+    /// A header that the server of `url` sees, and nobody else that a redirect leads to.
+    pub authorization: Option<&'a str>,
     /// Whether plain HTTP is allowed; only for a mirror that the user named.
     pub plain_http: bool,
 }

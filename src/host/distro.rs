@@ -9,6 +9,8 @@ pub struct Distro {
     pub like: Vec<String>,
     /// Empty on rolling distributions.
     pub version: String,
+    /// The release of Debian or Ubuntu that the packages are of (`bookworm`), where the file says it.
+    pub codename: String,
 }
 
 /// A package manager that we know the words of.
@@ -33,6 +35,12 @@ impl Distro {
             id: if id.is_empty() { "linux".to_owned() } else { id },
             like: value("ID_LIKE").split_whitespace().map(str::to_owned).collect(),
             version: value("VERSION_ID"),
+            // Derived distributions have names of their own, and say beside them what they stand on.
+            codename: ["DEBIAN_CODENAME", "UBUNTU_CODENAME", "VERSION_CODENAME"]
+                .map(value)
+                .into_iter()
+                .find(|name| !name.is_empty())
+                .unwrap_or_default(),
         }
     }
 
@@ -51,6 +59,13 @@ impl Distro {
     /// Whether `id` is this distribution or one that it is derived from.
     pub fn is(&self, id: &str) -> bool {
         self.id == id || self.like.iter().any(|like| like == id)
+    }
+
+    /// Whether this is Debian 12 or older, or stands on it.
+    pub fn is_debian_12_or_older(&self) -> bool {
+        const NAMES: [&str; 4] = ["bookworm", "daedalus", "bullseye", "chimaera"];
+        let major = self.version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        NAMES.contains(&self.codename.as_str()) || (self.id == "debian" && major.is_some_and(|n| n <= 12))
     }
 
     /// `debian 12`.
@@ -80,6 +95,15 @@ mod tests {
         assert_eq!(names, ["debian 12", "ubuntu 24.04", "fedora 41", "alpine 3.20.3", "arch", "linux"]);
         assert_eq!(Distro::parse(ROCKY).like, ["rhel", "centos", "fedora"]);
         assert!(Distro::parse(MINT).is("debian") && !Distro::parse(ARCH).is("debian"));
+    }
+
+    #[test]
+    fn tells_what_stands_on_an_old_debian() {
+        let old = |text: &str| Distro::parse(text).is_debian_12_or_older();
+        assert!(old(DEBIAN) && old("ID=debian\nVERSION_ID=\"11\"\n"));
+        assert!(old("ID=linuxmint\nID_LIKE=debian\nVERSION_CODENAME=faye\nDEBIAN_CODENAME=bookworm\n"));
+        assert!(!old("ID=debian\nVERSION_ID=\"13\"\nVERSION_CODENAME=trixie\n"));
+        assert!(!old("ID=debian\nVERSION_CODENAME=sid\n") && !old(UBUNTU) && !old(MINT));
     }
 
     #[test]

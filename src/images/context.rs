@@ -11,15 +11,15 @@ use crate::error::{Error, Result};
 use crate::fetch::{hex, sha256_file};
 
 /// Changed when the hash is to mean something else.
-const FORMAT: &str = "todo-bootstrap image inputs 2";
+const FORMAT: &str = "todo-bootstrap image inputs 3";
 
 /// The sha256 over the files of the build context that `.dockerignore` leaves in (paths, modes,
-/// contents, targets of links), the Dockerfile, the base image's id, the target and what it means;
+/// contents, targets of links), the Dockerfile, the digest of the base image, the target and what it means;
 /// times do not count, nor does what labels say.
 pub fn inputs_hash(order: &Order<'_>) -> Result<String> {
     let spec = order.spec;
     let mut hasher = Sha256::new();
-    add(&mut hasher, &["format", FORMAT, "base", order.base_id().unwrap_or("none")]);
+    add(&mut hasher, &["format", FORMAT, "base", order.base.map_or("none", |base| &base.digest)]);
     add(&mut hasher, &["dockerfile", &sha256_file(&spec.dockerfile)?.0]);
     let meaning = order.meaning()?;
     add(&mut hasher, &["target", order.target.name(), "stage", meaning.stage.as_deref().unwrap_or_default()]);
@@ -108,8 +108,8 @@ mod tests {
     }
 
     fn hash(app: &Application, target: Target, base: Option<&str>) -> String {
-        let base = base.map(|id| ("base:1", id));
-        inputs_hash(&Order { app, spec: &app.images[0], target, base }).unwrap()
+        let base = base.map(crate::images::testing::stored);
+        inputs_hash(&Order { app, spec: &app.images[0], target, base: base.as_ref() }).unwrap()
     }
 
     /// Whether the hash is another one after `change`.

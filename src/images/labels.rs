@@ -8,25 +8,25 @@ use super::tag::Commit;
 
 /// The hash of the inputs, [`super::inputs_hash`].
 pub const INPUTS_LABEL: &str = "todo-bootstrap.dev/inputs";
-/// The reference that was given out for the image: a later run gives out the same one, so that
-/// nothing is rolled out anew without need.
-pub const REFERENCE_LABEL: &str = "todo-bootstrap.dev/reference";
+/// The tag under which the image was given out: a later run gives out the same one, so that nothing
+/// is rolled out without need.
+pub const TAG_LABEL: &str = "todo-bootstrap.dev/tag";
 /// What it was built for.
 pub const TARGET_LABEL: &str = "todo-bootstrap.dev/target";
 
 /// <https://specs.opencontainers.org/image-spec/annotations/>
 const OCI: &str = "org.opencontainers.image.";
 
-/// All labels of an image that is to be called `reference`.
+/// All labels of an image that is to be tagged `tag`.
 pub(super) fn labels(
     order: &Order<'_>,
     inputs: &str,
-    reference: &str,
+    tag: &str,
     commit: Option<&Commit>,
 ) -> Vec<(String, String)> {
     let own = [
         (INPUTS_LABEL, inputs.to_owned()),
-        (REFERENCE_LABEL, reference.to_owned()),
+        (TAG_LABEL, tag.to_owned()),
         (TARGET_LABEL, order.target.to_string()),
     ];
     let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
@@ -42,9 +42,8 @@ fn annotations(order: &Order<'_>, commit: Option<&Commit>) -> Vec<(String, Strin
         ("revision", commit.map(revision)),
         ("created", clean.and_then(|commit| commit.time.clone())),
         ("source", commit.and_then(|commit| commit.source.clone())),
-        ("base.name", order.base.map(|(name, _)| name.to_owned())),
-        // The engine's id: an image that was never in a registry has no digest but this.
-        ("base.digest", order.base.map(|(_, id)| id.to_owned())),
+        ("base.name", order.base.map(|base| format!("{}:{}", base.repository, base.tag))),
+        ("base.digest", order.base.map(|base| base.digest.clone())),
     ];
     all.into_iter().filter_map(|(key, value)| Some((format!("{OCI}{key}"), value?))).collect()
 }
@@ -58,8 +57,9 @@ mod tests {
     fn said(commit: Option<&Commit>) -> Vec<(String, String)> {
         let dir = tempfile::tempdir().unwrap();
         let app = application(dir.path());
-        let base = Some(("base:1", "sha256:1"));
-        labels(&Order { app: &app, spec: &app.images[0], target: Target::Dev, base }, "abc", "web:1", commit)
+        let base = crate::images::testing::stored("sha256:1");
+        let order = Order { app: &app, spec: &app.images[0], target: Target::Dev, base: Some(&base) };
+        labels(&order, "abc", "v1", commit)
     }
 
     #[test]
@@ -74,14 +74,14 @@ mod tests {
             said(Some(&commit)).into_iter().map(|(key, value)| format!("{key}={value}")).collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         todo-bootstrap.dev/inputs=abc
-        todo-bootstrap.dev/reference=web:1
+        todo-bootstrap.dev/tag=v1
         todo-bootstrap.dev/target=dev
         org.opencontainers.image.title=web
         org.opencontainers.image.version=1.2.3
         org.opencontainers.image.revision=0123456
         org.opencontainers.image.created=2026-01-02T03:04:05Z
         org.opencontainers.image.source=https://example.org/a
-        org.opencontainers.image.base.name=base:1
+        org.opencontainers.image.base.name=todo-bootstrap/base:1
         org.opencontainers.image.base.digest=sha256:1
         ");
         let dirty = said(Some(&Commit { dirty: true, ..commit }));

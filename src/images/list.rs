@@ -1,21 +1,22 @@
-//! The application's images as the engine has them, for people and programs.
+//! The application's images as the registry has them, for people and programs.
 
 use serde::Serialize;
 
-use super::inspect::inspect;
 use super::labels::{INPUTS_LABEL, TARGET_LABEL};
-use super::{Order, inputs_hash};
-use crate::engine::Engine;
+use super::look::look_up;
+use super::{Order, TAG_LABEL, inputs_hash, probe};
 use crate::error::Result;
+use crate::local_registry::Stored;
+use crate::registry::Registry;
 use crate::task::Task;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Listed {
     pub name: String,
-    /// What the engine has it by; `None` where it has none.
+    /// What pods are given; `None` where the registry has none.
     pub reference: Option<String>,
-    pub id: Option<String>,
-    /// Bytes, as the engine counts them.
+    pub digest: Option<String>,
+    /// Bytes of the layers in the registry, compressed where they are.
     pub size: Option<u64>,
     /// The hash of what it was built from; `None` for an image that is used as it is.
     pub inputs: Option<String>,
@@ -23,94 +24,72 @@ pub struct Listed {
     /// Whether it is what `up` would deploy now, and why not where it is not.
     pub current: bool,
     pub why: Option<String>,
+    /// Where it is, for those who read it.
+    #[serde(skip)]
+    pub stored: Option<Stored>,
 }
 
-/// An image that is built from the project; where the sources changed, what was built of the old
-/// ones is shown.
-pub fn list(task: &Task<'_>, engine: &Engine, order: &Order<'_>) -> Result<Listed> {
-    let inputs = inputs_hash(order)?;
-    let local = order.local_reference();
-    let Some(image) = inspect(task, engine, &local)? else {
-        return Ok(absent(&order.spec.name, format!("{local} was not built yet")));
+/// An image that is built from the project; where the sources changed, what was built of the old ones
+/// is shown.
+pub fn list(task: &Task<'_>, registry: &Registry, order: &Order<'_>) -> Result<Listed> {
+    let (name, repository) = (&order.spec.name, order.repository());
+    let why = probe(task, registry, order)?.err();
+    let tag = if why.is_none() { super::tag::input_tag(&inputs_hash(order)?) } else { order.newest_tag() };
+    let Some(image) = look_up(task, registry, &repository, &tag)? else {
+        return Ok(absent(name, why.unwrap_or_default()));
     };
-    let why = image.current(order, &inputs).err();
+    let tag = image.label(TAG_LABEL).unwrap_or(&tag).to_owned();
+    let stored = Stored { repository, tag, digest: image.digest.clone() };
     Ok(Listed {
-        name: order.spec.name.clone(),
-        reference: Some(image.reference().unwrap_or(local)),
-        size: image.size,
-        inputs: image.labels.get(INPUTS_LABEL).cloned(),
-        target: image.labels.get(TARGET_LABEL).cloned(),
+        reference: Some(stored.in_cluster()),
+        size: Some(image.size),
+        inputs: image.label(INPUTS_LABEL).map(str::to_owned),
+        target: image.label(TARGET_LABEL).map(str::to_owned),
         current: why.is_none(),
         why,
-        id: Some(image.id),
-    })
-}
-
-/// An image that is used as it is: its reference, or why it is not there.
-pub fn ready(task: &Task<'_>, engine: &Engine, name: &str, found: Result<String, String>) -> Result<Listed> {
-    let reference = match found {
-        Ok(reference) => reference,
-        Err(why) => return Ok(absent(name, why)),
-    };
-    let Some(image) = inspect(task, engine, &reference)? else {
-        return Ok(absent(name, format!("{reference} is gone from the engine")));
-    };
-    Ok(Listed {
-        reference: Some(reference),
-        id: Some(image.id),
-        size: image.size,
-        current: true,
-        why: None,
+        digest: Some(image.digest),
+        stored: Some(stored),
         ..absent(name, String::new())
     })
 }
 
-fn absent(name: &str, why: String) -> Listed {
+/// An image that is used as it is: where it is, or why it is not there.
+pub fn ready(
+    task: &Task<'_>,
+    registry: &Registry,
+    name: &str,
+    found: Result<Stored, String>,
+) -> Result<Listed> {
+    let stored = match found {
+        Ok(stored) => stored,
+        Err(why) => return Ok(absent(name, why)),
+    };
+    let Some(image) = look_up(task, registry, &stored.repository, &stored.digest)? else {
+        return Ok(absent(name, format!("the registry has no {stored}")));
+    };
+    Ok(Listed {
+        reference: Some(stored.in_cluster()),
+        digest: Some(image.digest),
+        size: Some(image.size),
+        current: true,
+        why: None,
+        stored: Some(stored),
+        ..absent(name, String::new())
+    })
+}
+
+/// An image that is not there, and why.
+pub fn absent(name: &str, why: String) -> Listed {
     let name = name.to_owned();
     Listed {
         name,
         reference: None,
-        id: None,
+        digest: None,
         size: None,
         inputs: None,
         target: None,
         current: false,
         why: Some(why),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Target;
-    use crate::engine::testing::{engine, with_task};
-    use crate::exec::Script;
-    use crate::images::REFERENCE_LABEL;
-    use crate::images::testing::application;
-
-    #[test]
-    fn what_was_built_of_other_sources_is_shown_and_not_current() {
-        let dir = tempfile::tempdir().unwrap();
-        let app = application(dir.path());
-        let order = Order { app: &app, spec: &app.images[0], target: Target::Dev, base: None };
-        let said = |inputs: &str| {
-            format!(
-                "sha256:42\n{{\"{INPUTS_LABEL}\":\"{inputs}\",\"{REFERENCE_LABEL}\":\"web:1\",\
-                 \"{TARGET_LABEL}\":\"dev\"}}\n[\"web:1\"]\n1234\n"
-            )
-        };
-        let current = inputs_hash(&order).unwrap();
-        let script = Script::default()
-            .on("docker image inspect", 0, &said(&current))
-            .on("docker image inspect", 0, &said("old"))
-            .on_err("docker image inspect", 1, "", "No such image");
-        let (all, _) = with_task(&script, |task| [0; 3].map(|_| list(task, &engine(), &order).unwrap()));
-        let [fresh, old, none] = all;
-        assert_eq!((fresh.current, fresh.size, fresh.target.as_deref()), (true, Some(1234), Some("dev")));
-        assert_eq!(
-            (old.current, old.inputs.as_deref(), old.id.as_deref()),
-            (false, Some("old"), Some("sha256:42"))
-        );
-        assert!(none.reference.is_none() && none.why.unwrap().contains("not built yet"));
+        stored: None,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{repository, tag};
 use crate::config::{Application, Dockerfile, ImageSpec, Target};
 use crate::error::{Error, Result};
+use crate::local_registry::Stored;
 
 /// The build argument that a target fills by itself, where the Dockerfile has it. Any other, such as
 /// `ENVIRONMENT`, may have values of its own, which only the application knows.
@@ -15,8 +16,8 @@ pub struct Order<'a> {
     pub app: &'a Application,
     pub spec: &'a ImageSpec,
     pub target: Target,
-    /// The reference that the Dockerfile gets as `BASE_IMAGE`, and the engine's id of it.
-    pub base: Option<(&'a str, &'a str)>,
+    /// What the Dockerfile gets as `BASE_IMAGE`.
+    pub base: Option<&'a Stored>,
 }
 
 /// What the target comes to in this build.
@@ -28,14 +29,14 @@ pub(super) struct Meaning {
 }
 
 impl Order<'_> {
-    pub(super) fn base_id(&self) -> Option<&str> {
-        self.base.map(|(_, id)| id)
+    /// Where the image is in the registry.
+    pub(super) fn repository(&self) -> String {
+        repository(&self.app.name, &self.spec.name)
     }
 
-    /// The reference that follows the newest build for this target.
-    pub(super) fn local_reference(&self) -> String {
-        let tag = tag(&self.app.version, None, None, self.target);
-        format!("{}:{tag}", repository(&self.app.name, &self.spec.name))
+    /// The tag that follows the newest build for this target.
+    pub(super) fn newest_tag(&self) -> String {
+        tag(&self.app.version, None, None, self.target)
     }
 
     /// What `application.toml` says; else what the Dockerfile has of the target's name.

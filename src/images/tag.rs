@@ -1,5 +1,5 @@
-//! Names of images: `localhost/<app>/<image>:v<version>-<commit>[-<target>]`, and what git says of
-//! the folder.
+//! Names of images: `<app>/<image>:v<version>-<commit>[-<target>]` in the local registry, and what git
+//! says of the folder.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,10 +11,17 @@ use crate::task::Task;
 /// Enough of a commit or hash to tell images of one project apart.
 const COMMIT: usize = 7;
 const HASH: usize = 8;
+/// Half a sha256, as many digits as no two images have in common.
+const INPUTS: usize = 32;
 
-/// The registry's name is one that nobody can pull from.
+/// Where the application's image is in the registry.
 pub fn repository(app: &str, image: &str) -> String {
-    format!("localhost/{app}/{image}")
+    format!("{app}/{image}")
+}
+
+/// The tag by which an image of these inputs is found again.
+pub(super) fn input_tag(inputs: &str) -> String {
+    format!("inputs-{}", inputs.get(..INPUTS).unwrap_or(inputs))
 }
 
 /// `v1.2.3-local` without a commit, else `v1.2.3-<commit7>`, with `-dirty-<hash8>` where the files

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::config::{Application, ImageSpec};
+use crate::local_registry::Stored;
 
 /// The image `web`, whose Dockerfile stands in `dir`.
 pub fn application(dir: &Path) -> Application {
@@ -32,4 +33,9 @@ pub fn application(dir: &Path) -> Application {
         env_file: dir.join(".env"),
         env_example: dir.join(".env.example"),
     }
+}
+
+/// An image `todo-bootstrap/base:1` in the registry.
+pub fn stored(digest: &str) -> Stored {
+    Stored { repository: "todo-bootstrap/base".to_owned(), tag: "1".to_owned(), digest: digest.to_owned() }
 }

@@ -8,12 +8,24 @@ use crate::task::Task;
 /// Why an attempt gave nothing.
 #[derive(Debug)]
 pub(super) enum Miss {
-    /// This origin does not have it; the next one may.
-    Refused(String),
-    /// As `Refused`, and what would help.
-    Failed { reason: String, help: String },
+    /// This origin does not have it, and what would help; the next one may.
+    Refused { reason: String, help: Option<String> },
     /// No other origin is to be tried.
     Fatal(Error),
+}
+
+impl Miss {
+    pub(super) fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused { reason: reason.into(), help: None }
+    }
+
+    /// As the end of the matter; `new` makes an error of a refusal.
+    pub(super) fn into_error(self, new: impl FnOnce(String) -> Error) -> Error {
+        match self {
+            Self::Fatal(error) => error,
+            Self::Refused { reason, help } => help.into_iter().fold(new(reason), Error::help),
+        }
+    }
 }
 
 impl From<Error> for Miss {
@@ -25,7 +37,7 @@ impl From<Error> for Miss {
 pub(super) type Attempt<T> = Result<T, Miss>;
 
 pub(super) fn refused<T>(reason: impl Into<String>) -> Attempt<T> {
-    Err(Miss::Refused(reason.into()))
+    Err(Miss::refused(reason))
 }
 
 /// What came of a walk.
@@ -49,12 +61,8 @@ pub(super) fn walk<T>(
         match attempt(origin) {
             Ok(found) => return Ok(Walked { found: Some((origin, found)), refusals }),
             Err(Miss::Fatal(error)) if origin == Origin::Source => return Err(with(error, &refusals)),
-            Err(miss) => {
-                let (reason, help) = match miss {
-                    Miss::Fatal(error) => return Err(error),
-                    Miss::Refused(reason) => (reason, None),
-                    Miss::Failed { reason, help } => (reason, Some(help)),
-                };
+            Err(Miss::Fatal(error)) => return Err(error),
+            Err(Miss::Refused { reason, help }) => {
                 task.say(format!("{name}: not from {origin}: {reason}"));
                 refusals.push(Refusal { origin, reason, help });
             }
@@ -91,10 +99,10 @@ pub(super) fn fetch_miss(task: &Task<'_>, error: FetchError) -> Miss {
     if error.is_mismatch() {
         task.warn(format!("{error}; it was not used"));
     }
-    Miss::Failed { reason: error.to_string(), help: error.help() }
+    Miss::Refused { reason: error.to_string(), help: Some(error.help()) }
 }
 
 /// An error of one origin as a refusal, unless the work was asked to stop.
 pub(super) fn miss(task: &Task<'_>, error: Error) -> Miss {
-    if task.check().is_err() { Miss::Fatal(error) } else { Miss::Refused(error.one_line()) }
+    if task.check().is_err() { Miss::Fatal(error) } else { Miss::refused(error.one_line()) }
 }

@@ -2,8 +2,9 @@
 
 use super::Origins;
 use super::chain::{Attempt, Miss};
-use super::images::artifact;
+use super::images::{REGISTRY, artifact};
 use crate::config::show_bytes;
+use crate::pins::PublishedImage;
 
 impl Origins {
     /// Where [`Origins::tool`] would turn to for a tool that is not there.
@@ -21,7 +22,7 @@ impl Origins {
             self.dead_end(&asset.url)?;
             Ok(format!("{name} {version} from {host}"))
         });
-        choose(name, bundled, download, self.source.refusal(name))
+        choose(name, bundled, download, self.source.refusal(name), None)
     }
 
     /// As [`Origins::tool_effect`], for an image.
@@ -30,20 +31,35 @@ impl Origins {
         let bundled = self
             .bundled_image_entry(name)
             .map(|entry| format!("{what} {} ({}) from the bundle", entry.version, show_bytes(entry.size)));
-        let download = self.pullable(name).map(|reference| format!("{what} pulled as {reference}"));
-        choose(&what, bundled, download, self.source.refusal(&artifact(name)))
+        let download = self.pullable(name).map(|reference| format!("{what} copied from {reference}"));
+        let differs = self.published.get(name).and_then(PublishedImage::difference);
+        choose(&what, bundled, download, self.source.refusal(&artifact(name)), differs)
+    }
+
+    /// As [`Origins::image_effect`], for the image that the registry itself runs.
+    pub fn registry_effect(&self) -> String {
+        format!("{} into the engine", self.image_effect(REGISTRY))
     }
 }
 
 /// The first way that is open. A host that can be reached is only known once it is asked, so what
-/// comes after a download is named as well.
-fn choose(what: &str, bundled: Attempt<String>, download: Attempt<String>, closed: Option<String>) -> String {
+/// comes after a download is named as well, and how what is made from source `differs`.
+fn choose(
+    what: &str,
+    bundled: Attempt<String>,
+    download: Attempt<String>,
+    closed: Option<String>,
+    differs: Option<String>,
+) -> String {
+    let differs = differs.map(|differs| format!("; {differs}")).unwrap_or_default();
     match (bundled, download, closed) {
         (Ok(bundled), ..) => bundled,
         (_, Ok(download), Some(_)) => download,
-        (_, Ok(download), None) => format!("{download} (or made from source where that is out of reach)"),
-        (_, _, None) => format!("{what} made from source"),
-        (_, Err(Miss::Refused(reason) | Miss::Failed { reason, .. }), Some(closed)) => {
+        (_, Ok(download), None) => {
+            format!("{download} (or made from source where that is out of reach{differs})")
+        }
+        (_, _, None) => format!("{what} made from source{differs}"),
+        (_, Err(Miss::Refused { reason, .. }), Some(closed)) => {
             format!("{what}, which cannot be had: {reason}; {closed}")
         }
         (_, Err(Miss::Fatal(error)), Some(_)) => format!("{what}, which cannot be had: {}", error.one_line()),
@@ -55,13 +71,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_made_from_source_says_how_it_differs() {
+        let no = || Err(Miss::refused("no"));
+        let differs = || Some("from source: version 2".to_owned());
+        let pulled = choose("x", no(), Ok("d".to_owned()), None, differs());
+        assert_eq!(pulled, "d (or made from source where that is out of reach; from source: version 2)");
+        assert_eq!(choose("x", no(), no(), None, differs()), "x made from source; from source: version 2");
+        // Where it cannot be made, that is of no interest.
+        assert_eq!(choose("x", no(), Ok("d".to_owned()), Some("closed".to_owned()), differs()), "d");
+    }
+
+    #[test]
     fn the_first_open_way_is_named_and_what_could_follow_it() {
-        let no = || Err(Miss::Refused("no".to_owned()));
+        let no = || Err(Miss::refused("no"));
         let yes = |text: &str| Ok(text.to_owned());
-        assert_eq!(choose("x", yes("b"), yes("d"), None), "b");
-        assert_eq!(choose("x", no(), yes("d"), Some("closed".to_owned())), "d");
-        assert!(choose("x", no(), yes("d"), None).contains("or made from source"));
-        assert_eq!(choose("x", no(), no(), None), "x made from source");
-        assert_eq!(choose("x", no(), no(), Some("closed".to_owned())), "x, which cannot be had: no; closed");
+        let closed = || Some("closed".to_owned());
+        assert_eq!(choose("x", yes("b"), yes("d"), None, None), "b");
+        assert_eq!(choose("x", no(), yes("d"), closed(), None), "d");
+        assert!(choose("x", no(), yes("d"), None, None).contains("or made from source"));
+        assert_eq!(choose("x", no(), no(), None, None), "x made from source");
+        assert_eq!(choose("x", no(), no(), closed(), None), "x, which cannot be had: no; closed");
     }
 }

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::chain::{Attempt, Miss, refused};
-use super::images::{artifact, load};
+use super::images::{artifact, parsed, push};
 use super::{FoundImage, Origins};
-use crate::bundle::{Entry, rewrite, sbom};
+use crate::bundle::{Entry, sbom};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fetch::{sha256 as sha256_of, sha256_file};
 use crate::images::{self, Built, Order, inputs_hash};
+use crate::local_registry::{Stored, place_of};
+use crate::registry::{Registry, Upstream, fetch_archive, normalise_archive};
 use crate::source::Kind;
 use crate::task::Task;
 
@@ -39,85 +41,60 @@ impl Origins {
         Ok((entry, found.path))
     }
 
-    /// The image, and its archive written to `work`, in the one form that it has.
+    /// The image, and its archive written to `work`.
     pub fn image_entry(
         &self,
         task: &Task<'_>,
         engine: &Engine,
+        registry: &Registry,
         name: &str,
         work: &Path,
     ) -> Result<(FoundImage, Entry, PathBuf)> {
-        let found = self.image(task, engine, name)?;
+        let found = self.image(task, engine, registry, name)?;
         let artifact = artifact(name);
-        if let Ok(Some(made)) = self.source.cached(&artifact)
-            && made.entry.image_id.as_ref() == Some(&found.id)
-        {
-            let (entry, file) = in_form(&made.file(), &made.entry, work)?;
-            return Ok((found, entry, file));
-        }
-        let (reference, version) = named(&found.reference);
-        if reference != found.reference {
-            engine.tag(task, &found.reference, &reference)?;
-        }
-        let (inputs, id) = (sha256_of(found.reference.as_bytes()), found.id.clone());
-        let entry = self.blank(&artifact, "image", version, inputs, (reference, id));
-        let (entry, file) = saved(task, engine, &entry, work)?;
+        // By the inputs of its recipe it is recognised where the same recipe made it again.
+        let inputs = match self.source.cached(&artifact) {
+            Ok(Some(made)) => made.entry.inputs,
+            _ => sha256_of(found.stored.digest.as_bytes()),
+        };
+        let entry = self.blank(&artifact, "image", inputs, &found.stored);
+        let (entry, file) = exported(task, registry, entry, &found.stored, work)?;
         Ok((found, entry, file))
     }
 
-    /// The image for another platform than this engine's: pulled by its digest, or made of programs
+    /// The image for another platform than this engine's: fetched by its digest, or made of programs
     /// that are built for it. What has to be run to be made is refused.
-    pub fn foreign_image_entry(
-        &self,
-        task: &Task<'_>,
-        engine: &Engine,
-        name: &str,
-        work: &Path,
-    ) -> Result<(Entry, PathBuf)> {
-        let pulled = self.foreign_pull(task, engine, name, work);
+    pub fn archive_entry(&self, task: &Task<'_>, name: &str, work: &Path) -> Result<(Entry, PathBuf)> {
         let made = |reason: String| match self.crossed(task, name, work) {
-            Err(Miss::Refused(why)) => Err(Miss::Refused(format!("{reason}; {why}"))),
+            Err(Miss::Refused { reason: why, .. }) => refused(format!("{reason}; {why}")),
             result => result,
         };
-        match pulled.or_else(|miss| match miss {
-            Miss::Refused(reason) | Miss::Failed { reason, .. } => made(reason),
+        let had = self.fetched(task, name, work).or_else(|miss| match miss {
+            Miss::Refused { reason, .. } => made(reason),
             fatal @ Miss::Fatal(_) => Err(fatal),
-        }) {
-            Ok(found) => Ok(found),
-            Err(Miss::Fatal(error)) => Err(error),
-            Err(Miss::Refused(reason)) => Err(Error::failed(reason)),
-            Err(Miss::Failed { reason, help }) => Err(Error::failed(reason).help(help)),
-        }
+        });
+        had.map_err(|miss| miss.into_error(Error::failed))
     }
 
-    fn foreign_pull(
-        &self,
-        task: &Task<'_>,
-        engine: &Engine,
-        name: &str,
-        work: &Path,
-    ) -> Attempt<(Entry, PathBuf)> {
-        let reference = self.pullable(name)?.to_owned();
-        self.ask_registry(task, name)?;
-        self.pullable(name)?;
-        let platform = self.facts.container_platform();
-        let before = engine.image_id(task, &reference)?;
-        engine.pull_for(task, &reference, &platform).map_err(|error| super::chain::miss(task, error))?;
-        let Some(id) = engine.image_id(task, &reference)? else {
-            return refused(format!("{reference} was pulled, but the engine does not have it"));
+    fn fetched(&self, task: &Task<'_>, name: &str, work: &Path) -> Attempt<(Entry, PathBuf)> {
+        let published = self.reachable(task, name)?;
+        let upstream = parsed(&published)?;
+        let (dir, platform) = (self.transit()?, self.facts.container_platform());
+        let client = self.client().map_err(|error| Miss::refused(error.one_line()))?;
+        let (repository, tag) = place_of(&published);
+        let from = Upstream {
+            client: &client,
+            reference: &upstream,
+            platform: &platform,
+            mirrors: &[],
+            cache: &dir,
         };
-        let (tag, version) = named(&reference);
-        engine.tag(task, &reference, &tag)?;
-        let inputs = sha256_of(reference.as_bytes());
-        let entry = self.blank(&artifact(name), "image", version, inputs, (tag, id));
-        let result = saved(task, engine, &entry, work);
-        if before.is_some()
-            && let Err(error) = engine.pull(task, &reference)
-        {
-            let why = error.one_line();
-            task.warn(format!("{reference} is of {platform} in the engine now ({why}); `up` mends that"));
-        }
-        Ok(result?)
+        let file = work.join(archive_name(&artifact(name), &platform));
+        let mut stored = Stored { repository, tag, digest: String::new() };
+        let fetched = fetch_archive(task, &from, &stored.in_archive(), &file);
+        stored.digest = fetched.map_err(|error| super::chain::miss(task, error.into()))?;
+        let entry = self.blank(&artifact(name), "image", sha256_of(published.as_bytes()), &stored);
+        Ok(sealed(entry, file)?)
     }
 
     /// The image by its recipe, where that needs nothing but a compiler.
@@ -137,24 +114,27 @@ impl Origins {
             return refused(format!("{name} can only be made on a machine of that kind"));
         }
         let made = self.source.make(task, None, &artifact)?;
-        Ok(in_form(&made.file(), &made.entry, work)?)
+        let (repository, tag) = place_of(made.entry.reference.as_deref().unwrap_or(&artifact));
+        let file = work.join(archive_name(&artifact, &made.entry.platform));
+        let mut stored = Stored { repository, tag, digest: String::new() };
+        stored.digest = normalise_archive(&made.file(), &stored.in_archive(), &file).map_err(Error::from)?;
+        let entry = self.blank(&artifact, "image", made.entry.inputs, &stored);
+        Ok(sealed(entry, file)?)
     }
 
-    /// An image of the project, built unless the engine has it; with its bill of materials.
+    /// An image of the project, built unless the registry has it; with its SBOM.
     pub fn application_entries(
         &self,
         task: &Task<'_>,
         engine: &Engine,
+        registry: &Registry,
         order: &Order<'_>,
         work: &Path,
     ) -> Result<Vec<(Entry, PathBuf)>> {
-        let built = images::build(task, engine, order)?;
-        let (inputs, name) = (inputs_hash(order)?, &order.spec.name);
-        let (version, id) = (named(&built.reference).1, built.id.clone());
-        let made = (built.reference.clone(), id);
-        let entry =
-            self.blank(&sbom::application(name), "application", version.clone(), inputs.clone(), made);
-        let image = saved(task, engine, &entry, work)?;
+        let built = images::build(task, engine, registry, order)?;
+        let name = &order.spec.name;
+        let entry = self.blank(&sbom::application(name), "application", inputs_hash(order)?, &built.stored);
+        let image = exported(task, registry, entry.clone(), &built.stored, work)?;
         let bill = images::sbom::make(order, &built)?;
         let file = work.join(format!("{name}.cdx.json"));
         std::fs::write(&file, &bill).map_err(|e| Error::io("write", &file, &e))?;
@@ -170,12 +150,12 @@ impl Origins {
         Ok(vec![image, (entry, file)])
     }
 
-    /// The project's image from the bundle, put into the engine; `None` where the bundle has none of
-    /// these sources, and why is said.
+    /// The project's image from the bundle, pushed to the registry; `None` where the bundle has none
+    /// of these sources, and why is said.
     pub fn bundled_build(
         &self,
         task: &Task<'_>,
-        engine: &Engine,
+        registry: &Registry,
         order: &Order<'_>,
     ) -> Result<Option<Built>> {
         let Some(bundle) = &self.bundle else { return Ok(None) };
@@ -192,75 +172,54 @@ impl Origins {
             ));
             return Ok(None);
         }
-        let (reference, _) = match load(task, engine, entry, || bundle.verified_file(task, entry)) {
-            Ok(loaded) => loaded,
-            Err(Miss::Fatal(error)) => return Err(error),
-            Err(Miss::Refused(why)) => return Err(Error::refused(why)),
-            Err(Miss::Failed { reason, help }) => return Err(Error::refused(reason).help(help)),
-        };
-        match images::adopt(task, engine, order, &reference)? {
+        let file = self.bundled_file(task, entry).map_err(|miss| miss.into_error(Error::refused))?;
+        let stored = push(task, registry, entry, &file).map_err(|miss| miss.into_error(Error::refused))?;
+        match images::adopt(task, registry, order, &stored.digest)? {
             Ok(built) => Ok(Some(built)),
             Err(why) => {
-                task.warn(format!("the bundle's image {name} is of no use: {why}; it is built here"));
+                task.warn(format!("the bundle's image {name} cannot be used: {why}; it is built here"));
                 Ok(None)
             }
         }
     }
 
-    fn blank(
-        &self,
-        name: &str,
-        kind: &str,
-        version: String,
-        inputs: String,
-        (reference, id): (String, String),
-    ) -> Entry {
+    fn blank(&self, name: &str, kind: &str, inputs: String, stored: &Stored) -> Entry {
         Entry {
             name: name.to_owned(),
             kind: kind.to_owned(),
-            version,
+            version: stored.tag.trim_start_matches('v').to_owned(),
             platform: self.facts.container_platform(),
-            file: String::new(),
+            file: "image.tar".to_owned(),
             sha256: String::new(),
             size: 0,
             inputs,
-            reference: Some(reference),
-            image_id: Some(id),
+            reference: Some(stored.in_archive()),
+            image_id: Some(stored.digest.clone()),
         }
     }
 }
 
-/// Has the engine save the image that `entry` describes.
-fn saved(task: &Task<'_>, engine: &Engine, entry: &Entry, work: &Path) -> Result<(Entry, PathBuf)> {
-    let file = work.join(format!("{}.saved", entry.name));
-    engine.save(task, entry.reference.as_slice(), &file)?;
-    let result = in_form(&file, entry, work);
-    std::fs::remove_file(&file).map_err(|e| Error::io("remove", &file, &e))?;
-    result
+fn archive_name(name: &str, platform: &str) -> String {
+    format!("{name}-{}.tar", platform.replace('/', "-"))
 }
 
-/// Writes an image's archive in its one form to `work`; the entry gets digest and size of that.
-fn in_form(from: &Path, entry: &Entry, work: &Path) -> Result<(Entry, PathBuf)> {
-    let to = work.join(format!("{}-{}.tar", entry.name, entry.platform.replace('/', "-")));
-    let reference = entry.reference.as_deref().unwrap_or_default();
-    let image = rewrite(from, reference, &to)?;
-    if image.platform != entry.platform {
-        return Err(Error::failed(format!("{reference} is for {}", image.platform))
-            .because(format!("it is wanted for {}", entry.platform)));
-    }
-    let (sha256, size) = sha256_file(&to)?;
-    // Of its configuration: what the engine here calls it may be of this engine only.
-    let image_id = Some(image.id);
-    Ok((Entry { file: "image.tar".to_owned(), sha256, size, image_id, ..entry.clone() }, to))
+/// Writes the image's archive to `work`.
+fn exported(
+    task: &Task<'_>,
+    registry: &Registry,
+    entry: Entry,
+    stored: &Stored,
+    work: &Path,
+) -> Result<(Entry, PathBuf)> {
+    let file = work.join(archive_name(&entry.name, &entry.platform));
+    registry.export(task, &stored.repository, &stored.digest, &stored.in_archive(), &file)?;
+    sealed(entry, file)
 }
 
-/// A reference that an archive can carry, and its version: an archive keeps names with a tag, not
-/// those with a digest.
-fn named(reference: &str) -> (String, String) {
-    let name = reference.split_once('@').map_or(reference, |(name, _)| name);
-    let last = name.rsplit('/').next().unwrap_or(name);
-    let version = last.split_once(':').map_or("latest", |(_, tag)| tag);
-    (name.to_owned(), version.trim_start_matches('v').to_owned())
+/// The entry with digest and size of its file.
+fn sealed(entry: Entry, file: PathBuf) -> Result<(Entry, PathBuf)> {
+    let (sha256, size) = sha256_file(&file)?;
+    Ok((Entry { sha256, size, ..entry }, file))
 }
 
 #[cfg(test)]
@@ -271,49 +230,66 @@ mod tests {
     use crate::bundle::{Bundle, Manifest};
     use crate::config::{Application, Paths, Target, Versions};
     use crate::data::Data;
-    use crate::engine::testing::{engine, with_task};
+    use crate::engine::testing::with_task;
     use crate::exec::Script;
     use crate::host::recorded::debian;
     use crate::images::testing::application;
-    use crate::images::{INPUTS_LABEL, REFERENCE_LABEL};
+    use crate::images::{INPUTS_LABEL, TAG_LABEL};
     use crate::origins::Trust;
+    use crate::registry::testing::TestRegistry;
     use crate::world::World;
-
-    const REFERENCE: &str = "localhost/app/web:v1.2.3-abc";
-
-    #[test]
-    fn an_archive_gets_a_name_without_digest() {
-        let pinned = "docker.io/kindest/node:v1.34.11@sha256:44e2";
-        assert_eq!(named(pinned), ("docker.io/kindest/node:v1.34.11".to_owned(), "1.34.11".to_owned()));
-        assert_eq!(named("localhost:5000/a").1, "latest");
-    }
 
     fn order(app: &Application) -> Order<'_> {
         Order { app, spec: &app.images[0], target: Target::Prod, base: None }
     }
 
+    /// An archive of the project's image, as engines of any age write it.
+    fn archive(to: &Path, inputs: &str) {
+        let layer = vec![0; 1024];
+        let config = json!({
+            "architecture": debian().arch.name(), "os": "linux",
+            "config": { "Labels": { INPUTS_LABEL: inputs, TAG_LABEL: "v1.2.3-abc" } },
+            "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", sha256_of(&layer))] },
+        })
+        .to_string();
+        let list = json!([{ "Config": "c.json", "RepoTags": ["localhost/app/web:v1"], "Layers": ["l.tar"] }]);
+        let mut tar = tar::Builder::new(std::fs::File::create(to).unwrap());
+        let list = list.to_string();
+        for (name, bytes) in
+            [("c.json", config.as_bytes()), ("l.tar", &layer), ("manifest.json", list.as_bytes())]
+        {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            tar.append_data(&mut header, name, bytes).unwrap();
+        }
+        tar.finish().unwrap();
+    }
+
     /// Origins with a bundle that holds the project's image, built from `inputs`.
     fn origins(dir: &Path, inputs: &str) -> Origins {
-        let (data, body) = (Data::default(), b"an archive");
-        let sha256 = sha256_of(body);
+        let data = Data::default();
+        let folder = dir.join("bundle");
+        std::fs::create_dir_all(folder.join("files")).unwrap();
+        let file = folder.join("files/app-web.tar");
+        archive(&file, inputs);
+        let (sha256, size) = sha256_file(&file).unwrap();
+        let named = format!("files/{sha256}-app-web.tar");
+        std::fs::rename(&file, folder.join(&named)).unwrap();
         let entry = Entry {
             name: "app-web".to_owned(),
             kind: "application".to_owned(),
             version: "1.2.3-abc".to_owned(),
             platform: debian().container_platform(),
-            file: format!("files/{sha256}-app-web.tar"),
+            file: named,
             sha256,
-            size: body.len() as u64,
-            reference: Some(REFERENCE.to_owned()),
-            image_id: Some("sha256:47".to_owned()),
+            size,
+            reference: Some("localhost/app/web:v1.2.3-abc".to_owned()),
+            image_id: None,
             inputs: inputs.to_owned(),
         };
-        let bundle = dir.join("bundle");
-        std::fs::create_dir_all(bundle.join("files")).unwrap();
-        std::fs::write(bundle.join(&entry.file), body).unwrap();
         let manifest = Manifest::new(vec![entry]).unwrap();
         let sha256 = manifest.sha256().unwrap();
-        let bundle = Bundle { dir: bundle, manifest, sha256 };
+        let bundle = Bundle { dir: folder, manifest, sha256 };
         let versions = Versions::load(&data).unwrap();
         let paths = Paths { cache: dir.join("cache"), state: dir.join("state") };
         let (world, trust) = (World::real(), Trust::default());
@@ -322,38 +298,51 @@ mod tests {
 
     #[test]
     fn the_projects_image_is_taken_from_the_bundle_and_not_built() {
-        let dir = tempfile::tempdir().unwrap();
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let app = application(dir.path());
         let inputs = inputs_hash(&order(&app)).unwrap();
-        let labels = json!({ INPUTS_LABEL: inputs, REFERENCE_LABEL: REFERENCE });
-        let tags = json!([REFERENCE, "localhost/app/web:v1.2.3-local"]);
-        let script = Script::default()
-            .on_err("docker image inspect", 1, "", "Error: No such image")
-            .on("docker load", 0, "")
-            .on("docker image inspect", 0, "sha256:47\n")
-            .on("docker tag localhost/app/web:v1.2.3-abc localhost/app/web:v1.2.3-local", 0, "")
-            .on("docker image inspect", 0, &format!("sha256:47\n{labels}\n{tags}\n7\n"));
-        let other = tempfile::tempdir().unwrap();
+        let (served, script) = (TestRegistry::start(), Script::default());
+        let ours = Registry::new(&served.authority()).unwrap();
         let origins = self::origins(other.path(), &inputs);
-        let (built, _) = with_task(&script, |task| origins.bundled_build(task, &engine(), &order(&app)));
-        let built = built.unwrap().unwrap();
-        assert_eq!(
-            (built.reference.as_str(), built.id.as_str(), built.built),
-            (REFERENCE, "sha256:47", false)
-        );
+        let (built, _) = with_task(&script, |task| {
+            let built = origins.bundled_build(task, &ours, &order(&app)).unwrap().unwrap();
+            // The next run finds it by its inputs.
+            assert_eq!(images::probe(task, &ours, &order(&app)).unwrap().unwrap(), built);
+            built
+        });
+        assert_eq!((built.stored.repository.as_str(), built.stored.tag.as_str()), ("app/web", "v1.2.3-abc"));
+        assert!(!built.built && script.ran().is_empty(), "{:?}", script.ran());
     }
 
     #[test]
     fn an_image_of_other_sources_is_not_taken_and_that_is_said() {
-        let dir = tempfile::tempdir().unwrap();
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let app = application(dir.path());
-        let other = dir.path().join("other");
-        std::fs::create_dir(&other).unwrap();
-        let origins = self::origins(&other, &"0".repeat(64));
-        let script = Script::default();
-        let (built, said) = with_task(&script, |task| origins.bundled_build(task, &engine(), &order(&app)));
+        let origins = self::origins(other.path(), &"0".repeat(64));
+        let served = TestRegistry::start();
+        let ours = Registry::new(&served.authority()).unwrap();
+        let (built, said) =
+            with_task(&Script::default(), |task| origins.bundled_build(task, &ours, &order(&app)));
         assert_eq!(built.unwrap(), None);
         assert!(said.events().iter().any(|event| event.message.contains("built from other sources")));
-        assert!(script.ran().is_empty());
+        assert!(served.seen().is_empty(), "nothing is pushed");
+    }
+
+    #[test]
+    fn an_exported_image_keeps_its_digest_through_a_bundle() {
+        let dir = tempfile::tempdir().unwrap();
+        let origins = self::origins(&dir.path().join("o"), &"1".repeat(64));
+        let (one, two) = (TestRegistry::start(), TestRegistry::start());
+        let [one, two] = [&one, &two].map(|served| Registry::new(&served.authority()).unwrap());
+        let file = dir.path().join("a.tar");
+        archive(&file, "x");
+        with_task(&Script::default(), |task| {
+            let digest = one.push_archive(task, &file, "app/web", Some("1")).unwrap().digest;
+            let stored = Stored { repository: "app/web".to_owned(), tag: "1".to_owned(), digest };
+            let entry = origins.blank("app-web", "application", "x".to_owned(), &stored);
+            let (entry, file) = exported(task, &one, entry, &stored, dir.path()).unwrap();
+            assert_eq!(entry.reference.as_deref(), Some("localhost/app/web:1"));
+            assert_eq!(push(task, &two, &entry, &file).unwrap(), stored);
+        });
     }
 }

@@ -1,42 +1,57 @@
-//! The way of an image through the origins; it ends in the engine's store.
+//! The way of an image through the origins; it ends in the local registry.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use super::chain::{Attempt, Miss, Walked, miss, nowhere, refused, walk};
-use super::published::{is_pinned, registry};
+use super::chain::{Attempt, Miss, Walked, nowhere, refused, walk};
 use super::{FoundImage, Origin, Origins};
 use crate::bundle::Entry;
 use crate::config::show_bytes;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fetch::write_atomic;
+use crate::local_registry::{Stored, place_of};
+use crate::pins::PublishedImage;
+use crate::registry::{Reference, Registry, Upstream, fetch_archive};
 use crate::task::Task;
 
-/// What the engine had before we came is nobody's word for what it is: `system` is not asked.
+/// What another program put into the engine or the registry is not trusted: `system` is not asked.
 const ORDER: [Origin; 4] = [Origin::Cache, Origin::Bundle, Origin::Download, Origin::Source];
-/// For the largest image (0.4 GB compressed) on a slow line.
-const PULL: Duration = Duration::from_secs(15 * 60);
+/// The image that the local registry itself runs.
+pub const REGISTRY: &str = "registry";
+/// What is known of that image in the engine.
+const IN_ENGINE: &str = "registry-in-engine";
 
-/// What we put into the engine, `images/<name>.json`.
+/// What we put into the registry, `images/<name>.json`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Record {
-    reference: String,
-    /// The engine's own id.
-    id: String,
+    stored: Stored,
     origin: Origin,
     /// The hash of its recipe's inputs, or the reference that was downloaded.
     inputs: String,
 }
 
+/// The registry's own image, which comes into the engine, `images/registry-in-engine.json`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct EngineRecord {
+    reference: String,
+    origin: Origin,
+    inputs: String,
+}
+
 impl Origins {
-    /// Sees to it that the engine has the image.
-    pub fn image(&self, task: &Task<'_>, engine: &Engine, name: &str) -> Result<FoundImage> {
+    /// Makes sure that the registry has the image; `engine` builds it where it is made from source.
+    pub fn image(
+        &self,
+        task: &Task<'_>,
+        engine: &Engine,
+        registry: &Registry,
+        name: &str,
+    ) -> Result<FoundImage> {
         let walked = walk(task, name, &ORDER, |origin| match origin {
-            Origin::Cache => self.cached_image(task, engine, name),
-            Origin::Bundle => self.bundled_image(task, engine, name),
-            Origin::Download => self.pulled_image(task, engine, name),
-            Origin::Source | Origin::Mirror | Origin::System => self.made_image(task, engine, name),
+            Origin::Cache => self.cached_image(task, registry, name),
+            Origin::Bundle => self.bundled_image(task, registry, name),
+            Origin::Download => self.copied_image(task, registry, name),
+            Origin::Source | Origin::Mirror | Origin::System => self.made_image(task, engine, registry, name),
         })?;
         let Walked { found: Some((origin, record)), refusals } = walked else {
             return Err(nowhere(&image(name), &walked.refusals));
@@ -44,53 +59,147 @@ impl Origins {
         if origin != Origin::Cache {
             self.write_record(name, &record)?;
         }
-        task.say(format!("{} from {origin}: {}", image(name), record.reference));
-        let Record { reference, id, .. } = record;
-        Ok(FoundImage { name: name.to_owned(), reference, id, origin, refusals })
+        task.say(format!("{} from {origin}: {}", image(name), record.stored));
+        Ok(FoundImage { name: name.to_owned(), stored: record.stored, origin, refusals })
     }
 
-    /// The image, if the engine has what we put there and it is what would be put there now.
+    /// The image, if the registry has what we put there and it is what would be put there now.
     pub fn present_image(
         &self,
         task: &Task<'_>,
-        engine: &Engine,
+        registry: &Registry,
         name: &str,
     ) -> Result<Result<FoundImage, String>> {
-        match self.cached_image(task, engine, name) {
-            Ok(Record { reference, id, .. }) => Ok(Ok(FoundImage {
+        match self.cached_image(task, registry, name) {
+            Ok(Record { stored, .. }) => Ok(Ok(FoundImage {
                 name: name.to_owned(),
-                reference,
-                id,
+                stored,
                 origin: Origin::Cache,
                 refusals: Vec::new(),
             })),
-            Err(Miss::Refused(reason) | Miss::Failed { reason, .. }) => Ok(Err(reason)),
+            Err(Miss::Refused { reason, .. }) => Ok(Err(reason)),
             Err(Miss::Fatal(error)) => Err(error),
         }
     }
 
+    /// The reference of the local registry's own image in the engine: no registry is there to take it
+    /// from, so it is loaded from an archive.
+    pub fn registry_image(&self, task: &Task<'_>, engine: &Engine) -> Result<String> {
+        let walked = walk(task, REGISTRY, &ORDER, |origin| match origin {
+            Origin::Cache => self.loaded_registry(task, engine),
+            Origin::Bundle => {
+                let entry = self.bundled_image_entry(REGISTRY)?;
+                let file = self.bundled_file(task, entry)?;
+                self.load_registry(task, engine, (origin, &entry.inputs), entry, &file)
+            }
+            Origin::Download => self.downloaded_registry(task, engine),
+            Origin::Source | Origin::Mirror | Origin::System => {
+                let made = self.made(task, engine, REGISTRY)?;
+                let file = made.file();
+                self.load_registry(task, engine, (origin, &made.entry.inputs), &made.entry, &file)
+            }
+        })?;
+        match walked.found {
+            Some((_, reference)) => Ok(reference),
+            None => Err(nowhere("the local registry's image", &walked.refusals)),
+        }
+    }
+
+    fn loaded_registry(&self, task: &Task<'_>, engine: &Engine) -> Attempt<String> {
+        let text = std::fs::read(self.record_file(IN_ENGINE)).unwrap_or_default();
+        let Ok(record) = serde_json::from_slice::<EngineRecord>(&text) else {
+            return refused("the engine has none that we put there");
+        };
+        if let Some(reason) = self.outdated(REGISTRY, record.origin, &record.inputs, &record.reference) {
+            return refused(reason);
+        }
+        if engine.has_image(task, &record.reference)? {
+            return Ok(record.reference);
+        }
+        refused(format!("{} is gone from the engine", record.reference))
+    }
+
+    fn load_registry(
+        &self,
+        task: &Task<'_>,
+        engine: &Engine,
+        (origin, inputs): (Origin, &str),
+        entry: &Entry,
+        file: &Path,
+    ) -> Attempt<String> {
+        let Some(reference) = entry.reference.clone() else {
+            return refused(format!("{} has no reference in it", entry.name));
+        };
+        task.say(format!("loading {reference} ({}) into the engine", show_bytes(entry.size)));
+        engine.load(task, file)?;
+        self.keep_registry(task, engine, EngineRecord { reference, origin, inputs: inputs.to_owned() })
+    }
+
+    fn downloaded_registry(&self, task: &Task<'_>, engine: &Engine) -> Attempt<String> {
+        let published = self.reachable(task, REGISTRY)?;
+        let upstream = parsed(&published)?;
+        let (_, tag) = place_of(&published);
+        let reference = format!("localhost/todo-bootstrap/{REGISTRY}:{tag}");
+        let dir = self.transit()?;
+        let file = dir.join("registry.tar");
+        let client = self.client().map_err(|error| Miss::refused(error.one_line()))?;
+        let platform = self.facts.container_platform();
+        let from = Upstream {
+            client: &client,
+            reference: &upstream,
+            platform: &platform,
+            mirrors: &[],
+            cache: &dir,
+        };
+        fetch_archive(task, &from, &reference, &file)
+            .map_err(|error| super::chain::miss(task, error.into()))?;
+        engine.load(task, &file)?;
+        std::fs::remove_file(&file).map_err(|e| Error::io("remove", &file, &e))?;
+        self.keep_registry(
+            task,
+            engine,
+            EngineRecord { reference, origin: Origin::Download, inputs: published },
+        )
+    }
+
+    fn keep_registry(&self, task: &Task<'_>, engine: &Engine, record: EngineRecord) -> Attempt<String> {
+        if !engine.has_image(task, &record.reference)? {
+            let what = format!("an archive was loaded, but the engine has no {}", record.reference);
+            return Err(Error::failed(what).help("todo-bootstrap up").into());
+        }
+        self.write_record(IN_ENGINE, &record)?;
+        Ok(record.reference)
+    }
+
     /// The packages that are missing on this machine for making the image from source, where that
-    /// is what [`Origins::image`] would come to.
-    pub fn missing_packages(&self, task: &Task<'_>, engine: &Engine, name: &str) -> Result<Vec<String>> {
+    /// is what [`Origins::image`] would come to; `registry` is the local one, if it runs.
+    pub fn missing_packages(
+        &self,
+        task: &Task<'_>,
+        registry: Option<&Registry>,
+        name: &str,
+    ) -> Result<Vec<String>> {
         let needs = self.source.needs(&artifact(name));
         if needs.is_empty() || self.bundled_image_entry(name).is_ok() {
             return Ok(Vec::new());
         }
-        if self.present_image(task, engine, name)?.is_ok() {
+        if let Some(registry) = registry
+            && self.present_image(task, registry, name)?.is_ok()
+        {
             return Ok(Vec::new());
         }
-        if self.pullable(name).is_ok() {
-            // Else an unreachable registry would only be noticed when it is too late to install.
-            self.ask_registry(task, name)?;
-        }
-        Ok(if self.pullable(name).is_ok() { Vec::new() } else { needs })
+        // An unreachable registry must be noticed now: later it is too late to install anything.
+        Ok(match self.reachable(task, name) {
+            Ok(_) => Vec::new(),
+            Err(_) => needs,
+        })
     }
 
     fn record_file(&self, name: &str) -> PathBuf {
         self.cache.join("images").join(format!("{name}.json"))
     }
 
-    fn write_record(&self, name: &str, record: &Record) -> Result<()> {
+    fn write_record(&self, name: &str, record: &impl serde::Serialize) -> Result<()> {
         let file = self.record_file(name);
         let dir = self.cache.join("images");
         std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
@@ -99,29 +208,28 @@ impl Origins {
         write_atomic(&file, &json, 0o600)
     }
 
-    fn cached_image(&self, task: &Task<'_>, engine: &Engine, name: &str) -> Attempt<Record> {
+    fn cached_image(&self, task: &Task<'_>, registry: &Registry, name: &str) -> Attempt<Record> {
         let text = std::fs::read(self.record_file(name)).unwrap_or_default();
         let Ok(record) = serde_json::from_slice::<Record>(&text) else {
-            return refused("the engine has none that we put there");
+            return refused("the registry has none that we put there");
         };
-        if let Some(reason) = self.outdated(name, &record) {
+        let Record { stored, origin, inputs } = &record;
+        if let Some(reason) = self.outdated(name, *origin, inputs, &stored.repository) {
             return refused(reason);
         }
-        match engine.image_id(task, &record.reference)? {
-            Some(id) if id == record.id => Ok(record),
-            Some(_) => refused(format!("{} is another image by now", record.reference)),
-            None => refused(format!("{} is gone from the engine", record.reference)),
+        if registry.complete(task, &stored.repository, &stored.digest).map_err(Error::from)? {
+            return Ok(record);
         }
+        refused(format!("the registry has no complete {}:{}", stored.repository, stored.tag))
     }
 
-    fn outdated(&self, name: &str, record: &Record) -> Option<String> {
-        let current = match record.origin {
+    fn outdated(&self, name: &str, origin: Origin, inputs: &str, what: &str) -> Option<String> {
+        let current = match origin {
             Origin::Download => self.published.reference(name).into_iter().collect(),
             from => self.current_inputs(from, &artifact(name), &self.facts.container_platform()),
         };
-        let good = current.is_empty() && record.origin != Origin::Download;
-        (!good && !current.contains(&record.inputs.as_str()))
-            .then(|| format!("{} was made from other inputs", record.reference))
+        let good = current.is_empty() && origin != Origin::Download;
+        (!good && !current.contains(&inputs)).then(|| format!("{what} was made from other inputs"))
     }
 
     pub(super) fn bundled_image_entry(&self, name: &str) -> Attempt<&Entry> {
@@ -129,69 +237,102 @@ impl Origins {
         let platform = self.facts.container_platform();
         bundle
             .find(&artifact(name), &platform)
-            .ok_or_else(|| Miss::Refused(format!("the bundle has none for {platform}")))
+            .ok_or_else(|| Miss::refused(format!("the bundle has none for {platform}")))
     }
 
-    fn bundled_image(&self, task: &Task<'_>, engine: &Engine, name: &str) -> Attempt<Record> {
+    /// The file of an entry, verified just now.
+    pub(super) fn bundled_file(&self, task: &Task<'_>, entry: &Entry) -> Attempt<PathBuf> {
+        match &self.bundle {
+            Some(bundle) => Ok(bundle.verified_file(task, entry)?),
+            None => refused("no bundle was given"),
+        }
+    }
+
+    fn bundled_image(&self, task: &Task<'_>, registry: &Registry, name: &str) -> Attempt<Record> {
         let entry = self.bundled_image_entry(name)?;
-        let Some(bundle) = &self.bundle else { return refused("no bundle was given") };
-        let (reference, id) = load(task, engine, entry, || bundle.verified_file(task, entry))?;
-        Ok(Record { reference, id, origin: Origin::Bundle, inputs: entry.inputs.clone() })
+        let file = self.bundled_file(task, entry)?;
+        let stored = push(task, registry, entry, &file)?;
+        Ok(Record { stored, origin: Origin::Bundle, inputs: entry.inputs.clone() })
     }
 
-    /// The reference to pull, if it can be trusted and its registry may be reached.
+    /// The reference to copy, if it can be trusted and its registry may be reached.
     pub(super) fn pullable(&self, name: &str) -> Attempt<&str> {
-        let Some(reference) = self.published.reference(name) else {
+        let Some(image) = self.published.get(name) else {
             return refused("it is not published anywhere that we know");
         };
-        if !is_pinned(reference) {
-            return refused(format!("no digest is pinned for {reference}, so it could not be verified"));
+        if let Some(doubt) = image.doubt().filter(|_| !self.trust.allow_unpinned) {
+            return refused(format!("{doubt}; --allow-unpinned takes it nevertheless"));
         }
-        match self.reach.refusal(registry(reference)) {
+        match self.reach.refusal(image.host()) {
             Some(reason) => refused(reason),
-            None => Ok(reference),
+            None => Ok(image.reference()),
         }
     }
 
-    /// Finds out whether the image's registry can be reached.
-    pub(super) fn ask_registry(&self, task: &Task<'_>, name: &str) -> Result<()> {
-        let Some(reference) = self.published.reference(name) else { return Ok(()) };
-        let host = registry(reference);
-        match self.client() {
-            Ok(client) => self.reach.ask_one(task, &client, host),
-            Err(error) => {
-                self.reach.record(host, &error.one_line(), Duration::ZERO);
-                Ok(())
-            }
-        }
-    }
-
-    fn pulled_image(&self, task: &Task<'_>, engine: &Engine, name: &str) -> Attempt<Record> {
-        let reference = self.pullable(name)?;
-        self.ask_registry(task, name)?;
+    /// As [`Origins::pullable`], once the registry was asked whether it can be reached.
+    pub(super) fn reachable(&self, task: &Task<'_>, name: &str) -> Attempt<String> {
         self.pullable(name)?;
-        task.say(format!("pulling {reference}"));
-        engine.pull(&task.within(PULL), reference).map_err(|error| miss(task, error))?;
-        let Some(id) = engine.image_id(task, reference)? else {
-            return refused(format!("{reference} was pulled, but the engine does not have it"));
-        };
-        let reference = reference.to_owned();
-        Ok(Record { inputs: reference.clone(), reference, id, origin: Origin::Download })
+        let host = self.published.get(name).map(PublishedImage::host).unwrap_or_default().to_owned();
+        match self.client() {
+            Ok(client) => self.reach.ask_one(task, &client, &host)?,
+            Err(error) => self.reach.record(&host, &error.one_line(), std::time::Duration::ZERO),
+        }
+        self.pullable(name).map(str::to_owned)
     }
 
-    fn made_image(&self, task: &Task<'_>, engine: &Engine, name: &str) -> Attempt<Record> {
+    /// Where blobs are on their way from a registry; what was cut off goes on from there.
+    pub(super) fn transit(&self) -> Result<PathBuf> {
+        let dir = self.cache.join("blobs");
+        std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
+        Ok(dir)
+    }
+
+    fn copied_image(&self, task: &Task<'_>, registry: &Registry, name: &str) -> Attempt<Record> {
+        let published = self.reachable(task, name)?;
+        let upstream = parsed(&published)?;
+        let (repository, tag) = place_of(&published);
+        let (dir, platform) = (self.transit()?, self.facts.container_platform());
+        let client = self.client().map_err(|error| Miss::refused(error.one_line()))?;
+        let from = Upstream {
+            client: &client,
+            reference: &upstream,
+            platform: &platform,
+            mirrors: &[],
+            cache: &dir,
+        };
+        task.say(format!("copying {published} to the local registry"));
+        let copied = registry.copy(task, &from, &repository, Some(&tag));
+        let copied = copied.map_err(|error| super::chain::miss(task, error.into()))?;
+        let stored = Stored { repository, tag, digest: copied.digest };
+        Ok(Record { stored, origin: Origin::Download, inputs: published })
+    }
+
+    fn made(&self, task: &Task<'_>, engine: &Engine, name: &str) -> Attempt<crate::source::Made> {
         let artifact = artifact(name);
         if let Some(reason) = self.source.refusal(&artifact) {
             return refused(reason);
         }
         if self.source.cached(&artifact)?.is_none() {
-            task.say(format!("{} is made from source; this takes minutes, once", image(name)));
+            task.say(format!("{} is built from source; this takes minutes, once", image(name)));
         }
-        let made = self.source.make(task, Some(engine), &artifact)?;
-        let file = made.dir.join(&made.entry.file);
-        let (reference, id) = load(task, engine, &made.entry, || Ok(file))?;
-        Ok(Record { reference, id, origin: Origin::Source, inputs: made.entry.inputs })
+        Ok(self.source.make(task, Some(engine), &artifact)?)
     }
+
+    fn made_image(
+        &self,
+        task: &Task<'_>,
+        engine: &Engine,
+        registry: &Registry,
+        name: &str,
+    ) -> Attempt<Record> {
+        let made = self.made(task, engine, name)?;
+        let stored = push(task, registry, &made.entry, &made.file())?;
+        Ok(Record { stored, origin: Origin::Source, inputs: made.entry.inputs })
+    }
+}
+
+pub(super) fn parsed(reference: &str) -> Attempt<Reference> {
+    Reference::parse(reference).map_err(|why| Miss::refused(format!("{reference}: {why}")))
 }
 
 /// The recipe, and the name in a bundle, of image `name`: programs and images may be namesakes.
@@ -203,39 +344,13 @@ fn image(name: &str) -> String {
     format!("image `{name}`")
 }
 
-/// Loads an entry's file unless the engine has that very image; returns reference and id.
-pub(super) fn load(
-    task: &Task<'_>,
-    engine: &Engine,
-    entry: &Entry,
-    file: impl FnOnce() -> Result<PathBuf>,
-) -> Attempt<(String, String)> {
+/// Pushes the archive of an entry to where its reference belongs.
+pub(super) fn push(task: &Task<'_>, registry: &Registry, entry: &Entry, file: &Path) -> Attempt<Stored> {
     let Some(reference) = &entry.reference else {
         return refused(format!("{} has no reference in it", entry.name));
     };
-    let has = engine.image_id(task, reference)?;
-    if let Some(id) = has.filter(|id| entry.image_id.as_ref() == Some(id)) {
-        return Ok((reference.clone(), id));
-    }
-    let file = file()?;
-    task.say(format!("loading {reference} ({}) into the engine", show_bytes(entry.size)));
-    engine.load(task, &file)?;
-    let Some(id) = engine.image_id(task, reference)? else {
-        return Err(Error::failed(format!("{} was loaded, but holds no {reference}", file.display())).into());
-    };
-    match &entry.image_id {
-        Some(expected) if ids_are_config_digests(engine) && *expected != id => {
-            Err(Error::refused(format!("{reference} is not the image that it should be"))
-                .because(format!("its id is {id}, expected {expected}"))
-                .into())
-        }
-        _ => Ok((reference.clone(), id)),
-    }
-}
-
-/// With containerd's image store, Docker's ids are those of manifests, which are made anew when an
-/// archive is loaded; the archive itself was verified in any case.
-fn ids_are_config_digests(engine: &Engine) -> bool {
-    const GRAPH_DRIVERS: [&str; 6] = ["overlay2", "fuse-overlayfs", "vfs", "btrfs", "zfs", "overlay"];
-    GRAPH_DRIVERS.contains(&engine.storage_driver.as_str())
+    let (repository, tag) = place_of(reference);
+    task.say(format!("pushing {repository}:{tag} ({}) to the local registry", show_bytes(entry.size)));
+    let pushed = registry.push_archive(task, file, &repository, Some(&tag)).map_err(Error::from)?;
+    Ok(Stored { repository, tag, digest: pushed.digest })
 }

@@ -10,7 +10,6 @@ mod images;
 mod link;
 mod mirror;
 mod own;
-mod published;
 mod reach;
 mod store;
 mod system;
@@ -29,12 +28,14 @@ use crate::data::Data;
 use crate::error::Result;
 use crate::fetch::Client;
 use crate::host::Facts;
+use crate::local_registry::Stored;
+use crate::pins::Images;
 use crate::source::Source;
 use crate::tools::Pins;
 use crate::world::World;
 
+pub use images::REGISTRY;
 pub use mirror::{Mirror, Place};
-use published::Published;
 use reach::Reach;
 use store::Store;
 pub use system::Accepted;
@@ -99,14 +100,11 @@ pub struct Found {
     pub refusals: Vec<Refusal>,
 }
 
-/// An image that the engine has.
+/// An image that the local registry has.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct FoundImage {
     pub name: String,
-    /// What the engine knows it by.
-    pub reference: String,
-    /// The engine's id of it, `sha256:…`.
-    pub id: String,
+    pub stored: Stored,
     pub origin: Origin,
     pub refusals: Vec<Refusal>,
 }
@@ -137,7 +135,7 @@ pub struct Origins {
     system: SystemTools,
     /// Whether it was said that the mirror speaks plain HTTP.
     plain_told: AtomicBool,
-    published: Published,
+    published: Images,
     reach: Reach,
     client: Mutex<Option<Client>>,
     cache: PathBuf,
@@ -166,7 +164,7 @@ impl Origins {
             trust,
             system: SystemTools::new(&paths.state),
             plain_told: AtomicBool::new(false),
-            published: Published::load(data, versions)?,
+            published: Images::load(data, versions)?,
             reach: Reach::load(&paths.cache, world.now),
             client: Mutex::new(None),
             cache: paths.cache.clone(),
@@ -175,6 +173,11 @@ impl Origins {
 
     pub fn pins(&self) -> &Pins {
         &self.pins
+    }
+
+    /// Whether the user named a bundle, which then has the application's images as well.
+    pub fn has_bundle(&self) -> bool {
+        self.bundle.is_some()
     }
 
     /// Recipes and what they made, for `bundle create`.

@@ -10,13 +10,11 @@ use semver::Version;
 use super::Origin;
 use super::own::hash_own;
 use crate::error::{Error, Exit, Result};
-use crate::fetch::{place, sync_dir, write_atomic};
+use crate::fetch::{LIMIT, place, sync_dir, write_atomic};
 use crate::task::Task;
 use crate::tools::{Asset, ToolSpec, Unpack, Wanted};
 
 const RECORD: &str = "found.json";
-/// No program that we use comes near this.
-const LIMIT: u64 = 1 << 30;
 
 /// What was put into the cache, and on whose word.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

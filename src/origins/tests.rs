@@ -18,6 +18,8 @@ use crate::exec::Script;
 use crate::fetch::sha256;
 use crate::host::recorded::debian;
 use crate::progress::{Recorder, State};
+use crate::registry::Registry;
+use crate::registry::testing::TestRegistry;
 use crate::task::Task;
 use crate::tools::Unpack;
 
@@ -26,6 +28,7 @@ const KIND_SAYS: &str = "kind v0.33.0 go1.24.1 linux/amd64";
 struct Bench {
     dir: tempfile::TempDir,
     world: World,
+    data: Data,
     bundle: Option<Bundle>,
     /// Where the pin of kind points to.
     url: String,
@@ -45,7 +48,8 @@ impl Bench {
         let world = World { env, cwd: dir.path().to_owned(), ..World::real() };
         // A port that nothing listens on: what is not set up cannot be reached.
         let url = "http://127.0.0.1:1/kind".to_owned();
-        Self { dir, world, bundle: None, url, body: "the program", trust: Trust::default(), sources: 2 }
+        let (data, trust) = (Data::default(), Trust::default());
+        Self { dir, world, data, bundle: None, url, body: "the program", trust, sources: 2 }
     }
 
     fn cache(&self) -> std::path::PathBuf {
@@ -53,13 +57,12 @@ impl Bench {
     }
 
     fn origins(&mut self) -> Origins {
-        let data = Data::default();
-        let versions = Versions::load(&data).unwrap();
+        let (data, trust) = (&self.data, self.trust.clone());
+        let versions = Versions::load(data).unwrap();
         let paths = Paths { cache: self.cache(), state: self.dir.path().join("state") };
         let bundle = self.bundle.take();
-        let trust = self.trust.clone();
         let mut origins =
-            Origins::new(&self.world, &paths, &data, &versions, &debian(), bundle, trust).unwrap();
+            Origins::new(&self.world, &paths, data, &versions, &debian(), bundle, trust).unwrap();
         for asset in origins.pins.assets_mut() {
             asset.url.clone_from(&self.url);
             asset.sha256 = sha256(self.body.as_bytes());
@@ -265,7 +268,7 @@ fn a_plan_names_where_things_would_come_from_and_touches_nothing() {
     bench.url = "https://release.example/kind".to_owned();
     let origins = bench.origins();
     assert!(origins.tool_effect("kind").starts_with("kind 0.33.0 from release.example"));
-    assert!(origins.image_effect("node").contains("pulled as docker.io/kindest/node:"));
+    assert!(origins.image_effect("node").contains("copied from docker.io/kindest/node:"));
     assert_eq!(std::fs::read_dir(bench.cache()).unwrap().count(), 0);
     bench.bundle = Some(bundle(bench.dir.path(), "bundled", sha256(b"bundled")));
     assert!(bench.origins().tool_effect("kind").ends_with("from the bundle"));
@@ -287,49 +290,87 @@ fn a_probe_reports_a_tampered_tool_and_leaves_it() {
     assert!(path.exists());
 }
 
-const ID: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
-
+/// A bundle with the image `python` in one archive.
 fn image_bundle(bench: &Bench) -> Bundle {
-    let mut bundle = bundle(bench.dir.path(), "tar", sha256(b"tar"));
+    let layer = vec![0; 1024];
+    let config = serde_json::json!({
+        "architecture": debian().arch.name(), "os": "linux",
+        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", sha256(&layer))] },
+    });
+    let list = serde_json::json!([{ "Config": "c.json", "RepoTags": ["localhost/base/python:1"], "Layers": ["l.tar"] }]);
+    let mut tar = tar::Builder::new(Vec::new());
+    let (config, list) = (config.to_string(), list.to_string());
+    for (name, bytes) in
+        [("c.json", config.as_bytes()), ("l.tar", &layer), ("manifest.json", list.as_bytes())]
+    {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        tar.append_data(&mut header, name, bytes).unwrap();
+    }
+    let archive = tar.into_inner().unwrap();
+    let mut bundle = bundle(bench.dir.path(), "tar", sha256(&archive));
+    std::fs::write(bundle.dir.join("kind"), &archive).unwrap();
     let entry = &mut bundle.manifest.entries[0];
+    entry.size = archive.len() as u64;
     entry.name = "image-python".to_owned();
     entry.reference = Some("localhost/base/python:1".to_owned());
-    entry.image_id = Some(ID.to_owned());
     bundle
 }
 
 #[test]
-fn an_image_is_loaded_once_and_known_afterwards() {
+fn an_image_is_pushed_once_and_known_afterwards() {
     let mut bench = Bench::new();
     bench.bundle = Some(image_bundle(&bench));
     let origins = bench.origins();
-    let script = Script::default()
-        .on_err("docker image inspect", 1, "", "Error: No such image: x")
-        .on("docker load", 0, "Loaded image: localhost/base/python:1")
-        .on("docker image inspect", 0, ID);
+    let (served, script) = (TestRegistry::start(), Script::default());
+    let ours = Registry::new(&served.authority()).unwrap();
     let (found, _) =
-        with_task(&script, |task| [(); 2].map(|()| origins.image(task, &engine(), "python").unwrap()));
+        with_task(&script, |task| [(); 2].map(|()| origins.image(task, &engine(), &ours, "python").unwrap()));
     assert_eq!((found[0].origin, found[1].origin), (Origin::Bundle, Origin::Cache));
-    assert_eq!(found[0].id, ID);
-    assert_eq!(script.ran().iter().filter(|argv| argv.starts_with("docker load")).count(), 1);
+    assert_eq!(found[0].stored, found[1].stored);
+    assert_eq!((found[0].stored.repository.as_str(), found[0].stored.tag.as_str()), ("base/python", "1"));
+    assert!(script.ran().is_empty(), "the engine has no part in it: {:?}", script.ran());
+    // A registry that lost it gets it again.
+    served.state().repositories.clear();
+    let (again, _) = with_task(&script, |task| origins.image(task, &engine(), &ours, "python"));
+    assert_eq!(again.unwrap().origin, Origin::Bundle);
 }
 
 #[test]
-fn an_image_with_another_id_than_its_bundles_is_refused() {
-    let mut bench = Bench::new();
-    bench.bundle = Some(image_bundle(&bench));
-    let origins = bench.origins();
-    let script = Script::default().on("docker load", 0, "").on("docker image inspect", 0, "sha256:2222");
-    let (found, _) = with_task(&script, |task| origins.image(task, &engine(), "python"));
-    assert_eq!(found.unwrap_err().exit(), crate::error::Exit::Refused);
-    assert!(!bench.cache().join("images").exists());
-}
-
-#[test]
-fn a_tag_without_a_digest_is_not_downloaded() {
+fn an_image_that_is_published_nowhere_and_cannot_be_made_says_so() {
     let mut bench = Bench::new();
     let origins = bench.origins();
-    let (found, _) = with_task(&Script::default(), |task| origins.image(task, &engine(), "traefik"));
+    let served = TestRegistry::start();
+    let ours = Registry::new(&served.authority()).unwrap();
+    let (found, _) = with_task(&Script::default(), |task| origins.image(task, &engine(), &ours, "nobody"));
     let text = found.unwrap_err().to_string();
-    assert!(text.contains("no digest is pinned"), "{text}");
+    assert!(text.contains("not published anywhere") && text.contains("source:"), "{text}");
+}
+
+/// A project's own pins of images, with one source.
+#[test]
+fn an_image_that_one_source_alone_vouches_for_is_pulled_where_that_is_enough() {
+    let mut bench = Bench::new();
+    let manifests = bench.dir.path().join("own/manifests");
+    std::fs::create_dir_all(&manifests).unwrap();
+    let digest = format!("sha256:{}", "1".repeat(64));
+    let text = format!(
+        "[thing]\nimage = \"127.0.0.1:1/thing:1.35.8\"\ndigest = \"{digest}\"\nversion = \"1.35.8\"\n\
+         product = \"kubernetes\"\nsources = [\"one\"]\n"
+    );
+    std::fs::write(manifests.join("images.toml"), text).unwrap();
+    bench.data = Data::new(Some(bench.dir.path().join("own")));
+    let effect = bench.origins().image_effect("thing");
+    let why = "one source alone vouches for its digest (one); --allow-unpinned takes it nevertheless";
+    assert!(effect.contains(why), "{effect}");
+    bench.trust.allow_unpinned = true;
+    let effect = bench.origins().image_effect("thing");
+    assert!(effect.contains(&format!("copied from 127.0.0.1:1/thing:1.35.8@{digest}")), "{effect}");
+    // The built-in ones are not among a project's own.
+    let served = TestRegistry::start();
+    let ours = Registry::new(&served.authority()).unwrap();
+    let origins = bench.origins();
+    let found = with_task(&Script::default(), |task| origins.image(task, &engine(), &ours, "traefik")).0;
+    let error = found.unwrap_err().to_string();
+    assert!(error.contains("it is not published anywhere that we know"), "{error}");
 }

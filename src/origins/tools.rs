@@ -77,7 +77,7 @@ impl Origins {
             }
             if origin == Origin::Cache {
                 match self.cached_tool(task, &search, Tampered::Reported) {
-                    Err(Miss::Refused(_)) => {}
+                    Err(Miss::Refused { .. }) => {}
                     result => return result,
                 }
             }

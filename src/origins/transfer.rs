@@ -11,12 +11,10 @@ use super::store::adopt;
 use super::tools::{Search, of_cached, record};
 use super::{Found, Mirror, Origin, Origins};
 use crate::error::Error;
-use crate::fetch::{FetchError, Remote, download, extract_member, permitted, place};
+use crate::fetch::{FetchError, LIMIT, Remote, download, extract_member, permitted, place};
 use crate::task::Task;
 use crate::tools::{Asset, Unpack};
 
-/// No published file that we fetch comes near this.
-const LIMIT: u64 = 1 << 30;
 /// What a published file is called until it is a program.
 const PUBLISHED: &str = ".published-";
 const REPORT_EVERY: Duration = Duration::from_millis(100);
@@ -25,7 +23,7 @@ impl Origins {
     pub(super) fn mirrored_tool(&self, task: &Task<'_>, search: &Search) -> Attempt<Found> {
         let Some(mirror) = &self.trust.mirror else { return refused("no mirror was given") };
         let asset = self.asset(search)?;
-        let at = mirror.place(&asset.url).map_err(Miss::Refused)?;
+        let at = mirror.place(&asset.url).map_err(Miss::refused)?;
         if mirror.is_plain() && !self.plain_told.swap(true, Ordering::Relaxed) {
             task.warn(format!("{mirror}: plain HTTP; what arrives is verified by its sha256"));
         }
@@ -58,22 +56,20 @@ impl Origins {
     pub(super) fn downloaded_tool(&self, task: &Task<'_>, search: &Search) -> Attempt<Found> {
         let asset = self.asset(search)?;
         self.dead_end(&asset.url)?;
-        let client = self.client().map_err(|error| Miss::Refused(error.one_line()))?;
+        let client = self.client().map_err(|error| Miss::refused(error.one_line()))?;
         self.reach.survey(task, &client, &self.release_hosts(search))?;
         self.dead_end(&asset.url)?;
         let started = Instant::now();
         self.arrive(search, asset, Origin::Download, |to| {
-            let host = permitted(&asset.url).ok().and_then(|url| url.host_str().map(str::to_owned));
             self.transfer(task, &remote(asset), to, |cause| {
-                self.reach.record(&host.unwrap_or_default(), cause, started.elapsed());
+                self.reach.record(&host(&asset.url).unwrap_or_default(), cause, started.elapsed());
             })
         })
     }
 
     /// Refuses an address whose host is known to be out of reach.
     pub(super) fn dead_end(&self, url: &str) -> Attempt<()> {
-        let host = permitted(url).ok().and_then(|url| url.host_str().map(str::to_owned));
-        match host.and_then(|host| self.reach.refusal(&host)) {
+        match host(url).and_then(|host| self.reach.refusal(&host)) {
             Some(reason) => refused(reason),
             None => Ok(()),
         }
@@ -86,7 +82,7 @@ impl Origins {
         to: &Path,
         unreachable: impl FnOnce(&str),
     ) -> Attempt<()> {
-        let client = self.client().map_err(|error| Miss::Refused(error.one_line()))?;
+        let client = self.client().map_err(|error| Miss::refused(error.one_line()))?;
         download(task, &client, remote, to).map_err(|error| {
             if let FetchError::Unreachable { cause, .. } = &error {
                 unreachable(cause);
@@ -134,9 +130,13 @@ impl Origins {
     }
 }
 
+fn host(url: &str) -> Option<String> {
+    permitted(url).ok()?.host_str().map(str::to_owned)
+}
+
 fn remote(asset: &Asset) -> Remote<'_> {
     let Asset { url, sha256, size, hosts, .. } = asset;
-    Remote { url, sha256, size: *size, hosts, plain_http: false }
+    Remote { url, sha256, size: *size, hosts, ..Remote::default() }
 }
 
 /// A folder that is not there is a mistake, not a mirror that lacks a file.

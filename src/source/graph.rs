@@ -91,6 +91,7 @@ mod tests {
             user: String::new(),
             env: BTreeMap::new(),
             files,
+            texts: BTreeMap::new(),
             ca_certificates: false,
         };
         Recipe { name: name.to_owned(), version: "1".to_owned(), kind: Kind::Layers(layers) }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::recipe::{IMAGE_TAR, Image, Kind, ROOTFS_TAR, split};
 use super::{INPUTS_LABEL, Made, Source};
 use crate::data::copy_tree;
-use crate::engine::{Build, Builder, Engine};
+use crate::engine::{Build, Engine};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
@@ -25,16 +25,13 @@ impl Source {
             Error::host(format!("a container engine is needed to build {}", image.tag))
                 .help("todo-bootstrap doctor --fix")
         })?;
-        if engine.builder == Builder::Legacy {
-            return Err(Error::host(format!("{} cannot build with BuildKit", engine.client.display()))
-                .help("apt-get install docker-buildx   (or docker.io, whose client has BuildKit)"));
-        }
         let mut args: Vec<(String, String)> = image.args.clone().into_iter().collect();
         for (arg, base) in &image.bases {
             args.push((arg.clone(), self.in_engine(task, engine, base)?));
         }
         let context = work.join("context");
         self.stage(task, image, work, &context)?;
+        engine.can_build(&self.facts, &context.join("Dockerfile"))?;
         let id = engine.build(
             task,
             &Build {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufWriter, Read as _, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -31,8 +31,29 @@ pub fn authorities(root: &Path) -> Option<PathBuf> {
 /// A file of the layer.
 struct Member {
     path: String,
-    from: PathBuf,
+    content: Content,
     mode: u32,
+}
+
+enum Content {
+    File(PathBuf),
+    Text(String),
+}
+
+impl Member {
+    fn append(&self, tar: &mut Builder<&mut dyn Write>) -> std::io::Result<()> {
+        let mut append = |size: u64, from: &mut dyn Read| {
+            tar.append_data(&mut header(EntryType::Regular, self.mode, size), &self.path, from)
+        };
+        match &self.content {
+            Content::Text(text) => append(text.len() as u64, &mut text.as_bytes()),
+            Content::File(path) => {
+                let file = File::open(path)?;
+                let size = file.metadata()?.len();
+                append(size, &mut file.take(size))
+            }
+        }
+    }
 }
 
 impl Source {
@@ -45,14 +66,23 @@ impl Source {
         out: &Path,
     ) -> Result<String> {
         let outputs = self.outputs(&layers.files)?;
-        let file = |(path, from): (&str, PathBuf)| Member { path: path.to_owned(), from, mode: 0o755 };
-        let mut members: Vec<Member> = outputs.into_iter().map(file).collect();
+        let program = |(path, from): (&str, PathBuf)| Member {
+            path: path.to_owned(),
+            content: Content::File(from),
+            mode: 0o755,
+        };
+        let mut members: Vec<Member> = outputs.into_iter().map(program).collect();
+        members.extend(layers.texts.iter().map(|(path, text)| Member {
+            path: path.clone(),
+            content: Content::Text(text.clone()),
+            mode: 0o644,
+        }));
         if layers.ca_certificates {
             let from = authorities(Path::new("/")).ok_or_else(|| {
                 Error::host("this machine has no bundle of certificate authorities")
                     .help("apt-get install ca-certificates")
             })?;
-            members.push(Member { path: AUTHORITIES.to_owned(), from, mode: 0o644 });
+            members.push(Member { path: AUTHORITIES.to_owned(), content: Content::File(from), mode: 0o644 });
         }
         members.sort_by(|a, b| a.path.cmp(&b.path));
         task.say(format!("write {}", layers.tag));
@@ -116,14 +146,11 @@ fn layer(members: &[Member], to: &mut dyn Write) -> Result<()> {
     let mut tar = Builder::new(to);
     let mut folders = BTreeSet::new();
     for member in members {
-        let failed = |e: std::io::Error| Error::io("add to an image", &member.from, &e);
+        let failed = |e: std::io::Error| Error::io("add to an image", Path::new(&member.path), &e);
         for (at, _) in member.path.match_indices('/') {
             folder(&mut tar, &mut folders, &member.path[..at], 0o755).map_err(failed)?;
         }
-        let file = File::open(&member.from).map_err(failed)?;
-        let size = file.metadata().map_err(failed)?.len();
-        let mut header = header(EntryType::Regular, member.mode, size);
-        tar.append_data(&mut header, &member.path, file.take(size)).map_err(failed)?;
+        member.append(&mut tar).map_err(failed)?;
     }
     let end = |e: std::io::Error| Error::failed("cannot write an image's layer").because(e);
     folder(&mut tar, &mut folders, "tmp", 0o1777).map_err(end)?;
@@ -179,8 +206,6 @@ impl Write for Hashed {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use super::*;
 
     fn layers() -> Layers {
@@ -191,6 +216,7 @@ mod tests {
             user: "1:1".to_owned(),
             env: [("A".to_owned(), "b".to_owned())].into(),
             files: std::collections::BTreeMap::new(),
+            texts: std::collections::BTreeMap::new(),
             ca_certificates: false,
         }
     }
@@ -198,12 +224,15 @@ mod tests {
     /// Writes an image of two files that lie in `dir`; its id and bytes.
     fn image(dir: &Path) -> (String, Vec<u8>) {
         let long = "b".repeat(120);
-        let members =
+        let programs =
             [("usr/bin/a", "program a"), (&format!("usr/{long}"), "program b")].map(|(path, text)| {
                 let from = dir.join(path.len().to_string());
                 std::fs::write(&from, text).unwrap();
-                Member { path: path.to_owned(), from, mode: 0o755 }
+                Member { path: path.to_owned(), content: Content::File(from), mode: 0o755 }
             });
+        let text = Content::Text("a: b\n".to_owned());
+        let text = Member { path: "usr/etc/a.yml".to_owned(), content: text, mode: 0o644 };
+        let members: Vec<Member> = programs.into_iter().chain([text]).collect();
         let to = dir.join("image.tar");
         let id = write(&members, &config(&layers(), "inputs", "amd64"), "localhost/t:1", &to).unwrap();
         (id, std::fs::read(to).unwrap())
@@ -254,7 +283,9 @@ mod tests {
         let shape: Vec<(String, u32)> = layer.iter().map(|(name, mode, _)| (name.clone(), *mode)).collect();
         let wanted = [("usr/", 0o755), ("usr/bin/", 0o755), ("usr/bin/a", 0o755)];
         assert_eq!(shape[..3], wanted.map(|(name, mode)| (name.to_owned(), mode)));
-        assert_eq!((shape[3].0.len(), &shape[4]), (124, &("tmp/".to_owned(), 0o1777)));
-        assert_eq!(layer[2].2, b"program a");
+        assert_eq!(shape[3].0.len(), 124);
+        let rest = [("usr/etc/", 0o755), ("usr/etc/a.yml", 0o644), ("tmp/", 0o1777)];
+        assert_eq!(shape[4..], rest.map(|(name, mode)| (name.to_owned(), mode)));
+        assert_eq!((&layer[2].2[..], &layer[5].2[..]), (&b"program a"[..], &b"a: b\n"[..]));
     }
 }

@@ -30,7 +30,7 @@ impl Source {
             let file = self.store.create("npm")?.join(&package.sha256);
             let url = url(&registry, package);
             let (sha256, size) = (package.sha256.as_str(), Some(package.size));
-            let remote = Remote { url: &url, sha256, size, hosts: &[], plain_http: false };
+            let remote = Remote { url: &url, sha256, size, ..Remote::default() };
             download(task, &client, &remote, &file).map_err(|error| {
                 Error::from(error).help("npm config get registry   names what has to be reachable")
             })?;

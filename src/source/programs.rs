@@ -8,8 +8,8 @@ use super::recipe::Kind;
 use crate::host::{Facts, Os};
 use crate::world::World;
 
-/// The oldest Go whose command knows all that the recipes use.
-const OLDEST_GO: Version = Version::new(1, 24, 0);
+/// The oldest Go that builds every module: the newest that one of them asks for.
+const OLDEST_GO: Version = Version::new(1, 26, 4);
 
 /// The Go command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,9 +124,10 @@ mod tests {
         assert!(judge(None).unwrap().contains("not installed"));
         assert_eq!(
             judge(Some(&toolchain("go1.19.8"))).unwrap(),
-            "/go/bin/go is go1.19.8, Go 1.24.0 or newer is needed"
+            "/go/bin/go is go1.19.8, Go 1.26.4 or newer is needed"
         );
-        for fine in ["go1.24", "go1.26.8", "go1.27rc1", "unknown", "devel go1.28-abc"] {
+        assert!(judge(Some(&toolchain("go1.25.9"))).is_some());
+        for fine in ["go1.26.4", "go1.26.8", "go1.27rc1", "unknown", "devel go1.28-abc"] {
             assert_eq!(judge(Some(&toolchain(fine))), None, "{fine}");
         }
     }

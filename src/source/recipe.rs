@@ -106,6 +106,9 @@ pub struct Layers {
     pub env: BTreeMap<String, String>,
     /// Path in the image → `<artifact>/<output>`.
     pub files: BTreeMap<String, String>,
+    /// Path in the image → the text itself, such as a program's configuration.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<String, String>,
     /// Whether the host's bundle of authorities goes in.
     pub ca_certificates: bool,
 }
@@ -250,7 +253,7 @@ fn package(fields: &mut Fields<'_, '_>) -> Option<Package> {
 
 fn image(fields: &mut Fields<'_, '_>) -> Option<Image> {
     let (tag, context) = (tag(fields), filled(fields, "context"));
-    let (bases, files) = (fields.string_map("bases"), paths(fields));
+    let (bases, files) = (fields.string_map("bases"), paths(fields, "files"));
     let args = fields.string_map("args");
     for value in args.values() {
         unknown(fields, "args", value);
@@ -280,12 +283,15 @@ fn layers(fields: &mut Fields<'_, '_>) -> Option<Layers> {
     let tag = tag(fields);
     let (entrypoint, cmd) = (all_filled(fields, "entrypoint"), all_filled(fields, "cmd"));
     let user = fields.opt_string("user").unwrap_or_default();
-    let (env, files) = (fields.string_map("env"), paths(fields));
+    let (env, files, texts) = (fields.string_map("env"), paths(fields, "files"), paths(fields, "texts"));
+    for path in texts.keys().filter(|path| files.contains_key(*path)) {
+        fields.problem("texts", format!("has {path:?}, which is in `files` as well"));
+    }
     let ca_certificates = fields.opt_bool("ca-certificates").unwrap_or(false);
     if files.is_empty() {
         fields.problem("files", "must name at least one file");
     }
-    Some(Layers { tag: tag?, entrypoint, cmd, user, env, files, ca_certificates })
+    Some(Layers { tag: tag?, entrypoint, cmd, user, env, files, texts, ca_certificates })
 }
 
 fn tag(fields: &mut Fields<'_, '_>) -> Option<String> {
@@ -297,10 +303,10 @@ fn tag(fields: &mut Fields<'_, '_>) -> Option<String> {
     fine.then_some(tag)
 }
 
-fn paths(fields: &mut Fields<'_, '_>) -> BTreeMap<String, String> {
-    let files = fields.string_map("files");
+fn paths(fields: &mut Fields<'_, '_>, key: &str) -> BTreeMap<String, String> {
+    let files = fields.string_map(key);
     for path in files.keys().filter(|path| !is_inside(path)) {
-        fields.problem("files", format!("has {path:?}, which is not a relative path"));
+        fields.problem(key, format!("has {path:?}, which is not a relative path"));
     }
     files
 }

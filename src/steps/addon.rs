@@ -32,7 +32,7 @@ impl Step for AddonStep {
     }
 
     fn needs(&self) -> Vec<String> {
-        let loads = self.addon.images.iter().map(|image| format!("load-{image}"));
+        let loads = self.addon.images.iter().map(|image| format!("pull-{image}"));
         loads.chain(["cluster".to_owned()]).collect()
     }
 

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::session::ImageRef;
 use super::{Probe, Session, Step};
 use crate::config::{Application, ImageSpec};
 use crate::error::Result;
 use crate::images::{self, Order, sbom};
+use crate::local_registry::Stored;
 use crate::task::Task;
 
 pub struct BuildStep {
@@ -28,18 +28,16 @@ impl BuildStep {
         }
     }
 
-    fn base(&self) -> Result<Option<ImageRef>> {
+    fn base(&self) -> Result<Option<Stored>> {
         self.spec.base.as_deref().map(|base| self.session.image(base)).transpose()
     }
 
-    fn order<'a>(&'a self, base: Option<&'a ImageRef>) -> Order<'a> {
-        let base = base.map(|base| (base.reference.as_str(), base.id.as_str()));
+    fn order<'a>(&'a self, base: Option<&'a Stored>) -> Order<'a> {
         Order { app: &self.application, spec: &self.spec, target: self.session.target(), base }
     }
 
     fn keep(&self, built: &images::Built) {
-        let image = ImageRef { reference: built.reference.clone(), id: built.id.clone() };
-        self.session.set_image(&self.spec.name, image);
+        self.session.set_image(&self.spec.name, built.stored.clone());
     }
 }
 
@@ -54,7 +52,7 @@ impl Step for BuildStep {
 
     fn needs(&self) -> Vec<String> {
         let base = self.spec.base.as_ref().map(|base| format!("base-{base}"));
-        base.into_iter().chain(["engine".to_owned()]).collect()
+        base.into_iter().chain(["registry".to_owned()]).collect()
     }
 
     fn deadline(&self) -> Duration {
@@ -65,7 +63,7 @@ impl Step for BuildStep {
         let (context, target) = (self.spec.context.display(), self.session.target());
         let bill = sbom::file(&self.session.dir(), &self.spec.name);
         vec![
-            format!("builds an image from {context} (target {target})"),
+            format!("builds an image from {context} (target {target}) and pushes it to the local registry"),
             format!("writes its bill of materials to {}", bill.display()),
         ]
     }
@@ -73,14 +71,14 @@ impl Step for BuildStep {
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
         let base = self.base()?;
         let order = self.order(base.as_ref());
-        match images::probe(task, self.session.engine()?, &order)? {
+        match images::probe(task, self.session.registry()?.client(), &order)? {
             Ok(built) => {
                 let bill = sbom::make(&order, &built)?;
                 if !sbom::is_written(&self.session.dir(), &self.spec.name, &bill) {
                     return Ok(Probe::Needed("its bill of materials is not written".to_owned()));
                 }
                 self.keep(&built);
-                Ok(Probe::Done(built.reference))
+                Ok(Probe::Done(shown(&built.stored)))
             }
             Err(why) => Ok(Probe::Needed(why)),
         }
@@ -89,13 +87,17 @@ impl Step for BuildStep {
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let base = self.base()?;
         let order = self.order(base.as_ref());
-        let engine = self.session.engine()?;
-        let built = match self.session.origins.bundled_build(task, engine, &order)? {
+        let registry = self.session.registry()?;
+        let built = match self.session.origins.bundled_build(task, registry.client(), &order)? {
             Some(built) => built,
-            None => images::build(task, engine, &order)?,
+            None => images::build(task, self.session.engine()?, registry.client(), &order)?,
         };
         sbom::write(&self.session.dir(), &self.spec.name, &sbom::make(&order, &built)?)?;
         self.keep(&built);
-        Ok(built.reference)
+        Ok(shown(&built.stored))
     }
+}
+
+fn shown(image: &Stored) -> String {
+    format!("{}:{}", image.repository, image.tag)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Probe, Session, Step};
 use crate::engine;
 use crate::error::{Error, Result};
+use crate::local_registry::LocalRegistry;
 use crate::task::Task;
 
 pub struct BuildToolsStep {
@@ -16,10 +17,11 @@ pub struct BuildToolsStep {
 
 impl BuildToolsStep {
     fn missing(&self, task: &Task<'_>) -> Result<Vec<String>> {
-        let (origins, engine) = (&self.session.origins, self.session.engine()?);
+        let (origins, registry) = (&self.session.origins, self.session.registry().ok());
+        let client = registry.as_ref().map(LocalRegistry::client);
         let mut missing = Vec::new();
         for image in &self.images {
-            missing.extend(origins.missing_packages(task, engine, image)?);
+            missing.extend(origins.missing_packages(task, client, image)?);
         }
         missing.sort();
         missing.dedup();
@@ -39,7 +41,7 @@ impl Step for BuildToolsStep {
     }
 
     fn needs(&self) -> Vec<String> {
-        vec!["engine".to_owned()]
+        vec!["registry".to_owned()]
     }
 
     fn effects(&self) -> Vec<String> {

@@ -84,10 +84,7 @@ fn built(session: &Session) -> Vec<Built> {
     let specs = session.application.iter().flat_map(|app| &app.images);
     let image = |name: &str| session.image(name).ok();
     specs
-        .filter_map(|spec| {
-            let image = image(&spec.name)?;
-            Some(Built { name: spec.name.clone(), reference: image.reference, id: image.id, built: false })
-        })
+        .filter_map(|spec| Some(Built { name: spec.name.clone(), stored: image(&spec.name)?, built: false }))
         .collect()
 }
 

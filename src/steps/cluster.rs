@@ -44,12 +44,12 @@ impl ClusterStep {
         let (made, now) =
             (session.receipt().node_image, session.image(super::node_image(session.profile.provider)));
         if let (Some(made), Ok(now)) = (made, now)
-            && made != now.reference
+            && made != now.in_archive()
         {
-            let now = now.reference;
+            let now = now.in_archive();
             task.warn(format!(
-                "the cluster was made of {made} and stays so; to get {now}, without the data: \
-                 todo-bootstrap down && todo-bootstrap up"
+                "the cluster keeps its version ({made}); to upgrade it to {now}, delete it with all its \
+                 data and create it again: todo-bootstrap down && todo-bootstrap up"
             ));
         }
     }
@@ -67,9 +67,11 @@ impl ClusterStep {
             receipt.cpus = Some(sizes.cpus);
             receipt.memory = Some(sizes.memory);
             receipt.preset.clone_from(&fit.preset);
-            receipt.node_image = Some(image.reference.clone());
+            receipt.node_image = Some(image.in_archive());
             receipt.complete = false;
         })?;
+        let registry = session.registry()?;
+        session.engine()?.pull_local(task, &image.in_engine(registry.authority()), &image.in_archive())?;
         session.provider()?.create(task)?;
         self.mark(task)?;
         session.set_new_cluster();
@@ -121,7 +123,9 @@ impl Step for ClusterStep {
         let provider = self.session.provider()?;
         Ok(match provider.state(task)? {
             State::Absent => Probe::Needed("there is no cluster yet".to_owned()),
-            State::Partial { why } => Probe::Needed(format!("half made, will be made anew: {why}")),
+            State::Partial { why } => {
+                Probe::Needed(format!("partially created ({why}); it will be recreated"))
+            }
             State::Stopped => Probe::Needed(format!("the node container {} is stopped", provider.node())),
             State::Running if !self.session.receipt().complete => {
                 Probe::Needed("making it was interrupted before it was marked as ours".to_owned())

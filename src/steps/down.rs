@@ -10,6 +10,7 @@ use super::{HostReceipt, Plan, Probe, Session, Step, Unmerge, hosts_entries};
 use crate::cluster::State;
 use crate::engine::{self, Installed};
 use crate::error::{Error, Result};
+use crate::local_registry::LocalRegistry;
 use crate::task::Task;
 
 /// Steps of `down`: the cluster with its network, what is in the user's kubeconfig, then its state; with `purge` also the caches and
@@ -19,8 +20,9 @@ pub fn plan(session: &Arc<Session>, engine_works: bool, purge: bool) -> Result<P
     if engine_works {
         steps.push(Box::new(EngineStep { session: session.clone() }));
         steps.push(Box::new(DeleteCluster { session: session.clone() }));
+        steps.push(Box::new(DeleteRegistry { session: session.clone(), purge }));
     }
-    let mut needs = if engine_works { vec!["delete-cluster".to_owned()] } else { Vec::new() };
+    let mut needs = if engine_works { vec!["delete-registry".to_owned()] } else { Vec::new() };
     if !session.receipt().kubeconfigs.is_empty() {
         // After the cluster, which goes whatever state a file of the user is in; before the state,
         // which tells what is ours there.
@@ -84,6 +86,75 @@ impl Step for DeleteCluster {
     fn run(&self, task: &Task<'_>) -> Result<String> {
         self.session.provider()?.delete(task)?;
         Ok("deleted".to_owned())
+    }
+}
+
+/// The container of the local registry goes with the last cluster that uses it, its volume with the
+/// cache.
+struct DeleteRegistry {
+    session: Arc<Session>,
+    purge: bool,
+}
+
+impl Step for DeleteRegistry {
+    fn id(&self) -> &'static str {
+        "delete-registry"
+    }
+
+    fn title(&self) -> String {
+        "Local registry".to_owned()
+    }
+
+    fn needs(&self) -> Vec<String> {
+        vec!["delete-cluster".to_owned()]
+    }
+
+    fn effects(&self) -> Vec<String> {
+        vec![if self.purge {
+            "deletes the local registry with its volume, which holds the images".to_owned()
+        } else {
+            "removes the local registry's container, unless another cluster uses it; its volume keeps the \
+             images"
+                .to_owned()
+        }]
+    }
+
+    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
+        let session = &self.session;
+        let owned = LocalRegistry::owned(task, session.engine()?, &session.paths.cache)?;
+        let here: Vec<String> = owned
+            .iter()
+            .filter(|(kind, _)| self.purge || *kind == "container")
+            .map(|(kind, name)| format!("{kind} {name}"))
+            .collect();
+        Ok(if here.is_empty() { Probe::Done("is gone".to_owned()) } else { Probe::Needed(here.join(", ")) })
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        let (session, engine) = (&self.session, self.session.engine()?);
+        let (cache, network) = (&session.paths.cache, session.provider()?.network());
+        if self.purge {
+            LocalRegistry::purge(task, engine, cache)?;
+            return Ok("deleted".to_owned());
+        }
+        Ok(if LocalRegistry::remove(task, engine, cache, &network)? {
+            "removed; its volume stays".to_owned()
+        } else {
+            "stays, as another cluster uses it".to_owned()
+        })
+    }
+
+    fn verify(&self, task: &Task<'_>) -> Result<()> {
+        if !self.purge {
+            // One that another cluster uses is there, and is to be.
+            return Ok(());
+        }
+        match self.probe(task)? {
+            Probe::Done(_) => Ok(()),
+            Probe::Needed(what) => Err(Error::failed("the local registry is still there")
+                .because(what)
+                .help("todo-bootstrap down --purge")),
+        }
     }
 }
 

@@ -12,6 +12,15 @@ pub struct EngineStep {
     pub session: Arc<Session>,
 }
 
+/// Fails where the application's images have to be built and `engine` cannot: before anything is done.
+pub fn able_to_build(session: &Session, engine: &Engine) -> Result<()> {
+    if session.origins.has_bundle() {
+        return Ok(());
+    }
+    let mut specs = session.application.iter().flat_map(|application| &application.images);
+    specs.try_for_each(|spec| engine.can_build(&session.facts, &spec.dockerfile))
+}
+
 impl EngineStep {
     fn detect(&self, task: &Task<'_>) -> Result<Engine, Fault> {
         Engine::detect(task, &self.session.world, &self.session.facts)
@@ -42,7 +51,10 @@ impl Step for EngineStep {
         // Who asked it a moment ago, before there was anything to do, need not ask again.
         if self.session.engine().is_err() {
             match self.detect(task) {
-                Ok(engine) => self.session.set_engine(engine),
+                Ok(engine) => {
+                    able_to_build(&self.session, &engine)?;
+                    self.session.set_engine(engine);
+                }
                 Err(fault @ (Fault::Absent | Fault::NotRunning { .. })) => {
                     return Ok(Probe::Needed(fault.title().to_owned()));
                 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::session::ImageRef;
 use super::{Probe, Session, Step};
 use crate::error::Result;
 use crate::origins::FoundImage;
@@ -22,8 +21,8 @@ impl ImageStep {
     }
 
     fn keep(&self, found: FoundImage) -> String {
-        let text = format!("{} ({})", found.reference, found.origin.name());
-        self.session.set_image(&self.name, ImageRef { reference: found.reference, id: found.id });
+        let text = format!("{}:{} ({})", found.stored.repository, found.stored.tag, found.origin.name());
+        self.session.set_image(&self.name, found.stored);
         text
     }
 }
@@ -38,7 +37,7 @@ impl Step for ImageStep {
     }
 
     fn needs(&self) -> Vec<String> {
-        vec!["engine".to_owned(), "build-tools".to_owned()]
+        vec!["registry".to_owned(), "build-tools".to_owned()]
     }
 
     fn deadline(&self) -> Duration {
@@ -46,19 +45,20 @@ impl Step for ImageStep {
     }
 
     fn effects(&self) -> Vec<String> {
-        vec![format!("{} into the engine", self.session.origins.image_effect(&self.name))]
+        vec![format!("{} into the local registry", self.session.origins.image_effect(&self.name))]
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let engine = self.session.engine()?;
-        Ok(match self.session.origins.present_image(task, engine, &self.name)? {
+        let registry = self.session.registry()?;
+        Ok(match self.session.origins.present_image(task, registry.client(), &self.name)? {
             Ok(found) => Probe::Done(self.keep(found)),
             Err(why) => Probe::Needed(why),
         })
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
-        let found = self.session.origins.image(task, self.session.engine()?, &self.name)?;
+        let (session, registry) = (&self.session, self.session.registry()?);
+        let found = session.origins.image(task, session.engine()?, registry.client(), &self.name)?;
         Ok(self.keep(found))
     }
 }

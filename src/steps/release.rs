@@ -28,7 +28,7 @@ impl ReleaseStep {
             .application
             .image_names()
             .into_iter()
-            .map(|name| Ok((name.clone(), json!(self.session.image(&name)?.reference))))
+            .map(|name| Ok((name.clone(), json!(self.session.image(&name)?.in_cluster()))))
             .collect::<Result<_>>()?;
         let (key, [secret, config]) = (self.session.digest_key()?, wanted(&self.application, environment));
         let mut values = json!({
@@ -105,7 +105,7 @@ impl Step for ReleaseStep {
     }
 
     fn needs(&self) -> Vec<String> {
-        let loads = self.application.image_names().into_iter().map(|name| format!("load-{name}"));
+        let loads = self.application.image_names().into_iter().map(|name| format!("pull-{name}"));
         loads.chain(["tool-helm", "namespace", "secrets"].map(str::to_owned)).collect()
     }
 

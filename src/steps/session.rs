@@ -1,6 +1,6 @@
 //! What the steps of one command share: the configuration, and what earlier steps found or made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -16,17 +16,13 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::fetch::write_atomic;
 use crate::host::{self, Facts};
-use crate::images;
+use crate::local_registry::{self, LocalRegistry, Stored};
 use crate::origins::{Found, Origins};
 use crate::task::Task;
 use crate::world::World;
 
-/// An image in the engine: what it is called and what it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageRef {
-    pub reference: String,
-    pub id: String,
-}
+/// By node, `repository@digest` of the images that it has from the registry.
+pub type NodeImages = BTreeMap<String, BTreeSet<String>>;
 
 pub struct Session {
     pub world: World,
@@ -46,13 +42,14 @@ pub struct Session {
     engine: OnceLock<Engine>,
     kube: OnceLock<Kube>,
     tools: Mutex<BTreeMap<String, Found>>,
-    images: Mutex<BTreeMap<String, ImageRef>>,
-    /// What the node holds, asked for once: [`Session::node_images`].
-    node_images: Mutex<Option<Arc<BTreeMap<String, String>>>>,
+    registry: Mutex<Option<LocalRegistry>>,
+    images: Mutex<BTreeMap<String, Stored>>,
+    /// The nodes of the cluster, asked for once: [`Session::nodes`].
+    nodes: OnceLock<Vec<String>>,
+    /// What each node holds, asked for once: [`Session::node_images`].
+    node_images: Mutex<Option<Arc<NodeImages>>>,
     /// Whether this command made the cluster.
     new_cluster: AtomicBool,
-    /// Held by whoever sends images to the node.
-    loading: Mutex<()>,
     /// Held while the key of digests is made: two steps that both need it must get the same.
     making_key: Mutex<()>,
 }
@@ -114,10 +111,11 @@ impl Session {
             engine: OnceLock::new(),
             kube: OnceLock::new(),
             tools: Mutex::default(),
+            registry: Mutex::default(),
+            nodes: OnceLock::new(),
             images: Mutex::default(),
             node_images: Mutex::default(),
             new_cluster: AtomicBool::new(false),
-            loading: Mutex::default(),
             making_key: Mutex::default(),
         })
     }
@@ -180,27 +178,48 @@ impl Session {
         lock(&self.tools).get(name).cloned().ok_or_else(|| unset(name))
     }
 
-    pub fn set_image(&self, name: &str, image: ImageRef) {
+    pub fn set_registry(&self, registry: LocalRegistry) {
+        *lock(&self.registry) = Some(registry);
+    }
+
+    pub fn registry(&self) -> Result<LocalRegistry> {
+        lock(&self.registry).clone().ok_or_else(|| unset("local registry"))
+    }
+
+    pub fn set_image(&self, name: &str, image: Stored) {
         lock(&self.images).insert(name.to_owned(), image);
     }
 
-    pub fn image(&self, name: &str) -> Result<ImageRef> {
+    pub fn image(&self, name: &str) -> Result<Stored> {
         lock(&self.images).get(name).cloned().ok_or_else(|| unset(name))
     }
 
-    /// References by name, of all images that this command knows.
+    /// The references for pods by name, of all images that this command knows.
     pub fn references(&self) -> BTreeMap<String, String> {
-        lock(&self.images).iter().map(|(name, image)| (name.clone(), image.reference.clone())).collect()
+        lock(&self.images).iter().map(|(name, image)| (name.clone(), image.in_cluster())).collect()
     }
 
-    /// The ids of the images in the node, by reference. The first who asks lists them all; the
-    /// others wait for that list.
-    pub fn node_images(&self, task: &Task<'_>) -> Result<Arc<BTreeMap<String, String>>> {
+    /// The containers of the cluster's nodes, once the cluster is there.
+    pub fn nodes(&self, task: &Task<'_>) -> Result<&[String]> {
+        if let Some(nodes) = self.nodes.get() {
+            return Ok(nodes);
+        }
+        let nodes = self.provider()?.nodes(task)?;
+        Ok(self.nodes.get_or_init(|| nodes))
+    }
+
+    /// What each node has. The first who asks lists it all; the others wait for that list.
+    pub fn node_images(&self, task: &Task<'_>) -> Result<Arc<NodeImages>> {
         let mut known = lock(&self.node_images);
         if let Some(images) = known.as_ref() {
             return Ok(images.clone());
         }
-        let images = Arc::new(images::node_images(task, self.engine()?, &self.provider()?.node())?);
+        let mut images = NodeImages::new();
+        for node in self.nodes(task)? {
+            let has = local_registry::node_images(task, self.engine()?, node)?;
+            images.insert(node.clone(), has);
+        }
+        let images = Arc::new(images);
         *known = Some(images.clone());
         Ok(images)
     }
@@ -213,12 +232,7 @@ impl Session {
         self.new_cluster.load(Ordering::Relaxed)
     }
 
-    /// The turn to send images to the node: side by side, each would send what they share.
-    pub fn loading(&self) -> MutexGuard<'_, ()> {
-        lock(&self.loading)
-    }
-
-    /// After a load the list is old.
+    /// After a pull the list is old.
     pub fn forget_node_images(&self) {
         *lock(&self.node_images) = None;
     }
@@ -246,6 +260,14 @@ impl Session {
         })
     }
 
+    /// The name of the node's image in the engine: a cluster keeps the one that it was made of.
+    fn node_image_name(&self) -> String {
+        let receipt = self.receipt();
+        let made = receipt.node_image.filter(|_| receipt.complete);
+        let now = || self.image(super::node_image(self.profile.provider)).map(|image| image.in_archive());
+        made.or_else(|| now().ok()).unwrap_or_default()
+    }
+
     fn local(&self) -> Result<Local> {
         let provider = self.profile.provider;
         Ok(Local {
@@ -255,7 +277,7 @@ impl Session {
             sizes: self.sizes().unwrap_or(Sizes { cpus: 0, memory: 0 }),
             engine: self.engine()?.clone(),
             tool: self.tool(provider.name()).map(|found| found.path).unwrap_or_default(),
-            image: self.image(super::node_image(provider)).map(|image| image.reference).unwrap_or_default(),
+            image: self.node_image_name(),
             kubeconfig: self.kubeconfig(),
             ports: self.ports(),
             data: self.data.clone(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Plan, Probe, Session, Step};
 use crate::cluster::State;
 use crate::error::{Error, Result};
+use crate::local_registry::LocalRegistry;
 use crate::task::Task;
 
 /// The one step of `stop`; the session knows its engine.
@@ -45,7 +46,10 @@ impl Step for StopStep {
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
-        self.session.provider()?.stop(task)?;
+        let (session, provider) = (&self.session, self.session.provider()?);
+        provider.stop(task)?;
+        // It comes back with the cluster; one that another cluster uses goes on.
+        LocalRegistry::stop(task, session.engine()?, &session.paths.cache, &provider.network())?;
         Ok("stopped".to_owned())
     }
 

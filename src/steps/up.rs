@@ -11,7 +11,8 @@ use super::cluster::ClusterStep;
 use super::engine::EngineStep;
 use super::env::EnvStep;
 use super::image::ImageStep;
-use super::load::LoadStep;
+use super::pull::PullStep;
+use super::registry::{ClusterRegistryStep, RegistryStep};
 use super::release::ReleaseStep;
 use super::secrets::{NamespaceStep, SecretsStep};
 use super::settle::SettleStep;
@@ -20,6 +21,7 @@ use super::{NODE_STEP, Plan, Session, Step, node_image};
 use crate::addons::Addon;
 use crate::config::ProviderKind;
 use crate::error::Result;
+use crate::origins::REGISTRY;
 
 /// The tools that `up` fetches for a provider, in the order in which they are needed.
 pub fn tools(provider: ProviderKind) -> Vec<&'static str> {
@@ -37,7 +39,11 @@ pub fn plan(session: &Arc<Session>) -> Result<Plan> {
         return Err(super::session::unavailable(provider));
     }
     let addons = addons(session)?;
-    let mut steps: Vec<Box<dyn Step>> = vec![Box::new(EngineStep { session: session.clone() })];
+    let mut steps: Vec<Box<dyn Step>> = vec![
+        Box::new(EngineStep { session: session.clone() }),
+        Box::new(RegistryStep { session: session.clone() }),
+        Box::new(ClusterRegistryStep { session: session.clone() }),
+    ];
     let mut needs_of_checks = vec!["cluster-ready".to_owned(), "tool-kubectl".to_owned()];
     for tool in tools(provider) {
         steps.push(Box::new(ToolStep::new(tool, session.clone())));
@@ -48,27 +54,27 @@ pub fn plan(session: &Arc<Session>) -> Result<Plan> {
     steps.push(Box::new(node));
     steps.push(Box::new(ClusterStep { session: session.clone() }));
     steps.push(Box::new(SettleStep { session: session.clone() }));
-    let addon_images: Vec<String> = addons.iter().flat_map(|addon| addon.images.clone()).collect();
     for addon in addons {
         needs_of_checks.push(format!("addon-{}", addon.name));
         for image in &addon.images {
-            ready_image(session, image, (&addon_images, &[]), &mut images, &mut steps);
+            ready_image(session, image, &mut images, &mut steps);
         }
         steps.push(Box::new(AddonStep::new(addon, session.clone())));
     }
     if session.application.is_some() {
         needs_of_checks.push("release".to_owned());
     }
-    application(session, &addon_images, &mut images, &mut steps);
+    application(session, &mut images, &mut steps);
     let images = self::images(session)?.into_iter().collect();
     steps.push(Box::new(BuildToolsStep { images, session: session.clone() }));
     steps.push(Box::new(ChecksStep::new(specs(session)?, needs_of_checks, session.clone())));
     Plan::new(steps)
 }
 
-/// The artifacts that `up` needs as images: the node's, the addons', and the application's bases.
+/// The artifacts that `up` needs as images: the registry's, the node's, the addons', and the
+/// application's bases.
 pub fn images(session: &Session) -> Result<BTreeSet<String>> {
-    let mut images = BTreeSet::from([node_image(session.profile.provider).to_owned()]);
+    let mut images = BTreeSet::from([node_image(session.profile.provider), REGISTRY].map(str::to_owned));
     for addon in addons(session)? {
         images.extend(addon.images);
     }
@@ -78,19 +84,18 @@ pub fn images(session: &Session) -> Result<BTreeSet<String>> {
     Ok(images)
 }
 
-/// An image that is not built from the project: it comes into the engine, and, with others and
-/// after others, into the node.
+/// An image that is not built from the project: it comes into the registry, and from there into the
+/// nodes.
 fn ready_image(
     session: &Arc<Session>,
     image: &str,
-    (together, after): (&[String], &[String]),
     images: &mut BTreeSet<String>,
     steps: &mut Vec<Box<dyn Step>>,
 ) {
     if images.insert(image.to_owned()) {
         let (id, title) = (format!("image-{image}"), format!("Image {image}"));
         steps.push(Box::new(ImageStep::new(id.clone(), title, image, session.clone())));
-        steps.push(Box::new(LoadStep::new(image, id, together, session.clone()).after(after)));
+        steps.push(Box::new(PullStep::new(image, id, session.clone())));
     }
 }
 
@@ -99,15 +104,8 @@ fn addons(session: &Session) -> Result<Vec<Addon>> {
     names.iter().map(|name| Addon::load(&session.data, &session.versions, name)).collect()
 }
 
-/// Its images go to the node after the addons': those take longest until they are of use.
-fn application(
-    session: &Arc<Session>,
-    addon_images: &[String],
-    images: &mut BTreeSet<String>,
-    steps: &mut Vec<Box<dyn Step>>,
-) {
+fn application(session: &Arc<Session>, images: &mut BTreeSet<String>, steps: &mut Vec<Box<dyn Step>>) {
     let Some(application) = session.application.clone() else { return };
-    let together = application.image_names();
     for spec in &application.images {
         if let Some(base) = spec.base.as_ref().filter(|base| images.insert((*base).clone())) {
             let (id, title) = (format!("base-{base}"), format!("Base image {base}"));
@@ -115,11 +113,10 @@ fn application(
         }
         steps.push(Box::new(BuildStep::new(spec, &application, session.clone())));
         let built = format!("build-{}", spec.name);
-        let load = LoadStep::new(&spec.name, built, &together, session.clone());
-        steps.push(Box::new(load.after(addon_images)));
+        steps.push(Box::new(PullStep::new(&spec.name, built, session.clone())));
     }
     for image in &application.ready_images {
-        ready_image(session, image, (&together, addon_images), images, steps);
+        ready_image(session, image, images, steps);
     }
     let part = || (application.clone(), session.clone());
     let (one, two, three, four) = (part(), part(), part(), part());

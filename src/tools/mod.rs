@@ -19,6 +19,7 @@ mod signature;
 mod system;
 
 pub use pin::{Asset, Pin, SOURCES, Unpack};
+pub(crate) use pin::{doubt, hosts, sources};
 pub use pins::Pins;
 pub use signature::Signature;
 pub use system::{Candidate, on_path};
@@ -115,6 +116,11 @@ fn same_major(version: &Version, tool: &Version) -> Result<(), String> {
 fn parse_version(text: &str) -> Option<Version> {
     let text = text.trim();
     Version::parse(text.strip_prefix('v').unwrap_or(text)).ok()
+}
+
+/// Reads the version that stands behind `label` on a line of its own.
+fn labelled(text: &str, label: &str) -> Option<Version> {
+    parse_version(text.lines().find_map(|line| line.trim().strip_prefix(label))?)
 }
 
 #[cfg(test)]

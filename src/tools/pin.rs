@@ -59,13 +59,18 @@ impl Pin {
 impl Asset {
     /// Why its checksum is not believed; the reason is a sentence of its own.
     pub fn doubt(&self) -> Option<String> {
-        match self.sources.as_slice() {
-            [] => Some("nothing vouches for its checksum".to_owned()),
-            few if few.len() < SOURCES => {
-                Some(format!("one source alone vouches for its checksum ({})", few.join(", ")))
-            }
-            _ => None,
+        doubt("checksum", &self.sources)
+    }
+}
+
+/// Why what `sources` say, a checksum or a digest, is not believed.
+pub(crate) fn doubt(what: &str, sources: &[String]) -> Option<String> {
+    match sources {
+        [] => Some(format!("nothing vouches for its {what}")),
+        few if few.len() < SOURCES => {
+            Some(format!("one source alone vouches for its {what} ({})", few.join(", ")))
         }
+        _ => None,
     }
 }
 
@@ -187,7 +192,8 @@ fn address(url: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn hosts(fields: &mut Fields<'_, '_>) -> Vec<String> {
+/// Reads `hosts`: where a redirect may lead to.
+pub(crate) fn hosts(fields: &mut Fields<'_, '_>) -> Vec<String> {
     let hosts = fields.strings("hosts");
     let good = |host: &str| {
         let name = host.strip_prefix("*.").unwrap_or(host);
@@ -204,7 +210,8 @@ fn hosts(fields: &mut Fields<'_, '_>) -> Vec<String> {
     hosts
 }
 
-fn sources(fields: &mut Fields<'_, '_>) -> Vec<String> {
+/// Reads `sources`: published texts that agree.
+pub(crate) fn sources(fields: &mut Fields<'_, '_>) -> Vec<String> {
     let sources = fields.strings("sources");
     for (index, source) in sources.iter().enumerate() {
         if source.trim().is_empty() {

@@ -158,14 +158,14 @@ mod tests {
     #[test]
     fn a_given_pin_stands_in_with_its_version() {
         let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), "kubectl", "1.33.9", "");
+        write(dir.path(), "kubectl", "1.34.9", "");
         let pins = Pins::load(Some(dir.path()), &versions()).unwrap();
-        assert_eq!(pins.given(), ["kubectl 1.33.9"]);
+        assert_eq!(pins.given(), ["kubectl 1.34.9"]);
         let wanted = |name: &str| pins.wanted(ToolSpec::named(name).unwrap(), &versions()).unwrap().tool;
-        assert_eq!(wanted("kubectl"), Version::new(1, 33, 9));
+        assert_eq!(wanted("kubectl"), Version::new(1, 34, 9));
         assert_eq!(wanted("helm").to_string(), versions().get("helm").unwrap());
-        assert!(pins.asset("kubectl", &Version::new(1, 33, 9), "linux/amd64").is_some());
-        assert!(pins.asset("kubectl", &Version::new(1, 33, 8), "linux/amd64").is_none());
+        assert!(pins.asset("kubectl", &Version::new(1, 34, 9), "linux/amd64").is_some());
+        assert!(pins.asset("kubectl", &Version::new(1, 34, 8), "linux/amd64").is_none());
     }
 
     #[test]

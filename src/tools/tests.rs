@@ -8,10 +8,8 @@ use crate::data::Data;
 const PLATFORMS: [&str; 5] = ["linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64"];
 
 /// The files for which one published text alone was found, and why they are pinned nevertheless.
-const SINGLE: [(&str, &str, &str); 2] = [
-    ("kubectl", "windows/amd64", "one rule set lists it; other lists leave Windows out"),
-    ("helm", "windows/arm64", "one installer lists it; others leave this platform out"),
-];
+const SINGLE: [(&str, &str, &str); 1] =
+    [("helm", "windows/arm64", "one installer lists it; others leave this platform out")];
 
 #[test]
 fn every_pin_is_complete_and_of_the_version_that_versions_toml_names() {

@@ -10,7 +10,8 @@ use todo_bootstrap::config::{Application, Target};
 use todo_bootstrap::fetch::hex;
 use todo_bootstrap::images::{Order, inputs_hash};
 
-use crate::support::{Machine, read, root};
+use crate::support::registry::server::TestRegistry;
+use crate::support::{Machine, read, registry, root};
 
 const TOOLS: [&str; 3] = ["kind", "helm", "kubectl"];
 const PLATFORMS: [&str; 3] = ["linux/amd64", "linux/arm64", "darwin/arm64"];
@@ -208,63 +209,40 @@ fn who_made_a_bundle_needs_no_digest_and_anybody_else_is_warned() {
     up(&["--bundle-sha256", &"0".repeat(64)]).exits(5).err_has("is not to be trusted");
 }
 
-/// An archive of an image as an engine saves it, and the image's id.
-fn image(machine: &Machine) -> String {
-    let layer = b"a layer".to_vec();
-    let ids = [format!("sha256:{}", sha256(&layer))];
-    let config = json!({ "architecture": arch(), "os": "linux", "rootfs": { "diff_ids": ids } }).to_string();
-    let list = json!([{ "Config": "config", "RepoTags": ["any:1"], "Layers": ["layer"] }]).to_string();
-    let mut tar = tar::Builder::new(fs::File::create(machine.path("saved.tar")).expect("a file"));
-    for (name, bytes) in
-        [("config", config.as_bytes()), ("layer", &layer), ("manifest.json", list.as_bytes())]
-    {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mtime(machine.path("").as_os_str().len() as u64);
-        tar.append_data(&mut header, name, bytes).expect("write the archive");
+/// The registry has every image: those of the profile by our records, the project's as it would be
+/// built now.
+fn with_registry(machine: Machine) -> (Machine, TestRegistry) {
+    let (served, container) = registry::start(&machine);
+    let app = Application::load(&machine.path("work")).expect("it can be read").expect("it is there");
+    let order = Order { app: &app, spec: &app.images[0], target: Target::Prod, base: None };
+    let inputs = inputs_hash(&order).expect("a hash");
+    let labels = json!({ "todo-bootstrap.dev/inputs": inputs, "todo-bootstrap.dev/tag": "v0.1.0-abc" });
+    registry::image(&served, "shop/web", &[&format!("inputs-{}", &inputs[..32]), "v0.1.0-abc"], &labels);
+    let published: toml::Table = read(&root().join("manifests/images.toml")).parse().expect("TOML");
+    fs::create_dir_all(machine.path("cache/images")).expect("a folder");
+    for (name, pin) in &published {
+        let text = |key: &str| pin[key].as_str().expect("text").to_owned();
+        let (image, pinned) = (text("image"), text("digest"));
+        let (repository, tag) = image.rsplit_once(':').expect("a tag");
+        let digest = registry::image(&served, repository, &[tag], &json!({}));
+        let stored = json!({ "repository": repository, "tag": tag, "digest": digest });
+        let inputs = format!("{image}@{pinned}");
+        let record = json!({ "stored": stored, "origin": "download", "inputs": inputs });
+        fs::write(machine.path("cache/images").join(format!("{name}.json")), record.to_string())
+            .expect("a record");
     }
-    tar.finish().expect("end the archive");
-    format!("sha256:{}", sha256(config.as_bytes()))
+    let body = format!("case \"$1\" in\ninfo) echo '{INFO}';;\nps) echo '{container}';;\n*) exit 1;;\nesac");
+    (machine.stub("docker", &body), served)
 }
 
 fn arch() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
 }
 
-/// The engine has every image: those of the profile by our records, the project's as it would be
-/// built now.
-fn with_engine(machine: Machine) -> Machine {
-    let id = image(&machine);
-    let app = Application::load(&machine.path("work")).expect("it can be read").expect("it is there");
-    let order = Order { app: &app, spec: &app.images[0], target: Target::Prod, base: None };
-    let inputs = inputs_hash(&order).expect("a hash");
-    let labels = json!({ "todo-bootstrap.dev/inputs": inputs, "todo-bootstrap.dev/reference": "localhost/shop/web:v0.1.0-abc" });
-    let published: toml::Table = read(&root().join("manifests/images.toml")).parse().expect("TOML");
-    let versions: toml::Table = read(&root().join("versions.toml")).parse().expect("TOML");
-    fs::create_dir_all(machine.path("cache/images")).expect("a folder");
-    for (name, image) in &published {
-        let mut reference = image["download"].as_str().expect("a reference").to_owned();
-        for (key, value) in versions["versions"].as_table().expect("versions") {
-            reference = reference.replace(&format!("{{{key}}}"), value.as_str().expect("text"));
-        }
-        let record = json!({ "reference": reference, "id": id, "origin": "download", "inputs": reference });
-        fs::write(machine.path("cache/images").join(format!("{name}.json")), record.to_string())
-            .expect("a record");
-    }
-    let saved = machine.path("saved.tar");
-    let body = format!(
-        "case \"$1\" in\ninfo) echo '{INFO}';;\ntag) ;;\nsave) cp '{}' \"$3\";;\n\
-         image) case \"$*\" in *Labels*) printf '%s\\n' {id} '{labels}' '[\"localhost/shop/web:v0.1.0-abc\"]' 7;;\n\
-         *) echo {id};; esac;;\n*) exit 1;;\nesac",
-        saved.display()
-    );
-    machine.stub("docker", &body)
-}
-
 #[test]
 fn a_whole_bundle_has_images_bills_and_charts_and_is_made_the_same_again() {
     let digests = [machine(), machine()].map(|machine| {
-        let machine = with_engine(machine);
+        let (machine, _served) = with_registry(machine);
         let create = |name: &str| machine.run(&["bundle", "create", name]).exits(0).stdout;
         let digest = create("b.tar");
         assert_eq!(create("c"), digest);
@@ -329,13 +307,15 @@ fn all_that_cannot_be_had_for_another_platform_is_told_at_once() {
     let mut profile: toml::Table = read(&root().join("profiles/kind.toml")).parse().expect("TOML");
     profile.insert("addons".to_owned(), toml::Value::Array(Vec::new()));
     let machine = machine().file("plain.toml", &toml::to_string(&profile).expect("TOML"));
-    let machine = with_engine(machine).env("HTTPS_PROXY", "http://127.0.0.1:1");
+    let (machine, _served) = with_registry(machine);
+    let machine = machine.env("HTTPS_PROXY", "http://127.0.0.1:1");
     let other = if arch() == "amd64" { "linux/arm64" } else { "linux/amd64" };
     let screen =
         machine.run(&["bundle", "create", "b.tar", "--profile", "plain.toml", "--platform", other]).exits(3);
     let screen =
-        screen.err_has("2 artifacts of the bundle cannot be had").err_has(&format!("on a {other} machine"));
-    for name in ["image `node`", "image `web`: its build runs programs of that platform"] {
+        screen.err_has("3 artifacts of the bundle cannot be had").err_has(&format!("on a {other} machine"));
+    for name in ["image `node`", "image `registry`", "image `web`: its build runs programs of that platform"]
+    {
         assert!(screen.stderr.contains(&format!("{other}: {name}")), "{name}: {screen}");
     }
     assert!(!machine.path("work/b.tar").exists());

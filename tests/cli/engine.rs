@@ -63,3 +63,22 @@ fn plan_shows_what_would_be_installed_and_installs_nothing() {
     machine.run(&["plan", "--dir", "app"]).exits(0).out_has("This would be changed:");
     assert_eq!(machine.calls("apt-get"), Vec::<String>::new());
 }
+
+/// A client newer than 22 without buildx has the legacy builder only.
+#[test]
+fn what_the_legacy_builder_cannot_build_is_refused_before_anything_is_done() {
+    const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","OSType":"linux","Architecture":"x86_64","ClientInfo":{"Version":"28.0.1","Plugins":[]}}"#;
+    let project = format!("{PROJECT}[[images]]\nname = \"web\"\ncontext = \"web\"\n");
+    let machine = Machine::new()
+        .file("app/application.toml", &project)
+        .file("app/chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n")
+        .file("app/web/Dockerfile", "FROM scratch\nRUN --mount=type=cache,target=/c make\n")
+        .stub("docker", &format!("[ \"$1\" = info ] && echo '{INFO}'"));
+    for args in [vec!["up", "--yes", "--dir", "app"], vec!["bundle", "create", "b.tar", "--dir", "app"]] {
+        let screen = machine.run(&args).exits(3).err_has("RUN --mount").err_has("help:");
+        assert!(screen.stderr.contains("buildx"), "{screen}");
+    }
+    let calls = machine.calls("docker");
+    assert!(calls.iter().all(|call| call.starts_with("info")), "{calls:?}");
+    assert!(!machine.path("state/clusters").exists(), "nothing was written down");
+}

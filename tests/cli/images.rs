@@ -2,13 +2,15 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use super::tools::{TRUST, publish};
-use crate::support::{Machine, Screen};
+use crate::support::registry::server::TestRegistry;
+use crate::support::{Machine, Screen, registry};
 
 const PROJECT: &str = "name = \"shop\"\nhost = \"shop.localhost\"\nchart = \"chart\"\n\
                        [[images]]\nname = \"web\"\ncontext = \"web\"\n";
 const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","ClientInfo":{"Version":"28.0.1","Plugins":[{"Name":"buildx"}]}}"#;
-const LABELS: &str = r#"{"todo-bootstrap.dev/inputs":"0123456789abcdef","todo-bootstrap.dev/reference":"localhost/shop/web:v0.1.0-0000000","todo-bootstrap.dev/target":"prod"}"#;
 const REPORT: &str = r#"{"Results":[{"Vulnerabilities":[{"VulnerabilityID":"CVE-1","PkgName":"zlib","InstalledVersion":"1.2","FixedVersion":"1.3","Severity":"HIGH"},{"VulnerabilityID":"CVE-2","PkgName":"tar","Severity":"LOW"}]}]}"#;
 
 fn project() -> Machine {
@@ -18,14 +20,17 @@ fn project() -> Machine {
         .file("web/Dockerfile", "FROM scratch\n")
 }
 
-/// An engine that has the image for target `prod`.
-fn machine() -> Machine {
-    let body = format!(
-        "case \"$1\" in\ninfo) echo '{INFO}';;\nsave) : >\"$3\";;\nimage) case \"$*\" in *v0.1.0-local)\n\
-         printf '%s\\n' sha256:4711471147114711 '{LABELS}' '[\"localhost/shop/web:v0.1.0-0000000\"]' 2097152;;\n\
-         *) echo 'No such image' >&2; exit 1;; esac;;\n*) exit 1;;\nesac"
-    );
-    project().stub("docker", &body)
+/// A registry that has the image for target `prod`, of older sources.
+fn machine() -> (Machine, TestRegistry) {
+    let machine = project();
+    let (served, container) = registry::start(&machine);
+    let labels = json!({
+        "todo-bootstrap.dev/inputs": "0123456789abcdef", "todo-bootstrap.dev/tag": "v0.1.0-0000000",
+        "todo-bootstrap.dev/target": "prod",
+    });
+    registry::image(&served, "shop/web", &["v0.1.0-local", "v0.1.0-0000000"], &labels);
+    let body = format!("case \"$1\" in\ninfo) echo '{INFO}';;\nps) echo '{container}';;\n*) exit 1;;\nesac");
+    (machine.stub("docker", &body), served)
 }
 
 fn with_bill(machine: Machine) -> Machine {
@@ -37,19 +42,28 @@ fn with_bill(machine: Machine) -> Machine {
 }
 
 #[test]
-fn list_shows_what_the_engine_has_and_whether_it_is_current() {
-    let machine = with_bill(machine());
+fn list_shows_what_the_registry_has_and_whether_it_is_current() {
+    let (machine, served) = machine();
+    let machine = with_bill(machine);
     let screen = machine.run(&["images", "list"]).exits(0);
+    let digest = served.state().repositories["shop/web"].tags["v0.1.0-local"].clone();
     screen
-        .out_has("localhost/shop/web:v0.1.0-0000000")
-        .out_has("471147114711 ")
+        .out_has(&format!("registry.todo-bootstrap.internal/shop/web:v0.1.0-0000000@{digest}"))
+        .out_has(&digest.trim_start_matches("sha256:")[..12])
         .out_has("0123456789ab ")
         .out_has("its sources or its base image changed");
     let json = machine.run(&["images", "list", "--output", "json"]).exits(0).json();
     let web = &json[0];
-    assert_eq!((&web["size"], &web["target"]), (&2_097_152.into(), &"prod".into()), "{json}");
+    assert_eq!((&web["size"], &web["target"]), (&2048.into(), &"prod".into()), "{json}");
     assert_eq!(web["sbom"]["document"]["bomFormat"], "CycloneDX", "{json}");
     assert!(web["current"] == false && web["inputs"] == "0123456789abcdef", "{json}");
+}
+
+#[test]
+fn list_without_a_registry_says_why_nothing_is_there() {
+    let machine = project().stub("docker", &format!("[ \"$1\" = info ] && echo '{INFO}'"));
+    machine.run(&["images", "list"]).exits(0).out_has("the local registry does not run");
+    machine.stub("trivy", "exit 1").run(&["images", "scan"]).exits(1).err_has("help: todo-bootstrap up");
 }
 
 #[test]
@@ -74,7 +88,8 @@ fn without_a_scanner_a_scan_is_skipped_and_says_why() {
 
 #[test]
 fn a_scan_names_its_scanner_and_fails_where_it_is_asked_to() {
-    let machine = machine().stub("trivy", &format!("echo '{REPORT}'"));
+    let (machine, _served) = machine();
+    let machine = machine.stub("trivy", &format!("echo '{REPORT}'"));
     let scan = |args: &[&str]| -> Screen { machine.run(&[&["images", "scan"], args].concat()) };
     let screen = scan(&[]).exits(0).err_has("scanning with trivy: [machine]/bin/trivy, sha256 ");
     screen.out_has("CVE-1").out_has("1 more below high");
@@ -92,7 +107,7 @@ fn a_scan_names_its_scanner_and_fails_where_it_is_asked_to() {
 
 #[test]
 fn a_scanner_that_was_fetched_is_used_where_none_is_on_path() {
-    let machine = machine();
+    let (machine, _served) = machine();
     publish(&machine, "grype", "0.119.0", "#!/bin/sh\necho '{\"matches\":[]}'\n");
     machine.run(&["images", "scan"]).exits(0).out_has("help: todo-bootstrap tools install grype");
     machine.run(&[&["tools", "install", "grype"][..], &TRUST].concat()).exits(0);
@@ -102,26 +117,27 @@ fn a_scanner_that_was_fetched_is_used_where_none_is_on_path() {
 
 #[test]
 fn an_image_that_is_not_there_is_not_scanned_as_clean() {
-    let machine = machine().stub("grype", "exit 1");
-    let gone = format!("[ \"$1\" = info ] && echo '{INFO}' && exit; echo 'No such image' >&2; exit 1");
+    let (machine, served) = machine();
+    let machine = machine.stub("grype", "exit 1");
     machine.run(&["images", "scan"]).exits(1).err_has("help: grype --version");
-    machine.stub("docker", &gone).run(&["images", "scan"]).exits(1).err_has("there is no image web to scan");
+    served.state().repositories.clear();
+    machine.run(&["images", "scan"]).exits(1).err_has("there is no image web to scan");
 }
 
 #[test]
 fn plan_says_what_images_are_built_for() {
-    let machine = machine();
+    let (machine, _served) = machine();
     machine.run(&["plan"]).exits(0).out_has("target prod:").out_has("(target prod)");
     let json = machine.run(&["plan", "--target", "dev", "--output", "json"]).exits(0).json();
     assert_eq!(json["target"], "dev");
-    assert!(json.to_string().contains("v0.1.0-local-dev was not built yet"), "{json}");
+    assert!(json.to_string().contains("shop/web was not built yet"), "{json}");
     machine.run(&["plan", "--target", "live"]).exits(2).err_has("[possible values: dev, staging, prod]");
 }
 
 /// `status`, `check` and the next `up` go by what the last `up` was asked for.
 #[test]
 fn the_target_of_the_last_up_stays() {
-    let machine = machine();
+    let (machine, _served) = machine();
     let dir = machine.path("state/clusters/todo-bootstrap");
     fs::create_dir_all(&dir).expect("a folder");
     let receipt = r#"{"schema":1,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind","target":"staging"}"#;

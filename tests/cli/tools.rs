@@ -10,7 +10,7 @@ use crate::support::{Machine, Screen};
 /// Programs of two lines, pinned and on a mirror.
 fn machine() -> Machine {
     let machine = Machine::new();
-    for (tool, version) in [("kubectl", "1.34.5"), ("helm", "4.3.0"), ("kind", "0.33.0")] {
+    for (tool, version) in [("kubectl", "1.35.2"), ("helm", "4.3.0"), ("kind", "0.33.0")] {
         publish(&machine, tool, version, &format!("#!/bin/sh\necho {tool} {version}\n"));
     }
     machine
@@ -44,7 +44,7 @@ fn tools(machine: &Machine, args: &[&str]) -> Screen {
 
 fn program(machine: &Machine, tool: &str) -> std::path::PathBuf {
     let version = match tool {
-        "kubectl" => "1.34.5",
+        "kubectl" => "1.35.2",
         "helm" => "4.3.0",
         _ => "0.33.0",
     };
@@ -66,7 +66,7 @@ fn what_up_needs_is_installed_and_listed() {
     TOOL     VERSION  ORIGIN  PATH
     kind     0.33.0   mirror  [machine]/cache/tools/kind-0.33.0/kind
     helm     4.3.0    mirror  [machine]/cache/tools/helm-4.3.0/helm
-    kubectl  1.34.5   mirror  [machine]/cache/tools/kubectl-1.34.5/kubectl
+    kubectl  1.35.2   mirror  [machine]/cache/tools/kubectl-1.35.2/kubectl
     ");
     assert_snapshot!(sorted(&screen.stderr), @r"
     [1/3] Tool kind … looking for it
@@ -74,12 +74,12 @@ fn what_up_needs_is_installed_and_listed() {
     [2/3] Tool helm … looking for it
     [2/3] Tool helm ✓ 4.3.0 from mirror: [machine]/cache/tools/helm-4.3.0/helm
     [3/3] Tool kubectl … looking for it
-    [3/3] Tool kubectl ✓ 1.34.5 from mirror: [machine]/cache/tools/kubectl-1.34.5/kubectl
-    warning: pins of your own stand in for the built-in ones: helm 4.3.0, kind 0.33.0, kubectl 1.34.5
+    [3/3] Tool kubectl ✓ 1.35.2 from mirror: [machine]/cache/tools/kubectl-1.35.2/kubectl
+    warning: pins of your own stand in for the built-in ones: helm 4.3.0, kind 0.33.0, kubectl 1.35.2
     ");
     assert_snapshot!(tools(&machine, &["list"]).exits(0).stdout, @r"
     TOOL      WANTED  VERSION  ORIGIN   PATH
-    kubectl   1.34.5  1.34.5   cache    [machine]/cache/tools/kubectl-1.34.5/kubectl
+    kubectl   1.35.2  1.35.2   cache    [machine]/cache/tools/kubectl-1.35.2/kubectl
     helm      4.3.0   4.3.0    cache    [machine]/cache/tools/helm-4.3.0/helm
     kind      0.33.0  0.33.0   cache    [machine]/cache/tools/kind-0.33.0/kind
     minikube  1.38.1  -        missing  -
@@ -95,7 +95,7 @@ fn what_up_needs_is_installed_and_listed() {
     ");
     assert_snapshot!(tools(&machine, &["verify"]).exits(0).stdout, @r"
     TOOL     VERSION  ORIGIN  STATE  PATH
-    kubectl  1.34.5   mirror  good   [machine]/cache/tools/kubectl-1.34.5/kubectl
+    kubectl  1.35.2   mirror  good   [machine]/cache/tools/kubectl-1.35.2/kubectl
     helm     4.3.0    mirror  good   [machine]/cache/tools/helm-4.3.0/helm
     kind     0.33.0   mirror  good   [machine]/cache/tools/kind-0.33.0/kind
     ");
@@ -143,12 +143,12 @@ fn a_changed_tool_is_named_and_the_remedy_mends_it() {
     let screen = tools(&machine, &["verify"]).exits(4);
     assert_snapshot!(screen.stdout, @r"
     TOOL     VERSION  ORIGIN  STATE  PATH
-    kubectl  1.34.5   mirror  good   [machine]/cache/tools/kubectl-1.34.5/kubectl
+    kubectl  1.35.2   mirror  good   [machine]/cache/tools/kubectl-1.35.2/kubectl
     helm     4.3.0    mirror  good   [machine]/cache/tools/helm-4.3.0/helm
     kind     0.33.0   mirror  wrong  [machine]/cache/tools/kind-0.33.0/kind
     ");
     assert_snapshot!(screen.stderr, @r"
-    warning: pins of your own stand in for the built-in ones: helm 4.3.0, kind 0.33.0, kubectl 1.34.5
+    warning: pins of your own stand in for the built-in ones: helm 4.3.0, kind 0.33.0, kubectl 1.35.2
     error: 1 tool is not what was installed
       because kind: [machine]/cache/tools/kind-0.33.0/kind was changed after it was installed: its sha256 is 9a111093110c4a677d0efe9017e0cd6f9acdc40c9c5a9769d991fd50749e008c, it was 4507763dcdcac4860e2bf1df33f49da1e288bf763cc4ac85edfb18b93fb0736d
       help: todo-bootstrap tools install kind --strict   removes it and has it again

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::bed::{Bed, UP, docker};
 use crate::program::{Run, Then};
+use crate::registry;
 use crate::repair::settled;
+use crate::sample::{self, Random};
 
 /// What is taken away before, so that the step has work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,9 +16,9 @@ enum Before {
     Namespace,
     Secret,
     Deployment,
-    /// The application's images in the engine.
+    /// The application's images in the registry.
     Images,
-    /// The application's image in the node.
+    /// The application's images in the node.
     NodeImage,
     /// The workload of that name, wherever it is.
     Workload(&'static str),
@@ -51,33 +53,36 @@ impl Moment {
     }
 }
 
+/// How many of the moments a run plays that is not the full one, and of those of Ctrl-C.
+const KILLS: usize = 4;
+const INTERRUPTS: usize = 1;
+
 /// Ten steps; each is one that its `before` gives work to.
 fn moments(image: &str) -> Vec<Moment> {
     vec![
         Moment::new(Before::Down, "cluster", 8000),
-        Moment::new(Before::Down, "load-*", 800),
+        Moment::new(Before::Down, "pull-*", 800),
         Moment::new(Before::Namespace, "namespace", 20),
         Moment::new(Before::Secret, "secrets", 20),
         Moment::new(Before::Deployment, "release", 1500),
         // The checks, which have no `started` where all of them pass at once.
         Moment::after(Before::Deployment, "release", 20),
         Moment::new(Before::Images, &format!("build-{image}"), 300),
-        Moment::new(Before::NodeImage, &format!("load-{image}"), 300),
+        Moment::new(Before::NodeImage, &format!("pull-{image}"), 300),
         Moment::new(Before::Workload("traefik"), "addon-traefik", 500),
         Moment::new(Before::Workload("metrics-server"), "addon-metrics-server", 500),
     ]
 }
 
 pub fn sweep(bed: &Bed) {
-    let seed = std::env::var("TODO_BOOTSTRAP_E2E_SEED").ok().and_then(|text| text.parse().ok());
-    let mut random = Random(seed.unwrap_or(20_261_121));
-    println!("TODO_BOOTSTRAP_E2E_SEED={}", random.0);
+    let mut random = Random(sample::seed());
     let image = bed.app.images.first().expect("the application has an image").clone();
     let mut moments = moments(&image);
-    let full = std::env::var("TODO_BOOTSTRAP_E2E_SWEEP").is_ok_and(|sweep| sweep == "full");
+    let full = sample::full();
     if full {
         moments.extend(steps_from_nothing(bed));
     }
+    sample::keep(&mut moments, KILLS, &mut random);
     let rounds = if full { 3 } else { 1 };
     for moment in &moments {
         for _ in 0..rounds {
@@ -90,11 +95,12 @@ pub fn sweep(bed: &Bed) {
 /// Ctrl-C while a step runs: an orderly end with the right code, and the next `up` converges.
 pub fn interrupt(bed: &Bed) {
     let image = bed.app.images.first().expect("the application has an image").clone();
-    let moments = [
+    let mut moments = vec![
         Moment::new(Before::Down, "cluster", 3000),
         Moment::new(Before::Images, &format!("build-{image}"), 100),
         Moment::new(Before::Deployment, "release", 200),
     ];
+    sample::keep(&mut moments, INTERRUPTS, &mut Random(sample::seed()));
     for moment in &moments {
         prepare(bed, moment.before);
         println!("--- Ctrl-C after {} {}", moment.step, moment.state);
@@ -161,11 +167,7 @@ fn prepare(bed: &Bed, before: Before) {
         Before::Deployment => {
             bed.kubectl(&["delete", "deployments", "--all", "--namespace", namespace]);
         }
-        Before::Images => {
-            for tag in tags(bed) {
-                docker(&["rmi", "--force", &tag]).expect("docker rmi");
-            }
-        }
+        Before::Images => registry::forget(bed),
         Before::NodeImage => {
             let (node, _) = bed.node_container();
             for tag in node_tags(bed, &node) {
@@ -177,14 +179,6 @@ fn prepare(bed: &Bed, before: Before) {
     }
 }
 
-/// The tags that the application's images have in the engine.
-fn tags(bed: &Bed) -> Vec<String> {
-    let all = docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).expect("docker images");
-    let found: Vec<String> = all.lines().filter(|tag| is_own(bed, tag)).map(str::to_owned).collect();
-    assert!(!found.is_empty(), "the application's images are in the engine:\n{all}");
-    found
-}
-
 fn node_tags(bed: &Bed, node: &str) -> Vec<String> {
     let args = ["exec", node, "ctr", "--namespace", "k8s.io", "images", "ls", "--quiet"];
     let all = docker(&args).expect("ctr images ls");
@@ -193,10 +187,10 @@ fn node_tags(bed: &Bed, node: &str) -> Vec<String> {
     found
 }
 
-/// Whether the last part of a tag's name is one of the application's images, or ends so.
+/// Whether the last part of an image's name is one of the application's.
 fn is_own(bed: &Bed, tag: &str) -> bool {
-    let name = tag.rsplit('/').next().unwrap_or(tag).split(':').next().unwrap_or_default();
-    bed.app.images.iter().any(|image| name == image || name.ends_with(&format!("-{image}")))
+    let name = tag.rsplit('/').next().unwrap_or(tag).split([':', '@']).next().unwrap_or_default();
+    bed.app.images.iter().any(|image| name == image)
 }
 
 fn delete_workload(bed: &Bed, name: &str) {
@@ -207,17 +201,4 @@ fn delete_workload(bed: &Bed, name: &str) {
     let text = |value: &serde_json::Value| value.as_str().expect("text").to_lowercase();
     let (kind, namespace) = (text(&item["kind"]), text(&item["metadata"]["namespace"]));
     bed.kubectl(&["delete", &kind, name, "--namespace", &namespace]);
-}
-
-/// Numbers that are the same for the same seed (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % end.max(1)
-    }
 }

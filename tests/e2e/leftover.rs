@@ -9,7 +9,7 @@ use crate::bed::docker;
 use crate::provider::{KIND, MINIKUBE};
 
 /// All clusters of these tests begin with it, whoever runs them.
-const PREFIX: &str = "todo-bootstrap-e2e";
+pub const PREFIX: &str = "todo-bootstrap-e2e";
 
 /// The lock is the machine's: what is not of the run that holds it is of no run.
 pub fn only_run_on_this_machine() -> File {

@@ -25,7 +25,7 @@ fn fetch(liar: &Liar, bytes: &[u8], to: &std::path::Path) -> Result<u64, FetchEr
     let url = liar.origin(crate::support::liar::Wire::Plain) + "/file";
     let sha256 = sha256(bytes);
     let size = Some(bytes.len() as u64);
-    let remote = Remote { url: &url, sha256: &sha256, size, hosts: &[], plain_http: true };
+    let remote = Remote { url: &url, sha256: &sha256, size, plain_http: true, ..Remote::default() };
     download(&task, &Client::new(&world).unwrap(), &remote, to)
 }
 

@@ -1,6 +1,7 @@
 //! A world of its own for each test: home, cache, state, and a PATH with nothing but stubs on it.
 
 pub mod liar;
+pub mod registry;
 pub mod serve;
 
 use std::fs;

@@ -89,7 +89,7 @@ fn tell(ours: Duration, theirs: Duration, path: &[Traced]) {
 }
 
 impl Bench {
-    fn new(maker: Maker) -> Result<Self> {
+    pub(crate) fn new(maker: Maker) -> Result<Self> {
         let dir = target().join("bench");
         let project = dir.join("todo");
         let fail = |error: std::io::Error| format!("cannot prepare {}: {error}", dir.display());
@@ -124,12 +124,12 @@ impl Bench {
         command
     }
 
-    fn call(&self, args: &[&str]) -> Result {
+    pub(crate) fn call(&self, args: &[&str]) -> Result {
         let status = self.command(args).status().map_err(|error| format!("cannot start: {error}"))?;
         if status.success() { Ok(()) } else { Err(format!("`{}` ended with {status}", args.join(" "))) }
     }
 
-    fn down(&self) -> Result {
+    pub(crate) fn down(&self) -> Result {
         self.call(&["down", "--yes", "--quiet"])
     }
 

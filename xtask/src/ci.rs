@@ -4,51 +4,65 @@ use std::path::{Path, PathBuf};
 
 use crate::e2e;
 use crate::services;
-use crate::setup::{self, Deny};
-use crate::shell::{self, Result, cargo_run, root, run, run_in};
+use crate::setup;
+use crate::shell::{self, Result, cargo_run, root, run, run_in, run_tests};
 use crate::stages::Stages;
+use crate::support;
 
 pub(crate) fn run_all(stages: &mut Stages, fast: bool) {
-    // Building it takes minutes, so it begins first and is waited for as late as possible.
-    let deny = if fast && !Deny::is_installed() { None } else { Some(Deny::start()) };
     stages.run("format", || cargo_run(&["fmt", "--all", "--check"]));
+    // What compiles computes, what tests the services waits a lot: beside each other they take the time
+    // of the one. The compiler steps back, so that no test waits for it.
+    let compiled = Stages::beside("compile", vec![("build", Box::new(build)), ("lints", Box::new(lints))]);
+    stages.run("packages of the machine", || setup::machine(fast));
     stages.run("shell scripts", shell_scripts);
     stages.run("python", python);
-    stages.run("python services", services::python);
-    stages.run("node services", || services::node(fast));
+    services::run_all(stages, fast);
     stages.run("go format", go_format);
     if fast {
         stages.skip("go vet", "as --fast was given");
     } else {
         stages.run("go vet", go_vet);
     }
-    stages.run("lints", || {
-        cargo_run(&[
-            "clippy",
-            "--release",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
-        ])
-    });
-    let built = stages.run("build", || cargo_run(&["build", "--release", "--workspace", "--locked"]));
-    stages.run("unit and command line tests", || {
-        cargo_run(&["test", "--release", "--workspace", "--locked", "--no-fail-fast"])
-    });
-    match deny {
-        Some(deny) => _ = stages.run("licences, bans, sources", || licences(&deny?.wait()?)),
-        None => stages.skip("licences, bans, sources", "as --fast was given and cargo-deny is not built yet"),
+    stages.run("licences, bans, sources", licences);
+    stages.run("one build for all", crate::features::one_build);
+    let compiled = match compiled {
+        Ok(beside) => stages.join(beside),
+        Err(error) => stages.run("build", || Err(error)),
+    };
+    if compiled {
+        stages.run("supported versions", support::tell);
     }
+    stages.run("unit and command line tests", || {
+        let args = ["test", "--release", "--workspace", "--locked", "--no-fail-fast"];
+        run_tests(&root(), Path::new(&shell::cargo()), &args, &[])
+    });
     if fast {
         stages.skip("real cluster", "as --fast was given");
-    } else if built {
+    } else if compiled {
         e2e::run_all(stages, e2e::Sweep::Short);
     } else {
         stages.skip("real cluster", "as the build failed");
     }
+}
+
+/// The program and all of its tests: one call of cargo keeps all cores busy to its end.
+fn build() -> Result {
+    cargo_in_background(&["build", "--release", "--workspace", "--all-targets", "--locked"])
+}
+
+fn lints() -> Result {
+    let call = ["clippy", "--release", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    cargo_in_background(&call)
+}
+
+fn cargo_in_background(args: &[&str]) -> Result {
+    let cargo = shell::cargo();
+    if !shell::works(Path::new("nice"), &["-n", "10", "true"]) {
+        return cargo_run(args);
+    }
+    let cargo = cargo.to_string_lossy();
+    run(Path::new("nice"), &[&["-n", "10", &cargo], args].concat())
 }
 
 pub(crate) fn run_ci(fast: bool) -> Result {
@@ -58,9 +72,10 @@ pub(crate) fn run_ci(fast: bool) -> Result {
 }
 
 /// Advisories come from a Git server that not every network reaches: they are told, not enforced.
-fn licences(deny: &Path) -> Result {
-    run(deny, &["check", "--hide-inclusion-graph", "bans", "licenses", "sources"])?;
-    if let Err(error) = run(deny, &["check", "--hide-inclusion-graph", "advisories"]) {
+fn licences() -> Result {
+    let deny = setup::tool("cargo-deny")?;
+    run(&deny, &["check", "--hide-inclusion-graph", "bans", "licenses", "sources"])?;
+    if let Err(error) = run(&deny, &["check", "--hide-inclusion-graph", "advisories"]) {
         println!("advisories were not checked, or there are some (see above): {error}");
     }
     Ok(())
@@ -72,7 +87,7 @@ fn shell_scripts() -> Result {
     args.extend(scripts.iter().map(|path| relative(path)));
     args.push(".ci/run".to_owned());
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    run(&setup::shellcheck()?, &args)
+    run(Path::new("shellcheck"), &args)
 }
 
 /// Scripts by their name, or by their first line where they have no extension.
@@ -87,7 +102,7 @@ fn is_shell_script(path: &Path) -> bool {
 }
 
 fn python() -> Result {
-    let ruff = setup::ruff()?;
+    let ruff = setup::tool("ruff")?;
     // A project of its own is a stage of its own, with its own tools.
     let alone = |path: &Path| !path.ancestors().any(|dir| dir.join("pyproject.toml").is_file());
     let sources = shell::files(&root(), &|path| path.extension().is_some_and(|e| e == "py") && alone(path));
@@ -102,7 +117,8 @@ fn python() -> Result {
     let mut folders: Vec<&Path> = tests.filter_map(|path| path.parent()).collect();
     folders.dedup();
     for folder in folders {
-        run_in(folder, Path::new("python3"), &["-B", "-m", "unittest", "discover", "-p", "*test*.py"])?;
+        let args = ["-B", "-m", "unittest", "discover", "-p", "*test*.py"];
+        run_tests(folder, Path::new("python3"), &args, &[])?;
     }
     Ok(())
 }

@@ -1,26 +1,27 @@
 //! The tests on a real cluster, and what Helm itself says about every chart.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::chart;
-use crate::demand;
+use crate::devtools;
 use crate::services;
 use crate::setup;
-use crate::shell::{self, Result, binary, cargo_run, root, run};
+use crate::shell::{self, Result, binary, cargo_run, root, run, run_tests};
 use crate::stages::Stages;
 
-/// How often `up` is killed.
+/// How much is played.
 #[derive(Clone, Copy)]
 pub(crate) enum Sweep {
-    /// Once at ten steps.
+    /// What every run has to prove, and a sample of the rest.
     Short,
-    /// At every step, at several moments of each.
+    /// Everything; `up` is killed at every step, at several moments of each.
     Full,
 }
 
 pub(crate) fn run_sweep(sweep: Sweep) -> Result {
     let mut stages = Stages::new();
-    if stages.run("build", || cargo_run(&["build", "--release", "--workspace", "--locked"])) {
+    if stages.run("build", || cargo_run(&["build", "--release", "--workspace", "--all-targets", "--locked"]))
+    {
         if matches!(sweep, Sweep::Full) {
             stages.run("downloads, cut and killed", crate::soak::downloads);
         }
@@ -40,18 +41,32 @@ fn cluster(sweep: Sweep) -> Result {
         Sweep::Short => "short",
         Sweep::Full => "full",
     };
-    let args = ["test", "--release", "--locked", "--workspace", "--test", "e2e", "--"];
-    let own = ["--include-ignored", "--nocapture", "--test-threads=1"];
-    println!("$ cargo test --test e2e (sweep: {sweep})");
+    let seed = seed().to_string();
     let browser = setup::chromium()?;
     services::node_modules(&root().join("tests/browser"))?;
     // The client of the tool server's own tests is the client here.
     let python = services::python_environment(&root().join("services/mcp-server"))?.join("bin/python");
-    let call = shell::cmd(&root(), Path::new(&shell::cargo()), args.iter().chain(&own).copied());
-    let call = call.env("TODO_BOOTSTRAP_E2E", "1").env("TODO_BOOTSTRAP_E2E_SWEEP", sweep);
-    let call = call.env("CHROMIUM", browser).env("TODO_BOOTSTRAP_E2E_PYTHON", python);
-    let status = call.unchecked().run().map_err(|error| format!("cannot start cargo: {error}"))?.status;
-    if status.success() { Ok(()) } else { Err(format!("`cargo test --test e2e` ended with {status}")) }
+    let args = ["test", "--release", "--locked", "--workspace", "--test", "e2e", "--"];
+    let own = ["--include-ignored", "--nocapture", "--test-threads=1"];
+    let env = [
+        ("TODO_BOOTSTRAP_E2E", OsStr::new("1")),
+        ("TODO_BOOTSTRAP_E2E_SWEEP", OsStr::new(sweep)),
+        ("TODO_BOOTSTRAP_E2E_SEED", OsStr::new(&seed)),
+        ("TODO_BOOTSTRAP_E2E_PYTHON", python.as_os_str()),
+        ("CHROMIUM", browser.as_os_str()),
+    ];
+    run_tests(&root(), Path::new(&shell::cargo()), &[args.as_slice(), &own].concat(), &env)
+}
+
+/// What decides which scenes are in the sample: given, or of the commit, so that a run can be repeated
+/// and the next commit plays other scenes.
+fn seed() -> u64 {
+    let given = std::env::var("TODO_BOOTSTRAP_E2E_SEED").ok().and_then(|text| text.parse().ok());
+    let of_the_commit = || {
+        let commit = shell::read(Path::new("git"), &["rev-parse", "HEAD"]).ok()?;
+        u64::from_str_radix(commit.get(..8)?, 16).ok()
+    };
+    given.or_else(of_the_commit).unwrap_or_default()
 }
 
 fn charts() -> Result {
@@ -65,8 +80,7 @@ fn charts() -> Result {
     for chart in charts.iter().filter_map(|file| file.parent()) {
         check_chart(&helm, chart)?;
     }
-    chart::prove(&helm)?;
-    demand::planner_agrees(&helm)
+    devtools::run(&["charts", &helm.to_string_lossy()])
 }
 
 /// Lints and renders a chart with its defaults alone, and with each of its other values files.

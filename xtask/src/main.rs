@@ -1,27 +1,26 @@
-//! Developer commands: `cargo xtask ci`, `e2e`, `soak`, `bench`, `release`.
+//! Developer commands: `cargo xtask ci`, `e2e`, `soak`, `bench`; `release` and `pins` by `devtools`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // the fence is the tool's; this drives it from outside
 
 mod bench;
 mod bench_fetch;
+mod bench_images;
 mod bench_up;
-mod chart;
 mod ci;
-mod demand;
+mod devtools;
 mod e2e;
+mod features;
 mod measure;
-mod pack;
 mod path;
-mod pins;
 mod plain;
 mod plain_cluster;
-mod release;
 mod services;
 mod setup;
-mod shell;
 mod soak;
 mod stages;
+mod support;
 
 use clap::Parser;
+use xtask::{output, shell, tally};
 
 #[derive(Parser)]
 #[command(about = "Developer commands of todo-bootstrap")]
@@ -45,10 +44,11 @@ enum Command {
         beside: Option<Beside>,
     },
     /// The files of a release: archives, SHA256SUMS and the installers, as install.sh expects them
-    Release(release::Options),
-    /// The pins of tools: hold them against what is published, make new ones
-    #[command(subcommand)]
-    Pins(pins::Pins),
+    #[command(disable_help_flag = true)]
+    Release(devtools::Passed),
+    /// The pins of tools and images: hold them against what is published, make new ones
+    #[command(disable_help_flag = true)]
+    Pins(devtools::Passed),
 }
 
 /// What is measured beside something else.
@@ -56,6 +56,9 @@ enum Command {
 enum Beside {
     /// A warm `up` beside the plain commands that it stands for, and its critical path
     Up(bench_up::Options),
+    /// How images reach a node: the local registry beside `docker save | ctr import` and the providers' own
+    /// `image load`
+    Images(bench_images::Options),
     /// Downloads beside `curl` and `sha256sum`, through a simulated link
     Fetch(bench_fetch::Options),
 }
@@ -66,10 +69,11 @@ fn main() -> std::process::ExitCode {
         Command::E2e => e2e::run_sweep(e2e::Sweep::Short),
         Command::Soak => e2e::run_sweep(e2e::Sweep::Full),
         Command::Bench { beside: Some(Beside::Up(options)), .. } => bench_up::run(&options),
+        Command::Bench { beside: Some(Beside::Images(options)), .. } => bench_images::run(&options),
         Command::Bench { beside: Some(Beside::Fetch(options)), .. } => bench_fetch::run(&options),
         Command::Bench { options, beside: None } => bench::run(&options),
-        Command::Release(options) => release::run(&options),
-        Command::Pins(command) => pins::run(&command),
+        Command::Release(args) => devtools::passed("release", &args),
+        Command::Pins(args) => devtools::passed("pins", &args),
     };
     shell::exit(done)
 }

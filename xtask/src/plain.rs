@@ -51,7 +51,7 @@ impl Plain {
         let built = built.into_iter().map(|(name, base)| {
             Ok((name.to_owned(), bench.project.join("services").join(name), image(base)?))
         });
-        let ready = ["postgres", "redis", "traefik", "metrics-server"];
+        let ready = ["postgres", "valkey", "traefik", "metrics-server"];
         Ok(Self {
             dir: bench.dir.clone(),
             project: bench.project.clone(),
@@ -102,7 +102,7 @@ impl Plain {
         let images = self.built.iter().map(|(name, _, _)| format!("images.{name}={}", tag(name)));
         let named = |reference: &String| {
             let name = reference.strip_prefix(OWN)?.split(':').next()?;
-            ["postgres", "redis"].contains(&name).then(|| format!("images.{name}={reference}"))
+            ["postgres", "valkey"].contains(&name).then(|| format!("images.{name}={reference}"))
         };
         let sets: Vec<String> = images
             .chain(self.ready.iter().filter_map(named))

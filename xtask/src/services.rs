@@ -1,65 +1,85 @@
 //! The application's own sources: every folder with a `pyproject.toml` or a `package.json` is
-//! installed from its lock file, linted, type checked and tested.
+//! installed from its lock file, linted, type checked and tested, in a stage of its own.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::setup;
-use crate::shell::{self, Result, cache, root, run_in, target};
+use serde_json::Value;
 
-/// The npm of the base image (`offline/recipes/nodejs.toml`): from a registry that serves packages
-/// for one platform only, npm 11 takes a lock file without the others' for a broken one.
-const NPM: &str = "npm@10.9.9";
+use crate::setup;
+use crate::shell::{self, Result, root, run_in, run_tests, target};
+use crate::stages::Stages;
+
+/// The npm of the base image (`offline/recipes/nodejs.toml`): another one may take the lock files for out
+/// of step with their package.json.
+const NPM: &str = "npm@11.21.2";
 /// What a package.json may offer, in the order in which it is run.
 const SCRIPTS: [&str; 3] = ["lint", "typecheck", "test"];
 /// What takes longer: the server as the image runs it.
 const SLOW_SCRIPTS: [&str; 2] = ["build", "test:server"];
 
-pub(crate) fn python() -> Result {
-    let projects = projects("pyproject.toml")?;
-    setup::databases()?;
-    for project in &projects {
-        let bin = python_environment(&locked(project))?.join("bin");
-        let cached = target().join("python").join(name(project));
-        let cached = |tool: &str| cached.join(tool).to_string_lossy().into_owned();
-        let call = |tool: &str, args: &[&str]| run_in(project, &bin.join(tool), args);
-        call("ruff", &["check", "--cache-dir", &cached("ruff"), "."])?;
-        call("ruff", &["format", "--check", "--cache-dir", &cached("ruff"), "."])?;
-        call("mypy", &["--cache-dir", &cached("mypy"), "."])?;
-        call("python", &["-B", "-m", "pytest", "-q", "-p", "no:cacheprovider"])?;
-    }
-    Ok(())
+pub(crate) fn run_all(stages: &mut Stages, fast: bool) {
+    each(stages, "python", "pyproject.toml", python);
+    each(stages, "node", "package.json", |project| node(project, fast));
 }
 
-pub(crate) fn node(fast: bool) -> Result {
+/// A stage for each folder that holds `file`; none at all is a mistake of the caller's.
+fn each(stages: &mut Stages, kind: &str, file: &str, test: impl Fn(&Path) -> Result) {
+    let found = shell::files(&root(), &|path| path.file_name().is_some_and(|name| name == file));
+    if found.is_empty() {
+        stages.run(kind, || Err(format!("no {file} was found; the services have one")));
+    }
+    for project in found.iter().filter_map(|path| path.parent()) {
+        stages.run(&format!("{kind}: {}", name(project)), || test(project));
+    }
+}
+
+fn python(project: &Path) -> Result {
+    let bin = python_environment(project)?.join("bin");
+    let cached = target().join("python").join(name(project));
+    let cached = |tool: &str| cached.join(tool).to_string_lossy().into_owned();
+    let call = |tool: &str, args: &[&str]| run_in(project, &bin.join(tool), args);
+    call("ruff", &["check", "--cache-dir", &cached("ruff"), "."])?;
+    call("ruff", &["format", "--check", "--cache-dir", &cached("ruff"), "."])?;
+    call("mypy", &["--cache-dir", &cached("mypy"), "."])?;
+    // Compiled modules are kept, but not among the sources.
+    let compiled = target().join("python/compiled");
+    let env = [("PYTHONPYCACHEPREFIX", compiled.as_os_str())];
+    run_tests(project, &bin.join("python"), &["-m", "pytest", "-q", "-p", "no:cacheprovider"], &env)
+}
+
+fn node(project: &Path, fast: bool) -> Result {
+    node_modules(project)?;
+    let offered = scripts(project)?;
     let slow = if fast { &[][..] } else { &SLOW_SCRIPTS };
-    for project in &projects("package.json")? {
-        node_modules(project)?;
-        for script in SCRIPTS.iter().chain(slow) {
-            run_in(project, Path::new("npm"), &["run", "--silent", "--if-present", script])?;
+    let wanted = SCRIPTS.iter().chain(slow).filter(|script| offered.contains(&(**script).to_owned()));
+    for script in wanted {
+        let args = ["run", "--silent", script];
+        if script.starts_with("test") {
+            // As a log is read: without colours and lines that are written over.
+            run_tests(project, Path::new("npm"), &args, &[("NO_COLOR", OsStr::new("1"))])?;
+        } else {
+            run_in(project, Path::new("npm"), &args)?;
         }
     }
     Ok(())
 }
 
-/// The project whose lock file says what `project` needs: tests of the whole have none of their own.
-fn locked(project: &Path) -> PathBuf {
-    let own = project.join("requirements-dev.lock").is_file();
-    if own { project.to_owned() } else { root().join("services/mcp-server") }
+/// The names of the scripts of a package.json.
+fn scripts(project: &Path) -> Result<Vec<String>> {
+    let file = project.join("package.json");
+    let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let package: Value =
+        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(package["scripts"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect())
 }
 
-/// The virtual environment of a Python project, with exactly what its lock file names.
+/// The virtual environment of a Python project; tests of the whole have no lock file of their own.
 pub(crate) fn python_environment(project: &Path) -> Result<PathBuf> {
-    let lock = project.join("requirements-dev.lock");
-    let venv = cache().join("python").join(name(project));
-    let installed = venv.join("installed.lock");
-    if same(&lock, &installed) {
-        return Ok(venv);
-    }
-    setup::virtual_environment(&venv)?;
-    let args = ["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"];
-    run_in(project, &venv.join("bin/pip"), &[&args, [&*lock.to_string_lossy()].as_slice()].concat())?;
-    note(&lock, &installed)?;
-    Ok(venv)
+    const LOCK: &str = "requirements-dev.lock";
+    let own = project.join(LOCK);
+    let lock = if own.is_file() { own } else { root().join("services/mcp-server").join(LOCK) };
+    setup::python_environment(&lock)
 }
 
 /// Installs what a project's package-lock.json names, unless it is there.
@@ -69,16 +89,11 @@ pub(crate) fn node_modules(project: &Path) -> Result {
     if same(&lock, &installed) {
         return Ok(());
     }
-    let args = ["--yes", NPM, "ci", "--no-audit", "--no-fund", "--loglevel=error"];
+    let args = ["--yes", NPM, "ci", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline"];
     run_in(project, Path::new("npx"), &args)?;
-    note(&lock, &installed)
-}
-
-/// The folders that hold `file`; none at all is a mistake of the caller's.
-fn projects(file: &str) -> Result<Vec<PathBuf>> {
-    let found = shell::files(&root(), &|path| path.file_name().is_some_and(|name| name == file));
-    let folders: Vec<PathBuf> = found.iter().filter_map(|path| Some(path.parent()?.to_owned())).collect();
-    if folders.is_empty() { Err(format!("no {file} was found; the services have one")) } else { Ok(folders) }
+    // Written last, so that a run that was cut off installs anew.
+    let copied = std::fs::copy(&lock, &installed).map(drop);
+    copied.map_err(|error| format!("cannot copy {} to {}: {error}", lock.display(), installed.display()))
 }
 
 fn name(project: &Path) -> String {
@@ -88,10 +103,4 @@ fn name(project: &Path) -> String {
 fn same(lock: &Path, installed: &Path) -> bool {
     let read = |path: &Path| std::fs::read(path).ok();
     read(lock).is_some_and(|wanted| read(installed) == Some(wanted))
-}
-
-/// Notes what was installed; written last, so that a run that was cut off installs anew.
-fn note(lock: &Path, installed: &Path) -> Result {
-    let copied = std::fs::copy(lock, installed).map(drop);
-    copied.map_err(|error| format!("cannot copy {} to {}: {error}", lock.display(), installed.display()))
 }

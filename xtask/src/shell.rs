@@ -1,25 +1,27 @@
 //! Programs and directories: what is run, and where.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+
+use crate::output::{self, say};
 
 /// A failure in one line; developers read it under the output of what failed.
-pub(crate) type Result<T = ()> = std::result::Result<T, String>;
+pub type Result<T = ()> = std::result::Result<T, String>;
 
 /// The checkout.
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own).to_owned()
+    own.ancestors().find(|dir| dir.join("Cargo.lock").is_file()).unwrap_or(own).to_owned()
 }
 
 /// What xtask installs for itself, below the cache that the tool uses.
-pub(crate) fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     tool_cache().join("xtask")
 }
 
 /// The tool's own cache, found by the rules that it follows itself.
-pub(crate) fn tool_cache() -> PathBuf {
+pub fn tool_cache() -> PathBuf {
     let var = |key: &str| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
     var("TODO_BOOTSTRAP_CACHE").unwrap_or_else(|| {
         let base = var("XDG_CACHE_HOME").filter(|path| path.is_absolute());
@@ -29,65 +31,81 @@ pub(crate) fn tool_cache() -> PathBuf {
 }
 
 /// Where cargo puts its output.
-pub(crate) fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let given = std::env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());
     root().join(given.map_or_else(|| PathBuf::from("target"), PathBuf::from))
 }
 
 /// The binary that `cargo build --release` makes.
-pub(crate) fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     target().join("release").join(format!("todo-bootstrap{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// A program without what `cargo run` told us about our own package: build scripts of dependencies
-/// watch those variables, and would make half of all crates be compiled anew for each caller.
-pub(crate) fn cmd<'a>(
-    dir: &Path,
-    program: &Path,
-    args: impl IntoIterator<Item = &'a str>,
-) -> duct::Expression {
-    let mut call = duct::cmd(program.as_os_str(), args).dir(dir);
-    for (key, _) in std::env::vars_os() {
-        let own = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
-        if own.iter().any(|prefix| key.to_string_lossy().starts_with(prefix)) {
-            call = call.env_remove(key);
-        }
-    }
-    call
+/// What `cargo run` told us about our own package: build scripts of dependencies watch those variables,
+/// and would make half of all crates be compiled anew for each caller.
+fn told_by_cargo() -> impl Iterator<Item = OsString> {
+    let own = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+    let keys = std::env::vars_os().map(|(key, _)| key);
+    keys.filter(move |key| own.iter().any(|prefix| key.to_string_lossy().starts_with(prefix)))
+}
+
+/// A program that does not see what cargo told us.
+pub fn cmd<'a>(dir: &Path, program: &Path, args: impl IntoIterator<Item = &'a str>) -> duct::Expression {
+    let call = duct::cmd(program.as_os_str(), args).dir(dir);
+    told_by_cargo().fold(call, |call, key| call.env_remove(key))
 }
 
 /// The cargo that started us.
-pub(crate) fn cargo() -> OsString {
+pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// Runs cargo in the checkout, its output streamed.
-pub(crate) fn cargo_run(args: &[&str]) -> Result {
+pub fn cargo_run(args: &[&str]) -> Result {
     run(Path::new(&cargo()), args)
 }
 
 /// Runs a program in the checkout, its output streamed; a status other than 0 is an error.
-pub(crate) fn run(program: &Path, args: &[&str]) -> Result {
+pub fn run(program: &Path, args: &[&str]) -> Result {
     run_in(&root(), program, args)
 }
 
-pub(crate) fn run_in(dir: &Path, program: &Path, args: &[&str]) -> Result {
+pub fn run_in(dir: &Path, program: &Path, args: &[&str]) -> Result {
     let shown = show(program, args);
-    println!("$ {shown}");
-    let done = cmd(dir, program, args.iter().copied()).unchecked().run();
+    say(&format!("$ {shown}"));
+    let done = output::attached(cmd(dir, program, args.iter().copied()).unchecked());
+    let done = done.and_then(|call| call.run());
     let status = done.map_err(|error| format!("cannot start `{shown}`: {error}"))?.status;
     if status.success() { Ok(()) } else { Err(format!("`{shown}` ended with {status}")) }
 }
 
+/// Runs a program of tests; that none ran is an error too.
+pub fn run_tests(dir: &Path, program: &Path, args: &[&str], env: &[(&str, &OsStr)]) -> Result {
+    let shown = show(program, args);
+    let set = env
+        .iter()
+        .fold(String::new(), |set, (key, value)| set + &format!("{key}={} ", value.to_string_lossy()));
+    say(&format!("$ {set}{shown}"));
+    let mut command = Command::new(program);
+    command.args(args).current_dir(dir).envs(env.iter().copied());
+    told_by_cargo().for_each(|key| _ = command.env_remove(key));
+    let before = output::so_far();
+    let status = output::counted(&mut command).map_err(|error| format!("cannot start `{shown}`: {error}"))?;
+    if !status.success() {
+        return Err(format!("`{shown}` ended with {status}"));
+    }
+    output::expect_tests(before).map_err(|error| format!("`{shown}`: {error}"))
+}
+
 /// A program's standard output; its standard error is streamed.
-pub(crate) fn read(program: &Path, args: &[&str]) -> Result<String> {
+pub fn read(program: &Path, args: &[&str]) -> Result<String> {
     let shown = show(program, args);
     let read = cmd(&root(), program, args.iter().copied()).read();
     read.map_err(|error| format!("`{shown}`: {error}"))
 }
 
 /// Whether a program can be started and says it is fine; nothing of it is shown.
-pub(crate) fn works(program: &Path, args: &[&str]) -> bool {
+pub fn works(program: &Path, args: &[&str]) -> bool {
     let quiet = cmd(&root(), program, args.iter().copied()).stdout_null().stderr_null().unchecked().run();
     quiet.is_ok_and(|output| output.status.success())
 }
@@ -101,7 +119,7 @@ fn show(program: &Path, args: &[&str]) -> String {
 }
 
 /// All files below `dir` for which `wanted` holds, sorted; build output and hidden folders aside.
-pub(crate) fn files(dir: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
+pub fn files(dir: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut left = vec![dir.to_owned()];
     while let Some(dir) = left.pop() {
@@ -123,7 +141,7 @@ pub(crate) fn files(dir: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> 
     found
 }
 
-pub(crate) fn exit(done: Result) -> ExitCode {
+pub fn exit(done: Result) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

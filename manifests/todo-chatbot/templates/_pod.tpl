@@ -23,10 +23,12 @@ spec:
         matchLabels:
           {{- include "todo.selector" . | nindent 10 }}
   {{- end }}
+  {{- with include "todo.init" . | trim }}
+  initContainers:
+    {{- . | nindent 4 }}
+  {{- end }}
   containers:
     - name: {{ .name }}
-      image: {{ include "todo.image" . | quote }}
-      imagePullPolicy: {{ .root.Values.imagePullPolicy }}
       {{- with $service.command }}
       command:
         {{- toYaml . | nindent 8 }}
@@ -34,10 +36,6 @@ spec:
       {{- with $service.args }}
       args:
         {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with include "todo.env" . | trim }}
-      env:
-        {{- . | nindent 8 }}
       {{- end }}
       ports:
         - name: main
@@ -50,14 +48,42 @@ spec:
       lifecycle:
         {{- toYaml . | nindent 8 }}
       {{- end }}
-      resources:
-        {{- toYaml $service.resources | nindent 8 }}
-      securityContext:
-        {{- include "todo.containerSecurity" . | nindent 8 }}
-      volumeMounts:
-        {{- include "todo.mounts" . | trim | nindent 8 }}
+      {{- include "todo.container" . | trim | nindent 6 }}
   volumes:
     {{- include "todo.volumes" . | trim | nindent 4 }}
+{{- end }}
+
+{{/* What the service's container and those before it have in common. */}}
+{{- define "todo.container" -}}
+image: {{ include "todo.image" . | quote }}
+imagePullPolicy: {{ .root.Values.imagePullPolicy }}
+{{- with include "todo.env" . | trim }}
+env:
+  {{- . | nindent 2 }}
+{{- end }}
+resources:
+  {{- toYaml .service.resources | nindent 2 }}
+securityContext:
+  {{- include "todo.containerSecurity" . | nindent 2 }}
+volumeMounts:
+  {{- include "todo.mounts" . | trim | nindent 2 }}
+{{- end }}
+
+{{/* Scripts of the chart that run before the service, one after the other, with its arguments. */}}
+{{- define "todo.init" -}}
+{{- $one := . -}}
+{{- range .service.init }}
+{{- $script := $one.root.Files.Get .script -}}
+{{- if not $script -}}
+{{- fail (printf "services.%s.init names %s, but the chart has no such file" $one.name .script) -}}
+{{- end }}
+- name: {{ .name }}
+  command: [sh, -c]
+  args:
+    {{- /* The cluster makes one dollar sign of two, and a variable of $(NAME). */}}
+    {{- concat (list ($script | replace "$" "$$") .name) (default list $one.service.args) | toYaml | nindent 4 }}
+  {{- include "todo.container" $one | trim | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{/* Where it may write: /tmp, further folders of `scratch`, and the volume that outlives the pod. */}}

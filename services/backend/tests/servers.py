@@ -103,8 +103,14 @@ class Postgres(Server):
         self.count = 0
 
     def command(self) -> list[str]:
+        # Nothing here outlives the machine, and nobody replicates it: the least of a log will do.
         settings = [
             "fsync=off",
+            "full_page_writes=off",
+            "synchronous_commit=off",
+            "wal_level=minimal",
+            "max_wal_senders=0",
+            "autovacuum=off",
             "listen_addresses=127.0.0.1",
             f"unix_socket_directories={self.folder}",
         ]

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import jwt
 
-from todo_api import logs
+from todo_api import logs, tls
 from todo_api.errors import ApiError
 from todo_api.service_token import NONSENSE
 
@@ -38,7 +38,9 @@ class Keys:
     ) -> None:
         self.url, self.issuer, self.audience = url, issuer, audience
         # The accounts are a neighbour: no proxy of the environment stands between.
-        self.client = httpx2.AsyncClient(timeout=PATIENCE, transport=transport, trust_env=False)
+        self.client = httpx2.AsyncClient(
+            timeout=PATIENCE, transport=transport, verify=tls.context(), trust_env=False
+        )
         self.keys: dict[str, jwt.PyJWK] = {}
         self._read_at = self._failed_at = float("-inf")
         self._one_at_a_time = asyncio.Lock()

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 
+from todo_api import tls
 from todo_api.chat.model import Model
 
 # Seconds for one question, and that its answer is kept: anybody may ask for our health.
@@ -23,7 +24,9 @@ class Neighbours:
     ) -> None:
         self.mcp_url = mcp_url
         self.model = model
-        self.client = httpx2.AsyncClient(timeout=PATIENCE, transport=transport, trust_env=False)
+        self.client = httpx2.AsyncClient(
+            timeout=PATIENCE, transport=transport, verify=tls.context(), trust_env=False
+        )
         self._asked_at = float("-inf")
         self._one_at_a_time = asyncio.Lock()
         self._states = {"mcp": "off", "ai": "off"}

@@ -12,7 +12,9 @@ use crate::error::{Error, Exit, Result};
 use crate::fetch::sha256_file;
 use crate::host::{Arch, Facts, Os};
 use crate::images::Order;
+use crate::local_registry::LocalRegistry;
 use crate::origins::{FoundImage, Origins};
+use crate::registry::Registry;
 use crate::steps::{self, Session, Wishes};
 use crate::task::Task;
 use crate::ui::data;
@@ -105,10 +107,10 @@ fn gather(context: &Context<'_>, args: &CreateArgs, session: &Session, bench: &B
         None
     } else {
         let found = Engine::detect(&task, context.world, &session.facts);
-        Some(found.map_err(|fault| {
-            fault
-                .error(&session.facts)
-                .help("todo-bootstrap bundle create --tools-only PATH   needs no engine")
+        let found = found.map_err(|fault| fault.error(&session.facts));
+        let able = found.and_then(|engine| steps::able_to_build(session, &engine).map(|()| engine));
+        Some(able.map_err(|error| {
+            error.help("todo-bootstrap bundle create --tools-only PATH   needs no engine")
         })?)
     };
     let cache = &session.paths.cache;
@@ -126,14 +128,16 @@ fn gather(context: &Context<'_>, args: &CreateArgs, session: &Session, bench: &B
         }
     }
     if let Some(engine) = &engine {
+        let local =
+            LocalRegistry::ensure(&task, engine, cache, || session.origins.registry_image(&task, engine))?;
         let mut images: Vec<Platform> = wanted.iter().map(|platform| platform.image()).collect();
         images.dedup();
         for platform in images {
             if platform == here.image() {
-                own_images(session, &task, engine, &mut gathered)?;
+                own_images(session, &task, (engine, local.client()), &mut gathered)?;
             } else {
                 let origins = elsewhere(context, session, platform)?;
-                foreign_images(session, &origins, &task, engine, (&platform.name(), &mut gathered))?;
+                foreign_images(session, &origins, &task, (&platform.name(), &mut gathered))?;
             }
         }
         charts(session, &mut gathered)?;
@@ -151,12 +155,17 @@ fn elsewhere(context: &Context<'_>, session: &Session, platform: Platform) -> Re
 }
 
 /// The images that `up` asks for, then those of the project, which stand on some of them.
-fn own_images(session: &Session, task: &Task<'_>, engine: &Engine, gathered: &mut Gathered) -> Result<()> {
+fn own_images(
+    session: &Session,
+    task: &Task<'_>,
+    (engine, registry): (&Engine, &Registry),
+    gathered: &mut Gathered,
+) -> Result<()> {
     let (origins, platform) = (&session.origins, session.facts.container_platform());
     let work = gathered.work.path().to_owned();
     let mut found: BTreeMap<String, FoundImage> = BTreeMap::new();
     for image in steps::up::images(session)? {
-        let came = origins.image_entry(task, engine, &image, &work);
+        let came = origins.image_entry(task, engine, registry, &image, &work);
         if let Some((image, entry, file)) = gathered.add(&platform, &format!("image `{image}`"), came)? {
             found.insert(image.name.clone(), image);
             gathered.entries.push((entry, file));
@@ -169,9 +178,9 @@ fn own_images(session: &Session, task: &Task<'_>, engine: &Engine, gathered: &mu
             Some(name) if !found.contains_key(name) => continue,
             base => base.as_ref().and_then(|name| found.get(name)),
         };
-        let base = base.map(|base| (base.reference.as_str(), base.id.as_str()));
+        let base = base.map(|base| &base.stored);
         let order = Order { app, spec, target: session.target(), base };
-        let came = origins.application_entries(task, engine, &order, &work);
+        let came = origins.application_entries(task, engine, registry, &order, &work);
         let entries = gathered.add(&platform, &format!("image `{}` of {}", spec.name, app.name), came)?;
         gathered.entries.extend(entries.into_iter().flatten());
     }
@@ -182,12 +191,11 @@ fn foreign_images(
     session: &Session,
     origins: &Origins,
     task: &Task<'_>,
-    engine: &Engine,
     (platform, gathered): (&str, &mut Gathered),
 ) -> Result<()> {
     let work = gathered.work.path().to_owned();
     for image in steps::up::images(session)? {
-        let came = origins.foreign_image_entry(task, engine, &image, &work);
+        let came = origins.archive_entry(task, &image, &work);
         let found = gathered.add(platform, &format!("image `{image}`"), came)?;
         gathered.entries.extend(found);
     }

@@ -1,4 +1,4 @@
-//! `images list`: what the engine has of the application.
+//! `images list`: what the local registry has of the application.
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::error::Exit;
 use crate::error::{Error, Result};
 use crate::images::{self, Listed, Order, sbom};
+use crate::local_registry::LocalRegistry;
 use crate::steps::Session;
 use crate::task::Task;
 use crate::ui::{Align, Table, data};
@@ -18,8 +19,8 @@ pub(super) fn run(context: &Context<'_>) -> Result<Exit> {
     application(&session)?;
     let bench = context.bench(context.reporter(), None)?;
     let task = bench.task("images");
-    let engine = engine(context, &session, &task)?;
-    let listed = all(&session, &task, &engine)?;
+    let registry = registry(context, &session, &task)?;
+    let listed = all(&session, &task, registry.as_ref())?;
     if context.json() {
         let documents: Result<Vec<Value>> = listed.iter().map(|image| document(&session, image)).collect();
         print_json(&documents?)?;
@@ -29,26 +30,39 @@ pub(super) fn run(context: &Context<'_>) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// An engine that answers; none is started for a look.
-pub(super) fn engine(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Result<Engine> {
-    Engine::detect(task, context.world, &session.facts)
-        .map_err(|fault| -> Error { fault.error(&session.facts) })
+/// The local registry, if it runs; nothing is started for a look.
+pub(super) fn registry(
+    context: &Context<'_>,
+    session: &Session,
+    task: &Task<'_>,
+) -> Result<Option<LocalRegistry>> {
+    let engine = Engine::detect(task, context.world, &session.facts)
+        .map_err(|fault| -> Error { fault.error(&session.facts) })?;
+    LocalRegistry::find(task, &engine, &session.paths.cache)
 }
 
 /// All images of the application, in the order of `application.toml`: those that are built, then
 /// those that are used as they are.
-pub(super) fn all(session: &Session, task: &Task<'_>, engine: &Engine) -> Result<Vec<Listed>> {
+pub(super) fn all(
+    session: &Session,
+    task: &Task<'_>,
+    registry: Option<&LocalRegistry>,
+) -> Result<Vec<Listed>> {
     let app = application(session)?;
-    let present = |name: &str| session.origins.present_image(task, engine, name);
+    let Some(registry) = registry.map(LocalRegistry::client) else {
+        let why = "the local registry does not run";
+        return Ok(app.image_names().iter().map(|name| images::absent(name, why.to_owned())).collect());
+    };
+    let present = |name: &str| session.origins.present_image(task, registry, name);
     let mut listed = Vec::new();
     for spec in &app.images {
         let base = spec.base.as_deref().map(present).transpose()?.and_then(Result::ok);
-        let base = base.as_ref().map(|base| (base.reference.as_str(), base.id.as_str()));
-        let order = Order { app, spec, target: session.target(), base };
-        listed.push(images::list(task, engine, &order)?);
+        let base = base.map(|base| base.stored);
+        let order = Order { app, spec, target: session.target(), base: base.as_ref() };
+        listed.push(images::list(task, registry, &order)?);
     }
     for name in &app.ready_images {
-        listed.push(images::ready(task, engine, name, present(name)?.map(|found| found.reference))?);
+        listed.push(images::ready(task, registry, name, present(name)?.map(|found| found.stored))?);
     }
     Ok(listed)
 }
@@ -68,7 +82,7 @@ fn table(listed: &[Listed]) {
     let mut table = Table::new(&[
         ("image", Align::Left),
         ("reference", Align::Left),
-        ("id", Align::Left),
+        ("digest", Align::Left),
         ("size", Align::Right),
         ("inputs", Align::Left),
         ("target", Align::Left),
@@ -79,7 +93,7 @@ fn table(listed: &[Listed]) {
         table.row([
             image.name.clone(),
             cell(image.reference.as_deref()),
-            cell(image.id.as_deref().map(|id| short(id.trim_start_matches("sha256:")))),
+            cell(image.digest.as_deref().map(|digest| short(digest.trim_start_matches("sha256:")))),
             cell(image.size.map(show_bytes).as_deref()),
             cell(image.inputs.as_deref().map(short)),
             cell(image.target.as_deref()),

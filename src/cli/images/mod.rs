@@ -12,7 +12,7 @@ use crate::error::{Error, Exit, Result};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImagesCommand {
-    /// List the images with reference, id, size and the hash of their inputs
+    /// List the images with reference, digest, size and the hash of their inputs
     List,
     #[allow(clippy::doc_markdown)] // the text of the help
     /// Print the bill of materials of an image as CycloneDX JSON; without a name, which there are

@@ -49,7 +49,10 @@ pub(super) fn run(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
     let Some(scanner) = scanner(context, &session, &task)? else { return skipped(context, args) };
     let (name, path) = (scanner.kind.name(), scanner.path.display());
     context.ui.say(&format!("scanning with {name}: {path}, sha256 {}", scanner.sha256));
-    let engine = list::engine(context, &session, &task)?;
+    let Some(registry) = list::registry(context, &session, &task)? else {
+        return Err(Error::failed("the local registry does not run, so there is nothing to scan")
+            .help("todo-bootstrap up"));
+    };
     let cache = context.paths()?.cache;
     std::fs::create_dir_all(&cache).map_err(|e| Error::io("create", &cache, &e))?;
     let folder = tempfile::Builder::new()
@@ -57,16 +60,20 @@ pub(super) fn run(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
         .tempdir_in(&cache)
         .map_err(|e| Error::io("create a folder in", &cache, &e))?;
     let mut all = Vec::new();
-    for image in list::all(&session, &task, &engine)? {
+    for image in list::all(&session, &task, Some(&registry))? {
         if !args.images.is_empty() && !args.images.contains(&image.name) {
             continue;
         }
-        let Some(reference) = image.reference else {
+        let Some(stored) = image.stored else {
             return Err(Error::failed(format!("there is no image {} to scan", image.name))
                 .because(image.why.unwrap_or_default())
                 .help("todo-bootstrap up"));
         };
-        let findings = scanner.scan(&task, &engine, &reference, folder.path())?;
+        let (archive, reference) = (folder.path().join("image.tar"), stored.in_archive());
+        task.say(format!("reading {reference} from the local registry"));
+        registry.client().export(&task, &stored.repository, &stored.digest, &reference, &archive)?;
+        let findings = scanner.scan(&task, &reference, &archive)?;
+        std::fs::remove_file(&archive).map_err(|e| Error::io("remove", &archive, &e))?;
         all.push(Scanned { name: image.name, reference, findings });
     }
     if context.json() {

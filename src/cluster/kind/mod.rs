@@ -50,18 +50,22 @@ impl Kind {
 
     fn config(&self, task: &Task<'_>) -> Result<Config<'_>> {
         let local = &self.local;
-        let mut patches = Vec::new();
+        let (mut patches, mut containerd) = (Vec::new(), Vec::new());
         if local.has_our_image(task)? {
             let patch = local.data.read(PATCH)?;
             let patch = patch.ok_or_else(|| Error::failed(format!("{PATCH} is missing")))?;
             patches.push(local.versions.fill(&patch.text));
+        } else {
+            containerd.push(config::REGISTRIES.to_owned());
         }
         Ok(Config {
             name: local.name(),
             image: &local.image,
             ports: local.ports,
             reserved: local.reserved(),
+            cgroup_v1: local.engine.cgroup_version == 1,
             patches,
+            containerd,
         })
     }
 
@@ -120,7 +124,7 @@ impl Provider for Kind {
         }
         let local = &self.local;
         local.prepare()?;
-        local.engine.network_ensure(task, &local.network(&self.naming()), &local.labels())?;
+        local.engine.network_ensure_fixed(task, &local.network(&self.naming()), &local.labels())?;
         self.run_create(task)?;
         local.engine.limit(task, &self.node, local.sizes.cpus, local.sizes.memory)?;
         local.mark_whole(task, &self.node)?;
@@ -157,6 +161,14 @@ impl Provider for Kind {
 
     fn node(&self) -> String {
         self.node.clone()
+    }
+
+    fn nodes(&self, task: &Task<'_>) -> Result<Vec<String>> {
+        self.local.nodes(task, &self.naming())
+    }
+
+    fn network(&self) -> String {
+        self.local.network(&self.naming())
     }
 
     fn owned(&self, task: &Task<'_>) -> Result<Vec<Owned>> {

@@ -20,15 +20,17 @@ fn a_failed_creation_is_explained_and_cleared_away() {
     let dir = tempfile::tempdir().unwrap();
     let script = Script::default()
         .on("docker ps", 0, "")
-        .on_err("docker network inspect", 1, "", "Error: No such network: c-kind")
+        .on_err("docker network inspect --format '{{json .Labels}}'", 1, "", "Error: No such network: c-kind")
         .on("docker network create", 0, "")
+        .on("docker network inspect --format '{{range", 0, "")
         .on("docker image inspect", 0, "")
         .on_err("kind create cluster", 1, "", "Bind for 127.0.0.1:80 failed: port is already allocated\n")
         .on("docker exec", 1, "")
         .on("docker logs", 1, "")
-        .on("docker network inspect", 0, LABELS)
+        .on("docker network inspect --format '{{json .Labels}}'", 0, LABELS)
         .on("docker ps", 0, NODE)
         .on("docker rm", 0, "")
+        .on("docker network disconnect", 0, "")
         .on("docker network rm", 0, "");
     let error = with_task(&script, |task| kind(dir.path()).create(task)).0.unwrap_err();
     assert!(error.what().contains("(port-taken)"), "{error}");

@@ -18,6 +18,7 @@ use crate::data::Data;
 use crate::engine::{Container, Engine};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Output};
+use crate::local_registry;
 use crate::task::Task;
 use files::{beside, keep_private, link, remove_file};
 
@@ -91,6 +92,13 @@ impl Local {
         let labels = self.engine.network_labels(task, &network)?;
         standing::ours(naming.provider, &self.spec.name, &network, &containers, labels.as_ref())?;
         Ok(containers)
+    }
+
+    /// The nodes' containers by name. With several control planes kind adds a load balancer, which
+    /// is no node.
+    pub(super) fn nodes(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<Vec<String>> {
+        let containers = self.ours(task, naming)?.into_iter().map(|container| container.name);
+        Ok(containers.filter(|name| !name.ends_with("-external-load-balancer")).collect())
     }
 
     pub(super) fn state(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<State> {
@@ -205,11 +213,22 @@ impl Local {
             if let Some(volume) = naming.volume {
                 self.engine.volume_remove(task, volume)?;
             }
-            self.engine.network_remove(task, &self.network(naming))?;
+            let network = self.network(naming);
+            self.disconnect_registry(task, &network)?;
+            self.engine.network_remove(task, &network)?;
         }
         let new = self.unfinished();
         let locks = [beside(&self.kubeconfig, ".lock"), beside(&new, ".lock")];
         [&self.kubeconfig, &new, &locks[0], &locks[1]].into_iter().try_for_each(|file| remove_file(file))
+    }
+
+    /// Takes the local registry off the network, which could not be removed with it.
+    fn disconnect_registry(&self, task: &Task<'_>, network: &str) -> Result<()> {
+        let filters = [format!("label={}", local_registry::LABEL), format!("network={network}")];
+        for container in self.engine.containers(task, &filters)? {
+            self.engine.network_disconnect(task, network, &container.name)?;
+        }
+        Ok(())
     }
 
     /// The volumes that the engine made for the node.

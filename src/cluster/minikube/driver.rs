@@ -36,9 +36,6 @@ impl Host<'_> {
     }
 }
 
-/// minikube refuses root for all drivers but `none`; machines without another user are common.
-pub(super) const FORCE: &str = "--force";
-
 impl Driver {
     const ALL: [Self; 6] = [Self::Docker, Self::Podman, Self::Vfkit, Self::Hyperv, Self::Kvm2, Self::None];
 
@@ -69,9 +66,6 @@ impl Driver {
         if self.is_container() && host.has(Gear::RootlessEngine) {
             // minikube's documents name containerd for every rootless engine.
             flags.extend(["--rootless".to_owned(), "--container-runtime=containerd".to_owned()]);
-        }
-        if host.facts.root && self != Self::None {
-            flags.push(FORCE.to_owned());
         }
         flags
     }

@@ -27,6 +27,9 @@ pub(super) fn always(name: &str) -> Vec<String> {
         "--wait=apiserver",
         // What failed is looked at, and then deleted, by us.
         "--delete-on-failure=false",
+        // minikube refuses root, and patches of Kubernetes newer than itself that it does not find on
+        // GitHub. What else it would refuse we look at before.
+        "--force",
     ]
     .map(str::to_owned)
     .to_vec();

@@ -253,8 +253,7 @@ impl Provider for Minikube {
         }
         self.profile().mend(task)?;
         self.local.forget_unfinished()?;
-        let flags = if self.facts.root { vec![driver::FORCE.to_owned()] } else { Vec::new() };
-        self.run_start(task, "start the cluster", flags)?;
+        self.run_start(task, "start the cluster", Vec::new())?;
         self.profile().back_up()?;
         self.local.keep_kubeconfig()?;
         settle::ready(task, &self.local.kubeconfig, Some(since))
@@ -271,6 +270,14 @@ impl Provider for Minikube {
 
     fn node(&self) -> String {
         self.local.name().to_owned()
+    }
+
+    fn nodes(&self, task: &Task<'_>) -> Result<Vec<String>> {
+        self.local.nodes(task, &self.naming())
+    }
+
+    fn network(&self) -> String {
+        self.local.network(&self.naming())
     }
 
     fn owned(&self, task: &Task<'_>) -> Result<Vec<Owned>> {

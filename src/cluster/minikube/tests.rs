@@ -64,6 +64,7 @@ fn what_is_ours_is_deleted_with_its_volume() {
         .on("docker network inspect", 0, LABELS)
         .on("docker rm", 0, "")
         .on("docker volume rm c", 0, "")
+        .on("docker network disconnect --force c-minikube c", 0, "")
         .on("docker network rm c-minikube", 0, "");
     let minikube = minikube(dir.path());
     std::fs::create_dir_all(minikube.home()).unwrap();

@@ -1,13 +1,13 @@
 //! Whether the engine answers, and how it builds.
 
 use super::{Answer, Scene};
-use crate::engine::{Builder, Fault, remedy};
-use crate::host::{Os, Packages};
+use crate::engine::{Builder, Fault, buildx_command, remedy};
 
 pub(super) fn answers(scene: &Scene<'_>) -> Answer {
     if let Some(engine) = scene.engine {
         let driver = &engine.storage_driver;
-        return Answer::ok(format!("{} {}, {driver} storage", engine.name, engine.version));
+        let aged = super::support::engine(scene, engine).map(|aged| format!("; {aged}")).unwrap_or_default();
+        return Answer::ok(format!("{} {}, {driver} storage{aged}", engine.name, engine.version));
     }
     let fault = scene.fault.unwrap_or(&Fault::Absent);
     let how = remedy(fault, scene.facts);
@@ -28,24 +28,9 @@ pub(super) fn builder(scene: &Scene<'_>) -> Answer {
                 "{} has no buildx, so images are built by the old builder: no cache mounts, no COPY --chmod",
                 engine.client.display()
             ),
-            install_buildx(scene),
+            buildx_command(scene.facts),
         ),
     }
-}
-
-fn install_buildx(scene: &Scene<'_>) -> String {
-    let packages = scene.facts.distro.as_ref().and_then(crate::host::Distro::packages);
-    let command = match (scene.facts.os, packages) {
-        (Os::MacOs, _) => "brew install docker-buildx",
-        // Debian 12's own client builds with BuildKit; its successors carry the plugin.
-        (_, Some(Packages::Apt)) => "sudo apt-get install docker-buildx || sudo apt-get install docker.io",
-        (_, Some(Packages::Dnf)) => "sudo dnf install docker-buildx",
-        (_, Some(Packages::Zypper)) => "sudo zypper install docker-buildx",
-        (_, Some(Packages::Pacman)) => "sudo pacman -S docker-buildx",
-        (_, Some(Packages::Apk)) => "sudo apk add docker-cli-buildx",
-        _ => "see https://docs.docker.com/go/buildx/",
-    };
-    command.to_owned()
 }
 
 #[cfg(test)]
@@ -67,6 +52,7 @@ mod tests {
             fault: None,
             kubernetes_minor: 34,
             need: Need::default(),
+            pinned: None,
         };
         assert_eq!(builder(&scene).severity, Severity::Warn);
         let remedy = builder(&Scene { facts: &alpine, ..scene }).remedy.unwrap();
@@ -83,6 +69,7 @@ mod tests {
             fault: Some(&fault),
             kubernetes_minor: 34,
             need: Need::default(),
+            pinned: None,
         };
         let answer = answers(&scene);
         assert!(answer.detail.starts_with("Cannot connect to x; "), "{}", answer.detail);

@@ -3,8 +3,9 @@
 use super::{Answer, Scene};
 use crate::host::{Cgroup, Os};
 
-/// The first Kubernetes whose kubelet refuses cgroup v1 by default.
-const NEEDS_V2: u64 = 35;
+/// The first Kubernetes that has no cgroup v1 any more, at the earliest (KEP 5573). From 1.35 on a
+/// kubelet takes it only when told to, which clusters of ours do (`failCgroupV1: false`).
+const NEEDS_V2: u64 = 38;
 /// Without these no container engine runs at all.
 const ENGINES_NEED: [&str; 2] = ["CAP_SYS_ADMIN", "CAP_NET_ADMIN"];
 /// Without this one runc starts no privileged container.
@@ -21,7 +22,7 @@ pub(super) fn cgroup_version(scene: &Scene<'_>) -> Answer {
         Some(version) => {
             let layout = if scene.facts.cgroup == Cgroup::Hybrid { " (hybrid)" } else { "" };
             Answer::warn(
-                format!("version {version}{layout}; Kubernetes 1.{minor} runs, 1.{NEEDS_V2} will not"),
+                format!("version {version}{layout}; Kubernetes 1.{minor} runs, 1.{NEEDS_V2} may not"),
                 unify(scene),
             )
         }
@@ -96,20 +97,20 @@ mod tests {
     use crate::host::recorded::{debian, macos, micro_vm, wsl};
 
     fn scene(facts: &Facts, kubernetes_minor: u64) -> Scene<'_> {
-        Scene { facts, engine: None, fault: None, kubernetes_minor, need: Need::default() }
+        Scene { facts, engine: None, fault: None, kubernetes_minor, need: Need::default(), pinned: None }
     }
 
     #[test]
-    fn cgroup_v1_serves_up_to_1_34() {
+    fn cgroup_v1_serves_up_to_1_37() {
         let facts = micro_vm();
-        assert_eq!(cgroup_version(&scene(&facts, 34)).severity, Severity::Warn);
-        assert_eq!(cgroup_version(&scene(&facts, 35)).severity, Severity::Fail);
-        assert_eq!(cgroup_version(&scene(&debian(), 35)).severity, Severity::Ok);
-        assert_eq!(cgroup_version(&scene(&macos(), 35)).severity, Severity::Ok);
+        assert_eq!(cgroup_version(&scene(&facts, 37)).severity, Severity::Warn);
+        assert_eq!(cgroup_version(&scene(&facts, 38)).severity, Severity::Fail);
+        assert_eq!(cgroup_version(&scene(&debian(), 38)).severity, Severity::Ok);
+        assert_eq!(cgroup_version(&scene(&macos(), 38)).severity, Severity::Ok);
         let facts = Facts { cgroup: Cgroup::V1, ..wsl() };
-        assert!(cgroup_version(&scene(&facts, 34)).remedy.unwrap().contains(".wslconfig"));
+        assert!(cgroup_version(&scene(&facts, 37)).remedy.unwrap().contains(".wslconfig"));
         let facts = Facts { cgroup: Cgroup::None, ..debian() };
-        assert_eq!(cgroup_version(&scene(&facts, 34)).severity, Severity::Fail);
+        assert_eq!(cgroup_version(&scene(&facts, 37)).severity, Severity::Fail);
     }
 
     #[test]
@@ -117,7 +118,7 @@ mod tests {
         let of = |names: &[&str]| {
             let missing_capabilities = names.iter().map(|name| (*name).to_owned()).collect();
             let facts = Facts { missing_capabilities, ..debian() };
-            capabilities(&scene(&facts, 34)).severity
+            capabilities(&scene(&facts, 37)).severity
         };
         assert_eq!(of(&[]), Severity::Ok);
         assert_eq!(of(&["CAP_SYS_TIME"]), Severity::Ok);
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn unmounted_controllers_are_listed() {
-        assert!(unmounted(&scene(&micro_vm(), 34)).detail.starts_with("hugetlb not mounted"));
-        assert_eq!(unmounted(&scene(&debian(), 34)).severity, Severity::Ok);
+        assert!(unmounted(&scene(&micro_vm(), 37)).detail.starts_with("hugetlb not mounted"));
+        assert_eq!(unmounted(&scene(&debian(), 37)).severity, Severity::Ok);
     }
 }

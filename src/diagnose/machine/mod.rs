@@ -7,10 +7,17 @@ mod engine;
 mod kernel;
 mod network;
 mod size;
+mod support;
+
+use jiff::civil::Date;
 
 use crate::cluster::{Need, control_plane};
+use crate::config::Versions;
+use crate::data::Data;
 use crate::engine::{Engine, Fault};
+use crate::error::Result;
 use crate::host::Facts;
+use crate::pins::{Due, Images, Support, due};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -34,6 +41,24 @@ pub struct Finding {
     pub remedy: Option<String>,
 }
 
+/// The pins, and until when they are supported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pinned {
+    pub today: Date,
+    pub support: Support,
+    /// What is pinned, the first to lose support first.
+    pub due: Vec<Due>,
+}
+
+impl Pinned {
+    /// What `data` pins, as it is on the day `today`.
+    pub fn load(data: &Data, today: Date) -> Result<Self> {
+        let (support, versions) = (Support::load(data)?, Versions::load(data)?);
+        let due = due(&support, &versions, &Images::load(data, &versions)?, today);
+        Ok(Self { today, support, due })
+    }
+}
+
 /// What probes may look at.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
@@ -44,6 +69,7 @@ pub struct Scene<'a> {
     pub kubernetes_minor: u64,
     /// What the node, its addons and the smallest size of the application need together.
     pub need: Need,
+    pub pinned: Option<&'a Pinned>,
 }
 
 /// A question that `doctor` asks.
@@ -105,6 +131,7 @@ pub const PROBES: &[Probe] = &[
         run: network::authorities,
     },
     Probe { code: "proxy-set", title: "proxies", alone: false, run: network::proxies },
+    Probe { code: "support-ends", title: "supported versions", alone: false, run: support::pins },
 ];
 
 /// The codes of the engine's faults, which take the place of `engine`.
@@ -123,7 +150,7 @@ pub fn findings(
     fault: Option<&Fault>,
     kubernetes_minor: u64,
 ) -> Vec<Finding> {
-    let scene = Scene { facts, engine, fault, kubernetes_minor, need: control_plane() };
+    let scene = Scene { facts, engine, fault, kubernetes_minor, need: control_plane(), pinned: None };
     PROBES.iter().map(|probe| probe.run(&scene)).collect()
 }
 
@@ -168,11 +195,11 @@ mod tests {
     #[test]
     fn the_hardest_machine_works_with_what_we_know_of_it() {
         let engine = engine();
-        let found = findings(&micro_vm(), Some(&engine), None, 34);
+        let found = findings(&micro_vm(), Some(&engine), None, 35);
         assert!(found.iter().all(|finding| finding.severity != Severity::Fail), "{found:?}");
         assert_eq!(severity(&found, "cgroup-version"), Severity::Warn);
         assert_eq!(severity(&found, "capabilities-cut"), Severity::Ok, "the runtime is bounded");
-        let found = findings(&micro_vm(), Some(&Engine { runtime: "runc".to_owned(), ..engine }), None, 35);
+        let found = findings(&micro_vm(), Some(&Engine { runtime: "runc".to_owned(), ..engine }), None, 38);
         assert_eq!(severity(&found, "cgroup-version"), Severity::Fail);
         assert_eq!(severity(&found, "capabilities-cut"), Severity::Fail);
     }

@@ -71,6 +71,7 @@ mod tests {
             fault: None,
             kubernetes_minor: 34,
             need: Need::default(),
+            pinned: None,
         })
         .severity
     }
@@ -92,8 +93,14 @@ mod tests {
     #[test]
     fn a_gateways_authority_is_named() {
         let facts = micro_vm();
-        let scene =
-            Scene { facts: &facts, engine: None, fault: None, kubernetes_minor: 34, need: Need::default() };
+        let scene = Scene {
+            facts: &facts,
+            engine: None,
+            fault: None,
+            kubernetes_minor: 34,
+            need: Need::default(),
+            pinned: None,
+        };
         assert!(authorities(&scene).detail.contains("gateway.crt"));
     }
 }

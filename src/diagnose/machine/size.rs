@@ -84,7 +84,7 @@ mod tests {
     use crate::host::recorded::{debian, macos, windows};
 
     fn scene<'a>(facts: &'a Facts, engine: Option<&'a Engine>) -> Scene<'a> {
-        Scene { facts, engine, fault: None, kubernetes_minor: 34, need: control_plane() }
+        Scene { facts, engine, fault: None, kubernetes_minor: 34, need: control_plane(), pinned: None }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Follows redirects, each one judged: where to, and what of ours may go along.
 
-use reqwest::header::{HeaderMap, LOCATION};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
+use reqwest::{Method, Response, StatusCode, Url};
 
 use super::super::client::is_loopback;
 use super::super::{Client, FetchError, permitted};
@@ -17,7 +17,9 @@ pub(super) struct Route<'a> {
     /// With the name and password that only its own server may see.
     pub(super) start: Url,
     hosts: &'a [String],
+    any_host: bool,
     plain_http: bool,
+    authorization: Option<HeaderValue>,
 }
 
 impl<'a> Route<'a> {
@@ -27,7 +29,23 @@ impl<'a> Route<'a> {
             _ => permitted(remote.url),
         };
         let start = start.map_err(|why| FetchError::NotPermitted { url: shown(remote.url), why })?;
-        Ok(Self { start, hosts: remote.hosts, plain_http: remote.plain_http })
+        let Remote { hosts, any_host, plain_http, .. } = *remote;
+        // A value that is no header's is as good as none: the server will say so.
+        let secret = remote.authorization.and_then(|text| HeaderValue::from_str(text).ok());
+        let authorization = secret.map(|mut value| {
+            value.set_sensitive(true);
+            value
+        });
+        Ok(Self { start, hosts, any_host, plain_http, authorization })
+    }
+
+    /// What a request to `url` carries besides `headers`.
+    fn headers(&self, url: &Url, headers: &HeaderMap) -> HeaderMap {
+        let mut headers = headers.clone();
+        if url.origin() == self.start.origin() {
+            headers.extend(self.authorization.clone().map(|value| (AUTHORIZATION, value)));
+        }
+        headers
     }
 
     /// The address that `location` means on the page `from`, if we may go there.
@@ -66,22 +84,25 @@ impl<'a> Route<'a> {
     }
 
     fn allows(&self, host: &str) -> bool {
-        let matches = |pattern: &String| match pattern.strip_prefix("*.") {
-            Some(suffix) => {
-                let rest = host.len().checked_sub(suffix.len() + 1).and_then(|at| host.split_at_checked(at));
-                rest.is_some_and(|(name, end)| {
-                    !name.is_empty() && end.starts_with('.') && end[1..].eq_ignore_ascii_case(suffix)
-                })
-            }
-            None => pattern.eq_ignore_ascii_case(host),
-        };
-        self.start.host_str() == Some(host) || self.hosts.iter().any(matches)
+        self.any_host
+            || self.start.host_str() == Some(host)
+            || self.hosts.iter().any(|pattern| allows(pattern, host))
     }
+}
+
+/// Whether `pattern`, a host or `*.suffix`, is of `host`.
+pub fn allows(pattern: &str, host: &str) -> bool {
+    let Some(suffix) = pattern.strip_prefix("*.") else { return pattern.eq_ignore_ascii_case(host) };
+    let rest = host.len().checked_sub(suffix.len() + 1).and_then(|at| host.split_at_checked(at));
+    rest.is_some_and(|(name, end)| {
+        !name.is_empty() && end.starts_with('.') && end[1..].eq_ignore_ascii_case(suffix)
+    })
 }
 
 /// Asks `first` for the file and goes where that leads; gives the answer and who gave it.
 pub(super) async fn send(
     client: &Client,
+    method: &Method,
     route: &Route<'_>,
     first: Url,
     headers: &HeaderMap,
@@ -89,7 +110,8 @@ pub(super) async fn send(
     let mut seen = vec![first];
     loop {
         let at = &seen[seen.len() - 1];
-        let request = client.http().get(at.clone()).headers(headers.clone()).send();
+        let headers = route.headers(at, headers);
+        let request = client.http().request(method.clone(), at.clone()).headers(headers).send();
         let response = match tokio::time::timeout(client.timeouts.idle, request).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(refused::request(at, &error)),
@@ -131,7 +153,7 @@ mod tests {
 
     fn goes(start: &str, hosts: &[&str], from: &str, to: &str) -> Result<String, FetchError> {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        let remote = Remote { url: start, sha256: "", size: None, hosts: &hosts, plain_http: true };
+        let remote = Remote { url: start, hosts: &hosts, plain_http: true, ..Remote::default() };
         let route = Route::new(&remote)?;
         route.next(&Url::parse(from).unwrap(), StatusCode::FOUND, to).map(|url| url.to_string())
     }
@@ -177,8 +199,24 @@ mod tests {
             let error = goes(start, &["a.example", "127.0.0.1"], start, to).unwrap_err();
             assert!(matches!(error, FetchError::RedirectPlain { .. }), "{start} to {to}: {error}");
         }
-        let off = Remote { url: mirror, sha256: "", size: None, hosts: &[], plain_http: false };
+        let off = Remote { url: mirror, ..Remote::default() };
         assert!(matches!(Route::new(&off), Err(FetchError::NotPermitted { .. })));
+    }
+
+    #[test]
+    fn any_host_is_any_that_speaks_https() {
+        let start = "https://registry.example/v2/a/blobs/sha256:1";
+        let remote =
+            Remote { url: start, any_host: true, authorization: Some("Bearer x"), ..Remote::default() };
+        let route = Route::new(&remote).unwrap();
+        let next = |to| route.next(&Url::parse(start).unwrap(), StatusCode::FOUND, to);
+        let cache = next("https://cache.example/blob?signed=1").unwrap();
+        for to in ["http://cache.example/blob", "http://127.0.0.1/blob"] {
+            assert!(matches!(next(to), Err(FetchError::RedirectPlain { .. })), "{to}");
+        }
+        let sent = |url: &Url| route.headers(url, &HeaderMap::new()).contains_key(AUTHORIZATION);
+        assert!(sent(&route.start) && sent(&next("/v2/b").unwrap()));
+        assert!(!sent(&cache) && !sent(&next("https://registry.example:8443/v2").unwrap()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Asking for a part, and making ready what the answer brings.
 
-use reqwest::Response;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, RANGE};
+use reqwest::{Method, Response};
 
 use super::super::FetchError;
 use super::answer::{Answer, Asked, Judge};
@@ -52,7 +52,8 @@ impl Job<'_> {
         }
         let landed = self.landed.borrow().clone();
         let first = landed.clone().unwrap_or_else(|| self.wanted.route.start.clone());
-        let (response, at) = hops::send(self.client, &self.wanted.route, first, &headers).await?;
+        let (response, at) =
+            hops::send(self.client, &Method::GET, &self.wanted.route, first, &headers).await?;
         let judge = Judge { at: &at, wanted: self.wanted, known: &known, now: (self.client.now)() };
         match judge.judge(asked, &response) {
             Ok(answer) => {

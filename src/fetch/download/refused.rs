@@ -10,7 +10,7 @@ use super::retry::Halt;
 use super::shown;
 
 /// A request failed before there was an answer.
-pub(super) fn request(url: &Url, error: &reqwest::Error) -> Halt {
+pub fn request(url: &Url, error: &reqwest::Error) -> Halt {
     let host = url.host_str().unwrap_or_default().to_owned();
     let (cause, url) = (causes(error), shown(url.as_str()));
     if is_certificate(error) {

@@ -10,7 +10,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use super::super::FetchError;
 
 /// Tries without a new byte in between.
-pub(super) const TRIES: u32 = 5;
+pub const TRIES: u32 = 5;
 /// The longest pause that we choose ourselves.
 const LONGEST: Duration = Duration::from_secs(15);
 /// The longest pause that a server can ask for and get.
@@ -20,7 +20,7 @@ const BYTES_PER_SECOND: f64 = 1024.0;
 
 /// Why a connection ended before its part was there.
 #[derive(Debug)]
-pub(super) enum Halt {
+pub enum Halt {
     /// The same request may do better, not before `after`.
     Again {
         error: FetchError,
@@ -36,7 +36,7 @@ pub(super) enum Halt {
 }
 
 impl Halt {
-    pub(super) fn again(error: FetchError) -> Self {
+    pub fn again(error: FetchError) -> Self {
         Self::Again { error, after: None }
     }
 }
@@ -65,6 +65,23 @@ pub(super) fn asked(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         Duration::try_from(at.duration_since(now)).unwrap_or_default()
     };
     Some(wait)
+}
+
+/// Counts tries that failed, for work that has no bytes to go on from.
+#[derive(Debug, Default)]
+pub struct Tries {
+    /// How many there were.
+    pub failed: u32,
+}
+
+impl Tries {
+    /// Counts one more, and gives the pause before the next, `after` at least; `None` after enough.
+    /// `first` is about the length of the first pause.
+    pub fn pause(&mut self, first: Duration, after: Option<Duration>) -> Option<Duration> {
+        self.failed += 1;
+        let wait = pause(first, self.failed - 1).max(after.unwrap_or_default());
+        (self.failed < TRIES).then_some(wait)
+    }
 }
 
 /// Somewhere between nothing and `first` × 2^`failures`, so that many do not come back at once.
@@ -130,6 +147,16 @@ mod tests {
         assert!(many.iter().all(|pause| *pause <= first * 4) && many.iter().any(|pause| *pause > first));
         assert!(many.iter().any(|pause| *pause != many[0]));
         assert!(pause(first, 40) <= LONGEST);
+    }
+
+    #[test]
+    fn tries_are_counted_and_wait_for_as_long_as_was_asked() {
+        let mut tries = Tries::default();
+        let asked = Duration::from_secs(7);
+        assert_eq!(tries.pause(Duration::from_millis(1), Some(asked)), Some(asked));
+        let pauses = (1..TRIES).map(|_| tries.pause(Duration::from_millis(1), None).is_some());
+        assert_eq!(pauses.collect::<Vec<_>>(), [true, true, true, false]);
+        assert_eq!(tries.failed, TRIES);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Lock, Package};
 use crate::error::{Error, Result};
 use crate::images::{Built, Order, inputs_hash};
+use crate::local_registry::Stored;
 
 /// What no lock file of a build context tells.
 const LEFT_OUT: &str = "packages of the base image's system; what the Dockerfile fetches by itself";
@@ -21,7 +22,7 @@ pub(super) fn render(order: &Order<'_>, image: &Built, locks: &[Lock]) -> Result
         "version": 1,
         "metadata": metadata(order, image, locks)?,
         "components": components(order, locks),
-        "compositions": [{ "aggregate": "incomplete", "assemblies": [image.reference] }],
+        "compositions": [{ "aggregate": "incomplete", "assemblies": [image.stored.to_string()] }],
     });
     sealed(bill)
 }
@@ -57,7 +58,7 @@ fn metadata(order: &Order<'_>, image: &Built, locks: &[Lock]) -> Result<Value> {
         "tools": { "components": [{
             "type": "application", "name": "todo-bootstrap", "version": env!("CARGO_PKG_VERSION"),
         }]},
-        "component": container(&image.reference, &image.id),
+        "component": container(&image.stored),
         "properties": said,
     }))
 }
@@ -66,17 +67,15 @@ fn property(name: &str, value: impl Into<String>) -> Value {
     json!({ "name": format!("todo-bootstrap:{name}"), "value": value.into() })
 }
 
-/// An image by its reference and the engine's id.
-fn container(reference: &str, id: &str) -> Value {
-    // A port of a registry stands before the last slash.
-    let start = reference.rfind('/').map_or(0, |slash| slash + 1);
-    let colon = reference[start..].find(':').map(|colon| start + colon);
-    let (name, version) = colon.map_or((reference, ""), |at| (&reference[..at], &reference[at + 1..]));
-    let mut value = json!({ "type": "container", "bom-ref": reference, "name": name });
-    if !version.is_empty() {
-        value["version"] = version.into();
-    }
-    if let Some(hash) = id.strip_prefix("sha256:").filter(|hash| hash.len() == 64) {
+/// An image by its place in the registry.
+fn container(image: &Stored) -> Value {
+    let mut value = json!({
+        "type": "container",
+        "bom-ref": image.to_string(),
+        "name": image.repository,
+        "version": image.tag,
+    });
+    if let Some(hash) = image.digest.strip_prefix("sha256:").filter(|hash| hash.len() == 64) {
         value["hashes"] = json!([{ "alg": "SHA-256", "content": hash }]);
     }
     value
@@ -91,7 +90,7 @@ fn components(order: &Order<'_>, locks: &[Lock]) -> Vec<Value> {
         known.development &= package.development;
         known.optional &= package.optional;
     }
-    let base = order.base.map(|(reference, id)| container(reference, id));
+    let base = order.base.map(container);
     base.into_iter().chain(packages.values().map(component)).collect()
 }
 

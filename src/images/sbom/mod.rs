@@ -1,6 +1,6 @@
 //! A bill of materials for an image, in `CycloneDX`, made without a network and without a scanner.
 //!
-//! It is made of what is certain: the lock files of the build context and the base image's id. It
+//! It is made of what is certain: the lock files of the build context and the base image's digest. It
 //! says which files those were, and that packages of the base image's system are not in it. The
 //! same inputs give the same bytes.
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::*;
 use crate::config::{Application, Target};
 use crate::images::testing::application;
+use crate::local_registry::Stored;
 
 const NPM: &str = r#"{"packages": {"": {}, "node_modules/a": {"version": "1.0.0", "dev": true, "license": "MIT"},
     "node_modules/b/node_modules/a": {"version": "1.0.0"}}}"#;
@@ -25,11 +26,15 @@ fn project(dir: &Path) -> Application {
 }
 
 fn bill(app: &Application) -> Vec<u8> {
-    let base = "localhost:5000/todo/python:3.11";
-    let base_id = format!("sha256:{}", "1".repeat(64));
-    let order = Order { app, spec: &app.images[0], target: Target::Prod, base: Some((base, &base_id)) };
-    let (reference, id) = ("localhost/app/web:v1".to_owned(), format!("sha256:{}", "2".repeat(64)));
-    make(&order, &Built { name: "web".to_owned(), reference, id, built: true }).unwrap()
+    let stored = |repository: &str, tag: &str, digit: &str| Stored {
+        repository: repository.to_owned(),
+        tag: tag.to_owned(),
+        digest: format!("sha256:{}", digit.repeat(64)),
+    };
+    let base = stored("todo-bootstrap/python", "3.11", "1");
+    let order = Order { app, spec: &app.images[0], target: Target::Prod, base: Some(&base) };
+    let image = Built { name: "web".to_owned(), stored: stored("app/web", "v1", "2"), built: true };
+    make(&order, &image).unwrap()
 }
 
 #[test]
@@ -38,14 +43,13 @@ fn a_bill_names_base_packages_and_what_it_covers() {
     let text = bill(&project(dir.path()));
     let bill: Value = serde_json::from_slice(&text).unwrap();
     let component = &bill["metadata"]["component"];
-    assert_eq!((&component["name"], &component["version"]), (&"localhost/app/web".into(), &"v1".into()));
+    assert_eq!((&component["name"], &component["version"]), (&"app/web".into(), &"v1".into()));
     let components = bill["components"].as_array().unwrap();
     let refs: Vec<&str> = components.iter().map(|part| part["bom-ref"].as_str().unwrap()).collect();
-    assert_eq!(refs, ["localhost:5000/todo/python:3.11", "pkg:npm/a@1.0.0", "pkg:pypi/flask@3.0.0"]);
-    assert_eq!(
-        (&components[0]["name"], &components[0]["version"]),
-        (&"localhost:5000/todo/python".into(), &"3.11".into())
-    );
+    let base = format!("todo-bootstrap/python:3.11@sha256:{}", "1".repeat(64));
+    assert_eq!(refs, [&base, "pkg:npm/a@1.0.0", "pkg:pypi/flask@3.0.0"]);
+    assert_eq!(components[0]["name"], "todo-bootstrap/python");
+    assert_eq!(components[0]["hashes"][0]["content"], "1".repeat(64));
     // In one of its two places the package is not only for development.
     assert_eq!(components[1]["scope"], "required");
     let said = bill["metadata"]["properties"].to_string();

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Output};
 use crate::fetch::sha256_file;
@@ -89,25 +88,15 @@ impl Scanner {
         Ok(None)
     }
 
-    /// The findings of an image of the engine, the gravest first. It is given as an archive in
-    /// `folder`, so that the scanner needs no access to the engine.
-    pub fn scan(
-        &self,
-        task: &Task<'_>,
-        engine: &Engine,
-        reference: &str,
-        folder: &Path,
-    ) -> Result<Vec<Finding>> {
-        let archive = folder.join("image.tar");
-        task.say(format!("reading {reference} from the engine"));
-        engine.save(task, &[reference.to_owned()], &archive)?;
-        task.say(format!("scanning {reference} with {}", self.kind.name()));
+    /// The findings of the image `name`, the gravest first. It is read from `archive`, so that the
+    /// scanner needs access neither to the engine nor to the registry.
+    pub fn scan(&self, task: &Task<'_>, name: &str, archive: &Path) -> Result<Vec<Finding>> {
+        task.say(format!("scanning {name} with {}", self.kind.name()));
         let cmd = match self.kind {
-            Kind::Trivy => trivy::cmd(&self.path, reference, &archive),
-            Kind::Grype => grype::cmd(&self.path, reference, &archive),
+            Kind::Trivy => trivy::cmd(&self.path, name, archive),
+            Kind::Grype => grype::cmd(&self.path, name, archive),
         };
         let output = task.run(&cmd).map_err(|error| self.help(error))?;
-        let _ = std::fs::remove_file(&archive);
         let mut findings = self.read(&cmd, &output)?;
         findings.sort_by(|a, b| {
             (b.severity, &a.package, &a.id, &a.installed).cmp(&(a.severity, &b.package, &b.id, &b.installed))
@@ -147,7 +136,7 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::testing::{engine, with_task};
+    use crate::engine::testing::with_task;
     use crate::exec::Script;
 
     fn scanner(kind: Kind) -> Scanner {
@@ -155,7 +144,7 @@ mod tests {
     }
 
     fn scan(script: &Script, kind: Kind) -> Result<Vec<Finding>> {
-        with_task(script, |task| scanner(kind).scan(task, &engine(), "web:1", Path::new("/tmp/x"))).0
+        with_task(script, |task| scanner(kind).scan(task, "web:1", Path::new("/tmp/x/image.tar"))).0
     }
 
     #[test]
@@ -166,7 +155,7 @@ mod tests {
             )
         };
         let all = [one("A", "LOW"), one("B", "CRITICAL"), one("A", "LOW"), one("C", "NEW")].join(",");
-        let script = Script::default().on("docker save --output /tmp/x/image.tar web:1", 0, "").on(
+        let script = Script::default().on(
             "trivy image --input /tmp/x/image.tar",
             0,
             &format!(r#"{{"Results":[{{"Vulnerabilities":[{all}]}}]}}"#),
@@ -178,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_scanner_that_fails_is_an_error_and_no_clean_image() {
-        let script = Script::default().on("docker save", 0, "").on_err(
+        let script = Script::default().on_err(
             "grype docker-archive:/tmp/x/image.tar",
             1,
             "",
@@ -186,9 +175,9 @@ mod tests {
         );
         let error = scan(&script, Kind::Grype).unwrap_err().to_string();
         assert!(error.contains("failed to load") && error.contains("help: grype --version"), "{error}");
-        let script = Script::default().on("docker save", 0, "").on("trivy image", 0, "{}");
+        let script = Script::default().on("trivy image", 0, "{}");
         assert!(scan(&script, Kind::Trivy).unwrap().is_empty());
-        let script = Script::default().on("docker save", 0, "").on("trivy image", 0, "");
+        let script = Script::default().on("trivy image", 0, "");
         assert!(scan(&script, Kind::Trivy).is_err());
     }
 }

@@ -119,7 +119,7 @@ const IMAGE: &str = "kind = \"image\"\ntag = \"localhost/t-image:1\"\ncontext = 
 impl Bench {
     fn new() -> Self {
         let bench = Self { dir: tempfile::tempdir().unwrap(), facts: recorded::debian(), registry: None };
-        bench.write("go/VERSION", "go1.26.0\ntime 2026-01-01T00:00:00Z\n");
+        bench.write("go/VERSION", "go1.26.4\ntime 2026-01-01T00:00:00Z\n");
         bench.write("go/bin/go", "");
         #[cfg(unix)]
         {

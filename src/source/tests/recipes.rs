@@ -27,6 +27,8 @@ fn problems_of_all_recipes_are_reported_together() {
     bench.recipe("t-a", "kind = \"go\"\nmodul = \"m\"\n[outputs]\n\"a/b\" = \"x\"\n");
     bench.recipe("t-b", "kind = \"gone\"\n");
     bench.recipe("t-layers", "kind = \"layers\"\ntag = \"t:{nothing}\"\n[files]\n\"../t\" = \"t-a/t-a\"\n");
+    let texts = "[files]\n\"b\" = \"t-a/t-a\"\n[texts]\n\"b\" = \"\"\n\"/c\" = \"\"\n";
+    bench.recipe("t-texts", &format!("kind = \"layers\"\ntag = \"t:1\"\n{texts}"));
     bench.recipe("t-image", "tag = 3\n");
     let text = bench.source().err().unwrap().to_string();
     for problem in [
@@ -36,6 +38,8 @@ fn problems_of_all_recipes_are_reported_together() {
         "t-b.toml:1: `kind` is \"gone\"",
         "t-layers.toml:2: `tag` names `{nothing}`, which is not in versions.toml",
         "\"../t\", which is not a relative path",
+        "`texts` has \"b\", which is in `files` as well",
+        "`texts` has \"/c\", which is not a relative path",
         "t-image.toml: `kind` is missing",
     ] {
         assert!(text.contains(problem), "{problem} is not in:\n{text}");
@@ -75,7 +79,7 @@ fn what_cannot_be_made_here_is_refused_with_the_reason() {
     assert!(source.refusal("t-root").unwrap().contains("as root only"));
     bench.write("go/VERSION", "go1.19");
     let source = bench.source().unwrap();
-    assert!(source.refusal("t-image").unwrap().contains("Go 1.24.0 or newer is needed"));
+    assert!(source.refusal("t-image").unwrap().contains("Go 1.26.4 or newer is needed"));
     let error = bench.make(&Maker::default(), "t-image").0.unwrap_err();
     assert_eq!(error.exit(), crate::error::Exit::HostNotReady);
 }

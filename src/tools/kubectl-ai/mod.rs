@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use super::{ToolSpec, Wanted, parse_version, same_minor};
+use super::{ToolSpec, Wanted, labelled, same_minor};
 
 pub const SPEC: ToolSpec = ToolSpec {
     name: "kubectl-ai",
@@ -15,8 +15,7 @@ pub const SPEC: ToolSpec = ToolSpec {
 
 /// `version: 0.0.5`
 fn parse(text: &str) -> Option<Version> {
-    let line = text.lines().find_map(|line| line.trim().strip_prefix("version:"))?;
-    parse_version(line)
+    labelled(text, "version:")
 }
 
 /// What it prints, and what it takes, changes with minor versions.

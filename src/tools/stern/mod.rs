@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use super::{ToolSpec, Wanted, parse_version, same_major};
+use super::{ToolSpec, Wanted, labelled, same_major};
 
 pub const SPEC: ToolSpec = ToolSpec {
     name: "stern",
@@ -15,8 +15,7 @@ pub const SPEC: ToolSpec = ToolSpec {
 
 /// `version: 1.34.0`
 fn parse(text: &str) -> Option<Version> {
-    let line = text.lines().find_map(|line| line.trim().strip_prefix("version:"))?;
-    parse_version(line)
+    labelled(text, "version:")
 }
 
 /// Any of the same major version shows the same cluster.

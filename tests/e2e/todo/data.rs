@@ -11,10 +11,10 @@ pub fn survives(bed: &Bed) {
     assert!(titles(bed).contains(&title.to_owned()));
     delete_task(bed, id);
 
-    in_pod(bed, CACHE, "redis-cli set kept yes");
+    in_pod(bed, CACHE, "valkey-cli set kept yes");
     delete_pods(bed, CACHE);
-    assert_eq!(in_pod(bed, CACHE, "redis-cli get kept").trim(), "yes");
-    in_pod(bed, CACHE, "redis-cli del kept");
+    assert_eq!(in_pod(bed, CACHE, "valkey-cli get kept").trim(), "yes");
+    in_pod(bed, CACHE, "valkey-cli del kept");
     let health = bed.address().get("/api/health").expect("the API answers");
     assert_eq!(health.status, 200, "{health:?}");
     bed.up();

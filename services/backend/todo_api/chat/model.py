@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from todo_api import logs
+from todo_api import logs, tls
 from todo_api.chat.failures import ChatError, ai_away, ai_nonsense
 from todo_api.chat.replies import Reply
 from todo_api.provider import Provider
@@ -33,6 +33,7 @@ class Model:
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx2.Timeout(SILENCE, connect=CONNECT),
             transport=transport,
+            verify=tls.context(trust_env=not provider.mock),
             # The mock is a neighbour; the others may be behind a proxy of the environment.
             trust_env=not provider.mock,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from todo_api import logs, service_token
+from todo_api import logs, service_token, tls
 from todo_api.chat.failures import tools_away
 from todo_api.chat.replies import clean
 
@@ -37,6 +37,7 @@ class Tools:
         self.client = httpx2.AsyncClient(
             timeout=httpx2.Timeout(PATIENCE, connect=CONNECT),
             transport=transport,
+            verify=tls.context(),
             # A neighbour: no proxy of the environment stands between.
             trust_env=False,
         )

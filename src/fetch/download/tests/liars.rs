@@ -164,7 +164,7 @@ fn an_allowed_host_is_followed_without_our_password() {
     let bench = Bench::impatient();
     let url = server.url().replace("http://", "http://me:hush@");
     let hosts = ["localhost".to_owned()];
-    bench.get(&Remote { url: &url, sha256: ABC, size: None, hosts: &hosts, plain_http: false }).unwrap();
+    bench.get(&Remote { url: &url, sha256: ABC, hosts: &hosts, ..Remote::default() }).unwrap();
     let sent: Vec<_> =
         server.seen().iter().map(|request| request.header("authorization").to_owned()).collect();
     assert_eq!(sent, ["Basic bWU6aHVzaA=="; 2]);

@@ -61,7 +61,7 @@ impl Bench {
     }
 
     fn fetch(&self, url: &str, sha256: &str, size: Option<u64>) -> Result<u64, FetchError> {
-        self.get(&Remote { url, sha256, size, hosts: &[], plain_http: false })
+        self.get(&Remote { url, sha256, size, ..Remote::default() })
     }
 
     fn get(&self, remote: &Remote<'_>) -> Result<u64, FetchError> {

@@ -19,7 +19,9 @@ import (
 const (
 	endpoint = "unix:///run/containerd/containerd.sock"
 	timeout  = 30 * time.Second
-	usage    = "usage: crictl inspecti IMAGE | images [-q] [-o json] | rmi IMAGE... | ps [-q] | pods [-q] | info | version"
+	// A pull on a slow line; what stands still the runtime itself gives up sooner.
+	pullTimeout = 30 * time.Minute
+	usage       = "usage: crictl pull IMAGE... | inspecti IMAGE | images [-q] [-o json] | rmi IMAGE... | ps [-q] | pods [-q] | info | version"
 )
 
 type client struct {
@@ -49,7 +51,11 @@ func run(args []string, out io.Writer) error {
 	}
 	defer conn.Close()
 	c.images, c.runtime = cri.NewImageServiceClient(conn), cri.NewRuntimeServiceClient(conn)
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	limit := timeout
+	if words[0] == "pull" {
+		limit = pullTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	return c.do(ctx, words[0], words[1:])
 }
@@ -81,6 +87,8 @@ func (c *client) parse(args []string) []string {
 
 func (c *client) do(ctx context.Context, verb string, names []string) error {
 	switch verb {
+	case "pull":
+		return c.pullImages(ctx, names)
 	case "inspecti":
 		return c.inspectImages(ctx, names)
 	case "images", "image":
@@ -105,12 +113,32 @@ func (c *client) print(value any) error {
 	return encoder.Encode(value)
 }
 
-// imageJSON has the field names and the string-typed size of the real tool's output.
+// imageJSON has the field names and the string-typed size of the real tool's output, and lists where that has lists.
 func imageJSON(image *cri.Image) map[string]any {
 	return map[string]any{
-		"id": image.Id, "repoTags": image.RepoTags, "repoDigests": image.RepoDigests,
+		"id": image.Id, "repoTags": list(image.RepoTags), "repoDigests": list(image.RepoDigests),
 		"size": fmt.Sprint(image.Size), "username": image.Username, "pinned": image.Pinned,
 	}
+}
+
+// pullImages pulls each image, a tag or name@digest, and says of it what the real tool says.
+func (c *client) pullImages(ctx context.Context, names []string) error {
+	if len(names) == 0 {
+		return fmt.Errorf("pull: which image?")
+	}
+	for _, name := range names {
+		answer, err := c.images.PullImage(ctx, &cri.PullImageRequest{Image: &cri.ImageSpec{Image: name}})
+		if err != nil {
+			return fmt.Errorf("pull %s: %w", name, err)
+		}
+		fmt.Fprintf(c.out, "Image is up to date for %s\n", answer.ImageRef)
+	}
+	return nil
+}
+
+// list is the same list; one that was never made becomes an empty one, which JSON writes as [].
+func list(names []string) []string {
+	return append([]string{}, names...)
 }
 
 func (c *client) inspectImages(ctx context.Context, names []string) error {

@@ -1,0 +1,323 @@
+//! The registry's container and volume: made, found, connected to networks, stopped and removed.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::record::Record;
+use crate::engine::{Container, Engine};
+use crate::error::{Error, Result};
+use crate::exec::Cmd;
+use crate::host::free_port;
+use crate::registry::Registry;
+use crate::task::Task;
+
+/// On container and volume, with the instance of the record.
+pub const LABEL: &str = "todo-bootstrap.dev/registry";
+/// The port inside the container.
+pub(super) const INSIDE: u16 = 5000;
+/// How long a registry takes at most to answer once its container runs.
+const START: Duration = Duration::from_secs(30);
+const TICK: Duration = Duration::from_millis(50);
+/// How many ports are tried: another program may take one between our look and the engine's.
+const TRIES: usize = 5;
+
+/// Settings of the program, the same for our image and the published one
+/// (<https://distribution.github.io/distribution/about/configuration/>).
+const SETTINGS: [(&str, &str); 6] = [
+    ("REGISTRY_HTTP_ADDR", ":5000"),
+    ("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "/var/lib/registry"),
+    ("REGISTRY_STORAGE_DELETE_ENABLED", "true"),
+    ("REGISTRY_LOG_LEVEL", "warn"),
+    // A line for each request, thousands in an hour.
+    ("REGISTRY_LOG_ACCESSLOG_DISABLED", "true"),
+    // 3.x logs an error for each request where no collector of traces is there (distribution#4270).
+    ("OTEL_TRACES_EXPORTER", "none"),
+];
+
+/// A registry that runs.
+#[derive(Debug, Clone)]
+pub struct LocalRegistry {
+    engine: Engine,
+    /// The name of container and volume.
+    pub name: String,
+    /// The networks that it is on.
+    pub networks: Vec<String>,
+    client: Registry,
+}
+
+/// What there is of a registry.
+enum Found {
+    Nothing,
+    Stopped(Container),
+    Running(Box<LocalRegistry>),
+}
+
+impl LocalRegistry {
+    /// The registry, if it runs; nothing is changed.
+    pub fn find(task: &Task<'_>, engine: &Engine, cache: &Path) -> Result<Option<Self>> {
+        let Some(record) = Record::load(cache)? else { return Ok(None) };
+        match look(task, engine, &record)? {
+            Found::Running(registry) if registry.client.ready(task).is_ok() => Ok(Some(*registry)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The registry, started or made where it does not run; `image` gives the reference of its image
+    /// in the engine, and is only asked where a container has to be made.
+    pub fn ensure(
+        task: &Task<'_>,
+        engine: &Engine,
+        cache: &Path,
+        image: impl FnOnce() -> Result<String>,
+    ) -> Result<Self> {
+        let _lock = lock(task, cache)?;
+        let mut record = if let Some(record) = Record::load(cache)? {
+            record
+        } else {
+            let record = Record::new();
+            record.save(cache)?;
+            record
+        };
+        match look(task, engine, &record)? {
+            Found::Running(registry) => {
+                if registry.answers(task).is_ok() {
+                    return Ok(*registry);
+                }
+                task.warn(format!("the registry {} does not answer; it is restarted", registry.name));
+                engine.remove_container(task, &registry.name)?;
+            }
+            // A container keeps its port, and the port may be taken by now: then a new one is made.
+            Found::Stopped(container) => match engine.start(task, &container.id) {
+                Ok(()) => {
+                    if let Found::Running(registry) = look(task, engine, &record)?
+                        && registry.answers(task).is_ok()
+                    {
+                        return Ok(*registry);
+                    }
+                    engine.remove_container(task, &container.id)?;
+                }
+                Err(error) => {
+                    task.check()?;
+                    task.say(format!("making the registry again: {}", error.one_line()));
+                    engine.remove_container(task, &container.id)?;
+                }
+            },
+            Found::Nothing => {}
+        }
+        let image = image()?;
+        make(task, engine, cache, &mut record, &image)?;
+        match look(task, engine, &record)? {
+            Found::Running(registry) => registry.answers(task).map(|()| *registry),
+            _ => Err(ended(task, engine, &record)),
+        }
+    }
+
+    /// The client of its API.
+    pub fn client(&self) -> &Registry {
+        &self.client
+    }
+
+    /// `127.0.0.1:PORT`, where the engine reaches it.
+    pub fn authority(&self) -> &str {
+        self.client.authority()
+    }
+
+    /// `http://NAME:5000`, where nodes reach it.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}:{INSIDE}", self.name)
+    }
+
+    fn answers(&self, task: &Task<'_>) -> Result<()> {
+        let until = Instant::now() + START.min(task.remaining());
+        loop {
+            task.check()?;
+            match self.client.ready(task) {
+                Ok(()) => return Ok(()),
+                Err(_) if Instant::now() < until => std::thread::sleep(TICK),
+                Err(error) => {
+                    let logs = logs(task, &self.engine, &self.name);
+                    return Err(Error::from(error)
+                        .context("the local registry does not answer (registry-down)")
+                        .because(logs)
+                        .help("todo-bootstrap up"));
+                }
+            }
+        }
+    }
+
+    /// Puts it on the network of a cluster. The address is the last one of the network's range where
+    /// the engine lets us choose it: a node that stands still keeps its address (ctlptl#144).
+    pub fn connect(&self, task: &Task<'_>, network: &str) -> Result<()> {
+        self.engine.network_connect(task, network, &self.name)
+    }
+
+    /// Takes it off the network; one that it is not on is no error.
+    pub fn disconnect(&self, task: &Task<'_>, network: &str) -> Result<()> {
+        self.engine.network_disconnect(task, network, &self.name)
+    }
+
+    /// Stops the container unless another cluster than the one on `network` uses it.
+    pub fn stop(task: &Task<'_>, engine: &Engine, cache: &Path, network: &str) -> Result<bool> {
+        unused(task, engine, cache, network, |container| engine.stop(task, &container.id))
+    }
+
+    /// Removes the container, and not its volume, unless another cluster than the one on `network`
+    /// uses it. `false` where it stays or was gone.
+    pub fn remove(task: &Task<'_>, engine: &Engine, cache: &Path, network: &str) -> Result<bool> {
+        unused(task, engine, cache, network, |container| {
+            engine.remove_container(task, &container.id).map(drop)
+        })
+    }
+
+    /// What [`LocalRegistry::purge`] removes: kind and name of each.
+    pub fn owned(task: &Task<'_>, engine: &Engine, cache: &Path) -> Result<Vec<(&'static str, String)>> {
+        let Some(record) = Record::load(cache)? else { return Ok(Vec::new()) };
+        let mut owned = Vec::new();
+        if container(task, engine, &record)?.is_some() {
+            owned.push(("container", record.name()));
+        }
+        if engine.volume_exists(task, &record.name())? {
+            owned.push(("volume", record.name()));
+        }
+        Ok(owned)
+    }
+
+    /// Removes container and volume.
+    pub fn purge(task: &Task<'_>, engine: &Engine, cache: &Path) -> Result<()> {
+        let Some(record) = Record::load(cache)? else { return Ok(()) };
+        if let Some(container) = container(task, engine, &record)? {
+            engine.remove_container(task, &container.id)?;
+        }
+        engine.volume_remove(task, &record.name())?;
+        let file = Record::file(cache);
+        std::fs::remove_file(&file).map_err(|e| Error::io("remove", &file, &e))
+    }
+}
+
+/// Runs `act` on the container if only the cluster on `network`, or none, uses it.
+fn unused(
+    task: &Task<'_>,
+    engine: &Engine,
+    cache: &Path,
+    network: &str,
+    act: impl FnOnce(&Container) -> Result<()>,
+) -> Result<bool> {
+    let Some(record) = Record::load(cache)? else { return Ok(false) };
+    let _lock = lock(task, cache)?;
+    let Some(container) = container(task, engine, &record)? else { return Ok(false) };
+    // The network that the engine gives to every container, by its name in Docker and Podman.
+    let own = |name: &str| name == network || name == "bridge" || name == "podman";
+    if container.networks.iter().any(|name| !own(name)) {
+        return Ok(false);
+    }
+    act(&container).map(|()| true)
+}
+
+fn container(task: &Task<'_>, engine: &Engine, record: &Record) -> Result<Option<Container>> {
+    let filter = format!("label={LABEL}={}", record.instance);
+    Ok(engine.containers(task, &[filter])?.into_iter().next())
+}
+
+fn look(task: &Task<'_>, engine: &Engine, record: &Record) -> Result<Found> {
+    Ok(match container(task, engine, record)? {
+        None => Found::Nothing,
+        Some(container) if !container.running => Found::Stopped(container),
+        Some(container) => Found::Running(Box::new(LocalRegistry {
+            engine: engine.clone(),
+            name: container.name,
+            networks: container.networks,
+            client: Registry::new(&format!("127.0.0.1:{}", record.port))?,
+        })),
+    })
+}
+
+/// Makes volume and container; on a taken port the next free one is tried.
+fn make(task: &Task<'_>, engine: &Engine, cache: &Path, record: &mut Record, image: &str) -> Result<()> {
+    let name = record.name();
+    engine.volume_ensure(task, &name, &[(LABEL.to_owned(), record.instance.clone())])?;
+    let mut taken = Vec::new();
+    let mut last = None;
+    for _ in 0..TRIES {
+        let port = free_port(record.port, &taken);
+        record.port = port;
+        record.save(cache)?;
+        task.say(format!("starting the registry {name} on 127.0.0.1:{port}"));
+        match task.run(&run(engine, record, image)) {
+            Ok(_) => return Ok(()),
+            Err(error) => {
+                task.check()?;
+                // The engine leaves the container that it could not start.
+                engine.remove_container(task, &name)?;
+                if !is_taken(&error) {
+                    return Err(error.help("todo-bootstrap doctor"));
+                }
+                taken.push(port);
+                last = Some(error);
+            }
+        }
+    }
+    let error = last.unwrap_or_else(|| Error::host("no port is free for the local registry"));
+    Err(error.context(format!(
+        "no port could be published for the local registry (registry-port); tried {}",
+        taken.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
+    )))
+}
+
+fn run(engine: &Engine, record: &Record, image: &str) -> Cmd {
+    let name = record.name();
+    let mut cmd = engine
+        .cmd("start the local registry")
+        .args(["run", "--detach", "--name", &name, "--label"])
+        .arg(format!("{LABEL}={}", record.instance))
+        .args(["--restart", "unless-stopped", "--publish"])
+        .arg(format!("127.0.0.1:{}:{INSIDE}", record.port))
+        .arg("--volume")
+        .arg(format!("{name}:/var/lib/registry"))
+        // A volume's folder belongs to root; without capabilities that is all root may do.
+        .args(["--user", "0:0", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only"]);
+    for (key, value) in SETTINGS {
+        cmd = cmd.arg("--env").arg(format!("{key}={value}"));
+    }
+    cmd.arg(image)
+}
+
+/// Docker Engine, Docker Desktop, Podman (netavark, pasta and slirp4netns).
+fn is_taken(error: &Error) -> bool {
+    let text = error.to_string().to_ascii_lowercase();
+    ["port is already allocated", "address already in use", "ports are not available", "failed to bind port"]
+        .iter()
+        .any(|phrase| text.contains(phrase))
+}
+
+fn ended(task: &Task<'_>, engine: &Engine, record: &Record) -> Error {
+    Error::failed("the local registry ended as soon as it was started (registry-down)")
+        .because(logs(task, engine, &record.name()))
+        .help("todo-bootstrap up")
+}
+
+/// The last lines of the container; best effort.
+fn logs(task: &Task<'_>, engine: &Engine, name: &str) -> String {
+    let cmd = engine.cmd("read the log of the registry").args(["logs", "--tail", "5", name]).any_status();
+    let output = task.within(Duration::from_secs(10)).run(&cmd);
+    output.map(|output| format!("{}{}", output.text(), output.stderr)).unwrap_or_default()
+}
+
+/// One command at a time makes or removes the registry.
+fn lock(task: &Task<'_>, cache: &Path) -> Result<File> {
+    std::fs::create_dir_all(cache).map_err(|e| Error::io("create", cache, &e))?;
+    let path = cache.join("registry.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|e| Error::io("open", &path, &e))?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => std::thread::sleep(TICK),
+            Err(std::fs::TryLockError::Error(error)) => return Err(Error::io("lock", &path, &error)),
+        }
+        task.check().map_err(|error| error.because(format!("{} is held", path.display())))?;
+    }
+}
+
+#[cfg(test)]
+mod tests;

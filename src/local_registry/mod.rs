@@ -1,0 +1,102 @@
+//! The local registry: a container of ours that every image goes through. The engine pushes to it and
+//! builds from it over loopback; the nodes of each cluster pull from it over the cluster's network.
+//!
+//! It belongs to the cache: its content can be made or fetched again, it is shared by all clusters that
+//! use the cache, and its volume goes with the cache (`down --purge`).
+
+mod container;
+mod hosting;
+mod nodes;
+mod record;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use container::{LABEL, LocalRegistry};
+pub use hosting::hosting;
+pub use nodes::{is_configured, node_images, pull, write_hosts};
+
+/// The registry's name in the references of pods. Nodes map it to the container (`hosts.toml`); it
+/// resolves nowhere else, so nothing can be pulled from another place by mistake. `.internal` is
+/// reserved for private use (ICANN, 2024-07-29).
+pub const HOST: &str = "registry.todo-bootstrap.internal";
+
+/// An image in the registry. The digest identifies it; the tag is for people.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stored {
+    /// Such as `todo-bootstrap/node` or `docker.io/library/traefik`.
+    pub repository: String,
+    pub tag: String,
+    /// `sha256:…` of the manifest for the platform of the nodes.
+    pub digest: String,
+}
+
+impl Stored {
+    /// The reference for pods.
+    pub fn in_cluster(&self) -> String {
+        format!("{HOST}/{self}")
+    }
+
+    /// The reference for the engine, which reaches the registry at `authority`. It names no tag, as
+    /// some engines refuse a reference that has both.
+    pub fn in_engine(&self, authority: &str) -> String {
+        format!("{authority}/{}@{}", self.repository, self.digest)
+    }
+
+    /// The name in an archive, and in an engine that loads it: engines take a name without a
+    /// registry for one of Docker Hub.
+    pub fn in_archive(&self) -> String {
+        let first = self.repository.split('/').next().unwrap_or_default();
+        let host = if first.contains('.') { "" } else { "localhost/" };
+        format!("{host}{}:{}", self.repository, self.tag)
+    }
+}
+
+impl fmt::Display for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}@{}", self.repository, self.tag, self.digest)
+    }
+}
+
+/// Repository and tag for an image that is known as `reference` elsewhere: `localhost/a/b:1` becomes
+/// `a/b`, every other registry's name becomes the first part of the path.
+pub fn place_of(reference: &str) -> (String, String) {
+    let name = reference.split_once('@').map_or(reference, |(name, _)| name);
+    let (name, tag) = match name.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (name, "latest"),
+    };
+    let name = name.strip_prefix("localhost/").unwrap_or(name);
+    (name.replace(':', "-"), tag.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_and_engine_get_the_same_digest() {
+        let digest = format!("sha256:{}", "1".repeat(64));
+        let image = Stored { repository: "app/web".to_owned(), tag: "v1".to_owned(), digest };
+        assert_eq!(image.in_cluster(), format!("{HOST}/app/web:v1@sha256:{}", "1".repeat(64)));
+        assert_eq!(
+            image.in_engine("127.0.0.1:5001"),
+            format!("127.0.0.1:5001/app/web@sha256:{}", "1".repeat(64))
+        );
+    }
+
+    #[test]
+    fn every_reference_has_a_place() {
+        for (reference, repository, tag) in [
+            ("localhost/todo-bootstrap/node:v1.35.8", "todo-bootstrap/node", "v1.35.8"),
+            ("docker.io/library/traefik:v3@sha256:ab", "docker.io/library/traefik", "v3"),
+            ("registry.example:5000/a/b", "registry.example-5000/a/b", "latest"),
+        ] {
+            assert_eq!(place_of(reference), (repository.to_owned(), tag.to_owned()), "{reference}");
+            let (repository, tag) = (repository.to_owned(), tag.to_owned());
+            let stored = Stored { repository, tag, digest: String::new() };
+            assert_eq!(place_of(&stored.in_archive()), (stored.repository, stored.tag));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The nodes of a cluster: where they find the registry, what they have, how they pull.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::{HOST, LocalRegistry, Stored};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::exec::Input;
+use crate::task::Task;
+
+/// Where the node's containerd looks for registries; node images set it as `config_path`.
+const FOLDER: &str = "/etc/containerd/certs.d";
+
+/// How a node reaches the registry at `endpoint`
+/// (<https://github.com/containerd/containerd/blob/main/docs/hosts.md>). With `server` as well, an
+/// error names the registry and not a fallback that does not exist.
+fn hosts_toml(endpoint: &str) -> String {
+    format!("server = \"{endpoint}\"\n\n[host.\"{endpoint}\"]\n  capabilities = [\"pull\", \"resolve\"]\n")
+}
+
+/// The names under which nodes find the registry: ours, and the one that the engine pushes to, which
+/// other tools use (KEP-1755).
+fn names(registry: &LocalRegistry) -> [String; 2] {
+    let port = registry.authority().rsplit(':').next().unwrap_or_default();
+    [HOST.to_owned(), format!("localhost:{port}")]
+}
+
+/// Whether `node` has the files that [`write_hosts`] writes.
+pub fn is_configured(task: &Task<'_>, engine: &Engine, node: &str, registry: &LocalRegistry) -> Result<bool> {
+    let files = names(registry).map(|name| format!("{FOLDER}/{name}/hosts.toml"));
+    let cmd = engine.exec(node, format!("read the registry's settings in {node}")).arg("cat").args(&files);
+    let output = task.run(&cmd.any_status())?;
+    let wanted = hosts_toml(&registry.endpoint()).repeat(files.len());
+    Ok(output.ok() && output.stdout == wanted.as_bytes())
+}
+
+/// Tells the containerd of `node` where the registry is; it reads the files at each pull.
+pub fn write_hosts(task: &Task<'_>, engine: &Engine, node: &str, registry: &LocalRegistry) -> Result<()> {
+    const SCRIPT: &str = "set -eu; text=$(cat); for name; do mkdir -p \"$name\"; \
+                          printf '%s\\n' \"$text\" >\"$name/hosts.toml.new\"; \
+                          mv \"$name/hosts.toml.new\" \"$name/hosts.toml\"; done";
+    let folders = names(registry).map(|name| format!("{FOLDER}/{name}"));
+    let cmd = engine
+        .exec(node, format!("configure the registry in {node}"))
+        .args(["sh", "-c", SCRIPT, "sh"])
+        .args(&folders)
+        .input(Input::Bytes(hosts_toml(&registry.endpoint()).into_bytes()));
+    task.run(&cmd).map(drop)
+}
+
+/// `repository@digest` of all images of `node` that came from the registry: one process, however many
+/// images are asked for.
+pub fn node_images(task: &Task<'_>, engine: &Engine, node: &str) -> Result<BTreeSet<String>> {
+    #[derive(Deserialize)]
+    struct Answer {
+        images: Option<Vec<Image>>,
+    }
+    #[derive(Deserialize)]
+    struct Image {
+        #[serde(rename = "repoDigests")]
+        digests: Option<Vec<String>>,
+    }
+    let cmd = engine.exec(node, format!("list the images in {node}"));
+    let output = task.run(&cmd.args(["crictl", "images", "-o", "json"]))?;
+    let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|error| {
+        Error::failed(format!("cannot read which images {node} has")).because(error).help("todo-bootstrap up")
+    })?;
+    let all =
+        answer.images.unwrap_or_default().into_iter().flat_map(|image| image.digests.unwrap_or_default());
+    let prefix = format!("{HOST}/");
+    Ok(all.filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned)).collect())
+}
+
+impl Stored {
+    /// As [`node_images`] names it.
+    pub fn in_node(&self) -> String {
+        format!("{}@{}", self.repository, self.digest)
+    }
+}
+
+/// Has `node` pull the image, by its digest.
+pub fn pull(task: &Task<'_>, engine: &Engine, node: &str, image: &Stored) -> Result<()> {
+    task.say(format!("{node} pulls {}:{}", image.repository, image.tag));
+    let cmd = engine
+        .exec(node, format!("pull {}:{} into {node}", image.repository, image.tag))
+        .args(["crictl", "pull"])
+        .arg(format!("{HOST}/{}", image.in_node()));
+    task.run(&cmd).map(drop).map_err(|error| explain(error, node))
+}
+
+/// What the node's runtime says, as a fault of a name.
+fn explain(error: Error, node: &str) -> Error {
+    let text = error.to_string().to_ascii_lowercase();
+    let any = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
+    if any(&["no space left on device"]) {
+        return error.context(format!("the disk of {node} is full (disk-full)")).help("docker system df");
+    }
+    if any(&[
+        "no such host",
+        "connection refused",
+        "no route to host",
+        "i/o timeout",
+        "network is unreachable",
+    ]) {
+        return error
+            .context(format!("{node} cannot reach the local registry (registry-unreachable)"))
+            .help("todo-bootstrap up");
+    }
+    if any(&["not found", "manifest unknown", "blob unknown"]) {
+        return error
+            .context("the local registry lost the image (registry-incomplete)")
+            .help("todo-bootstrap up");
+    }
+    error.help("todo-bootstrap up")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::{engine, with_task};
+    use crate::exec::Script;
+
+    const ASK: &str = "docker exec --interactive node crictl images";
+
+    fn image() -> Stored {
+        let digest = format!("sha256:{}", "1".repeat(64));
+        Stored { repository: "app/web".to_owned(), tag: "v1".to_owned(), digest }
+    }
+
+    #[test]
+    fn only_what_came_from_the_registry_counts_and_by_its_digest() {
+        let digest = "1".repeat(64);
+        let said = format!(
+            r#"{{"images":[{{"id":"sha256:3","repoDigests":["{HOST}/app/web@sha256:{digest}","docker.io/x@sha256:{digest}"]}},{{"id":"sha256:2","repoDigests":null}},{{"id":"a"}}]}}"#
+        );
+        let script = Script::default().on(ASK, 0, &said).on(ASK, 0, "no JSON");
+        let ((one, broken), _) = with_task(&script, |task| {
+            let list = || node_images(task, &engine(), "node");
+            (list(), list())
+        });
+        assert_eq!(one.unwrap(), BTreeSet::from([image().in_node()]));
+        assert!(broken.is_err());
+    }
+
+    #[test]
+    fn a_stopped_node_is_no_empty_one() {
+        let script =
+            Script::default().on_err(ASK, 1, "", "Error response from daemon: Container 1 is not running");
+        let (images, _) = with_task(&script, |task| node_images(task, &engine(), "node"));
+        assert!(images.unwrap_err().to_string().contains("not running"));
+    }
+
+    #[test]
+    fn a_pull_is_by_digest_and_its_faults_have_names() {
+        for (said, code) in [
+            ("dial tcp: lookup todo-bootstrap-registry-1: no such host", "(registry-unreachable)"),
+            ("dial tcp 172.18.255.254:5000: connect: connection refused", "(registry-unreachable)"),
+            ("content at http://… not found: not found", "(registry-incomplete)"),
+            ("write /var/lib/containerd: no space left on device", "(disk-full)"),
+        ] {
+            let script = Script::default().on_err("docker exec", 1, "", said);
+            let (pulled, _) = with_task(&script, |task| pull(task, &engine(), "node", &image()));
+            let text = pulled.unwrap_err().to_string();
+            assert!(text.contains(code) && text.contains(said) && text.contains("help:"), "{text}");
+            let argv = script.ran().pop().unwrap();
+            assert!(
+                argv.ends_with(&format!("crictl pull {HOST}/app/web@sha256:{}", "1".repeat(64))),
+                "{argv}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_node_is_told_one_server_under_both_names() {
+        assert_eq!(
+            hosts_toml("http://r:5000"),
+            "server = \"http://r:5000\"\n\n[host.\"http://r:5000\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! What is remembered of the registry, `<cache>/registry.json`: written before it is made.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::fetch::write_atomic;
+
+/// Where a free port is looked for first. 5000 is taken by `AirPlay` on macOS.
+const PORT: u16 = 5001;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    schema: u32,
+    /// A random id, which container and volume carry as a label: without it they are not ours.
+    pub(super) instance: String,
+    /// On 127.0.0.1.
+    pub(super) port: u16,
+}
+
+impl Record {
+    pub(super) fn new() -> Self {
+        Self { schema: 1, instance: uuid::Uuid::new_v4().to_string(), port: PORT }
+    }
+
+    pub(super) fn file(cache: &Path) -> PathBuf {
+        cache.join("registry.json")
+    }
+
+    /// `None` where there is none. A damaged one is an error: it may name a container of ours.
+    pub(super) fn load(cache: &Path) -> Result<Option<Self>> {
+        let file = Self::file(cache);
+        let text = match std::fs::read(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("read", &file, &error)),
+        };
+        serde_json::from_slice(&text).map(Some).map_err(|error| {
+            Error::failed(format!("{} is damaged", file.display()))
+                .because(error)
+                .help(format!("rm {}", file.display()))
+        })
+    }
+
+    pub(super) fn save(&self, cache: &Path) -> Result<()> {
+        std::fs::create_dir_all(cache).map_err(|e| Error::io("create", cache, &e))?;
+        let file = Self::file(cache);
+        let json = serde_json::to_vec_pretty(self)
+            .map_err(|error| Error::failed(format!("cannot write {}", file.display())).because(error))?;
+        write_atomic(&file, &json, 0o600)
+    }
+
+    /// The name of the container and of the volume; also the host name in the clusters' networks.
+    pub(super) fn name(&self) -> String {
+        let short = self.instance.get(..8).unwrap_or(&self.instance);
+        format!("todo-bootstrap-registry-{short}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_read_as_it_was_written_and_damage_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Record::load(dir.path()).unwrap(), None);
+        let record = Record::new();
+        record.save(dir.path()).unwrap();
+        assert_eq!(Record::load(dir.path()).unwrap(), Some(record));
+        std::fs::write(Record::file(dir.path()), "{").unwrap();
+        assert!(Record::load(dir.path()).unwrap_err().to_string().contains("is damaged"));
+    }
+}

@@ -1,0 +1,167 @@
+//! The newer form of archives, an OCI layout: the one image of it that is there whole.
+
+use super::super::manifest::{LONGEST, Listed, Manifest, OCI_INDEX, Parsed, is_index, is_manifest};
+use super::super::platform::Platform;
+use super::super::reference::is_digest;
+use super::super::{RegistryError, Result};
+use super::members::Members;
+use super::{Config, Image, Wish};
+
+/// An index in an index in … : engines write two.
+const DEPTH: usize = 4;
+/// Names of annotations with an image's name.
+const NAMES: [&str; 2] = ["io.containerd.image.name", "org.opencontainers.image.ref.name"];
+
+/// An image with all its blobs.
+struct Candidate {
+    image: Image,
+    names: Vec<String>,
+}
+
+/// The image, its manifest byte for byte. An engine that pulled one platform of an index saves the
+/// index without most of what it lists, so what is not there whole is passed over.
+pub(super) fn image(members: &Members<'_>, wish: Wish<'_>) -> Result<Image> {
+    let text = members.text("index.json")?;
+    let index = Manifest { media_type: OCI_INDEX.to_owned(), bytes: text };
+    let mut search = Search { members, found: Vec::new(), passed: Vec::new() };
+    search.walk(&index, &[], 0)?;
+    let Search { found, passed, .. } = search;
+    if found.is_empty() {
+        let passed = if passed.is_empty() { "no image for linux".to_owned() } else { passed.join("; ") };
+        return Err(members.bad(format!("no image is there whole: {passed}")));
+    }
+    one(members, found, wish)
+}
+
+struct Search<'a> {
+    members: &'a Members<'a>,
+    found: Vec<Candidate>,
+    /// Why others were passed over.
+    passed: Vec<String>,
+}
+
+impl Search<'_> {
+    fn walk(&mut self, index: &Manifest, names: &[String], depth: usize) -> Result<()> {
+        for listed in index.listed().map_err(|why| self.members.bad(why))? {
+            let digest = listed.descriptor.digest.clone();
+            let other = listed.platform.as_ref().is_some_and(|platform| platform.os != "linux");
+            if listed.is_remark() || other || depth > DEPTH {
+                continue;
+            }
+            let own = NAMES.iter().filter_map(|name| listed.annotations.get(*name)).cloned();
+            let names: Vec<String> = names.iter().cloned().chain(own).collect();
+            match self.manifest(&listed)? {
+                None => self.passed.push(format!("{} is not there", shown(&listed))),
+                Some(manifest) if manifest.is_index() => self.walk(&manifest, &names, depth + 1)?,
+                Some(manifest) => match self.whole(manifest) {
+                    Ok(image) => self.take(image, names),
+                    Err(RegistryError::Archive { why, .. }) => self.passed.push(format!("{digest}: {why}")),
+                    Err(error) => return Err(error),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// A manifest or an index, if the archive has it.
+    fn manifest(&self, listed: &Listed) -> Result<Option<Manifest>> {
+        let blob = &listed.descriptor;
+        let known = is_index(&blob.media_type) || is_manifest(&blob.media_type);
+        let there = is_digest(&blob.digest) && self.members.find(&path(&blob.digest)).is_some();
+        if !known || !there || blob.size > LONGEST {
+            return Ok(None);
+        }
+        let bytes = self.members.text(&path(&blob.digest))?;
+        let manifest = Manifest { media_type: blob.media_type.clone(), bytes };
+        if manifest.digest() != blob.digest {
+            return Err(self.members.bad(format!("{} has digest {}", blob.digest, manifest.digest())));
+        }
+        Ok(Some(manifest))
+    }
+
+    /// The image of a manifest, all of which has to be there.
+    fn whole(&self, manifest: Manifest) -> Result<Image> {
+        let members = self.members;
+        let mut blobs = Vec::new();
+        for blob in manifest.blobs().map_err(|why| members.bad(why))? {
+            let found = members.blob(&path(&blob.digest), &blob.digest)?;
+            if found.size != blob.size {
+                let size = found.size;
+                return Err(members.bad(format!("{} has {size} bytes, not {}", blob.digest, blob.size)));
+            }
+            blobs.push(found);
+        }
+        let layers = manifest.parse().map_err(|why| members.bad(why))?;
+        let text = members.text(&path(&layers.config.digest))?;
+        let config: Config = serde_json::from_slice(&text).map_err(|e| members.bad(e))?;
+        agree(&layers, &config).map_err(|why| members.bad(why))?;
+        Ok(Image { manifest, blobs, platform: config.platform })
+    }
+
+    /// Several names of one image are several entries of the index.
+    fn take(&mut self, image: Image, names: Vec<String>) {
+        let digest = image.manifest.digest();
+        match self.found.iter_mut().find(|known| known.image.manifest.digest() == digest) {
+            Some(known) => known.names.extend(names),
+            None => self.found.push(Candidate { image, names }),
+        }
+    }
+}
+
+/// Holds a manifest against the configuration: a layer that nobody packed is the one that is listed
+/// there.
+fn agree(layers: &Parsed, config: &Config) -> Result<(), String> {
+    let ids = &config.rootfs.diff_ids;
+    if config.platform.os != "linux" {
+        return Err(format!("it is for {}", config.platform));
+    }
+    if ids.len() != layers.layers.len() {
+        return Err("its manifest and its configuration tell different layers".to_owned());
+    }
+    // Types of packed ones go on: `…tar+gzip`.
+    let plain = |kind: &str| kind.rsplit('.').next() == Some("tar");
+    match layers.layers.iter().zip(ids).find(|(layer, id)| plain(&layer.media_type) && layer.digest != **id) {
+        Some((layer, id)) => {
+            Err(format!("its manifest lists {} where its configuration has {id}", layer.digest))
+        }
+        None => Ok(()),
+    }
+}
+
+fn one(members: &Members<'_>, mut found: Vec<Candidate>, wish: Wish<'_>) -> Result<Image> {
+    if found.iter().any(|image| image.names.iter().any(|name| wish.is_called(name))) {
+        found.retain(|image| image.names.iter().any(|name| wish.is_called(name)));
+    }
+    // Else the one that can run here is meant.
+    let here = format!("linux/{}", architecture(std::env::consts::ARCH));
+    let platform = Platform::parse(wish.platform.unwrap_or(&here));
+    let fits = |image: &Candidate| platform.as_ref().is_some_and(|wanted| image.image.platform.is(wanted));
+    if found.len() > 1 && found.iter().any(fits) {
+        found.retain(fits);
+    }
+    if found.len() > 1 {
+        let names: Vec<String> = found.iter().flat_map(|image| image.names.iter().cloned()).collect();
+        let count = found.len();
+        return Err(members.bad(format!("it holds {count} images ({}), one is wanted", names.join(", "))));
+    }
+    found.pop().map(|found| found.image).ok_or_else(|| members.bad("it holds no image"))
+}
+
+/// What images call the architecture of this program.
+fn architecture(name: &str) -> &str {
+    match name {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+fn shown(listed: &Listed) -> String {
+    let platform = listed.platform.as_ref().map(|platform| format!(" for {platform}"));
+    format!("{}{}", listed.descriptor.digest, platform.unwrap_or_default())
+}
+
+/// Where a layout has a blob.
+pub(super) fn path(digest: &str) -> String {
+    format!("blobs/{}", digest.replace(':', "/"))
+}

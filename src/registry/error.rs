@@ -1,0 +1,201 @@
+//! Why an image could not be moved, told apart so that a caller can act on it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use crate::error::{Error, Exit};
+use crate::fetch::FetchError;
+
+mod help;
+
+/// Addresses stand in these without names and passwords.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RegistryError {
+    /// No connection was made.
+    #[error("{host} cannot be reached ({cause})")]
+    Unreachable { host: String, cause: String },
+    #[error("{host} shows a certificate that is not trusted here ({cause})")]
+    Certificate { host: String, cause: String },
+    #[error("{url} gave a web page instead of an answer: it looks like the log-in page of a network")]
+    LoginPage { url: String },
+    #[error("{host} refuses {what} ({status}{})", colon(.said))]
+    Unauthorized { host: String, what: String, status: StatusCode, said: String },
+    #[error("{host} has no {what}")]
+    NotFound { host: String, what: String },
+    #[error("{host} has answered enough for now{}{}", limited(.quota.as_deref()), later(*.after))]
+    RateLimited { host: String, quota: Option<String>, after: Option<Duration> },
+    #[error("{host} answered {what} with {status}{}", colon(.said))]
+    Answered { host: String, what: String, status: StatusCode, said: String },
+    #[error("{host} answered {what} with something else: {why}")]
+    Malformed { host: String, what: String, why: String },
+
+    /// Somebody changed it on the way, or the registry is broken.
+    #[error("{what} has digest {got}, expected {expected}")]
+    Mismatch { what: String, expected: String, got: String },
+    /// Only a remark where the pinned image is still there.
+    #[error("{name} has moved: it is {now} now, {pinned} is pinned{}", if *.gone { " and gone" } else { "" })]
+    Moved { name: String, pinned: String, now: String, gone: bool },
+    #[error("{name} has no image for {platform}, only for {}", listed(.there))]
+    NoPlatform { name: String, platform: String, there: Vec<String> },
+
+    /// What listens there is something else.
+    #[error("what answers at {authority} is no image registry ({what})")]
+    Stranger { authority: String, what: String },
+    /// It was there when the push began.
+    #[error("the registry at {authority} went away while {what} was pushed ({cause})")]
+    Died { authority: String, what: String, cause: String },
+    #[error("the disk of the registry at {authority} is full ({said})")]
+    Full { authority: String, said: String },
+    #[error("{host} stood still: nothing moved for {} s during {what}", .idle.as_secs_f32())]
+    Stalled { host: String, what: String, idle: Duration },
+    /// Another one pushed to the same name meanwhile, or the registry rewrites what it is given.
+    #[error("pushed and found digest differ for {name}: {pushed} was pushed, {found} is there")]
+    Differs { name: String, pushed: String, found: String },
+
+    #[error("{} is no image's archive that can be used: {why}", .path.display())]
+    Archive { path: PathBuf, why: String },
+    #[error("{0}")]
+    Name(String),
+    /// A transfer ended otherwise.
+    #[error("{0}")]
+    Transfer(FetchError),
+    /// A fault of this machine, or the work was asked to stop.
+    #[error("{0}")]
+    Local(Error),
+}
+
+/// What functions of this module return.
+pub type Result<T, E = RegistryError> = std::result::Result<T, E>;
+
+fn colon(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(": {said}") }
+}
+
+fn limited(quota: Option<&str>) -> String {
+    quota.map(|quota| format!(" ({quota})")).unwrap_or_default()
+}
+
+fn later(after: Option<Duration>) -> String {
+    match after.map(|after| after.as_secs()) {
+        None => String::new(),
+        Some(seconds @ 0..=120) => format!(", it asks to come back in {seconds} s"),
+        Some(seconds) => format!(", it asks to come back in {} min", seconds.div_ceil(60)),
+    }
+}
+
+fn listed(there: &[String]) -> String {
+    if there.is_empty() { "others".to_owned() } else { there.join(", ") }
+}
+
+impl RegistryError {
+    /// Stable and in kebab-case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Certificate { .. } => "certificate",
+            Self::LoginPage { .. } => "login-page",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::NotFound { .. } => "not-found",
+            Self::RateLimited { .. } => "rate-limited",
+            Self::Answered { .. } => "refused",
+            Self::Malformed { .. } => "bad-answer",
+            Self::Mismatch { .. } => "digest-mismatch",
+            Self::Moved { .. } => "tag-moved",
+            Self::NoPlatform { .. } => "no-platform",
+            Self::Stranger { .. } => "not-a-registry",
+            Self::Died { .. } => "registry-died",
+            Self::Full { .. } => "registry-full",
+            Self::Stalled { .. } => "stalled",
+            Self::Differs { .. } => "pushed-differs",
+            Self::Archive { .. } => "bad-archive",
+            Self::Name(_) => "bad-name",
+            Self::Transfer(_) => "transfer",
+            Self::Local(_) => "local",
+        }
+    }
+
+    /// Whether it lies with this machine, so that no other source of the image would do better.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Local(_)
+            | Self::Archive { .. }
+            | Self::Name(_)
+            | Self::Died { .. }
+            | Self::Full { .. }
+            | Self::Stranger { .. }
+            | Self::Differs { .. } => true,
+            Self::Transfer(error) => error.is_local(),
+            _ => false,
+        }
+    }
+
+    /// Whether what came is not what was pinned: worth a warning, as somebody may have changed it.
+    pub fn is_mismatch(&self) -> bool {
+        matches!(self, Self::Mismatch { .. })
+    }
+
+    /// A failed transfer of `what`, told as it is for registries.
+    pub(super) fn of(error: FetchError, host: &str, what: &str) -> Self {
+        let (host, what) = (host.to_owned(), what.to_owned());
+        match error {
+            // A redirect may have led to another host; else ours is told with its port.
+            FetchError::Unreachable { host: at, cause }
+                if host.rsplit_once(':').is_none_or(|(name, _)| name != at) =>
+            {
+                Self::Unreachable { host: at, cause }
+            }
+            FetchError::Unreachable { cause, .. } => Self::Unreachable { host, cause },
+            FetchError::Certificate { host, cause } => Self::Certificate { host, cause },
+            FetchError::LoginPage { url } => Self::LoginPage { url },
+            FetchError::Stalled { idle, .. } => Self::Stalled { host, what, idle },
+            FetchError::Busy { status: StatusCode::TOO_MANY_REQUESTS, after, .. } => {
+                Self::RateLimited { host, quota: None, after: Some(after) }
+            }
+            FetchError::Unwell { status: StatusCode::TOO_MANY_REQUESTS, .. } => {
+                Self::RateLimited { host, quota: None, after: None }
+            }
+            FetchError::Answered { status, .. } => Self::answered(host, what, status, String::new()),
+            FetchError::Wrong { expected, got, .. } => {
+                let digest = |hex: String| format!("sha256:{hex}");
+                Self::Mismatch { what, expected: digest(expected), got: digest(got) }
+            }
+            error if error.is_mismatch() => {
+                Self::Mismatch { what, expected: "the pinned one".to_owned(), got: error.to_string() }
+            }
+            FetchError::Local(error) => Self::Local(error),
+            error => Self::Transfer(error),
+        }
+    }
+
+    /// A final answer that is not what was asked for.
+    pub(super) fn answered(host: String, what: String, status: StatusCode, said: String) -> Self {
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Self::Unauthorized { host, what, status, said }
+            }
+            StatusCode::NOT_FOUND | StatusCode::GONE => Self::NotFound { host, what },
+            _ => Self::Answered { host, what, status, said },
+        }
+    }
+}
+
+impl From<Error> for RegistryError {
+    fn from(error: Error) -> Self {
+        Self::Local(error)
+    }
+}
+
+impl From<RegistryError> for Error {
+    fn from(error: RegistryError) -> Self {
+        let exit = match error {
+            RegistryError::Local(inner) => return inner,
+            RegistryError::Transfer(inner) => return inner.into(),
+            RegistryError::Name(_) => Exit::Usage,
+            RegistryError::Stranger { .. } | RegistryError::Full { .. } => Exit::HostNotReady,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, error.to_string()).help(error.help())
+    }
+}

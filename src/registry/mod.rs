@@ -1,0 +1,129 @@
+//! Image registries: the part of the OCI distribution protocol that images need to get into ours.
+//!
+//! Written on our own client and not on a crate for registries (oci-client): transfers have to be
+//! resumed, proxies, private authorities and redirects judged as for all other downloads.
+
+mod archive;
+mod blob;
+mod copy;
+mod error;
+mod export;
+mod manifest;
+mod ours;
+mod platform;
+mod push;
+mod reference;
+mod retry;
+mod upload;
+mod upstream;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use archive::{Normal, archive_digest, normalise, normalise_archive};
+pub use copy::fetch_archive;
+pub use error::{RegistryError, Result};
+pub use manifest::{Descriptor, Manifest};
+pub use reference::Reference;
+pub use upstream::Upstream;
+
+use crate::fetch::{Client, Timeouts, permitted};
+use crate::task::Task;
+use archive::{Image, Wish};
+use push::Push;
+
+/// The first pause: with those that follow, a registry that is restarted has about ten seconds.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What a push came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// `sha256:…` of the manifest, as the registry confirmed it.
+    pub digest: String,
+    /// Bytes of blobs that were sent.
+    pub sent: u64,
+    /// Bytes of blobs that were there already.
+    pub present: u64,
+}
+
+/// Our registry: plain HTTP on the loopback address, never through a proxy. Cheap to clone; several
+/// may push at the same time.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    authority: String,
+    client: Client,
+    /// Repositories in which blobs were seen, by digest: what one has, another need not be sent.
+    seen: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl Registry {
+    /// `127.0.0.1:5123`; anything but an address of the loopback is an error.
+    pub fn new(authority: &str) -> Result<Self> {
+        let is_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        if !is_port
+            || authority.contains(['/', '@', '?', '#'])
+            || permitted(&format!("http://{authority}/")).is_err()
+        {
+            let what =
+                format!("\"{authority}\" is no address of a registry on this machine (127.0.0.1:PORT)");
+            return Err(RegistryError::Name(what));
+        }
+        let client = Client::local()?;
+        let timeouts = Timeouts { pause: PAUSE, ..client.timeouts() };
+        Ok(Self { authority: authority.to_owned(), client: client.with(timeouts), seen: Arc::default() })
+    }
+
+    /// The same registry with other bounds for waiting.
+    #[must_use]
+    pub fn with(self, timeouts: Timeouts) -> Self {
+        Self { client: self.client.with(timeouts), ..self }
+    }
+
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Pushes the image of an archive, sending only what is missing there. The manifest of an OCI
+    /// layout is pushed as it is; for an archive without one, one is made, always the same.
+    pub fn push_archive(
+        &self,
+        task: &Task<'_>,
+        archive: &Path,
+        repository: &str,
+        tag: Option<&str>,
+    ) -> Result<Pushed> {
+        self.named(repository, tag.unwrap_or("latest"))?;
+        let image = Image::open(archive, Wish::default())?;
+        let push = Push::new(self, task, repository);
+        wait(task, &format!("the push of {repository}"), push.image(&image.manifest, &image.blobs, tag))
+    }
+
+    fn timeouts(&self) -> Timeouts {
+        self.client.timeouts()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, repository: &str, digest: &str) {
+        self.seen().insert(digest.to_owned(), repository.to_owned());
+    }
+
+    /// A repository that has a blob.
+    fn known(&self, digest: &str) -> Option<String> {
+        self.seen().get(digest).cloned()
+    }
+}
+
+/// Runs a future of this module to its end, or to that of the task.
+fn wait<T>(task: &Task<'_>, what: &str, future: impl Future<Output = Result<T>>) -> Result<T> {
+    task.wait(what, async { Ok(future.await) })?
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! A registry in this process, with faults to switch on.
+//!
+//! It knows nothing of the crate: integration tests take it in by its path.
+#![allow(dead_code, unused_imports, clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used)]
+
+mod faults;
+mod routes;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+pub use faults::{Fault, What};
+pub use wire::Request;
+
+#[derive(Default)]
+pub struct Repository {
+    pub blobs: BTreeMap<String, Arc<Vec<u8>>>,
+    /// Digest → media type and text.
+    pub manifests: BTreeMap<String, (String, Vec<u8>)>,
+    pub tags: BTreeMap<String, String>,
+}
+
+#[derive(Default)]
+pub struct State {
+    pub repositories: BTreeMap<String, Repository>,
+    /// Ids of uploads that were begun.
+    pub uploads: Vec<String>,
+    pub faults: Vec<Fault>,
+    pub seen: Vec<Request>,
+    /// Bytes of blobs that went out and came in, those of transfers that were cut as well.
+    pub sent: usize,
+    pub received: usize,
+    /// Whether a token is wanted, and which one is good now.
+    pub wants_token: bool,
+    pub tokens: usize,
+}
+
+pub struct TestRegistry {
+    pub address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    dead: Arc<AtomicBool>,
+}
+
+impl Drop for TestRegistry {
+    fn drop(&mut self) {
+        self.dead.store(true, Ordering::SeqCst);
+    }
+}
+
+/// `sha256:…`.
+pub fn digest(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    let hash = sha2::Sha256::digest(bytes);
+    hash.iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+impl TestRegistry {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let registry = Self { address, state: Arc::default(), dead: Arc::default() };
+        registry.listen(listener);
+        registry
+    }
+
+    fn listen(&self, listener: TcpListener) {
+        let (state, dead, address) = (Arc::clone(&self.state), Arc::clone(&self.dead), self.address);
+        listener.set_nonblocking(true).unwrap();
+        std::thread::spawn(move || {
+            // The port is closed with the last turn.
+            while !dead.load(Ordering::SeqCst) {
+                let Ok((stream, _)) = listener.accept() else {
+                    std::thread::sleep(Duration::from_millis(1));
+                    continue;
+                };
+                let (state, dead) = (Arc::clone(&state), Arc::clone(&dead));
+                std::thread::spawn(move || {
+                    stream.set_nonblocking(false)?;
+                    // A client that goes away is no fault.
+                    wire::serve(&stream, &state, &dead, address)
+                });
+            }
+        });
+    }
+
+    /// Ends it: connections break, new ones are refused.
+    pub fn die(&self) {
+        self.dead.store(true, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+
+    pub fn authority(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub fn fail(&self, fault: Fault) {
+        self.state().faults.push(fault);
+    }
+
+    /// Makes a token a condition.
+    pub fn want_token(&self) {
+        self.state().wants_token = true;
+    }
+
+    /// Tokens that were given are good no more.
+    pub fn expire_tokens(&self) {
+        self.state().tokens += 1;
+    }
+
+    /// Stores a blob; returns its digest.
+    pub fn blob(&self, repository: &str, bytes: &[u8]) -> String {
+        let digest = digest(bytes);
+        let mut state = self.state();
+        let repository = state.repositories.entry(repository.to_owned()).or_default();
+        repository.blobs.insert(digest.clone(), Arc::new(bytes.to_vec()));
+        digest
+    }
+
+    /// Stores a manifest or index, with a tag if one is given; returns its digest.
+    pub fn manifest(&self, repository: &str, tag: Option<&str>, kind: &str, bytes: &[u8]) -> String {
+        let digest = digest(bytes);
+        let mut state = self.state();
+        let repository = state.repositories.entry(repository.to_owned()).or_default();
+        repository.manifests.insert(digest.clone(), (kind.to_owned(), bytes.to_vec()));
+        if let Some(tag) = tag {
+            repository.tags.insert(tag.to_owned(), digest.clone());
+        }
+        digest
+    }
+
+    /// `METHOD path` of all requests that were seen.
+    pub fn seen(&self) -> Vec<String> {
+        self.state().seen.iter().map(|request| format!("{} {}", request.method, request.path)).collect()
+    }
+
+    pub fn requests(&self, method: &str, path: &str) -> usize {
+        let state = self.state();
+        state.seen.iter().filter(|request| request.method == method && request.path.contains(path)).count()
+    }
+
+    /// Bytes of blobs that went out.
+    pub fn sent(&self) -> u64 {
+        self.state().sent as u64
+    }
+
+    /// Bytes of blobs that came in.
+    pub fn received(&self) -> u64 {
+        self.state().received as u64
+    }
+}

@@ -1,0 +1,148 @@
+//! Copies that break off, and tokens.
+
+use super::super::copy::through;
+use super::super::testing::{Fault, TestRegistry, What, digest};
+use super::fixtures::{content_for, noise};
+use super::upstream::Scene;
+use super::*;
+
+#[test]
+fn a_blob_goes_on_where_it_was_cut_and_nothing_is_sent_twice() {
+    let scene = Scene::with(content_for("amd64", vec![noise(1, 300_000)]));
+    for after in [100_000, 50_000] {
+        scene.hub.fail(Fault::once("GET", "/blobs/", What::Cut(after)));
+    }
+    scene.copy().unwrap();
+    assert_eq!(scene.hub.sent(), scene.size());
+}
+
+#[test]
+fn a_later_run_goes_on_from_what_an_earlier_one_brought() {
+    let scene = Scene::with(content_for("amd64", vec![noise(1, 300_000)]));
+    // The configuration passes whole; of the layer, one part and then no more.
+    scene.hub.fail(Fault::once("GET", "/blobs/", What::Cut(200_000)));
+    scene.hub.fail(Fault::always("GET", "/blobs/", What::Cut(0)));
+    assert_eq!(code(scene.copy()), "transfer");
+    let before = scene.hub.sent();
+    assert!(before > 0 && !scene.cached().is_empty());
+    scene.hub.state().faults.clear();
+    scene.copy().unwrap();
+    assert_eq!(scene.hub.sent(), scene.size());
+    assert!(scene.cached().is_empty());
+}
+
+#[test]
+fn what_was_fetched_for_a_registry_that_died_is_not_fetched_again() {
+    let scene = Scene::new();
+    scene.bench.registry.fail(Fault::always("PUT", "/blobs/uploads/", What::Die(10)));
+    assert_eq!(code(scene.copy()), "registry-died");
+    assert_eq!(scene.cached().len(), 1);
+    scene.bench.registry.state().faults.clear();
+    scene.copy().unwrap();
+    assert_eq!(scene.hub.sent(), scene.size());
+}
+
+#[test]
+fn a_token_is_got_kept_and_renewed() {
+    let scene = Scene::new();
+    scene.hub.want_token();
+    scene.copy().unwrap();
+    assert_eq!(scene.hub.requests("GET", "/token"), 1);
+    let scope = scene.hub.seen().into_iter().find(|seen| seen.contains("/token")).unwrap();
+    assert!(scope.contains("service=test&scope=repository%3Alibrary%2Fapp%3Apull"), "{scope}");
+
+    // It becomes too old between manifest and blobs.
+    let scene = Scene::new();
+    scene.hub.want_token();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while scene.hub.requests("GET", "/blobs/") == 0 {
+                std::thread::yield_now();
+            }
+            scene.hub.expire_tokens();
+        });
+        scene.copy().unwrap();
+    });
+    assert!(scene.hub.requests("GET", "/token") >= 1);
+}
+
+#[test]
+fn a_registry_that_gives_no_token_is_named() {
+    for (what, wanted) in [
+        (Fault::answers("GET", "/token", "403 Forbidden", ""), "unauthorized"),
+        (Fault::answers("GET", "/token", "200 OK", "{}"), "bad-answer"),
+        (Fault::answers("GET", "/token", "500 Internal Server Error", ""), "refused"),
+    ] {
+        let scene = Scene::new();
+        scene.hub.want_token();
+        scene.hub.fail(what);
+        assert_eq!(code(scene.copy()), wanted);
+    }
+    // A token that is not taken is no reason to ask for ever.
+    let scene = Scene::new();
+    scene.hub.want_token();
+    scene.hub.fail(Fault::answers("GET", "/token", "200 OK", r#"{"access_token":"wrong"}"#));
+    assert_eq!(code(scene.copy()), "unauthorized");
+}
+
+#[test]
+fn our_token_does_not_follow_a_redirect() {
+    let scene = Scene::new();
+    let caches = TestRegistry::start();
+    {
+        let mut state = scene.hub.state();
+        let blobs = state.repositories.get_mut("library/app").unwrap().blobs.clone();
+        caches.state().repositories.entry("library/app".to_owned()).or_default().blobs = blobs;
+        state.wants_token = true;
+    }
+    let base = format!("http://localhost:{}", caches.address.port());
+    scene.hub.fail(Fault::always("GET", "/blobs/", What::Redirect(base)));
+    scene.copy().unwrap();
+    assert_eq!((scene.hub.sent(), caches.sent()), (0, scene.size()));
+    let hub = scene.hub.state();
+    assert!(hub.seen.iter().any(|request| request.header("authorization").starts_with("Bearer ")));
+    assert!(caches.state().seen.iter().all(|request| request.header("authorization").is_empty()));
+}
+
+/// Another run that wanted the same blob removes it when it has pushed it.
+#[test]
+fn a_blob_that_vanishes_before_its_use_is_there_or_fetched_again() {
+    let (bench, bytes) = (Bench::new(), noise(4, 2000));
+    let (ours, task) = (bench.ours(), bench.task());
+    let push = Push::new(&ours, &task, "app");
+    let digest = digest(&bytes);
+    let blob = Descriptor { media_type: String::new(), digest: digest.clone(), size: 2000 };
+    let turns = std::cell::Cell::new(0);
+    let there = |turn| {
+        turns.set(0);
+        let bring = |_: &Descriptor| {
+            let path = bench.path("blob");
+            turns.set(turns.get() + 1);
+            if turns.get() >= turn {
+                std::fs::write(&path, &bytes).unwrap();
+            }
+            Ok(path)
+        };
+        through(&task, &push, &blob, bring)
+    };
+    assert_eq!(there(3).unwrap().sent, 2000);
+    assert_eq!(turns.get(), 3);
+    // By now the registry has it.
+    assert_eq!(there(9).unwrap().present, 2000);
+    assert_eq!(turns.get(), 1);
+    bench.registry.state().repositories.clear();
+    assert_eq!(code(there(9).map(|moved| moved.sent)), "local");
+}
+
+#[test]
+fn two_copies_at_the_same_time_share_what_they_fetch() {
+    let scene = Scene::with(content_for("amd64", (1..5).map(|seed| noise(seed, 60_000)).collect()));
+    std::thread::scope(|scope| {
+        let copies: Vec<_> =
+            (0..3).map(|_| scope.spawn(|| scene.copy().map(|pushed| pushed.digest))).collect();
+        for copy in copies {
+            assert_eq!(copy.join().unwrap().unwrap(), scene.image);
+        }
+    });
+    assert!(scene.cached().is_empty(), "{:?}", scene.cached());
+}

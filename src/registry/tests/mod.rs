@@ -1,0 +1,130 @@
+//! The client against a registry in this process, which fails in all the ways that it is told to.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::testing::TestRegistry;
+use super::*;
+use crate::cancel::Cancel;
+use crate::exec::Script;
+use crate::progress::Recorder;
+use crate::world::World;
+
+mod archives;
+mod copy;
+mod export;
+mod fixtures;
+mod mirrors;
+mod push;
+mod refused;
+mod upstream;
+
+struct Bench {
+    runtime: tokio::runtime::Runtime,
+    dir: tempfile::TempDir,
+    recorder: Recorder,
+    cancel: Cancel,
+    script: Script,
+    registry: TestRegistry,
+}
+
+/// Bounds that a test can wait for.
+const TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(8),
+    idle: Duration::from_millis(400),
+    slow: Duration::from_secs(60),
+    pause: Duration::from_millis(1),
+};
+
+impl Bench {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Self {
+            runtime: runtime.unwrap(),
+            dir: tempfile::tempdir().unwrap(),
+            recorder: Recorder::default(),
+            cancel: Cancel::default(),
+            script: Script::default(),
+            registry: TestRegistry::start(),
+        }
+    }
+
+    fn task(&self) -> Task<'_> {
+        Task {
+            step: "registry",
+            runner: &self.script,
+            reporter: &self.recorder,
+            cancel: &self.cancel,
+            runtime: self.runtime.handle(),
+            deadline: Instant::now() + Duration::from_mins(1),
+        }
+    }
+
+    /// The client of the test's registry.
+    fn ours(&self) -> Registry {
+        client(&self.registry)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes an archive of the content to a file of that name.
+    fn archive(&self, name: &str, write: impl FnOnce(&Path)) -> PathBuf {
+        let path = self.path(name);
+        write(&path);
+        path
+    }
+
+    fn said(&self) -> String {
+        self.recorder.events().into_iter().map(|event| event.message + "\n").collect()
+    }
+}
+
+fn client(registry: &TestRegistry) -> Registry {
+    Registry::new(&registry.authority()).unwrap().with(TIMEOUTS)
+}
+
+/// A client for registries outside that waits no longer than a test can.
+fn outside() -> Client {
+    let world = World { env: BTreeMap::new(), ..World::real() };
+    Client::new(&world).unwrap().with(TIMEOUTS)
+}
+
+fn code<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
+    result.unwrap_err().code()
+}
+
+/// All errors have codes of their own, a help line, and causes that read well.
+#[test]
+fn codes_are_kebab_case_and_every_error_has_a_help() {
+    let text = || "x".to_owned();
+    let (host, what, status) = (text(), text(), reqwest::StatusCode::IM_A_TEAPOT);
+    let errors = [
+        RegistryError::Unreachable { host: text(), cause: text() },
+        RegistryError::Certificate { host: text(), cause: text() },
+        RegistryError::LoginPage { url: text() },
+        RegistryError::Unauthorized { host: text(), what: text(), status, said: text() },
+        RegistryError::NotFound { host: text(), what: text() },
+        RegistryError::RateLimited { host: text(), quota: None, after: Some(Duration::from_secs(7)) },
+        RegistryError::Answered { host, what, status, said: text() },
+        RegistryError::Malformed { host: text(), what: text(), why: text() },
+        RegistryError::Mismatch { what: text(), expected: text(), got: text() },
+        RegistryError::Moved { name: text(), pinned: text(), now: text(), gone: true },
+        RegistryError::NoPlatform { name: text(), platform: text(), there: Vec::new() },
+        RegistryError::Stranger { authority: text(), what: text() },
+        RegistryError::Died { authority: text(), what: text(), cause: text() },
+        RegistryError::Full { authority: text(), said: text() },
+        RegistryError::Stalled { host: text(), what: text(), idle: TIMEOUTS.idle },
+        RegistryError::Differs { name: text(), pushed: text(), found: text() },
+        RegistryError::Archive { path: text().into(), why: text() },
+        RegistryError::Name(text()),
+    ];
+    let codes: std::collections::BTreeSet<&str> = errors.iter().map(RegistryError::code).collect();
+    assert_eq!(codes.len(), errors.len());
+    assert!(codes.iter().all(|code| code.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
+    for error in errors {
+        let text = crate::error::Error::from(error).to_string();
+        assert!(text.contains("\n  help: ") && text.lines().count() == 2, "{text}");
+    }
+}

@@ -1,0 +1,149 @@
+//! Sending one blob, in one request; begun anew where that breaks.
+
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use reqwest::{Body, StatusCode, Url};
+
+use super::blob::{Blob, stream};
+use super::push::{Moved, Push, SAID, address};
+use super::retry::{Fault, again};
+use super::{RegistryError, Result};
+use crate::error::Error;
+use crate::fetch::{Answered, read, unanswered};
+
+/// An error of reading, kept as the connection only tells that there was one.
+type Slot = Arc<Mutex<Option<std::io::Error>>>;
+
+impl Push<'_> {
+    /// Sends a blob that was not there just now.
+    pub(super) async fn upload(&self, blob: &Blob) -> Result<Moved> {
+        let (mut first, counter) = (true, self.counter());
+        let sent = again(self.task, self.registry.timeouts(), async || {
+            // An upload whose answer was lost may have arrived.
+            if !std::mem::take(&mut first)
+                && self.noted(self.registry.has(self.repository, &blob.digest).await)?
+            {
+                return Ok(Moved { sent: blob.size, present: 0 });
+            }
+            counter.store(0, Ordering::Relaxed);
+            self.noted(self.once(blob, &counter).await)
+        });
+        let sent = sent.await.map_err(|error| self.died(error, &blob.digest))?;
+        self.registry.remember(self.repository, &blob.digest);
+        Ok(sent)
+    }
+
+    async fn once(&self, blob: &Blob, counter: &Arc<AtomicU64>) -> Result<Moved, Fault> {
+        let Some(mut url) = self.begin(blob).await? else {
+            return Ok(Moved { sent: 0, present: blob.size });
+        };
+        url.query_pairs_mut().append_pair("digest", &blob.digest);
+        let what = format!("blob {}", blob.digest);
+        let io = |error: &std::io::Error| Fault::Final(Error::io("read", &blob.path(), error).into());
+        let slot = Slot::default();
+        let from = Watched { from: blob.read().map_err(|e| io(&e))?, slot: Arc::clone(&slot) };
+        let body = Body::wrap_stream(stream(Box::new(from), Arc::clone(counter)));
+        let request = self.registry.client.http().put(url.clone());
+        let request = request.header(CONTENT_TYPE, "application/octet-stream");
+        let request = request.header(CONTENT_LENGTH, blob.size).body(body);
+        let response = tokio::select! {
+            response = request.send() => response,
+            () = stands_still(counter, self.registry.timeouts().idle) => return Err(self.stalled(&what)),
+        };
+        if let Some(error) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(io(&error));
+        }
+        let told = |halt| Fault::of(halt, &self.registry.authority, &what);
+        let response = response.map_err(|error| told(unanswered(&url, &error)))?;
+        let answer = read(&self.registry.client, response, &url, SAID).await.map_err(told)?;
+        match answer.status {
+            StatusCode::CREATED => Ok(Moved { sent: blob.size, present: 0 }),
+            _ => Err(self.refused(&answer, blob, &what)),
+        }
+    }
+
+    /// Where to send the blob; `None` if the registry could take it from another repository.
+    async fn begin(&self, blob: &Blob) -> Result<Option<Url>, Fault> {
+        let registry = self.registry;
+        let mut url = address(&registry.url(&format!("{}/blobs/uploads/", self.repository)))?;
+        if let Some(other) = registry.known(&blob.digest).filter(|other| other != self.repository) {
+            url.query_pairs_mut().append_pair("mount", &blob.digest).append_pair("from", &other);
+        }
+        let what = format!("the upload of {}", blob.digest);
+        let told = |halt| Fault::of(halt, &registry.authority, &what);
+        let request = registry.client.http().post(url.clone()).header(CONTENT_LENGTH, 0);
+        let response = match tokio::time::timeout(registry.timeouts().idle, request.send()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(told(unanswered(&url, &error))),
+            Err(_) => return Err(self.stalled(&what)),
+        };
+        let answer = read(&registry.client, response, &url, SAID).await.map_err(told)?;
+        match answer.status {
+            StatusCode::CREATED => Ok(None),
+            StatusCode::ACCEPTED => self.location(&url, &answer).map(Some),
+            _ => Err(registry.refusal(&answer, &what)),
+        }
+    }
+
+    /// Our bytes go to our registry alone.
+    fn location(&self, from: &Url, answer: &Answered) -> Result<Url, Fault> {
+        let said = answer.header(LOCATION.as_str()).unwrap_or_default();
+        let url = from.join(said).ok().filter(|url| !said.is_empty() && url.origin() == from.origin());
+        url.ok_or_else(|| {
+            let (host, what) = (self.registry.authority.clone(), "the start of an upload".to_owned());
+            let why = format!("it names \"{said}\" as the address to send to");
+            Fault::Final(RegistryError::Malformed { host, what, why })
+        })
+    }
+
+    fn refused(&self, answer: &Answered, blob: &Blob, what: &str) -> Fault {
+        let status = answer.status;
+        match self.registry.refusal(answer, what) {
+            Fault::Final(RegistryError::Answered { said, .. }) if said.contains("DIGEST_INVALID") => {
+                let what = format!("a blob of {}", blob.path().display());
+                let (expected, got) = (blob.digest.clone(), format!("another one ({said})"));
+                Fault::Final(RegistryError::Mismatch { what, expected, got })
+            }
+            // Registries that were restarted know nothing of uploads that were begun.
+            Fault::Final(error @ (RegistryError::Answered { .. } | RegistryError::NotFound { .. }))
+                if matches!(status.as_u16(), 400 | 404 | 416) =>
+            {
+                Fault::passing(error)
+            }
+            fault => fault,
+        }
+    }
+}
+
+/// Ends when nothing was handed to the connection for `idle`.
+async fn stands_still(counter: &AtomicU64, idle: Duration) {
+    loop {
+        let before = counter.load(Ordering::Relaxed);
+        tokio::time::sleep(idle).await;
+        if counter.load(Ordering::Relaxed) == before {
+            return;
+        }
+    }
+}
+
+/// A reader whose error is kept.
+struct Watched {
+    from: Box<dyn Read + Send>,
+    slot: Slot,
+}
+
+impl Read for Watched {
+    fn read(&mut self, block: &mut [u8]) -> std::io::Result<usize> {
+        self.from.read(block).map_err(|error| {
+            let kind = error.kind();
+            if kind != std::io::ErrorKind::Interrupted {
+                self.slot.lock().unwrap_or_else(PoisonError::into_inner).replace(error);
+            }
+            kind.into()
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! Steps `pull-<image>`: every node has the image, to the digest, before anything asks for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Probe, Session, Step};
+use crate::error::{Error, Result};
+use crate::local_registry;
+use crate::task::Task;
+
+pub struct PullStep {
+    id: String,
+    name: String,
+    /// The step that puts the image into the registry.
+    from: String,
+    session: Arc<Session>,
+}
+
+impl PullStep {
+    pub fn new(name: &str, from: String, session: Arc<Session>) -> Self {
+        Self { id: format!("pull-{name}"), name: name.to_owned(), from, session }
+    }
+
+    /// The nodes that do not have the image.
+    fn missing(&self, task: &Task<'_>) -> Result<Vec<String>> {
+        let image = self.session.image(&self.name)?.in_node();
+        let nodes = self.session.node_images(task)?;
+        let without = nodes.iter().filter(|(_, has)| !has.contains(&image));
+        Ok(without.map(|(node, _)| node.clone()).collect())
+    }
+}
+
+impl Step for PullStep {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn title(&self) -> String {
+        format!("Pull image {} into the cluster", self.name)
+    }
+
+    fn needs(&self) -> Vec<String> {
+        vec!["cluster-registry".to_owned(), self.from.clone()]
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_mins(10)
+    }
+
+    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
+        let missing = self.missing(task)?;
+        Ok(if missing.is_empty() {
+            Probe::Done("is in the cluster".to_owned())
+        } else {
+            Probe::Needed(format!("{} does not have it", missing.join(", ")))
+        })
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        let (session, image) = (&self.session, self.session.image(&self.name)?);
+        let (engine, missing) = (session.engine()?, self.missing(task)?);
+        // The nodes pull side by side: what they pull is read once from the disk.
+        let results: Vec<Result<()>> = std::thread::scope(|scope| {
+            let pulls: Vec<_> = missing
+                .iter()
+                .map(|node| scope.spawn(|| local_registry::pull(task, engine, node, &image)))
+                .collect();
+            let panicked = || Err(Error::failed("pulling an image ended in a panic"));
+            pulls.into_iter().map(|pull| pull.join().unwrap_or_else(|_| panicked())).collect()
+        });
+        session.forget_node_images();
+        results.into_iter().collect::<Result<()>>()?;
+        Ok(format!("{}:{}", image.repository, image.tag))
+    }
+}

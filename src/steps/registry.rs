@@ -1,0 +1,117 @@
+//! Steps `registry` and `cluster-registry`: the local registry runs, and the cluster's nodes use it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Probe, Session, Step};
+use crate::deploy;
+use crate::error::Result;
+use crate::local_registry::{self, LocalRegistry, hosting};
+use crate::task::Task;
+
+/// The registry's container runs and answers.
+pub struct RegistryStep {
+    pub session: Arc<Session>,
+}
+
+impl RegistryStep {
+    fn keep(&self, registry: LocalRegistry) -> String {
+        let text = format!("{} on {}", registry.name, registry.authority());
+        self.session.set_registry(registry);
+        text
+    }
+}
+
+impl Step for RegistryStep {
+    fn id(&self) -> &'static str {
+        "registry"
+    }
+
+    fn title(&self) -> String {
+        "Local registry".to_owned()
+    }
+
+    fn needs(&self) -> Vec<String> {
+        vec!["engine".to_owned()]
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_mins(30)
+    }
+
+    fn effects(&self) -> Vec<String> {
+        vec![
+            "starts a container registry, on a port of 127.0.0.1; its volume keeps the images".to_owned(),
+            self.session.origins.registry_effect(),
+        ]
+    }
+
+    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
+        let session = &self.session;
+        Ok(match LocalRegistry::find(task, session.engine()?, &session.paths.cache)? {
+            Some(registry) => Probe::Done(self.keep(registry)),
+            None => Probe::Needed("the local registry does not run".to_owned()),
+        })
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        let (session, engine) = (&self.session, self.session.engine()?);
+        let image = || session.origins.registry_image(task, engine);
+        Ok(self.keep(LocalRegistry::ensure(task, engine, &session.paths.cache, image)?))
+    }
+}
+
+/// The registry is on the cluster's network, and its nodes know it.
+pub struct ClusterRegistryStep {
+    pub session: Arc<Session>,
+}
+
+impl Step for ClusterRegistryStep {
+    fn id(&self) -> &'static str {
+        "cluster-registry"
+    }
+
+    fn title(&self) -> String {
+        "Registry in the cluster".to_owned()
+    }
+
+    fn needs(&self) -> Vec<String> {
+        vec!["cluster".to_owned(), "registry".to_owned()]
+    }
+
+    fn effects(&self) -> Vec<String> {
+        vec!["lets the cluster's nodes pull from the local registry, and from nowhere else".to_owned()]
+    }
+
+    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
+        let (session, provider) = (&self.session, self.session.provider()?);
+        let (registry, engine) = (session.registry()?, session.engine()?);
+        if !registry.networks.contains(&provider.network()) {
+            return Ok(Probe::Needed("the registry is not on the cluster's network".to_owned()));
+        }
+        for node in session.nodes(task)? {
+            if !local_registry::is_configured(task, engine, node, &registry)? {
+                return Ok(Probe::Needed(format!("{node} does not know the registry")));
+            }
+        }
+        let drift = deploy::drift(task, session.kube()?, &[hosting(&registry)?], deploy::MANAGER, None)?;
+        Ok(match drift.first() {
+            None => Probe::Done("the nodes pull from it".to_owned()),
+            Some(drift) => Probe::Needed(drift.to_string()),
+        })
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        let (session, provider) = (&self.session, self.session.provider()?);
+        let (registry, engine) = (session.registry()?, session.engine()?);
+        registry.connect(task, &provider.network())?;
+        for node in session.nodes(task)? {
+            local_registry::write_hosts(task, engine, node, &registry)?;
+        }
+        deploy::apply(task, session.kube()?, &[hosting(&registry)?], None)?;
+        if let Some(registry) = LocalRegistry::find(task, engine, &session.paths.cache)? {
+            session.set_registry(registry);
+        }
+        Ok("the nodes pull from it".to_owned())
+    }
+}

@@ -1,0 +1,278 @@
+//! A current laptop inside this machine: Debian sid with Docker (containerd image store, buildx) or
+//! Podman, and a user, in namespaces of its own (`tests/laptop/`). It ends with its process, whatever
+//! becomes of this one; needs root.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::bed::output;
+use crate::laptop_root::{root, tool_cache};
+use crate::leftover;
+use crate::program::{Run, Then, run};
+
+/// The names of their control groups begin with it.
+const PREFIX: &str = "todo-bootstrap-laptop";
+/// Where Docker's store is made anew the daemon takes seconds; on a loaded machine, many more.
+const BOOT: Duration = Duration::from_mins(2);
+
+/// What runs containers there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Daemon {
+    /// For a user without root.
+    Docker,
+    /// For root.
+    Podman,
+}
+
+impl Daemon {
+    pub fn client(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+        }
+    }
+
+    fn user(self) -> &'static str {
+        match self {
+            Self::Docker => "ada",
+            Self::Podman => "root",
+        }
+    }
+
+    /// What the laptop does by itself.
+    fn service(self) -> &'static str {
+        match self {
+            Self::Docker => "exec dockerd >/var/log/dockerd.log 2>&1",
+            Self::Podman => "exec sleep infinity",
+        }
+    }
+
+    /// The other engine's programs: one machine has one engine.
+    fn others(self) -> &'static str {
+        match self {
+            Self::Docker => "podman",
+            Self::Podman => "docker dockerd",
+        }
+    }
+}
+
+pub struct Laptop {
+    pub daemon: Daemon,
+    name: String,
+    /// Takes what it writes; gone after it.
+    dir: PathBuf,
+    /// Its first process, as this machine counts.
+    init: u32,
+    boot: Child,
+    plug: Option<Child>,
+}
+
+impl Laptop {
+    /// Boots one below `dir`, cut off from every network. `cached`: the user's cache begins with what is
+    /// in this machine's; `program` is on PATH.
+    pub fn boot(checkout: &Path, dir: &Path, daemon: Daemon, cached: bool, program: &Path) -> Self {
+        sweep(dir);
+        let lower = root(checkout);
+        let name = leftover::cluster_name(dir).replace(leftover::PREFIX, PREFIX);
+        let dir = dir.join("laptop");
+        std::fs::create_dir_all(dir.join("upper/usr/local/bin")).expect("create the laptop's folder");
+        std::fs::copy(program, dir.join("upper/usr/local/bin/todo-bootstrap")).expect("copy the program");
+        let cache = if cached { tool_cache() } else { PathBuf::from("-") };
+        println!("=== booting a laptop with {} for {}", daemon.client(), daemon.user());
+        let log = File::create(dir.join("boot.log")).expect("a log");
+        let mut boot = Command::new("bash");
+        boot.arg(checkout.join("tests/laptop/boot.sh")).arg(&name).arg(lower).arg(&dir).arg(daemon.user());
+        boot.arg(cache).args(["sh", "-c", daemon.service()]).stdin(Stdio::null()).stderr(log);
+        let boot = boot.spawn().expect("bash runs");
+        let mut laptop = Self { daemon, name, dir, init: 0, boot, plug: None };
+        laptop.wait();
+        let programs = format!("cd /usr/bin && rm -f {0} && cd ../sbin && rm -f {0}", daemon.others());
+        laptop.root(&programs).expect("one engine is left");
+        laptop
+    }
+
+    fn wait(&mut self) {
+        let end = Instant::now() + BOOT;
+        let ask = format!("{} version", self.daemon.client());
+        loop {
+            self.init = first_process(&self.name).unwrap_or_default();
+            if self.init != 0 && self.sh(&ask).is_ok() {
+                return;
+            }
+            let ended = self.boot.try_wait().expect("wait").is_some();
+            assert!(!ended && Instant::now() < end, "no engine answers:\n{}", self.logs());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// What booting said, and the daemon.
+    fn logs(&self) -> String {
+        let logs = ["boot.log", "upper/var/log/dockerd.log"].map(|file| self.dir.join(file));
+        let texts = logs.map(|file| std::fs::read_to_string(file).unwrap_or_default());
+        let lines: Vec<&str> = texts.iter().flat_map(|text| text.lines()).collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
+    fn enter(&self, user: &str, line: &str) -> Command {
+        let mut command = Command::new("sh");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/laptop/enter.sh");
+        command.arg(script).arg(&self.name).arg(self.init.to_string()).args([user, line]);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Standard output of a line of shell as the user, who has to succeed.
+    pub fn sh(&self, line: &str) -> Result<String, String> {
+        output(self.enter(self.daemon.user(), line))
+    }
+
+    pub fn root(&self, line: &str) -> Result<String, String> {
+        output(self.enter("root", line))
+    }
+
+    /// A run of the program by the user.
+    pub fn run(&self, line: &str, limit: Duration) -> Run {
+        println!("laptop$ {line}");
+        run(self.enter(self.daemon.user(), line), limit, &mut |_| Then::GoOn)
+    }
+
+    /// Gives the user a folder of this machine as `~/name`.
+    pub fn give(&self, from: &Path, name: &str) {
+        let user = self.daemon.user();
+        let mut tar = Command::new("tar");
+        tar.arg("-cf").arg(self.dir.join("data/home/given.tar")).arg("-C").arg(from).arg(".");
+        output(tar).expect("tar packs it");
+        let line = format!(
+            "home=$(getent passwd {user} | cut -d: -f6) && mkdir $home/{name} && tar -xf /home/given.tar \
+             --no-same-owner -C $home/{name} && chown -R {user}: $home/{name} && rm /home/given.tar"
+        );
+        self.root(&line).expect("the folder is given");
+    }
+
+    /// A file of this machine as `~/name`, without a copy.
+    pub fn give_file(&self, from: &Path, name: &str) {
+        let shared = self.dir.join("data/home").join(name);
+        std::fs::hard_link(from, &shared).expect("a link on one file system");
+        let user = self.daemon.user();
+        let line = format!(
+            "chmod a+r /home/{name} && ln -s /home/{name} $(getent passwd {user} | cut -d: -f6)/{name}"
+        );
+        self.root(&line).expect("the file is given");
+    }
+
+    /// Connects it with this machine's network.
+    pub fn plug_in(&mut self) {
+        let file = self.dir.join("netns");
+        File::create(&file).expect("a file for the namespace");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/laptop/plug.sh");
+        let mut plug = Command::new("sh");
+        plug.arg(script).arg(self.init.to_string()).arg(file).stdin(Stdio::null());
+        self.plug = Some(plug.spawn().expect("sh runs"));
+        let end = Instant::now() + Duration::from_secs(20);
+        while !self.has_way_out() {
+            assert!(Instant::now() < end, "pasta gives no way out");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    pub fn is_plugged_in(&self) -> bool {
+        self.plug.is_some()
+    }
+
+    /// Whether a packet to anywhere outside would leave the machine.
+    pub fn has_way_out(&self) -> bool {
+        let routes = self.root("ip -4 route show default; ip -6 route show default").expect("ip runs");
+        !routes.trim().is_empty()
+    }
+
+    fn end(&mut self) {
+        for child in [self.plug.as_mut(), Some(&mut self.boot)].into_iter().flatten() {
+            // SIGKILL, by the id of what we started. With the first process of the namespace, the kernel
+            // ends every other one, and then takes the mounts and the network away.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        remove_groups(&self.name);
+        std::fs::remove_dir_all(&self.dir).expect("remove what the laptop wrote");
+    }
+}
+
+impl Drop for Laptop {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("--- the laptop said:\n{}", self.logs());
+            let client = self.daemon.client();
+            println!("{}", self.sh(&format!("{client} ps --all")).unwrap_or_else(|error| error));
+            if std::env::var_os("TODO_BOOTSTRAP_E2E_KEEP").is_some() {
+                let enter = self.enter(self.daemon.user(), "COMMAND");
+                println!("kept for you as long as this runs: {enter:?}");
+                let _ = self.boot.wait();
+            }
+        }
+        self.end();
+    }
+}
+
+/// Ends what a killed run left: nothing as a rule, as a laptop ends with its process.
+pub fn sweep(dir: &Path) {
+    for entry in std::fs::read_dir("/sys/fs/cgroup/pids").into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(PREFIX) {
+            println!("=== {name} was left by a run that did not end in order");
+            for pid in processes(&entry.path()) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+            remove_groups(&name);
+        }
+    }
+    let _ = std::fs::remove_dir_all(dir.join("laptop"));
+}
+
+/// The first process of the laptop's own namespace, once it is what stays.
+fn first_process(name: &str) -> Option<u32> {
+    let procs = std::fs::read_to_string(format!("/sys/fs/cgroup/pids/{name}/cgroup.procs")).ok()?;
+    procs.lines().filter_map(|pid| pid.parse().ok()).find(|pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let field = |key: &str| status.lines().find_map(|line| line.strip_prefix(key));
+        let counted: Vec<&str> = field("NSpid:").unwrap_or_default().split_whitespace().collect();
+        counted.len() == 2 && counted[1] == "1" && field("Name:").map(str::trim) == Some("tini")
+    })
+}
+
+/// All processes of a control group and those below it.
+fn processes(group: &Path) -> Vec<rustix::process::Pid> {
+    let text = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    let own = text.lines().filter_map(|pid| rustix::process::Pid::from_raw(pid.parse().ok()?));
+    let mut found: Vec<_> = own.collect();
+    for below in folders(group) {
+        found.extend(processes(&below));
+    }
+    found
+}
+
+/// Processes leave their groups some time after they were killed.
+fn remove_groups(name: &str) {
+    let end = Instant::now() + Duration::from_secs(20);
+    for hierarchy in folders(Path::new("/sys/fs/cgroup")) {
+        let group = hierarchy.join(name);
+        while group.exists() {
+            remove_group(&group);
+            assert!(Instant::now() < end, "{} is in use", group.display());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn remove_group(group: &Path) {
+    for below in folders(group) {
+        remove_group(&below);
+    }
+    let _ = std::fs::remove_dir(group);
+}
+
+fn folders(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|e| e.path()).collect()
+}

@@ -1,0 +1,55 @@
+//! A local registry for the command line: a server in this process, and the container that the engine
+//! says it runs in.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::Machine;
+
+#[path = "../../src/registry/testing/mod.rs"]
+pub mod server;
+
+use server::TestRegistry;
+
+const INSTANCE: &str = "01234567-89ab";
+pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// Starts a registry and writes the record of it into the machine's cache; what `docker ps` says of
+/// its container.
+pub fn start(machine: &Machine) -> (TestRegistry, String) {
+    let served = TestRegistry::start();
+    let record = json!({ "schema": 1, "instance": INSTANCE, "port": served.address.port() });
+    fs::write(machine.path("cache/registry.json"), record.to_string()).expect("a record");
+    let container = json!({
+        "ID": "4711", "Names": "todo-bootstrap-registry-01234567", "State": "running", "Status": "Up",
+        "Labels": format!("todo-bootstrap.dev/registry={INSTANCE}"), "Networks": "bridge",
+    });
+    (served, container.to_string())
+}
+
+/// Puts an image of one layer with these labels under each tag; its digest.
+pub fn image(served: &TestRegistry, repository: &str, tags: &[&str], labels: &Value) -> String {
+    let layer = vec![0; 2048];
+    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let config = json!({
+        "architecture": arch, "os": "linux", "config": { "Labels": labels },
+        "rootfs": { "type": "layers", "diff_ids": [server::digest(&layer)] },
+    })
+    .to_string();
+    let (size, config) = (config.len(), served.blob(repository, config.as_bytes()));
+    let layer = json!({
+        "mediaType": "application/vnd.oci.image.layer.v1.tar",
+        "digest": served.blob(repository, &layer), "size": layer.len(),
+    });
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST, "layers": [layer],
+        "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": size },
+    })
+    .to_string();
+    let mut digest = served.manifest(repository, None, MANIFEST, manifest.as_bytes());
+    for tag in tags {
+        digest = served.manifest(repository, Some(tag), MANIFEST, manifest.as_bytes());
+    }
+    digest
+}

@@ -1,0 +1,24 @@
+//! Commands that need the program's library are another program, built when it is wanted: this one has
+//! to be there in seconds.
+
+use std::ffi::OsString;
+
+use crate::shell::{Result, cargo_run};
+
+/// Arguments that are not ours to read.
+#[derive(clap::Args)]
+pub(crate) struct Passed {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    args: Vec<OsString>,
+}
+
+pub(crate) fn passed(command: &str, passed: &Passed) -> Result {
+    let args: Vec<String> = passed.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    run(&[&[command], args.as_slice()].concat())
+}
+
+pub(crate) fn run(args: &[&str]) -> Result {
+    let call = ["run", "--quiet", "--release", "--locked", "--package", "devtools", "--"];
+    cargo_run(&[&call, args].concat())
+}

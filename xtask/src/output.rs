@@ -1,0 +1,153 @@
+//! Where a stage's words go: to the screen, or to a file while another stage has the screen. On the
+//! way, results of tests are counted, so that a log tells that tests ran.
+
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use crate::shell::Result;
+use crate::tally::Tally;
+
+thread_local! {
+    static FILE: RefCell<Option<File>> = const { RefCell::new(None) };
+    static TALLY: Cell<Tally> = const { Cell::new(Tally::NONE) };
+}
+
+/// What this thread says from here on goes to `file`.
+pub fn into_file(file: File) {
+    FILE.set(Some(file));
+}
+
+/// Results of tests that this thread saw since the last call.
+pub fn tallied() -> Tally {
+    TALLY.replace(Tally::NONE)
+}
+
+/// Writes one line.
+pub fn say(line: &str) {
+    FILE.with_borrow_mut(|file| match file {
+        // A full disk shows in what the stage does; there is nobody else to tell it to.
+        Some(file) => _ = writeln!(file, "{line}"),
+        None => println!("{line}"),
+    });
+}
+
+/// Lets a program say what it says where this thread does.
+pub fn attached(call: duct::Expression) -> std::io::Result<duct::Expression> {
+    FILE.with_borrow(|file| match file {
+        Some(file) => Ok(call.stderr_to_stdout().stdout_file(file.try_clone()?)),
+        None => Ok(call),
+    })
+}
+
+/// Runs a program to its end; each of its lines is said, and counted where it is a result of tests.
+///
+/// # Errors
+/// The program cannot be started.
+pub fn counted(command: &mut Command) -> std::io::Result<ExitStatus> {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (send, lines) = channel();
+    if let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) {
+        read(out, send.clone());
+        read(err, send);
+    }
+    let mut ended = None;
+    loop {
+        match lines.recv_timeout(Duration::from_millis(200)) {
+            Ok(line) => {
+                TALLY.set(TALLY.get() + Tally::of_line(&line));
+                say(&line);
+            }
+            // A daemon that it started may hold the streams open for ever: they are not waited for.
+            Err(RecvTimeoutError::Timeout) => match ended {
+                Some(status) => return Ok(status),
+                None => ended = child.try_wait()?,
+            },
+            Err(RecvTimeoutError::Disconnected) => return child.wait(),
+        }
+    }
+}
+
+fn read(stream: impl Read + Send + 'static, send: Sender<String>) {
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(stream);
+        let mut line = Vec::new();
+        // Whatever bytes a test writes, the rest of its lines is wanted too.
+        while lines.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
+            if send.send(text).is_err() {
+                break;
+            }
+            line.clear();
+        }
+    });
+}
+
+/// Fails a stage in which no test ran: then it proved nothing.
+pub fn expect_tests(before: Tally) -> Result {
+    let now = TALLY.get();
+    if now.ran() > before.ran() { Ok(()) } else { Err("no test ran".to_owned()) }
+}
+
+/// What this thread counted so far.
+pub fn so_far() -> Tally {
+    TALLY.get()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn results_are_counted_on_both_streams() {
+        tallied();
+        let status = counted(&mut shell(
+            "echo 'test result: ok. 3 passed; 0 failed; 1 ignored;'; echo '2 passed in 0.1s' >&2; exit 4",
+        ));
+        assert_eq!(status.unwrap().code(), Some(4));
+        assert_eq!(tallied(), Tally { passed: 5, failed: 0, left_out: 1 });
+        assert_eq!(tallied(), Tally::NONE);
+    }
+
+    #[test]
+    fn a_daemon_that_keeps_the_streams_is_not_waited_for() {
+        let began = std::time::Instant::now();
+        assert!(counted(&mut shell("sleep 20 & echo said")).unwrap().success());
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_stage_beside_others_writes_to_its_file() {
+        let mut file = {
+            let path = std::env::temp_dir().join(format!("xtask-output-{}", std::process::id()));
+            let file =
+                File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+            // Nobody else sees it.
+            std::fs::remove_file(&path).unwrap();
+            file
+        };
+        let copy = file.try_clone().unwrap();
+        let thread = std::thread::spawn(move || {
+            into_file(copy);
+            say("one");
+            counted(&mut shell("echo two; echo three >&2")).unwrap();
+            attached(duct::cmd!("/bin/sh", "-c", "echo four; echo five >&2")).unwrap().run().unwrap();
+        });
+        thread.join().unwrap();
+        let mut text = String::new();
+        std::io::Seek::rewind(&mut file).unwrap();
+        file.read_to_string(&mut text).unwrap();
+        let mut lines: Vec<&str> = text.lines().collect();
+        assert_eq!((lines.remove(0), lines.len()), ("one", 4), "{text}");
+        assert!(lines.contains(&"two") && lines.contains(&"three") && lines.ends_with(&["four", "five"]));
+    }
+}

@@ -1,0 +1,49 @@
+//! Tells which pinned versions are about to lose support. It is `doctor` that knows.
+
+use serde_json::Value;
+
+use crate::shell::{Result, binary, cmd, root};
+
+/// The code of the finding.
+const CODE: &str = "support-ends";
+
+/// Prints a warning where something is about to lose support; that is no failure, as it would make
+/// any old checkout fail.
+pub(crate) fn tell() -> Result {
+    let doctor = cmd(&root(), &binary(), ["doctor", "--output", "json"]);
+    // It has more to say, of the machine, and fails where that is not ready.
+    let output = doctor.stdout_capture().stderr_null().unchecked().run();
+    let output = output.map_err(|error| format!("cannot start {}: {error}", binary().display()))?;
+    println!("{}", told(&output.stdout)?);
+    Ok(())
+}
+
+fn told(findings: &[u8]) -> Result<String> {
+    let findings: Vec<Value> =
+        serde_json::from_slice(findings).map_err(|error| format!("`doctor` gave no JSON: {error}"))?;
+    let finding = findings.iter().find(|finding| finding["code"] == CODE);
+    let finding = finding.ok_or_else(|| format!("`doctor` has no finding {CODE}"))?;
+    let detail = finding["detail"].as_str().unwrap_or_default();
+    Ok(match finding["severity"].as_str() {
+        Some("ok") => detail.to_owned(),
+        _ => format!("WARNING: {detail}: pin newer versions (cargo xtask pins update, versions.toml)"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_told_from_what_is_fine() {
+        let finding = |severity: &str| {
+            format!(
+                r#"[{{"code": "a"}}, {{"code": "support-ends", "severity": "{severity}", "detail": "X ends"}}]"#
+            )
+        };
+        assert_eq!(told(finding("ok").as_bytes()).unwrap(), "X ends");
+        assert!(told(finding("warn").as_bytes()).unwrap().starts_with("WARNING: X ends: "));
+        assert!(told(b"[]").unwrap_err().contains(CODE));
+        assert!(told(b"error").unwrap_err().contains("no JSON"));
+    }
+}
