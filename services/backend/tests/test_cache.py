@@ -104,7 +104,7 @@ async def test_redis_goes_away_and_comes_back(
             started = time.monotonic()
             for _ in range(20):
                 assert await app.titles() == ["before"]
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 8
             # Redis keeps its data over the restart, this list with it; it must not be shown.
             await app.client.patch(f"/api/tasks/{task['id']}", json={"title": "after"})
         finally:
@@ -133,4 +133,4 @@ async def test_a_redis_that_accepts_and_says_nothing(
             started = time.monotonic()
             for _ in range(10):
                 assert await app.titles() == ["x"]
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 8

@@ -82,7 +82,7 @@ async def test_a_database_that_accepts_and_says_nothing(start: Start) -> None:
         async with start(DATABASE_URL=url, wait=False) as app:
             started = time.monotonic()
             assert "database" in (await app.ready(503))["down"]
-            assert time.monotonic() - started < 3
+            assert time.monotonic() - started < 10
             assert (await app.client.get("/health")).status_code == 200
 
 
@@ -95,7 +95,7 @@ async def test_a_database_that_falls_silent(start: Start, postgres: Postgres) ->
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
         try:
-            for path, limit in (("/ready", 2.5), ("/health", 0.5), ("/api/tasks", 12)):
+            for path, limit in (("/ready", 10), ("/health", 1.5), ("/api/tasks", 30)):
                 started = time.monotonic()
                 answer = await app.client.get(path)
                 assert time.monotonic() - started < limit

@@ -10,7 +10,7 @@ let database: Postgres;
 beforeAll(async () => {
   database = await postgres();
   await database.start();
-}, 60_000);
+}, 90_000);
 afterEach(endAll);
 afterAll(() => database.remove());
 
@@ -36,7 +36,7 @@ describe("somebody", () => {
     expect((await ada.ask("/auth/token")).status).toBe(401);
     expect((await ada.logIn()).status).toBe(200);
     expect((await ada.ask("/")).status).toBe(200);
-  }, 60_000);
+  }, 90_000);
 
   it("is refused with a wrong password, and no password is in the log", async () => {
     const { url, log } = await begin({ LOG_LEVEL: "DEBUG" });
@@ -48,7 +48,7 @@ describe("somebody", () => {
     expect((await someone(url).signUp()).status).toBe(422);
     expect(log()).toContain("/auth/sign-in/email");
     for (const secret of [PASSWORD, "not the canary", SECRET, "pass-canary"]) expect(log()).not.toContain(secret);
-  }, 60_000);
+  }, 90_000);
 
   it("is deleted by who knows its password only", async () => {
     const { url } = await begin();
@@ -57,7 +57,7 @@ describe("somebody", () => {
     expect((await eve.post("/auth/delete-user", { password: "a guess" })).status).toBe(400);
     expect((await eve.post("/auth/delete-user", { password: PASSWORD })).status).toBe(200);
     expect((await eve.logIn(PASSWORD)).status).toBe(401);
-  }, 60_000);
+  }, 90_000);
 
   it("is slowed down when guessing", async () => {
     const { url } = await begin();
@@ -66,7 +66,7 @@ describe("somebody", () => {
     for (let attempt = 0; attempt < 31; attempt += 1) answers.push((await eve.logIn(`guess ${attempt}`)).status);
     expect(answers.slice(0, 30).every((status) => status === 401)).toBe(true);
     expect(answers.at(-1)).toBe(429);
-  }, 60_000);
+  }, 90_000);
 });
 
 describe("the token", () => {
@@ -83,7 +83,7 @@ describe("the token", () => {
     expect(protectedHeader).toEqual({ alg: "EdDSA", kid: expect.any(String) as string });
     const published = JSON.stringify(await (await fetch(`${url}/auth/jwks`)).json());
     expect(published).not.toContain('"d"');
-  }, 60_000);
+  }, 90_000);
 
   it("is for the issuer and the audience of the environment", async () => {
     const { url } = await begin({ AUTH_ISSUER: "https://me", AUTH_AUDIENCE: "them" });
@@ -91,7 +91,7 @@ describe("the token", () => {
     await ada.signUp();
     const keys = createRemoteJWKSet(new URL(`${url}/auth/jwks`));
     await jwtVerify(await ada.token(), keys, { issuer: "https://me", audience: "them" });
-  }, 60_000);
+  }, 90_000);
 
   it("is signed by a new key when the secret is another one", async () => {
     const { url, env } = await begin();
@@ -102,7 +102,7 @@ describe("the token", () => {
     expect((await ada.logIn()).status).toBe(200);
     await jwtVerify(await ada.token(), createRemoteJWKSet(new URL(`${second.url}/auth/jwks`)));
     expect(second.log()).toContain("BETTER_AUTH_SECRET has changed");
-  }, 60_000);
+  }, 90_000);
 });
 
 describe("replicas", () => {
@@ -120,7 +120,7 @@ describe("replicas", () => {
     expect(tables.map(({ name }) => name)).toEqual(["account", "jwks", "session", "user", "verification"]);
     expect(await database.rows(url, "SELECT id FROM jwks")).toHaveLength(1);
     for (const { log } of all) expect(log()).not.toContain('"level":"error"');
-  }, 60_000);
+  }, 90_000);
 
   it("start before their database, and use it as soon as it is there", async () => {
     const url = await database.fresh();
@@ -135,5 +135,5 @@ describe("replicas", () => {
     await database.stop();
     await database.start();
     expect((await someone(page).logIn()).status).toBe(200);
-  }, 60_000);
+  }, 90_000);
 });

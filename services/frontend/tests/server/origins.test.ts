@@ -33,7 +33,7 @@ describe("a request of another page", () => {
     expect((await ada.ask("/auth/token")).status).toBe(200);
     const token = await ada.ask("/auth/token", { headers });
     expect(token.headers.has("access-control-allow-origin")).toBe(false);
-  }, 60_000);
+  }, 90_000);
 
   it("is taken from the origins that are named, and from those only", async () => {
     const { url } = await start(environment({ AUTH_ORIGINS: "http://todo-app.local, http://todo-app.localhost:8080" }));
@@ -41,7 +41,7 @@ describe("a request of another page", () => {
     expect((await from("http://todo-app.local")).status).toBe(401);
     expect((await from("http://todo-app.localhost:8080")).status).toBe(401);
     expect((await from(url)).status).toBe(403);
-  }, 60_000);
+  }, 90_000);
 });
 
 it("gives cookies that scripts cannot read, and that go over https only where there is https", async () => {
@@ -55,7 +55,7 @@ it("gives cookies that scripts cannot read, and that go over https only where th
   expect(safe.status).toBe(200);
   expect(safe.headers.getSetCookie().join()).toMatch(/^__Secure-better-auth\.session_token=.*HttpOnly; Secure; SameSite=Lax/i);
   expect((await proxied.ask("/")).status).toBe(200);
-}, 60_000);
+}, 90_000);
 
 it("keeps accounts in a file of their own, also after the process was killed", async () => {
   const first = await start(environment());
@@ -65,7 +65,7 @@ it("keeps accounts in a file of their own, also after the process was killed", a
   const ada = someone(second.url);
   expect((await ada.logIn()).status).toBe(200);
   expect(await ada.token()).toMatch(/^ey/);
-}, 60_000);
+}, 90_000);
 
 describe("a setting that cannot be used", () => {
   it.each([
@@ -79,7 +79,7 @@ describe("a setting that cannot be used", () => {
     expect(log()).toContain(name);
     expect(log()).toContain("help: ");
     expect(log()).not.toContain("pass-canary");
-  }, 60_000);
+  }, 90_000);
 });
 
 it("has no accounts without DATABASE_URL, and the page is there for everybody", async () => {
@@ -87,4 +87,4 @@ it("has no accounts without DATABASE_URL, and the page is there for everybody", 
   expect((await fetch(url)).status).toBe(200);
   expect((await fetch(`${url}/log-in`, { redirect: "manual" })).headers.get("location")).toBe("/");
   expect((await fetch(`${url}/auth/token`)).status).toBe(404);
-}, 60_000);
+}, 90_000);

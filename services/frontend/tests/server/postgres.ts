@@ -53,7 +53,7 @@ export async function postgres(): Promise<Postgres> {
     const settings = ["fsync=off", "listen_addresses=127.0.0.1", `unix_socket_directories=${folder}`];
     const given = settings.flatMap((setting) => ["-c", setting]);
     server = spawn(`${BIN}/postgres`, ["-D", data, "-p", String(port), ...given], { ...as, cwd: folder, stdio: "ignore" });
-    for (const deadline = Date.now() + 20_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
+    for (const deadline = Date.now() + 60_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
       if (await rows(url("postgres"), "SELECT 1").then(() => true, () => false)) return;
       if (Date.now() > deadline) throw new Error("PostgreSQL did not start");
     }

@@ -35,7 +35,7 @@ export async function start(env: Record<string, string>): Promise<Started> {
   server.stdout.on("data", (text) => (log += String(text)));
   server.stderr.on("data", (text) => (log += String(text)));
   const url = `http://127.0.0.1:${port}`;
-  for (const deadline = Date.now() + 20_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
+  for (const deadline = Date.now() + 60_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
     if (await fetch(`${url}/healthz`).then((answer) => answer.ok, () => false)) break;
     if (Date.now() > deadline || server.exitCode !== null) throw new Error(`the server did not start:\n${log}`);
   }
