@@ -20,13 +20,6 @@ impl Engine {
         transfer(task, cmd.arg(reference))
     }
 
-    /// As [`Engine::pull`], for a platform such as `linux/arm64`; the reference is that image's then.
-    pub fn pull_for(&self, task: &Task<'_>, reference: &str, platform: &str) -> Result<()> {
-        let cmd = self.cmd(format!("pull {reference} for {platform}"));
-        let cmd = cmd.args(["pull", "--platform", platform]).args(self.transport(reference).to_vec());
-        transfer(task, cmd.arg(reference))
-    }
-
     /// Sends an image to the registry that `reference` names; layers that it has are not sent. The
     /// digest is the registry's to tell: Podman's push makes a manifest that its store never had.
     pub fn push(&self, task: &Task<'_>, reference: &str) -> Result<()> {
@@ -56,7 +49,6 @@ mod tests {
                     engine.pull(task, reference).unwrap();
                     engine.push(task, reference).unwrap();
                 }
-                engine.pull_for(task, public, "linux/arm64").unwrap();
             }
         });
         assert_eq!(
@@ -66,12 +58,10 @@ mod tests {
                 "docker push 127.0.0.1:5055/a:1",
                 "docker pull docker.io/library/a:1",
                 "docker push docker.io/library/a:1",
-                "docker pull --platform linux/arm64 docker.io/library/a:1",
                 "docker pull --tls-verify=false 127.0.0.1:5055/a:1",
                 "docker push --tls-verify=false 127.0.0.1:5055/a:1",
                 "docker pull docker.io/library/a:1",
                 "docker push docker.io/library/a:1",
-                "docker pull --platform linux/arm64 docker.io/library/a:1",
             ]
         );
     }

@@ -17,7 +17,7 @@ pub const LABEL: &str = "todo-bootstrap.dev/registry";
 /// The port inside the container.
 pub(super) const INSIDE: u16 = 5000;
 /// How long a registry takes at most to answer once its container runs.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_mins(2);
 const TICK: Duration = Duration::from_millis(50);
 /// How many ports are tried: another program may take one between our look and the engine's.
 const TRIES: usize = 5;

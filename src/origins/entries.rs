@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::chain::{Attempt, Miss, refused};
-use super::images::{artifact, parsed, push};
+use super::images::{artifact, push};
 use super::{FoundImage, Origins};
 use crate::bundle::{Entry, sbom};
 use crate::engine::Engine;
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::fetch::{sha256 as sha256_of, sha256_file};
 use crate::images::{self, Built, Order, inputs_hash};
 use crate::local_registry::{Stored, place_of};
-use crate::registry::{Registry, Upstream, fetch_archive, normalise_archive};
+use crate::registry::{Registry, fetch_archive, normalise_archive};
 use crate::source::Kind;
 use crate::task::Task;
 
@@ -78,21 +78,12 @@ impl Origins {
 
     fn fetched(&self, task: &Task<'_>, name: &str, work: &Path) -> Attempt<(Entry, PathBuf)> {
         let published = self.reachable(task, name)?;
-        let upstream = parsed(&published)?;
-        let (dir, platform) = (self.transit()?, self.facts.container_platform());
-        let client = self.client().map_err(|error| Miss::refused(error.one_line()))?;
         let (repository, tag) = place_of(&published);
-        let from = Upstream {
-            client: &client,
-            reference: &upstream,
-            platform: &platform,
-            mirrors: &[],
-            cache: &dir,
-        };
-        let file = work.join(archive_name(&artifact(name), &platform));
+        let file = work.join(archive_name(&artifact(name), &self.facts.container_platform()));
         let mut stored = Stored { repository, tag, digest: String::new() };
-        let fetched = fetch_archive(task, &from, &stored.in_archive(), &file);
-        stored.digest = fetched.map_err(|error| super::chain::miss(task, error.into()))?;
+        let reference = stored.in_archive();
+        stored.digest =
+            self.with_upstream(task, &published, |from| fetch_archive(task, from, &reference, &file))?;
         let entry = self.blank(&artifact(name), "image", sha256_of(published.as_bytes()), &stored);
         Ok(sealed(entry, file)?)
     }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::fetch::write_atomic;
 use crate::local_registry::{Stored, place_of};
 use crate::pins::PublishedImage;
-use crate::registry::{Reference, Registry, Upstream, fetch_archive};
+use crate::registry::{Reference, Registry, RegistryError, Upstream, fetch_archive};
 use crate::task::Task;
 
 /// What another program put into the engine or the registry is not trusted: `system` is not asked.
@@ -137,22 +137,10 @@ impl Origins {
 
     fn downloaded_registry(&self, task: &Task<'_>, engine: &Engine) -> Attempt<String> {
         let published = self.reachable(task, REGISTRY)?;
-        let upstream = parsed(&published)?;
         let (_, tag) = place_of(&published);
         let reference = format!("localhost/todo-bootstrap/{REGISTRY}:{tag}");
-        let dir = self.transit()?;
-        let file = dir.join("registry.tar");
-        let client = self.client().map_err(|error| Miss::refused(error.one_line()))?;
-        let platform = self.facts.container_platform();
-        let from = Upstream {
-            client: &client,
-            reference: &upstream,
-            platform: &platform,
-            mirrors: &[],
-            cache: &dir,
-        };
-        fetch_archive(task, &from, &reference, &file)
-            .map_err(|error| super::chain::miss(task, error.into()))?;
+        let file = self.transit()?.join("registry.tar");
+        self.with_upstream(task, &published, |from| fetch_archive(task, from, &reference, &file))?;
         engine.load(task, &file)?;
         std::fs::remove_file(&file).map_err(|e| Error::io("remove", &file, &e))?;
         self.keep_registry(
@@ -281,28 +269,39 @@ impl Origins {
     }
 
     /// Where blobs are on their way from a registry; what was cut off goes on from there.
-    pub(super) fn transit(&self) -> Result<PathBuf> {
+    fn transit(&self) -> Result<PathBuf> {
         let dir = self.cache.join("blobs");
         std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
         Ok(dir)
     }
 
-    fn copied_image(&self, task: &Task<'_>, registry: &Registry, name: &str) -> Attempt<Record> {
-        let published = self.reachable(task, name)?;
-        let upstream = parsed(&published)?;
-        let (repository, tag) = place_of(&published);
-        let (dir, platform) = (self.transit()?, self.facts.container_platform());
+    /// Calls `work` with where `published` comes from.
+    pub(super) fn with_upstream<T>(
+        &self,
+        task: &Task<'_>,
+        published: &str,
+        work: impl FnOnce(&Upstream<'_>) -> Result<T, RegistryError>,
+    ) -> Attempt<T> {
+        let reference =
+            Reference::parse(published).map_err(|why| Miss::refused(format!("{published}: {why}")))?;
+        let (cache, platform) = (self.transit()?, self.facts.container_platform());
         let client = self.client().map_err(|error| Miss::refused(error.one_line()))?;
         let from = Upstream {
             client: &client,
-            reference: &upstream,
+            reference: &reference,
             platform: &platform,
             mirrors: &[],
-            cache: &dir,
+            cache: &cache,
         };
+        work(&from).map_err(|error| super::chain::miss(task, error.into()))
+    }
+
+    fn copied_image(&self, task: &Task<'_>, registry: &Registry, name: &str) -> Attempt<Record> {
+        let published = self.reachable(task, name)?;
+        let (repository, tag) = place_of(&published);
         task.say(format!("copying {published} to the local registry"));
-        let copied = registry.copy(task, &from, &repository, Some(&tag));
-        let copied = copied.map_err(|error| super::chain::miss(task, error.into()))?;
+        let copied =
+            self.with_upstream(task, &published, |from| registry.copy(task, from, &repository, Some(&tag)))?;
         let stored = Stored { repository, tag, digest: copied.digest };
         Ok(Record { stored, origin: Origin::Download, inputs: published })
     }
@@ -329,10 +328,6 @@ impl Origins {
         let stored = push(task, registry, &made.entry, &made.file())?;
         Ok(Record { stored, origin: Origin::Source, inputs: made.entry.inputs })
     }
-}
-
-pub(super) fn parsed(reference: &str) -> Attempt<Reference> {
-    Reference::parse(reference).map_err(|why| Miss::refused(format!("{reference}: {why}")))
 }
 
 /// The recipe, and the name in a bundle, of image `name`: programs and images may be namesakes.

@@ -12,6 +12,25 @@ use crate::task::Task;
 
 /// How often the build of a package is worth a message: there are thousands of them.
 const EVERY: Duration = Duration::from_millis(250);
+/// How long to wait before each further attempt to download modules.
+const PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(8)];
+/// What Go prints where the module proxy or the way to it fails.
+const NETWORK: [&str; 14] = [
+    "dial tcp",
+    "connection refused",
+    "connection reset",
+    "i/o timeout",
+    "no such host",
+    "TLS handshake",
+    "x509:",
+    "unexpected EOF",
+    "stream error",
+    "429 Too Many Requests",
+    "500 Internal Server Error",
+    "502 Bad Gateway",
+    "503 Service Unavailable",
+    "504 Gateway Timeout",
+];
 
 impl Source {
     pub(super) fn build_go(&self, task: &Task<'_>, go: &Go, work: &Path, out: &Path) -> Result<()> {
@@ -32,7 +51,7 @@ impl Source {
                 cmd = cmd.args(["-ldflags".to_owned(), go.ldflags.join(" ")]);
             }
             let cmd = cmd.arg("-o").arg(target.to).args(target.packages);
-            task.run_lines(&cmd, &mut |line| compiled.line(line)).map_err(|error| remedy(&error))?;
+            online(task, || task.run_lines(&cmd, &mut |line| compiled.line(line)))?;
         }
         if let Some(absent) = go.outputs.keys().find(|name| !out.join(name).is_file()) {
             return Err(Error::failed(format!("go build ended well and made no {absent}")));
@@ -46,7 +65,8 @@ impl Source {
         let package = &files.package;
         task.say(format!("get the files of {package}"));
         let download = self.go(&dir, format!("get the module {package}"))?.args(["mod", "download"]);
-        task.run(&download.arg(package)).map_err(|error| remedy(&error))?;
+        let download = download.arg(package);
+        online(task, || task.run(&download))?;
         let list = self.go(&dir, format!("find the module {package}"))?;
         let found = task.run(&list.args(["list", "-m", "-f", "{{.Dir}}"]).arg(package))?.text();
         let folder = Path::new(&found).join(&files.path);
@@ -119,14 +139,40 @@ fn own_name(package: &str) -> &str {
     parts.next().unwrap_or(package)
 }
 
+/// Runs a go command again where a module did not arrive: Go itself asks once. Modules that arrived are
+/// kept, so the next attempt downloads only the rest.
+fn online<T>(task: &Task<'_>, mut run: impl FnMut() -> Result<T>) -> Result<T> {
+    for pause in PAUSES {
+        match run() {
+            Err(error) if mentions(&error, &NETWORK) => {
+                task.check()?;
+                task.warn(format!(
+                    "a Go module could not be downloaded; trying again in {} s",
+                    pause.as_secs()
+                ));
+                let slept = async {
+                    tokio::time::sleep(pause).await;
+                    Ok(())
+                };
+                task.wait("waiting for the Go module proxy", slept)?;
+            }
+            result => return result.map_err(|error| remedy(&error)),
+        }
+    }
+    run().map_err(|error| remedy(&error))
+}
+
+fn mentions(error: &Error, phrases: &[&str]) -> bool {
+    let text = error.to_string();
+    phrases.iter().any(|phrase| text.contains(phrase))
+}
+
 fn remedy(error: &Error) -> Error {
-    let said = error.to_string();
-    let any = |phrases: &[&str]| phrases.iter().any(|phrase| said.contains(phrase));
-    if any(&["dial tcp", "connection refused", "i/o timeout", "no such host", "TLS handshake", "x509:"]) {
+    if mentions(error, &NETWORK) {
         let error = error.clone().help("go env GOPROXY   names the module proxy that has to be reachable");
         return error.help("todo-bootstrap up   goes on with what was downloaded");
     }
-    if any(&["no space left on device"]) {
+    if mentions(error, &["no space left on device"]) {
         return error.clone().help("go clean -cache   frees what Go keeps, or free disk space otherwise");
     }
     error.clone()

@@ -35,7 +35,8 @@ fn wrapper(checkout: &Path) -> PathBuf {
 
 /// The hash of all that goes into it but for the packages: those of the day are as good as any.
 fn recipe(checkout: &Path) -> String {
-    let mut files = vec![checkout.join("tests/laptop/make.sh"), wrapper(checkout)];
+    let bundle = PathBuf::from("/etc/ssl/certs/ca-certificates.crt");
+    let mut files = vec![checkout.join("tests/laptop/make.sh"), wrapper(checkout), bundle];
     let authorities = std::fs::read_dir("/usr/local/share/ca-certificates").into_iter().flatten().flatten();
     let mut authorities: Vec<PathBuf> = authorities.map(|entry| entry.path()).collect();
     authorities.sort();

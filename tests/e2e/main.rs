@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 
 use bed::Bed;
 use provider::{KIND, MINIKUBE};
-use sample::{ALWAYS, FULL_ONLY, Random};
+use sample::{ALWAYS, Random};
 
 /// What it proves, how, and about how many seconds it takes, where a sample of runs is enough for it.
 type Scene = (&'static str, fn(&Bed), u32);
@@ -93,12 +93,11 @@ const KINDS_END: &[Scene] = &[
     ("down leaves nothing of ours", gone::down, ALWAYS),
 ];
 
-/// The ordinary machine, beside this one: each boots a laptop of its own. They are young: the harness was
-/// proved by hand, the scenes were not seen to pass yet.
+/// The ordinary machine, beside this one: each scene boots a laptop of its own.
 const LAPTOPS: &[Scene] = &[
-    ("a laptop with Docker 28 for a user without root", laptop_scenes::docker, FULL_ONLY),
-    ("a laptop with Docker 28, a bundle and no network", laptop_scenes::docker_offline, FULL_ONLY),
-    ("a laptop with Podman", laptop_scenes::podman, FULL_ONLY),
+    ("a laptop with Docker 28 for a user without root", laptop_scenes::docker, ALWAYS),
+    ("a laptop with Docker 28, a bundle and no network", laptop_scenes::docker_offline, ALWAYS),
+    ("a laptop with Podman", laptop_scenes::podman, ALWAYS),
 ];
 
 /// What only minikube has, around what every provider has to do.
@@ -194,7 +193,6 @@ impl Run {
         for ((name, _, about), time) in &self.times {
             let about = match *about {
                 ALWAYS => String::new(),
-                FULL_ONLY => "(soak)".to_owned(),
                 about => format!("({about} s)"),
             };
             match time {

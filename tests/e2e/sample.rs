@@ -3,8 +3,6 @@
 
 /// A scene that every run has to prove.
 pub const ALWAYS: u32 = 0;
-/// A scene of the full run only (`cargo xtask soak`).
-pub const FULL_ONLY: u32 = u32::MAX;
 /// Seconds of sampled scenes in a run that is not the full one.
 const BUDGET: u32 = 600;
 

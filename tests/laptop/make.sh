@@ -30,6 +30,9 @@ mmdebstrap --variant=minbase --mode=root --include="$docker,$podman,$rest" \
 # What comes through a TLS-inspecting gateway is trusted inside as it is outside.
 cp -r /usr/local/share/ca-certificates/. "$part/usr/local/share/ca-certificates/"
 chroot "$part" update-ca-certificates
+# Images made from source hold this file, so those in this machine's cache are only current where it is
+# the same: Debian sid knows other authorities.
+cp /etc/ssl/certs/ca-certificates.crt "$part/etc/ssl/certs/ca-certificates.crt"
 chroot "$part" useradd --create-home --shell /bin/bash --groups docker ada
 
 # The store that new installations of Docker 29 have. A machine that lacks a capability bounds what

@@ -8,5 +8,5 @@ if [ "$1" != --inside ]; then
 fi
 # pasta gives its capabilities away before it looks for the namespace of a process.
 mount --bind "/proc/$2/ns/net" "$3"
-exec pasta --foreground --quiet --config-net --runas 0 --no-map-gw \
+exec pasta --foreground --quiet --config-net --mtu 1500 --runas 0 --no-map-gw \
     --tcp-ports none --udp-ports none --tcp-ns none --udp-ns none --netns-only --netns "$3"

@@ -4,16 +4,16 @@
 //! import`, and `kind load docker-image` or `minikube image load`. All of them get the same images on the
 //! same cluster, in turn, so that a busy machine is busy for all.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use crate::bench_up::Bench;
 use crate::measure::median;
+use crate::plain;
 use crate::plain_cluster::Maker;
-use crate::shell::{self, Result, binary, cargo_run, read};
-use crate::stages::show;
+use crate::shell::{self, Result, binary, cargo_run, read, root};
 
 /// What nodes call the registry (`src/local_registry`).
 const REGISTRY: &str = "registry.todo-bootstrap.internal";
@@ -61,7 +61,7 @@ fn measure(bench: &Bench, options: &Options) -> Result {
     let site = Site::of(bench)?;
     let (layer, unpacking) = one_layer(&site, options.runs.max(1))?;
     tell("one changed layer (64 KiB) to the node", &layer);
-    println!("| unpacking alone, the lower limit | {} | |", show(unpacking.median()));
+    println!("| unpacking alone, the lower limit | {} | |", seconds(unpacking.median()));
     let file = one_file(bench, &site, options.runs.max(1))?;
     tell("one changed source file to a ready pod", &file);
     Ok(())
@@ -72,12 +72,18 @@ fn tell(title: &str, ways: &[Way]) {
     let ours = ways.first().map(Way::median).unwrap_or_default().as_secs_f64();
     println!("\n| {title} | median | × ours |\n|---|---|---|");
     for way in ways {
-        println!("| {} | {} | {:.1} |", way.name, show(way.median()), way.median().as_secs_f64() / ours);
+        println!("| {} | {} | {:.1} |", way.name, seconds(way.median()), way.median().as_secs_f64() / ours);
     }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
 }
 
 /// What the measured commands need, found before the time runs.
 struct Site {
+    /// A client that can build.
+    docker: PathBuf,
     maker: Maker,
     tool: String,
     kubectl: String,
@@ -98,6 +104,8 @@ impl Site {
             let path = read(&binary(), &["tools", "path", name])?;
             Ok(path.lines().last().unwrap_or_default().trim().to_owned())
         };
+        let client = plain::client()?;
+        let docker = |args: &[&str]| read(&client, args);
         let cluster = format!("todo-bench-{}", bench.maker.name());
         let state = bench.dir.join("state/clusters").join(&cluster);
         let registry =
@@ -128,6 +136,7 @@ impl Site {
             node,
             cluster,
             registry,
+            docker: client,
         })
     }
 
@@ -164,20 +173,26 @@ impl Site {
     }
 
     fn forget(&self, image: &str) -> Result {
-        docker(&["exec", &self.node, "crictl", "rmi", image]).map(drop)
+        self.docker(&["exec", &self.node, "crictl", "rmi", image]).map(drop)
     }
-}
 
-fn docker(args: &[&str]) -> Result<String> {
-    read(Path::new("docker"), args)
+    fn docker(&self, args: &[&str]) -> Result<String> {
+        let call = shell::cmd(&root(), &self.docker, args.iter().copied()).env("DOCKER_BUILDKIT", "1");
+        call.read().map_err(|error| format!("`{} {}`: {error}", self.docker.display(), args.join(" ")))
+    }
+
+    /// A tag in the repository that the program pushes this image to, as a changed image gets.
+    fn tag(&self, name: &str) -> String {
+        format!("{}/todo-chatbot/{IMAGE}:bench-{name}", self.registry)
+    }
 }
 
 /// Pushes `image` (a tag on the registry) and has the node pull it, by the digest that the registry
 /// tells; the reference that the node knows it by.
 fn through_registry(site: &Site, image: &str) -> Result<String> {
-    docker(&["push", "--quiet", image])?;
+    site.docker(&["push", "--quiet", image])?;
     let pulled = image.replacen(&site.registry, REGISTRY, 1);
-    docker(&["exec", &site.node, "crictl", "pull", &pulled])?;
+    site.docker(&["exec", &site.node, "crictl", "pull", &pulled])?;
     Ok(pulled)
 }
 
@@ -191,7 +206,7 @@ fn changed(site: &Site, number: usize, name: &str) -> Result<String> {
     std::fs::write(dir.join("change"), seed + &noise).map_err(|error| error.to_string())?;
     let file = format!("FROM {}\nCOPY change /tmp/change\n", site.base);
     std::fs::write(dir.join("Dockerfile"), file).map_err(|error| error.to_string())?;
-    docker(&["build", "--quiet", "--tag", name, &dir.to_string_lossy()])?;
+    site.docker(&["build", "--quiet", "--tag", name, &dir.to_string_lossy()])?;
     std::fs::remove_dir_all(&dir).map_err(|error| error.to_string())?;
     Ok(name.to_owned())
 }
@@ -215,22 +230,23 @@ fn one_layer(site: &Site, runs: usize) -> Result<(Vec<Way>, Way)> {
     let mut load = Way::new(site.loader());
     let mut unpacking = Way::new("unpacking alone");
     for number in 0..runs {
-        let image = changed(site, number * 4, &format!("{}/bench/layer:{number}", site.registry))?;
+        let image = changed(site, number * 4, &site.tag(&number.to_string()))?;
         let pulled = timed(&mut ours, || through_registry(site, &image))?;
         site.forget(&pulled)?;
 
-        let image = changed(site, number * 4 + 1, &format!("{}/bench/layer:{number}b", site.registry))?;
-        docker(&["push", "--quiet", &image])?;
+        let image = changed(site, number * 4 + 1, &site.tag(&format!("{number}-unpacked")))?;
+        site.docker(&["push", "--quiet", &image])?;
         let name = image.replacen(&site.registry, REGISTRY, 1);
         let fetch =
             format!("ctr --namespace k8s.io content fetch --hosts-dir /etc/containerd/certs.d {name}");
-        docker(&["exec", &site.node, "sh", "-c", &format!("{fetch} >/dev/null")])?;
-        timed(&mut unpacking, || docker(&["exec", &site.node, "crictl", "pull", &name]))?;
+        site.docker(&["exec", &site.node, "sh", "-c", &format!("{fetch} >/dev/null")])?;
+        timed(&mut unpacking, || site.docker(&["exec", &site.node, "crictl", "pull", &name]))?;
         site.forget(&name)?;
 
         let image = changed(site, number * 4 + 2, &format!("localhost/bench/import:{number}"))?;
         let script = format!(
-            "docker save {image} | docker exec --interactive {} ctr --namespace=k8s.io images import --snapshotter=overlayfs - >/dev/null",
+            "{0} save {image} | {0} exec --interactive {1} ctr --namespace=k8s.io images import --snapshotter=overlayfs - >/dev/null",
+            site.docker.display(),
             site.node
         );
         timed(&mut import, || shell::run(Path::new("sh"), &["-c", &script]))?;
@@ -267,7 +283,7 @@ fn one_file(bench: &Bench, site: &Site, runs: usize) -> Result<Vec<Way>> {
         expect_another()?;
         edit(number * 2 + 1)?;
         let image = format!("localhost/bench/{IMAGE}:{number}");
-        let base = docker(&["inspect", "--format", "{{json .Config.Labels}}", &site.base])?;
+        let base = site.docker(&["inspect", "--format", "{{json .Config.Labels}}", &site.base])?;
         let base: serde_json::Value = serde_json::from_str(&base).map_err(|error| error.to_string())?;
         let label = |name: &str| {
             base[format!("org.opencontainers.image.base.{name}")].as_str().unwrap_or_default().to_owned()
@@ -276,7 +292,15 @@ fn one_file(bench: &Bench, site: &Site, runs: usize) -> Result<Vec<Way>> {
         let repository = repository.split(':').next().unwrap_or_default();
         let base = format!("BASE_IMAGE={}/{repository}@{}", site.registry, label("digest"));
         timed(&mut plain, || {
-            docker(&["build", "--quiet", "--tag", &image, "--build-arg", &base, &context.to_string_lossy()])?;
+            site.docker(&[
+                "build",
+                "--quiet",
+                "--tag",
+                &image,
+                "--build-arg",
+                &base,
+                &context.to_string_lossy(),
+            ])?;
             site.load(&image)?;
             let set = format!("*={image}");
             let namespace = ["--namespace", "todo-chatbot"];

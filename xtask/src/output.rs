@@ -2,6 +2,7 @@
 //! way, results of tests are counted, so that a log tells that tests ran.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Command, ExitStatus, Stdio};
@@ -11,9 +12,13 @@ use std::time::Duration;
 use crate::shell::Result;
 use crate::tally::Tally;
 
+/// How many lines of a stage are shown again where it failed: a panic of a test is among them.
+const KEPT: usize = 60;
+
 thread_local! {
     static FILE: RefCell<Option<File>> = const { RefCell::new(None) };
     static TALLY: Cell<Tally> = const { Cell::new(Tally::NONE) };
+    static LAST: RefCell<VecDeque<String>> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// What this thread says from here on goes to `file`.
@@ -26,8 +31,19 @@ pub fn tallied() -> Tally {
     TALLY.replace(Tally::NONE)
 }
 
+/// The last lines that this thread wrote since the last call.
+pub fn last_lines() -> Vec<String> {
+    LAST.take().into()
+}
+
 /// Writes one line.
 pub fn say(line: &str) {
+    LAST.with_borrow_mut(|last| {
+        if last.len() == KEPT {
+            last.pop_front();
+        }
+        last.push_back(line.to_owned());
+    });
     FILE.with_borrow_mut(|file| match file {
         // A full disk shows in what the stage does; there is nobody else to tell it to.
         Some(file) => _ = writeln!(file, "{line}"),
@@ -116,6 +132,15 @@ mod tests {
         assert_eq!(status.unwrap().code(), Some(4));
         assert_eq!(tallied(), Tally { passed: 5, failed: 0, left_out: 1 });
         assert_eq!(tallied(), Tally::NONE);
+    }
+
+    #[test]
+    fn the_last_lines_are_kept() {
+        last_lines();
+        counted(&mut shell("seq 100; echo panicked")).unwrap();
+        let last = last_lines();
+        assert_eq!((last.len(), last[0].as_str(), last[KEPT - 1].as_str()), (KEPT, "42", "panicked"));
+        assert!(last_lines().is_empty());
     }
 
     #[test]

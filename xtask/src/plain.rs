@@ -166,20 +166,27 @@ pub(crate) fn versions(text: &str) -> Result<String> {
     }))
 }
 
-/// A PATH on which `docker` is a client that can build: one with buildx, or from before it was split off.
+/// A PATH on which `docker` is a client that can build.
 fn client_first(dir: &Path) -> Result<String> {
     let path = std::env::var("PATH").unwrap_or_default();
-    let builds = |program: &PathBuf| {
-        let old = read(program, &["version", "--format", "{{.Client.Version}}"]).unwrap_or_default();
-        let major: u32 = old.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
-        (1..23).contains(&major) || crate::shell::works(program, &["buildx", "version"])
-    };
-    let clients = std::env::split_paths(&path).map(|dir| dir.join("docker")).filter(|file| file.is_file());
-    let client = clients.into_iter().find(builds).ok_or("no docker client that can build is on PATH")?;
+    let client = client()?;
     let bin = dir.join("bin");
     let _ = std::fs::remove_dir_all(&bin);
     let made =
         std::fs::create_dir_all(&bin).and_then(|()| std::os::unix::fs::symlink(&client, bin.join("docker")));
     made.map_err(|error| format!("cannot make {}: {error}", bin.display()))?;
     Ok(format!("{}:{path}", bin.display()))
+}
+
+/// The first `docker` on PATH that can build: one with buildx, or from before it was split off.
+pub(crate) fn client() -> Result<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let builds = |program: &PathBuf| {
+        let old = read(program, &["version", "--format", "{{.Client.Version}}"]).unwrap_or_default();
+        let major: u32 = old.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
+        (1..23).contains(&major) || crate::shell::works(program, &["buildx", "version"])
+    };
+    let mut clients =
+        std::env::split_paths(&path).map(|dir| dir.join("docker")).filter(|file| file.is_file());
+    clients.find(builds).ok_or_else(|| "no docker client that can build is on PATH".to_owned())
 }

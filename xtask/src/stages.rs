@@ -24,6 +24,8 @@ struct Done {
     time: Duration,
     outcome: Outcome,
     tests: Tally,
+    /// What it printed last.
+    last: Vec<String>,
 }
 
 enum Outcome {
@@ -66,7 +68,7 @@ impl Stages {
     }
 
     fn note(&mut self, name: &str, time: Duration, outcome: Outcome) {
-        self.done.push(Done { name: name.to_owned(), time, outcome, tests: Tally::NONE });
+        self.done.push(Done { name: name.to_owned(), time, outcome, tests: Tally::NONE, last: Vec::new() });
     }
 
     /// Starts stages beside those that follow; what they say goes to a file until `join`.
@@ -110,6 +112,10 @@ impl Stages {
     /// Prints the table; fails if a stage failed or the budget is spent.
     pub(crate) fn finish(self) -> Result {
         let total = self.started.elapsed();
+        // Where a log is cut in the middle, its end tells what is wrong.
+        for done in self.done.iter().filter(|done| !done.passed() && !done.last.is_empty()) {
+            println!("\n=== the last lines of {}\n{}", done.name, done.last.join("\n"));
+        }
         println!("\n=== stages");
         for done in &self.done {
             println!("{}", done.line());
@@ -136,6 +142,7 @@ impl Stages {
 impl Done {
     fn of(name: &str, stage: impl FnOnce() -> Result) -> Self {
         let started = Instant::now();
+        output::last_lines();
         let outcome = match stage() {
             Ok(()) => Outcome::Passed,
             Err(error) => {
@@ -143,11 +150,12 @@ impl Done {
                 Outcome::Failed(error)
             }
         };
-        Self { name: name.to_owned(), time: started.elapsed(), outcome, tests: output::tallied() }
+        let (time, tests, last) = (started.elapsed(), output::tallied(), output::last_lines());
+        Self { name: name.to_owned(), time, outcome, tests, last }
     }
 
     fn passed(&self) -> bool {
-        matches!(self.outcome, Outcome::Passed)
+        !matches!(self.outcome, Outcome::Failed(_))
     }
 
     fn line(&self) -> String {

@@ -103,8 +103,8 @@ class Postgres(Server):
         self.count = 0
 
     def command(self) -> list[str]:
-        # Nothing here outlives the machine, and nobody replicates it: the least of a log will do. But a
-        # commit reaches the log before it is answered, as tests kill the server and look for their rows.
+        # Nothing here outlives the machine, and nobody replicates it: the least of a log will do.
+        # Commits stay synchronous: tests kill the server, and look for their rows afterwards.
         settings = [
             "fsync=off",
             "full_page_writes=off",

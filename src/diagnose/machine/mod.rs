@@ -199,6 +199,9 @@ mod tests {
         assert!(found.iter().all(|finding| finding.severity != Severity::Fail), "{found:?}");
         assert_eq!(severity(&found, "cgroup-version"), Severity::Warn);
         assert_eq!(severity(&found, "capabilities-cut"), Severity::Ok, "the runtime is bounded");
+        let podman = Engine { name: "podman".to_owned(), runtime: "crun".to_owned(), ..engine.clone() };
+        let found = findings(&micro_vm(), Some(&podman), None, 35);
+        assert_eq!(severity(&found, "capabilities-cut"), Severity::Ok, "seen with Podman 5.8");
         let found = findings(&micro_vm(), Some(&Engine { runtime: "runc".to_owned(), ..engine }), None, 38);
         assert_eq!(severity(&found, "cgroup-version"), Severity::Fail);
         assert_eq!(severity(&found, "capabilities-cut"), Severity::Fail);

@@ -40,6 +40,16 @@ fn goes_on_after_a_failure_and_names_the_log() {
 }
 
 #[test]
+fn a_module_that_does_not_arrive_is_asked_for_again() {
+    let bench = Bench::new();
+    let maker = Maker { offline: 1.into(), ..Maker::default() };
+    let (made, recorder) = bench.make(&maker, "t-a");
+    made.unwrap();
+    assert_eq!(maker.ran().len(), 2);
+    assert!(said(&recorder).contains("trying again in 2 s"), "{}", said(&recorder));
+}
+
+#[test]
 fn goes_on_where_a_failed_build_stopped() {
     let bench = Bench::new();
     let maker = Maker { fails: Some("docker build"), engine: docker(), ..Maker::default() };
