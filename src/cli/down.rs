@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::context::Context;
+use super::context::{Bench, Context};
 use super::reach::connect;
 use super::up::end_orphans;
-use crate::engine::Engine;
+use crate::engine::{Engine, certainly_absent};
 use crate::error::{Error, Exit, Result};
+use crate::local_registry::LocalRegistry;
 use crate::progress::Silent;
+use crate::steps::down::InEngine;
 use crate::steps::{self, ClusterLock, Journal, Receipt, Session};
 use crate::task::Task;
 use crate::ui;
@@ -32,13 +34,7 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
         return Ok(Exit::Fine);
     }
     let silent = context.bench(Arc::new(Silent), None)?;
-    let engine = Engine::detect(&silent.task("engine"), context.world, &session.facts);
-    if let (Err(fault), true, false) = (&engine, known, args.purge) {
-        return Err(fault
-            .error(&session.facts)
-            .context(format!("cluster `{name}` cannot be deleted while its engine does not answer")));
-    }
-    let plan = steps::down::plan(&session, engine.is_ok() && known, args.purge)?;
+    let plan = steps::down::plan(&session, in_engine(context, args, &session, &silent)?, args.purge)?;
     let effects: Vec<String> = plan.steps().iter().flat_map(|step| step.effects()).collect();
     context.ui.say("This will be deleted:");
     for effect in &effects {
@@ -64,6 +60,34 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
             .say("  The container engine and the cache stay; `todo-bootstrap down --purge` removes them.");
     }
     Ok(Exit::Fine)
+}
+
+/// What of ours the engine holds. One that does not answer is an error where it may hold something:
+/// without its receipt, a cluster that is still there is nobody's.
+fn in_engine(context: &Context<'_>, args: &DownArgs, session: &Session, bench: &Bench) -> Result<InEngine> {
+    let receipt = Receipt::load(&session.dir())?;
+    let registry = args.purge && LocalRegistry::is_recorded(&session.paths.cache)?;
+    let found = match &receipt {
+        Some(_) => InEngine::ClusterAndRegistry,
+        None if registry => InEngine::Registry,
+        None => return Ok(InEngine::Nothing),
+    };
+    let fault = match Engine::detect(&bench.task("engine"), context.world, &session.facts) {
+        Ok(engine) => {
+            session.set_engine(engine);
+            return Ok(found);
+        }
+        Err(fault) => fault,
+    };
+    let began = receipt.is_some_and(|receipt| receipt.began());
+    if !(began || registry) || (args.purge && certainly_absent(&fault, context.world)) {
+        return Ok(InEngine::Nothing);
+    }
+    let name = &session.profile.cluster.name;
+    let what = if began { format!("cluster `{name}`") } else { "the local registry".to_owned() };
+    Err(fault
+        .error(&session.facts)
+        .context(format!("{what} cannot be deleted while its engine does not answer; nothing was deleted")))
 }
 
 /// The data in the cluster by name, as far as the cluster still answers: one that does not can be

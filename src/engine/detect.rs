@@ -128,6 +128,43 @@ pub fn daemon(world: &World) -> Option<PathBuf> {
         .or_else(|| SBIN.iter().map(|dir| Path::new(dir).join("dockerd")).find(|program| program.is_file()))
 }
 
+/// Whether there is certainly no engine: no client leads to one, and nothing listens where engines do.
+/// A `PATH` without the client (that of cron or sudo) proves nothing.
+pub fn certainly_absent(fault: &Fault, world: &World) -> bool {
+    *fault == Fault::Absent
+        && ["DOCKER_HOST", "CONTAINER_HOST"].iter().all(|name| world.var(name).is_none())
+        && !sockets(world).iter().any(|socket| is_served(socket))
+}
+
+/// Where engines listen by default.
+fn sockets(world: &World) -> Vec<PathBuf> {
+    let system = ["/var/run/docker.sock", "/run/podman/podman.sock"].map(PathBuf::from);
+    let home = world.home.iter().flat_map(|home| {
+        [".docker/run", ".docker/desktop", ".colima/default", ".orbstack/run", ".rd"]
+            .map(|dir| home.join(dir).join("docker.sock"))
+    });
+    let runtime = world
+        .var("XDG_RUNTIME_DIR")
+        .into_iter()
+        .flat_map(|dir| ["docker.sock", "podman/podman.sock"].map(|socket| Path::new(dir).join(socket)));
+    system.into_iter().chain(home).chain(runtime).collect()
+}
+
+/// Whether something listens on the socket; one that this user may not open counts.
+#[cfg(unix)]
+fn is_served(socket: &Path) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, NotFound};
+    match std::os::unix::net::UnixStream::connect(socket) {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), ConnectionRefused | NotFound),
+    }
+}
+
+#[cfg(not(unix))]
+fn is_served(_socket: &Path) -> bool {
+    false
+}
+
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
@@ -210,6 +247,23 @@ mod tests {
         assert!(matches!(settle(fault(), &macos(), false), Fault::NotRunning { .. }));
         let remote = Some(Fault::classify("Cannot connect to the Docker daemon at tcp://10.0.0.7:2375"));
         assert!(matches!(settle(remote, &debian(), false), Fault::NotRunning { .. }));
+    }
+
+    #[test]
+    fn only_what_nobody_listens_for_is_certainly_absent() {
+        let (mut world, root) = world(&[]);
+        let socket = root.path().join("docker.sock");
+        world.env.insert("XDG_RUNTIME_DIR".to_owned(), root.path().into());
+        assert!(sockets(&world).contains(&socket));
+        assert!(!is_served(&socket), "nothing is there");
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(is_served(&socket));
+        assert!(!certainly_absent(&Fault::Absent, &world));
+        drop(listener);
+        assert!(!is_served(&socket), "what a killed engine left");
+        world.env.insert("DOCKER_HOST".to_owned(), "tcp://10.0.0.7:2375".into());
+        assert!(!certainly_absent(&Fault::Absent, &world));
+        assert!(!certainly_absent(&Fault::classify(REFUSED), &world));
     }
 
     #[test]

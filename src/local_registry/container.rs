@@ -170,6 +170,11 @@ impl LocalRegistry {
         })
     }
 
+    /// Whether a registry was ever made: its volume, which outlives the clusters, may be there.
+    pub fn is_recorded(cache: &Path) -> Result<bool> {
+        Ok(Record::load(cache)?.is_some())
+    }
+
     /// What [`LocalRegistry::purge`] removes: kind and name of each.
     pub fn owned(task: &Task<'_>, engine: &Engine, cache: &Path) -> Result<Vec<(&'static str, String)>> {
         let Some(record) = Record::load(cache)? else { return Ok(Vec::new()) };

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bundle;
 mod day_one;
+mod down;
 mod engine;
 mod env;
 mod images;
