@@ -19,7 +19,7 @@ use crate::exec::{ProcessLog, Runner, System};
 use crate::host::{self, Facts};
 use crate::origins::{Mirror, Origins, Trust};
 use crate::progress::{Event, Reporter, State};
-use crate::steps::{self, Parts, Receipt, Session, Wishes};
+use crate::steps::{self, ClusterLock, Parts, Receipt, Session, Wishes};
 use crate::task::Task;
 use crate::ui::Ui;
 use crate::world::World;
@@ -112,8 +112,7 @@ impl<'a> Context<'a> {
 
     fn sources(&self) -> Result<Sources> {
         let paths = self.paths()?;
-        let overlay = self.global.dir.as_ref().map(|dir| self.world.cwd.join(dir));
-        let profile = self.profile(&Data::new(overlay), &paths)?;
+        let profile = self.profile(&Data::new(self.overlay()), &paths)?;
         let receipt = Receipt::load(&paths.cluster(&profile.cluster.name))?;
         let project = self.project(receipt.as_ref())?;
         let data = Data::new(project.clone());
@@ -160,6 +159,34 @@ impl<'a> Context<'a> {
         let parts =
             Parts { world, data, paths, versions, profile, application, facts, origins, consent, wishes };
         Session::new(parts).map(Arc::new)
+    }
+
+    /// The session of a command that changes the cluster: the lock is taken before anything of the
+    /// cluster is read, so that nothing old is written back.
+    pub fn locked(
+        &self,
+        bundle: Option<&Bundle>,
+        consent: bool,
+        wishes: &Wishes,
+    ) -> Result<(ClusterLock, Arc<Session>)> {
+        let paths = self.paths()?;
+        loop {
+            let profile = self.profile(&Data::new(self.overlay()), &paths)?;
+            let lock = ClusterLock::take(&paths.lock(&profile.cluster.name))?;
+            let session = self.session_with(bundle, consent, wishes.clone())?;
+            // Which cluster is meant follows from receipts: a command that ended meanwhile may have
+            // written or deleted one.
+            if session.profile.cluster.name == profile.cluster.name {
+                if let Some(warning) = &lock.warning {
+                    self.ui.warn(warning);
+                }
+                return Ok((lock, session));
+            }
+        }
+    }
+
+    fn overlay(&self) -> Option<PathBuf> {
+        self.global.dir.as_ref().map(|dir| self.world.cwd.join(dir))
     }
 
     /// What the flags, else the environment, say of origins that are to be trusted or not.

@@ -13,7 +13,7 @@ use crate::error::{Error, Exit, Result};
 use crate::local_registry::LocalRegistry;
 use crate::progress::Silent;
 use crate::steps::down::InEngine;
-use crate::steps::{self, ClusterLock, Journal, Receipt, Session};
+use crate::steps::{self, Journal, Receipt, Session, Wishes};
 use crate::task::Task;
 use crate::ui;
 
@@ -25,11 +25,10 @@ pub(crate) struct DownArgs {
 }
 
 pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
-    let session = context.session(None, false)?;
+    let (_lock, session) = context.locked(None, false, &Wishes::default())?;
     let name = session.profile.cluster.name.clone();
     let known = Receipt::load(&session.dir())?.is_some();
-    let entries = steps::hosts_entries(&session, args.purge)?;
-    if !known && !args.purge && entries.is_empty() {
+    if !known && !args.purge && steps::hosts_entries(&session, args.purge)?.is_empty() {
         context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to delete."));
         return Ok(Exit::Fine);
     }
@@ -46,13 +45,11 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     if !context.global.yes && !ui::confirm_name(context.world, "All data in the cluster goes", &name)? {
         return Err(Error::refused("nothing was deleted").help("todo-bootstrap down --yes"));
     }
-    let lock = ClusterLock::take(&session.dir())?;
     end_orphans(context, &session.dir());
     // The journal of a `down` lies beside the clusters, as the cluster's own directory goes.
     let journal = Arc::new(Journal::open(&session.paths.state, "down")?);
     let bench = context.bench(context.ui.reporter(&plan.titles()), Some(journal.clone()))?;
     steps::execute(&plan, &bench.task("down"), &journal, 1)?;
-    drop(lock);
     context.ui.good(&format!("✓ Cluster `{name}` is gone."));
     if !args.purge {
         context

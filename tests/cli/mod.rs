@@ -12,6 +12,7 @@ mod install_platform;
 mod install_refused;
 mod install_release;
 mod kubeconfig;
+mod lock;
 mod look;
 mod preset;
 mod stop;
