@@ -69,7 +69,7 @@ fn in_engine(context: &Context<'_>, args: &DownArgs, session: &Session, bench: &
         None if registry => InEngine::Registry,
         None => return Ok(InEngine::Nothing),
     };
-    let fault = match Engine::detect(&bench.task("engine"), context.world, &session.facts) {
+    let fault = match Engine::detect(&bench.task("engine"), context.world, &session.facts)? {
         Ok(engine) => {
             session.set_engine(engine);
             return Ok(found);

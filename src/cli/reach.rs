@@ -36,8 +36,9 @@ pub(crate) fn connect_or_explain(context: &Context<'_>, session: &Session, task:
 fn explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Option<Error> {
     let name = &session.profile.cluster.name;
     let engine = match Engine::detect(task, context.world, &session.facts) {
-        Ok(engine) => engine,
-        Err(fault) => {
+        Ok(Ok(engine)) => engine,
+        Err(stopped) => return Some(stopped),
+        Ok(Err(fault)) => {
             let error = fault.error(&session.facts);
             return Some(error.context(format!("cluster `{name}` does not run")).exit_with(Exit::Failed));
         }

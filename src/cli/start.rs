@@ -19,7 +19,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     if global.dir.is_none() {
         global.dir = receipt.application.clone().filter(|dir| dir.is_dir());
     }
-    let made_with = &Context::new(&global, context.world, context.ui);
+    let made_with = &context.with(&global);
     let args =
         UpArgs { dry_run: false, preset: None, target: None, mock: false, bundle: None, bundle_sha256: None };
     let (lock, session) = made_with.locked(None, global.yes, &args.wishes())?;
@@ -32,7 +32,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let bench = context.bench(Arc::new(Silent), None)?;
     let task = bench.task("start");
     // An engine that does not answer is started by `up`, if the user agrees.
-    if let Ok(engine) = Engine::detect(&task, context.world, &session.facts) {
+    if let Ok(engine) = Engine::detect(&task, context.world, &session.facts)? {
         session.set_engine(engine);
         let why = match session.provider()?.state(&task)? {
             State::Absent => Some("the container that it was is not there any more".to_owned()),

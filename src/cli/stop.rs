@@ -19,7 +19,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     }
     let silent = context.bench(Arc::new(Silent), None)?;
     let task = silent.task("stop");
-    let engine = Engine::detect(&task, context.world, &session.facts);
+    let engine = Engine::detect(&task, context.world, &session.facts)?;
     session.set_engine(engine.map_err(|fault| {
         fault
             .error(&session.facts)

@@ -141,7 +141,7 @@ fn consented(
         return Ok(session);
     }
     let bench = context.bench(Arc::new(Silent), None)?;
-    let fault = match Engine::detect(&bench.task("engine"), context.world, &session.facts) {
+    let fault = match Engine::detect(&bench.task("engine"), context.world, &session.facts)? {
         Ok(engine) => {
             session.set_engine(engine);
             return Ok(session);

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Builder, Engine, Fault, info};
+use crate::error::Result;
 use crate::exec::{Cmd, RunError};
 use crate::host::{Facts, Os};
-use crate::task::Task;
+use crate::task::{Task, stopped};
 use crate::world::World;
 
 /// An engine that does not say who it is within this time is stuck.
@@ -20,16 +21,18 @@ impl Engine {
     ///
     /// Several Docker clients may be on PATH: the first that builds with `BuildKit` is taken, else
     /// the first that answers. Podman is asked where no Docker answers.
-    pub fn detect(task: &Task<'_>, world: &World, facts: &Facts) -> Result<Engine, Fault> {
+    ///
+    /// The outer error is that of work that was stopped meanwhile: it says nothing of the engine.
+    pub fn detect(task: &Task<'_>, world: &World, facts: &Facts) -> Result<Result<Engine, Fault>> {
         let buildx = has_buildx(world);
         let mut legacy = None;
         let mut fault = None;
         for client in order(clients(world, "docker"), buildx) {
-            match ask(task, &client) {
+            match ask(task, &client)? {
                 Ok(engine) if engine.builder == Builder::Legacy => {
                     legacy.get_or_insert(engine);
                 }
-                Ok(engine) => return Ok(engine),
+                Ok(engine) => return Ok(Ok(engine)),
                 // A broken or too new client says nothing about the engine; the next one may.
                 Err(found @ Fault::Unusable { .. }) => {
                     fault.get_or_insert(found);
@@ -41,17 +44,17 @@ impl Engine {
             }
         }
         if let Some(engine) = legacy {
-            return Ok(engine);
+            return Ok(Ok(engine));
         }
         if let Some(client) = clients(world, "podman").into_iter().next() {
-            match ask(task, &client) {
-                Ok(engine) => return Ok(engine),
+            match ask(task, &client)? {
+                Ok(engine) => return Ok(Ok(engine)),
                 Err(found) => {
                     fault.get_or_insert(found);
                 }
             }
         }
-        Err(settle(fault, facts, daemon(world).is_some()))
+        Ok(Err(settle(fault, facts, daemon(world).is_some())))
     }
 }
 
@@ -69,19 +72,20 @@ fn settle(fault: Option<Fault>, facts: &Facts, has_daemon: bool) -> Fault {
     }
 }
 
-fn ask(task: &Task<'_>, client: &Path) -> Result<Engine, Fault> {
+fn ask(task: &Task<'_>, client: &Path) -> Result<Result<Engine, Fault>> {
     let cmd = Cmd::new(client, "ask the container engine what it is")
         .args(["info", "--format", "{{json .}}"])
         .within(LIMIT)
         .any_status();
-    match task.runner.run(&cmd.within(LIMIT.min(task.remaining())), task.cancel, &mut |_| {}) {
+    Ok(match task.runner.run(&cmd.within(LIMIT.min(task.remaining())), task.cancel, &mut |_| {}) {
         Ok(output) => info::parse(client, &output.text(), &output.stderr),
+        Err(RunError::Stopped { reason }) => return Err(stopped(reason)),
         Err(RunError::NotFound { .. }) => Err(Fault::Absent),
         Err(error @ RunError::TimedOut { .. }) => {
             Err(Fault::Unusable { detail: format!("{error}; it hangs") })
         }
         Err(error) => Err(Fault::Unusable { detail: error.to_string() }),
-    }
+    })
 }
 
 /// The clients called `name` on PATH, in its order, each file once.
@@ -197,7 +201,7 @@ mod tests {
 
     fn detect(script: &Script, programs: &[&str], facts: &Facts) -> Result<Engine, Fault> {
         let (world, _root) = world(programs);
-        with_task(script, |task| Engine::detect(task, &world, facts)).0
+        with_task(script, |task| Engine::detect(task, &world, facts)).0.unwrap()
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::world::World;
 fn found(task: &Task<'_>) -> (Engine, Facts) {
     let world = World::real();
     let facts = probe(&world, Path::new("/tmp"));
-    (Engine::detect(task, &world, &facts).unwrap(), facts)
+    (Engine::detect(task, &world, &facts).unwrap().unwrap(), facts)
 }
 
 /// A root file system that holds nothing but a text.

@@ -11,6 +11,8 @@ mod install;
 mod install_platform;
 mod install_refused;
 mod install_release;
+#[cfg(target_os = "linux")]
+mod interrupt;
 mod kubeconfig;
 mod lock;
 mod look;
