@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::context::{Bench, Context};
-use super::reach::connect;
+use super::reach::{connect, refuse_foreign};
 use super::up::end_orphans;
 use crate::engine::{Engine, certainly_absent};
 use crate::error::{Error, Exit, Result};
@@ -29,6 +29,7 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     let name = session.profile.cluster.name.clone();
     let known = Receipt::load(&session.dir())?.is_some();
     if !known && !args.purge && steps::hosts_entries(&session, args.purge)?.is_empty() {
+        refuse_foreign(context, &session)?;
         context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to delete."));
         return Ok(Exit::Fine);
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::context::Context;
+use super::reach::refuse_foreign;
 use super::up::{self, UpArgs};
 use crate::cluster::State;
 use crate::engine::Engine;
@@ -13,6 +14,9 @@ use crate::steps::{Receipt, Session};
 
 pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let seen = context.session(None, false)?;
+    if Receipt::load(&seen.dir())?.is_none() {
+        refuse_foreign(context, &seen)?;
+    }
     let receipt = recorded(&seen)?;
     let mut global = context.global.clone();
     global.profile.get_or_insert_with(|| receipt.profile.clone());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::context::Context;
+use super::reach::refuse_foreign;
 use super::up::end_orphans;
 use crate::cluster::State;
 use crate::engine::Engine;
@@ -14,6 +15,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let (_lock, session) = context.locked(None, false, &Wishes::default())?;
     let name = &session.profile.cluster.name;
     if Receipt::load(&session.dir())?.is_none() {
+        refuse_foreign(context, &session)?;
         context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to stop."));
         return Ok(Exit::Fine);
     }

@@ -80,6 +80,9 @@ pub(super) fn make(
     }
     let plan = steps::up::plan(&session)?;
     let fit = chosen(context, &session)?;
+    if session.engine().is_ok() {
+        super::reach::refuse_foreign(context, &session)?;
+    }
     let dir = session.dir();
     end_orphans(context, &dir);
     let log = super::log::to_file(&dir)?;

@@ -16,6 +16,7 @@ mod interrupt;
 mod kubeconfig;
 mod lock;
 mod look;
+mod owner;
 mod preset;
 mod stop;
 mod tools;
