@@ -8,7 +8,7 @@
 //! | what `up` and `down` are made of | `steps` |
 //! | what steps do | `origins`, `source`, `bundle`, `tools`, `pins`, `engine`, `local_registry`, `images`, `cluster`, `deploy`, `checks`, `addons`, `diagnose`, `kubeconfig` |
 //! | what those rest on | `registry`, `fetch`, `exec`, `host`, `config`, `data` |
-//! | what everything knows | `error`, `cancel`, `progress`, `task`, `world` |
+//! | what everything knows | `error`, `cancel`, `lock`, `progress`, `task`, `world` |
 #![forbid(unsafe_code)]
 
 pub mod addons;
@@ -29,6 +29,7 @@ pub mod host;
 pub mod images;
 pub mod kubeconfig;
 pub mod local_registry;
+pub mod lock;
 pub mod origins;
 pub mod pins;
 pub mod progress;

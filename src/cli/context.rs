@@ -1,11 +1,13 @@
 //! What every command starts from: the flags, the world, and the session made of them.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::tz::TimeZone;
+use tokio::runtime::{Handle, Runtime};
 
 use super::{Global, Output};
 use crate::bundle::Bundle;
@@ -19,7 +21,7 @@ use crate::exec::{ProcessLog, Runner, System};
 use crate::host::{self, Facts};
 use crate::origins::{Mirror, Origins, Trust};
 use crate::progress::{Event, Reporter, State};
-use crate::steps::{self, Parts, Receipt, Session, Wishes};
+use crate::steps::{self, ClusterLock, Parts, Receipt, Session, Wishes};
 use crate::task::Task;
 use crate::ui::Ui;
 use crate::world::World;
@@ -29,7 +31,15 @@ pub(crate) struct Context<'a> {
     pub world: &'a World,
     pub ui: &'a Ui,
     /// Whether it was said that other pins than the program's count.
-    told: Cell<bool>,
+    told: Rc<Cell<bool>>,
+    /// Made at its first use.
+    work: Rc<OnceCell<Work>>,
+}
+
+/// What there is once in a process: a signal that came in one part of a command counts in the next.
+struct Work {
+    cancel: Cancel,
+    runtime: Runtime,
 }
 
 /// The files that a command works from.
@@ -45,8 +55,8 @@ struct Sources {
 pub(crate) struct Bench {
     runner: System,
     reporter: Arc<dyn Reporter>,
-    pub cancel: Cancel,
-    runtime: tokio::runtime::Runtime,
+    cancel: Cancel,
+    runtime: Handle,
     deadline: Instant,
 }
 
@@ -57,7 +67,7 @@ impl Bench {
             runner: &self.runner as &dyn Runner,
             reporter: self.reporter.as_ref(),
             cancel: &self.cancel,
-            runtime: self.runtime.handle(),
+            runtime: &self.runtime,
             deadline: self.deadline,
         }
     }
@@ -65,7 +75,15 @@ impl Bench {
 
 impl<'a> Context<'a> {
     pub fn new(global: &'a Global, world: &'a World, ui: &'a Ui) -> Self {
-        Self { global, world, ui, told: Cell::new(false) }
+        Self { global, world, ui, told: Rc::default(), work: Rc::default() }
+    }
+
+    /// The same command with other flags.
+    pub fn with<'b>(&self, global: &'b Global) -> Context<'b>
+    where
+        'a: 'b,
+    {
+        Context { global, world: self.world, ui: self.ui, told: self.told.clone(), work: self.work.clone() }
     }
 
     pub fn json(&self) -> bool {
@@ -112,8 +130,7 @@ impl<'a> Context<'a> {
 
     fn sources(&self) -> Result<Sources> {
         let paths = self.paths()?;
-        let overlay = self.global.dir.as_ref().map(|dir| self.world.cwd.join(dir));
-        let profile = self.profile(&Data::new(overlay), &paths)?;
+        let profile = self.profile(&Data::new(self.overlay()), &paths)?;
         let receipt = Receipt::load(&paths.cluster(&profile.cluster.name))?;
         let project = self.project(receipt.as_ref())?;
         let data = Data::new(project.clone());
@@ -162,6 +179,34 @@ impl<'a> Context<'a> {
         Session::new(parts).map(Arc::new)
     }
 
+    /// The session of a command that changes the cluster: the lock is taken before anything of the
+    /// cluster is read, so that nothing old is written back.
+    pub fn locked(
+        &self,
+        bundle: Option<&Bundle>,
+        consent: bool,
+        wishes: &Wishes,
+    ) -> Result<(ClusterLock, Arc<Session>)> {
+        let paths = self.paths()?;
+        loop {
+            let profile = self.profile(&Data::new(self.overlay()), &paths)?;
+            let lock = ClusterLock::take(&paths.lock(&profile.cluster.name))?;
+            let session = self.session_with(bundle, consent, wishes.clone())?;
+            // Which cluster is meant follows from receipts: a command that ended meanwhile may have
+            // written or deleted one.
+            if session.profile.cluster.name == profile.cluster.name {
+                if let Some(warning) = &lock.warning {
+                    self.ui.warn(warning);
+                }
+                return Ok((lock, session));
+            }
+        }
+    }
+
+    fn overlay(&self) -> Option<PathBuf> {
+        self.global.dir.as_ref().map(|dir| self.world.cwd.join(dir))
+    }
+
     /// What the flags, else the environment, say of origins that are to be trusted or not.
     pub fn trust(&self) -> Result<Trust> {
         let (global, world) = (self.global, self.world);
@@ -193,6 +238,16 @@ impl<'a> Context<'a> {
 
     /// The means to work with: processes that are started go to `log`.
     pub fn bench(&self, reporter: Arc<dyn Reporter>, log: Option<Arc<dyn ProcessLog>>) -> Result<Bench> {
+        let Work { cancel, runtime } = self.work()?;
+        let (cancel, runtime) = (cancel.clone(), runtime.handle().clone());
+        let deadline = Instant::now() + self.global.timeout;
+        Ok(Bench { runner: System::new(log), reporter, cancel, runtime, deadline })
+    }
+
+    fn work(&self) -> Result<&Work> {
+        if let Some(work) = self.work.get() {
+            return Ok(work);
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -200,8 +255,7 @@ impl<'a> Context<'a> {
             .map_err(|error| Error::failed("cannot start the asynchronous runtime").because(error))?;
         let cancel = Cancel::default();
         super::interrupt::watch(&cancel);
-        let deadline = Instant::now() + self.global.timeout;
-        Ok(Bench { runner: System::new(log), reporter, cancel, runtime, deadline })
+        Ok(self.work.get_or_init(|| Work { cancel, runtime }))
     }
 
     /// A reporter for work that is no plan.

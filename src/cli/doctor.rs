@@ -39,7 +39,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
         let alone: Vec<_> = asked.into_iter().filter_map(|thread| thread.join().ok()).collect();
         (engine, millis, alone)
     });
-    let (engine, fault) = match engine {
+    let (engine, fault) = match engine? {
         Ok(engine) => (Some(engine), None),
         Err(fault) => (None, Some(fault)),
     };

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::context::Context;
-use super::reach::connect;
+use super::context::{Bench, Context};
+use super::reach::{connect, refuse_foreign};
 use super::up::end_orphans;
-use crate::engine::Engine;
+use crate::engine::{Engine, certainly_absent};
 use crate::error::{Error, Exit, Result};
+use crate::local_registry::LocalRegistry;
 use crate::progress::Silent;
-use crate::steps::{self, ClusterLock, Journal, Receipt, Session};
+use crate::steps::down::InEngine;
+use crate::steps::{self, Journal, Receipt, Session, Wishes};
 use crate::task::Task;
 use crate::ui;
 
@@ -23,22 +25,16 @@ pub(crate) struct DownArgs {
 }
 
 pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
-    let session = context.session(None, false)?;
+    let (_lock, session) = context.locked(None, false, &Wishes::default())?;
     let name = session.profile.cluster.name.clone();
     let known = Receipt::load(&session.dir())?.is_some();
-    let entries = steps::hosts_entries(&session, args.purge)?;
-    if !known && !args.purge && entries.is_empty() {
+    if !known && !args.purge && steps::hosts_entries(&session, args.purge)?.is_empty() {
+        refuse_foreign(context, &session)?;
         context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to delete."));
         return Ok(Exit::Fine);
     }
     let silent = context.bench(Arc::new(Silent), None)?;
-    let engine = Engine::detect(&silent.task("engine"), context.world, &session.facts);
-    if let (Err(fault), true, false) = (&engine, known, args.purge) {
-        return Err(fault
-            .error(&session.facts)
-            .context(format!("cluster `{name}` cannot be deleted while its engine does not answer")));
-    }
-    let plan = steps::down::plan(&session, engine.is_ok() && known, args.purge)?;
+    let plan = steps::down::plan(&session, in_engine(context, args, &session, &silent)?, args.purge)?;
     let effects: Vec<String> = plan.steps().iter().flat_map(|step| step.effects()).collect();
     context.ui.say("This will be deleted:");
     for effect in &effects {
@@ -50,13 +46,11 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     if !context.global.yes && !ui::confirm_name(context.world, "All data in the cluster goes", &name)? {
         return Err(Error::refused("nothing was deleted").help("todo-bootstrap down --yes"));
     }
-    let lock = ClusterLock::take(&session.dir())?;
     end_orphans(context, &session.dir());
     // The journal of a `down` lies beside the clusters, as the cluster's own directory goes.
     let journal = Arc::new(Journal::open(&session.paths.state, "down")?);
     let bench = context.bench(context.ui.reporter(&plan.titles()), Some(journal.clone()))?;
     steps::execute(&plan, &bench.task("down"), &journal, 1)?;
-    drop(lock);
     context.ui.good(&format!("✓ Cluster `{name}` is gone."));
     if !args.purge {
         context
@@ -64,6 +58,34 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
             .say("  The container engine and the cache stay; `todo-bootstrap down --purge` removes them.");
     }
     Ok(Exit::Fine)
+}
+
+/// What of ours the engine holds. One that does not answer is an error where it may hold something:
+/// without its receipt, a cluster that is still there is nobody's.
+fn in_engine(context: &Context<'_>, args: &DownArgs, session: &Session, bench: &Bench) -> Result<InEngine> {
+    let receipt = Receipt::load(&session.dir())?;
+    let registry = args.purge && LocalRegistry::is_recorded(&session.paths.cache)?;
+    let found = match &receipt {
+        Some(_) => InEngine::ClusterAndRegistry,
+        None if registry => InEngine::Registry,
+        None => return Ok(InEngine::Nothing),
+    };
+    let fault = match Engine::detect(&bench.task("engine"), context.world, &session.facts)? {
+        Ok(engine) => {
+            session.set_engine(engine);
+            return Ok(found);
+        }
+        Err(fault) => fault,
+    };
+    let began = receipt.is_some_and(|receipt| receipt.began());
+    if !(began || registry) || (args.purge && certainly_absent(&fault, context.world)) {
+        return Ok(InEngine::Nothing);
+    }
+    let name = &session.profile.cluster.name;
+    let what = if began { format!("cluster `{name}`") } else { "the local registry".to_owned() };
+    Err(fault
+        .error(&session.facts)
+        .context(format!("{what} cannot be deleted while its engine does not answer; nothing was deleted")))
 }
 
 /// The data in the cluster by name, as far as the cluster still answers: one that does not can be

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::context::{Context, print_json};
 use crate::error::{Error, Exit, Result};
 use crate::kubeconfig::default_file;
-use crate::steps::{self, ClusterLock, Receipt};
+use crate::steps::{self, Receipt, Wishes};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KubeconfigCommand {
@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context<'_>, command: &KubeconfigCommand) -> Result<
 }
 
 fn merge(context: &Context<'_>, args: &MergeArgs) -> Result<Exit> {
-    let session = context.session(None, false)?;
+    let (_lock, session) = context.locked(None, false, &Wishes::default())?;
     let cluster = &session.profile.cluster.name;
     if Receipt::load(&session.dir())?.is_none() || !session.kubeconfig().is_file() {
         return Err(Error::failed(format!("there is no cluster `{cluster}`"))
@@ -55,7 +55,6 @@ fn merge(context: &Context<'_>, args: &MergeArgs) -> Result<Exit> {
         None => default_file(context.world)?,
     };
     let bench = context.bench(context.reporter(), None)?;
-    let _lock = ClusterLock::take(&session.dir())?;
     let done = steps::merge_kubeconfig(&session, &bench.task("kubeconfig"), &file, args.set_current);
     let (name, merged, saved) = done?;
     if context.json() {
@@ -89,7 +88,7 @@ fn unmerge(context: &Context<'_>, args: &UnmergeArgs) -> Result<Exit> {
     let ours = session.receipt().kubeconfigs;
     let unmerged = if ours.iter().any(|one| only.as_ref().is_none_or(|only| *only == one.file)) {
         let bench = context.bench(context.reporter(), None)?;
-        let _lock = ClusterLock::take(&session.dir())?;
+        let (_lock, session) = context.locked(None, false, &Wishes::default())?;
         steps::unmerge_kubeconfigs(&session, &bench.task("kubeconfig"), only.as_deref())?
     } else {
         Vec::new()

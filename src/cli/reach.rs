@@ -1,5 +1,6 @@
 //! What commands that need a running cluster share: the connection, and the address.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::Context;
@@ -7,6 +8,7 @@ use crate::cluster::State;
 use crate::config::Application;
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
+use crate::progress::Silent;
 use crate::steps::Session;
 use crate::task::Task;
 
@@ -36,8 +38,9 @@ pub(crate) fn connect_or_explain(context: &Context<'_>, session: &Session, task:
 fn explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Option<Error> {
     let name = &session.profile.cluster.name;
     let engine = match Engine::detect(task, context.world, &session.facts) {
-        Ok(engine) => engine,
-        Err(fault) => {
+        Ok(Ok(engine)) => engine,
+        Err(stopped) => return Some(stopped),
+        Ok(Err(fault)) => {
             let error = fault.error(&session.facts);
             return Some(error.context(format!("cluster `{name}` does not run")).exit_with(Exit::Failed));
         }
@@ -88,5 +91,22 @@ pub(crate) fn ended(task: &Task<'_>, result: Result<()>) -> Result<Exit> {
         Err(error) if error.exit() == Exit::Interrupted => Ok(Exit::Interrupted),
         Err(_) if task.remaining().is_zero() => Ok(Exit::Fine),
         Err(error) => Err(error),
+    }
+}
+
+/// Fails where the engine has a cluster of this name that is not ours: before anything is made, and
+/// where there is no receipt, so that nobody takes it for gone. An engine that does not answer has none.
+pub(crate) fn refuse_foreign(context: &Context<'_>, session: &Session) -> Result<()> {
+    let bench = context.bench(Arc::new(Silent), None)?;
+    let task = bench.task("engine");
+    if session.engine().is_err() {
+        match Engine::detect(&task, context.world, &session.facts)? {
+            Ok(engine) => session.set_engine(engine),
+            Err(_) => return Ok(()),
+        }
+    }
+    match session.provider().and_then(|provider| provider.state(&task)) {
+        Err(error) if matches!(error.exit(), Exit::Refused | Exit::Interrupted) => Err(error),
+        _ => Ok(()),
     }
 }

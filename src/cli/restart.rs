@@ -9,7 +9,7 @@ use super::reach::{application, connect_or_explain};
 use crate::deploy;
 use crate::error::{Error, Exit, Result};
 use crate::progress::Silent;
-use crate::steps::{self, ClusterLock, Journal};
+use crate::steps::{self, Journal, Wishes};
 
 #[derive(Debug, Args)]
 pub(crate) struct RestartArgs {
@@ -19,7 +19,7 @@ pub(crate) struct RestartArgs {
 }
 
 pub(crate) fn run(context: &Context<'_>, args: &RestartArgs) -> Result<Exit> {
-    let session = context.session(None, false)?;
+    let (_lock, session) = context.locked(None, false, &Wishes::default())?;
     let silent = context.bench(Arc::new(Silent), None)?;
     let task = silent.task("restart");
     let namespace = &application(&session)?.namespace;
@@ -31,7 +31,6 @@ pub(crate) fn run(context: &Context<'_>, args: &RestartArgs) -> Result<Exit> {
             .help("todo-bootstrap up"));
     }
     let plan = steps::restart::plan(&session, &services)?;
-    let _lock = ClusterLock::take(&session.dir())?;
     if args.services.is_empty() {
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
         context.ui.say(&format!("restarting all services, one after the other: {}", names.join(", ")));

@@ -4,24 +4,39 @@
 use std::sync::Arc;
 
 use super::context::Context;
+use super::reach::refuse_foreign;
 use super::up::{self, UpArgs};
 use crate::cluster::State;
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
 use crate::progress::Silent;
-use crate::steps::Receipt;
+use crate::steps::{Receipt, Session};
 
 pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
-    let session = context.session(None, false)?;
-    let name = &session.profile.cluster.name;
-    let receipt = Receipt::load(&session.dir())?;
-    let receipt = receipt.ok_or_else(|| {
-        Error::refused(format!("there is no cluster `{name}` to start")).help("todo-bootstrap up")
-    })?;
+    let seen = context.session(None, false)?;
+    if Receipt::load(&seen.dir())?.is_none() {
+        refuse_foreign(context, &seen)?;
+    }
+    let receipt = recorded(&seen)?;
+    let mut global = context.global.clone();
+    global.profile.get_or_insert_with(|| receipt.profile.clone());
+    if global.dir.is_none() {
+        global.dir = receipt.application.clone().filter(|dir| dir.is_dir());
+    }
+    let made_with = &context.with(&global);
+    let args =
+        UpArgs { dry_run: false, preset: None, target: None, mock: false, bundle: None, bundle_sha256: None };
+    let (lock, session) = made_with.locked(None, global.yes, &args.wishes())?;
+    if recorded(&session)? != receipt {
+        // Another command wrote it meanwhile: what it says now counts.
+        drop((lock, session));
+        return run(context);
+    }
+    let context = made_with;
     let bench = context.bench(Arc::new(Silent), None)?;
     let task = bench.task("start");
     // An engine that does not answer is started by `up`, if the user agrees.
-    if let Ok(engine) = Engine::detect(&task, context.world, &session.facts) {
+    if let Ok(engine) = Engine::detect(&task, context.world, &session.facts)? {
         session.set_engine(engine);
         let why = match session.provider()?.state(&task)? {
             State::Absent => Some("the container that it was is not there any more".to_owned()),
@@ -29,17 +44,19 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
             State::Stopped | State::Running => None,
         };
         if let Some(why) = why {
+            let name = &session.profile.cluster.name;
             return Err(Error::refused(format!("there is no whole cluster `{name}` to start"))
                 .because(why)
                 .help("todo-bootstrap up   makes it anew"));
         }
     }
-    let mut global = context.global.clone();
-    global.profile.get_or_insert(receipt.profile);
-    if global.dir.is_none() {
-        global.dir = receipt.application.filter(|dir| dir.is_dir());
-    }
-    let args =
-        UpArgs { dry_run: false, preset: None, target: None, mock: false, bundle: None, bundle_sha256: None };
-    up::run(&Context::new(&global, context.world, context.ui), &args)
+    up::make(context, &args, session, None)
+}
+
+/// The receipt of the cluster; where there is none, there is nothing to start.
+fn recorded(session: &Session) -> Result<Receipt> {
+    Receipt::load(&session.dir())?.ok_or_else(|| {
+        let name = &session.profile.cluster.name;
+        Error::refused(format!("there is no cluster `{name}` to start")).help("todo-bootstrap up")
+    })
 }

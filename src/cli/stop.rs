@@ -3,29 +3,30 @@
 use std::sync::Arc;
 
 use super::context::Context;
+use super::reach::refuse_foreign;
 use super::up::end_orphans;
 use crate::cluster::State;
 use crate::engine::Engine;
 use crate::error::{Exit, Result};
 use crate::progress::Silent;
-use crate::steps::{self, ClusterLock, Journal, Receipt};
+use crate::steps::{self, Journal, Receipt, Wishes};
 
 pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
-    let session = context.session(None, false)?;
+    let (_lock, session) = context.locked(None, false, &Wishes::default())?;
     let name = &session.profile.cluster.name;
     if Receipt::load(&session.dir())?.is_none() {
+        refuse_foreign(context, &session)?;
         context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to stop."));
         return Ok(Exit::Fine);
     }
     let silent = context.bench(Arc::new(Silent), None)?;
     let task = silent.task("stop");
-    let engine = Engine::detect(&task, context.world, &session.facts);
+    let engine = Engine::detect(&task, context.world, &session.facts)?;
     session.set_engine(engine.map_err(|fault| {
         fault
             .error(&session.facts)
             .context(format!("whether cluster `{name}` runs is unknown while its engine does not answer"))
     })?);
-    let lock = ClusterLock::take(&session.dir())?;
     end_orphans(context, &session.dir());
     if session.kubeconfig().is_file() && session.provider()?.state(&task)? == State::Stopped {
         context.ui.good(&format!("✓ Cluster `{name}` is stopped already."));
@@ -35,7 +36,6 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let journal = Arc::new(Journal::open(&session.dir(), "stop")?);
     let bench = context.bench(context.ui.reporter(&plan.titles()), Some(journal.clone()))?;
     steps::execute(&plan, &bench.task("stop"), &journal, 1)?;
-    drop(lock);
     context.ui.good(&format!("✓ Cluster `{name}` is stopped; all that is in it stays."));
     context.ui.say("  `todo-bootstrap start` brings it back.");
     Ok(Exit::Fine)

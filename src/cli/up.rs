@@ -14,7 +14,7 @@ use crate::config::Target;
 use crate::engine::{self, Engine, Fault};
 use crate::error::{Error, Exit, Result};
 use crate::progress::{Event, Silent, State};
-use crate::steps::{self, ClusterLock, Journal, Outcome, Session, Wishes};
+use crate::steps::{self, Journal, Outcome, Session, Wishes};
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -54,11 +54,21 @@ pub(super) fn target_parser() -> impl TypedValueParser<Value = Target> {
 const SIDE_BY_SIDE: usize = 6;
 
 pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
-    let began = Instant::now();
     let bundle = open_bundle(context, args)?;
-    let session = context.session_with(bundle.as_ref(), context.global.yes, args.wishes())?;
+    let (_lock, session) = context.locked(bundle.as_ref(), context.global.yes, &args.wishes())?;
+    make(context, args, session, bundle.as_ref())
+}
+
+/// All of `up` once the cluster's lock is held.
+pub(super) fn make(
+    context: &Context<'_>,
+    args: &UpArgs,
+    session: Arc<Session>,
+    bundle: Option<&Bundle>,
+) -> Result<Exit> {
+    let began = Instant::now();
     super::env::look(context, super::reach::application(&session)?)?;
-    let session = consented(context, args, session, bundle.as_ref())?;
+    let session = consented(context, args, session, bundle)?;
     if let Ok(engine) = session.engine() {
         steps::able_to_build(&session, engine)?;
     }
@@ -70,8 +80,10 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     }
     let plan = steps::up::plan(&session)?;
     let fit = chosen(context, &session)?;
+    if session.engine().is_ok() {
+        super::reach::refuse_foreign(context, &session)?;
+    }
     let dir = session.dir();
-    let _lock = ClusterLock::take(&dir)?;
     end_orphans(context, &dir);
     let log = super::log::to_file(&dir)?;
     let journal = Arc::new(Journal::open(&dir, "up")?);
@@ -128,8 +140,11 @@ fn consented(
     session: Arc<Session>,
     bundle: Option<&Bundle>,
 ) -> Result<Arc<Session>> {
+    if session.engine().is_ok() {
+        return Ok(session);
+    }
     let bench = context.bench(Arc::new(Silent), None)?;
-    let fault = match Engine::detect(&bench.task("engine"), context.world, &session.facts) {
+    let fault = match Engine::detect(&bench.task("engine"), context.world, &session.facts)? {
         Ok(engine) => {
             session.set_engine(engine);
             return Ok(session);

@@ -13,7 +13,7 @@ mod sizes;
 
 pub use demand::{Demand, Service};
 pub use fit::{Candidate, Fit};
-pub use local::Local;
+pub use local::{Local, Owner};
 pub(crate) use need::show_need;
 pub use need::{Need, control_plane};
 pub use provider::{Owned, Ports, Provider, State};

@@ -39,4 +39,9 @@ impl Paths {
     pub fn cluster(&self, name: &str) -> PathBuf {
         self.state.join("clusters").join(name)
     }
+
+    /// The lock of one cluster: not in its state, which `down` deletes.
+    pub fn lock(&self, name: &str) -> PathBuf {
+        self.state.join("locks").join(name)
+    }
 }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Builder, Engine, Fault, info};
+use crate::error::Result;
 use crate::exec::{Cmd, RunError};
 use crate::host::{Facts, Os};
-use crate::task::Task;
+use crate::task::{Task, stopped};
 use crate::world::World;
 
 /// An engine that does not say who it is within this time is stuck.
@@ -20,16 +21,18 @@ impl Engine {
     ///
     /// Several Docker clients may be on PATH: the first that builds with `BuildKit` is taken, else
     /// the first that answers. Podman is asked where no Docker answers.
-    pub fn detect(task: &Task<'_>, world: &World, facts: &Facts) -> Result<Engine, Fault> {
+    ///
+    /// The outer error is that of work that was stopped meanwhile: it says nothing of the engine.
+    pub fn detect(task: &Task<'_>, world: &World, facts: &Facts) -> Result<Result<Engine, Fault>> {
         let buildx = has_buildx(world);
         let mut legacy = None;
         let mut fault = None;
         for client in order(clients(world, "docker"), buildx) {
-            match ask(task, &client) {
+            match ask(task, &client)? {
                 Ok(engine) if engine.builder == Builder::Legacy => {
                     legacy.get_or_insert(engine);
                 }
-                Ok(engine) => return Ok(engine),
+                Ok(engine) => return Ok(Ok(engine)),
                 // A broken or too new client says nothing about the engine; the next one may.
                 Err(found @ Fault::Unusable { .. }) => {
                     fault.get_or_insert(found);
@@ -41,17 +44,17 @@ impl Engine {
             }
         }
         if let Some(engine) = legacy {
-            return Ok(engine);
+            return Ok(Ok(engine));
         }
         if let Some(client) = clients(world, "podman").into_iter().next() {
-            match ask(task, &client) {
-                Ok(engine) => return Ok(engine),
+            match ask(task, &client)? {
+                Ok(engine) => return Ok(Ok(engine)),
                 Err(found) => {
                     fault.get_or_insert(found);
                 }
             }
         }
-        Err(settle(fault, facts, daemon(world).is_some()))
+        Ok(Err(settle(fault, facts, daemon(world).is_some())))
     }
 }
 
@@ -69,19 +72,20 @@ fn settle(fault: Option<Fault>, facts: &Facts, has_daemon: bool) -> Fault {
     }
 }
 
-fn ask(task: &Task<'_>, client: &Path) -> Result<Engine, Fault> {
+fn ask(task: &Task<'_>, client: &Path) -> Result<Result<Engine, Fault>> {
     let cmd = Cmd::new(client, "ask the container engine what it is")
         .args(["info", "--format", "{{json .}}"])
         .within(LIMIT)
         .any_status();
-    match task.runner.run(&cmd.within(LIMIT.min(task.remaining())), task.cancel, &mut |_| {}) {
+    Ok(match task.runner.run(&cmd.within(LIMIT.min(task.remaining())), task.cancel, &mut |_| {}) {
         Ok(output) => info::parse(client, &output.text(), &output.stderr),
+        Err(RunError::Stopped { reason }) => return Err(stopped(reason)),
         Err(RunError::NotFound { .. }) => Err(Fault::Absent),
         Err(error @ RunError::TimedOut { .. }) => {
             Err(Fault::Unusable { detail: format!("{error}; it hangs") })
         }
         Err(error) => Err(Fault::Unusable { detail: error.to_string() }),
-    }
+    })
 }
 
 /// The clients called `name` on PATH, in its order, each file once.
@@ -128,6 +132,43 @@ pub fn daemon(world: &World) -> Option<PathBuf> {
         .or_else(|| SBIN.iter().map(|dir| Path::new(dir).join("dockerd")).find(|program| program.is_file()))
 }
 
+/// Whether there is certainly no engine: no client leads to one, and nothing listens where engines do.
+/// A `PATH` without the client (that of cron or sudo) proves nothing.
+pub fn certainly_absent(fault: &Fault, world: &World) -> bool {
+    *fault == Fault::Absent
+        && ["DOCKER_HOST", "CONTAINER_HOST"].iter().all(|name| world.var(name).is_none())
+        && !sockets(world).iter().any(|socket| is_served(socket))
+}
+
+/// Where engines listen by default.
+fn sockets(world: &World) -> Vec<PathBuf> {
+    let system = ["/var/run/docker.sock", "/run/podman/podman.sock"].map(PathBuf::from);
+    let home = world.home.iter().flat_map(|home| {
+        [".docker/run", ".docker/desktop", ".colima/default", ".orbstack/run", ".rd"]
+            .map(|dir| home.join(dir).join("docker.sock"))
+    });
+    let runtime = world
+        .var("XDG_RUNTIME_DIR")
+        .into_iter()
+        .flat_map(|dir| ["docker.sock", "podman/podman.sock"].map(|socket| Path::new(dir).join(socket)));
+    system.into_iter().chain(home).chain(runtime).collect()
+}
+
+/// Whether something listens on the socket; one that this user may not open counts.
+#[cfg(unix)]
+fn is_served(socket: &Path) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, NotFound};
+    match std::os::unix::net::UnixStream::connect(socket) {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), ConnectionRefused | NotFound),
+    }
+}
+
+#[cfg(not(unix))]
+fn is_served(_socket: &Path) -> bool {
+    false
+}
+
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
@@ -160,7 +201,7 @@ mod tests {
 
     fn detect(script: &Script, programs: &[&str], facts: &Facts) -> Result<Engine, Fault> {
         let (world, _root) = world(programs);
-        with_task(script, |task| Engine::detect(task, &world, facts)).0
+        with_task(script, |task| Engine::detect(task, &world, facts)).0.unwrap()
     }
 
     #[test]
@@ -210,6 +251,23 @@ mod tests {
         assert!(matches!(settle(fault(), &macos(), false), Fault::NotRunning { .. }));
         let remote = Some(Fault::classify("Cannot connect to the Docker daemon at tcp://10.0.0.7:2375"));
         assert!(matches!(settle(remote, &debian(), false), Fault::NotRunning { .. }));
+    }
+
+    #[test]
+    fn only_what_nobody_listens_for_is_certainly_absent() {
+        let (mut world, root) = world(&[]);
+        let socket = root.path().join("docker.sock");
+        world.env.insert("XDG_RUNTIME_DIR".to_owned(), root.path().into());
+        assert!(sockets(&world).contains(&socket));
+        assert!(!is_served(&socket), "nothing is there");
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(is_served(&socket));
+        assert!(!certainly_absent(&Fault::Absent, &world));
+        drop(listener);
+        assert!(!is_served(&socket), "what a killed engine left");
+        world.env.insert("DOCKER_HOST".to_owned(), "tcp://10.0.0.7:2375".into());
+        assert!(!certainly_absent(&Fault::Absent, &world));
+        assert!(!certainly_absent(&Fault::classify(REFUSED), &world));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::world::World;
 fn found(task: &Task<'_>) -> (Engine, Facts) {
     let world = World::real();
     let facts = probe(&world, Path::new("/tmp"));
-    (Engine::detect(task, &world, &facts).unwrap(), facts)
+    (Engine::detect(task, &world, &facts).unwrap().unwrap(), facts)
 }
 
 /// A root file system that holds nothing but a text.
@@ -69,9 +69,14 @@ fn networks_and_containers_come_and_go() {
     let label = ("todo-bootstrap.test".to_owned(), name.clone());
     with_task(&System::default(), |task| {
         let (engine, _) = found(task);
-        assert!(engine.network_ensure(task, &name, std::slice::from_ref(&label)).unwrap());
-        assert!(!engine.network_ensure(task, &name, std::slice::from_ref(&label)).unwrap());
-        assert!(engine.network_ensure(task, &name, &[("other".to_owned(), "x".to_owned())]).is_err());
+        let ensure = |label: &(String, String)| {
+            engine.network_ensure(task, &name, std::slice::from_ref(label), |labels| {
+                (labels.get(&label.0) != Some(&label.1)).then(|| crate::error::Error::refused("not ours"))
+            })
+        };
+        assert!(ensure(&label).unwrap());
+        assert!(!ensure(&label).unwrap());
+        assert!(ensure(&("other".to_owned(), "x".to_owned())).is_err());
         engine.import(task, &root_archive(dir.path()), &name, &[]).unwrap();
         let create = engine.cmd("create a container").args(["create", "--name", &name, "--network", &name]);
         task.run(&create.arg("--label").arg(format!("{}={}", label.0, label.1)).args([&name, "/none"]))

@@ -28,6 +28,7 @@ use std::path::PathBuf;
 pub use build::Build;
 pub use containers::Container;
 pub use daemon::{halt, start};
+pub use detect::certainly_absent;
 pub use fault::Fault;
 pub use grow::grow;
 pub use install::{Installed, install, uninstall};

@@ -7,16 +7,17 @@ use crate::error::{Error, Result};
 use crate::task::Task;
 
 impl Engine {
-    /// Makes the network unless it is there; `true` if it was made. One of the same name that does
-    /// not carry all `labels` is somebody else's, and refused.
-    pub fn network_ensure(&self, task: &Task<'_>, name: &str, labels: &[(String, String)]) -> Result<bool> {
+    /// Makes the network unless it is there; `true` if it was made. `refusal` judges one that is there
+    /// by its labels.
+    pub fn network_ensure(
+        &self,
+        task: &Task<'_>,
+        name: &str,
+        labels: &[(String, String)],
+        refusal: impl FnOnce(&BTreeMap<String, String>) -> Option<Error>,
+    ) -> Result<bool> {
         if let Some(found) = self.network_labels(task, name)? {
-            let ours = labels.iter().all(|(key, value)| found.get(key) == Some(value));
-            let foreign = || {
-                Error::refused(format!("the engine's network `{name}` was not made by us"))
-                    .help(format!("{} network rm {name}   if nothing needs it", self.name))
-            };
-            return if ours { Ok(false) } else { Err(foreign()) };
+            return refusal(&found).map_or(Ok(false), Err);
         }
         let mut cmd = self.cmd(format!("create the network {name}")).args(["network", "create"]);
         for (key, value) in labels {
@@ -39,8 +40,9 @@ impl Engine {
         task: &Task<'_>,
         name: &str,
         labels: &[(String, String)],
+        refusal: impl FnOnce(&BTreeMap<String, String>) -> Option<Error>,
     ) -> Result<bool> {
-        let made = self.network_ensure(task, name, labels)?;
+        let made = self.network_ensure(task, name, labels, refusal)?;
         // Podman gives a container the same address again without being asked.
         if !made || self.is_podman() {
             return Ok(made);
@@ -74,6 +76,39 @@ impl Engine {
             return Ok(());
         }
         Err(failed(&cmd, &output))
+    }
+
+    /// Puts a stopped container on the network of this name as it is now. The engine remembers networks
+    /// by id, and starts no container whose network was removed and made again.
+    pub fn network_rejoin(&self, task: &Task<'_>, network: &str, container: &str) -> Result<()> {
+        // Podman remembers names, and keeps a network as long as a container needs it.
+        if self.is_podman() {
+            return Ok(());
+        }
+        let format = format!(
+            "{{{{with index .NetworkSettings.Networks \"{network}\"}}}}{{{{.NetworkID}}}} \
+             {{{{with .IPAMConfig}}}}{{{{.IPv4Address}}}}{{{{end}}}}{{{{end}}}}"
+        );
+        let cmd = self.cmd(format!("read the networks of {container}"));
+        let joined = task.run(&cmd.args(["inspect", "--format", &format, container]))?.text();
+        let cmd = self.cmd(format!("read the id of the network {network}"));
+        let id = task.run(&cmd.args(["network", "inspect", "--format", "{{.ID}}", network]))?.text();
+        let (known, address) = joined.split_once(' ').unwrap_or((&joined, ""));
+        if known == id {
+            return Ok(());
+        }
+        self.network_disconnect(task, network, container)?;
+        let connect = || {
+            let cmd = self.cmd(format!("connect {container} to the network {network}"));
+            cmd.args(["network", "connect"])
+        };
+        // An address that it asked for is of the old range, which need not be the new one.
+        if !address.is_empty()
+            && task.run(&connect().args(["--ip", address, network, container]).any_status())?.ok()
+        {
+            return Ok(());
+        }
+        task.run(&connect().args([network, container])).map(drop)
     }
 
     /// Takes a container off the network; one that is not on it, or gone, is no error.
@@ -127,13 +162,17 @@ fn failed(cmd: &crate::exec::Cmd, output: &crate::exec::Output) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::last_of;
+    use super::{BTreeMap, Error, last_of};
     use crate::engine::testing::{engine, with_task};
     use crate::error::Exit;
     use crate::exec::Script;
 
     fn ours() -> Vec<(String, String)> {
         vec![("owner".to_owned(), "us".to_owned())]
+    }
+
+    fn foreign(labels: &BTreeMap<String, String>) -> Option<Error> {
+        (labels.get("owner").map(String::as_str) != Some("us")).then(|| Error::refused("not ours"))
     }
 
     #[test]
@@ -143,7 +182,8 @@ mod tests {
             .on("docker network inspect", 0, r#"{"owner":"us","more":"1"}"#)
             .on("docker network create --label owner=us n", 0, "4711");
         let ((first, second), _) = with_task(&script, |task| {
-            (engine().network_ensure(task, "n", &ours()), engine().network_ensure(task, "n", &ours()))
+            let ensure = || engine().network_ensure(task, "n", &ours(), foreign);
+            (ensure(), ensure())
         });
         assert_eq!((first.unwrap(), second.unwrap()), (true, false));
     }
@@ -161,7 +201,7 @@ mod tests {
             .on("docker network inspect --format '{{range", 0, "172.18.0.0/16 172.18.0.1\n")
             .on("docker network rm", 0, "")
             .on("docker network create --subnet", 0, "4712");
-        let made = with_task(&script, |task| engine().network_ensure_fixed(task, "n", &ours())).0;
+        let made = with_task(&script, |task| engine().network_ensure_fixed(task, "n", &ours(), foreign)).0;
         assert!(made.unwrap());
         let last = script.ran().pop().unwrap();
         assert_eq!(
@@ -199,9 +239,33 @@ mod tests {
     #[test]
     fn refuses_a_network_of_somebody_else() {
         let script = Script::default().on("docker network inspect", 0, "{}");
-        let error = with_task(&script, |task| engine().network_ensure(task, "n", &ours())).0.unwrap_err();
+        let error =
+            with_task(&script, |task| engine().network_ensure(task, "n", &ours(), foreign)).0.unwrap_err();
         assert_eq!(error.exit(), Exit::Refused);
         assert_eq!(script.ran().len(), 1);
+    }
+
+    #[test]
+    fn a_container_of_a_network_that_was_made_again_is_put_on_the_new_one() {
+        let rejoin = |joined: &str| {
+            let script = Script::default()
+                .on("docker inspect", 0, joined)
+                .on("docker network inspect --format {{.ID}} n", 0, "new")
+                .on("docker network disconnect --force n 4711", 0, "")
+                .on_err("docker network connect --ip", 1, "", "no configured subnet contains IP address")
+                .on("docker network connect n 4711", 0, "");
+            with_task(&script, |task| engine().network_rejoin(task, "n", "4711")).0.unwrap();
+            script
+                .ran()
+                .into_iter()
+                .filter(|line| line.starts_with("docker network connect"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(rejoin("new "), Vec::<String>::new(), "it is on it");
+        assert_eq!(rejoin("old "), ["docker network connect n 4711"]);
+        assert_eq!(rejoin(""), ["docker network connect n 4711"], "putting it back was cut short");
+        let asked = ["docker network connect --ip 172.18.0.2 n 4711", "docker network connect n 4711"];
+        assert_eq!(rejoin("old 172.18.0.2"), asked);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::engine::{Container, Engine};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
 use crate::host::free_port;
+use crate::lock::{Lock, try_lock};
 use crate::registry::Registry;
 use crate::task::Task;
 
@@ -170,6 +171,11 @@ impl LocalRegistry {
         })
     }
 
+    /// Whether a registry was ever made: its volume, which outlives the clusters, may be there.
+    pub fn is_recorded(cache: &Path) -> Result<bool> {
+        Ok(Record::load(cache)?.is_some())
+    }
+
     /// What [`LocalRegistry::purge`] removes: kind and name of each.
     pub fn owned(task: &Task<'_>, engine: &Engine, cache: &Path) -> Result<Vec<(&'static str, String)>> {
         let Some(record) = Record::load(cache)? else { return Ok(Vec::new()) };
@@ -310,10 +316,9 @@ fn lock(task: &Task<'_>, cache: &Path) -> Result<File> {
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|e| Error::io("open", &path, &e))?;
     loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(std::fs::TryLockError::WouldBlock) => std::thread::sleep(TICK),
-            Err(std::fs::TryLockError::Error(error)) => return Err(Error::io("lock", &path, &error)),
+        match try_lock(&file).map_err(|e| Error::io("lock", &path, &e))? {
+            Lock::Taken | Lock::Unsupported(_) => return Ok(file),
+            Lock::Held => std::thread::sleep(TICK),
         }
         task.check().map_err(|error| error.because(format!("{} is held", path.display())))?;
     }

@@ -1,6 +1,6 @@
 //! The cache of tools: `tools/<name>-<version>/` with the program and `found.json`.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use super::Origin;
 use super::own::hash_own;
 use crate::error::{Error, Exit, Result};
 use crate::fetch::{LIMIT, place, sync_dir, write_atomic};
+use crate::lock::{Lock, try_lock};
 use crate::task::Task;
 use crate::tools::{Asset, ToolSpec, Unpack, Wanted};
 
@@ -71,10 +72,9 @@ impl Store {
         let file = options.open(&path).map_err(|e| io(&e))?;
         let mut said = false;
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::Error(error)) => return Err(io(&error)),
-                Err(TryLockError::WouldBlock) => {
+            match try_lock(&file).map_err(|e| io(&e))? {
+                Lock::Taken | Lock::Unsupported(_) => return Ok(file),
+                Lock::Held => {
                     if !std::mem::replace(&mut said, true) {
                         task.say(format!("another run is getting {name}; waiting for it"));
                     }

@@ -50,7 +50,8 @@ fn makes_what_is_named() {
         let started = Instant::now();
         task.say(format!("{name}: missing {:?}, {:?}", source.missing(name).unwrap(), source.refusal(name)));
         task.say(format!("{name}: looked up in {:?}", started.elapsed()));
-        let engine = source.needs_engine(name).then(|| Engine::detect(&task, &world, &facts).unwrap());
+        let engine =
+            source.needs_engine(name).then(|| Engine::detect(&task, &world, &facts).unwrap().unwrap());
         let made = source.make(&task, engine.as_ref(), name).unwrap_or_else(|error| panic!("{error}"));
         task.say(format!("{:?} after {:?}", made.entry, started.elapsed()));
     }

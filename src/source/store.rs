@@ -4,7 +4,7 @@
 //! into place, so a killed build leaves no half of one.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::recipe::Recipe;
 use crate::bundle::Entry;
 use crate::error::{Error, Result};
 use crate::fetch::{sha256_file, sync_dir, write_atomic};
+use crate::lock::{Lock, try_lock};
 use crate::task::Task;
 
 const ENTRY: &str = "entry.json";
@@ -146,14 +147,13 @@ impl Store {
         let file = file.map_err(|e| Error::io("open", &path, &e))?;
         let mut said = false;
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) if said => std::thread::sleep(TICK),
-                Err(TryLockError::WouldBlock) => {
+            match try_lock(&file).map_err(|e| Error::io("lock", &path, &e))? {
+                Lock::Taken | Lock::Unsupported(_) => return Ok(file),
+                Lock::Held if said => std::thread::sleep(TICK),
+                Lock::Held => {
                     task.say("wait: it is being made elsewhere");
                     said = true;
                 }
-                Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path, &error)),
             }
             task.check().map_err(|error| error.because(format!("{} is held", path.display())))?;
         }

@@ -13,16 +13,31 @@ use crate::error::{Error, Result};
 use crate::local_registry::LocalRegistry;
 use crate::task::Task;
 
+/// What the engine holds that goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InEngine {
+    /// There is no engine, or nothing of ours is in it.
+    Nothing,
+    /// The registry that earlier clusters left.
+    Registry,
+    ClusterAndRegistry,
+}
+
 /// Steps of `down`: the cluster with its network, what is in the user's kubeconfig, then its state; with `purge` also the caches and
 /// what was installed on the machine; at last our lines in the hosts file.
-pub fn plan(session: &Arc<Session>, engine_works: bool, purge: bool) -> Result<Plan> {
+pub fn plan(session: &Arc<Session>, in_engine: InEngine, purge: bool) -> Result<Plan> {
     let mut steps: Vec<Box<dyn Step>> = Vec::new();
-    if engine_works {
+    let mut needs: Vec<String> = Vec::new();
+    if in_engine != InEngine::Nothing {
         steps.push(Box::new(EngineStep { session: session.clone() }));
-        steps.push(Box::new(DeleteCluster { session: session.clone() }));
-        steps.push(Box::new(DeleteRegistry { session: session.clone(), purge }));
+        needs = vec!["engine".to_owned()];
+        if in_engine == InEngine::ClusterAndRegistry {
+            steps.push(Box::new(DeleteCluster { session: session.clone() }));
+            needs = vec!["delete-cluster".to_owned()];
+        }
+        steps.push(Box::new(DeleteRegistry { session: session.clone(), purge, needs }));
+        needs = vec!["delete-registry".to_owned()];
     }
-    let mut needs = if engine_works { vec!["delete-registry".to_owned()] } else { Vec::new() };
     if !session.receipt().kubeconfigs.is_empty() {
         // After the cluster, which goes whatever state a file of the user is in; before the state,
         // which tells what is ours there.
@@ -94,6 +109,7 @@ impl Step for DeleteCluster {
 struct DeleteRegistry {
     session: Arc<Session>,
     purge: bool,
+    needs: Vec<String>,
 }
 
 impl Step for DeleteRegistry {
@@ -106,7 +122,7 @@ impl Step for DeleteRegistry {
     }
 
     fn needs(&self) -> Vec<String> {
-        vec!["delete-cluster".to_owned()]
+        self.needs.clone()
     }
 
     fn effects(&self) -> Vec<String> {

@@ -22,7 +22,7 @@ pub fn able_to_build(session: &Session, engine: &Engine) -> Result<()> {
 }
 
 impl EngineStep {
-    fn detect(&self, task: &Task<'_>) -> Result<Engine, Fault> {
+    fn detect(&self, task: &Task<'_>) -> Result<Result<Engine, Fault>> {
         Engine::detect(task, &self.session.world, &self.session.facts)
     }
 }
@@ -50,7 +50,7 @@ impl Step for EngineStep {
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
         // Who asked it a moment ago, before there was anything to do, need not ask again.
         if self.session.engine().is_err() {
-            match self.detect(task) {
+            match self.detect(task)? {
                 Ok(engine) => {
                     able_to_build(&self.session, &engine)?;
                     self.session.set_engine(engine);
@@ -67,7 +67,7 @@ impl Step for EngineStep {
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let session = &self.session;
-        let Err(fault) = self.detect(task) else { return Ok("answers".to_owned()) };
+        let Err(fault) = self.detect(task)? else { return Ok("answers".to_owned()) };
         if !session.consent || !engine::remedy(&fault, &session.facts).automatic {
             return Err(fault.error(&session.facts));
         }

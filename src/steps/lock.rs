@@ -1,35 +1,96 @@
 //! One command at a time works on a cluster.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, Write as _};
-use std::path::Path;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::lock::{Lock, try_lock};
 
-/// Held while a command changes a cluster; the system frees it when the process goes.
+/// How often a lock is taken anew whose file was removed by the one before.
+const TRIES: usize = 100;
+
+/// Held while a command changes a cluster, and taken before it reads the cluster's state; the system
+/// frees it when the process goes.
 #[derive(Debug)]
 pub struct ClusterLock {
     _file: File,
+    path: PathBuf,
+    /// Why nothing keeps another command away, where that is so.
+    pub warning: Option<String>,
 }
 
 impl ClusterLock {
-    pub fn take(dir: &Path) -> Result<Self> {
-        std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
-        let path = dir.join("lock");
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
-        let mut file = file.map_err(|e| Error::io("open", &path, &e))?;
-        if file.try_lock().is_err() {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            return Err(Error::refused("another todo-bootstrap is working on this cluster")
-                .because(format!("process {} holds {}", holder.trim(), path.display()))
-                .help("wait until it ends, or stop it with Ctrl-C, and call the command again"));
-        }
-        // Who holds it is only a courtesy to the reader of the message above.
+    /// Takes the lock at `path`: a file outside of the directory that `down` deletes, as with that
+    /// directory the lock would be lost to the next command, which makes a new one.
+    pub fn take(path: &Path) -> Result<Self> {
+        let (mut file, warning) = acquire(path)?;
+        // Who holds it is only a courtesy to the reader of the message below.
         let _ = file.set_len(0).and_then(|()| file.rewind());
         let _ = write!(file, "{}", std::process::id());
-        Ok(Self { _file: file })
+        Ok(Self { _file: file, path: path.to_owned(), warning })
     }
+}
+
+impl Drop for ClusterLock {
+    /// Leaves no file behind. It goes while it is held: who opened it before finds that it is no longer
+    /// the one at its path.
+    fn drop(&mut self) {
+        if cfg!(unix) {
+            let _ = fs::remove_file(&self.path);
+            // Unless another cluster is worked on.
+            let _ = self.path.parent().map(fs::remove_dir);
+        }
+    }
+}
+
+fn acquire(path: &Path) -> Result<(File, Option<String>)> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
+        let mut file = match OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
+        {
+            Ok(file) => file,
+            // The directory went with another command's lock.
+            Err(error) if error.kind() == ErrorKind::NotFound && tries < TRIES => continue,
+            Err(error) => return Err(Error::io("open", path, &error)),
+        };
+        match try_lock(&file).map_err(|e| Error::io("lock", path, &e))? {
+            Lock::Held => return Err(held(&mut file, path)),
+            Lock::Taken if is_at(&file, path) || tries == TRIES => return Ok((file, None)),
+            Lock::Taken => {}
+            Lock::Unsupported(error) => {
+                let warning = format!(
+                    "{} cannot be locked ({error}): run no other todo-bootstrap command on this cluster now",
+                    path.display()
+                );
+                return Ok((file, Some(warning)));
+            }
+        }
+    }
+}
+
+/// Whether `path` still names the file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let id = |data: &fs::Metadata| (data.dev(), data.ino());
+    matches!((&file.metadata(), &fs::metadata(path)), (Ok(one), Ok(other)) if id(one) == id(other))
+}
+
+#[cfg(not(unix))]
+fn is_at(_file: &File, _path: &Path) -> bool {
+    true
+}
+
+fn held(file: &mut File, path: &Path) -> Error {
+    let mut holder = String::new();
+    let _ = file.read_to_string(&mut holder);
+    Error::refused("another todo-bootstrap is working on this cluster")
+        .because(format!("process {} holds {}; wait until it ends", holder.trim(), path.display()))
+        .help(format!("ps -fp {}", holder.trim()))
 }
 
 #[cfg(test)]
@@ -39,10 +100,39 @@ mod tests {
     #[test]
     fn is_taken_once() {
         let dir = tempfile::tempdir().unwrap();
-        let first = ClusterLock::take(dir.path()).unwrap();
-        let error = ClusterLock::take(dir.path()).unwrap_err();
+        let path = dir.path().join("locks/c");
+        let first = ClusterLock::take(&path).unwrap();
+        assert_eq!(first.warning, None);
+        let error = ClusterLock::take(&path).unwrap_err();
         assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
         drop(first);
-        ClusterLock::take(dir.path()).unwrap();
+        assert!(!dir.path().join("locks").exists(), "nothing is left");
+        ClusterLock::take(&path).unwrap();
+    }
+
+    /// Who opened the file before it was removed must not take the removed one for the lock.
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_whose_file_was_removed_is_not_held_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("locks/c");
+        let first = ClusterLock::take(&path).unwrap();
+        let opened = std::fs::File::open(&path).unwrap();
+        drop(first);
+        let _second = ClusterLock::take(&path).unwrap();
+        assert!(!super::is_at(&opened, &path));
+        let taken = std::sync::atomic::AtomicUsize::new(0);
+        let path = dir.path().join("locks/d");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        let Ok(_lock) = ClusterLock::take(&path) else { continue };
+                        assert_eq!(taken.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                        taken.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                    }
+                });
+            }
+        });
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use super::{HostReceipt, Receipt};
 use crate::cluster::kind::Kind;
 use crate::cluster::minikube::Minikube;
-use crate::cluster::{Fit, Local, Ports, Provider, Sizes};
+use crate::cluster::{Fit, Local, Owner, Ports, Provider, Sizes};
 use crate::config::{Application, Paths, Profile, ProviderKind, Target, Versions};
 use crate::data::Data;
 use crate::deploy::Kube;
@@ -269,9 +269,14 @@ impl Session {
     }
 
     fn local(&self) -> Result<Local> {
-        let provider = self.profile.provider;
+        let (provider, receipt) = (self.profile.provider, self.receipt());
         Ok(Local {
             spec: self.profile.cluster.clone(),
+            owner: Owner {
+                instance: receipt.instance.clone(),
+                began: receipt.began(),
+                state: self.paths.state.clone(),
+            },
             // A machine that became too small for the profile must not keep a cluster from going;
             // the cluster's own step asks for the sizes before it makes one.
             sizes: self.sizes().unwrap_or(Sizes { cpus: 0, memory: 0 }),

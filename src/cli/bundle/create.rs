@@ -106,7 +106,7 @@ fn gather(context: &Context<'_>, args: &CreateArgs, session: &Session, bench: &B
     let engine = if args.tools_only {
         None
     } else {
-        let found = Engine::detect(&task, context.world, &session.facts);
+        let found = Engine::detect(&task, context.world, &session.facts)?;
         let found = found.map_err(|fault| fault.error(&session.facts));
         let able = found.and_then(|engine| steps::able_to_build(session, &engine).map(|()| engine));
         Some(able.map_err(|error| {

@@ -124,7 +124,7 @@ impl Provider for Kind {
         }
         let local = &self.local;
         local.prepare()?;
-        local.engine.network_ensure_fixed(task, &local.network(&self.naming()), &local.labels())?;
+        local.claim(task, &self.naming())?;
         self.run_create(task)?;
         local.engine.limit(task, &self.node, local.sizes.cpus, local.sizes.memory)?;
         local.mark_whole(task, &self.node)?;
@@ -138,8 +138,9 @@ impl Provider for Kind {
     fn start(&self, task: &Task<'_>) -> Result<()> {
         let since = jiff::Timestamp::now();
         let mut started = false;
-        for container in self.local.ours(task, &self.naming())?.iter().filter(|container| !container.running)
-        {
+        let containers = self.local.ours(task, &self.naming())?;
+        self.local.rejoin(task, &self.naming(), &containers)?;
+        for container in containers.iter().filter(|container| !container.running) {
             task.say(format!("starting the node {}", container.name));
             self.local.engine.start(task, &container.id)?;
             // A paused node goes on where it was; its pods were never gone.

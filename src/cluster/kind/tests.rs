@@ -83,3 +83,46 @@ fn a_lost_kubeconfig_is_told_from_a_half_made_cluster() {
     assert_eq!(state(0), State::Stopped);
     assert!(matches!(state(1), State::Partial { .. }));
 }
+
+#[test]
+fn a_network_that_was_pruned_is_made_again_before_the_node_is_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut mark = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(5);
+    mark.append_data(&mut header, "todo-bootstrap-whole", &b"mine\n"[..]).unwrap();
+    let mark = String::from_utf8(mark.into_inner().unwrap()).unwrap();
+    let stopped = NODE.replace("running", "exited");
+    let script = Script::default()
+        .on("docker ps", 0, &stopped)
+        .on_err("docker network inspect --format '{{json .Labels}}'", 1, "", "Error: No such network: c-kind")
+        .on("docker cp c-control-plane:/kind/todo-bootstrap-whole", 0, &mark)
+        .on("docker network create", 0, "")
+        .on("docker network inspect --format '{{range", 0, "")
+        .on("docker inspect", 0, "old ")
+        .on("docker network inspect --format {{.ID}}", 0, "new")
+        .on("docker network disconnect --force c-kind 4711", 0, "")
+        .on("docker network connect c-kind 4711", 0, "")
+        .on("docker start 4711", 0, "");
+    let kind = kind(dir.path());
+    // It goes on until the kubeconfig is asked for, as there is no cluster.
+    assert!(with_task(&script, |task| kind.start(task)).0.is_err());
+    let ran = script.ran();
+    let at = |prefix: &str| ran.iter().position(|line| line.starts_with(prefix));
+    let order = ["docker network create", "docker network connect c-kind 4711", "docker start 4711"].map(at);
+    assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{ran:?}");
+    let create = &ran[order[0].unwrap()];
+    assert!(create.contains("todo-bootstrap.dev/instance=mine"), "{create}");
+}
+
+#[test]
+fn an_engine_that_fails_is_no_half_made_cluster() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = Script::default().on("docker ps", 0, NODE).on("docker network inspect", 0, LABELS).on_err(
+        "docker cp",
+        1,
+        "",
+        "Error response from daemon: input/output error",
+    );
+    assert!(with_task(&script, |task| kind(dir.path()).state(task)).0.is_err());
+}

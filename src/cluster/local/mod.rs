@@ -3,12 +3,14 @@
 
 pub(super) mod fault;
 mod files;
+mod owner;
 pub(super) mod settle;
 mod standing;
 #[cfg(test)]
 pub(super) mod testing;
 
 use std::ffi::OsString;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,12 +23,12 @@ use crate::exec::{Cmd, Output};
 use crate::local_registry;
 use crate::task::Task;
 use files::{beside, keep_private, link, remove_file};
+pub use owner::Owner;
+use owner::{Names, Whose};
 
-/// Written into the node when the provider's program was done with it: a node without it was cut
-/// short.
+/// Written into the node, with our instance, when the provider's program was done with it: a node
+/// without it was cut short. Versions before instances left it empty.
 const WHOLE: &str = "/kind/todo-bootstrap-whole";
-/// The label that names the cluster a network belongs to.
-const CLUSTER: &str = "todo-bootstrap.dev/cluster";
 /// The label of an image that we built as a node.
 const OUR_NODE_IMAGE: &str = "todo-bootstrap.dev/node";
 
@@ -34,6 +36,7 @@ const OUR_NODE_IMAGE: &str = "todo-bootstrap.dev/node";
 #[derive(Debug, Clone)]
 pub struct Local {
     pub spec: ClusterSpec,
+    pub owner: Owner,
     pub sizes: Sizes,
     pub engine: Engine,
     /// The provider's program.
@@ -72,14 +75,42 @@ impl Local {
         format!("{}-{}", self.spec.name, naming.provider)
     }
 
-    pub(super) fn labels(&self) -> [(String, String); 1] {
-        [(CLUSTER.to_owned(), self.spec.name.clone())]
+    /// Makes the network unless it is there, and refuses one that is not ours; `true` if it was made.
+    /// It is made first and removed last: it says whose a cluster is whose making was cut short.
+    pub(super) fn claim(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<bool> {
+        let (network, cluster) = (self.network(naming), self.name());
+        let names = Names { provider: naming.provider, cluster, network: &network };
+        let refuse = |labels: &owner::Labels| {
+            owner::refusal(&self.owner.of_network(cluster, labels), names, &format!("its network {network}"))
+        };
+        self.engine.network_ensure_fixed(task, &network, &self.owner.labels(cluster), refuse)
     }
 
-    /// Whether the network is there and carries our label: it is made first and removed last.
-    pub(super) fn claimed(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<bool> {
+    /// Whether the network is there and ours.
+    fn claimed(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<bool> {
         let labels = self.engine.network_labels(task, &self.network(naming))?;
-        Ok(labels.is_some_and(|labels| labels.get(CLUSTER) == Some(&self.spec.name)))
+        Ok(labels.is_some_and(|labels| self.owner.of_network(self.name(), &labels) == Whose::Ours))
+    }
+
+    /// Makes a cluster that stands still ready to be started: its network may have been pruned. The node
+    /// is put on the new one, as the engine looks for the old one by its id.
+    pub(super) fn rejoin(
+        &self,
+        task: &Task<'_>,
+        naming: &Naming<'_>,
+        containers: &[Container],
+    ) -> Result<()> {
+        let stopped: Vec<&Container> = containers.iter().filter(|c| !c.running && !c.paused).collect();
+        if stopped.is_empty() {
+            return Ok(());
+        }
+        let network = self.network(naming);
+        if self.claim(task, naming)? {
+            task.warn(format!("the network {network} was removed; it was made again"));
+        }
+        stopped
+            .into_iter()
+            .try_for_each(|container| self.engine.network_rejoin(task, &network, &container.id))
     }
 
     /// The cluster's containers, once it is sure that none of them is somebody else's.
@@ -90,7 +121,9 @@ impl Local {
         }
         let network = self.network(naming);
         let labels = self.engine.network_labels(task, &network)?;
-        standing::ours(naming.provider, &self.spec.name, &network, &containers, labels.as_ref())?;
+        let names = Names { provider: naming.provider, cluster: self.name(), network: &network };
+        let mark = || self.mark(task, naming.node);
+        owner::ours(&self.owner, names, &containers, labels.as_ref(), mark)?;
         Ok(containers)
     }
 
@@ -105,7 +138,7 @@ impl Local {
         let containers = self.ours(task, naming)?;
         let known = self.kubeconfig.is_file();
         // Only a lost kubeconfig makes it worth the time to look into the node.
-        let whole = known || (!containers.is_empty() && self.is_whole(task, naming.node)?);
+        let whole = known || (!containers.is_empty() && self.mark(task, naming.node)?.is_some());
         Ok(standing::state(&containers, naming.node, known, whole))
     }
 
@@ -167,20 +200,39 @@ impl Local {
         journal
     }
 
-    /// Leaves the mark by which a node is known to be whole.
+    /// Leaves the mark by which a node is known to be whole, and ours.
     pub(super) fn mark_whole(&self, task: &Task<'_>, node: &str) -> Result<()> {
-        let cmd = self.engine.exec(node, "mark the node as whole").args(["touch", WHOLE]);
-        task.run(&cmd).map(|_| ())
+        const SCRIPT: &str = "printf '%s\\n' \"$1\" >\"$2.new\" && mv \"$2.new\" \"$2\"";
+        let cmd = self.engine.exec(node, "mark the node as whole");
+        task.run(&cmd.args(["sh", "-c", SCRIPT, "sh", &self.owner.instance, WHOLE])).map(|_| ())
     }
 
-    /// Works on a stopped node as well.
-    fn is_whole(&self, task: &Task<'_>, node: &str) -> Result<bool> {
-        let cmd = self
-            .engine
-            .cmd("look whether the node is whole")
-            .args(["cp", &format!("{node}:{WHOLE}"), "-"])
-            .any_status();
-        Ok(task.run(&cmd)?.ok())
+    /// What the mark says; `None` where there is none. Works on a stopped node as well.
+    fn mark(&self, task: &Task<'_>, node: &str) -> Result<Option<String>> {
+        let cmd = self.engine.cmd("look whether the node is whole");
+        let cmd = cmd.args(["cp", &format!("{node}:{WHOLE}"), "-"]).any_status();
+        let output = task.run(&cmd)?;
+        if output.ok() {
+            // A tar of one file.
+            let unreadable = |error: std::io::Error| {
+                Error::failed(format!("cannot read the mark of the node {node}")).because(error)
+            };
+            let mut mark = String::new();
+            if let Some(Ok(mut file)) =
+                tar::Archive::new(output.stdout.as_slice()).entries().map_err(unreadable)?.next()
+            {
+                file.read_to_string(&mut mark).map_err(unreadable)?;
+            }
+            return Ok(Some(mark));
+        }
+        // An engine that fails otherwise says nothing of the node, which may hold data.
+        let low = output.stderr.to_ascii_lowercase();
+        let absent =
+            ["no such", "not find", "not found", "not be found"].iter().any(|said| low.contains(said));
+        if low.trim().is_empty() || (absent && !low.contains("dial ")) {
+            return Ok(None);
+        }
+        Err(Error::failed(format!("cannot tell whether the node {node} is whole")).because(output.stderr))
     }
 
     /// Where the program writes the kubeconfig; it gets its name when all is done, so that its being

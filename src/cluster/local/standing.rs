@@ -1,37 +1,10 @@
-//! What the engine tells of a cluster, judged: whose it is, how it stands, where it listens.
-
-use std::collections::BTreeMap;
+//! What the engine tells of a cluster, judged: how it stands, where it listens.
 
 use serde_json::Value;
 
-use super::{CLUSTER, Ports, State};
+use super::{Ports, State};
 use crate::engine::Container;
 use crate::error::{Error, Result};
-
-/// Refuses if a container of the cluster's name is not on our own labelled network: then somebody
-/// else made it.
-pub(super) fn ours(
-    provider: &str,
-    name: &str,
-    network: &str,
-    containers: &[Container],
-    labels: Option<&BTreeMap<String, String>>,
-) -> Result<()> {
-    let labelled = labels.is_some_and(|labels| labels.get(CLUSTER).map(String::as_str) == Some(name));
-    let foreign = containers.iter().find(|c| !labelled || !c.networks.iter().any(|n| n == network));
-    let Some(container) = foreign else { return Ok(()) };
-    Err(Error::refused(format!("there is a {provider} cluster `{name}` that todo-bootstrap did not make"))
-        .because(format!(
-            "its container {} is on network {}, not on our network {network}",
-            container.name,
-            container.networks.join(", ")
-        ))
-        .help("set another `name` in [cluster] of the profile")
-        .help(match provider {
-            "minikube" => format!("minikube delete --profile {name}   if nobody needs that one"),
-            _ => format!("kind delete cluster --name {name}   if nobody needs that one"),
-        }))
-}
 
 /// `known`: there is a kubeconfig; `whole`: the program was done with the node.
 pub(super) fn state(containers: &[Container], node: &str, known: bool, whole: bool) -> State {
@@ -66,7 +39,6 @@ pub(super) fn ports(bindings: &str) -> Result<Ports> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Exit;
 
     fn container(running: bool, network: &str) -> Container {
         Container {
@@ -75,17 +47,6 @@ mod tests {
             running,
             networks: vec![network.to_owned()],
             ..Container::default()
-        }
-    }
-
-    #[test]
-    fn a_cluster_of_somebody_else_is_refused() {
-        let ok = BTreeMap::from([(CLUSTER.to_owned(), "c".to_owned())]);
-        assert!(ours("kind", "c", "c-kind", &[container(true, "c-kind")], Some(&ok)).is_ok());
-        let other = BTreeMap::from([(CLUSTER.to_owned(), "d".to_owned())]);
-        for (network, labels) in [("kind", Some(&ok)), ("c-kind", None), ("c-kind", Some(&other))] {
-            let error = ours("kind", "c", "c-kind", &[container(true, network)], labels).unwrap_err();
-            assert_eq!(error.exit(), Exit::Refused);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::Local;
+use super::{Local, Owner};
 use crate::cluster::{Ports, Sizes};
 use crate::config::{Amount, ClusterSpec, Versions};
 use crate::data::Data;
@@ -20,6 +20,7 @@ pub(crate) fn local(dir: &Path, tool: &str) -> Local {
             http_port: 80,
             https_port: 443,
         },
+        owner: Owner { instance: "mine".to_owned(), began: true, state: dir.to_owned() },
         sizes: Sizes { cpus: 2, memory: 4 << 30 },
         engine: engine(),
         tool: format!("/tools/{tool}").into(),

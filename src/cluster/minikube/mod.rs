@@ -160,7 +160,7 @@ impl Minikube {
     /// The network before all else: it says whose the rest is.
     fn claim(&self, task: &Task<'_>) -> Result<()> {
         let (local, naming) = (&self.local, self.naming());
-        let new = local.engine.network_ensure_fixed(task, &local.network(&naming), &local.labels())?;
+        let new = local.claim(task, &naming)?;
         if new && local.engine.volume_exists(task, local.name())? {
             let name = local.name();
             local.engine.network_remove(task, &local.network(&naming))?;
@@ -251,6 +251,7 @@ impl Provider for Minikube {
                 return settle::ready(task, &self.local.kubeconfig, None);
             }
         }
+        self.local.rejoin(task, &self.naming(), &containers)?;
         self.profile().mend(task)?;
         self.local.forget_unfinished()?;
         self.run_start(task, "start the cluster", Vec::new())?;

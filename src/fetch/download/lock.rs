@@ -1,10 +1,11 @@
 //! One download of a file at a time, among all processes of this machine.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use super::super::FetchError;
 use super::files::{self, Names};
+use crate::lock::{Lock, try_lock};
 use crate::task::Task;
 
 const LOOK: Duration = Duration::from_millis(50);
@@ -17,10 +18,10 @@ pub(super) fn lock(task: &Task<'_>, names: &Names) -> Result<File, FetchError> {
     let file = files::open(&names.lock)?;
     let mut said: Option<Instant> = None;
     loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::Error(error)) => return Err(files::failed("lock", &names.lock, &error)),
-            Err(TryLockError::WouldBlock) => {
+        match try_lock(&file).map_err(|error| files::failed("lock", &names.lock, &error))? {
+            // Without locks two runs may spoil each other's file; its checksum tells, and it is fetched again.
+            Lock::Taken | Lock::Unsupported(_) => return Ok(file),
+            Lock::Held => {
                 if said.is_none_or(|at| at.elapsed() >= SAY) {
                     let arrived = std::fs::symlink_metadata(&names.partial).ok().map(|meta| meta.len());
                     task.progress(arrived, None, "another run downloads the same file; waiting for it");

@@ -1,0 +1,248 @@
+//! Whose a cluster in the engine is: told by labels of its network, else by the mark in its node.
+//!
+//! Names prove nothing, as every installation uses the same. Programs such as kind do not let us label
+//! the container itself, and a network goes with `docker network prune` while the cluster stands still:
+//! the two together outlive each other.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::engine::Container;
+use crate::error::{Error, Result};
+
+/// On the network: the name of the cluster that it belongs to.
+pub(super) const CLUSTER: &str = "todo-bootstrap.dev/cluster";
+/// On the network: the instance of the receipt. Clusters of versions before this one have none.
+const INSTANCE: &str = "todo-bootstrap.dev/instance";
+/// On the network: where the state of the installation is, for people.
+const STATE: &str = "todo-bootstrap.dev/state";
+
+pub(super) type Labels = BTreeMap<String, String>;
+
+/// What the receipt says of the cluster.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// A random id.
+    pub instance: String,
+    /// Whether the receipt knows of a cluster that was begun.
+    pub began: bool,
+    /// The directory of the installation's state.
+    pub state: PathBuf,
+}
+
+/// Whose something is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whose {
+    Ours,
+    /// Of another installation, whose state is there, if it is known.
+    Another(Option<String>),
+    /// Of this installation, whose receipt was deleted.
+    Lost,
+    /// Made without todo-bootstrap.
+    Foreign,
+}
+
+impl Owner {
+    /// The labels of a network of ours.
+    pub(super) fn labels(&self, cluster: &str) -> [(String, String); 3] {
+        [(CLUSTER, cluster), (INSTANCE, &self.instance), (STATE, &self.state.to_string_lossy())]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    }
+
+    /// Whose a network with these labels is.
+    pub(super) fn of_network(&self, cluster: &str, labels: &Labels) -> Whose {
+        if labels.get(CLUSTER).map(String::as_str) != Some(cluster) {
+            return Whose::Foreign;
+        }
+        match labels.get(INSTANCE) {
+            Some(instance) => self.of_instance(instance, labels.get(STATE)),
+            None => self.of_instance("", None),
+        }
+    }
+
+    /// Whose a node with this mark in it is.
+    pub(super) fn of_mark(&self, mark: Option<&str>) -> Whose {
+        mark.map_or(Whose::Foreign, |mark| self.of_instance(mark.trim(), None))
+    }
+
+    /// Before there were instances, at most one installation could begin a cluster of a name.
+    fn of_instance(&self, instance: &str, state: Option<&String>) -> Whose {
+        if instance == self.instance || (instance.is_empty() && self.began) {
+            return Whose::Ours;
+        }
+        if state.is_some_and(|state| *state == self.state.to_string_lossy()) {
+            return Whose::Lost;
+        }
+        Whose::Another(state.cloned())
+    }
+}
+
+/// How the cluster and its network are called.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Names<'a> {
+    pub provider: &'a str,
+    pub cluster: &'a str,
+    pub network: &'a str,
+}
+
+/// Refuses where one of the containers is not ours. `mark` reads the one in the node: it is asked where
+/// the network says nothing, as it was pruned, or the node is off it, as putting it back was cut short.
+pub(super) fn ours(
+    owner: &Owner,
+    names: Names<'_>,
+    containers: &[Container],
+    network: Option<&Labels>,
+    mark: impl FnOnce() -> Result<Option<String>>,
+) -> Result<()> {
+    let Some(first) = containers.first() else { return Ok(()) };
+    let on = |container: &Container| container.networks.iter().any(|name| name == names.network);
+    let elsewhere = containers.iter().find(|container| !on(container) && !container.networks.is_empty());
+    let whose = match network {
+        _ if elsewhere.is_some() => Whose::Foreign,
+        Some(labels) if containers.iter().all(on) => owner.of_network(names.cluster, labels),
+        _ => owner.of_mark(mark()?.as_deref()),
+    };
+    let container = elsewhere.unwrap_or(first);
+    let found = format!("its container {} (network {})", container.name, container.networks.join(", "));
+    refusal(&whose, names, &found).map_or(Ok(()), Err)
+}
+
+/// The error where something of the cluster's name, that `found` describes, is not ours.
+pub(super) fn refusal(whose: &Whose, names: Names<'_>, found: &str) -> Option<Error> {
+    let Names { provider, cluster, network } = names;
+    let rename = "set another `name` in [cluster] of the profile to make a cluster of your own";
+    let delete = match provider {
+        "minikube" => format!("minikube delete --profile {cluster}"),
+        _ => format!("kind delete cluster --name {cluster}"),
+    };
+    let another =
+        || Error::refused(format!("cluster `{cluster}` belongs to another installation of todo-bootstrap"));
+    match whose {
+        Whose::Ours => None,
+        Whose::Another(Some(state)) => Some(
+            another()
+                .because(format!("{found} was made by the one whose state is in {state}"))
+                .because(rename)
+                .help(format!("TODO_BOOTSTRAP_STATE={state} todo-bootstrap status")),
+        ),
+        Whose::Another(None) => Some(
+            another()
+                .because(format!(
+                    "{found} was made by another user of this engine (root, by sudo), or with another \
+                     TODO_BOOTSTRAP_STATE"
+                ))
+                .because(rename)
+                .help("sudo todo-bootstrap status"),
+        ),
+        Whose::Lost => Some(
+            Error::refused(format!("the receipt of cluster `{cluster}` is lost"))
+                .because(format!(
+                    "{found} was made by this installation, which has no receipt of it any more"
+                ))
+                .because("if nobody needs what is in it, delete it")
+                .help(delete),
+        ),
+        Whose::Foreign => Some(
+            Error::refused(format!(
+                "there is a {provider} cluster `{cluster}` that todo-bootstrap did not make"
+            ))
+            .because(format!("{found} has neither our network {network} nor our mark"))
+            .because(format!("{rename}, or delete that one if nobody needs it"))
+            .help(delete),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Exit;
+
+    fn owner(began: bool) -> Owner {
+        Owner { instance: "mine".to_owned(), began, state: "/home/u/.local/state/todo-bootstrap".into() }
+    }
+
+    fn labels(pairs: &[(&str, &str)]) -> Labels {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_instance_decides_and_not_the_name() {
+        let whose = |began, pairs: &[(&str, &str)]| owner(began).of_network("c", &labels(pairs));
+        assert_eq!(whose(true, &[(CLUSTER, "c"), (INSTANCE, "mine")]), Whose::Ours);
+        assert_eq!(whose(true, &[(CLUSTER, "c"), (INSTANCE, "theirs")]), Whose::Another(None));
+        let theirs = [(CLUSTER, "c"), (INSTANCE, "theirs"), (STATE, "/root/s")];
+        assert_eq!(whose(true, &theirs), Whose::Another(Some("/root/s".to_owned())));
+        let lost = [(CLUSTER, "c"), (INSTANCE, "before"), (STATE, "/home/u/.local/state/todo-bootstrap")];
+        assert_eq!(whose(false, &lost), Whose::Lost);
+        assert_eq!(whose(true, &[(CLUSTER, "d"), (INSTANCE, "mine")]), Whose::Foreign);
+        assert_eq!(whose(true, &[]), Whose::Foreign);
+        let own: Labels = owner(true).labels("c").into_iter().collect();
+        assert_eq!(owner(true).of_network("c", &own), Whose::Ours);
+    }
+
+    #[test]
+    fn a_cluster_of_an_older_version_is_of_the_receipt_that_began_it() {
+        let old = labels(&[(CLUSTER, "c")]);
+        assert_eq!(owner(true).of_network("c", &old), Whose::Ours);
+        assert_eq!(owner(false).of_network("c", &old), Whose::Another(None));
+        assert_eq!(owner(true).of_mark(Some("")), Whose::Ours);
+        assert_eq!(owner(false).of_mark(Some("")), Whose::Another(None));
+    }
+
+    #[test]
+    fn the_mark_in_the_node_names_the_instance() {
+        assert_eq!(owner(false).of_mark(Some("mine\n")), Whose::Ours);
+        assert_eq!(owner(true).of_mark(Some("theirs\n")), Whose::Another(None));
+        assert_eq!(owner(true).of_mark(None), Whose::Foreign);
+    }
+
+    const NAMES: Names<'_> = Names { provider: "kind", cluster: "c", network: "c-kind" };
+
+    fn judge(network: &str, labels: Option<&Labels>, mark: Option<&str>) -> Result<()> {
+        let networks = if network.is_empty() { Vec::new() } else { vec![network.to_owned()] };
+        let container = Container { name: "c-control-plane".to_owned(), networks, ..Container::default() };
+        ours(&owner(true), NAMES, &[container], labels, || Ok(mark.map(str::to_owned)))
+    }
+
+    #[test]
+    fn a_cluster_of_somebody_else_is_refused() {
+        let ok = labels(&[(CLUSTER, "c")]);
+        assert!(judge("c-kind", Some(&ok), None).is_ok());
+        let other = labels(&[(CLUSTER, "d")]);
+        let theirs = labels(&[(CLUSTER, "c"), (INSTANCE, "theirs")]);
+        for (network, labels) in
+            [("kind", Some(&ok)), ("c-kind", None), ("c-kind", Some(&other)), ("c-kind", Some(&theirs))]
+        {
+            let error = judge(network, labels, None).unwrap_err();
+            assert_eq!(error.exit(), Exit::Refused);
+        }
+        assert!(judge("kind", Some(&ok), Some("mine")).is_err(), "a mark is no excuse for another network");
+    }
+
+    #[test]
+    fn a_network_that_was_pruned_leaves_it_to_the_mark() {
+        let ok = labels(&[(CLUSTER, "c"), (INSTANCE, "mine")]);
+        for (network, labels) in [("c-kind", None), ("", Some(&ok)), ("", None)] {
+            assert!(judge(network, labels, Some("mine")).is_ok());
+            assert!(judge(network, labels, Some("theirs")).is_err());
+            assert!(judge(network, labels, None).is_err());
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_whose_it_may_be() {
+        let refused = |whose: &Whose| refusal(whose, NAMES, "container n");
+        assert!(refused(&Whose::Ours).is_none());
+        for (whose, name) in [
+            (Whose::Another(Some("/root/s".to_owned())), "/root/s"),
+            (Whose::Another(None), "another user of this engine"),
+            (Whose::Lost, "no receipt"),
+            (Whose::Foreign, "todo-bootstrap did not make"),
+        ] {
+            let error = refused(&whose).unwrap();
+            assert_eq!(error.exit(), Exit::Refused);
+            assert!(error.to_string().contains(name) && error.to_string().contains("help: "), "{error}");
+        }
+    }
+}

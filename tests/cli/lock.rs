@@ -1,0 +1,63 @@
+//! One command at a time works on a cluster: the lock is taken before anything is read.
+
+use std::fs;
+
+use crate::support::Machine;
+
+const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","ClientInfo":{"Version":"28.0.1","Plugins":[{"Name":"buildx"}]}}"#;
+const RECEIPT: &str = r#"{"schema":1,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind","complete":true}"#;
+
+/// A machine with a cluster's receipt and an application; whenever the engine is asked, somebody tries
+/// the lock, and gets this answer.
+fn machine(answer: &str) -> Machine {
+    let machine = Machine::new()
+        .file("application.toml", "name = \"app\"\nhost = \"app.localhost\"\nchart = \"chart\"\n")
+        .file("chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n");
+    let dir = machine.path("state/clusters/todo-bootstrap");
+    fs::create_dir_all(&dir).expect("a folder");
+    fs::write(dir.join("receipt.json"), RECEIPT).expect("a receipt");
+    let (lock, log) = (machine.path("state/locks/todo-bootstrap"), machine.path("tried"));
+    let body = format!(
+        "mkdir -p '{dir}'; if flock --nonblock '{lock}' true; then echo free; else echo held; fi >>'{log}'\n\
+         case \"$1\" in info) {answer};; network) echo 'Error: No such network' >&2; exit 1;; esac",
+        dir = machine.path("state/locks").display(),
+        lock = lock.display(),
+        log = log.display(),
+    );
+    machine.stub("docker", &body)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_command_asks_or_reads_before_it_has_the_lock() {
+    for args in [&["up"][..], &["start"], &["stop"], &["down", "--yes"]] {
+        let machine = machine("echo 'permission denied' >&2; exit 1");
+        let screen = machine.run(args);
+        let tried = fs::read_to_string(machine.path("tried")).unwrap_or_default();
+        assert!(tried.contains("held"), "{args:?}: the engine was not asked\n{screen}");
+        assert!(!tried.contains("free"), "{args:?}: {tried}\n{screen}");
+    }
+}
+
+#[test]
+fn what_another_command_works_on_is_refused() {
+    let machine = machine(&format!("echo '{INFO}'"));
+    fs::create_dir_all(machine.path("state/locks")).expect("a folder");
+    let lock = fs::File::create(machine.path("state/locks/todo-bootstrap")).expect("a lock");
+    lock.lock().expect("the lock");
+    for args in [
+        &["up", "--yes"][..],
+        &["start"],
+        &["stop"],
+        &["restart"],
+        &["down", "--yes"],
+        &["kubeconfig", "merge"],
+    ] {
+        machine.run(args).exits(5).err_has("another todo-bootstrap is working").err_has("help: ps -fp");
+    }
+    assert!(machine.calls("docker").is_empty());
+    drop(lock);
+    machine.run(&["down", "--yes"]).exits(0);
+    assert!(!machine.path("state/clusters/todo-bootstrap").exists());
+    assert!(!machine.path("state/locks").exists(), "no lock is left");
+}
