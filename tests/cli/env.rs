@@ -112,6 +112,10 @@ fn public_keys_hold_no_secret() {
 #[test]
 fn digests_are_keyed_unless_plain_ones_are_asked_for() {
     let machine = with("API_KEY=abc\nPASSWORD=0123456789abcdef\n");
+    // The key that `up` makes with the cluster.
+    let state = machine.path("state/clusters/todo-bootstrap");
+    fs::create_dir_all(&state).expect("a folder");
+    fs::write(state.join("digest.key"), [7; 32]).expect("a key");
     let list = |args: &[&str]| machine.run(args).exits(0).json();
     let keyed = list(&["env", "check", "--output", "json"]);
     let key = keyed["keys"].as_array().expect("a list").iter().find(|key| key["key"] == "API_KEY");
@@ -124,6 +128,11 @@ fn digests_are_keyed_unless_plain_ones_are_asked_for() {
     assert!(!keyed.to_string().contains(&known[..16]));
     assert_eq!(list(&["env", "check", "--output", "json"]), keyed, "the same each time");
     assert!(list(&["env", "check", "--output", "json", "--sha256"]).to_string().contains(known));
+    // Without it there is nothing to compare a digest with.
+    fs::remove_file(state.join("digest.key")).expect("remove");
+    let screen = machine.run(&["env", "check", "--output", "json"]).exits(0);
+    assert!(screen.json()["keys"][0]["hmac"].is_null() && !screen.stdout.contains(&known[..16]), "{screen}");
+    assert!(!state.join("digest.key").exists(), "looking writes nothing");
 }
 
 #[test]
