@@ -149,7 +149,7 @@ const ABOVE: &[(&[&str], &[&str])] = &[
         &["cli", "ui", "steps"],
     ),
     (
-        &["registry", "fetch", "exec", "host", "config", "data"],
+        &["registry", "fetch", "exec", "host", "config", "data", "user_file"],
         &[
             "cli",
             "ui",

@@ -15,3 +15,4 @@ mod look;
 mod preset;
 mod stop;
 mod tools;
+mod user_files;
