@@ -31,7 +31,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
         if let Some(why) = why {
             return Err(Error::refused(format!("there is no whole cluster `{name}` to start"))
                 .because(why)
-                .help("todo-bootstrap up   makes it anew"));
+                .help("todo-bootstrap up   # makes it anew"));
         }
     }
     let mut global = context.global.clone();

@@ -14,7 +14,7 @@ impl Engine {
             let ours = labels.iter().all(|(key, value)| found.get(key) == Some(value));
             let foreign = || {
                 Error::refused(format!("the engine's network `{name}` was not made by us"))
-                    .help(format!("{} network rm {name}   if nothing needs it", self.name))
+                    .help(format!("{} network rm {name}   # if nothing needs it", self.name))
             };
             return if ours { Ok(false) } else { Err(foreign()) };
         }

@@ -123,11 +123,11 @@ fn remedy(error: &Error) -> Error {
     let said = error.to_string();
     let any = |phrases: &[&str]| phrases.iter().any(|phrase| said.contains(phrase));
     if any(&["dial tcp", "connection refused", "i/o timeout", "no such host", "TLS handshake", "x509:"]) {
-        let error = error.clone().help("go env GOPROXY   names the module proxy that has to be reachable");
-        return error.help("todo-bootstrap up   goes on with what was downloaded");
+        let error = error.clone().help("go env GOPROXY   # names the module proxy that has to be reachable");
+        return error.help("todo-bootstrap up   # goes on with what was downloaded");
     }
     if any(&["no space left on device"]) {
-        return error.clone().help("go clean -cache   frees what Go keeps, or free disk space otherwise");
+        return error.clone().help("go clean -cache   # frees what Go keeps, or free disk space otherwise");
     }
     error.clone()
 }
