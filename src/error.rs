@@ -76,6 +76,16 @@ impl Error {
         self
     }
 
+    /// Help for work that `up` has in common with `command` names `up`: now it names `command`. What
+    /// only `up` can do (`--yes` installs an engine) stays its own.
+    #[must_use]
+    pub fn again_by(mut self, command: &str) -> Self {
+        for help in self.help.iter_mut().filter(|help| !help.contains("todo-bootstrap up --yes")) {
+            *help = help.replace("todo-bootstrap up", &format!("todo-bootstrap {command}"));
+        }
+        self
+    }
+
     /// Replaces the exit code, keeping all that was said.
     #[must_use]
     pub fn exit_with(mut self, exit: Exit) -> Self {
@@ -151,5 +161,10 @@ mod tests {
             "no container engine was found\n  because `docker` is not on PATH\n  help: todo-bootstrap up --yes"
         );
         assert_eq!(error.exit(), Exit::HostNotReady);
+        let error = error.help("todo-bootstrap up --mirror URL").again_by("tools install kind");
+        assert_eq!(
+            error.hints(),
+            ["todo-bootstrap up --yes", "todo-bootstrap tools install kind --mirror URL"]
+        );
     }
 }

@@ -7,7 +7,7 @@
 //! | what the user calls | `cli`, `ui` |
 //! | what `up` and `down` are made of | `steps` |
 //! | what steps do | `origins`, `source`, `bundle`, `tools`, `pins`, `engine`, `local_registry`, `images`, `cluster`, `deploy`, `checks`, `addons`, `diagnose`, `kubeconfig` |
-//! | what those rest on | `registry`, `fetch`, `exec`, `host`, `config`, `data` |
+//! | what those rest on | `registry`, `fetch`, `exec`, `host`, `config`, `data`, `user_file` |
 //! | what everything knows | `error`, `cancel`, `lock`, `progress`, `task`, `world` |
 #![forbid(unsafe_code)]
 
@@ -39,6 +39,7 @@ pub mod steps;
 pub mod task;
 pub mod tools;
 pub mod ui;
+pub mod user_file;
 pub mod world;
 
 /// Runs the command line `args` (program name first) in `world`; returns how the process ends.

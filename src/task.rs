@@ -91,17 +91,18 @@ impl<'a> Task<'a> {
     }
 
     fn too_late(&self, what: &str) -> Error {
-        Error::failed(format!("{what} did not end in the time that step `{}` has", self.step))
-            .help("todo-bootstrap up --timeout 30m   (or see the log named above)")
+        Error::failed(format!("{what} did not end in the time that step `{}` has", self.step)).help(
+            "call the command again: it goes on from here; where a log is named above, it says what was slow",
+        )
     }
 }
 
 /// The error of work that was asked to stop.
 pub fn stopped(reason: Reason) -> Error {
     match reason {
-        Reason::Interrupted => Error::interrupted().help("todo-bootstrap up   goes on from here"),
+        Reason::Interrupted => Error::interrupted().help("todo-bootstrap up   # goes on from here"),
         Reason::Abandoned => Error::new(Exit::Failed, "stopped, as another step failed"),
         Reason::TimedOut => Error::failed("the time given by --timeout is up")
-            .help("todo-bootstrap up --timeout 60m   goes on from here"),
+            .help("call the command again, with a longer --timeout: it goes on from here"),
     }
 }

@@ -14,9 +14,9 @@ fn expect_none(wrong: &[String]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Whether `word` stands in `text` by itself; `_` parts words as well.
+/// Whether `word` stands in `text` by itself. As for `grep -w`, `_` belongs to a word:
+/// `DEBIAN_FRONTEND` names no service.
 fn has_word(text: &str, word: &str) -> bool {
-    // As `grep -w`: an underscore belongs to a word (`DEBIAN_FRONTEND` names no service).
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|part| part.eq_ignore_ascii_case(word))
 }
 
@@ -149,7 +149,7 @@ const ABOVE: &[(&[&str], &[&str])] = &[
         &["cli", "ui", "steps"],
     ),
     (
-        &["registry", "fetch", "exec", "host", "config", "data"],
+        &["registry", "fetch", "exec", "host", "config", "data", "user_file"],
         &[
             "cli",
             "ui",

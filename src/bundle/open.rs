@@ -32,13 +32,13 @@ impl Bundle {
 }
 
 pub(super) fn unopened(path: &Path, error: &std::io::Error) -> Error {
-    Error::io("open the bundle", path, error).help("todo-bootstrap bundle create PATH   makes one")
+    Error::io("open the bundle", path, error).help("todo-bootstrap bundle create PATH   # makes one")
 }
 
 pub(super) fn refused(bundle: &Path, cause: impl std::fmt::Display) -> Error {
     Error::refused(format!("the bundle {} is not to be trusted", bundle.display()))
         .because(cause)
-        .help("get it again from where it came, or make one: todo-bootstrap bundle create PATH")
+        .help("todo-bootstrap bundle create PATH   # makes one; or get it again from where it came")
 }
 
 pub(super) fn open_dir(dir: &Path, bundle: &Path, expected: Option<&str>) -> Result<Bundle> {

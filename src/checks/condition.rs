@@ -62,7 +62,7 @@ impl Check for Condition {
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap up   repairs the cluster, or says what is in the way"
+        "todo-bootstrap up   # repairs the cluster, or says what is in the way"
     }
 }
 

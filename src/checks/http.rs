@@ -123,8 +123,8 @@ impl Check for Http {
 
     fn help(&self) -> &'static str {
         match self.request.via {
-            Via::Ingress => "todo-bootstrap check   names the layer below that fails, if one does",
-            Via::Service { .. } => "todo-bootstrap up   rolls the service out again and shows its log",
+            Via::Ingress => "todo-bootstrap check   # names the layer below that fails, if one does",
+            Via::Service { .. } => "todo-bootstrap up   # rolls the service out again and shows its log",
         }
     }
 }

@@ -41,7 +41,7 @@ impl Check for Metrics {
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap up   puts the metrics add-on back in order"
+        "todo-bootstrap up   # puts the metrics add-on back in order"
     }
 }
 

@@ -45,7 +45,7 @@ impl Check for Pvc {
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap check   shows whether the storage class is there"
+        "todo-bootstrap check   # shows whether the storage class is there"
     }
 }
 

@@ -70,7 +70,7 @@ impl Check for Restarts {
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap up   rolls the pods out again and shows their last log lines"
+        "todo-bootstrap up   # rolls the pods out again and shows their last log lines"
     }
 }
 

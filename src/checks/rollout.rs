@@ -80,7 +80,7 @@ impl Check for Rollout {
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap up   rolls it out again and shows why a pod is not ready"
+        "todo-bootstrap up   # rolls it out again and shows why a pod is not ready"
     }
 }
 

@@ -34,7 +34,7 @@ impl Check for Class {
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap up   makes the cluster's storage class again"
+        "todo-bootstrap up   # makes the cluster's storage class again"
     }
 }
 

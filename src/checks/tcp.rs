@@ -40,7 +40,7 @@ impl Check for Tcp {
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap up   rolls the service out again and shows its log"
+        "todo-bootstrap up   # rolls the service out again and shows its log"
     }
 }
 

@@ -67,7 +67,7 @@ fn chosen(specs: Vec<Spec>, names: &[String]) -> Result<Vec<Spec>> {
     let named = |spec: &Spec| names.is_empty() || names.contains(&spec.id);
     let chosen = problems
         .or(Some(()))
-        .map_err(|error| error.help("todo-bootstrap check --output json   names all of them"));
+        .map_err(|error| error.help("todo-bootstrap check --output json   # names all of them"));
     chosen.map(|()| specs.into_iter().filter(named).collect())
 }
 

@@ -103,7 +103,7 @@ impl<'a> Context<'a> {
                     "{} holds no project: it has no application.toml",
                     dir.display()
                 ))
-                .help("todo-bootstrap up --dir DIR   (a folder with an application.toml; see examples/)"));
+                .help("todo-bootstrap up --dir DIR   # a folder with an application.toml; see examples/"));
             }
             return Ok(Some(std::path::absolute(&dir).unwrap_or(dir)));
         }

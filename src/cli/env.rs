@@ -72,8 +72,9 @@ fn check(context: &Context<'_>, plain: bool) -> Result<Exit> {
     let mut environment = Environment::load(application(&session)?)?;
     environment.findings.extend(repository(context, &environment)?);
     if context.json() {
-        let key = if plain { Vec::new() } else { session.digest_key()? };
-        let keys: Vec<_> = environment.settings.iter().map(|setting| row(setting, plain, &key)).collect();
+        let key = if plain { None } else { session.digest_key()? };
+        let keys: Vec<_> =
+            environment.settings.iter().map(|setting| row(setting, plain, key.as_deref())).collect();
         print_json(&json!({
             "file": environment.file, "exists": environment.exists,
             "keys": keys, "findings": environment.findings,
@@ -92,11 +93,12 @@ fn check(context: &Context<'_>, plain: bool) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-fn row(setting: &Setting, plain: bool, key: &[u8]) -> serde_json::Value {
+/// Without a key, which `up` makes, there is nothing that a keyed digest could be compared with.
+fn row(setting: &Setting, plain: bool, key: Option<&[u8]>) -> serde_json::Value {
     let (name, digest) = if plain {
-        ("sha256", sha256(setting.value.expose_secret().as_bytes()))
+        ("sha256", Some(sha256(setting.value.expose_secret().as_bytes())))
     } else {
-        ("hmac", secrets::digest(key, &setting.key, &setting.value))
+        ("hmac", key.map(|key| secrets::digest(key, &setting.key, &setting.value)))
     };
     json!({
         "key": setting.key, "class": setting.class, "line": setting.line, "source": setting.source,
@@ -181,7 +183,7 @@ fn diff(context: &Context<'_>) -> Result<Exit> {
         table.row([change.key.as_str(), change.class.name(), what, &users]);
     }
     data(&table.render());
-    data("\nTo apply it:  todo-bootstrap up   (restarts only what uses a changed key)\n");
+    data("\nTo apply it:  todo-bootstrap up   # restarts only what uses a changed key\n");
     Ok(Exit::Fine)
 }
 

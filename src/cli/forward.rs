@@ -24,7 +24,7 @@ pub(crate) fn run(
     let route = application.hosts().iter().find_map(|host| routes::root(&routes, host).cloned());
     let route = route.ok_or_else(|| {
         Error::failed(format!("no Ingress in namespace {namespace} leads `/` to a Service"))
-            .help("todo-bootstrap up   installs the application again; see the Ingress of its chart")
+            .help("todo-bootstrap up   # installs the application again; see the Ingress of its chart")
     })?;
     context.ui.say(&format!(
         "only Service {} is behind this port, not the other paths of the Ingress; Ctrl-C ends it",

@@ -8,6 +8,8 @@ mod doctor;
 mod down;
 mod env;
 mod forward;
+#[cfg(test)]
+mod help_tests;
 mod images;
 mod interrupt;
 mod kubeconfig;
@@ -156,7 +158,8 @@ pub(crate) enum Command {
 
 /// Parses and runs; the only caller is `main`.
 pub(crate) fn run(args: impl IntoIterator<Item = OsString>, world: &World) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -168,10 +171,16 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>, world: &World) -> Ex
     };
     let ui = Ui::new(world, global.events == Some(Events::Json), global.no_color, volume);
     let exit = dispatch(&cli, world, &ui).unwrap_or_else(|error| {
+        let error = if error.exit() == Exit::Interrupted { error.again_by(&words(&args)) } else { error };
         ui.error(&error);
         error.exit()
     });
     ExitCode::from(exit as u8)
+}
+
+/// The command line without the program, for the help of what goes on when it is called again.
+fn words(args: &[OsString]) -> String {
+    args.iter().skip(1).map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 fn dispatch(cli: &Cli, world: &World, ui: &Ui) -> Result<Exit> {

@@ -46,7 +46,7 @@ pub(crate) fn run(context: &Context<'_>, args: &OpenArgs) -> Result<Exit> {
                 "this name leads nowhere here, and no other name of the application leads to this machine",
             )
             .help("todo-bootstrap open --port-forward")
-            .help("todo-bootstrap url --add-hosts-entry   then   todo-bootstrap open"));
+            .help("todo-bootstrap url --add-hosts-entry && todo-bootstrap open"));
     }
     data(&format!("{}\n", address.url));
     show(context, &session, &task, &address.url);
@@ -66,8 +66,8 @@ fn dashboard(context: &Context<'_>, session: &Session, task: &Task<'_>, port: u1
         let error = Error::failed("no Kubernetes dashboard is installed in this cluster");
         return Err(error
             .because(format!("namespace {namespace} has no Service of one"))
-            .help("todo-bootstrap status   shows nodes, services and pods without it")
-            .help(format!("{install}   (in minikube: minikube addons enable dashboard)")));
+            .help("todo-bootstrap status   # shows nodes, services and pods without it")
+            .help(format!("{install}   # in minikube: minikube addons enable dashboard")));
     };
     context.ui.say(&format!("Service {} is behind this port; Ctrl-C ends it", found.route.service));
     let to = forward::To { namespace, route: &found.route, scheme: found.scheme };

@@ -49,17 +49,17 @@ fn explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Option<
     match session.provider().and_then(|provider| provider.state(task)).ok()? {
         State::Stopped => Some(
             Error::failed(format!("cluster `{name}` is stopped"))
-                .help("todo-bootstrap start   brings it back, with all that is in it"),
+                .help("todo-bootstrap start   # brings it back, with all that is in it"),
         ),
         State::Absent => Some(
             Error::failed(format!("cluster `{name}` is gone"))
                 .because("the container that it was is not there any more")
-                .help("todo-bootstrap up   makes it anew"),
+                .help("todo-bootstrap up   # makes it anew"),
         ),
         State::Partial { why } => Some(
             Error::failed(format!("cluster `{name}` is not whole"))
                 .because(why)
-                .help("todo-bootstrap up   makes it anew"),
+                .help("todo-bootstrap up   # makes it anew"),
         ),
         // It runs and does not answer: what the connection said is all there is.
         State::Running => None,
@@ -70,7 +70,7 @@ fn explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Option<
 pub(crate) fn application(session: &Session) -> Result<&Application> {
     session.application.as_ref().ok_or_else(|| {
         Error::usage("there is no application: no application.toml here, and none was deployed")
-            .help("todo-bootstrap up --dir DIR   (a folder with an application.toml; see examples/)")
+            .help("todo-bootstrap up --dir DIR   # a folder with an application.toml; see examples/")
     })
 }
 

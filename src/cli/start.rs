@@ -47,7 +47,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
             let name = &session.profile.cluster.name;
             return Err(Error::refused(format!("there is no whole cluster `{name}` to start"))
                 .because(why)
-                .help("todo-bootstrap up   makes it anew"));
+                .help("todo-bootstrap up   # makes it anew"));
         }
     }
     up::make(context, &args, session, None)

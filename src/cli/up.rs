@@ -156,7 +156,7 @@ fn consented(
     if !remedy.automatic || !context.world.can_ask() {
         let error = fault.error(&session.facts);
         return Err(if remedy.automatic {
-            error.help("todo-bootstrap up --yes   does it for you")
+            error.help("todo-bootstrap up --yes   # does it for you")
         } else {
             error
         });
@@ -214,7 +214,7 @@ fn summary(context: &Context<'_>, session: &Session, outcomes: &[Outcome], took:
     context.ui.say("");
     context.ui.good(&format!("✓ {what} in {:.1} s; everything that was checked works.", took.as_secs_f32()));
     context.ui.say(&format!(
-        "  kubectl:  export KUBECONFIG={}   (todo-bootstrap tools path kubectl)",
+        "  kubectl:  export KUBECONFIG={}   # the program: todo-bootstrap tools path kubectl",
         session.kubeconfig().display()
     ));
     context.ui.say("  next:     todo-bootstrap status | logs | open | down");

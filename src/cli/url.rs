@@ -82,7 +82,7 @@ fn add(context: &Context<'_>, session: &Arc<Session>) -> Result<Exit> {
     let (name, file) = (&application(session)?.host, session.world.hosts_file.display());
     let question = format!("Add the line `{}` to {file}?", hosts_file::line(name));
     if !context.global.yes && !ui::ask(context.world, &question, "--yes")? {
-        return Err(Error::refused("nothing was changed").help("todo-bootstrap url   works without it"));
+        return Err(Error::refused("nothing was changed").help("todo-bootstrap url   # works without it"));
     }
     match steps::add_hosts_entry(session, name)? {
         Added::Written => {

@@ -212,7 +212,7 @@ impl<'a> Scene<'a> {
                 None => error.because("it has no presets at all").help("todo-bootstrap up --preset auto"),
                 Some(first) => error
                     .because(format!("its presets are: {}", known.join(", ")))
-                    .help(format!("todo-bootstrap up --preset {first}   (or auto)")),
+                    .help(format!("todo-bootstrap up --preset {first}   # or auto")),
             });
         };
         if self.fits(candidate) {
@@ -324,7 +324,7 @@ impl<'a> Scene<'a> {
         if self.question.standing.is_some() {
             let asked = self.question.asked.map_or(String::new(), |preset| format!(" --preset {preset}"));
             let commands = format!("todo-bootstrap down && todo-bootstrap up{asked}");
-            return format!("{commands}   makes a larger cluster; the data of this one is lost");
+            return format!("{commands}   # makes a larger cluster; the data of this one is lost");
         }
         if !self.span.most.holds(need) || !self.problems.is_empty() {
             let gib = memory.div_ceil(1 << 30);

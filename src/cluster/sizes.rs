@@ -196,7 +196,7 @@ pub fn room(facts: &Facts, storage: u64) -> Result<()> {
         error.because(format!("the application's volumes hold up to {} of them", show_bytes(storage)))
     };
     Err(error.help(
-        "docker system df   shows what the engine holds; docker system prune   frees what nothing uses",
+        "docker system df   # shows what the engine holds; docker system prune frees what nothing uses",
     ))
 }
 

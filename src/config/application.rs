@@ -102,7 +102,7 @@ impl Application {
         if self.mock.is_empty() {
             return Err(Error::usage(format!("--mock means nothing to {}", self.name))
                 .because(format!("{} has no [mock]", self.dir.join(FILE).display()))
-                .help("todo-bootstrap up   takes it as it is"));
+                .help("todo-bootstrap up   # takes it as it is"));
         }
         Ok(Self { is_mocked: true, ..self })
     }

@@ -11,7 +11,7 @@ pub fn api_error(what: &str, error: &kube::Error) -> Error {
         kube::Error::Api(status) => failed.because(status_line(status)),
         kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => failed
             .because(format!("the API server of the cluster does not answer: {}", innermost(error)))
-            .help("todo-bootstrap up   starts the cluster if it is stopped, and goes on from there"),
+            .help("todo-bootstrap up   # starts the cluster if it is stopped, and goes on from there"),
         other => failed.because(innermost(other)),
     }
 }

@@ -87,7 +87,7 @@ fn unreachable(namespace: &str, route: &Route, why: &str) -> Error {
     };
     Error::failed(format!("cannot reach port {port} of Service {namespace}/{}", route.service))
         .because(why)
-        .help("todo-bootstrap status   shows what is not ready, and why")
+        .help("todo-bootstrap status   # shows what is not ready, and why")
 }
 
 fn taken(port: u16, error: &std::io::Error) -> Error {
@@ -96,7 +96,7 @@ fn taken(port: u16, error: &std::io::Error) -> Error {
         Some(holder) => failed.because(format!("{holder} does")),
         None => failed,
     };
-    failed.help("leave the port out, and a free one is taken: todo-bootstrap open --port-forward")
+    failed.help("todo-bootstrap open --port-forward   # takes a free port")
 }
 
 #[cfg(test)]

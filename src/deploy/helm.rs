@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::Kube;
 use super::error::{api_error, not_found};
 use crate::error::{Error, Result};
-use crate::exec::Cmd;
+use crate::exec::{Cmd, Input};
 use crate::fetch::hex;
 use crate::task::Task;
 
@@ -48,24 +48,29 @@ pub struct Chart {
     pub path: PathBuf,
     /// In the order in which Helm merges them.
     pub values: Vec<PathBuf>,
+    /// Values in YAML or JSON, merged last.
+    pub own_values: Vec<u8>,
 }
 
 impl Chart {
-    /// A digest of every file that goes into the release: 40 hexadecimal digits, fit for a label.
+    /// A digest of all that goes into the release: 40 hexadecimal digits, fit for a label.
     pub fn digest(&self) -> Result<String> {
         let mut files = Vec::new();
         list(&self.path, &mut files)?;
         files.sort();
         let mut hash = Sha256::new();
-        let named = files.iter().map(|file| (file.strip_prefix(&self.path).unwrap_or(file), file));
-        let values = self.values.iter().map(|file| (Path::new("values"), file));
-        for (name, file) in named.chain(values) {
-            let bytes = std::fs::read(file).map_err(|e| Error::io("read", file, &e))?;
+        let mut add = |name: &Path, bytes: &[u8]| {
             hash.update(name.to_string_lossy().as_bytes());
             hash.update([0]);
             hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(&bytes);
+            hash.update(bytes);
+        };
+        let values = Path::new("values");
+        let named = files.iter().map(|file| (file.strip_prefix(&self.path).unwrap_or(file), file));
+        for (name, file) in named.chain(self.values.iter().map(|file| (values, file))) {
+            add(name, &std::fs::read(file).map_err(|e| Error::io("read", file, &e))?);
         }
+        add(values, &self.own_values);
         let hex = hex(&hash.finalize());
         Ok(hex[..40].to_owned())
     }
@@ -96,6 +101,8 @@ impl Helm {
         for file in &chart.values {
             cmd = cmd.arg("--values").path(file);
         }
+        // By standard input: a file could be another one by the time Helm reads it.
+        let cmd = cmd.args(["--values", "-"]).input(Input::Bytes(chart.own_values.clone()));
         let cmd = cmd.arg(&chart.release).path(&chart.path);
         task.run_lines(&cmd, &mut |line| {
             if !line.trim().is_empty() {
@@ -175,19 +182,23 @@ mod tests {
             namespace: "shop".to_owned(),
             path: dir.join("chart"),
             values: vec![dir.join("v.yaml")],
+            own_values: b"{}".to_vec(),
         }
     }
 
     #[test]
     fn the_digest_sees_every_file() {
         let dir = tempfile::tempdir().unwrap();
-        let chart = chart(dir.path());
+        let mut chart = chart(dir.path());
         let first = chart.digest().unwrap();
         assert_eq!(first, chart.digest().unwrap());
         for file in ["chart/templates/a.yaml", "v.yaml"] {
             std::fs::write(dir.path().join(file), "other").unwrap();
             assert_ne!(first, chart.digest().unwrap(), "{file}");
         }
+        let files = chart.digest().unwrap();
+        chart.own_values = b"{\"a\": 1}".to_vec();
+        assert_ne!(files, chart.digest().unwrap());
     }
 
     #[test]
@@ -212,7 +223,8 @@ mod tests {
             ran.starts_with("helm --kubeconfig /s/kubeconfig --namespace shop upgrade --install"),
             "{ran}"
         );
-        assert!(ran.ends_with(&format!(" web {}", chart.path.display())) && !ran.contains("--wait"), "{ran}");
+        let ends = format!("--values {} --values - web {}", chart.values[0].display(), chart.path.display());
+        assert!(ran.ends_with(&ends) && !ran.contains("--wait"), "{ran}");
         let cmd = helm.cmd("x", "shop");
         assert!(cmd.env.contains(&("HELM_CACHE_HOME".to_owned(), Some("/s/helm/cache".into()))));
         assert!(cmd.env.contains(&("KUBECONFIG".to_owned(), None)));

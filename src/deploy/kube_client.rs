@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::core::discovery::Scope;
 use kube::core::{ApiResource, DynamicObject, GroupVersion};
 use kube::discovery::ApiCapabilities;
@@ -13,11 +13,20 @@ use kube::{Api, Client, Config};
 
 use super::error::{api_error, not_found};
 use crate::error::{Error, Result};
+use crate::kubeconfig;
 use crate::task::Task;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Resources = Arc<Vec<(ApiResource, ApiCapabilities)>>;
+
+/// What kube says, but for the lines that it quotes: one of them may be a key.
+fn unquoted(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(error) => kubeconfig::fault(error),
+        other => other.to_string(),
+    }
+}
 
 /// Cheap to clone; connections and what was discovered are shared.
 #[derive(Clone)]
@@ -32,17 +41,17 @@ pub struct Kube {
 impl Kube {
     /// Reads the kubeconfig; nothing is sent yet. Neither `KUBECONFIG`, `~/.kube/config`, the
     /// environment of a pod nor, for a loopback address, proxy variables have a say.
-    pub fn connect(task: &Task<'_>, kubeconfig: &Path) -> Result<Self> {
+    pub fn connect(task: &Task<'_>, file: &Path) -> Result<Self> {
         let unusable = |error: &dyn std::fmt::Display| {
-            Error::failed(format!("cannot use the kubeconfig {}", kubeconfig.display()))
+            Error::failed(format!("cannot use the kubeconfig {}", file.display()))
                 .because(error)
-                .help("todo-bootstrap up   writes it again")
+                .help("todo-bootstrap up   # writes it again")
         };
-        let parsed = Kubeconfig::read_from(kubeconfig).map_err(|e| unusable(&e))?;
+        let parsed = Kubeconfig::read_from(file).map_err(|e| unusable(&unquoted(&e)))?;
         task.wait("connecting to the cluster", async {
             let mut config = Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default())
                 .await
-                .map_err(|e| unusable(&e))?;
+                .map_err(|e| unusable(&unquoted(&e)))?;
             config.connect_timeout = Some(CONNECT_TIMEOUT);
             let host = config.cluster_url.host().unwrap_or_default().to_owned();
             if matches!(host.as_str(), "127.0.0.1" | "localhost" | "[::1]") {

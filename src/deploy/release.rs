@@ -100,7 +100,7 @@ fn read(secret: &Secret, namespace: &str, name: &str) -> Result<Release> {
     let stored = stored.ok_or_else(|| {
         Error::failed(format!("cannot read the release {namespace}/{name}"))
             .because(format!("the Secret {} does not hold what Helm writes", secret.name_any()))
-            .help(format!("helm uninstall {name} --namespace {namespace}   then todo-bootstrap up"))
+            .help(format!("helm uninstall {name} --namespace {namespace}   # then todo-bootstrap up"))
     })?;
     let status = stored.info.get("status").and_then(Value::as_str).unwrap_or("unknown");
     Ok(Release {

@@ -86,7 +86,9 @@ fn unclear(namespace: &str, scene: &Scene) -> Error {
         let line = format!("{}: {}", reason.unwrap_or_default(), message.unwrap_or_default());
         error = error.because(shorten(&line));
     }
-    error.help("todo-bootstrap up --timeout 30m   waits longer")
+    error
+        .help("todo-bootstrap logs   # shows what the containers said")
+        .help("todo-bootstrap up   # waits for them once more")
 }
 
 pub(crate) async fn gather(kube: &Kube, namespace: &str, selector: &str) -> Result<Scene, kube::Error> {
@@ -158,7 +160,7 @@ mod tests {
             error.to_string(),
             "shop/web-5d9c-abcde: container web ends with status 3 again and again (4 restarts) (crash-loop)\n  \
              because its last lines are\n          | Traceback\n          | KeyError: 'DATABASE_URL'\n  \
-             help: mend what its last lines say, then: todo-bootstrap up"
+             help: todo-bootstrap up   # goes on, once what its last lines say is mended"
         );
     }
 

@@ -130,7 +130,11 @@ fn unschedulable(pod: &Pod, object: &str) -> Option<Cause> {
             "remove the other pod that has the same hostPort",
         )
     } else {
-        ("unschedulable", "no node takes the pod", "kubectl describe nodes   shows taints and what is in use")
+        (
+            "unschedulable",
+            "no node takes the pod",
+            "kubectl describe nodes   # shows taints and what is in use",
+        )
     };
     Some(Cause::new(code, object, what).detail(message).help(help).after(20))
 }
@@ -148,7 +152,7 @@ fn container(pod: &Pod, status: &ContainerStatus, init: bool, object: &str) -> O
     let cause = match waiting.reason.as_deref()? {
         "ErrImageNeverPull" => {
             Cause::new("image-missing", object, format!("the image {image} is not in the node"))
-                .help("todo-bootstrap up   loads what it builds; see that the image's name and tag are those it built")
+                .help("todo-bootstrap up   # loads what it builds; see that the image's name and tag are those it built")
                 .after(10)
         }
         "InvalidImageName" => Cause::new("image-name", object, format!("`{image}` is no name of an image"))
@@ -161,7 +165,7 @@ fn container(pod: &Pod, status: &ContainerStatus, init: bool, object: &str) -> O
         }
         "CreateContainerConfigError" => {
             Cause::new("config-missing", object, "a Secret or ConfigMap, or a key of it, is not there")
-                .help("add the key that the message names to .env, then: todo-bootstrap up")
+                .help("todo-bootstrap up   # goes on, once .env has the key that the message names")
                 .after(15)
         }
         "CreateContainerError" | "RunContainerError" | "StartError" => {
@@ -208,7 +212,7 @@ fn crash(status: &ContainerStatus, init: bool, object: &str, patience: Option<u6
     if code == "out-of-memory" {
         cause.help("raise the container's memory limit in the chart's values")
     } else {
-        cause.help("mend what its last lines say, then: todo-bootstrap up")
+        cause.help("todo-bootstrap up   # goes on, once what its last lines say is mended")
     }
 }
 
@@ -234,13 +238,13 @@ fn mounting(pod: &Pod, object: &str, events: &[&Event]) -> Option<Cause> {
     let message = event.message.clone().unwrap_or_default();
     let cause = if event.reason.as_deref() == Some("FailedCreatePodSandBox") {
         Cause::new("pod-network", object, "the node cannot give the pod a network")
-            .help("todo-bootstrap doctor   looks at the engine and the host")
+            .help("todo-bootstrap doctor   # looks at the engine and the host")
     } else if message.contains("not found") && (message.contains("secret") || message.contains("configmap")) {
         Cause::new("config-missing", object, "a Secret or ConfigMap that the pod mounts is not there")
-            .help("todo-bootstrap up   makes those that it knows; see the chart for the others")
+            .help("todo-bootstrap up   # makes those that it knows; see the chart for the others")
     } else {
         Cause::new("volume-mount", object, "a volume of the pod cannot be mounted")
-            .help("kubectl get pvc,pv   shows the state of the volumes")
+            .help("kubectl get pvc,pv   # shows the state of the volumes")
     };
     Some(cause.detail(message).after(45))
 }

@@ -26,20 +26,20 @@ pub fn claim_cause(claim: &PersistentVolumeClaim, events: &[Event]) -> Option<Ca
             )
             .detail(message)
             .help(
-                "kubectl get storageclass   shows those that do; leave storageClassName out for the default",
+                "kubectl get storageclass   # shows those that do; leave storageClassName out for the default",
             )
             .after(20),
         ),
         Some("ProvisioningFailed") => Some(
             Cause::new("volume-pending", &object, "no volume could be made for the claim")
                 .detail(message)
-                .help("docker system df   shows whether the engine's disk is full")
+                .help("docker system df   # shows whether the engine's disk is full")
                 .after(60),
         ),
         Some("FailedBinding") => Some(
             Cause::new("volume-pending", &object, "no volume fits the claim, and no StorageClass makes one")
                 .detail(message)
-                .help("kubectl get storageclass   must show one that is marked (default)")
+                .help("kubectl get storageclass   # must show one that is marked (default)")
                 .after(30),
         ),
         // WaitForFirstConsumer, Provisioning, ExternalProvisioning: on its way.

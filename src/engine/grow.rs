@@ -18,10 +18,10 @@ pub fn grow(facts: &Facts, engine: Option<&Engine>, cpus: u32, memory: u64) -> S
             gib * 1024
         ),
         (Home::Unknown, Os::MacOs | Os::Windows) => format!(
-            "colima stop && colima start --cpu {cpus} --memory {gib}   (Docker Desktop: Settings > Resources)"
+            "colima stop && colima start --cpu {cpus} --memory {gib}   # Docker Desktop: Settings > Resources"
         ),
         _ if facts.wsl => format!(
-            "[wsl2] processors={cpus} memory={gib}GB   in %UserProfile%\\.wslconfig, then: wsl --shutdown"
+            "set processors={cpus} and memory={gib}GB below [wsl2] in %UserProfile%\\.wslconfig, then: wsl --shutdown"
         ),
         _ => format!("use a machine with at least {cpus} CPUs and {gib} GiB of memory"),
     }

@@ -2,11 +2,15 @@
 //!
 //! The text is handled as bytes: a comment in it may be in any encoding.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{Facts, Os};
 use crate::error::{Error, Result};
+use crate::user_file;
+
+/// The mode of a new file: every program looks into it.
+const MODE: u32 = 0o644;
 
 /// Ends each line that is ours.
 pub const MARK: &str = "# todo-bootstrap";
@@ -74,11 +78,7 @@ impl HostsFile {
 
     /// The whole text; a file that is not there is empty.
     pub fn read(&self) -> Result<Vec<u8>> {
-        match std::fs::read(&self.path) {
-            Ok(text) => Ok(text),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(Error::io("read", &self.path, &error)),
-        }
+        Ok(user_file::read(&self.path)?.unwrap_or_default())
     }
 
     /// Adds our line; `false` where a line leads the name here already. `backup` is where the old
@@ -112,14 +112,7 @@ impl HostsFile {
     }
 
     fn replace(&self, text: &[u8], backup: &Path, command: &str) -> Result<()> {
-        // A link (`/etc` of macOS, NixOS) stays one: what it leads to is written.
-        let target = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let result = match rename_over(&target, text) {
-            Ok(()) => return Ok(()),
-            // The file is a mount (as in every container), or its folder is not ours: in place then.
-            Err(_) => write_in_place(&target, text, backup),
-        };
-        result.map_err(|error| {
+        user_file::write(&self.path, text, MODE, Some(backup)).map_err(|error| {
             let failed = Error::io("write", &self.path, &error);
             if error.kind() == ErrorKind::PermissionDenied { failed.help(command) } else { failed }
         })
@@ -144,34 +137,6 @@ impl HostsFile {
             Os::Linux => format!("sudo sed -i '/^{pattern}$/d' {path}"),
         }
     }
-}
-
-/// Whole or not at all, with the mode and the owner of the file that it takes the place of.
-fn rename_over(path: &Path, text: &[u8]) -> std::io::Result<()> {
-    let old = std::fs::metadata(path)?;
-    let dir = path.parent().unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(text)?;
-    file.as_file().set_permissions(old.permissions())?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt as _;
-        std::os::unix::fs::fchown(file.as_file(), Some(old.uid()), Some(old.gid()))?;
-    }
-    file.as_file().sync_all()?;
-    file.persist(path).map(|_| ()).map_err(|error| error.error)
-}
-
-/// Mode, owner and the file itself stay; a copy of the old text lies in `backup` until it is done.
-fn write_in_place(path: &Path, text: &[u8], backup: &Path) -> std::io::Result<()> {
-    let old = std::fs::read(path)
-        .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(Vec::new()) } else { Err(error) })?;
-    let mut file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-    std::fs::write(backup, &old)?;
-    file.set_len(0)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    std::fs::remove_file(backup)
 }
 
 #[cfg(test)]
@@ -232,17 +197,6 @@ mod tests {
         let mode = std::fs::metadata(&hosts.path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode, link.path.is_symlink()), (0o640, true));
         assert_eq!(entry(&hosts.read().unwrap(), "shop.local"), Entry::Ours);
-    }
-
-    #[test]
-    fn in_place_the_old_text_is_kept_until_the_new_one_is_there() {
-        let (dir, hosts, backup) = file(TEXT);
-        write_in_place(&hosts.path, b"new", &backup).unwrap();
-        assert_eq!(std::fs::read(&hosts.path).unwrap(), b"new");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-        let nowhere = dir.path().join("no/backup");
-        assert!(write_in_place(&hosts.path, b"newer", &nowhere).is_err());
-        assert_eq!(std::fs::read(&hosts.path).unwrap(), b"new", "no backup, no change");
     }
 
     #[test]

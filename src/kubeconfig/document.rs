@@ -55,7 +55,7 @@ impl Document {
             Error::failed(format!("{} cannot be read as a kubeconfig; nothing was changed", path.display()))
                 .because(why)
                 .help(format!(
-                    "mend {}, or name another file: todo-bootstrap kubeconfig merge --file FILE",
+                    "todo-bootstrap kubeconfig merge --file FILE   # takes another file; or mend {}",
                     path.display()
                 ))
         };
@@ -162,7 +162,7 @@ impl Document {
         let wrong = |why: &str| {
             Error::failed(format!("{} cannot be written again; nothing was changed", self.path.display()))
                 .because(why)
-                .help("name another file: --file FILE   (KUBECONFIG takes several, parted by colons)")
+                .help("todo-bootstrap kubeconfig merge --file FILE   # takes another file; KUBECONFIG may name several, parted by colons")
         };
         let text = yaml::write(&self.root).map_err(|why| wrong(&why))?;
         match yaml::read(&text).map(|read| read.documents) {
@@ -199,8 +199,8 @@ impl Document {
         let path = self.path.display();
         Error::refused(format!("{path} has a {key} `{name}` that is not ours; nothing was changed"))
             .because("it is not as todo-bootstrap wrote it, or was written by somebody else")
-            .help(format!("kubectl config delete-{key} {name} --kubeconfig {path}   if nobody needs it"))
-            .help("or name another file: todo-bootstrap kubeconfig merge --file FILE")
+            .help(format!("kubectl config delete-{key} {name} --kubeconfig {path}   # if nobody needs it"))
+            .help("todo-bootstrap kubeconfig merge --file FILE   # takes another file")
     }
 }
 

@@ -32,7 +32,7 @@ impl Entries {
         Self::parse(&text, dir, &name_for(cluster)).map_err(|why| {
             Error::failed(format!("cannot use the kubeconfig {}", kubeconfig.display()))
                 .because(why)
-                .help("todo-bootstrap up   writes it again")
+                .help("todo-bootstrap up   # writes it again")
         })
     }
 

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use super::Document;
 use super::lock::{FileLock, PATIENCE};
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
 use crate::task::Task;
+use crate::user_file;
 use crate::world::World;
 
 /// The mode of a new file: there are keys in it.
 const MODE: u32 = 0o600;
+
+const OTHER: &str = "todo-bootstrap kubeconfig merge --file FILE   # takes another file";
 
 /// What is to become of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,18 +75,15 @@ impl KubeconfigFile {
         patience: std::time::Duration,
         change: impl FnOnce(&mut Document) -> Result<Then>,
     ) -> Result<Saved> {
+        user_file::look(&self.path).map_err(|error| error.help(OTHER))?;
         let dir = self.path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
+        user_file::create_dir(dir).map_err(|e| Error::io("create", dir, &e))?;
         let _lock = FileLock::take(task, &self.path, patience)?;
         let target = self.target()?;
         // Who knows the file by its real name looks there for the lock.
         let linked = target != plain(&self.path)?;
         let _second = linked.then(|| FileLock::take(task, &target, patience)).transpose()?;
-        let old = match std::fs::read(&target) {
-            Ok(bytes) => Some(bytes),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(Error::io("read", &self.path, &error)),
-        };
+        let old = user_file::read(&target)?;
         let text = std::str::from_utf8(old.as_deref().unwrap_or_default()).map_err(|error| {
             let line = 1 + old.iter().flatten().take(error.valid_up_to()).filter(|b| **b == b'\n').count();
             Error::failed(format!("{} is no text; nothing was changed", self.path.display()))
@@ -104,15 +103,14 @@ impl KubeconfigFile {
 
     fn write(&self, document: &Document, target: &Path, old: Option<&[u8]>) -> Result<Saved> {
         let text = document.text()?;
-        let metadata = std::fs::metadata(target).ok();
-        let mode = metadata.as_ref().map_or(MODE, mode);
+        let put = |path: &Path, bytes: &[u8]| {
+            user_file::write(path, bytes, MODE, None).map_err(|e| Error::io("write", path, &e))
+        };
         let backup = old.filter(|_| document.comments).map(|old| (self.backup(), old));
         if let Some((backup, old)) = &backup {
-            write_atomic(backup, old, mode)?;
-            keep_owner(backup, metadata.as_ref());
+            put(backup, old)?;
         }
-        write_atomic(target, text.as_bytes(), mode)?;
-        keep_owner(target, metadata.as_ref());
+        put(target, text.as_bytes())?;
         Ok(Saved { backup: backup.map(|(path, _)| path) })
     }
 
@@ -142,32 +140,6 @@ fn plain(path: &Path) -> Result<PathBuf> {
     })?;
     Ok(real.join(name))
 }
-
-#[cfg(unix)]
-fn mode(metadata: &std::fs::Metadata) -> u32 {
-    use std::os::unix::fs::PermissionsExt as _;
-    metadata.permissions().mode() & 0o7777
-}
-
-#[cfg(not(unix))]
-fn mode(_metadata: &std::fs::Metadata) -> u32 {
-    MODE
-}
-
-/// Gives a file that root wrote back to whom the old one belonged.
-#[cfg(unix)]
-fn keep_owner(path: &Path, old: Option<&std::fs::Metadata>) {
-    use std::os::unix::fs::MetadataExt as _;
-    let (Some(old), Ok(new)) = (old, std::fs::metadata(path)) else { return };
-    if (old.uid(), old.gid()) != (new.uid(), new.gid())
-        && let Err(error) = std::os::unix::fs::chown(path, Some(old.uid()), Some(old.gid()))
-    {
-        tracing::warn!(path = %path.display(), %error, "the owner could not be kept");
-    }
-}
-
-#[cfg(not(unix))]
-fn keep_owner(_path: &Path, _old: Option<&std::fs::Metadata>) {}
 
 #[cfg(test)]
 #[cfg(unix)]

@@ -58,7 +58,7 @@ fn held(file: &Path, lock: &Path, patience: Duration) -> Error {
     Error::failed(format!("{} is locked by another program; nothing was changed", file.display()))
         .because(format!("{} was there for {} seconds", lock.display(), patience.as_secs_f32()))
         .help(format!(
-            "rm {}   if no kubectl, kind or minikube is at work: one left it behind",
+            "rm {}   # if no kubectl, kind or minikube is at work: one left it behind",
             lock.display()
         ))
 }

@@ -12,3 +12,4 @@ mod yaml;
 pub use document::{Document, Left, Merged, Unmerged};
 pub use entries::{Entries, name_for};
 pub use file::{KubeconfigFile, Saved, Then, default_file};
+pub use yaml::fault;

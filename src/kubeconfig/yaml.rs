@@ -116,13 +116,19 @@ fn documents(text: &str, strict_booleans: bool, comments: &Rc<RefCell<usize>>) -
     let options = options.with_budget_report(move |report| {
         *seen.borrow_mut() += report.total_comment_bytes;
     });
-    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
-        let (said, place) = (error.render(), error.location());
-        match place {
-            Some(at) if !said.contains(" line ") => format!("line {}: {said}", at.line()),
-            _ => said,
-        }
-    })
+    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| fault(&error))
+}
+
+/// What is wrong, by its line and in our words: those of the parser may hold a part of a key.
+pub fn fault(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error as E;
+    let what = match error.without_snippet() {
+        E::DuplicateMappingKey { .. } => "a key stands there a second time",
+        E::UnsupportedTag { .. } => "it has a tag, which would get lost",
+        E::NonFiniteFloat { .. } => "it has a number that is too large",
+        _ => "it is not valid YAML, or not what belongs there",
+    };
+    error.location().map_or_else(|| what.to_owned(), |at| format!("line {}: {what}", at.line()))
 }
 
 /// Reads booleans as kubectl does: `yes` is one, `yEs` is a text. What is a boolean
@@ -303,6 +309,16 @@ mod tests {
     fn an_error_tells_the_line_and_quotes_none() {
         let error = read("users:\n- name: a\n  user: {token: hunter2\n- x\n").unwrap_err();
         assert!(error.contains("line ") && !error.contains("hunter2"), "{error}");
+        for text in [
+            "hunter2: 1\nhunter2: 1\n",
+            "a: *hunter2\n",
+            "a: !hunter2 b\n",
+            "a: \"hunter2\n",
+            "a: {hunter2\n",
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains("line ") && !error.contains("hunter2"), "{error}");
+        }
         assert!(read("a: !secret b\n").is_err(), "a tag would get lost");
         assert!(read("a: 1e400\n").is_err(), "a number would get lost");
     }

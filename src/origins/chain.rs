@@ -86,7 +86,7 @@ pub(super) fn nowhere(name: &str, refusals: &[Refusal]) -> Error {
     let error = refusals.iter().filter_map(|refusal| refusal.help.as_ref()).fold(error, Error::help);
     error.help(
         "give this machine access to one of the origins above, name a mirror (--mirror URL|DIR), or bring \
-         a bundle that was made elsewhere with: todo-bootstrap bundle create",
+         a bundle that was made elsewhere with: todo-bootstrap bundle create PATH",
     )
 }
 

@@ -28,7 +28,7 @@ impl Mirror {
         let bad = |why: String| {
             Error::usage(format!("{} cannot be used as a mirror", without_secrets(text)))
                 .because(why)
-                .help("--mirror https://HOST/PATH   or   --mirror DIR")
+                .help("--mirror https://HOST/PATH   # or --mirror DIR")
         };
         if !text.contains("://") {
             return Ok(Self::Folder(cwd.join(text)));

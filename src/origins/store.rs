@@ -207,7 +207,7 @@ impl Store {
 
 /// A cache that cannot be written to: of another user (after `sudo`), or only to be read.
 fn elsewhere(error: Error) -> Error {
-    error.help("TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap …   keeps tools elsewhere")
+    error.help("TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap …   # keeps tools elsewhere")
 }
 
 /// A program that is not what it was, or that others could change, counts as tampered with.

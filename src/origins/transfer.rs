@@ -145,9 +145,9 @@ fn no_folder(dir: &Path) -> Error {
     let error = Error::usage(format!("there is no folder {shown} to use as a mirror"));
     let text = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if text.contains(['.', ':']) {
-        return error.help(format!("--mirror https://{text}   if a server is meant"));
+        return error.help(format!("--mirror https://{text}   # if a server is meant"));
     }
-    error.help("--mirror DIR   names a folder with <host>/<path> of what is published")
+    error.help("--mirror DIR   # names a folder with <host>/<path> of what is published")
 }
 
 /// Copies a file of a mirror's folder and holds it against its pin on the way. A link in the folder

@@ -169,11 +169,11 @@ fn mentions(error: &Error, phrases: &[&str]) -> bool {
 
 fn remedy(error: &Error) -> Error {
     if mentions(error, &NETWORK) {
-        let error = error.clone().help("go env GOPROXY   names the module proxy that has to be reachable");
-        return error.help("todo-bootstrap up   goes on with what was downloaded");
+        let error = error.clone().help("go env GOPROXY   # names the module proxy that has to be reachable");
+        return error.help("todo-bootstrap up   # goes on with what was downloaded");
     }
     if mentions(error, &["no space left on device"]) {
-        return error.clone().help("go clean -cache   frees what Go keeps, or free disk space otherwise");
+        return error.clone().help("go clean -cache   # frees what Go keeps, or free disk space otherwise");
     }
     error.clone()
 }

@@ -68,7 +68,7 @@ impl Step for BuildToolsStep {
         let names: Vec<&str> = missing.iter().map(String::as_str).collect();
         if !self.session.consent {
             return Err(Error::host(format!("{} is missing", missing.join(", ")))
-                .help("todo-bootstrap up --yes   installs it"));
+                .help("todo-bootstrap up --yes   # installs it"));
         }
         let installed = engine::install_packages(task, &self.session.facts, &names)?;
         self.session.record_host(|host| host.packages.extend(installed.iter().cloned()))?;

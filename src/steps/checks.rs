@@ -45,7 +45,7 @@ fn leave_out(application: &Application, specs: &mut Vec<Spec>) -> Result<()> {
         for id in &over.without_checks {
             if !specs.iter().any(|spec| spec.id == *id) {
                 let what = format!("{APPLICATION_FILE}: `without-checks` names `{id}`, which is no check");
-                return Err(Error::usage(what).help("ls checks/app   shows the checks"));
+                return Err(Error::usage(what).help("ls checks/app   # shows the checks"));
             }
         }
         specs.retain(|spec| !over.without_checks.contains(&spec.id));

@@ -41,6 +41,9 @@ impl Step for EngineStep {
     }
 
     fn effects(&self) -> Vec<String> {
+        if self.session.engine().is_ok() {
+            return Vec::new();
+        }
         vec![
             "installs the container engine with the system's package manager, if there is none".to_owned(),
             "starts the container engine, if it is not running".to_owned(),

@@ -101,8 +101,8 @@ pub fn unmerge_kubeconfigs(
 
 fn unmerge(task: &Task<'_>, record: &KubeconfigMerge) -> Result<Option<FileUnmerged>> {
     let file = KubeconfigFile { path: record.file.clone() };
-    // Who removed the file removed what is in it.
-    if !file.exists() {
+    // Who removed the file, or put something else in its place, removed what is in it.
+    if !file.path.is_file() {
         return Ok(None);
     }
     let mut done = Unmerged::default();

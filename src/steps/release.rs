@@ -13,7 +13,6 @@ use crate::config::env::Environment;
 use crate::deploy::helm::{Chart, Helm};
 use crate::deploy::{self, Release, watch};
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
 use crate::task::Task;
 
 pub struct ReleaseStep {
@@ -22,22 +21,22 @@ pub struct ReleaseStep {
 }
 
 impl ReleaseStep {
-    /// The values that only we know, as a file Helm merges last. It holds no secret.
-    fn own_values(&self, environment: &Environment) -> Result<Vec<u8>> {
+    /// The values that only we know, which Helm merges last. They hold no secret, but digests by `key`.
+    fn own_values(&self, environment: &Environment, key: &[u8]) -> Result<Vec<u8>> {
         let images: serde_json::Map<String, serde_json::Value> = self
             .application
             .image_names()
             .into_iter()
             .map(|name| Ok((name.clone(), json!(self.session.image(&name)?.in_cluster()))))
             .collect::<Result<_>>()?;
-        let (key, [secret, config]) = (self.session.digest_key()?, wanted(&self.application, environment));
+        let [secret, config] = wanted(&self.application, environment);
         let mut values = json!({
             "images": images,
             "host": self.application.host,
             "hosts": self.application.hosts(),
             "ingressClass": self.session.profile.ingress_class,
-            "secret": { "name": secret.name, "keys": secret.digests(&key) },
-            "config": { "name": config.name, "keys": config.digests(&key) },
+            "secret": { "name": secret.name, "keys": secret.digests(key) },
+            "config": { "name": config.name, "keys": config.digests(key) },
         });
         // Only where there is something to say: a chart's schema may know no services.
         for (key, value) in self.session.trimmed()? {
@@ -50,16 +49,15 @@ impl ReleaseStep {
         Ok(Helm { tool: self.session.tool("helm")?.path, kubeconfig: self.session.kubeconfig() })
     }
 
-    /// The chart with all its values; our own are written to a file first, as Helm takes files.
-    fn chart(&self) -> Result<Chart> {
+    /// The chart with all its values. Nothing is written: a probe asks for it as well.
+    fn chart(&self, key: &[u8]) -> Result<Chart> {
         let environment = Environment::valid(&self.application)?;
-        let file = self.values_file();
-        write_atomic(&file, &self.own_values(&environment)?, 0o600)?;
         Ok(Chart {
             release: self.application.name.clone(),
             namespace: self.application.namespace.clone(),
             path: self.application.chart.clone(),
-            values: [self.chart_values(&environment)?, vec![file]].concat(),
+            values: self.chart_values(&environment)?,
+            own_values: self.own_values(&environment, key)?,
         })
     }
 
@@ -70,10 +68,6 @@ impl ReleaseStep {
         let overrides = environment.overrides(&self.application);
         values.extend(overrides.into_iter().map(|over| over.values.clone()));
         Ok(values)
-    }
-
-    fn values_file(&self) -> PathBuf {
-        self.session.dir().join(format!("{}-values.json", self.application.name))
     }
 
     /// The newest revision, and why Helm has to be called again, if it has.
@@ -118,7 +112,8 @@ impl Step for ReleaseStep {
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let chart = self.chart()?;
+        // Without a key no digest is that of the release, which is then installed again.
+        let chart = self.chart(&self.session.digest_key()?.unwrap_or_default())?;
         let release = match self.outdated(task, &chart)? {
             (_, Some(why)) => return Ok(Probe::Needed(why)),
             (None, None) => return Ok(Probe::Needed("it is not installed yet".to_owned())),
@@ -133,7 +128,8 @@ impl Step for ReleaseStep {
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
-        let (kube, chart) = (self.session.kube()?, self.chart()?);
+        let kube = self.session.kube()?;
+        let chart = self.chart(&self.session.make_digest_key()?)?;
         let (mut release, why) = self.outdated(task, &chart)?;
         if why.is_some() {
             let helm = self.helm()?;
@@ -147,5 +143,67 @@ impl Step for ReleaseStep {
         })?;
         watch::ready(task, kube, &release.objects()?, Some(&chart.namespace))?;
         Ok(format!("revision {} is installed and ready", release.revision))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::with_context;
+    use crate::config::{Paths, Profile, Versions};
+    use crate::data::Data;
+    use crate::host::recorded::debian;
+    use crate::origins::{Origins, Trust};
+    use crate::steps::{Parts, Wishes};
+    use crate::world::World;
+
+    fn step(dir: &std::path::Path) -> ReleaseStep {
+        std::fs::create_dir_all(dir.join("app/chart")).unwrap();
+        let text = "name = \"shop\"\nhost = \"shop.localhost\"\nchart = \"chart\"\n";
+        std::fs::write(dir.join("app/application.toml"), text).unwrap();
+        std::fs::write(dir.join("app/.env"), "PASSWORD=0123456789abcdef\n").unwrap();
+        let mut world = World::real();
+        for (key, folder) in [("TODO_BOOTSTRAP_STATE", "state"), ("TODO_BOOTSTRAP_CACHE", "cache")] {
+            world.env.insert(key.to_owned(), dir.join(folder).into());
+        }
+        let (paths, data, facts) = (Paths::new(&world).unwrap(), Data::default(), debian());
+        let versions = Versions::load(&data).unwrap();
+        let origins = Origins::new(&world, &paths, &data, &versions, &facts, None, Trust::default()).unwrap();
+        let profile = Profile::load("kind", &data, &world).unwrap();
+        let application = Application::load(&dir.join("app")).unwrap().unwrap();
+        let parts = Parts {
+            world,
+            data,
+            paths,
+            versions,
+            profile,
+            application: Some(application.clone()),
+            facts,
+            origins,
+            consent: false,
+            wishes: Wishes::default(),
+        };
+        ReleaseStep { application, session: Arc::new(Session::new(parts).unwrap()) }
+    }
+
+    /// `plan` beside a running `up` must not change what Helm gets.
+    #[test]
+    fn a_probe_writes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let step = step(dir.path());
+        // It gets as far as the connection, which this session has none of.
+        let error = with_context(|cx| step.probe(cx.task)).err().unwrap();
+        assert!(error.to_string().contains("connection to the cluster"), "{error}");
+        assert!(!dir.path().join("state").exists());
+    }
+
+    #[test]
+    fn the_key_is_made_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let session = step(dir.path()).session;
+        assert_eq!(session.digest_key().unwrap(), None);
+        let key = session.make_digest_key().unwrap();
+        assert_eq!((key.len(), session.make_digest_key().unwrap()), (32, key.clone()));
+        assert_eq!(session.digest_key().unwrap(), Some(key));
     }
 }

@@ -26,7 +26,7 @@ pub fn known(names: &[String], wanted: &[String]) -> Result<()> {
     let list = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     Err(Error::usage(format!("there is no service `{unknown}`{near}"))
         .because(format!("the services are: {list}"))
-        .help("todo-bootstrap status   shows them"))
+        .help("todo-bootstrap status   # shows them"))
 }
 
 /// A step for each service, in order.
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "there is no service `stoer` (did you mean `store`?)\n  because the services are: store, web\n  \
-             help: todo-bootstrap status   shows them"
+             help: todo-bootstrap status   # shows them"
         );
         assert!(known(&names, &[]).is_ok());
         assert!(chosen(&Living::default(), &["x".to_owned()]).unwrap_err().to_string().contains("none"));

@@ -99,7 +99,7 @@ impl Step for SecretsStep {
             let file = environment.file.display();
             return Err(Error::failed(format!("`{key}` is missing in {file}"))
                 .because("the file was changed while `up` was at work")
-                .help("todo-bootstrap up   generates it"));
+                .help("todo-bootstrap up   # generates it"));
         }
         secrets::apply(task, self.session.kube()?, &wanted(&self.application, &environment))?;
         Ok("applied".to_owned())

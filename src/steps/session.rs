@@ -291,22 +291,32 @@ impl Session {
         })
     }
 
-    /// The key of this cluster's digests of secrets, made at its first use. Equal values have
-    /// equal digests as long as the cluster's state lives, and mean nothing to anybody else.
-    pub fn digest_key(&self) -> Result<Vec<u8>> {
-        let _turn = lock(&self.making_key);
-        let path = self.dir().join("digest.key");
+    /// The key of this cluster's digests of secrets; `None` before [`Session::make_digest_key`]. Equal
+    /// values have equal digests as long as the cluster's state lives, and mean nothing to anybody else.
+    pub fn digest_key(&self) -> Result<Option<Vec<u8>>> {
+        let path = self.digest_key_file();
         match std::fs::read(&path) {
-            Ok(key) => Ok(key),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let key = [*uuid::Uuid::new_v4().as_bytes(), *uuid::Uuid::new_v4().as_bytes()].concat();
-                let dir = self.dir();
-                std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
-                write_atomic(&path, &key, 0o600)?;
-                Ok(key)
-            }
+            Ok(key) => Ok(Some(key)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("read", &path, &error)),
         }
+    }
+
+    /// As [`Session::digest_key`]; makes the key where there is none.
+    pub fn make_digest_key(&self) -> Result<Vec<u8>> {
+        let _turn = lock(&self.making_key);
+        if let Some(key) = self.digest_key()? {
+            return Ok(key);
+        }
+        let key = [*uuid::Uuid::new_v4().as_bytes(), *uuid::Uuid::new_v4().as_bytes()].concat();
+        let dir = self.dir();
+        std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
+        write_atomic(&self.digest_key_file(), &key, 0o600)?;
+        Ok(key)
+    }
+
+    fn digest_key_file(&self) -> PathBuf {
+        self.dir().join("digest.key")
     }
 }
 

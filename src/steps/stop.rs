@@ -38,10 +38,10 @@ impl Step for StopStep {
             State::Stopped | State::Running => Ok(Probe::Needed("it is not stopped yet".to_owned())),
             State::Absent => Err(Error::failed(format!("cluster `{name}` is gone"))
                 .because("the container that it was is not there any more")
-                .help("todo-bootstrap up   makes it anew")),
+                .help("todo-bootstrap up   # makes it anew")),
             State::Partial { why } => Err(Error::failed(format!("cluster `{name}` is not whole"))
                 .because(why)
-                .help("todo-bootstrap up   makes it anew")),
+                .help("todo-bootstrap up   # makes it anew")),
         }
     }
 
@@ -56,7 +56,7 @@ impl Step for StopStep {
     fn verify(&self, task: &Task<'_>) -> Result<()> {
         match self.session.provider()?.state(task)? {
             State::Running => Err(Error::failed(format!("{} runs still", self.title()))
-                .help("todo-bootstrap stop   once more; or: todo-bootstrap doctor")),
+                .help("todo-bootstrap stop   # once more; or: todo-bootstrap doctor")),
             State::Stopped | State::Absent | State::Partial { .. } => Ok(()),
         }
     }

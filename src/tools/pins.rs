@@ -100,7 +100,7 @@ fn folders(dir: &Path) -> Result<Vec<String>> {
     let list = |e: &std::io::Error| {
         Error::io("list the pins in", dir, e)
             .exit_with(crate::error::Exit::Usage)
-            .help("--pins DIR   names a folder with <tool>/pin.toml")
+            .help("--pins DIR   # names a folder with <tool>/pin.toml")
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(|e| list(&e))? {

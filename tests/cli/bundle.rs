@@ -105,7 +105,7 @@ fn nothing_is_written_over_and_nothing_is_begun_for_it() {
 fn without_an_engine_it_is_said_what_is_missing() {
     let machine = machine();
     let screen = machine.run(&["bundle", "create", "b.tar"]).fails();
-    let screen = screen.err_has("help:").err_has("--tools-only PATH   needs no engine");
+    let screen = screen.err_has("help:").err_has("--tools-only PATH   # needs no engine");
     assert!(screen.stderr.contains("engine") || screen.stderr.contains("Docker"), "{screen}");
     assert!(!machine.path("work/b.tar").exists());
     machine.run(&["bundle", "create", "b", "--platform", "plan9/mips"]).exits(2).err_has("linux/arm64");

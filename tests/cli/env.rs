@@ -101,6 +101,64 @@ fn all_that_is_wrong_is_named_and_no_value_shown() {
 }
 
 #[test]
+fn quotes_of_a_word_processor_and_control_characters_are_errors() {
+    for value in ["“a1b2c3d4”", "„a1b2c3d4“", "‘a1b2c3d4’", "«a1b2c3d4»", "＂a1b2c3d4＂", "“a1b2 c3d4” "]
+    {
+        let machine = with(&format!("OWNER=shop\nAPI_KEY={value}\n"));
+        let screen = machine.run(&["env", "check"]).exits(2);
+        assert!(!format!("{screen}").contains("a1b2"), "{screen}");
+        screen.out_has("typographic-quotes").err_has(".env:2: the value of `API_KEY` stands in “…”");
+        machine.run(&["plan"]).exits(2);
+    }
+    for value in ["a\u{1b}[31mb", "a\u{7}", "a\u{8}b", "a\u{9b}b", "\"a\\ab\"", "a\u{7f}"] {
+        let machine = with(&format!("API_KEY={value}\n"));
+        machine.run(&["env", "check"]).exits(2).out_has("control-character").err_has(".env:1: ");
+    }
+    // Who wants them says so by quotes of ASCII around them; lines and tabs are text.
+    for value in ["'“a1b2c3d4”'", "\"a\\tb\\nc\"", "'a\r\nb'"] {
+        let screen = with(&format!("API_KEY={value}\n")).run(&["env", "check"]).exits(0);
+        assert!(screen.stderr.contains("to-generate") || !screen.stderr.contains("API_KEY"), "{screen}");
+    }
+}
+
+#[test]
+fn invisible_characters_are_a_warning_and_any_language_is_text() {
+    for (value, point) in
+        [("a\u{200b}b", "U+200B"), ("a\u{a0}b", "U+00A0"), ("ab\u{feff}", "U+FEFF"), ("a\u{202f}b", "U+202F")]
+    {
+        let screen = with(&format!("API_KEY={value}\n")).run(&["env", "check"]).exits(0);
+        screen.err_has(&format!("API_KEY` holds {point}")).out_has("invisible-character");
+    }
+    for value in
+        ["Ça coûte 5 €, d’accord", "日本語のテキスト", "می‌خواهم", "👩‍🚀 Zoë", "«a» ou «b» ?", "שלום", "क्‍ष"]
+    {
+        let screen = with(&format!("API_KEY={value}\n")).run(&["env", "check"]).exits(0);
+        assert!(!screen.stderr.contains("API_KEY"), "{screen}");
+    }
+}
+
+/// One complaint for each value, at the line that begins it, and nothing of it is shown.
+#[test]
+fn values_of_many_lines_without_quotes_are_told_once_each() {
+    let pem = "-----BEGIN PRIVATE KEY-----\nMIIEcanary1/AbC\nCanary2==\n-----END PRIVATE KEY-----";
+    let json = "{\n  \"canary3\": \"x\",\n  \"list\": [\n    1\n  ]\n}";
+    let machine = with(&format!("OWNER=shop\nAPI_KEY={pem}\nWEB_TITLE={json}\nURL=x\n"));
+    for command in [&["env", "check"][..], &["env", "init"], &["plan"]] {
+        let screen = machine.run(command).exits(2);
+        assert!(!format!("{screen}").to_lowercase().contains("canary"), "{screen}");
+        assert_eq!(screen.stderr.matches("because ").count(), 2, "{screen}");
+        screen
+            .err_has(".env:2: begins a value of several lines without quotes")
+            .err_has(".env:6: begins a value of several lines without quotes");
+    }
+    // What does not end takes nothing else with it.
+    let machine = with("API_KEY=-----BEGIN X-----\ncanary\n\nOWNER=Bad\n");
+    machine.run(&["env", "init"]).exits(2).err_has(".env:1: begins a value");
+    with("API_KEY={\"a\": [1, 2]}\n").run(&["env", "check"]).exits(0);
+    with("API_KEY='{\n  \"a\": 1\n}'\n").run(&["env", "check"]).exits(0);
+}
+
+#[test]
 fn public_keys_hold_no_secret() {
     let machine = with("PASSWORD=0123456789abcdef\nWEB_TITLE=x${PASSWORD}\n");
     machine
@@ -112,6 +170,10 @@ fn public_keys_hold_no_secret() {
 #[test]
 fn digests_are_keyed_unless_plain_ones_are_asked_for() {
     let machine = with("API_KEY=abc\nPASSWORD=0123456789abcdef\n");
+    // The key that `up` makes with the cluster.
+    let state = machine.path("state/clusters/todo-bootstrap");
+    fs::create_dir_all(&state).expect("a folder");
+    fs::write(state.join("digest.key"), [7; 32]).expect("a key");
     let list = |args: &[&str]| machine.run(args).exits(0).json();
     let keyed = list(&["env", "check", "--output", "json"]);
     let key = keyed["keys"].as_array().expect("a list").iter().find(|key| key["key"] == "API_KEY");
@@ -124,6 +186,11 @@ fn digests_are_keyed_unless_plain_ones_are_asked_for() {
     assert!(!keyed.to_string().contains(&known[..16]));
     assert_eq!(list(&["env", "check", "--output", "json"]), keyed, "the same each time");
     assert!(list(&["env", "check", "--output", "json", "--sha256"]).to_string().contains(known));
+    // Without it there is nothing to compare a digest with.
+    fs::remove_file(state.join("digest.key")).expect("remove");
+    let screen = machine.run(&["env", "check", "--output", "json"]).exits(0);
+    assert!(screen.json()["keys"][0]["hmac"].is_null() && !screen.stdout.contains(&known[..16]), "{screen}");
+    assert!(!state.join("digest.key").exists(), "looking writes nothing");
 }
 
 #[test]

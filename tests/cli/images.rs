@@ -82,7 +82,11 @@ fn without_a_scanner_a_scan_is_skipped_and_says_why() {
     machine.run(&["images", "scan"]).exits(0).out_has("skipped: no scanner (trivy, grype) on PATH; help: ");
     let json = machine.run(&["images", "scan", "--output", "json"]).exits(0).json();
     assert_eq!(json["skipped"], "no scanner (trivy, grype) on PATH");
-    machine.run(&["images", "scan", "--fail-on", "high"]).exits(0).err_has("nothing was scanned");
+    // A gate that cannot judge does not open.
+    let gate = machine.run(&["images", "scan", "--fail-on", "high"]).exits(3);
+    gate.err_has("no scanner (trivy, grype) on PATH").err_has("help: todo-bootstrap tools install grype\n");
+    let gate = machine.run(&["images", "scan", "--fail-on", "low", "--output", "json"]).exits(3);
+    assert_eq!(gate.json()["skipped"], "no scanner (trivy, grype) on PATH");
     machine.run(&["images", "scan", "nobody"]).exits(2).err_has("its images are: web");
 }
 

@@ -13,7 +13,7 @@ contexts: [{name: kind-todo-bootstrap, context: {cluster: kind-todo-bootstrap, u
 users: [{name: kind-todo-bootstrap, user: {client-certificate-data: Q1JU, client-key-data: S0VZ}}]
 ";
 
-const MINE: &str = "apiVersion: v1
+pub(super) const MINE: &str = "apiVersion: v1
 clusters:
 - cluster:
     server: https://work.example
@@ -32,7 +32,7 @@ users:
 ";
 
 /// A machine with a cluster's state, and with a kubeconfig of the user.
-fn machine() -> Machine {
+pub(super) fn machine() -> Machine {
     let machine = Machine::new();
     let dir = machine.path("state/clusters/todo-bootstrap");
     fs::create_dir_all(&dir).expect("a folder");
@@ -45,7 +45,7 @@ fn machine() -> Machine {
     machine
 }
 
-fn config(machine: &Machine) -> PathBuf {
+pub(super) fn config(machine: &Machine) -> PathBuf {
     machine.path("home/.kube/config")
 }
 
@@ -103,6 +103,62 @@ fn what_stands_in_the_way_is_told_and_nothing_is_changed() {
     }
     Machine::new().run(&["kubeconfig", "merge"]).exits(1).err_has("there is no cluster");
     Machine::new().run(&["kubeconfig", "unmerge"]).exits(0).err_has("nothing of ours");
+}
+
+/// Whatever is wrong with a kubeconfig, no message holds a line of it: it may be that of a key.
+#[test]
+fn a_damaged_kubeconfig_is_not_quoted() {
+    const KEY: &str = "LS0tQ0FOQVJZLS0t";
+    let whole = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters:\n- name: c\n  cluster:\n    server: https://127.0.0.1:1\n\
+         contexts:\n- name: c\n  context:\n    cluster: c\n    user: c\nusers:\n- name: c\n  user:\n    \
+         client-certificate-data: {KEY}\n    client-key-data: {KEY}\n"
+    );
+    for damaged in [
+        String::new(),
+        whole[..whole.len() - 30].to_owned(),
+        whole.replace('v', "\0"),
+        // One wrong indentation, in front of the key and behind it.
+        whole.replace("    client-key-data", "   client-key-data"),
+        format!("{whole}   tail: {KEY}\n"),
+        whole.replace("client-key-data: ", "client-key-data:\n  "),
+        // YAML, but no kubeconfig.
+        whole.replace("  user:\n    client-certificate-data: ", "  user: "),
+        format!("users: {KEY}\n"),
+        format!("{KEY}\n"),
+        whole.replace("client-key-data: ", "client-key-data: *"),
+        whole.replace("client-key-data: ", "client-key-data: !"),
+        whole.replace("client-key-data: ", &format!("{KEY}: a\n    {KEY}: ")),
+        whole.replace("client-key-data: ", "client-key-data: \""),
+        whole.replace("client-key-data: ", "client-key-data: {"),
+        // A key that is none.
+        whole.clone(),
+    ] {
+        let machine = machine();
+        let own = machine.path("state/clusters/todo-bootstrap/kubeconfig");
+        fs::write(&own, &damaged).expect("write");
+        fs::write(config(&machine), &damaged).expect("write");
+        for args in [
+            &["status"][..],
+            &["status", "--output", "json"],
+            &["check"],
+            &["check", "--output", "json"],
+            &["env", "diff"],
+            &["logs"],
+            &["url"],
+            &["plan", "-v"],
+            &["kubeconfig", "merge"],
+            &["kubeconfig", "unmerge"],
+        ] {
+            let screen = machine.run(args);
+            let all = format!("{screen}");
+            assert!(!all.contains(&KEY[..8]) && !all.contains("panicked"), "{args:?}\n{damaged}\n{all}");
+        }
+        // The user's own, with ours in order.
+        fs::write(&own, OWN).expect("write");
+        let all = machine.run(&["kubeconfig", "merge"]).to_string();
+        assert!(!all.contains(&KEY[..8]), "{damaged}\n{all}");
+    }
 }
 
 #[test]

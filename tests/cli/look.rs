@@ -1,6 +1,22 @@
 //! Commands that only look, on a machine with nothing on it.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
 use crate::support::Machine;
+
+const RECEIPT: &str =
+    r#"{"schema":1,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind"}"#;
+
+/// The kubeconfig of a cluster that does not answer.
+const SILENT: &str = "apiVersion: v1
+kind: Config
+current-context: c
+clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]
+contexts: [{name: c, context: {cluster: c, user: c}}]
+users: [{name: c, user: {}}]
+";
 
 const COMMANDS: [&str; 17] = [
     "up",
@@ -85,14 +101,104 @@ fn status_and_check_without_a_cluster_say_how_to_get_one() {
 #[test]
 fn looking_writes_nothing() {
     let machine = Machine::new();
-    for args in
-        [&["status"][..], &["tools", "list"], &["doctor"], &["plan"], &["env", "check"], &["down", "--yes"]]
-    {
-        machine.run(args);
+    for (args, code) in [
+        (&["status"][..], 1),
+        (&["tools", "list"], 0),
+        (&["doctor"], 3),
+        (&["plan"], 0),
+        (&["env", "check"], 2),
+        (&["down", "--yes"], 0),
+    ] {
+        machine.run(args).exits(code);
     }
     for folder in ["home", "state", "work"] {
         let left: Vec<_> = std::fs::read_dir(machine.path(folder)).expect("list").flatten().collect();
         assert!(left.is_empty(), "{folder} holds {left:?}");
+    }
+}
+
+/// Commands that only read, each with its exit code where no engine is and no cluster answers.
+const READING: [(&[&str], i32); 32] = [
+    (&["--version"], 0),
+    (&["status"], 1),
+    (&["status", "--output", "json"], 1),
+    (&["check"], 1),
+    (&["check", "--output", "json"], 1),
+    (&["doctor"], 3),
+    (&["doctor", "--output", "json"], 3),
+    (&["plan"], 0),
+    (&["plan", "--output", "json"], 0),
+    (&["plan", "--mock"], 0),
+    (&["up", "--dry-run"], 0),
+    (&["up", "--dry-run", "--mock"], 0),
+    (&["env", "check"], 0),
+    (&["env", "check", "--output", "json"], 0),
+    (&["env", "check", "--sha256", "--output", "json"], 0),
+    (&["env", "diff"], 1),
+    (&["env", "diff", "--output", "json"], 1),
+    (&["url"], 1),
+    (&["url", "--output", "json"], 1),
+    (&["open"], 1),
+    (&["logs"], 1),
+    (&["images", "list"], 3),
+    (&["images", "list", "--output", "json"], 3),
+    (&["images", "sbom"], 0),
+    (&["images", "scan"], 0),
+    (&["images", "scan", "--output", "json"], 0),
+    (&["tools", "list"], 0),
+    (&["tools", "verify"], 0),
+    (&["tools", "env"], 0),
+    (&["kubeconfig", "unmerge"], 0),
+    (&["bundle", "inspect", "nowhere"], 1),
+    (&["completions", "bash"], 0),
+];
+
+/// Names, contents and times of all that is in these folders of the machine.
+fn seen(machine: &Machine) -> BTreeMap<PathBuf, (SystemTime, Vec<u8>)> {
+    let mut found = BTreeMap::new();
+    let mut folders = ["state", "home", "work"].map(|folder| machine.path(folder)).to_vec();
+    while let Some(path) = folders.pop() {
+        let changed = path.metadata().and_then(|meta| meta.modified()).expect("a time");
+        let content = if path.is_dir() {
+            folders.extend(std::fs::read_dir(&path).expect("list").map(|entry| entry.expect("list").path()));
+            Vec::new()
+        } else {
+            std::fs::read(&path).expect("read")
+        };
+        found.insert(path, (changed, content));
+    }
+    found
+}
+
+#[test]
+fn reading_leaves_state_home_and_project_as_they_were() {
+    let project = || {
+        Machine::new()
+            .file(
+                "application.toml",
+                "name = \"shop\"\nhost = \"shop.localhost\"\nchart = \"chart\"\n[mock]\nOWNER = \"mock\"\n",
+            )
+            .file("chart/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n")
+            .file(".env.example", "# @config\nOWNER=shop\n# @secret @generated=hex:16\nPASSWORD=\n")
+            .file(".env", "PASSWORD=0123456789abcdef\n")
+    };
+    let with_cluster = project();
+    let state = with_cluster.path("state/clusters/todo-bootstrap");
+    std::fs::create_dir_all(&state).expect("a folder");
+    for (name, text) in [("receipt.json", RECEIPT), ("kubeconfig", SILENT)] {
+        std::fs::write(state.join(name), text).expect("write");
+    }
+    for (world, machine) in [("without a cluster", project()), ("with a silent cluster", with_cluster)] {
+        for (args, code) in READING {
+            let before = seen(&machine);
+            machine.run(args).exits(code);
+            let after = seen(&machine);
+            let names = |all: &BTreeMap<PathBuf, _>| all.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(names(&before), names(&after), "{args:?} {world}");
+            for (path, now) in &after {
+                assert!(before[path] == *now, "{args:?} {world} writes {}", path.display());
+            }
+        }
     }
 }
 

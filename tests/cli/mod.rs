@@ -20,3 +20,4 @@ mod owner;
 mod preset;
 mod stop;
 mod tools;
+mod user_files;

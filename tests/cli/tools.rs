@@ -151,7 +151,7 @@ fn a_changed_tool_is_named_and_the_remedy_mends_it() {
     warning: pins of your own stand in for the built-in ones: helm 4.3.0, kind 0.33.0, kubectl 1.35.2
     error: 1 tool is not what was installed
       because kind: [machine]/cache/tools/kind-0.33.0/kind was changed after it was installed: its sha256 is 9a111093110c4a677d0efe9017e0cd6f9acdc40c9c5a9769d991fd50749e008c, it was 4507763dcdcac4860e2bf1df33f49da1e288bf763cc4ac85edfb18b93fb0736d
-      help: todo-bootstrap tools install kind --strict   removes it and has it again
+      help: todo-bootstrap tools install kind --strict   # removes it and has it again
     ");
     let left = tools(&machine, &["env", "--shell", "bash"]).exits(0).stdout;
     assert!(left.contains("helm-") && !left.contains("kind-"), "{left}");
@@ -217,13 +217,15 @@ fn mirrors_that_are_none() {
     [1/1] Tool kind … looking for it
     [1/1] Tool kind ✗ there is no folder [machine]/work/usb to use as a mirror
     error: there is no folder [machine]/work/usb to use as a mirror
-      help: --mirror DIR   names a folder with <host>/<path> of what is published
+      help: --mirror DIR   # names a folder with <host>/<path> of what is published
     ");
     with("mirror.local:8080").exits(2).err_has("help: --mirror https://mirror.local:8080");
     with("ftp://me:geheim@mirror.local").exits(2).err_has("error: ftp://mirror.local cannot be used");
     let gone =
         with("http://me:geheim@127.0.0.1:1/").exits(3).err_has("warning: http://127.0.0.1:1/: plain HTTP");
     assert!(!gone.stderr.contains("geheim"), "{gone}");
+    // What is advised is this command, not `up`.
+    gone.err_has("HTTPS_PROXY=http://HOST:PORT todo-bootstrap tools install kind   # behind a proxy");
     // A slash at the end changes nothing.
     with("mirror/").exits(0);
 }

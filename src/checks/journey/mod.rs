@@ -59,7 +59,7 @@ impl Check for Journey {
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap logs   shows what the services on the way of that step said last"
+        "todo-bootstrap logs   # shows what the services on the way of that step said last"
     }
 
     fn within(&mut self, timeout: Duration) {

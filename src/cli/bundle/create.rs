@@ -110,7 +110,7 @@ fn gather(context: &Context<'_>, args: &CreateArgs, session: &Session, bench: &B
         let found = found.map_err(|fault| fault.error(&session.facts));
         let able = found.and_then(|engine| steps::able_to_build(session, &engine).map(|()| engine));
         Some(able.map_err(|error| {
-            error.help("todo-bootstrap bundle create --tools-only PATH   needs no engine")
+            error.help("todo-bootstrap bundle create --tools-only PATH   # needs no engine")
         })?)
     };
     let cache = &session.paths.cache;

@@ -43,7 +43,7 @@ fn bill(session: &Session, image: &str) -> Result<Value> {
     sbom::read(&session.dir(), image)?.ok_or_else(|| {
         Error::failed(format!("there is no bill of materials of {image} yet"))
             .because(format!("{} does not exist", sbom::file(&session.dir(), image).display()))
-            .help("todo-bootstrap up   writes one with each image")
+            .help("todo-bootstrap up   # writes one with each image")
     })
 }
 

@@ -28,11 +28,8 @@ fn severity_parser() -> impl TypedValueParser<Value = Severity> {
     PossibleValuesParser::new(["low", "medium", "high", "critical"]).map(|name| Severity::parse(&name))
 }
 
-/// Why nothing was scanned, and what would change that.
-const SKIPPED: (&str, &str) = (
-    "no scanner (trivy, grype) on PATH",
-    "todo-bootstrap tools install grype   (or put trivy, https://trivy.dev, on PATH)",
-);
+const NO_SCANNER: &str = "no scanner (trivy, grype) on PATH";
+const INSTALL: &str = "todo-bootstrap tools install grype";
 
 struct Scanned {
     name: String,
@@ -98,18 +95,17 @@ fn scanner(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Result<
     Ok(None)
 }
 
-/// No error: whoever has no scanner asked for none.
+/// Without a scanner nothing is known: fine where somebody looks, and not where a gate must judge.
 fn skipped(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
-    let (why, help) = SKIPPED;
-    if args.fail_on.is_some() {
-        context.ui.warn("nothing was scanned, so --fail-on has nothing to judge");
-    }
     if context.json() {
-        print_json(&json!({ "skipped": why, "help": help, "scanner": null, "images": [] }))?;
+        print_json(&json!({ "skipped": NO_SCANNER, "help": INSTALL, "scanner": null, "images": [] }))?;
     } else {
-        data(&format!("skipped: {why}; help: {help}\n"));
+        data(&format!("skipped: {NO_SCANNER}; help: {INSTALL}\n"));
     }
-    Ok(Exit::Fine)
+    if args.fail_on.is_none() {
+        return Ok(Exit::Fine);
+    }
+    Err(Error::host("nothing was scanned, so --fail-on cannot judge").because(NO_SCANNER).help(INSTALL))
 }
 
 fn document(scanner: &Scanner, all: &[Scanned]) -> Value {
@@ -171,7 +167,7 @@ fn findings(all: &[Scanned], verbose: bool) {
     }
     let rest = all.iter().map(|scanned| scanned.findings.len()).sum::<usize>() - shown.len();
     if rest > 0 {
-        data(&format!("\n{rest} more below {}   (-v shows them)\n", least.name()));
+        data(&format!("\n{rest} more below {} (-v shows them)\n", least.name()));
     }
 }
 
@@ -184,5 +180,5 @@ fn verdict(all: &[Scanned], fail_on: Option<Severity>) -> Result<Exit> {
     }
     Err(Error::new(Exit::CheckFailed, format!("vulnerabilities of severity {} or above", least.name()))
         .because(format!("found in: {}", images.join(", ")))
-        .help("todo-bootstrap images scan -v   shows all of them, with the versions that mend them"))
+        .help("todo-bootstrap images scan -v   # shows all of them, with the versions that mend them"))
 }

@@ -123,6 +123,7 @@ fn one(session: &Session, bench: &Bench, name: &str, from: Option<Origin>) -> Re
         Some(origin) => session.origins.tool_from(&task, None, name, origin),
         None => session.origins.tool(&task, None, name),
     };
+    let result = result.map_err(|error| error.again_by(&format!("tools install {name}")));
     match &result {
         Ok(found) => {
             say(State::Done, format!("{} from {}: {}", found.version, found.origin, found.path.display()));

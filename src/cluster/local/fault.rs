@@ -33,7 +33,7 @@ pub(in crate::cluster) fn explain(
 ) -> Error {
     known(error, &format!("{said}\n{node}"), ports).unwrap_or_else(|error| {
         let error = error.context(format!("the cluster cannot be made ({provider}-failed)"));
-        with_tail(error, node).help("todo-bootstrap doctor   looks for what this machine lacks")
+        with_tail(error, node).help("todo-bootstrap doctor   # looks for what this machine lacks")
     })
 }
 
@@ -50,31 +50,31 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
         "engine-capabilities",
         "unable to apply caps",
         "this machine cannot give a container all capabilities",
-        "todo-bootstrap doctor --fix   gives the engine a runtime that asks only for what there is",
+        "todo-bootstrap doctor   # names what this machine lacks",
     ),
     (
         "engine-gone",
         "Cannot connect to the Docker daemon",
         "the container engine went away meanwhile",
-        "todo-bootstrap up   starts it and goes on",
+        "todo-bootstrap up   # starts it and goes on",
     ),
     (
         "disk-full",
         "no space left on device",
         "the engine's disk is full",
-        "docker system df   shows what it holds; docker system prune   frees what nothing uses",
+        "docker system df   # shows what it holds; docker system prune frees what nothing uses",
     ),
     (
         "network-pool",
         "all predefined address pools have been fully subnetted",
         "the engine has no address range left for a network",
-        "docker network prune   removes networks that nothing uses",
+        "docker network prune   # removes networks that nothing uses",
     ),
     (
         "cgroup-missing",
         "missing required cgroups",
         "the machine does not have the control groups that Kubernetes needs",
-        "todo-bootstrap doctor   names them",
+        "todo-bootstrap doctor   # names them",
     ),
     (
         "cgroup-v1",

@@ -41,7 +41,7 @@ pub(in crate::cluster) fn ready(task: &Task<'_>, kubeconfig: &Path, since: Optio
     until(task, "the wait for the node", Api::<Node>::all(client.clone()), |nodes| {
         !nodes.is_empty() && nodes.iter().all(node_ready)
     })
-    .map_err(|error| error.help("todo-bootstrap doctor   looks at the engine and the host"))?;
+    .map_err(|error| error.help("todo-bootstrap doctor   # looks at the engine and the host"))?;
     task.say("waiting for a default storage class");
     until(
         task,

@@ -30,7 +30,7 @@ pub(super) fn ports(bindings: &str) -> Result<Ports> {
     let port = |container: &str| {
         bindings[container][0]["HostPort"].as_str().and_then(|port| port.parse().ok()).ok_or_else(|| {
             Error::failed(format!("the cluster's node has no port on the host for its port {container}"))
-                .help("todo-bootstrap down   then   todo-bootstrap up   makes the cluster anew")
+                .help("todo-bootstrap down && todo-bootstrap up   # makes the cluster anew, without its data")
         })
     };
     Ok(Ports { http: port("80/tcp")?, https: port("443/tcp")? })

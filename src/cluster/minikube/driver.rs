@@ -76,15 +76,7 @@ impl Driver {
 /// Fails as a usage error where `asked` is no driver, else as a host that is not ready, with all
 /// that stands in the way as causes, and what mends it.
 pub fn choose(host: &Host<'_>, asked: Option<&str>) -> Result<Driver> {
-    let Some(asked) = asked else {
-        let driver = suggest(host)?;
-        return fit(driver, host).map_err(|error| match other(driver, host) {
-            Some(other) => {
-                error.help(format!("set driver = \"{}\" in [cluster] of the profile", other.name()))
-            }
-            None => error,
-        });
-    };
+    let Some(asked) = asked else { return fit(suggest(host)?, host) };
     let Some(driver) = Driver::parse(asked) else {
         let names = Driver::ALL.map(Driver::name).join(", ");
         return Err(Error::usage(format!("there is no driver `{asked}`"))
@@ -92,10 +84,9 @@ pub fn choose(host: &Host<'_>, asked: Option<&str>) -> Result<Driver> {
             .help("remove `driver` from [cluster] of the profile: the host's own is taken"));
     };
     fit(driver, host).map_err(|error| match suggest(host) {
-        Ok(own) if own != driver && obstacle::all(own, host).is_empty() => error.help(format!(
-            "remove `driver` from [cluster] of the profile: this machine can use {}",
-            own.name()
-        )),
+        Ok(own) if own != driver && own.is_container() && obstacle::all(own, host).is_empty() => error.help(
+            format!("remove `driver` from [cluster] of the profile: this machine can use {}", own.name()),
+        ),
         _ => error,
     })
 }
@@ -112,12 +103,6 @@ fn suggest(host: &Host<'_>) -> Result<Driver> {
     }
 }
 
-/// A virtual machine that would do where the engine does not.
-fn other(driver: Driver, host: &Host<'_>) -> Option<Driver> {
-    let machines = [Driver::Vfkit, Driver::Hyperv, Driver::Kvm2];
-    machines.into_iter().find(|other| *other != driver && obstacle::all(*other, host).is_empty())
-}
-
 fn nothing(host: &Host<'_>) -> Error {
     let mut error =
         Error::host("minikube finds nothing here to run its node in").because("no container engine answers");
@@ -131,7 +116,7 @@ fn nothing(host: &Host<'_>) -> Error {
 pub(super) fn engine_help(host: &Host<'_>) -> Vec<String> {
     let remedy = remedy(&Fault::Absent, host.facts);
     if remedy.automatic {
-        return vec!["todo-bootstrap up --yes   installs and starts one".to_owned()];
+        return vec!["todo-bootstrap up --yes   # installs and starts one".to_owned()];
     }
     remedy.commands
 }

@@ -167,7 +167,7 @@ impl Minikube {
             return Err(Error::refused(format!("the engine's volume `{name}` was not made by us"))
                 .because("a cluster of that name would be made with what is in it")
                 .help("set another `name` in [cluster] of the profile")
-                .help(format!("{} volume rm {name}   if nothing needs it", local.engine.name)));
+                .help(format!("{} volume rm {name}   # if nothing needs it", local.engine.name)));
         }
         Ok(())
     }

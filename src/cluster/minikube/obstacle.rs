@@ -66,7 +66,7 @@ const VFKIT: Need = (Gear::Vfkit, "the program vfkit is not on PATH", "brew inst
 const HYPERV: Need = (
     Gear::HyperV,
     "Hyper-V is switched off",
-    "Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All   in PowerShell as administrator; then restart",
+    "Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All   # in PowerShell as administrator; then restart",
 );
 const HYPERV_RIGHTS: Need = (
     Gear::HyperVRights,
@@ -95,7 +95,7 @@ fn lack(host: &Host<'_>, found: &mut Vec<Obstacle>, needs: &[Need]) {
 }
 
 const BOOT_V2: &str = "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line";
-const ROOTFUL: &str = "docker context use default   where an engine with root's rights is there too";
+const ROOTFUL: &str = "docker context use default   # where an engine with root's rights is there too";
 
 fn container(driver: Driver, host: &Host<'_>, found: &mut Vec<Obstacle>) {
     let Some(engine) = host.engine else {
@@ -132,7 +132,7 @@ fn container(driver: Driver, host: &Host<'_>, found: &mut Vec<Obstacle>) {
             what: "minikube starts a Podman of root's by `sudo -n`, which does not work here".to_owned(),
             help: vec![
                 "install sudo, and allow this user `NOPASSWD: /usr/bin/podman` by visudo".to_owned(),
-                "todo-bootstrap up --profile kind   needs no sudo".to_owned(),
+                "todo-bootstrap up --profile kind   # needs no sudo".to_owned(),
             ],
         });
     }

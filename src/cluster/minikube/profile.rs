@@ -43,7 +43,7 @@ impl Profile {
                 Error::failed("minikube's record of the cluster cannot be used (minikube-profile-corrupt)")
                     .because(format!("{}: {why}", file.display()))
                     .because(format!("its copy {} cannot be used either", copy.display()))
-                    .help("the data in the node is still there; to give it up: todo-bootstrap down   then   todo-bootstrap up")
+                    .help("todo-bootstrap down && todo-bootstrap up   # gives up the data, which is still in the node")
             })?;
             task.warn(format!("{} is damaged ({why}); its copy is used", file.display()));
             let dir = file.parent().unwrap_or(Path::new("."));

@@ -70,13 +70,13 @@ fn known() -> impl Iterator<Item = &'static Row> {
     machine::ROWS.iter().chain(node::ROWS)
 }
 
-const DOCTOR: &str = "todo-bootstrap doctor   looks for what this machine lacks";
-const AGAIN: &str = "todo-bootstrap up   goes on from here";
+const DOCTOR: &str = "todo-bootstrap doctor   # looks for what this machine lacks";
+const AGAIN: &str = "todo-bootstrap up   # goes on from here";
 const ANEW: &str =
-    "todo-bootstrap down --yes && todo-bootstrap up   makes the cluster anew, without its data";
+    "todo-bootstrap down --yes && todo-bootstrap up   # makes the cluster anew, without its data";
 const AUTO: &str = "set cpus = \"auto\" and memory = \"auto\" in [cluster] of the profile";
-const NETWORK: &str = "check the network and HTTPS_PROXY, then: todo-bootstrap up";
-const KIND: &str = "todo-bootstrap up --profile kind   makes the cluster without minikube";
+const NETWORK: &str = "todo-bootstrap up   # goes on, once the network and HTTPS_PROXY are right";
+const KIND: &str = "todo-bootstrap up --profile kind   # makes the cluster without minikube";
 const OTHER: &str = "remove `driver` from [cluster] of the profile: what fits this machine is taken";
 
 /// The beginnings of ids, the exit codes, and what all of the group have in common. The names

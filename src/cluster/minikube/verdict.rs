@@ -75,7 +75,7 @@ mod tests {
     fn what_followed_from_the_cause_is_not_taken_for_it() {
         let failure = hear(include_str!("recorded/start-engine-gone.jsonl")).0.failure(14);
         assert_eq!(failure.id, "PROVIDER_DOCKER_NOT_RUNNING");
-        assert_eq!(explain(&failure).hints()[0], "todo-bootstrap up --yes   starts it");
+        assert_eq!(explain(&failure).hints()[0], "todo-bootstrap up --yes   # starts it");
     }
 
     #[test]

@@ -33,6 +33,9 @@ const TELLING: usize = 8;
 /// All that is to be said of the settings, by line.
 pub(super) fn findings(environment: &Environment, lines: &[Entry]) -> Vec<Finding> {
     let mut found = Findings::default();
+    for line in lines {
+        found.characters(line);
+    }
     if let Some(contract) = &environment.contract {
         let mut absent = contract.keys();
         absent.retain(|key| lines.iter().all(|line| line.key != *key));
@@ -76,6 +79,27 @@ impl Findings {
         let key = if name.starts_with('`') { line.key.as_str() } else { "" };
         let message = format!("{name} is no key of this application{rest}");
         self.add(level, "unknown-key", key, Some(line.line), message);
+    }
+
+    /// What somebody cannot see in an editor, or did not mean to write.
+    fn characters(&mut self, line: &Entry) {
+        let (name, value) = (shown(&line.key), line.value.expose_secret());
+        let key = if name.starts_with('`') { line.key.as_str() } else { "" };
+        if !line.quoted && looks::typographic(value) {
+            let message = format!(
+                "the value of {name} stands in “…” or the like, which are a part of it; use \" or ' (around \
+                 them as well, if they are meant)"
+            );
+            self.add(Level::Error, "typographic-quotes", key, Some(line.line), message);
+        }
+        if let Some(c) = looks::control(value) {
+            let message = format!("the value of {name} holds the control character U+{:04X}", u32::from(c));
+            self.add(Level::Error, "control-character", key, Some(line.line), message);
+        }
+        if let Some(c) = looks::invisible(value) {
+            let message = format!("the value of {name} holds U+{:04X}, which cannot be seen", u32::from(c));
+            self.add(Level::Warning, "invisible-character", key, Some(line.line), message);
+        }
     }
 
     fn setting(&mut self, setting: &Setting, declaration: &Declaration, exists: bool) {

@@ -5,6 +5,7 @@ use std::path::Path;
 use secrecy::SecretString;
 
 use crate::error::{Error, Result};
+use crate::user_file;
 
 /// A Secret holds no more than this.
 const LARGEST: u64 = 1 << 20;
@@ -12,18 +13,8 @@ const LARGEST: u64 = 1 << 20;
 /// The text of `path`, or `None` where there is no such file.
 pub(super) fn read(path: &Path) -> Result<Option<SecretString>> {
     let name = path.display();
-    let meta = match std::fs::metadata(path) {
-        Ok(meta) => meta,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("read", path, &error).help(format!("ls -l {name}"))),
-    };
-    // A named pipe would be waited for, for ever.
-    if !meta.is_file() {
-        let what = if meta.is_dir() { "a folder" } else { "no regular file" };
-        return Err(Error::usage(format!("cannot read {name}"))
-            .because(format!("it is {what}, and must be a text file of KEY=value lines"))
-            .help(format!("move {name} away; todo-bootstrap env init   then makes the file")));
-    }
+    let wanted = "todo-bootstrap env init   # makes .env from .env.example where there is none";
+    let Some(meta) = user_file::look(path).map_err(|error| error.help(wanted))? else { return Ok(None) };
     if meta.len() > LARGEST {
         return Err(Error::usage(format!("{name} is too large"))
             .because("a Kubernetes Secret holds at most 1 MiB")

@@ -85,6 +85,44 @@ fn url_password(value: &str) -> bool {
     user.split_once(':').is_some_and(|(_, password)| !password.is_empty())
 }
 
+/// Quotes as word processors and chat programs put them in the place of `"` and `'`.
+const QUOTES: &str = "“”„‟‘’‚‛«»‹›＂＇";
+
+/// Whether `value` stands in quotes that do not quote here.
+pub(super) fn typographic(value: &str) -> bool {
+    let mut chars = value.trim().chars();
+    let quote = |c: Option<char>| c.is_some_and(|c| QUOTES.contains(c));
+    quote(chars.next()) && quote(chars.next_back())
+}
+
+/// A control character; lines and tabs are text.
+pub(super) fn control(value: &str) -> Option<char> {
+    value.replace("\r\n", "\n").chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'))
+}
+
+/// A character without a form of its own, and spaces that look like others. Joiners belong to the
+/// words of many languages, and to emoji: only between or beside ASCII they have no place.
+pub(super) fn invisible(value: &str) -> Option<char> {
+    let chars: Vec<char> = value.chars().collect();
+    let word = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(|c| !c.is_ascii());
+    let found = chars.iter().enumerate().find(|(at, c)| match c {
+        '\u{200c}' | '\u{200d}' => !word(at.checked_sub(1)) || !word(Some(at + 1)),
+        '\u{a0}'
+        | '\u{ad}'
+        | '\u{2007}'
+        | '\u{200b}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{202f}'
+        | '\u{feff}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}'
+        | '\u{2066}'..='\u{2069}' => true,
+        _ => false,
+    });
+    found.map(|(_, c)| *c)
+}
+
 /// Whether `value` is shorter than asked, or made of too few different characters.
 pub(super) fn weak(value: &str, bytes: usize) -> bool {
     let mut different: Vec<char> = value.chars().collect();

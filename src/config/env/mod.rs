@@ -33,7 +33,7 @@ use super::{Application, Override};
 use crate::error::{Error, Result};
 
 /// What shows all settings with their state.
-pub const CHECK: &str = "todo-bootstrap env check   shows each key";
+pub const CHECK: &str = "todo-bootstrap env check   # shows each key";
 
 /// Values by key.
 pub type EnvValues = BTreeMap<String, SecretString>;
@@ -156,6 +156,8 @@ struct Entry {
     key: String,
     line: usize,
     value: SecretString,
+    /// It stands in quotes.
+    quoted: bool,
 }
 
 /// The values of an env file, on their own: no contract, no environment.
@@ -189,7 +191,8 @@ fn lines(file: &str, text: &str, contract: Option<&Contract>, in_use: &EnvValues
                 let value = SecretString::from(value);
                 let later = pending.get(&statement.key).filter(|_| value.expose_secret().is_empty());
                 known.insert(statement.key.clone(), later.unwrap_or(&value).clone());
-                lines.push(Entry { key: statement.key.clone(), line: statement.line, value });
+                let (key, line, quoted) = (statement.key.clone(), statement.line, statement.quoted);
+                lines.push(Entry { key, line, value, quoted });
             }
             Err(fault) => {
                 let name = match &fault {

@@ -24,6 +24,8 @@ pub(super) struct Statement {
     pub template: SecretString,
     /// Whether `$` means itself: the value stands in single quotes.
     pub literal: bool,
+    /// Whether the value stands in quotes of either kind.
+    pub quoted: bool,
 }
 
 /// A comment that has a line of its own, without `#`.
@@ -141,8 +143,9 @@ impl Reader<'_, '_> {
             _ => self.plain(start, end, start > after, line),
         };
         if let (true, Some((span, template, literal))) = (good, value) {
-            let template = SecretString::from(template);
-            self.found.list.push(Statement { key: key.to_owned(), line, span, template, literal });
+            let (template, quoted) =
+                (SecretString::from(template), self.text[start..].starts_with(['"', '\'']));
+            self.found.list.push(Statement { key: key.to_owned(), line, span, template, literal, quoted });
         }
     }
 
@@ -155,6 +158,14 @@ impl Reader<'_, '_> {
         line: usize,
     ) -> Option<(Range<usize>, String, bool)> {
         self.at = end;
+        if let Some(behind) = self.many_lines(start, end) {
+            self.at = behind;
+            self.problem(
+                line,
+                "begins a value of several lines without quotes; put all of it in single quotes",
+            );
+            return None;
+        }
         let raw = &self.text[start..end];
         let value = raw.split(" #").next().unwrap_or(raw).trim_end();
         if spaced && value.starts_with('#') {
@@ -170,6 +181,42 @@ impl Reader<'_, '_> {
         }
         self.without_nul(value, line)?;
         Some((start..start + value.len(), value.to_owned(), false))
+    }
+
+    /// Where a PEM or JSON value ends that begins on the line from `start` to `end` and goes on behind
+    /// it. One that does not end takes no further statement with it.
+    fn many_lines(&self, start: usize, end: usize) -> Option<usize> {
+        let first = self.text[start..end].trim();
+        let pem = first.starts_with("-----BEGIN ") && !first.contains("-----END ");
+        let mut open = depth(first);
+        let json = first.starts_with(['{', '[']) && open > 0;
+        if !pem && !json {
+            return None;
+        }
+        let mut at = end;
+        let lines = std::iter::from_fn(|| {
+            let from = at;
+            at = if from < self.text.len() { self.end_of_line(from + 1) } else { return None };
+            Some((from, self.text[from..at].trim(), at))
+        });
+        let mut cut = None;
+        for (from, line, behind) in lines {
+            open += depth(line);
+            let closed = if pem { line.contains("-----END ") } else { open <= 0 };
+            if closed {
+                return Some(behind);
+            }
+            // Names are as a rule in capitals, which a line of base64 hardly is throughout.
+            let name = line.split_once('=').map_or("", |(name, _)| name);
+            let other = good_key(name) && !name.contains(|c: char| c.is_ascii_lowercase());
+            if other || line.is_empty() {
+                cut = cut.or(Some(from));
+            }
+            if line.contains("-----BEGIN ") || other && !pem {
+                break;
+            }
+        }
+        Some(cut.unwrap_or(self.text.len()))
     }
 
     fn quoted(&mut self, start: usize, quote: char, line: usize) -> Option<(Range<usize>, String, bool)> {
@@ -218,6 +265,12 @@ impl Reader<'_, '_> {
     fn problem(&mut self, line: usize, message: &str) {
         self.problems.add(Some(line), message);
     }
+}
+
+/// How many brackets of JSON `line` opens and does not close.
+fn depth(line: &str) -> isize {
+    let open = line.chars().filter(|c| "{[".contains(*c)).count();
+    open.cast_signed() - line.chars().filter(|c| "}]".contains(*c)).count().cast_signed()
 }
 
 fn good_key(key: &str) -> bool {

@@ -218,7 +218,20 @@ fn missing_secrets_are_added_above_what_uses_them() {
         new.starts_with("\u{feff}# Added by") && new.ends_with(text.trim_start_matches('\u{feff}')),
         "{new:?}"
     );
-    assert_eq!(mode(&project.file()), 0o600);
+}
+
+/// Whose file it is may want others to read it, and is warned.
+#[test]
+fn a_file_that_is_there_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = Project::new(Some(CONTRACT), Some("API_KEY=k\n"));
+    for wanted in [0o644, 0o640, 0o600] {
+        std::fs::write(project.file(), "API_KEY=k\n").unwrap();
+        std::fs::set_permissions(project.file(), std::fs::Permissions::from_mode(wanted)).unwrap();
+        complete(&project.application, &EnvValues::new()).unwrap();
+        let warned = project.load().findings.iter().any(|finding| finding.code == "file-mode");
+        assert_eq!((mode(&project.file()), warned), (wanted, wanted != 0o600));
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Making `.env` from its contract, and giving it what is to be generated.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::contract::Contract;
 use super::statements::{self, Statement};
-use super::{EnvValues, file};
+use super::{CHECK, EnvValues, file};
 use crate::config::Application;
 use crate::config::problems::Problems;
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
+use crate::user_file;
 
+/// The mode of a new file.
 const MODE: u32 = 0o600;
 /// A part of the text, and the value that takes its place.
 type Place = (Range<usize>, SecretString);
@@ -46,11 +47,21 @@ pub fn complete(application: &Application, given: &EnvValues) -> Result<Written>
     let mut written = Written { made, ..Written::default() };
     let new = filled(&path, text.expose_secret(), &contract, given, &mut written)?;
     if made {
-        create(&path, new.expose_secret().as_bytes())?;
+        user_file::create(&path, new.expose_secret().as_bytes(), MODE).map_err(|error| {
+            let help =
+                if error.kind() == ErrorKind::AlreadyExists { CHECK.to_owned() } else { listing(&path) };
+            Error::io("make", &path, &error).help(help)
+        })?;
     } else if new.expose_secret() != text.expose_secret() {
-        write_atomic(&path, new.expose_secret().as_bytes(), MODE)?;
+        user_file::write(&path, new.expose_secret().as_bytes(), MODE, None)
+            .map_err(|error| Error::io("write", &path, &error).help(listing(&path)))?;
     }
     Ok(written)
+}
+
+/// What shows who may write where.
+fn listing(path: &Path) -> String {
+    format!("ls -ld {} {}", path.parent().unwrap_or(Path::new(".")).display(), path.display())
 }
 
 /// The file that a link leads to: the link stays one.
@@ -159,21 +170,6 @@ fn quote(value: &str) -> String {
 /// Whether a value can stand without quotes and means itself.
 fn plain(value: &str) -> bool {
     !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+/=".contains(c))
-}
-
-/// Writes a file that must not be there yet.
-fn create(path: &Path, bytes: &[u8]) -> Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    // A temporary file is the user's alone from its first byte on.
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(|error| {
-        Error::io("make a file in", dir, &error).help(format!("ls -ld {}", dir.display()))
-    })?;
-    file.write_all(bytes)
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(|error| Error::io("write", path, &error))?;
-    file.persist_noclobber(path)
-        .map_err(|error| Error::io("put into place", path, &error.error).help("todo-bootstrap env check"))?;
-    crate::fetch::sync_dir(dir)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(super) fn cgroup_version(scene: &Scene<'_>) -> Answer {
 
 fn unify(scene: &Scene<'_>) -> String {
     if scene.facts.wsl {
-        return "kernelCommandLine = cgroup_no_v1=all   in the [wsl2] part of %UserProfile%\\.wslconfig"
+        return "set kernelCommandLine = cgroup_no_v1=all below [wsl2] in %UserProfile%\\.wslconfig"
             .to_owned();
     }
     "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line".to_owned()
@@ -85,7 +85,7 @@ pub(super) fn capabilities(scene: &Scene<'_>) -> Answer {
         ),
         None => Answer::warn(
             format!("{list} cut: privileged containers need a runtime that does not ask for it"),
-            "todo-bootstrap up --yes   sets it up with the engine that it installs",
+            "todo-bootstrap up --yes   # sets it up with the engine that it installs",
         ),
     }
 }

@@ -32,7 +32,7 @@ pub enum Severity {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
-    /// Stable, kebab-case, one of [`CODES`].
+    /// Stable, kebab-case; docs/TROUBLESHOOTING.md explains it.
     pub code: &'static str,
     pub title: &'static str,
     pub severity: Severity,

@@ -25,7 +25,7 @@ pub(super) fn platform(scene: &Scene<'_>) -> Answer {
         ),
         (Os::Windows, _) => Answer::fail(
             format!("{detail}: works inside WSL2 only"),
-            "wsl --install   then run todo-bootstrap inside it",
+            "wsl --install   # then run todo-bootstrap inside it",
         ),
         (Os::Linux | Os::MacOs, _) => Answer::ok(detail),
     }
@@ -70,7 +70,7 @@ pub(super) fn disk(scene: &Scene<'_>) -> Answer {
         return Answer::ok(detail);
     }
     let detail = format!("{detail}; {} are needed", show_bytes(DISK));
-    Answer::fail(detail, "docker system prune   or TODO_BOOTSTRAP_CACHE=DIR on another disk")
+    Answer::fail(detail, "docker system prune   # or TODO_BOOTSTRAP_CACHE=DIR on another disk")
 }
 
 #[cfg(test)]

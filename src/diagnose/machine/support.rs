@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::pins::Due;
 
 /// Pins are changed with the program: a newer one has newer pins.
-const UPDATE: &str = "git pull && ./install.sh   (or, outside a checkout: install.sh --from-release)";
+const UPDATE: &str = "git pull && ./install.sh   # or, outside a checkout: install.sh --from-release";
 
 pub(super) fn pins(scene: &Scene<'_>) -> Answer {
     let Some(pinned) = scene.pinned else { return Answer::ok("told where the pins can be read") };

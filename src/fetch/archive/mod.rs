@@ -81,10 +81,11 @@ pub fn extract_member(archive: &Path, member: &str, to: &Path, mode: u32) -> Res
             Ok(digest)
         }
         Ok(None) => Err(Error::failed(format!("{} holds no {member}", archive.display()))
-            .help("todo-bootstrap tools list   shows which tools can be had")),
+            .help("todo-bootstrap tools list   # shows which tools can be had")),
         Err(Fault::Refused(why)) => {
-            Err(Error::refused(format!("{} is refused: it {why}", archive.display()))
-                .help("fetch it again: todo-bootstrap up; if that is refused as well, do not use that file"))
+            Err(Error::refused(format!("{} is refused: it {why}", archive.display())).help(
+                "todo-bootstrap up   # fetches it again; if that is refused as well, do not use that file",
+            ))
         }
         Err(Fault::Local(error)) => Err(error),
     }

@@ -4,22 +4,24 @@ use reqwest::StatusCode;
 
 use super::FetchError;
 
-const AGAIN: &str = "todo-bootstrap up   tries again and goes on from here";
+const AGAIN: &str = "todo-bootstrap up   # tries again and goes on from here";
 
 impl FetchError {
     /// The `help:` line of the error.
     pub fn help(&self) -> String {
         match self {
             Self::Unreachable { host, .. } => format!(
-                "curl -I https://{host}/   shows whether this network lets it through; behind a proxy: \
-                 HTTPS_PROXY=http://HOST:PORT todo-bootstrap up"
+                "HTTPS_PROXY=http://HOST:PORT todo-bootstrap up   # behind a proxy; without one, \
+                 `curl -I https://{host}/` shows whether this network lets it through"
             ),
-            Self::Certificate { .. } => "if a proxy of your company opens TLS, name the file of its root \
-                                         certificate: SSL_CERT_FILE=FILE todo-bootstrap up"
-                .to_owned(),
+            Self::Certificate { .. } => {
+                "SSL_CERT_FILE=FILE todo-bootstrap up   # if a proxy of your company \
+                                         opens TLS: the file of its root certificate"
+                    .to_owned()
+            }
             Self::RedirectHost { .. } => {
-                "if this network has a log-in page, log in with a browser; then: todo-bootstrap up   \
-                 (a host that files are to come from belongs to `hosts` of the tool's pin.toml)"
+                "todo-bootstrap up   # after a log-in with a browser, if this network has a page for it (a \
+                 host that files are to come from belongs to `hosts` of the tool's pin.toml)"
                     .to_owned()
             }
             Self::RedirectPlain { .. } => {
@@ -28,7 +30,7 @@ impl FetchError {
                     .to_owned()
             }
             Self::LoginPage { .. } => {
-                "open a browser, log in to the network, then: todo-bootstrap up".to_owned()
+                "todo-bootstrap up   # after a log-in to the network with a browser".to_owned()
             }
             Self::Answered { status, .. } => answered(*status),
             error => error.help_of_transfer(),
@@ -39,29 +41,26 @@ impl FetchError {
         match self {
             Self::NotPermitted { .. } => "give an address that begins with https://",
             Self::RedirectLoop { .. } | Self::RedirectMany { .. } | Self::RedirectNowhere { .. } => {
-                "the server is set up wrongly; use another source: todo-bootstrap up --mirror URL"
+                "todo-bootstrap up --mirror URL   # takes another source: this server is set up wrongly"
             }
-            Self::Unwell { .. } => "the server has trouble; try again in some minutes: todo-bootstrap up",
-            Self::Busy { .. } => "come back then, or use a mirror: todo-bootstrap up --mirror URL",
+            Self::Unwell { .. } => "todo-bootstrap up   # tries again, best in some minutes: the server has trouble",
+            Self::Busy { .. } => "todo-bootstrap up --mirror URL   # takes a mirror; or come back then",
             Self::Encoded { .. } => {
-                "a proxy rewrites what it passes on; let it leave this host alone: \
-                 NO_PROXY=HOST todo-bootstrap up"
+                "NO_PROXY=HOST todo-bootstrap up   # goes around the proxy, which rewrites what it passes on"
             }
             Self::BadRange { .. } => {
-                "the server or a proxy serves other bytes than were asked for; go around it: \
-                 NO_PROXY=HOST todo-bootstrap up"
+                "NO_PROXY=HOST todo-bootstrap up   # goes around a proxy: other bytes came than were asked for"
             }
             Self::TooLarge { .. } => "no tool is that large: check the address in its pin.toml",
-            Self::Changed { .. } => "wait until the server serves one file: todo-bootstrap up",
+            Self::Changed { .. } => "todo-bootstrap up   # once the server serves one file",
             Self::TooSlow { .. } => {
-                "try another network or a mirror: todo-bootstrap up --mirror URL   (it goes on from here)"
+                "todo-bootstrap up --mirror URL   # goes on from here by a mirror; or try another network"
             }
             Self::Stalled { .. } => {
-                "todo-bootstrap up   goes on from here; if it stands still again, try another network"
+                "todo-bootstrap up   # goes on from here; if it stands still again, try another network"
             }
             Self::Announced { .. } | Self::TooLong { .. } | Self::Size { .. } | Self::Wrong { .. } => {
-                "something between here and there changes files; ask who runs the network, or use \
-                 another one: todo-bootstrap up"
+                "todo-bootstrap up   # by another network: something between here and there changes files"
             }
             error => return error.help_of_machine(),
         }
@@ -71,17 +70,17 @@ impl FetchError {
     fn help_of_machine(&self) -> String {
         match self {
             Self::NoSpace { folder, .. } | Self::DiskFull { folder, .. } => format!(
-                "df -h {}   shows the disk; free some of it, or use another one: \
-                 TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap up",
+                "TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap up   # uses another disk; or free some of this one, \
+                 which `df -h {}` shows",
                 folder.display()
             ),
             Self::ReadOnly { folder, .. } => format!(
-                "ls -ld {}   shows who may write there; or use another folder: \
-                 TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap up",
+                "TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap up   # uses another folder; `ls -ld {}` shows who may \
+                 write to this one",
                 folder.display()
             ),
             Self::Planted { path, .. } => {
-                format!("look who made it: ls -l {0}   then: rm {0}", path.display())
+                format!("rm {0}   # after a look at who made it: ls -l {0}", path.display())
             }
             _ => AGAIN.to_owned(),
         }
@@ -94,8 +93,8 @@ fn answered(status: StatusCode) -> String {
             "give name and password in the mirror's address: --mirror https://NAME:PASSWORD@HOST".to_owned()
         }
         StatusCode::FORBIDDEN => {
-            "a proxy or the server does not let it through; ask who runs the network, or use a mirror: \
-             todo-bootstrap up --mirror URL"
+            "todo-bootstrap up --mirror URL   # a proxy or the server does not let it through; or ask who \
+             runs the network"
                 .to_owned()
         }
         StatusCode::NOT_FOUND | StatusCode::GONE => {
@@ -103,7 +102,8 @@ fn answered(status: StatusCode) -> String {
                 .to_owned()
         }
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            "the proxy wants a name: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT todo-bootstrap up".to_owned()
+            "HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT todo-bootstrap up   # the proxy wants a name"
+                .to_owned()
         }
         _ => AGAIN.to_owned(),
     }

@@ -81,7 +81,7 @@ pub fn read(dir: &Path, image: &str) -> Result<Option<serde_json::Value>> {
     serde_json::from_slice(&text).map(Some).map_err(|error| {
         Error::failed(format!("{} is no bill of materials", path.display()))
             .because(error)
-            .help("todo-bootstrap up   writes it again")
+            .help("todo-bootstrap up   # writes it again")
     })
 }
 

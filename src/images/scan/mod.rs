@@ -118,7 +118,7 @@ impl Scanner {
 
     fn help(&self, error: Error) -> Error {
         let name = self.kind.name();
-        error.help(format!("{name} --version   (it needs its database of vulnerabilities; see its manual)"))
+        error.help(format!("{name} --version   # it needs its database of vulnerabilities; see its manual"))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::RegistryError;
 use crate::fetch::{FetchError, permitted};
 
-const AGAIN: &str = "todo-bootstrap up   tries again and goes on from here";
+const AGAIN: &str = "todo-bootstrap up   # tries again and goes on from here";
 
 impl RegistryError {
     /// The `help:` line of the error.
@@ -12,7 +12,7 @@ impl RegistryError {
         match self {
             Self::Unreachable { host, .. } if permitted(&format!("http://{host}/")).is_ok() => {
                 format!(
-                    "curl http://{host}/v2/   shows whether it runs; to start it again: todo-bootstrap up"
+                    "todo-bootstrap up   # starts it again; `curl http://{host}/v2/` shows whether it runs"
                 )
             }
             Self::Unreachable { host, .. } => FetchError::Unreachable { host: host.clone(), cause }.help(),
@@ -23,12 +23,12 @@ impl RegistryError {
                  one of the others"
             ),
             Self::Full { .. } => {
-                "docker system df   shows what takes the space; free some of it, then: todo-bootstrap up"
+                "docker system df   # shows what takes the space; free some of it, then call `up` again"
                     .to_owned()
             }
             Self::Stranger { authority, .. } => {
                 let port = authority.rsplit(':').next().unwrap_or_default();
-                format!("ss -ltnp 'sport = :{port}'   names the program; end it, then: todo-bootstrap up")
+                format!("ss -ltnp 'sport = :{port}'   # names the program; end it, then call `up` again")
             }
             Self::Transfer(error) => error.help(),
             Self::Local(error) => error.hints().first().map_or(AGAIN, String::as_str).to_owned(),
@@ -47,19 +47,17 @@ impl RegistryError {
                  ./install.sh"
             }
             Self::RateLimited { .. } => {
-                "wait as long as it asks for, or pull through a mirror of your own; then: todo-bootstrap up"
+                "todo-bootstrap up   # when it has waited as long as it asks for, or through a mirror of your own"
             }
             Self::Moved { .. } => "pin the new digest: cargo xtask pins",
             Self::Mismatch { .. } => {
-                "something between here and there changes files; ask who runs the network, or use \
-                 another one: todo-bootstrap up"
+                "todo-bootstrap up   # by another network: something between here and there changes files"
             }
             Self::Malformed { .. } => {
-                "a proxy may have answered in its place; let it leave this host alone: \
-                 NO_PROXY=HOST todo-bootstrap up"
+                "NO_PROXY=HOST todo-bootstrap up   # goes around a proxy that may have answered in its place"
             }
             Self::Archive { .. } => "make the archive anew: docker save --output FILE NAME",
-            Self::Name(_) => "docker image ls   shows names as they are written",
+            Self::Name(_) => "docker image ls   # shows names as they are written",
             _ => AGAIN,
         }
     }

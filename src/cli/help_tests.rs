@@ -1,0 +1,184 @@
+//! What messages advise can be run: each `todo-bootstrap …` in a string of the source is held
+//! against our own command line, and what follows a command is a comment of the shell.
+
+use std::path::Path;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use super::Cli;
+
+/// The string literals of a source, its tests and comments left out; escapes as they are printed.
+fn literals(source: &str) -> Vec<String> {
+    let source = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let mut found = Vec::new();
+    let mut rest = source;
+    while let Some(at) = rest.find(['"', '/', '\'']) {
+        let tail = &rest[at..];
+        if tail.starts_with("//") {
+            rest = tail.split_once('\n').map_or("", |(_, rest)| rest);
+        } else if let Some(text) = tail.strip_prefix('"') {
+            let hashes = rest[..at].bytes().rev().take_while(|byte| *byte == b'#').count();
+            let raw = rest[..at - hashes].ends_with('r');
+            let (text, after) = if raw { whole(text, hashes) } else { escaped(text) };
+            found.push(text);
+            rest = after;
+        } else if tail.starts_with("'\"'") || tail.starts_with("'\\") {
+            rest = &tail[3..];
+        } else {
+            rest = &tail[1..];
+        }
+    }
+    found
+}
+
+fn whole(text: &str, hashes: usize) -> (String, &str) {
+    let end = format!("\"{}", "#".repeat(hashes));
+    let (text, after) = text.split_once(&end).unwrap_or((text, ""));
+    (text.to_owned(), after)
+}
+
+fn escaped(text: &str) -> (String, &str) {
+    let mut out = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return (out, &text[at + 1..]),
+            '\\' => match chars.next() {
+                Some((_, 'n')) => out.push('\n'),
+                // A line that goes on: white space at its beginning is none of it.
+                Some((next, '\n')) => {
+                    let skipped = text[next..].len() - text[next..].trim_start().len();
+                    chars = text.char_indices();
+                    chars.nth(text[..next + skipped].chars().count() - 1);
+                }
+                Some((_, c)) => out.push(c),
+                None => {}
+            },
+            c => out.push(c),
+        }
+    }
+    (out, "")
+}
+
+/// The commands of ours in `text`: where it begins with one, and behind what stands before commands.
+fn commands(text: &str) -> Vec<String> {
+    const PROGRAM: &str = "todo-bootstrap ";
+    let is_command = |before: &str| {
+        let word = before.trim_end_matches(' ').rsplit([' ', '\n', '`']).next().unwrap_or_default();
+        let setting = word.split_once('=').is_some_and(|(name, _)| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+        });
+        before.is_empty()
+            || setting
+            || ["`", ": ", ":  ", "&& ", "sudo ", "\n"].iter().any(|end| before.ends_with(end))
+    };
+    let places = text.match_indices(PROGRAM).filter(|(at, _)| is_command(&text[..*at]));
+    let ends = ["   ", " && ", "; ", ", ", "` ", "`", ")", " |", " (", "\n", ": "];
+    let command = |(at, _): (usize, _)| {
+        let command = &text[at..];
+        let end = ends.iter().filter_map(|end| command.find(end)).min().unwrap_or(command.len());
+        command[..end].trim_end().to_owned()
+    };
+    places.map(command).collect()
+}
+
+/// `None` where our parser takes the command; its placeholders stand for any word.
+fn refused(command: &str) -> Option<String> {
+    let mut words: Vec<String> = Vec::new();
+    // The first line of what is hashed, and commands that stand for any.
+    if command == "todo-bootstrap image inputs 3" || command.contains('…') || command.ends_with(" {command}")
+    {
+        return None;
+    }
+    for word in command.split_whitespace() {
+        // More arguments may follow: `up{asked}`.
+        let word = word.find('{').filter(|at| *at > 0).map_or(word, |at| &word[..at]);
+        let inner = word.trim_matches(['[', ']']);
+        let free = inner.contains('{') || inner.chars().all(|c| c.is_ascii_uppercase());
+        words.push(if free {
+            placeholder(words.last().map_or("", String::as_str))
+        } else {
+            inner.to_owned()
+        });
+    }
+    let error = Cli::try_parse_from(&words).err()?;
+    let fine = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    // A command that only names its group, such as `tools`, says nothing wrong.
+    (!fine).then(|| error.to_string().lines().next().unwrap_or_default().to_owned())
+}
+
+fn placeholder(before: &str) -> String {
+    match before {
+        "--timeout" => "1m",
+        "--target" => "dev",
+        _ => "x",
+    }
+    .to_owned()
+}
+
+fn sources(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("help_tests.rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn each_command_that_a_message_advises_can_be_run() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut files, mut wrong, mut count) = (Vec::new(), Vec::new(), 0);
+    sources(&src, &mut files);
+    for file in files {
+        let name = file.strip_prefix(&src).unwrap().display().to_string();
+        for text in literals(&std::fs::read_to_string(&file).unwrap()) {
+            for command in commands(&text) {
+                count += 1;
+                if let Some(why) = refused(&command) {
+                    wrong.push(format!("{name}: `{command}`: {why}"));
+                }
+            }
+            let prose =
+                text.split("   ").skip(1).any(|rest| !rest.starts_with(['#', ' ']) && !rest.is_empty());
+            let command = text.split(' ').next().is_some_and(|first| PROGRAMS.contains(&first))
+                || text.contains("todo-bootstrap ");
+            if command && prose {
+                wrong.push(format!("{name}: prose behind a command must be a comment: {text}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 100, "only {count} commands were found");
+}
+
+/// What else messages advise to run.
+const PROGRAMS: [&str; 20] = [
+    "{}", "{name}", "colima", "curl", "df", "docker", "git", "go", "helm", "kind", "kubectl", "ls",
+    "minikube", "npm", "podman", "rm", "ss", "sudo", "wsl", "--mirror",
+];
+
+#[test]
+fn wrong_advice_is_told_from_right_one() {
+    let all = |text: &str| commands(text).iter().filter_map(|command| refused(command)).count();
+    for good in [
+        "todo-bootstrap up --yes   # starts it",
+        "HTTPS_PROXY=http://HOST:PORT todo-bootstrap up   # behind a proxy",
+        "todo-bootstrap down && todo-bootstrap up --preset {first}",
+        "clusters that todo-bootstrap did not make",
+        "todo-bootstrap kubeconfig merge --file FILE",
+    ] {
+        assert_eq!(all(good), 0, "{good}");
+    }
+    for bad in
+        ["todo-bootstrap doctor --fix", "then: todo-bootstrap env check --plain", "todo-bootstrap x && y"]
+    {
+        assert_eq!(all(bad), 1, "{bad}");
+    }
+    let source =
+        "f(\"a \\\"b\\\" \\\n   c\", '\"', r#\"d \"e\"#); // \"f\"\n#[cfg(test)]\nmod tests { \"g\" }";
+    assert_eq!(literals(source), ["a \"b\" c", "d \"e"]);
+}
