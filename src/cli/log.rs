@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 /// `debug.log` in `dir`, anew for each command. What other crates say is left out: an HTTP client
 /// may say more than a log should hold.
 pub fn to_file(dir: &Path) -> Result<PathBuf> {
+    // The first command on a cluster finds no folder.
+    std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
     let path = dir.join("debug.log");
     let file = private(&path).map_err(|e| Error::io("open", &path, &e))?;
     // A second one in the same process would be a test's; the first one stays.
@@ -45,6 +47,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+
+    #[test]
+    fn the_folder_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = to_file(&dir.path().join("clusters/new")).unwrap();
+        assert!(log.is_file());
+    }
 
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);

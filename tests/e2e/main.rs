@@ -63,7 +63,9 @@ const TODO: &[Scene] = &[
 const PROVIDER: &[Scene] = &[
     ("the node has the size that the profile says", steady::node_size, ALWAYS),
     ("somebody else's cluster of that name is left alone", provider::foreign, 20),
+    ("another installation leaves the cluster alone", provider::another_installation, ALWAYS),
     ("rows are there after stop and start", provider::stop_and_start, 60),
+    ("rows are there after the network was pruned", provider::pruned_network, 60),
     ("a stopped node is named and repaired", repair::node, 50),
     ("a paused node is named and woken", provider::paused, 20),
     ("rows are there after the engine was killed", provider::killed_engine, 60),

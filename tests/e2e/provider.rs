@@ -55,6 +55,39 @@ pub fn foreign(bed: &Bed) {
     }
 }
 
+/// Another installation on the same engine (another user, or root by sudo) has the same name for its
+/// cluster, and leaves ours alone.
+pub fn another_installation(bed: &Bed) {
+    let state = bed.dir.join("another-state");
+    for verb in ["up", "stop", "down"] {
+        let mut command = bed.command(&[verb, "--yes", "--profile"]);
+        command.arg(&bed.profile).arg("--dir").arg(&bed.project).env("TODO_BOOTSTRAP_STATE", &state);
+        let refused = run(command, Duration::from_mins(2), &mut |_| Then::GoOn).expect(5);
+        refused.expect_said("belongs to another installation");
+        refused.expect_said(&bed.state.to_string_lossy());
+    }
+    assert!(bed.node_container().1, "the node runs");
+    bed.expect_page();
+    std::fs::remove_dir_all(state).expect("remove the other state");
+}
+
+/// The network of a stopped cluster goes with `docker network prune`.
+pub fn pruned_network(bed: &Bed) {
+    let title = "written before the network was removed";
+    let id = add_task(bed, title);
+    let (node, _) = bed.node_container();
+    let networks = "{{range $name, $_ := .NetworkSettings.Networks}}{{println $name}}{{end}}";
+    let networks = docker(&["inspect", "--format", networks, &node]).expect("docker inspect");
+    bed.call(&["stop"]).expect(0);
+    for network in networks.split_whitespace() {
+        docker(&["network", "rm", network]).expect("docker network rm");
+    }
+    bed.call(&["start", "--yes"]).expect(0);
+    assert!(titles(bed).contains(&title.to_owned()));
+    settled(bed);
+    delete_task(bed, id);
+}
+
 pub fn stop_and_start(bed: &Bed) {
     let title = "written before the cluster was stopped";
     let id = add_task(bed, title);

@@ -172,8 +172,10 @@ impl Site {
         self.kubectl(&["get", "deployment", IMAGE, "--namespace", "todo-chatbot", "--output", path])
     }
 
-    fn forget(&self, image: &str) -> Result {
-        self.docker(&["exec", &self.node, "crictl", "rmi", image]).map(drop)
+    /// Removes an image from the node, and from the engine, which knows it by `in_engine`.
+    fn forget(&self, image: &str, in_engine: &str) -> Result {
+        self.docker(&["exec", &self.node, "crictl", "rmi", image])?;
+        self.docker(&["rmi", "--force", in_engine]).map(drop)
     }
 
     fn docker(&self, args: &[&str]) -> Result<String> {
@@ -232,7 +234,7 @@ fn one_layer(site: &Site, runs: usize) -> Result<(Vec<Way>, Way)> {
     for number in 0..runs {
         let image = changed(site, number * 4, &site.tag(&number.to_string()))?;
         let pulled = timed(&mut ours, || through_registry(site, &image))?;
-        site.forget(&pulled)?;
+        site.forget(&pulled, &image)?;
 
         let image = changed(site, number * 4 + 1, &site.tag(&format!("{number}-unpacked")))?;
         site.docker(&["push", "--quiet", &image])?;
@@ -241,7 +243,7 @@ fn one_layer(site: &Site, runs: usize) -> Result<(Vec<Way>, Way)> {
             format!("ctr --namespace k8s.io content fetch --hosts-dir /etc/containerd/certs.d {name}");
         site.docker(&["exec", &site.node, "sh", "-c", &format!("{fetch} >/dev/null")])?;
         timed(&mut unpacking, || site.docker(&["exec", &site.node, "crictl", "pull", &name]))?;
-        site.forget(&name)?;
+        site.forget(&name, &image)?;
 
         let image = changed(site, number * 4 + 2, &format!("localhost/bench/import:{number}"))?;
         let script = format!(
@@ -250,11 +252,11 @@ fn one_layer(site: &Site, runs: usize) -> Result<(Vec<Way>, Way)> {
             site.node
         );
         timed(&mut import, || shell::run(Path::new("sh"), &["-c", &script]))?;
-        site.forget(&image)?;
+        site.forget(&image, &image)?;
 
         let image = changed(site, number * 4 + 3, &format!("localhost/bench/load:{number}"))?;
         timed(&mut load, || site.load(&image))?;
-        site.forget(&image)?;
+        site.forget(&image, &image)?;
     }
     Ok((vec![ours, import, load], unpacking))
 }
