@@ -37,8 +37,8 @@ pub fn create(task: &Task<'_>, entries: &[(Entry, PathBuf)], to: &Path) -> Resul
 /// The error of a place where something is already.
 pub fn taken(to: &Path) -> Error {
     let shown = to.display();
-    Error::usage(format!("{shown} is there already"))
-        .help(format!("name another path, or remove what is there: rm -r {shown}"))
+    Error::usage(format!("{shown} already exists"))
+        .help(format!("choose another path, or remove this one: rm -r {shown}"))
 }
 
 struct Item<'a> {
@@ -58,8 +58,8 @@ impl<'a> Item<'a> {
     }
 
     fn differs(&self) -> Error {
-        Error::refused(format!("{} is not what it was when it was made", self.from.display()))
-            .help("run the same command again: what changed is made anew")
+        Error::refused(format!("{} changed after it was created", self.from.display()))
+            .help("run the same command again; changed files are recreated")
     }
 }
 

@@ -51,7 +51,9 @@ impl Manifest {
     pub fn new(mut entries: Vec<Entry>) -> Result<Self> {
         entries.sort();
         let manifest = Self { schema: SCHEMA, entries };
-        manifest.sound().map_err(|cause| Error::failed("these artifacts make no bundle").because(cause))?;
+        manifest
+            .sound()
+            .map_err(|cause| Error::failed("these artifacts do not form a valid bundle").because(cause))?;
         Ok(manifest)
     }
 
@@ -77,15 +79,18 @@ impl Manifest {
 
     fn sound(&self) -> Result<(), String> {
         if self.schema != SCHEMA {
-            return Err(format!("its manifest has schema {}, this program knows {SCHEMA}", self.schema));
+            return Err(format!(
+                "its manifest has schema {}, but this program supports {SCHEMA}",
+                self.schema
+            ));
         }
         let mut seen = BTreeSet::new();
         for entry in &self.entries {
             if !is_plain(&entry.name) {
-                return Err(format!("{:?} is no name of an artifact", entry.name));
+                return Err(format!("{:?} is not the name of an artifact", entry.name));
             }
             if !seen.insert((&entry.name, &entry.platform)) {
-                return Err(format!("{} for {} is named twice", entry.name, entry.platform));
+                return Err(format!("{} for {} is listed twice", entry.name, entry.platform));
             }
             let file = entry.file.strip_prefix(FILES).and_then(|rest| rest.strip_prefix('/'));
             if !is_sha256(&entry.sha256)

@@ -32,13 +32,13 @@ impl Bundle {
 }
 
 pub(super) fn unopened(path: &Path, error: &std::io::Error) -> Error {
-    Error::io("open the bundle", path, error).help("todo-bootstrap bundle create PATH   # makes one")
+    Error::io("open the bundle", path, error).help("todo-bootstrap bundle create PATH   # creates one")
 }
 
 pub(super) fn refused(bundle: &Path, cause: impl std::fmt::Display) -> Error {
-    Error::refused(format!("the bundle {} is not to be trusted", bundle.display()))
+    Error::refused(format!("the bundle {} cannot be trusted", bundle.display()))
         .because(cause)
-        .help("todo-bootstrap bundle create PATH   # makes one; or get it again from where it came")
+        .help("todo-bootstrap bundle create PATH   # creates one; or get the bundle again from its source")
 }
 
 pub(super) fn open_dir(dir: &Path, bundle: &Path, expected: Option<&str>) -> Result<Bundle> {
@@ -107,7 +107,7 @@ pub(super) fn walked(
             Ok(walked)
         }
         Err(faults) => {
-            let (first, rest) = faults.split_first().ok_or_else(|| refused(bundle, "it is no bundle"))?;
+            let (first, rest) = faults.split_first().ok_or_else(|| refused(bundle, "it is not a bundle"))?;
             let error = refused(bundle, first);
             Err(rest.iter().fold(error, Error::because))
         }
@@ -118,7 +118,7 @@ pub(super) fn walked(
 fn as_expected(bundle: &Path, got: &str, expected: Option<&str>) -> Result<()> {
     match expected.map(str::trim).filter(|expected| !expected.eq_ignore_ascii_case(got)) {
         Some(expected) => {
-            Err(refused(bundle, format!("the sha256 of {MANIFEST} is {got}, expected was {expected}")))
+            Err(refused(bundle, format!("the sha256 of {MANIFEST} is {got}, expected {expected}")))
         }
         None => Ok(()),
     }

@@ -61,9 +61,8 @@ fn bills(contents: &Contents) -> Result<BTreeMap<(String, String), Vec<Value>>> 
     let mut all = BTreeMap::new();
     for entry in contents.manifest.entries.iter().filter(|entry| entry.kind == "sbom") {
         let Some(text) = contents.bills.get(&entry.file) else { continue };
-        let bill: Value = serde_json::from_slice(text).map_err(|error| {
-            Error::refused(format!("{} is no bill of materials", entry.file)).because(error)
-        })?;
+        let bill: Value = serde_json::from_slice(text)
+            .map_err(|error| Error::refused(format!("{} is not an SBOM", entry.file)).because(error))?;
         let parts = bill["components"].as_array().cloned().unwrap_or_default();
         all.insert((entry.name.clone(), entry.platform.clone()), parts);
     }

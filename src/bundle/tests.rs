@@ -96,13 +96,13 @@ fn every_fault_is_named_at_once() {
     std::fs::write(path.join("files/more"), "").unwrap();
     std::fs::write(path.join("README"), "").unwrap();
     let text = verify(&bundle);
-    assert!(text.contains("5 files are not right"), "{text}");
+    assert!(text.contains("5 files failed verification"), "{text}");
     for fault in [
         "-helm: its sha256 is",
         "-image-node.tar: it is too short, 2999 bytes instead of 3000",
         "-empty: it is missing",
-        "files/more: the manifest does not name it",
-        "README: the manifest does not name it",
+        "files/more: it is not in the manifest",
+        "README: it is not in the manifest",
     ] {
         assert!(text.contains(fault), "{fault} is not in:\n{text}");
     }
@@ -127,13 +127,13 @@ fn a_link_is_no_file() {
 fn nothing_is_written_over_and_nothing_half_is_left() {
     let (dir, path, _) = bundle("bundle");
     let error = task(|task| create(task, &entries(dir.path()), &path)).unwrap_err();
-    assert!(error.to_string().contains("is there already"), "{error}");
+    assert!(error.to_string().contains("already exists"), "{error}");
     for name in ["new", "new.tar"] {
         let mut changed = entries(dir.path());
         changed[0].0.sha256 = sha256(b"other");
         let before = std::fs::read_dir(dir.path()).unwrap().count();
         let error = task(|task| create(task, &changed, &dir.path().join(name))).unwrap_err();
-        assert!(error.to_string().contains("is not what it was"), "{error}");
+        assert!(error.to_string().contains("changed after it was created"), "{error}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), before);
     }
 }
@@ -143,7 +143,7 @@ fn an_artifact_named_twice_makes_no_bundle() {
     let dir = tempfile::tempdir().unwrap();
     let twice = [entries(dir.path()), entries(dir.path())].concat();
     let error = task(|task| create(task, &twice, &dir.path().join("b"))).unwrap_err();
-    assert!(error.to_string().contains("named twice"), "{error}");
+    assert!(error.to_string().contains("listed twice"), "{error}");
 }
 
 type Member<'a> = (&'a str, tar::EntryType, &'a [u8]);
@@ -177,7 +177,7 @@ fn a_tar_leads_nowhere_else() {
         (
             "late",
             &[("files/a", Regular, b""), (MANIFEST, Regular, &manifest)],
-            "first file is not manifest.json",
+            "first file is files/a instead of manifest.json",
         ),
         ("less", &[(MANIFEST, Regular, &manifest), sums], "is missing"),
     ];
@@ -307,9 +307,9 @@ fn what_is_wrong_with_a_tar_is_told_with_its_place() {
     let text = told(&[&bytes[..node], &bytes[helm..helm + 1024], &bytes[node..]].concat());
     assert!(text.contains("-helm (bytes"), "{text}");
     let text = told(&bytes[..bytes.len() - 1]);
-    assert!(text.contains("the end of the tar: the tar is cut"), "{text}");
+    assert!(text.contains("the end of the tar: the tar is truncated"), "{text}");
     let text = told(&[&bytes[..], b"x"].concat());
-    assert!(text.contains("1 bytes stand behind the end"), "{text}");
+    assert!(text.contains("1 bytes follow the end"), "{text}");
     let text = told(&bytes[..node + 700]);
-    assert!(text.contains(&format!("{}: it is cut, 188 bytes of 3000", file("image-node"))), "{text}");
+    assert!(text.contains(&format!("{}: it is truncated, 188 bytes of 3000", file("image-node"))), "{text}");
 }

@@ -50,11 +50,11 @@ impl Bundle {
         let manifest = self.dir.join(MANIFEST);
         let bytes = std::fs::read(&manifest).map_err(|e| Error::io("read", &manifest, &e))?;
         if sha256(&bytes) != self.sha256 {
-            faults.push(format!("{MANIFEST}: it was changed since the bundle was opened"));
+            faults.push(format!("{MANIFEST}: it changed after the bundle was opened"));
         }
         match std::fs::read(self.dir.join(SUMS)) {
             Ok(text) if text == sums(&bytes) => {}
-            Ok(_) => faults.push(format!("{MANIFEST} does not fit {SUMS}: one of both was changed")),
+            Ok(_) => faults.push(format!("{MANIFEST} does not match {SUMS}: one of them was changed")),
             Err(error) => faults.push(format!("{SUMS}: it cannot be read ({error})")),
         }
         let total = self.manifest.entries.iter().map(|entry| entry.size).sum();
@@ -81,11 +81,13 @@ impl Bundle {
             return Ok(());
         }
         let dir = self.dir.display();
-        let noun = if faults.len() == 1 { "file is" } else { "files are" };
-        let error =
-            Error::refused(format!("the bundle {dir} was changed: {} {noun} not right", faults.len()));
+        let noun = if faults.len() == 1 { "file" } else { "files" };
+        let error = Error::refused(format!(
+            "the bundle {dir} was changed: {} {noun} failed verification",
+            faults.len()
+        ));
         let error = faults.into_iter().fold(error, Error::because);
-        Err(error.help("get the bundle again from where it came, or make a new one"))
+        Err(error.help("get the bundle again from its source, or create a new one"))
     }
 
     fn fault(&self, entry: &Entry) -> Result<Option<String>> {
@@ -96,7 +98,7 @@ impl Bundle {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Some(format!("{file}: it is missing")));
             }
-            Err(error) => return Err(Error::io("look at", &path, &error)),
+            Err(error) => return Err(Error::io("inspect", &path, &error)),
         };
         if !meta.is_file() {
             return Ok(Some(format!("{file}: it is not a regular file")));
@@ -107,7 +109,8 @@ impl Bundle {
             return Ok(Some(format!("{file}: it is too {word}, {sizes}")));
         }
         let (got, _) = sha256_file(&path)?;
-        Ok((got != entry.sha256).then(|| format!("{file}: its sha256 is {got}, not as the manifest says")))
+        Ok((got != entry.sha256)
+            .then(|| format!("{file}: its sha256 is {got}, which does not match the manifest")))
     }
 
     fn unexpected(&self) -> Result<Vec<String>> {
@@ -118,7 +121,7 @@ impl Bundle {
         let files = if files.is_dir() { names(&files)? } else { Vec::new() };
         let files = files.into_iter().map(|name| format!("{FILES}/{name}"));
         let strange = files.filter(|name| !known.contains(name.as_str()));
-        Ok(root.chain(strange).map(|name| format!("{name}: the manifest does not name it")).collect())
+        Ok(root.chain(strange).map(|name| format!("{name}: it is not in the manifest")).collect())
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn walk(
     sink: &mut Sink<'_>,
 ) -> Result<std::result::Result<Walked, Vec<String>>> {
     let file = File::open(path).map_err(|e| Error::io("open the bundle", path, &e))?;
-    let size = file.metadata().map_err(|e| Error::io("look at", path, &e))?.len();
+    let size = file.metadata().map_err(|e| Error::io("inspect", path, &e))?.len();
     let from = BufReader::with_capacity(1 << 20, file);
     let mut tar = Tar { from, path, at: 0, size, faults: Vec::new() };
     let walked = tar.walk(task, sink)?;
@@ -75,7 +75,7 @@ impl Tar<'_> {
         let said = self.bytes(part.size)?;
         if said != digest {
             self.fault(format!(
-                "{MANIFEST} does not fit {}: one of both was changed",
+                "{MANIFEST} does not match {}: one of them was changed",
                 span(part.name, from, self.at)
             ));
         }
@@ -111,11 +111,11 @@ impl Tar<'_> {
     fn manifest(&mut self) -> Result<Option<Vec<u8>>> {
         let bytes = self.bytes(BLOCK)?;
         let Some((name, size)) = described(&bytes).filter(|(_, size)| *size <= MANIFEST_LIMIT) else {
-            self.fault(format!("{}: it begins with no header of a file", span(MANIFEST, 0, BLOCK)));
+            self.fault(format!("{}: it does not begin with a file header", span(MANIFEST, 0, BLOCK)));
             return Ok(None);
         };
         if name != MANIFEST {
-            self.fault(format!("its first file is not {MANIFEST} but {name}"));
+            self.fault(format!("its first file is {name} instead of {MANIFEST}"));
             return Ok(None);
         }
         self.differs(MANIFEST, "header", &bytes, &head(MANIFEST, 0o644, size)?, 0);
@@ -143,7 +143,7 @@ impl Tar<'_> {
                 }
                 Some((name, size)) if size <= self.size => {
                     let to = from + BLOCK + size + padding(size);
-                    self.fault(format!("{}: the manifest does not name it", span(&name, from, to)));
+                    self.fault(format!("{}: it is not in the manifest", span(&name, from, to)));
                     self.seek(to)?;
                 }
                 _ => {
@@ -162,14 +162,14 @@ impl Tar<'_> {
         let from = self.at;
         let left = self.size.saturating_sub(from);
         let Some(entry) = part.entry.filter(|_| left >= part.size) else {
-            self.fault(format!("{}: it is cut, {left} bytes of {}", part.name, part.size));
+            self.fault(format!("{}: it is truncated, {left} bytes of {}", part.name, part.size));
             return self.seek(self.size);
         };
         let got = self.take(entry, sink)?;
         self.at += part.size;
         if got != entry.sha256 {
             let place = span(part.name, from, self.at);
-            self.fault(format!("{place}: its sha256 is {got}, not as the manifest says"));
+            self.fault(format!("{place}: its sha256 is {got}, which does not match the manifest"));
         }
         self.zeros(part.name, padding(part.size))
     }
@@ -196,7 +196,7 @@ impl Tar<'_> {
         self.zeros("the end of the tar", END)?;
         if self.at < self.size {
             let rest = self.size - self.at;
-            self.fault(format!("{rest} bytes stand behind the end of the tar, from byte {} on", self.at));
+            self.fault(format!("{rest} bytes follow the end of the tar, from byte {} on", self.at));
         }
         Ok(())
     }
@@ -225,12 +225,12 @@ impl Tar<'_> {
     fn differs(&mut self, file: &str, what: &str, got: &[u8], wanted: &[u8], from: u64) {
         if got.len() < wanted.len() {
             let end = from + got.len() as u64;
-            self.fault(format!("{file}: the tar is cut at byte {end}, within its {what}"));
+            self.fault(format!("{file}: the tar is truncated at byte {end}, within its {what}"));
         } else if let Some(first) = got.iter().zip(wanted).position(|(a, b)| a != b) {
             let last = got.iter().zip(wanted).rposition(|(a, b)| a != b).unwrap_or(first);
             let (first, last) = (from + first as u64, from + last as u64);
             self.fault(format!(
-                "{}: its {what} is not as `bundle create` writes it",
+                "{}: its {what} differs from what `bundle create` writes",
                 span(file, first, last + 1)
             ));
         }

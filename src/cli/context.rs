@@ -100,7 +100,7 @@ impl<'a> Context<'a> {
             let dir = self.world.cwd.join(dir);
             if Application::load(&dir)?.is_none() {
                 return Err(Error::usage(format!(
-                    "{} holds no project: it has no application.toml",
+                    "{} is not a project: it has no application.toml",
                     dir.display()
                 ))
                 .help("todo-bootstrap up --dir DIR   # a folder with an application.toml; see examples/"));
@@ -227,7 +227,7 @@ impl<'a> Context<'a> {
         if given.is_empty() || self.told.replace(true) {
             return;
         }
-        let message = format!("pins of your own stand in for the built-in ones: {}", given.join(", "));
+        let message = format!("these pins override the built-in ones: {}", given.join(", "));
         let (step, state) = ("pins".to_owned(), State::Warning);
         self.reporter().report(&Event { step, state, current: None, total: None, message });
     }

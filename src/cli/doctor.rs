@@ -60,8 +60,8 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     if failed == 0 {
         return Ok(Exit::Fine);
     }
-    let noun = if failed == 1 { "finding stands" } else { "findings stand" };
-    let error = Error::host(format!("{failed} {noun} in the way of `up`"));
+    let noun = if failed == 1 { "problem prevents" } else { "problems prevent" };
+    let error = Error::host(format!("{failed} {noun} `up` from working"));
     let remedies = findings.iter().filter(|(finding, _)| finding.severity == Severity::Fail);
     Err(remedies.filter_map(|(finding, _)| finding.remedy.as_ref()).fold(error, Error::help))
 }

@@ -19,7 +19,7 @@ use crate::ui;
 
 #[derive(Debug, Args)]
 pub(crate) struct DownArgs {
-    /// Also remove the caches and what was installed on this machine, as the receipt lists it
+    /// Also delete the caches, and uninstall what the receipt lists as installed on this machine
     #[arg(long)]
     pub purge: bool,
 }
@@ -43,7 +43,8 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     for claim in data_of(&session, &silent.task("down")) {
         context.ui.say(&format!("  - the data of {claim}"));
     }
-    if !context.global.yes && !ui::confirm_name(context.world, "All data in the cluster goes", &name)? {
+    let loss = "All data in the cluster will be deleted";
+    if !context.global.yes && !ui::confirm_name(context.world, loss, &name)? {
         return Err(Error::refused("nothing was deleted").help("todo-bootstrap down --yes"));
     }
     end_orphans(context, &session.dir());
@@ -51,11 +52,9 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     let journal = Arc::new(Journal::open(&session.paths.state, "down")?);
     let bench = context.bench(context.ui.reporter(&plan.titles()), Some(journal.clone()))?;
     steps::execute(&plan, &bench.task("down"), &journal, 1)?;
-    context.ui.good(&format!("✓ Cluster `{name}` is gone."));
+    context.ui.good(&format!("✓ Cluster `{name}` was deleted."));
     if !args.purge {
-        context
-            .ui
-            .say("  The container engine and the cache stay; `todo-bootstrap down --purge` removes them.");
+        context.ui.say("  Container engine and cache are kept; `todo-bootstrap down --purge` removes them.");
     }
     Ok(Exit::Fine)
 }
@@ -85,7 +84,7 @@ fn in_engine(context: &Context<'_>, args: &DownArgs, session: &Session, bench: &
     let what = if began { format!("cluster `{name}`") } else { "the local registry".to_owned() };
     Err(fault
         .error(&session.facts)
-        .context(format!("{what} cannot be deleted while its engine does not answer; nothing was deleted")))
+        .context(format!("cannot delete {what}: its engine is not responding; nothing was deleted")))
 }
 
 /// The data in the cluster by name, as far as the cluster still answers: one that does not can be

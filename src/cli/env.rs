@@ -20,7 +20,7 @@ use crate::ui::{Align, Table, data};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EnvCommand {
-    /// Hold .env against its contract, .env.example
+    /// Check .env against its contract, .env.example
     Check {
         /// Print plain sha256 digests: equal everywhere, but short values can be guessed from them
         #[arg(long)]
@@ -28,7 +28,7 @@ pub(crate) enum EnvCommand {
     },
     /// Show which keys differ between .env and the cluster, and what uses them
     Diff,
-    /// Make .env from .env.example, or add the secrets that it lacks
+    /// Create .env from .env.example, or add the secrets that it lacks
     Init,
 }
 
@@ -88,7 +88,7 @@ fn check(context: &Context<'_>, plain: bool) -> Result<Exit> {
     environment.verdict()?;
     if !environment.exists && environment.contract.is_some() {
         let file = environment.file.display();
-        context.ui.say(&format!("there is no {file} yet; `up` makes it (or: todo-bootstrap env init)"));
+        context.ui.say(&format!("{file} does not exist yet; `up` creates it (or: todo-bootstrap env init)"));
     }
     Ok(Exit::Fine)
 }
@@ -167,7 +167,7 @@ fn diff(context: &Context<'_>) -> Result<Exit> {
         return Ok(Exit::Fine);
     }
     if changes.is_empty() {
-        data(&format!("The cluster holds what {} says.\n", environment.file.display()));
+        data(&format!("The settings in the cluster match {}.\n", environment.file.display()));
         return Ok(Exit::Fine);
     }
     let mut table = Table::new(&[

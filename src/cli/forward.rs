@@ -23,11 +23,11 @@ pub(crate) fn run(
     let routes = deploy::services::read(task, kube, namespace)?.routes;
     let route = application.hosts().iter().find_map(|host| routes::root(&routes, host).cloned());
     let route = route.ok_or_else(|| {
-        Error::failed(format!("no Ingress in namespace {namespace} leads `/` to a Service"))
-            .help("todo-bootstrap up   # installs the application again; see the Ingress of its chart")
+        Error::failed(format!("no Ingress in namespace {namespace} routes `/` to a Service"))
+            .help("todo-bootstrap up   # reinstalls the application; see the Ingress of its chart")
     })?;
     context.ui.say(&format!(
-        "only Service {} is behind this port, not the other paths of the Ingress; Ctrl-C ends it",
+        "this port forwards to Service {} only, not to the other paths of the Ingress; press Ctrl-C to stop",
         route.service
     ));
     serve(context, session, task, &To { namespace, route: &route, scheme: "http" }, port, listening)

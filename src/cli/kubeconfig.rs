@@ -12,25 +12,25 @@ use crate::steps::{self, Receipt, Wishes};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KubeconfigCommand {
-    /// Put the cluster, its user and a context into your kubeconfig
+    /// Add the cluster, its user and a context to your kubeconfig
     Merge(MergeArgs),
-    /// Take them out again (`down` does so too)
+    /// Remove them again (`down` does so too)
     Unmerge(UnmergeArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct MergeArgs {
-    /// Make it the context that kubectl uses where none is named
+    /// Make it the current context, which kubectl uses by default
     #[arg(long)]
     pub set_current: bool,
-    /// The kubeconfig [default: the first that KUBECONFIG names, else ~/.kube/config]
+    /// The kubeconfig to change [default: the first in KUBECONFIG, else ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct UnmergeArgs {
-    /// The kubeconfig [default: every one that `merge` changed]
+    /// The kubeconfig to change [default: every one that `merge` changed]
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
@@ -64,17 +64,17 @@ fn merge(context: &Context<'_>, args: &MergeArgs) -> Result<Exit> {
         return Ok(Exit::Fine);
     }
     if merged.changed {
-        context.ui.good(&format!("✓ {} has cluster, user and context `{name}`.", file.display()));
-        context.ui.say("  `todo-bootstrap kubeconfig unmerge` takes them out again, and so does `down`.");
+        context.ui.good(&format!("✓ added cluster, user and context `{name}` to {}", file.display()));
+        context.ui.say("  `todo-bootstrap kubeconfig unmerge` removes them again, and so does `down`.");
     } else {
-        context.ui.good(&format!("✓ unchanged: {} has context `{name}` already.", file.display()));
+        context.ui.good(&format!("✓ unchanged: {} already has context `{name}`.", file.display()));
     }
     if let Some(note) = steps::backup_note(&file, &saved) {
         context.ui.warn(&note);
     }
     match merged.previous {
         Some(previous) if !previous.is_empty() => {
-            context.ui.say(&format!("  It is the current context; before it was `{previous}`."));
+            context.ui.say(&format!("  It is now the current context; it was `{previous}` before."));
         }
         Some(_) => context.ui.say("  It is the current context."),
         None => context.ui.say(&format!("  kubectl --context {name} get pods --all-namespaces")),
@@ -106,7 +106,7 @@ fn unmerge(context: &Context<'_>, args: &UnmergeArgs) -> Result<Exit> {
     }
     if unmerged.iter().all(|one| one.done.removed.is_empty()) {
         let place = only.map_or("your kubeconfig".to_owned(), |file| file.display().to_string());
-        context.ui.good(&format!("✓ unchanged: there is nothing of ours in {place}."));
+        context.ui.good(&format!("✓ unchanged: {place} has no entries from todo-bootstrap."));
     }
     for one in &unmerged {
         if !one.done.removed.is_empty() {

@@ -22,19 +22,19 @@ pub(crate) struct LogsArgs {
     /// Names of services, as `status` shows them [default: all of them]
     #[arg(value_name = "SERVICE")]
     pub services: Vec<String>,
-    /// Go on with what is said from now on, until Ctrl-C
+    /// Print new lines as they arrive, until Ctrl-C
     #[arg(long, short)]
     pub follow: bool,
-    /// Only what was said in this time, such as 10m
+    /// Show only lines newer than this, such as 10m
     #[arg(long, value_name = "TIME", value_parser = super::duration)]
     pub since: Option<Duration>,
-    /// Only the last lines of each container [default: 1000, or all that --since names]
+    /// Show only the last lines of each container [default: 1000, or all lines with --since]
     #[arg(long, value_name = "LINES")]
     pub tail: Option<u32>,
-    /// What the containers said before their last restart
+    /// Show the logs of the containers before their last restart
     #[arg(long, short, conflicts_with = "follow")]
     pub previous: bool,
-    /// Put the time in front of each line
+    /// Prefix each line with its time
     #[arg(long, short)]
     pub timestamps: bool,
 }
@@ -55,12 +55,12 @@ pub(crate) fn run(context: &Context<'_>, args: &LogsArgs) -> Result<Exit> {
     let past = logs::past(&task, kube, namespace, &query)?;
     steps::restart::known(&past.services, &args.services)?;
     for missed in &past.missed {
-        context.ui.warn(&format!("not read: {missed}"));
+        context.ui.warn(&format!("cannot read some logs: {missed}"));
     }
     let mut printer = Printer { json: context.json(), timestamps: args.timestamps, width: 0 };
     printer.width = past.entries.iter().map(|entry| entry.source.label().len()).max().unwrap_or(0);
     if past.entries.is_empty() && !args.follow {
-        context.ui.say("nothing was said");
+        context.ui.say("no log lines found");
     }
     if !past.entries.iter().all(|entry| printer.print(entry)) || !args.follow {
         return Ok(Exit::Fine);

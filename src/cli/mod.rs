@@ -41,17 +41,17 @@ use crate::world::World;
 const WHOLE: Duration = Duration::from_mins(90);
 
 // Names of variables, as clap prints its own.
-const MIRROR: &str = "Ask this mirror before release hosts: it has <host>/<path> of what is published \
+const MIRROR: &str = "Try this mirror before the release hosts; it serves each file as <host>/<path> \
                       [env: TODO_BOOTSTRAP_MIRROR]";
-const STRICT: &str = "Use no program that was on this machine before [env: TODO_BOOTSTRAP_STRICT=1]";
+const STRICT: &str = "Ignore programs already installed on this machine [env: TODO_BOOTSTRAP_STRICT=1]";
 const PINS: &str =
-    "Let <tool>/pin.toml in this folder stand in for the built-in pins [env: TODO_BOOTSTRAP_PINS]";
+    "Override the built-in pins with <tool>/pin.toml from this folder [env: TODO_BOOTSTRAP_PINS]";
 
-/// From a bare machine to a verified, working application on Kubernetes, in one command.
+/// Set up a verified, working application on Kubernetes from a bare machine, with one command.
 #[derive(Debug, Parser)]
 #[command(name = "todo-bootstrap", version, max_term_width = 100, disable_help_subcommand = true)]
 #[command(args_override_self = true)]
-#[command(after_help = "Start with:  todo-bootstrap up --dir DIR   (a folder with an application.toml)")]
+#[command(after_help = "Start with:  todo-bootstrap up --dir DIR   # a folder with an application.toml")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -62,40 +62,40 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of its own
 pub(crate) struct Global {
-    /// What makes the cluster and how large it is: a name, or a TOML file [default: what fits]
+    /// Provider and size of the cluster: a profile name or a TOML file [default: what fits]
     #[arg(long, global = true, value_name = "NAME|FILE")]
     pub profile: Option<String>,
-    /// The project to deploy: a folder with an application.toml [default: this folder]
+    /// Project to deploy: a folder with an application.toml [default: the current folder]
     #[arg(long, global = true, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Answer every question with yes
+    /// Answer yes to every question
     #[arg(long, short, global = true)]
     pub yes: bool,
     #[arg(long, global = true, value_name = "URL|DIR", help_heading = "Trust", help = MIRROR)]
     pub mirror: Option<String>,
     #[arg(long, global = true, help_heading = "Trust", help = STRICT)]
     pub strict: bool,
-    /// Take files whose checksum one source alone vouches for
+    /// Accept files whose checksum only one source confirms
     #[arg(long, global = true, help_heading = "Trust")]
     pub allow_unpinned: bool,
     #[arg(long, global = true, value_name = "DIR", help_heading = "Trust", help = PINS)]
     pub pins: Option<PathBuf>,
-    /// How results are printed on standard output
+    /// Format of the results on standard output
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
     pub output: Output,
-    /// Print what happens as one JSON object per line on standard output
+    /// Print progress as one JSON object per line on standard output
     #[arg(long, global = true, value_enum)]
     pub events: Option<Events>,
-    /// The longest that the command may take, such as 90s, 30m or 1h
+    /// Time limit for the command, such as 90s, 30m or 1h
     #[arg(long, global = true, value_name = "TIME", value_parser = duration, default_value = "90m")]
     pub timeout: Duration,
-    /// Never use colour
+    /// Disable colours
     #[arg(long, global = true)]
     pub no_color: bool,
-    /// Say more
+    /// Print more details
     #[arg(long, short, global = true)]
     pub verbose: bool,
-    /// Say only what went wrong
+    /// Print only warnings and errors
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 }
@@ -113,46 +113,46 @@ pub(crate) enum Events {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make everything that is missing, and prove that it works
+    /// Create whatever is missing, and verify that everything works
     Up(up::UpArgs),
-    /// Delete what was made: the cluster with its data
+    /// Delete the cluster and its data
     Down(down::DownArgs),
-    /// Stop the cluster; its data stays
+    /// Stop the cluster and keep its data
     Stop,
-    /// Bring a stopped cluster back, and prove that it works
+    /// Start a stopped cluster, and verify that it works
     Start,
-    /// Show the cluster, the application and where to reach it
+    /// Show the cluster, the application and its address
     Status,
-    /// Print where the application answers
+    /// Print the address of the application
     Url(url::UrlArgs),
     /// Open the application in the browser
     Open(open::OpenArgs),
-    /// Show what the application's services say, as one
+    /// Show the logs of the application's services in one stream
     Logs(logs::LogsArgs),
-    /// Replace the pods of services one by one
+    /// Restart services by replacing their pods one by one
     Restart(restart::RestartArgs),
     /// Run the checks against the running cluster
     Check(check::CheckArgs),
-    /// Look at this machine and name what stands in the way, with the remedy
+    /// Check this machine for problems, and suggest a fix for each
     Doctor,
     /// Show what `up` would do and change, without doing it
     Plan(up::UpArgs),
-    /// The settings in .env: check them, compare them with the cluster, make the file
+    /// Check the settings in .env, compare them with the cluster, or create the file
     #[command(subcommand)]
     Env(env::EnvCommand),
-    /// The cluster in your own kubeconfig: put it in, take it out
+    /// Add the cluster to your own kubeconfig, or remove it
     #[command(subcommand)]
     Kubeconfig(kubeconfig::KubeconfigCommand),
-    /// Make, verify or look into a bundle of all artifacts, for machines without a network
+    /// Create, verify or inspect a bundle of all artifacts, for machines without a network
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
-    /// The application's images: list them, say what is in them, scan them
+    /// List the application's images, print their SBOMs, or scan them
     #[command(subcommand)]
     Images(images::ImagesCommand),
-    /// The tools that are used (kubectl, helm, …): list, install, verify, find them
+    /// List, install, verify or locate the tools in use (kubectl, helm, …)
     #[command(subcommand)]
     Tools(tools::ToolsCommand),
-    /// Print the completions for a shell
+    /// Print the completion script for a shell
     Completions(completions::CompletionsArgs),
 }
 
@@ -222,7 +222,7 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn duration(text: &str) -> std::result::Result<Duration, String> {
     let parsed: jiff::SignedDuration = text.parse().map_err(|_| "use a time such as 90s, 30m or 1h")?;
     let duration = Duration::try_from(parsed).map_err(|_| "must not be negative")?;
-    if duration.is_zero() { Err("must be more than nothing".to_owned()) } else { Ok(duration) }
+    if duration.is_zero() { Err("must be greater than zero".to_owned()) } else { Ok(duration) }
 }
 
 #[cfg(test)]

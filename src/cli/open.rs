@@ -16,10 +16,10 @@ use crate::ui::data;
 
 #[derive(Debug, Args)]
 pub(crate) struct OpenArgs {
-    /// Lead a port of this machine to the application until Ctrl-C, past the ingress controller
+    /// Forward a local port to the application until Ctrl-C, bypassing the ingress controller
     #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0")]
     pub port_forward: Option<u16>,
-    /// Open the Kubernetes dashboard instead, where one is installed, until Ctrl-C
+    /// Open the Kubernetes dashboard instead, if one is installed, until Ctrl-C
     #[arg(long)]
     pub dashboard: bool,
 }
@@ -43,7 +43,8 @@ pub(crate) fn run(context: &Context<'_>, args: &OpenArgs) -> Result<Exit> {
         let error = Error::failed(format!("a browser cannot reach {} yet", address.host));
         return Err(error
             .because(
-                "this name leads nowhere here, and no other name of the application leads to this machine",
+                "this name does not resolve here, and no other name of the application resolves to this \
+                 machine",
             )
             .help("todo-bootstrap open --port-forward")
             .help("todo-bootstrap url --add-hosts-entry && todo-bootstrap open"));
@@ -65,11 +66,11 @@ fn dashboard(context: &Context<'_>, session: &Session, task: &Task<'_>, port: u1
         );
         let error = Error::failed("no Kubernetes dashboard is installed in this cluster");
         return Err(error
-            .because(format!("namespace {namespace} has no Service of one"))
+            .because(format!("namespace {namespace} has no dashboard Service"))
             .help("todo-bootstrap status   # shows nodes, services and pods without it")
             .help(format!("{install}   # in minikube: minikube addons enable dashboard")));
     };
-    context.ui.say(&format!("Service {} is behind this port; Ctrl-C ends it", found.route.service));
+    context.ui.say(&format!("this port forwards to Service {}; press Ctrl-C to stop", found.route.service));
     let to = forward::To { namespace, route: &found.route, scheme: found.scheme };
     forward::serve(context, session, task, &to, port, |url| show(context, session, task, url))
 }
@@ -79,7 +80,7 @@ fn dashboard(context: &Context<'_>, session: &Session, task: &Task<'_>, port: u1
 fn show(context: &Context<'_>, session: &Session, task: &Task<'_>, url: &str) {
     let facts = &session.facts;
     if let Err(why) = host::desktop(facts.os, facts.wsl, |key| context.world.var(key)) {
-        return context.ui.say(&format!("not opened: {why}"));
+        return context.ui.say(&format!("cannot open a browser: {why}"));
     }
     let log = session.dir().join("browser.log");
     for opener in open::commands(url) {
@@ -88,8 +89,11 @@ fn show(context: &Context<'_>, session: &Session, task: &Task<'_>, url: &str) {
         match task.runner.detach(&cmd, &log) {
             Ok(_) => return context.ui.say(&format!("opened with {}", cmd.program.display())),
             Err(RunError::NotFound { .. }) => {}
-            Err(error) => return context.ui.warn(&format!("not opened: {}", Error::from(error).one_line())),
+            Err(error) => {
+                let why = Error::from(error).one_line();
+                return context.ui.warn(&format!("cannot open a browser: {why}"));
+            }
         }
     }
-    context.ui.say("not opened: no program that opens addresses was found, such as xdg-open");
+    context.ui.say("cannot open a browser: no program such as xdg-open was found");
 }

@@ -34,21 +34,21 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     data(&table.render());
     let mut lines = fit.map(|fit| fit.lines()).unwrap_or_default();
     if session.application.is_some() {
-        lines.push(format!("target {}: what images are built for", session.target()));
+        lines.push(format!("images are built for target {}", session.target()));
     }
     if !lines.is_empty() {
         data(&format!("\n{}\n", lines.join("\n")));
     }
     let effects: Vec<&String> = previews.iter().flat_map(|preview| &preview.effects).collect();
     if effects.is_empty() {
-        data("\nNothing would be changed.\n");
+        data("\nNothing would change.\n");
         return Ok(Exit::Fine);
     }
-    data("\nThis would be changed:\n");
+    data("\nThis would change:\n");
     for effect in effects {
         data(&format!("  - {effect}\n"));
     }
-    data("\nTo do it:  todo-bootstrap up\n");
+    data("\nTo apply it:  todo-bootstrap up\n");
     Ok(Exit::Fine)
 }
 

@@ -42,24 +42,24 @@ fn explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Option<
         Err(stopped) => return Some(stopped),
         Ok(Err(fault)) => {
             let error = fault.error(&session.facts);
-            return Some(error.context(format!("cluster `{name}` does not run")).exit_with(Exit::Failed));
+            return Some(error.context(format!("cluster `{name}` is not running")).exit_with(Exit::Failed));
         }
     };
     session.set_engine(engine);
     match session.provider().and_then(|provider| provider.state(task)).ok()? {
         State::Stopped => Some(
             Error::failed(format!("cluster `{name}` is stopped"))
-                .help("todo-bootstrap start   # brings it back, with all that is in it"),
+                .help("todo-bootstrap start   # starts it with all its data"),
         ),
         State::Absent => Some(
-            Error::failed(format!("cluster `{name}` is gone"))
-                .because("the container that it was is not there any more")
-                .help("todo-bootstrap up   # makes it anew"),
+            Error::failed(format!("cluster `{name}` no longer exists"))
+                .because("its node container no longer exists")
+                .help("todo-bootstrap up   # recreates it"),
         ),
         State::Partial { why } => Some(
-            Error::failed(format!("cluster `{name}` is not whole"))
+            Error::failed(format!("cluster `{name}` is incomplete"))
                 .because(why)
-                .help("todo-bootstrap up   # makes it anew"),
+                .help("todo-bootstrap up   # recreates it"),
         ),
         // It runs and does not answer: what the connection said is all there is.
         State::Running => None,
@@ -69,7 +69,7 @@ fn explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Option<
 /// The application that this is about.
 pub(crate) fn application(session: &Session) -> Result<&Application> {
     session.application.as_ref().ok_or_else(|| {
-        Error::usage("there is no application: no application.toml here, and none was deployed")
+        Error::usage("no application found: there is no application.toml here, and none was deployed")
             .help("todo-bootstrap up --dir DIR   # a folder with an application.toml; see examples/")
     })
 }

@@ -27,13 +27,13 @@ pub(crate) fn run(context: &Context<'_>, args: &RestartArgs) -> Result<Exit> {
     let living = deploy::services::read(&task, session.kube()?, namespace)?;
     let services = steps::restart::chosen(&living, &args.services)?;
     if services.is_empty() {
-        return Err(Error::failed(format!("there is nothing to restart in namespace {namespace}"))
+        return Err(Error::failed(format!("namespace {namespace} has no services to restart"))
             .help("todo-bootstrap up"));
     }
     let plan = steps::restart::plan(&session, &services)?;
     if args.services.is_empty() {
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
-        context.ui.say(&format!("restarting all services, one after the other: {}", names.join(", ")));
+        context.ui.say(&format!("restarting all services, one after another: {}", names.join(", ")));
     }
     let journal = Arc::new(Journal::open(&session.dir(), "restart")?);
     let bench = context.bench(context.ui.reporter(&plan.titles()), Some(journal.clone()))?;

@@ -39,15 +39,15 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     if let Ok(engine) = Engine::detect(&task, context.world, &session.facts)? {
         session.set_engine(engine);
         let why = match session.provider()?.state(&task)? {
-            State::Absent => Some("the container that it was is not there any more".to_owned()),
+            State::Absent => Some("its node container no longer exists".to_owned()),
             State::Partial { why } => Some(why),
             State::Stopped | State::Running => None,
         };
         if let Some(why) = why {
             let name = &session.profile.cluster.name;
-            return Err(Error::refused(format!("there is no whole cluster `{name}` to start"))
+            return Err(Error::refused(format!("cannot start cluster `{name}`: it is incomplete"))
                 .because(why)
-                .help("todo-bootstrap up   # makes it anew"));
+                .help("todo-bootstrap up   # recreates it"));
         }
     }
     up::make(context, &args, session, None)

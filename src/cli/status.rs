@@ -82,11 +82,11 @@ fn amiss(service: &ServiceStatus) {
     let short = service.ready < service.wanted;
     let Some(cause) = &service.cause else {
         if short {
-            data(&format!("\n{name} is NOT ready: nothing is known to be wrong, it may be on its way\n"));
+            data(&format!("\n{name} is NOT ready: no errors detected; it may still be starting\n"));
         }
         return;
     };
-    let state = if short { "is NOT ready" } else { "serves, but a new pod of it is NOT ready" };
+    let state = if short { "is NOT ready" } else { "is serving, but its new pod is NOT ready" };
     data(&format!("\n{name} {state}: {}: {} ({})\n", cause.object, cause.what, cause.code));
     for detail in &cause.details {
         data(&format!("  because {detail}\n"));
@@ -102,7 +102,7 @@ fn pods(status: &Status, all: bool) {
     let shown: Vec<&PodStatus> = status.pods.iter().filter(|pod| all || !pod.healthy()).collect();
     let fine = status.pods.iter().filter(|pod| pod.healthy()).count();
     let rest = if all { "" } else { "   (-v shows them)" };
-    data(&format!("\n{fine} of {} pods in the cluster are well{rest}\n", status.pods.len()));
+    data(&format!("\n{fine} of {} pods in the cluster are healthy{rest}\n", status.pods.len()));
     if shown.is_empty() {
         return;
     }

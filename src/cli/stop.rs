@@ -25,18 +25,18 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     session.set_engine(engine.map_err(|fault| {
         fault
             .error(&session.facts)
-            .context(format!("whether cluster `{name}` runs is unknown while its engine does not answer"))
+            .context(format!("cannot determine the state of cluster `{name}`: its engine is not responding"))
     })?);
     end_orphans(context, &session.dir());
     if session.kubeconfig().is_file() && session.provider()?.state(&task)? == State::Stopped {
-        context.ui.good(&format!("✓ Cluster `{name}` is stopped already."));
+        context.ui.good(&format!("✓ Cluster `{name}` is already stopped."));
         return Ok(Exit::Fine);
     }
     let plan = steps::stop::plan(&session)?;
     let journal = Arc::new(Journal::open(&session.dir(), "stop")?);
     let bench = context.bench(context.ui.reporter(&plan.titles()), Some(journal.clone()))?;
     steps::execute(&plan, &bench.task("stop"), &journal, 1)?;
-    context.ui.good(&format!("✓ Cluster `{name}` is stopped; all that is in it stays."));
-    context.ui.say("  `todo-bootstrap start` brings it back.");
+    context.ui.good(&format!("✓ Cluster `{name}` is stopped; its data is kept."));
+    context.ui.say("  `todo-bootstrap start` starts it again.");
     Ok(Exit::Fine)
 }

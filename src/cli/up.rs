@@ -22,16 +22,16 @@ pub(crate) struct UpArgs {
     /// Show what would be done and changed, without doing it
     #[arg(long)]
     pub dry_run: bool,
-    /// The size of the application: one of its presets, or auto for the largest that fits
+    /// Size of the application: one of its presets, or auto for the largest that fits
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
-    /// What images are built for: dev, staging or prod [default: that of the last `up`, else prod]
+    /// Build images for dev, staging or prod [default: the target of the last `up`, else prod]
     #[arg(long, value_name = "TARGET", value_parser = target_parser())]
     pub target: Option<Target>,
-    /// Let stand-ins answer for services outside, whatever .env says; counts for this `up`
+    /// Use mocks for external services in this `up`, regardless of .env
     #[arg(long)]
     pub mock: bool,
-    /// Take tools and images from a bundle (a directory or a .tar)
+    /// Use the tools and images of a bundle (a directory or a .tar)
     #[arg(long, value_name = "PATH")]
     pub bundle: Option<PathBuf>,
     /// The sha256 that the bundle's manifest must have
@@ -47,7 +47,7 @@ impl UpArgs {
 
 pub(super) fn target_parser() -> impl TypedValueParser<Value = Target> {
     PossibleValuesParser::new(Target::ALL.map(Target::name))
-        .try_map(|name| Target::parse(&name).ok_or("is no target"))
+        .try_map(|name| Target::parse(&name).ok_or("is not a target"))
 }
 
 /// How many steps work side by side. Most wait for the engine or the cluster, not for a processor.
@@ -76,7 +76,7 @@ pub(super) fn make(
         let profile = &session.profile;
         context
             .ui
-            .say(&format!("profile {}: {}   (--profile takes another)", profile.name, profile.description));
+            .say(&format!("profile {}: {}   (change with --profile)", profile.name, profile.description));
     }
     let plan = steps::up::plan(&session)?;
     let fit = chosen(context, &session)?;
@@ -99,7 +99,7 @@ pub(super) fn make(
     let reporter = context.ui.reporter(&plan.titles());
     let bench = context.bench(reporter, Some(journal.clone()))?;
     let outcomes = steps::execute(&plan, &bench.task("up"), &journal, SIDE_BY_SIDE)
-        .map_err(|error| error.help(format!("all that was done, command by command: {}", log.display())))?;
+        .map_err(|error| error.help(format!("see the log of all commands: {}", log.display())))?;
     summary(context, &session, &outcomes, began.elapsed());
     Ok(Exit::Fine)
 }
@@ -122,8 +122,8 @@ fn anchored(context: &Context<'_>, args: &UpArgs, bundle: &Bundle, path: &Path) 
         return Ok(());
     }
     let shown = path.display();
-    let what = format!("nobody vouches for the bundle {shown}: it is whole, and anybody may have made it");
-    let help = "give the digest that `bundle create` printed, as you got it from whoever made it: \
+    let what = format!("the bundle {shown} is intact, but its origin is not verified");
+    let help = "pass the digest that `bundle create` printed, as its creator gave it to you: \
                 --bundle-sha256 HEX";
     if context.trust()?.strict {
         return Err(Error::refused(what).because("--strict was given").help(help));
@@ -200,7 +200,7 @@ fn event(context: &Context<'_>, step: &str, message: String) {
 pub(crate) fn end_orphans(context: &Context<'_>, dir: &std::path::Path) {
     for orphan in Journal::orphans(dir) {
         context.ui.say(&format!(
-            "an earlier run was cut off and left a process working ({}, pid {}); it is ended first",
+            "an earlier run was interrupted and left a process running ({}, pid {}); stopping it first",
             orphan.purpose, orphan.pid
         ));
         orphan.end();
@@ -210,11 +210,11 @@ pub(crate) fn end_orphans(context: &Context<'_>, dir: &std::path::Path) {
 fn summary(context: &Context<'_>, session: &Session, outcomes: &[Outcome], took: Duration) {
     let changed = outcomes.iter().filter(|outcome| outcome.changed).count();
     let what =
-        if changed == 0 { "Nothing had to be changed".to_owned() } else { format!("{changed} steps done") };
+        if changed == 0 { "No changes were needed".to_owned() } else { format!("{changed} steps done") };
     context.ui.say("");
-    context.ui.good(&format!("✓ {what} in {:.1} s; everything that was checked works.", took.as_secs_f32()));
+    context.ui.good(&format!("✓ {what} in {:.1} s; all checks passed.", took.as_secs_f32()));
     context.ui.say(&format!(
-        "  kubectl:  export KUBECONFIG={}   # the program: todo-bootstrap tools path kubectl",
+        "  kubectl:  export KUBECONFIG={}   # program: todo-bootstrap tools path kubectl",
         session.kubeconfig().display()
     ));
     context.ui.say("  next:     todo-bootstrap status | logs | open | down");

@@ -17,13 +17,13 @@ use crate::ui::{self, data};
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub(crate) struct UrlArgs {
-    /// Lead the application's main name to this machine, by a line in the hosts file
+    /// Point the application's main name to this machine with a line in the hosts file
     #[arg(long)]
     pub add_hosts_entry: bool,
-    /// Take that line out again (`down` does so too)
+    /// Remove that line again (`down` does so too)
     #[arg(long)]
     pub remove_hosts_entry: bool,
-    /// Lead a port of this machine to the application until Ctrl-C, past the ingress controller
+    /// Forward a local port to the application until Ctrl-C, bypassing the ingress controller
     #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0")]
     pub port_forward: Option<u16>,
 }
@@ -86,14 +86,14 @@ fn add(context: &Context<'_>, session: &Arc<Session>) -> Result<Exit> {
     }
     match steps::add_hosts_entry(session, name)? {
         Added::Written => {
-            context.ui.good(&format!("✓ {file} leads {name} to this machine; `down` takes it out again."));
+            context.ui.good(&format!("✓ {file} points {name} to this machine; `down` removes it again."));
         }
-        Added::There => context.ui.good(&format!("✓ {file} leads {name} to this machine already.")),
+        Added::There => context.ui.good(&format!("✓ {file} already points {name} to this machine.")),
     }
     if session.facts.wsl {
         context
             .ui
-            .say("  Browsers of Windows read another file, and WSL may write this one anew as it starts:");
+            .say("  Browsers in Windows read a different file, and WSL may regenerate this one at startup:");
         context.ui.say(&format!("  add the line to {} there", crate::host::names::WINDOWS_FILE));
     }
     Ok(Exit::Fine)
@@ -102,7 +102,7 @@ fn add(context: &Context<'_>, session: &Arc<Session>) -> Result<Exit> {
 fn remove(context: &Context<'_>, session: &Arc<Session>) -> Result<Exit> {
     let removed = steps::remove_hosts_entries(session, false)?;
     if removed.is_empty() {
-        context.ui.good("✓ There is no entry of ours in the hosts file.");
+        context.ui.good("✓ The hosts file has no entry from todo-bootstrap.");
     }
     for line in removed {
         context.ui.good(&format!("✓ removed from {line}"));

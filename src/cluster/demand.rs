@@ -48,7 +48,7 @@ impl Demand {
         }
         let error = Error::usage("the values of the application's services cannot be used");
         let error = reading.problems.into_iter().fold(error, Error::because);
-        Err(error.help("mend the keys named above in their files"))
+        Err(error.help("fix the keys named above in their files"))
     }
 
     /// The sum of what `pods` of each service request, and of the one further pod with which a

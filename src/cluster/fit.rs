@@ -78,8 +78,8 @@ impl Fit {
     pub fn lines(&self) -> Vec<String> {
         let kept = self.asked.map(|asked| {
             format!(
-                "the profile asks for {} and the cluster was made with {}, which it keeps; to change it \
-                 without keeping the data: todo-bootstrap down && todo-bootstrap up",
+                "the profile asks for {}, but the cluster keeps the {} that it was created with; to change \
+                 this and lose the data: todo-bootstrap down && todo-bootstrap up",
                 asked.show(),
                 self.sizes.show()
             )
@@ -108,10 +108,10 @@ impl Fit {
 fn lack(room: Sizes, need: Need) -> Vec<String> {
     let mut lack = Vec::new();
     if need.cpu > u64::from(room.cpus) * 1000 {
-        lack.push(format!("{} CPUs where {} can be had", show_milli(need.cpu), room.cpus));
+        lack.push(format!("{} CPUs ({} available)", show_milli(need.cpu), room.cpus));
     }
     if need.memory > room.memory {
-        lack.push(format!("{} where {} can be had", show_need(need.memory), show_bytes(room.memory)));
+        lack.push(format!("{} ({} available)", show_need(need.memory), show_bytes(room.memory)));
     }
     lack
 }
@@ -209,7 +209,7 @@ impl<'a> Scene<'a> {
             let error =
                 Error::usage(format!("the application has no preset `{asked}`{}", suggest(asked, &known)));
             return Err(match known.first() {
-                None => error.because("it has no presets at all").help("todo-bootstrap up --preset auto"),
+                None => error.because("it has no presets").help("todo-bootstrap up --preset auto"),
                 Some(first) => error
                     .because(format!("its presets are: {}", known.join(", ")))
                     .help(format!("todo-bootstrap up --preset {first}   # or auto")),
@@ -305,12 +305,12 @@ impl<'a> Scene<'a> {
 
     fn has(&self) -> String {
         if self.question.standing.is_some() {
-            return format!("the cluster was made with {}", self.room.show());
+            return format!("the cluster was created with {}", self.room.show());
         }
         let of = Sizes { cpus: self.machine.cpus, memory: self.machine.memory };
         let free =
-            if self.machine.available < self.span.most.memory { ", as far as it is free now" } else { "" };
-        format!("it can have {} of {}{free}", self.room.show(), of.show())
+            if self.machine.available < self.span.most.memory { ", based on what is free now" } else { "" };
+        format!("the cluster can use {} of {}{free}", self.room.show(), of.show())
     }
 
     /// The one thing to do so that `need` fits.
@@ -324,7 +324,7 @@ impl<'a> Scene<'a> {
         if self.question.standing.is_some() {
             let asked = self.question.asked.map_or(String::new(), |preset| format!(" --preset {preset}"));
             let commands = format!("todo-bootstrap down && todo-bootstrap up{asked}");
-            return format!("{commands}   # makes a larger cluster; the data of this one is lost");
+            return format!("{commands}   # creates a larger cluster; the data of this one is lost");
         }
         if !self.span.most.holds(need) || !self.problems.is_empty() {
             let gib = memory.div_ceil(1 << 30);
@@ -332,7 +332,7 @@ impl<'a> Scene<'a> {
                 "in [cluster] of the profile: cpus = \"{cpus}\", memory = \"{gib}Gi\", or \"auto\""
             );
         }
-        "end programs that take memory: ps aux --sort -rss | head".to_owned()
+        "stop programs that use much memory: ps aux --sort -rss | head".to_owned()
     }
 }
 

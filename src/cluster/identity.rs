@@ -60,13 +60,13 @@ async fn found(api: &Api<ConfigMap>) -> Result<Option<String>> {
 fn verdict(found: Option<&str>, id: &str) -> Result<()> {
     let reason = match found {
         Some(found) if found == id => return Ok(()),
-        Some(_) => "it carries the mark of another installation of todo-bootstrap",
-        None => "it does not carry the mark that todo-bootstrap gives to clusters it made",
+        Some(_) => "it has the mark of another installation of todo-bootstrap",
+        None => "it does not have the mark that todo-bootstrap sets on clusters it creates",
     };
-    Err(Error::refused("this cluster was not made by this installation; nothing was written to it")
+    Err(Error::refused("this cluster was not created by this installation; nothing was written to it")
         .because(reason)
         .because(format!("looked at ConfigMap {NAMESPACE}/{NAME}"))
-        .help("set another `name` in [cluster] of the profile, so that a cluster of its own is made"))
+        .help("set another `name` in [cluster] of the profile to create a separate cluster"))
 }
 
 #[cfg(test)]

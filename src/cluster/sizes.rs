@@ -132,17 +132,17 @@ impl Span {
         let mut problems = Vec::new();
         let Sizes { cpus, memory } = self.most;
         if cpus > machine.cpus {
-            problems.push(format!("the profile asks for {cpus} CPUs, the engine has {}", machine.cpus));
+            problems.push(format!("the profile asks for {cpus} CPUs, but the engine has {}", machine.cpus));
         } else if cpus < MIN_CPUS {
             problems
-                .push(format!("a cluster needs {MIN_CPUS} CPUs, it would get {cpus} of {}", machine.cpus));
+                .push(format!("a cluster needs {MIN_CPUS} CPUs, but would get {cpus} of {}", machine.cpus));
         }
         if memory > machine.memory {
             let (asked, has) = (show_bytes(memory), show_bytes(machine.memory));
-            problems.push(format!("the profile asks for {asked} of memory, the engine has {has}"));
+            problems.push(format!("the profile asks for {asked} of memory, but the engine has {has}"));
         } else if memory + SLACK < MIN_MEMORY {
             let (least, gets, has) = (show_bytes(MIN_MEMORY), show_bytes(memory), show_bytes(machine.memory));
-            problems.push(format!("a cluster needs {least} of memory, it would get {gets} of {has}"));
+            problems.push(format!("a cluster needs {least} of memory, but would get {gets} of {has}"));
         }
         problems
     }
@@ -185,19 +185,18 @@ pub fn room(facts: &Facts, storage: u64) -> Result<()> {
     if free >= needed {
         return Ok(());
     }
-    let error = Error::host("there is too little free disk for a cluster").because(format!(
-        "{} are free, {} are needed",
+    let error = Error::host("there is too little free disk space for a cluster").because(format!(
+        "{} are free, but {} are needed",
         show_bytes(free),
         show_bytes(needed)
     ));
     let error = if storage == 0 {
         error
     } else {
-        error.because(format!("the application's volumes hold up to {} of them", show_bytes(storage)))
+        error.because(format!("the application's volumes use up to {} of them", show_bytes(storage)))
     };
-    Err(error.help(
-        "docker system df   # shows what the engine holds; docker system prune frees what nothing uses",
-    ))
+    Err(error
+        .help("docker system df   # shows the engine's disk usage; docker system prune frees unused space"))
 }
 
 #[cfg(test)]
@@ -240,8 +239,8 @@ mod tests {
         assert_eq!(
             auto(small).problems(small),
             [
-                "a cluster needs 2 CPUs, it would get 1 of 1",
-                "a cluster needs 2.0 GiB of memory, it would get 1.0 GiB of 2.0 GiB"
+                "a cluster needs 2 CPUs, but would get 1 of 1",
+                "a cluster needs 2.0 GiB of memory, but would get 1.0 GiB of 2.0 GiB"
             ]
         );
     }
@@ -253,8 +252,8 @@ mod tests {
         assert_eq!(
             Span::of(&wanted(16, 64), machine).problems(machine),
             [
-                "the profile asks for 16 CPUs, the engine has 4",
-                "the profile asks for 64 GiB of memory, the engine has 8.0 GiB"
+                "the profile asks for 16 CPUs, but the engine has 4",
+                "the profile asks for 64 GiB of memory, but the engine has 8.0 GiB"
             ]
         );
         let all = Span::of(&wanted(4, 8), machine);
@@ -306,8 +305,8 @@ mod tests {
     fn a_full_disk_is_named() {
         let at = |gib: u64| Facts { disk_free: gib * GIB, ..debian() };
         assert!(room(&at(7), 0).is_ok());
-        assert_eq!(room(&at(1), 0).unwrap_err().causes(), ["1.0 GiB are free, 6.0 GiB are needed"]);
+        assert_eq!(room(&at(1), 0).unwrap_err().causes(), ["1.0 GiB are free, but 6.0 GiB are needed"]);
         let error = room(&at(7), 2 * GIB).unwrap_err();
-        assert_eq!(error.causes()[1], "the application's volumes hold up to 2.0 GiB of them");
+        assert_eq!(error.causes()[1], "the application's volumes use up to 2.0 GiB of them");
     }
 }

@@ -19,8 +19,8 @@ impl Engine {
             std::fs::read_to_string(dockerfile).map_err(|error| Error::io("read", dockerfile, &error))?;
         let Some(what) = Dockerfile::parse(&text).needs_buildkit().map(str::to_owned) else { return Ok(()) };
         let (file, client) = (dockerfile.display(), self.client.display());
-        Err(Error::host(format!("{client} has no buildx, and {file} cannot be built without"))
-            .because(format!("`{what}` needs BuildKit; this client alone has the legacy builder only"))
+        Err(Error::host(format!("{client} has no buildx, which is required to build {file}"))
+            .because(format!("`{what}` needs BuildKit; this client has only the legacy builder"))
             .help(buildx_command(facts)))
     }
 }

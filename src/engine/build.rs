@@ -23,7 +23,7 @@ pub struct Build {
 impl Build {
     fn tag(&self) -> Result<&str> {
         let first = self.tags.first().map(String::as_str);
-        first.ok_or_else(|| Error::failed("an image to build has no tag"))
+        first.ok_or_else(|| Error::failed("the image to build has no tag"))
     }
 }
 
@@ -45,7 +45,7 @@ impl Engine {
         let tag = build.tag()?;
         self.run_build(task, build, To::Store)?;
         let id = self.image_id(task, tag)?;
-        id.ok_or_else(|| Error::failed(format!("the engine built {tag} and does not have it")))
+        id.ok_or_else(|| Error::failed(format!("the engine built {tag} but does not have it")))
     }
 
     /// Builds an image and pushes it under its first tag, which names a registry on loopback; the

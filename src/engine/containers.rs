@@ -36,9 +36,9 @@ impl Engine {
         let cmd = self.cmd(format!("start the container {id}")).args(["start", id]).any_status();
         let output = task.run(&cmd)?;
         if !output.ok() && output.stderr.contains("paused") {
-            return task.run(&self.cmd(format!("wake the container {id}")).args(["unpause", id])).map(drop);
+            return task.run(&self.cmd(format!("resume the container {id}")).args(["unpause", id])).map(drop);
         }
-        absent_or(&cmd, output)?.ok_or_else(|| Error::failed(format!("the container {id} is gone")))?;
+        absent_or(&cmd, output)?.ok_or_else(|| Error::failed(format!("container {id} no longer exists")))?;
         Ok(())
     }
 
@@ -56,7 +56,7 @@ impl Engine {
     }
 
     pub fn volume_exists(&self, task: &Task<'_>, name: &str) -> Result<bool> {
-        let cmd = self.cmd(format!("look for the volume {name}"));
+        let cmd = self.cmd(format!("inspect the volume {name}"));
         let cmd = cmd.args(["volume", "inspect", "--format", "{{.Name}}", name]).any_status();
         absent_or(&cmd, task.run(&cmd)?).map(|found| found.is_some())
     }
@@ -64,14 +64,14 @@ impl Engine {
     /// Makes the volume unless it is there; one of the same name without all `labels` is somebody
     /// else's, and refused.
     pub fn volume_ensure(&self, task: &Task<'_>, name: &str, labels: &[(String, String)]) -> Result<()> {
-        let cmd = self.cmd(format!("look for the volume {name}"));
+        let cmd = self.cmd(format!("inspect the volume {name}"));
         let cmd = cmd.args(["volume", "inspect", "--format", "{{json .Labels}}", name]).any_status();
         if let Some(json) = absent_or(&cmd, task.run(&cmd)?)? {
             let found: BTreeMap<String, String> = serde_json::from_str(&json).unwrap_or_default();
             if labels.iter().all(|(key, value)| found.get(key) == Some(value)) {
                 return Ok(());
             }
-            return Err(Error::refused(format!("the engine's volume `{name}` was not made by us"))
+            return Err(Error::refused(format!("engine volume `{name}` was not created by todo-bootstrap"))
                 .help(format!("{} volume rm {name}", self.name)));
         }
         let mut cmd = self.cmd(format!("create the volume {name}")).args(["volume", "create"]);

@@ -61,7 +61,7 @@ pub fn halt(task: &Task<'_>, pid: u32) -> Result<()> {
         .map_err(|error| Error::failed(format!("cannot stop dockerd (pid {pid})")).because(error))?;
     let task = &task.within(LIMIT);
     while program_of(pid).is_some() {
-        pause(task).map_err(|error| error.context(format!("dockerd (pid {pid}) does not end")))?;
+        pause(task).map_err(|error| error.context(format!("dockerd (pid {pid}) does not stop")))?;
     }
     Ok(())
 }
@@ -92,7 +92,7 @@ fn start_unit(task: &Task<'_>, facts: &Facts) -> Result<Option<u32>> {
     }
     while !answers(task) {
         pause(task).map_err(|error| {
-            let detail = "systemd started it, and it does not answer".to_owned();
+            let detail = "systemd started it, but it is not responding".to_owned();
             if task.remaining().is_zero() { Fault::NotRunning { detail }.error(facts) } else { error }
         })?;
     }
@@ -101,7 +101,7 @@ fn start_unit(task: &Task<'_>, facts: &Facts) -> Result<Option<u32>> {
 
 /// Whether the engine behind the client answers.
 fn answers(task: &Task<'_>) -> bool {
-    let cmd = Cmd::new("docker", "ask whether the engine answers")
+    let cmd = Cmd::new("docker", "check whether the engine responds")
         .args(["version", "--format", "{{.Server.Version}}"])
         .within(Duration::from_secs(20))
         .any_status();
@@ -165,10 +165,10 @@ impl Daemon {
                 return Ok(());
             }
             if program_of(pid).is_none() {
-                return Err(self.failed("dockerd ended before it answered", seen));
+                return Err(self.failed("dockerd exited before it was ready", seen));
             }
             pause(task).map_err(|error| {
-                let what = format!("dockerd (pid {pid}) runs and does not answer");
+                let what = format!("dockerd (pid {pid}) is running but not responding");
                 if task.remaining().is_zero() { self.failed(&what, seen) } else { error }
             })?;
         }
@@ -347,7 +347,7 @@ mod tests {
         let daemon = fake(dir.path(), "echo noise; echo failed to start daemon: no space left; exit 1");
         let runner = Half(Script::default());
         let error = with_task(&runner, |task| daemon.start(task, &World::real())).0.unwrap_err();
-        assert_eq!(error.what(), "dockerd ended before it answered");
+        assert_eq!(error.what(), "dockerd exited before it was ready");
         assert_eq!(error.causes(), ["failed to start daemon: no space left"]);
     }
 

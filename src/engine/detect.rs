@@ -73,7 +73,7 @@ fn settle(fault: Option<Fault>, facts: &Facts, has_daemon: bool) -> Fault {
 }
 
 fn ask(task: &Task<'_>, client: &Path) -> Result<Result<Engine, Fault>> {
-    let cmd = Cmd::new(client, "ask the container engine what it is")
+    let cmd = Cmd::new(client, "query the container engine")
         .args(["info", "--format", "{{json .}}"])
         .within(LIMIT)
         .any_status();
@@ -82,7 +82,7 @@ fn ask(task: &Task<'_>, client: &Path) -> Result<Result<Engine, Fault>> {
         Err(RunError::Stopped { reason }) => return Err(stopped(reason)),
         Err(RunError::NotFound { .. }) => Err(Fault::Absent),
         Err(error @ RunError::TimedOut { .. }) => {
-            Err(Fault::Unusable { detail: format!("{error}; it hangs") })
+            Err(Fault::Unusable { detail: format!("{error}; it seems to hang") })
         }
         Err(error) => Err(Fault::Unusable { detail: error.to_string() }),
     })

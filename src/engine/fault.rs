@@ -53,8 +53,8 @@ impl Fault {
         match self {
             Self::Absent => "no container engine is installed",
             Self::NotRunning { .. } => "the container engine is not running",
-            Self::NoPermission { .. } => "this user may not use the container engine",
-            Self::Unusable { .. } => "the container engine does not answer as it should",
+            Self::NoPermission { .. } => "this user has no permission to use the container engine",
+            Self::Unusable { .. } => "the container engine is not responding as expected",
         }
     }
 

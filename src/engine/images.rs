@@ -31,7 +31,7 @@ impl Engine {
 
     fn inspect_image(&self, task: &Task<'_>, reference: &str, format: &str) -> Result<Option<String>> {
         let cmd = self
-            .cmd(format!("look for the image {reference}"))
+            .cmd(format!("inspect the image {reference}"))
             .args(["image", "inspect", "--format", format, reference])
             .any_status();
         absent_or(&cmd, task.run(&cmd)?)

@@ -53,7 +53,7 @@ impl Installed {
 
     pub(super) fn save(&self, state: &Path) -> Result<()> {
         let json = serde_json::to_vec_pretty(self)
-            .map_err(|error| Error::failed("cannot write down what was installed").because(error))?;
+            .map_err(|error| Error::failed("cannot record what was installed").because(error))?;
         make_dir(state)?;
         write_atomic(&state.join(RECORD), &json, 0o600)
     }
@@ -94,7 +94,7 @@ pub fn uninstall(task: &Task<'_>, made: &Installed, state: &Path) -> Result<()> 
         let changed =
             file.ends_with(DAEMON_JSON) && std::fs::read_to_string(file).is_ok_and(|text| !is_ours(&text));
         if changed {
-            task.warn(format!("{} was changed since and is kept", file.display()));
+            task.warn(format!("{} was changed after installation, so it is kept", file.display()));
         } else {
             remove(file)?;
         }
@@ -118,7 +118,8 @@ fn installable(facts: &Facts) -> Result<&'static [&'static str]> {
     let packages = apt.filter(|_| facts.root).and_then(engine_packages);
     packages.ok_or_else(|| {
         let how = remedy(&Fault::Absent, facts);
-        let error = Error::host("cannot install a container engine by ourselves here").because(how.explain);
+        let error = Error::host("cannot install a container engine automatically on this machine")
+            .because(how.explain);
         how.commands.into_iter().fold(error, Error::help)
     })
 }
@@ -140,7 +141,7 @@ fn bound_runtime(task: &Task<'_>, facts: &Facts, data: &Data, root: &Path) -> Re
         }
         Ok(text) if !is_ours(&text) => {
             task.warn(format!(
-                "{} is kept as it is; privileged containers need a runtime that does not ask for {NEEDED}",
+                "{} is kept as it is; privileged containers need a runtime that does not request {NEEDED}",
                 config.display()
             ));
             return Ok(Vec::new());
@@ -255,7 +256,11 @@ mod tests {
         let (result, said) = with_task(&script, |task| uninstall(task, &made, root.path()));
         result.unwrap();
         assert!(!made.files[0].exists() && made.files[1].exists());
-        assert!(said.events().iter().any(|event| event.message.ends_with("was changed since and is kept")));
+        assert!(
+            said.events()
+                .iter()
+                .any(|event| event.message.ends_with("was changed after installation, so it is kept"))
+        );
         assert_eq!(Installed::load(root.path()).unwrap(), None);
     }
 

@@ -138,7 +138,7 @@ impl Engine {
     /// `None` where there is no such network.
     pub fn network_labels(&self, task: &Task<'_>, name: &str) -> Result<Option<BTreeMap<String, String>>> {
         let cmd = self
-            .cmd(format!("look for the network {name}"))
+            .cmd(format!("inspect the network {name}"))
             .args(["network", "inspect", "--format", "{{json .Labels}}", name])
             .any_status();
         let found = absent_or(&cmd, task.run(&cmd)?)?;

@@ -21,8 +21,8 @@ pub fn install_packages(task: &Task<'_>, facts: &Facts, packages: &[&str]) -> Re
     let distro = facts.distro.as_ref();
     if distro.and_then(Distro::packages) != Some(Packages::Apt) {
         let name = distro.map_or_else(|| facts.os.name().to_owned(), Distro::name);
-        return Err(Error::host(format!("cannot install packages on {name} by ourselves"))
-            .help(format!("install by hand: {}", packages.join(" "))));
+        return Err(Error::host(format!("cannot install packages automatically on {name}"))
+            .help(format!("install these packages manually: {}", packages.join(" "))));
     }
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let before = installed(task)?;
@@ -58,7 +58,7 @@ fn update_and_install(task: &Task<'_>, wanted: &[String]) -> Result<()> {
     // One source of many may be out of reach while the packages can be had from another.
     if let Err(error) = task.run(&apt("update the package lists").arg("update")) {
         task.check()?;
-        task.warn(format!("the package lists are old: {}", error.one_line()));
+        task.warn(format!("using outdated package lists: {}", error.one_line()));
     }
     task.say(format!("install {}", wanted.join(", ")));
     let install = apt(format!("install {}", wanted.join(", ")))
@@ -81,7 +81,7 @@ fn apt(purpose: impl Into<String>) -> Cmd {
 
 /// The packages that dpkg has installed.
 fn installed(task: &Task<'_>) -> Result<BTreeSet<String>> {
-    let cmd = Cmd::new("dpkg-query", "ask which packages are installed").args([
+    let cmd = Cmd::new("dpkg-query", "list the installed packages").args([
         "--show",
         "--showformat",
         "${Package} ${db:Status-Status}\\n",
@@ -131,7 +131,7 @@ mod tests {
             .on("dpkg-query", 0, "docker.io installed\n");
         let (new, said) = with_task(&script, |task| install_packages(task, &micro_vm(), &["docker.io"]));
         assert_eq!(new.unwrap(), ["docker.io"]);
-        assert!(said.events().iter().any(|event| event.message.starts_with("the package lists are old")));
+        assert!(said.events().iter().any(|event| event.message.starts_with("using outdated package lists")));
     }
 
     #[test]

@@ -19,11 +19,11 @@ pub fn remedy(fault: &Fault, facts: &Facts) -> Remedy {
     match (fault, facts.os) {
         (Fault::Absent, Os::Linux) => absent_linux(facts),
         (Fault::Absent, Os::MacOs) => by_hand(
-            "Docker Desktop works as well: brew install --cask docker-desktop",
+            "Docker Desktop also works: brew install --cask docker-desktop",
             &["brew install colima docker docker-buildx", "colima start --cpu 4 --memory 8"],
         ),
         (Fault::Absent, Os::Windows) => by_hand(
-            "Docker Desktop with its WSL2 engine; or work inside WSL2 (wsl --install)",
+            "install Docker Desktop with its WSL2 engine, or work inside WSL2 (wsl --install)",
             &["winget install --exact --id Docker.DockerDesktop"],
         ),
         (Fault::NotRunning { detail }, Os::Linux) => stopped_linux(facts, detail),
@@ -31,23 +31,24 @@ pub fn remedy(fault: &Fault, facts: &Facts) -> Remedy {
             by_hand("Colima's virtual machine is stopped", &["colima start"])
         }
         (Fault::NotRunning { .. }, Os::MacOs) => {
-            by_hand("Docker Desktop is not open (with Colima: colima start)", &["open -a Docker"])
+            by_hand("Docker Desktop is not running (with Colima: colima start)", &["open -a Docker"])
         }
         (Fault::NotRunning { .. }, Os::Windows) => by_hand(
-            "Docker Desktop is not open",
+            "Docker Desktop is not running",
             &[r#"start "" "C:\Program Files\Docker\Docker\Docker Desktop.exe""#],
         ),
         (Fault::NoPermission { .. }, Os::Linux) => by_hand(
-            "the engine's socket belongs to the group docker, and this session is not in it; members of \
-             that group have the power of root",
+            "this session is not in the group docker, which owns the engine's socket; members of that \
+             group have root privileges",
             &["sudo usermod -aG docker \"$USER\"", "newgrp docker"],
         ),
         (Fault::NoPermission { .. }, _) => {
-            by_hand("the engine's socket belongs to another user", &["docker context ls"])
+            by_hand("the engine's socket is owned by another user", &["docker context ls"])
         }
-        (Fault::Unusable { .. }, _) => {
-            by_hand("ask the engine itself, then update the client or the engine", &["docker version"])
-        }
+        (Fault::Unusable { .. }, _) => by_hand(
+            "check the engine with its own client, then update the client or the engine",
+            &["docker version"],
+        ),
     }
 }
 
@@ -94,22 +95,26 @@ fn absent_linux(facts: &Facts) -> Remedy {
     let known = facts.distro.as_ref().and_then(|distro| Some((distro, engine_packages(distro)?)));
     let Some((distro, packages)) = known else {
         return by_hand(
-            "install Docker or Podman the way this distribution does it",
+            "install Docker or Podman with this distribution's package manager",
             &["see https://docs.docker.com/engine/install/"],
         );
     };
     let sudo = if facts.root { "" } else { "sudo " };
     let mut commands = install_commands(distro, sudo, packages);
     if packages.contains(&"podman") {
-        return Remedy { explain: format!("{} carries Podman", distro.name()), commands, automatic: false };
+        return Remedy {
+            explain: format!("{} provides Podman in its packages", distro.name()),
+            commands,
+            automatic: false,
+        };
     }
     commands.push(start_command(facts));
     if !facts.root {
         commands.push("sudo usermod -aG docker \"$USER\" && newgrp docker".to_owned());
     }
-    let mut explain = format!("{} carries an engine in its own packages", distro.name());
+    let mut explain = format!("{} provides a container engine in its packages", distro.name());
     if facts.wsl {
-        explain.push_str("; or switch on WSL integration in Docker Desktop (Settings > Resources)");
+        explain.push_str("; or enable WSL integration in Docker Desktop (Settings > Resources)");
     }
     let automatic = facts.root && distro.packages() == Some(Packages::Apt);
     if automatic {
@@ -150,15 +155,19 @@ fn stopped_linux(facts: &Facts, detail: &str) -> Remedy {
         return by_hand("Podman's service is not running", &["systemctl --user enable --now podman.socket"]);
     }
     if detail.contains("/.docker/desktop/") {
-        return by_hand("Docker Desktop is not open", &["systemctl --user start docker-desktop"]);
+        return by_hand("Docker Desktop is not running", &["systemctl --user start docker-desktop"]);
     }
     if detail.contains("tcp://") || detail.contains("ssh://") {
-        return by_hand("DOCKER_HOST or the docker context names another machine", &["docker context ls"]);
+        return by_hand(
+            "DOCKER_HOST or the docker context points to another machine",
+            &["docker context ls"],
+        );
     }
-    let how = if facts.systemd { "systemd starts it" } else { "no systemd runs here, so nothing starts it" };
+    let how =
+        if facts.systemd { "systemd can start it" } else { "systemd is not running, so it was not started" };
     let mut explain = how.to_owned();
     if facts.root {
-        explain.push_str("; `todo-bootstrap up --yes` does it");
+        explain.push_str("; `todo-bootstrap up --yes` starts it");
     }
     Remedy { explain, commands: vec![start_command(facts)], automatic: facts.root }
 }

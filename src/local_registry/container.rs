@@ -85,7 +85,7 @@ impl LocalRegistry {
                 if registry.answers(task).is_ok() {
                     return Ok(*registry);
                 }
-                task.warn(format!("the registry {} does not answer; it is restarted", registry.name));
+                task.warn(format!("the registry {} is not responding; restarting it", registry.name));
                 engine.remove_container(task, &registry.name)?;
             }
             // A container keeps its port, and the port may be taken by now: then a new one is made.
@@ -100,7 +100,7 @@ impl LocalRegistry {
                 }
                 Err(error) => {
                     task.check()?;
-                    task.say(format!("making the registry again: {}", error.one_line()));
+                    task.say(format!("recreating the registry: {}", error.one_line()));
                     engine.remove_container(task, &container.id)?;
                 }
             },
@@ -139,7 +139,7 @@ impl LocalRegistry {
                 Err(error) => {
                     let logs = logs(task, &self.engine, &self.name);
                     return Err(Error::from(error)
-                        .context("the local registry does not answer (registry-down)")
+                        .context("the local registry is not responding (registry-down)")
                         .because(logs)
                         .help("todo-bootstrap up"));
                 }
@@ -297,7 +297,7 @@ fn is_taken(error: &Error) -> bool {
 }
 
 fn ended(task: &Task<'_>, engine: &Engine, record: &Record) -> Error {
-    Error::failed("the local registry ended as soon as it was started (registry-down)")
+    Error::failed("the local registry exited right after it started (registry-down)")
         .because(logs(task, engine, &record.name()))
         .help("todo-bootstrap up")
 }
@@ -320,7 +320,7 @@ fn lock(task: &Task<'_>, cache: &Path) -> Result<File> {
             Lock::Taken | Lock::Unsupported(_) => return Ok(file),
             Lock::Held => std::thread::sleep(TICK),
         }
-        task.check().map_err(|error| error.because(format!("{} is held", path.display())))?;
+        task.check().map_err(|error| error.because(format!("{} is in use", path.display())))?;
     }
 }
 

@@ -65,7 +65,9 @@ pub fn node_images(task: &Task<'_>, engine: &Engine, node: &str) -> Result<BTree
     let cmd = engine.exec(node, format!("list the images in {node}"));
     let output = task.run(&cmd.args(["crictl", "images", "-o", "json"]))?;
     let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|error| {
-        Error::failed(format!("cannot read which images {node} has")).because(error).help("todo-bootstrap up")
+        Error::failed(format!("cannot read the list of images in {node}"))
+            .because(error)
+            .help("todo-bootstrap up")
     })?;
     let all =
         answer.images.unwrap_or_default().into_iter().flat_map(|image| image.digests.unwrap_or_default());
@@ -110,7 +112,7 @@ fn explain(error: Error, node: &str) -> Error {
     }
     if any(&["not found", "manifest unknown", "blob unknown"]) {
         return error
-            .context("the local registry lost the image (registry-incomplete)")
+            .context("the local registry no longer has the image (registry-incomplete)")
             .help("todo-bootstrap up");
     }
     error.help("todo-bootstrap up")

@@ -81,12 +81,12 @@ fn with(error: Error, refusals: &[Refusal]) -> Error {
 
 /// The error of an artifact that no origin has.
 pub(super) fn nowhere(name: &str, refusals: &[Refusal]) -> Error {
-    let error = Error::host(format!("{name} cannot be had on this machine"));
+    let error = Error::host(format!("{name} is not available on this machine"));
     let error = refusals.iter().fold(error, Error::because);
     let error = refusals.iter().filter_map(|refusal| refusal.help.as_ref()).fold(error, Error::help);
     error.help(
-        "give this machine access to one of the origins above, name a mirror (--mirror URL|DIR), or bring \
-         a bundle that was made elsewhere with: todo-bootstrap bundle create PATH",
+        "give this machine access to one of the origins above, set a mirror (--mirror URL|DIR), or use a \
+         bundle that was created on another machine: todo-bootstrap bundle create PATH",
     )
 }
 

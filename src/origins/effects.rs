@@ -9,7 +9,7 @@ use crate::pins::PublishedImage;
 impl Origins {
     /// Where [`Origins::tool`] would turn to for a tool that is not there.
     pub fn tool_effect(&self, name: &str) -> String {
-        let Ok(search) = self.search(name) else { return format!("{name}, which is not known") };
+        let Ok(search) = self.search(name) else { return format!("{name}, which is unknown") };
         let bundled = self
             .bundled_entry(&search)
             .map(|(version, entry)| format!("{name} {version} ({}) from the bundle", show_bytes(entry.size)));
@@ -56,13 +56,15 @@ fn choose(
         (Ok(bundled), ..) => bundled,
         (_, Ok(download), Some(_)) => download,
         (_, Ok(download), None) => {
-            format!("{download} (or made from source where that is out of reach{differs})")
+            format!("{download} (or built from source if that is not reachable{differs})")
         }
-        (_, _, None) => format!("{what} made from source{differs}"),
+        (_, _, None) => format!("{what} built from source{differs}"),
         (_, Err(Miss::Refused { reason, .. }), Some(closed)) => {
-            format!("{what}, which cannot be had: {reason}; {closed}")
+            format!("{what}, which is not available: {reason}; {closed}")
         }
-        (_, Err(Miss::Fatal(error)), Some(_)) => format!("{what}, which cannot be had: {}", error.one_line()),
+        (_, Err(Miss::Fatal(error)), Some(_)) => {
+            format!("{what}, which is not available: {}", error.one_line())
+        }
     }
 }
 
@@ -75,8 +77,8 @@ mod tests {
         let no = || Err(Miss::refused("no"));
         let differs = || Some("from source: version 2".to_owned());
         let pulled = choose("x", no(), Ok("d".to_owned()), None, differs());
-        assert_eq!(pulled, "d (or made from source where that is out of reach; from source: version 2)");
-        assert_eq!(choose("x", no(), no(), None, differs()), "x made from source; from source: version 2");
+        assert_eq!(pulled, "d (or built from source if that is not reachable; from source: version 2)");
+        assert_eq!(choose("x", no(), no(), None, differs()), "x built from source; from source: version 2");
         // Where it cannot be made, that is of no interest.
         assert_eq!(choose("x", no(), Ok("d".to_owned()), Some("closed".to_owned()), differs()), "d");
     }
@@ -88,8 +90,8 @@ mod tests {
         let closed = || Some("closed".to_owned());
         assert_eq!(choose("x", yes("b"), yes("d"), None, None), "b");
         assert_eq!(choose("x", no(), yes("d"), closed(), None), "d");
-        assert!(choose("x", no(), yes("d"), None, None).contains("or made from source"));
-        assert_eq!(choose("x", no(), no(), None, None), "x made from source");
-        assert_eq!(choose("x", no(), no(), closed(), None), "x, which cannot be had: no; closed");
+        assert!(choose("x", no(), yes("d"), None, None).contains("or built from source"));
+        assert_eq!(choose("x", no(), no(), None, None), "x built from source");
+        assert_eq!(choose("x", no(), no(), closed(), None), "x, which is not available: no; closed");
     }
 }

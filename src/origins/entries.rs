@@ -102,7 +102,7 @@ impl Origins {
                 .is_ok_and(|recipe| matches!(recipe.kind, Kind::Go(_) | Kind::Layers(_)))
         };
         if let Some(name) = missing.iter().find(|name| !compiled(name)) {
-            return refused(format!("{name} can only be made on a machine of that kind"));
+            return refused(format!("{name} can only be built on a machine with that platform"));
         }
         let made = self.source.make(task, None, &artifact)?;
         let (repository, tag) = place_of(made.entry.reference.as_deref().unwrap_or(&artifact));
@@ -152,13 +152,13 @@ impl Origins {
         let Some(bundle) = &self.bundle else { return Ok(None) };
         let (name, platform) = (&order.spec.name, self.facts.container_platform());
         let Some(entry) = bundle.find(&sbom::application(name), &platform) else {
-            task.warn(format!("the bundle has no image {name} for {platform}: it is built here"));
+            task.warn(format!("the bundle has no image {name} for {platform}; building it here"));
             return Ok(None);
         };
         if entry.inputs != inputs_hash(order)? {
             task.warn(format!(
                 "the bundle's image {name} was built from other sources, on another base or for another \
-                 target than {}: it is built here",
+                 target than {}; building it here",
                 order.target
             ));
             return Ok(None);
@@ -168,7 +168,7 @@ impl Origins {
         match images::adopt(task, registry, order, &stored.digest)? {
             Ok(built) => Ok(Some(built)),
             Err(why) => {
-                task.warn(format!("the bundle's image {name} cannot be used: {why}; it is built here"));
+                task.warn(format!("the bundle's image {name} cannot be used: {why}; building it here"));
                 Ok(None)
             }
         }

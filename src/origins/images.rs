@@ -108,7 +108,7 @@ impl Origins {
     fn loaded_registry(&self, task: &Task<'_>, engine: &Engine) -> Attempt<String> {
         let text = std::fs::read(self.record_file(IN_ENGINE)).unwrap_or_default();
         let Ok(record) = serde_json::from_slice::<EngineRecord>(&text) else {
-            return refused("the engine has none that we put there");
+            return refused("the engine has none from todo-bootstrap");
         };
         if let Some(reason) = self.outdated(REGISTRY, record.origin, &record.inputs, &record.reference) {
             return refused(reason);
@@ -116,7 +116,7 @@ impl Origins {
         if engine.has_image(task, &record.reference)? {
             return Ok(record.reference);
         }
-        refused(format!("{} is gone from the engine", record.reference))
+        refused(format!("{} no longer exists in the engine", record.reference))
     }
 
     fn load_registry(
@@ -199,7 +199,7 @@ impl Origins {
     fn cached_image(&self, task: &Task<'_>, registry: &Registry, name: &str) -> Attempt<Record> {
         let text = std::fs::read(self.record_file(name)).unwrap_or_default();
         let Ok(record) = serde_json::from_slice::<Record>(&text) else {
-            return refused("the registry has none that we put there");
+            return refused("the registry has none from todo-bootstrap");
         };
         let Record { stored, origin, inputs } = &record;
         if let Some(reason) = self.outdated(name, *origin, inputs, &stored.repository) {
@@ -217,7 +217,7 @@ impl Origins {
             from => self.current_inputs(from, &artifact(name), &self.facts.container_platform()),
         };
         let good = current.is_empty() && origin != Origin::Download;
-        (!good && !current.contains(&inputs)).then(|| format!("{what} was made from other inputs"))
+        (!good && !current.contains(&inputs)).then(|| format!("{what} was built from other inputs"))
     }
 
     pub(super) fn bundled_image_entry(&self, name: &str) -> Attempt<&Entry> {
@@ -246,10 +246,10 @@ impl Origins {
     /// The reference to copy, if it can be trusted and its registry may be reached.
     pub(super) fn pullable(&self, name: &str) -> Attempt<&str> {
         let Some(image) = self.published.get(name) else {
-            return refused("it is not published anywhere that we know");
+            return refused("it is not published in any known registry");
         };
         if let Some(doubt) = image.doubt().filter(|_| !self.trust.allow_unpinned) {
-            return refused(format!("{doubt}; --allow-unpinned takes it nevertheless"));
+            return refused(format!("{doubt}; use --allow-unpinned to accept it"));
         }
         match self.reach.refusal(image.host()) {
             Some(reason) => refused(reason),
@@ -312,7 +312,7 @@ impl Origins {
             return refused(reason);
         }
         if self.source.cached(&artifact)?.is_none() {
-            task.say(format!("{} is built from source; this takes minutes, once", image(name)));
+            task.say(format!("building {} from source; this takes minutes, but only once", image(name)));
         }
         Ok(self.source.make(task, Some(engine), &artifact)?)
     }

@@ -19,15 +19,18 @@ impl Origins {
             let at = place(found);
             match std::fs::symlink_metadata(&at) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io("look at", &at, &error)),
+                Err(error) => return Err(Error::io("inspect", &at, &error)),
                 Ok(_) if self.is_ours(&at) => {}
                 Ok(_) => foreign.push(at),
             }
         }
         if !foreign.is_empty() {
-            let error = Error::refused(format!("{} holds files that are not ours", dir.display()));
+            let error = Error::refused(format!(
+                "{} contains files that todo-bootstrap did not create",
+                dir.display()
+            ));
             let error = foreign.iter().fold(error, |error, path| {
-                error.because(format!("{} was not put there by todo-bootstrap", path.display()))
+                error.because(format!("{} was not created by todo-bootstrap", path.display()))
             });
             return Err(error.help("move it away, or choose another folder: --link DIR"));
         }
@@ -58,7 +61,7 @@ impl Origins {
 fn put(program: &Path, at: &Path) -> Result<()> {
     let dir = at.parent().unwrap_or_else(|| Path::new("."));
     let temp = dir.join(format!(".todo-bootstrap-{}", uuid::Uuid::new_v4()));
-    std::os::unix::fs::symlink(program, &temp).map_err(|e| Error::io("make a link in", dir, &e))?;
+    std::os::unix::fs::symlink(program, &temp).map_err(|e| Error::io("create a link in", dir, &e))?;
     std::fs::rename(&temp, at).map_err(|e| {
         let _ = std::fs::remove_file(&temp);
         Error::io("rename into place", at, &e)

@@ -33,14 +33,16 @@ impl Mirror {
         if !text.contains("://") {
             return Ok(Self::Folder(cwd.join(text)));
         }
-        let url = Url::parse(text).map_err(|error| bad(format!("it is no URL: {error}")))?;
+        let url = Url::parse(text).map_err(|error| bad(format!("it is not a URL: {error}")))?;
         match url.scheme() {
-            "file" => url.to_file_path().map(Self::Folder).map_err(|()| bad("it names no folder".to_owned())),
+            "file" => {
+                url.to_file_path().map(Self::Folder).map_err(|()| bad("it does not name a folder".to_owned()))
+            }
             "http" | "https" if url.query().is_some() || url.fragment().is_some() => {
-                Err(bad("an address with `?` or `#` has no room for a path behind it".to_owned()))
+                Err(bad("a path cannot be appended to an address with `?` or `#`".to_owned()))
             }
             "http" | "https" => Ok(Self::Server(url)),
-            scheme => Err(bad(format!("only https, http and folders are known, not {scheme}"))),
+            scheme => Err(bad(format!("only https, http and folders are supported, not {scheme}"))),
         }
     }
 
@@ -59,7 +61,7 @@ impl Mirror {
     /// Where the mirror has the file that is published at `url`. A path that could lead out of the
     /// mirror has no place in it.
     pub fn place(&self, url: &str) -> Result<Place, String> {
-        let published = Url::parse(url).map_err(|error| format!("{url} is no URL: {error}"))?;
+        let published = Url::parse(url).map_err(|error| format!("{url} is not a URL: {error}"))?;
         let host = published.host_str().ok_or_else(|| format!("{url} has no host"))?;
         let parts: Vec<&str> = published.path_segments().into_iter().flatten().collect();
         let odd = |part: &&str| matches!(*part, "" | "." | "..") || part.contains(['%', '\\', ':']);

@@ -11,15 +11,15 @@ use crate::fetch::sha256_stream;
 /// an error: its hash would say nothing about the next moment.
 pub(super) fn hash_own(path: &Path) -> Result<String> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let found = std::fs::symlink_metadata(folder).map_err(|e| Error::io("look at", folder, &e))?;
+    let found = std::fs::symlink_metadata(folder).map_err(|e| Error::io("inspect", folder, &e))?;
     if !found.is_dir() {
-        return Err(Error::refused(format!("{} is no folder", folder.display())));
+        return Err(Error::refused(format!("{} is not a folder", folder.display())));
     }
     not_of_others(folder, &found)?;
     let file = open(path)?;
-    let found = file.metadata().map_err(|e| Error::io("look at", path, &e))?;
+    let found = file.metadata().map_err(|e| Error::io("inspect", path, &e))?;
     if !found.is_file() {
-        return Err(Error::refused(format!("{} is no regular file", path.display())));
+        return Err(Error::refused(format!("{} is not a regular file", path.display())));
     }
     not_of_others(path, &found)?;
     let (sha256, _) = sha256_stream(file).map_err(|e| Error::io("read", path, &e))?;
@@ -42,7 +42,7 @@ fn open(path: &Path) -> Result<File> {
 
 #[cfg(not(unix))]
 fn open(path: &Path) -> Result<File> {
-    let found = std::fs::symlink_metadata(path).map_err(|e| Error::io("look at", path, &e))?;
+    let found = std::fs::symlink_metadata(path).map_err(|e| Error::io("inspect", path, &e))?;
     if found.is_symlink() {
         return Err(Error::refused(format!("{} is a link", path.display())));
     }
@@ -54,7 +54,10 @@ fn not_of_others(path: &Path, found: &std::fs::Metadata) -> Result<()> {
     use std::os::unix::fs::MetadataExt as _;
     let (own, owner) = (rustix::process::geteuid().as_raw(), found.uid());
     if owner != own {
-        return Err(Error::refused(format!("{} belongs to user {owner}, not to us ({own})", path.display())));
+        return Err(Error::refused(format!(
+            "{} belongs to user {owner}, not to this user ({own})",
+            path.display()
+        )));
     }
     if found.mode() & 0o022 != 0 {
         return Err(Error::refused(format!("{} can be changed by other users", path.display())));

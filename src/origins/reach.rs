@@ -64,7 +64,7 @@ impl Reach {
         let minutes = (self.now)().duration_since(dead.at).as_mins();
         let when = match minutes {
             0 => "just now".to_owned(),
-            minutes => format!("{minutes} min ago; it is asked again after {} min", REMEMBER.as_mins()),
+            minutes => format!("{minutes} min ago; it is tried again after {} min", REMEMBER.as_mins()),
         };
         Some(format!("{host} could not be reached ({}), {when}", dead.why))
     }

@@ -76,7 +76,7 @@ impl Store {
                 Lock::Taken | Lock::Unsupported(_) => return Ok(file),
                 Lock::Held => {
                     if !std::mem::replace(&mut said, true) {
-                        task.say(format!("another run is getting {name}; waiting for it"));
+                        task.say(format!("another run is installing {name}; waiting for it"));
                     }
                     task.check()?;
                     std::thread::sleep(Duration::from_millis(50));
@@ -137,13 +137,13 @@ impl Store {
         let unfit = |reason: String| Err(Unfit { reason, tampered: false });
         let published = matches!(record.origin, Origin::Mirror | Origin::Download);
         if published && record.pin.as_deref() != pin {
-            return unfit(format!("{version} was downloaded with another checksum pinned"));
+            return unfit(format!("{version} was downloaded when another checksum was pinned"));
         }
         if let Some(own) = &record.inputs
             && !inputs.is_empty()
             && !inputs.contains(&own.as_str())
         {
-            return unfit(format!("{version} was made from other inputs"));
+            return unfit(format!("{version} was built from other inputs"));
         }
         // Who changes a program can change its record with it, but not the pin.
         let plain = asset.is_some_and(|asset| asset.unpack == Unpack::Plain);
@@ -207,7 +207,7 @@ impl Store {
 
 /// A cache that cannot be written to: of another user (after `sudo`), or only to be read.
 fn elsewhere(error: Error) -> Error {
-    error.help("TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap …   # keeps tools elsewhere")
+    error.help("TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap …   # stores tools in another folder")
 }
 
 /// A program that is not what it was, or that others could change, counts as tampered with.
@@ -235,7 +235,7 @@ pub(super) fn copy_program(from: &Path, to: &Path) -> Result<(String, u64)> {
 /// nothing left to copy.
 pub(super) fn adopt(from: &Path, to: &Path, sha256: &str) -> Result<(String, u64)> {
     make_program(from).map_err(|e| Error::io("set the mode of", from, &e))?;
-    let size = std::fs::metadata(from).map_err(|e| Error::io("look at", from, &e))?.len();
+    let size = std::fs::metadata(from).map_err(|e| Error::io("inspect", from, &e))?.len();
     std::fs::rename(from, to).map_err(|e| Error::io("rename into place", to, &e))?;
     sync_dir(to.parent().unwrap_or_else(|| Path::new(".")))?;
     Ok((sha256.to_owned(), size))

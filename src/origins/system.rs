@@ -37,9 +37,9 @@ impl SystemTools {
             Err(error) => return Err(Error::io("read", &self.file, &error)),
         };
         serde_json::from_slice(&text).map_err(|error| {
-            Error::failed(format!("{} is not readable as a list of tools", self.file.display()))
+            Error::failed(format!("cannot parse the list of tools {}", self.file.display()))
                 .because(error)
-                .help(format!("move {} away: it is written anew", self.file.display()))
+                .help(format!("move {} away; it will be recreated", self.file.display()))
         })
     }
 

@@ -222,7 +222,7 @@ fn a_record_that_was_changed_with_the_tool_does_not_pass_the_pin() {
     bench.body = "a newer program";
     bench.url = "http://127.0.0.1:1/kind".to_owned();
     let refusals = look(&bench.origins()).0.unwrap().1;
-    assert!(refusals[1].reason.contains("another checksum pinned"), "{refusals:?}");
+    assert!(refusals[1].reason.contains("another checksum was pinned"), "{refusals:?}");
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn an_image_that_is_published_nowhere_and_cannot_be_made_says_so() {
     let ours = Registry::new(&served.authority()).unwrap();
     let (found, _) = with_task(&Script::default(), |task| origins.image(task, &engine(), &ours, "nobody"));
     let text = found.unwrap_err().to_string();
-    assert!(text.contains("not published anywhere") && text.contains("source:"), "{text}");
+    assert!(text.contains("not published in any known registry") && text.contains("source:"), "{text}");
 }
 
 /// A project's own pins of images, with one source.
@@ -361,7 +361,7 @@ fn an_image_that_one_source_alone_vouches_for_is_pulled_where_that_is_enough() {
     std::fs::write(manifests.join("images.toml"), text).unwrap();
     bench.data = Data::new(Some(bench.dir.path().join("own")));
     let effect = bench.origins().image_effect("thing");
-    let why = "one source alone vouches for its digest (one); --allow-unpinned takes it nevertheless";
+    let why = "one source alone vouches for its digest (one); use --allow-unpinned to accept it";
     assert!(effect.contains(why), "{effect}");
     bench.trust.allow_unpinned = true;
     let effect = bench.origins().image_effect("thing");
@@ -372,5 +372,5 @@ fn an_image_that_one_source_alone_vouches_for_is_pulled_where_that_is_enough() {
     let origins = bench.origins();
     let found = with_task(&Script::default(), |task| origins.image(task, &engine(), &ours, "traefik")).0;
     let error = found.unwrap_err().to_string();
-    assert!(error.contains("it is not published anywhere that we know"), "{error}");
+    assert!(error.contains("it is not published in any known registry"), "{error}");
 }

@@ -166,13 +166,13 @@ impl Origins {
     }
 
     fn cached_tool(&self, task: &Task<'_>, search: &Search, tampered: Tampered) -> Attempt<Found> {
-        let mut reason = "it is not there yet".to_owned();
+        let mut reason = "it is not installed yet".to_owned();
         for cached in self.store.list(search.spec, &search.wanted) {
             match self.judge(search.spec.name, &cached) {
                 Ok(()) => return Ok(of_cached(search, Origin::Cache, cached)),
                 Err(unfit) => {
                     if unfit.tampered && tampered == Tampered::Removed {
-                        task.warn(format!("{}; it is removed and had again", unfit.reason));
+                        task.warn(format!("{}; removing and downloading it again", unfit.reason));
                         Store::remove(&cached)?;
                     }
                     reason = unfit.reason;
@@ -214,16 +214,16 @@ impl Origins {
         let Some(pin) = self.pins.get(search.spec.name) else { return refused("it has no pin") };
         if pin.version != search.wanted.tool {
             let (wanted, pinned) = (&search.wanted.tool, &pin.version);
-            return refused(format!("version {wanted} is wanted, but the checksums are those of {pinned}"));
+            return refused(format!("version {wanted} is required, but the checksums are for {pinned}"));
         }
         let Some(asset) = pin.assets.get(&search.platform) else {
             return refused(format!("none is published for {}", search.platform));
         };
         if asset.unpack == Unpack::Unsupported {
-            return refused("it is published as an archive that we cannot open");
+            return refused("it is published as an archive in an unsupported format");
         }
         if let Some(doubt) = asset.doubt().filter(|_| !self.trust.allow_unpinned) {
-            return refused(format!("{doubt}; --allow-unpinned takes it nevertheless"));
+            return refused(format!("{doubt}; use --allow-unpinned to accept it"));
         }
         Ok(asset)
     }
@@ -234,7 +234,7 @@ impl Origins {
             return refused(reason);
         }
         if self.source.cached(name)?.is_none() {
-            task.say(format!("{name} is made from source; this takes minutes, once"));
+            task.say(format!("building {name} from source; this takes minutes, but only once"));
         }
         let made = self.source.make(task, engine, name)?;
         let version = fitting(search, &made.entry)?;
@@ -258,7 +258,7 @@ impl Origins {
                 return Ok((sha256, size));
             }
             std::fs::remove_file(to).map_err(|e| Error::io("remove", to, &e))?;
-            Err(Error::refused(format!("{} is not what its {origin} says", file.display()))
+            Err(Error::refused(format!("{} does not match the record of its {origin}", file.display()))
                 .because(format!("its sha256 is {sha256}, expected {}", entry.sha256)))
         })?;
         Ok(of_cached(search, origin, installed))
@@ -267,7 +267,7 @@ impl Origins {
 
 fn fitting(search: &Search, entry: &Entry) -> Attempt<Version> {
     let Ok(version) = Version::parse(&entry.version) else {
-        return refused(format!("its version \"{}\" is none", entry.version));
+        return refused(format!("its version \"{}\" is invalid", entry.version));
     };
     match (search.spec.fits)(&version, &search.wanted) {
         Ok(()) => Ok(version),

@@ -25,7 +25,7 @@ impl Origins {
         let asset = self.asset(search)?;
         let at = mirror.place(&asset.url).map_err(Miss::refused)?;
         if mirror.is_plain() && !self.plain_told.swap(true, Ordering::Relaxed) {
-            task.warn(format!("{mirror}: plain HTTP; what arrives is verified by its sha256"));
+            task.warn(format!("{mirror} uses plain HTTP; downloads are verified by their sha256"));
         }
         match at {
             Place::File(file) => {
@@ -145,9 +145,9 @@ fn no_folder(dir: &Path) -> Error {
     let error = Error::usage(format!("there is no folder {shown} to use as a mirror"));
     let text = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if text.contains(['.', ':']) {
-        return error.help(format!("--mirror https://{text}   # if a server is meant"));
+        return error.help(format!("--mirror https://{text}   # if you mean a server"));
     }
-    error.help("--mirror DIR   # names a folder with <host>/<path> of what is published")
+    error.help("--mirror DIR   # a folder with the published files as <host>/<path>")
 }
 
 /// Copies a file of a mirror's folder and holds it against its pin on the way. A link in the folder
@@ -156,9 +156,9 @@ fn copy_published(task: &Task<'_>, asset: &Asset, from: &Path, to: &Path) -> Att
     let shown = from.display();
     let total = match std::fs::metadata(from) {
         Ok(found) if found.is_file() => found.len(),
-        Ok(_) => return refused(format!("{shown} is no file")),
+        Ok(_) => return refused(format!("{shown} is not a file")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return refused(format!("{shown} is not there"));
+            return refused(format!("{shown} does not exist"));
         }
         Err(error) => return refused(format!("{shown} cannot be read ({error})")),
     };

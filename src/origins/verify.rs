@@ -59,7 +59,10 @@ impl Origins {
             };
             let name = spec.name;
             let remedy = fault.is_some().then(|| {
-                format!("todo-bootstrap tools install {name}   # takes what is there now; with --strict, one of its own")
+                format!(
+                    "todo-bootstrap tools install {name}   # accepts the changed tool; with --strict, \
+                     downloads another"
+                )
             });
             let crate::origins::Accepted { path, version, sha256, .. } = known;
             let (name, origin) = (name.to_owned(), Origin::System);
@@ -94,8 +97,8 @@ impl Origins {
 /// Without the program that was on this machine before, the changed one is removed and had again.
 fn remedy(name: &str, cached: &Cached, current: bool) -> String {
     if current {
-        return format!("todo-bootstrap tools install {name} --strict   # removes it and has it again");
+        return format!("todo-bootstrap tools install {name} --strict   # removes and downloads it again");
     }
     let folder = cached.path.parent().unwrap_or(&cached.path);
-    format!("rm -r '{}'   # it is of a version that is not used any more", folder.display())
+    format!("rm -r '{}'   # its version is no longer used", folder.display())
 }

@@ -36,7 +36,7 @@ impl Registry {
             match wait(task, &what, push.manifest(&published.manifest, tag)) {
                 Err(error) if round < ROUNDS && lost_blobs(&error) => {
                     round += 1;
-                    task.say(format!("{error}; looking again which blobs are there"));
+                    task.say(format!("{error}; checking again which blobs exist"));
                 }
                 result => return result.map(|digest| Pushed { digest, sent, present: moved.present }),
             }

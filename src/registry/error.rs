@@ -18,17 +18,17 @@ pub enum RegistryError {
     Unreachable { host: String, cause: String },
     #[error("{host} shows a certificate that is not trusted here ({cause})")]
     Certificate { host: String, cause: String },
-    #[error("{url} gave a web page instead of an answer: it looks like the log-in page of a network")]
+    #[error("{url} returned a web page instead of a response: it looks like the log-in page of a network")]
     LoginPage { url: String },
     #[error("{host} refuses {what} ({status}{})", colon(.said))]
     Unauthorized { host: String, what: String, status: StatusCode, said: String },
     #[error("{host} has no {what}")]
     NotFound { host: String, what: String },
-    #[error("{host} has answered enough for now{}{}", limited(.quota.as_deref()), later(*.after))]
+    #[error("the rate limit of {host} is reached{}{}", limited(.quota.as_deref()), later(*.after))]
     RateLimited { host: String, quota: Option<String>, after: Option<Duration> },
     #[error("{host} answered {what} with {status}{}", colon(.said))]
     Answered { host: String, what: String, status: StatusCode, said: String },
-    #[error("{host} answered {what} with something else: {why}")]
+    #[error("{host} sent a malformed response for {what}: {why}")]
     Malformed { host: String, what: String, why: String },
 
     /// Somebody changed it on the way, or the registry is broken.
@@ -41,20 +41,20 @@ pub enum RegistryError {
     NoPlatform { name: String, platform: String, there: Vec<String> },
 
     /// What listens there is something else.
-    #[error("what answers at {authority} is no image registry ({what})")]
+    #[error("the server at {authority} is not an image registry ({what})")]
     Stranger { authority: String, what: String },
     /// It was there when the push began.
-    #[error("the registry at {authority} went away while {what} was pushed ({cause})")]
+    #[error("lost the connection to the registry at {authority} while pushing {what} ({cause})")]
     Died { authority: String, what: String, cause: String },
     #[error("the disk of the registry at {authority} is full ({said})")]
     Full { authority: String, said: String },
-    #[error("{host} stood still: nothing moved for {} s during {what}", .idle.as_secs_f32())]
+    #[error("{host} stalled: no data for {} s during {what}", .idle.as_secs_f32())]
     Stalled { host: String, what: String, idle: Duration },
     /// Another one pushed to the same name meanwhile, or the registry rewrites what it is given.
-    #[error("pushed and found digest differ for {name}: {pushed} was pushed, {found} is there")]
+    #[error("digest mismatch for {name}: {pushed} was pushed, {found} was found")]
     Differs { name: String, pushed: String, found: String },
 
-    #[error("{} is no image's archive that can be used: {why}", .path.display())]
+    #[error("{} is not a usable image archive: {why}", .path.display())]
     Archive { path: PathBuf, why: String },
     #[error("{0}")]
     Name(String),

@@ -83,13 +83,13 @@ struct Index {
 impl Manifest {
     /// Of bytes that somebody says to be of `kind`; what they say themselves counts more.
     pub(super) fn read(bytes: Vec<u8>, kind: &str) -> Result<Self, String> {
-        let said: Kind = serde_json::from_slice(&bytes).map_err(|e| format!("it is no manifest: {e}"))?;
+        let said: Kind = serde_json::from_slice(&bytes).map_err(|e| format!("it is not a manifest: {e}"))?;
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let manifest = Self { media_type: said.media_type.unwrap_or_else(|| kind.to_owned()), bytes };
         match manifest.media_type.as_str() {
             OCI_INDEX | DOCKER_LIST => manifest.listed().map(drop)?,
             OCI_MANIFEST | DOCKER_MANIFEST => manifest.parse().map(drop)?,
-            other => return Err(format!("it is of a kind that is not understood ({other})")),
+            other => return Err(format!("its media type is not supported ({other})")),
         }
         Ok(manifest)
     }
@@ -128,7 +128,10 @@ impl Manifest {
         let mut blobs: Vec<Descriptor> = Vec::new();
         for blob in [config].into_iter().chain(layers) {
             if !super::reference::is_digest(&blob.digest) {
-                return Err(format!("its manifest names a blob by {}, which is no sha256", blob.digest));
+                return Err(format!(
+                    "its manifest names a blob by {}, which is not a sha256 digest",
+                    blob.digest
+                ));
             }
             if !blobs.iter().any(|known| known.digest == blob.digest) {
                 blobs.push(blob);
@@ -166,7 +169,7 @@ mod tests {
         assert_eq!(manifest.media_type, OCI_MANIFEST);
         assert_eq!(manifest.config_digest(), Some(digest));
         assert_eq!((manifest.layers().len(), manifest.blobs().unwrap().len()), (2, 1));
-        assert!(Manifest::read(text.into_bytes(), "").unwrap_err().contains("not understood"));
+        assert!(Manifest::read(text.into_bytes(), "").unwrap_err().contains("not supported"));
         assert!(Manifest::read(b"<html>".to_vec(), OCI_MANIFEST).is_err());
         assert!(Manifest::read(b"{}".to_vec(), OCI_INDEX).is_err());
         let bad = r#"{"schemaVersion":2,"config":{"digest":"sha256:../x","size":1},"layers":[]}"#;

@@ -67,7 +67,7 @@ impl Registry {
             || permitted(&format!("http://{authority}/")).is_err()
         {
             let what =
-                format!("\"{authority}\" is no address of a registry on this machine (127.0.0.1:PORT)");
+                format!("\"{authority}\" is not the address of a registry on this machine (127.0.0.1:PORT)");
             return Err(RegistryError::Name(what));
         }
         let client = Client::local()?;

@@ -223,7 +223,7 @@ impl Registry {
         if is_repository(repository) && (is_digest(reference) || is_tag(reference)) {
             return Ok(name);
         }
-        Err(RegistryError::Name(format!("\"{name}\" is no image's name")))
+        Err(RegistryError::Name(format!("\"{name}\" is not an image name")))
     }
 }
 

@@ -74,7 +74,7 @@ impl<'a> Push<'a> {
             match self.manifest(manifest, tag).await {
                 Err(error) if round < ROUNDS && lost_blobs(&error) => {
                     round += 1;
-                    self.task.say(format!("{error}; looking again which blobs are there"));
+                    self.task.say(format!("{error}; checking again which blobs exist"));
                 }
                 result => {
                     return result.map(|digest| Pushed { digest, sent: moved.sent, present: moved.present });
@@ -224,5 +224,5 @@ pub(super) fn lost_blobs(error: &RegistryError) -> bool {
 }
 
 pub(super) fn address(url: &str) -> Result<Url> {
-    Url::parse(url).map_err(|error| Error::failed(format!("{url} is no address")).because(error).into())
+    Url::parse(url).map_err(|error| Error::failed(format!("{url} is not an address")).because(error).into())
 }

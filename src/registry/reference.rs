@@ -22,16 +22,18 @@ pub struct Reference {
 impl Reference {
     /// Reads a reference by the rules of the distribution project; an error says what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let bad = |why: &str| format!("\"{text}\" is no image's name: {why}");
+        let bad = |why: &str| format!("\"{text}\" is not an image name: {why}");
         let (name, digest) = match text.split_once('@') {
             Some((name, digest)) if is_digest(digest) => (name, Some(digest.to_owned())),
-            Some(_) => return Err(bad("after the @ no sha256:… follows")),
+            Some(_) => return Err(bad("the @ is not followed by sha256:…")),
             None => (text, None),
         };
         let last = name.rfind('/').map_or(0, |at| at + 1);
         let (name, tag) = match name[last..].find(':').map(|at| name.split_at(last + at)) {
             Some((name, tag)) if is_tag(&tag[1..]) => (name, Some(tag[1..].to_owned())),
-            Some(_) => return Err(bad("its tag has other signs than letters, digits, `_`, `.` and `-`")),
+            Some(_) => {
+                return Err(bad("its tag has characters other than letters, digits, `_`, `.` and `-`"));
+            }
             None => (name, None),
         };
         let (host, path) = match name.split_once('/') {
@@ -40,10 +42,10 @@ impl Reference {
         };
         let host = if host == "index.docker.io" { DEFAULT_HOST } else { host };
         if !is_host(host) {
-            return Err(bad("its host is none"));
+            return Err(bad("its host is invalid"));
         }
         if !is_repository(path) {
-            return Err(bad("a name has lower-case letters and digits, in parts that `/` separates"));
+            return Err(bad("a name consists of lower-case letters and digits, in parts separated by `/`"));
         }
         let library = host == DEFAULT_HOST && !path.contains('/');
         let repository = if library { format!("library/{path}") } else { path.to_owned() };
@@ -148,7 +150,7 @@ mod tests {
             "host name.x/a",
             &long,
         ] {
-            assert!(Reference::parse(text).is_err_and(|why| why.contains("is no image's name")), "{text}");
+            assert!(Reference::parse(text).is_err_and(|why| why.contains("is not an image name")), "{text}");
         }
     }
 }

@@ -95,7 +95,7 @@ impl Push<'_> {
         let url = from.join(said).ok().filter(|url| !said.is_empty() && url.origin() == from.origin());
         url.ok_or_else(|| {
             let (host, what) = (self.registry.authority.clone(), "the start of an upload".to_owned());
-            let why = format!("it names \"{said}\" as the address to send to");
+            let why = format!("it returned \"{said}\" as the upload address");
             Fault::Final(RegistryError::Malformed { host, what, why })
         })
     }

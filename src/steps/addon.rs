@@ -64,7 +64,7 @@ impl Step for AddonStep {
         let objects = self.addon.objects(&self.session.references())?;
         deploy::apply(task, kube, &objects, Some(&self.addon.namespace))?;
         deploy::watch::ready(task, kube, &objects, Some(&self.addon.namespace))?;
-        task.say("waiting until the service it gives works");
+        task.say("waiting until the addon works");
         let context = super::check_context(&self.session, task, &self.addon.namespace, &[])?;
         let outcomes = checks::run_all(&context, &self.addon.ready);
         match super::check_failure(&outcomes) {

@@ -64,7 +64,7 @@ impl Step for BuildStep {
         let bill = sbom::file(&self.session.dir(), &self.spec.name);
         vec![
             format!("builds an image from {context} (target {target}) and pushes it to the local registry"),
-            format!("writes its bill of materials to {}", bill.display()),
+            format!("writes its SBOM to {}", bill.display()),
         ]
     }
 
@@ -75,7 +75,7 @@ impl Step for BuildStep {
             Ok(built) => {
                 let bill = sbom::make(&order, &built)?;
                 if !sbom::is_written(&self.session.dir(), &self.spec.name, &bill) {
-                    return Ok(Probe::Needed("its bill of materials is not written".to_owned()));
+                    return Ok(Probe::Needed("its SBOM is missing".to_owned()));
                 }
                 self.keep(&built);
                 Ok(Probe::Done(shown(&built.stored)))

@@ -37,7 +37,7 @@ impl Step for BuildToolsStep {
     }
 
     fn title(&self) -> String {
-        "Programs for making images".to_owned()
+        "Image build tools".to_owned()
     }
 
     fn needs(&self) -> Vec<String> {
@@ -46,7 +46,7 @@ impl Step for BuildToolsStep {
 
     fn effects(&self) -> Vec<String> {
         vec![
-            "installs debootstrap with the system's package manager, if images are made from source"
+            "installs debootstrap with the system's package manager, if images are built from source"
                 .to_owned(),
         ]
     }
@@ -60,7 +60,7 @@ impl Step for BuildToolsStep {
         if missing.is_empty() {
             return Ok(Probe::Done("nothing is missing".to_owned()));
         }
-        Ok(Probe::Needed(format!("images are made from source here, and {} is missing", missing.join(", "))))
+        Ok(Probe::Needed(format!("images are built from source here, and {} is missing", missing.join(", "))))
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {

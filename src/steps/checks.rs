@@ -44,8 +44,8 @@ fn leave_out(application: &Application, specs: &mut Vec<Spec>) -> Result<()> {
     for over in Environment::load(application)?.overrides(application) {
         for id in &over.without_checks {
             if !specs.iter().any(|spec| spec.id == *id) {
-                let what = format!("{APPLICATION_FILE}: `without-checks` names `{id}`, which is no check");
-                return Err(Error::usage(what).help("ls checks/app   # shows the checks"));
+                let what = format!("{APPLICATION_FILE}: `without-checks` names `{id}`, which is not a check");
+                return Err(Error::usage(what).help("ls checks/app   # lists the checks"));
             }
         }
         specs.retain(|spec| !over.without_checks.contains(&spec.id));

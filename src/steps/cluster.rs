@@ -33,7 +33,7 @@ impl ClusterStep {
         let (ports, wanted) = (self.session.ports(), &self.session.profile.cluster);
         for (got, wanted) in [(ports.http, wanted.http_port), (ports.https, wanted.https_port)] {
             if got != wanted {
-                task.warn(format!("port {wanted} is taken on this machine; port {got} is used instead"));
+                task.warn(format!("port {wanted} is in use on this machine; using port {got} instead"));
             }
         }
     }
@@ -110,30 +110,30 @@ impl Step for ClusterStep {
         let ports = self.session.ports();
         let size = match self.session.sizes() {
             Ok(sizes) => format!("{} CPU, {}", sizes.cpus, show_bytes(sizes.memory)),
-            Err(_) => "as large as fits this host".to_owned(),
+            Err(_) => "as large as this host allows".to_owned(),
         };
         vec![
             format!("cluster `{cluster}` by {by}: one container ({size}) with its network in the engine"),
             format!("ports {} and {} on 127.0.0.1", ports.http, ports.https),
-            format!("{} (~/.kube/config is not touched)", self.session.kubeconfig().display()),
+            format!("{} (~/.kube/config is not changed)", self.session.kubeconfig().display()),
         ]
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
         let provider = self.session.provider()?;
         Ok(match provider.state(task)? {
-            State::Absent => Probe::Needed("there is no cluster yet".to_owned()),
+            State::Absent => Probe::Needed("the cluster does not exist yet".to_owned()),
             State::Partial { why } => {
                 Probe::Needed(format!("partially created ({why}); it will be recreated"))
             }
             State::Stopped => Probe::Needed(format!("the node container {} is stopped", provider.node())),
             State::Running if !self.session.receipt().complete => {
-                Probe::Needed("making it was interrupted before it was marked as ours".to_owned())
+                Probe::Needed("its creation was interrupted before it was marked as ours".to_owned())
             }
             State::Running => {
                 let kube = Kube::connect(task, &self.session.kubeconfig())?;
                 if !kube.answers(task, ANSWER) {
-                    return Ok(Probe::Needed("its API server does not answer".to_owned()));
+                    return Ok(Probe::Needed("its API server is not responding".to_owned()));
                 }
                 self.connect(task)?;
                 self.announce_age(task);
@@ -165,7 +165,7 @@ impl Step for ClusterStep {
                     self.mark(task)?;
                 }
                 self.connect(task)?;
-                return Ok("started again".to_owned());
+                return Ok("restarted".to_owned());
             }
         }
         self.connect(task)?;

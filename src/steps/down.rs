@@ -92,7 +92,7 @@ impl Step for DeleteCluster {
         let provider = self.session.provider()?;
         let owned = provider.owned(task)?;
         if owned.is_empty() && provider.state(task)? == State::Absent {
-            return Ok(Probe::Done("is gone".to_owned()));
+            return Ok(Probe::Done("does not exist".to_owned()));
         }
         let names: Vec<String> = owned.iter().map(ToString::to_string).collect();
         Ok(Probe::Needed(names.join(", ")))
@@ -129,7 +129,7 @@ impl Step for DeleteRegistry {
         vec![if self.purge {
             "deletes the local registry with its volume, which holds the images".to_owned()
         } else {
-            "removes the local registry's container, unless another cluster uses it; its volume keeps the \
+            "deletes the local registry's container, unless another cluster uses it; its volume keeps the \
              images"
                 .to_owned()
         }]
@@ -143,7 +143,11 @@ impl Step for DeleteRegistry {
             .filter(|(kind, _)| self.purge || *kind == "container")
             .map(|(kind, name)| format!("{kind} {name}"))
             .collect();
-        Ok(if here.is_empty() { Probe::Done("is gone".to_owned()) } else { Probe::Needed(here.join(", ")) })
+        Ok(if here.is_empty() {
+            Probe::Done("does not exist".to_owned())
+        } else {
+            Probe::Needed(here.join(", "))
+        })
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
@@ -154,9 +158,9 @@ impl Step for DeleteRegistry {
             return Ok("deleted".to_owned());
         }
         Ok(if LocalRegistry::remove(task, engine, cache, &network)? {
-            "removed; its volume stays".to_owned()
+            "deleted; its volume is kept".to_owned()
         } else {
-            "stays, as another cluster uses it".to_owned()
+            "kept, because another cluster uses it".to_owned()
         })
     }
 
@@ -167,7 +171,7 @@ impl Step for DeleteRegistry {
         }
         match self.probe(task)? {
             Probe::Done(_) => Ok(()),
-            Probe::Needed(what) => Err(Error::failed("the local registry is still there")
+            Probe::Needed(what) => Err(Error::failed("the local registry still exists")
                 .because(what)
                 .help("todo-bootstrap down --purge")),
         }
@@ -201,7 +205,11 @@ impl Step for DeleteFiles {
     fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
         let there: Vec<String> =
             self.paths.iter().filter(|path| path.exists()).map(|path| path.display().to_string()).collect();
-        Ok(if there.is_empty() { Probe::Done("is gone".to_owned()) } else { Probe::Needed(there.join(", ")) })
+        Ok(if there.is_empty() {
+            Probe::Done("does not exist".to_owned())
+        } else {
+            Probe::Needed(there.join(", "))
+        })
     }
 
     fn run(&self, _task: &Task<'_>) -> Result<String> {
@@ -237,7 +245,7 @@ impl Step for PurgeHost {
     }
 
     fn title(&self) -> String {
-        "What was installed on this machine".to_owned()
+        "Software installed on this machine".to_owned()
     }
 
     fn needs(&self) -> Vec<String> {
@@ -255,7 +263,7 @@ impl Step for PurgeHost {
         let mut effects: Vec<String> =
             packages.map(|package| format!("removes the package {package}")).collect();
         effects.extend(engine.files.iter().map(|file| format!("deletes {}", file.display())));
-        effects.extend(receipt.engine_pid.map(|(pid, _)| format!("ends the container engine (pid {pid})")));
+        effects.extend(receipt.engine_pid.map(|(pid, _)| format!("stops the container engine (pid {pid})")));
         effects
     }
 

@@ -34,10 +34,10 @@ impl Step for EnvStep {
         let Ok(environment) = Environment::load(&self.application) else { return Vec::new() };
         let (file, example) = (environment.file.display(), self.application.env_example.display());
         let pending = environment.pending().join(", ");
-        let kept = if self.session.receipt().complete { " (what the cluster uses is kept)" } else { "" };
+        let kept = if self.session.receipt().complete { " (keeps the values in use)" } else { "" };
         match (environment.contract.is_some() && !environment.exists, pending.is_empty()) {
-            (true, true) => vec![format!("{file}, made from {example}{kept}")],
-            (true, false) => vec![format!("{file}, made from {example}, with secrets: {pending}{kept}")],
+            (true, true) => vec![format!("{file}, created from {example}{kept}")],
+            (true, false) => vec![format!("{file}, created from {example}, with secrets: {pending}{kept}")],
             (false, false) => vec![format!("secrets in {file}: {pending}{kept}")],
             (false, true) => Vec::new(),
         }
@@ -47,7 +47,7 @@ impl Step for EnvStep {
         let environment = Environment::valid(&self.application)?;
         let pending = environment.pending();
         if environment.contract.is_some() && !environment.exists {
-            return Ok(Probe::Needed(format!("there is no {}", environment.file.display())));
+            return Ok(Probe::Needed(format!("{} does not exist", environment.file.display())));
         }
         if pending.is_empty() {
             return Ok(Probe::Done(format!("{} settings", environment.settings.len())));
@@ -76,7 +76,7 @@ pub fn in_use(task: &Task<'_>, session: &Session, application: &Application) -> 
 pub fn told(application: &Application, written: &Written) -> String {
     let mut parts = Vec::new();
     if written.made {
-        parts.push(format!("made {}", application.env_file.display()));
+        parts.push(format!("created {}", application.env_file.display()));
     }
     for (what, keys) in [("generated", &written.generated), ("kept from the cluster", &written.kept)] {
         if !keys.is_empty() {

@@ -109,7 +109,7 @@ impl Step for RemoveHostsEntries {
 
     fn run(&self, _task: &Task<'_>) -> Result<String> {
         let removed = remove_hosts_entries(&self.session, self.all)
-            .map_err(|error| Error::context(error, "the entry in the hosts file stays"))?;
-        Ok(if removed.is_empty() { "it was gone already".to_owned() } else { "removed".to_owned() })
+            .map_err(|error| Error::context(error, "cannot remove the entry in the hosts file"))?;
+        Ok(if removed.is_empty() { "it was already removed".to_owned() } else { "removed".to_owned() })
     }
 }

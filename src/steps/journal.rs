@@ -57,7 +57,7 @@ impl Journal {
         if let Ok(mut file) = self.file.lock() {
             let written = writeln!(file, "{entry}").and_then(|()| file.sync_data());
             if let Err(error) = written {
-                tracing::warn!(%error, "the journal could not be written");
+                tracing::warn!(%error, "cannot write the journal");
             }
         }
     }

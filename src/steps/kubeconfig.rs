@@ -47,7 +47,7 @@ pub fn merge_kubeconfig(
     let own = session.kubeconfig();
     let file = KubeconfigFile { path: path.to_owned() };
     if file.is(&own) {
-        return Err(Error::usage(format!("{} is the cluster's own kubeconfig already", path.display()))
+        return Err(Error::usage(format!("{} is already the cluster's own kubeconfig", path.display()))
             .help("todo-bootstrap kubeconfig merge --file ~/.kube/config"));
     }
     let entries = Entries::load(&own, &session.profile.cluster.name)?;
@@ -124,7 +124,7 @@ impl FileUnmerged {
         let mut notes: Vec<String> = Vec::new();
         for left in &self.done.left {
             notes.push(format!(
-                "the {} `{}` stays in {file}, as it is not what was written there: kubectl config delete-{} {} \
+                "the {} `{}` was changed, so it is kept in {file}; to delete it: kubectl config delete-{} {} \
                  --kubeconfig {file}",
                 left.key, left.name, left.key, left.name
             ));
@@ -141,7 +141,7 @@ impl FileUnmerged {
 /// Says where the comments are.
 pub fn backup_note(file: &Path, saved: &Saved) -> Option<String> {
     let backup = saved.backup.as_ref()?;
-    Some(format!("{} had comments, which are lost; as it was: {}", file.display(), backup.display()))
+    Some(format!("the comments in {} were lost; the previous file is {}", file.display(), backup.display()))
 }
 
 /// Step `kubeconfig-entries` of `down`.
@@ -182,11 +182,11 @@ impl Step for Unmerge {
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let all = unmerge_kubeconfigs(&self.session, task, None)
-            .map_err(|error| error.context("our entries in your kubeconfig stay"))?;
+            .map_err(|error| error.context("cannot remove our entries from your kubeconfig"))?;
         for note in all.iter().flat_map(FileUnmerged::notes) {
             task.warn(note);
         }
         let gone = all.iter().all(|file| file.done.removed.is_empty());
-        Ok(if gone { "they were gone already".to_owned() } else { "removed".to_owned() })
+        Ok(if gone { "they were already removed".to_owned() } else { "removed".to_owned() })
     }
 }

@@ -63,7 +63,7 @@ fn acquire(path: &Path) -> Result<(File, Option<String>)> {
             Lock::Taken => {}
             Lock::Unsupported(error) => {
                 let warning = format!(
-                    "{} cannot be locked ({error}): run no other todo-bootstrap command on this cluster now",
+                    "cannot lock {} ({error}): do not run another todo-bootstrap command on this cluster now",
                     path.display()
                 );
                 return Ok((file, Some(warning)));
@@ -88,8 +88,8 @@ fn is_at(_file: &File, _path: &Path) -> bool {
 fn held(file: &mut File, path: &Path) -> Error {
     let mut holder = String::new();
     let _ = file.read_to_string(&mut holder);
-    Error::refused("another todo-bootstrap is working on this cluster")
-        .because(format!("process {} holds {}; wait until it ends", holder.trim(), path.display()))
+    Error::refused("another todo-bootstrap process is working on this cluster")
+        .because(format!("process {} holds the lock {}; wait until it ends", holder.trim(), path.display()))
         .help(format!("ps -fp {}", holder.trim()))
 }
 

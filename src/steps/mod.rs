@@ -110,9 +110,10 @@ pub trait Step: Send + Sync {
     fn verify(&self, task: &Task<'_>) -> Result<()> {
         match self.probe(task)? {
             Probe::Done(_) => Ok(()),
-            Probe::Needed(why) => Err(crate::error::Error::failed(format!("{} did not last", self.title()))
-                .because(why)
-                .help("todo-bootstrap doctor")),
+            Probe::Needed(why) => {
+                let what = format!("{}: verification failed after the step ran", self.title());
+                Err(crate::error::Error::failed(what).because(why).help("todo-bootstrap doctor"))
+            }
         }
     }
 }

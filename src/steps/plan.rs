@@ -17,7 +17,7 @@ impl Plan {
     pub fn new(steps: Vec<Box<dyn Step>>) -> Result<Self> {
         let ids: BTreeSet<String> = steps.iter().map(|step| step.id().to_owned()).collect();
         if ids.len() != steps.len() {
-            return Err(Error::failed("the plan has two steps of the same name"));
+            return Err(Error::failed("the plan has two steps with the same name"));
         }
         for step in &steps {
             if let Some(unknown) = step.needs().into_iter().find(|need| !ids.contains(need)) {

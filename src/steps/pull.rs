@@ -65,7 +65,7 @@ impl Step for PullStep {
                 .iter()
                 .map(|node| scope.spawn(|| local_registry::pull(task, engine, node, &image)))
                 .collect();
-            let panicked = || Err(Error::failed("pulling an image ended in a panic"));
+            let panicked = || Err(Error::failed("pulling an image panicked"));
             pulls.into_iter().map(|pull| pull.join().unwrap_or_else(|_| panicked())).collect()
         });
         session.forget_node_images();

@@ -119,7 +119,7 @@ fn load<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>> {
         Err(error) => return Err(Error::io("read", path, &error)),
     };
     serde_json::from_slice(&text).map(Some).map_err(|error| {
-        Error::failed(format!("{} is not readable as a receipt", path.display()))
+        Error::failed(format!("cannot parse the receipt {}", path.display()))
             .because(error)
             .help(format!("move {} away, then: todo-bootstrap doctor", path.display()))
     })

@@ -50,7 +50,7 @@ impl Step for RegistryStep {
         let session = &self.session;
         Ok(match LocalRegistry::find(task, session.engine()?, &session.paths.cache)? {
             Some(registry) => Probe::Done(self.keep(registry)),
-            None => Probe::Needed("the local registry does not run".to_owned()),
+            None => Probe::Needed("the local registry is not running".to_owned()),
         })
     }
 
@@ -80,7 +80,7 @@ impl Step for ClusterRegistryStep {
     }
 
     fn effects(&self) -> Vec<String> {
-        vec!["lets the cluster's nodes pull from the local registry, and from nowhere else".to_owned()]
+        vec!["configures the cluster's nodes to pull from the local registry only".to_owned()]
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
@@ -91,7 +91,7 @@ impl Step for ClusterRegistryStep {
         }
         for node in session.nodes(task)? {
             if !local_registry::is_configured(task, engine, node, &registry)? {
-                return Ok(Probe::Needed(format!("{node} does not know the registry")));
+                return Ok(Probe::Needed(format!("{node} is not configured to use the registry")));
             }
         }
         let drift = deploy::drift(task, session.kube()?, &[hosting(&registry)?], deploy::MANAGER, None)?;

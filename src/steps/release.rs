@@ -74,7 +74,7 @@ impl ReleaseStep {
     fn outdated(&self, task: &Task<'_>, chart: &Chart) -> Result<(Option<Release>, Option<String>)> {
         let kube = self.session.kube()?;
         let Some(release) = deploy::release(task, kube, &chart.namespace, &chart.release)? else {
-            return Ok((None, Some("it is not installed yet".to_owned())));
+            return Ok((None, Some("not installed yet".to_owned())));
         };
         let why = if !release.deployed() {
             Some(format!("revision {} is {}", release.revision, release.status))
@@ -116,7 +116,7 @@ impl Step for ReleaseStep {
         let chart = self.chart(&self.session.digest_key()?.unwrap_or_default())?;
         let release = match self.outdated(task, &chart)? {
             (_, Some(why)) => return Ok(Probe::Needed(why)),
-            (None, None) => return Ok(Probe::Needed("it is not installed yet".to_owned())),
+            (None, None) => return Ok(Probe::Needed("not installed yet".to_owned())),
             (Some(release), None) => release,
         };
         let namespace = Some(chart.namespace.as_str());
@@ -138,7 +138,7 @@ impl Step for ReleaseStep {
             release = deploy::release(task, kube, &chart.namespace, &chart.release)?;
         }
         let release = release.ok_or_else(|| {
-            Error::failed(format!("Helm left no release {}/{}", chart.namespace, chart.release))
+            Error::failed(format!("Helm did not create release {}/{}", chart.namespace, chart.release))
                 .help("todo-bootstrap up")
         })?;
         watch::ready(task, kube, &release.objects()?, Some(&chart.namespace))?;

@@ -35,7 +35,7 @@ pub fn plan(session: &Arc<Session>, services: &[Service]) -> Result<Plan> {
     for service in services {
         if service.paused {
             return Err(Error::refused(format!("service `{}` cannot be restarted", service.name))
-                .because("its Deployment is paused, so that no pod would be replaced")
+                .because("its Deployment is paused, so no pod would be replaced")
                 .help(format!("kubectl rollout resume {}", paused(&service.workloads))));
         }
         steps.push(Box::new(RestartStep {

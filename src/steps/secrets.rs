@@ -45,7 +45,7 @@ impl Step for NamespaceStep {
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        Ok(drifted(&deploy::drift(task, self.session.kube()?, &self.objects()?, MANAGER, None)?, "is there"))
+        Ok(drifted(&deploy::drift(task, self.session.kube()?, &self.objects()?, MANAGER, None)?, "exists"))
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
@@ -90,7 +90,7 @@ impl Step for SecretsStep {
             return Ok(Probe::Needed(secrets::told(&wanted, &changes)));
         }
         let objects = wanted.iter().map(Wanted::object).collect::<Result<Vec<_>>>()?;
-        Ok(drifted(&deploy::drift(task, kube, &objects, MANAGER, None)?, "as .env says"))
+        Ok(drifted(&deploy::drift(task, kube, &objects, MANAGER, None)?, "matches .env"))
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
@@ -98,7 +98,7 @@ impl Step for SecretsStep {
         if let Some(key) = environment.pending().first() {
             let file = environment.file.display();
             return Err(Error::failed(format!("`{key}` is missing in {file}"))
-                .because("the file was changed while `up` was at work")
+                .because("the file was changed while `up` was running")
                 .help("todo-bootstrap up   # generates it"));
         }
         secrets::apply(task, self.session.kube()?, &wanted(&self.application, &environment))?;

@@ -91,7 +91,7 @@ impl Session {
             && receipt.provider != profile.provider
         {
             let (old, new) = (receipt.provider.name(), profile.provider.name());
-            return Err(Error::refused(format!("cluster `{name}` was made by {old}, not by {new}"))
+            return Err(Error::refused(format!("cluster `{name}` was created by {old}, not by {new}"))
                 .help(format!("todo-bootstrap down --profile {}", receipt.profile)));
         }
         let receipt = receipt.unwrap_or_else(|| Receipt::new(name, profile.provider, &profile.name));
@@ -324,7 +324,7 @@ impl Session {
 pub fn unavailable(provider: ProviderKind) -> Error {
     let name = provider.name();
     Error::usage(format!("provider `{name}` is not available in this version"))
-        .because("`kind` and `minikube` can make a cluster so far; nothing was changed")
+        .because("only `kind` and `minikube` are supported; nothing was changed")
         .help("todo-bootstrap up --profile kind")
 }
 
@@ -336,5 +336,5 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn unset(what: &str) -> Error {
     Error::failed(format!("{what}: used before the step that provides it"))
-        .help("this is a fault of todo-bootstrap; please report it with `todo-bootstrap -v …`")
+        .help("this is a bug in todo-bootstrap; please report it with the output of `todo-bootstrap -v …`")
 }

@@ -27,7 +27,7 @@ impl Step for StopStep {
     }
 
     fn effects(&self) -> Vec<String> {
-        vec![format!("stops cluster `{}`; its data stays", self.session.profile.cluster.name)]
+        vec![format!("stops cluster `{}` and keeps its data", self.session.profile.cluster.name)]
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
@@ -36,12 +36,12 @@ impl Step for StopStep {
             State::Stopped if self.session.kubeconfig().is_file() => Ok(Probe::Done("is stopped".to_owned())),
             // A node that runs counts as stopped where its kubeconfig was lost.
             State::Stopped | State::Running => Ok(Probe::Needed("it is not stopped yet".to_owned())),
-            State::Absent => Err(Error::failed(format!("cluster `{name}` is gone"))
-                .because("the container that it was is not there any more")
-                .help("todo-bootstrap up   # makes it anew")),
-            State::Partial { why } => Err(Error::failed(format!("cluster `{name}` is not whole"))
+            State::Absent => Err(Error::failed(format!("cluster `{name}` no longer exists"))
+                .because("its node container no longer exists")
+                .help("todo-bootstrap up   # recreates it")),
+            State::Partial { why } => Err(Error::failed(format!("cluster `{name}` is incomplete"))
                 .because(why)
-                .help("todo-bootstrap up   # makes it anew")),
+                .help("todo-bootstrap up   # recreates it")),
         }
     }
 
@@ -55,8 +55,8 @@ impl Step for StopStep {
 
     fn verify(&self, task: &Task<'_>) -> Result<()> {
         match self.session.provider()?.state(task)? {
-            State::Running => Err(Error::failed(format!("{} runs still", self.title()))
-                .help("todo-bootstrap stop   # once more; or: todo-bootstrap doctor")),
+            State::Running => Err(Error::failed(format!("{} is still running", self.title()))
+                .help("todo-bootstrap stop   # tries again; `todo-bootstrap doctor` checks the machine")),
             State::Stopped | State::Absent | State::Partial { .. } => Ok(()),
         }
     }

@@ -113,7 +113,7 @@ class OwnImage(OfficialImage):
         self.pod.start()
         self.pod.password = "second"
         with self.pod.preparing() as run:
-            self.assertIn("waiting for its end", run.stdout.readline())
+            self.assertIn("waiting until it stops", run.stdout.readline())
             time.sleep(1.5)
             self.assertIsNone(run.poll())
             self.pod.stop()

@@ -85,9 +85,9 @@ fn tools_for_any_platform_make_one_and_the_same_bundle() {
             assert_eq!(entry["sha256"], sha256(format!("{name} for {platform}\n").as_bytes()));
         }
         let wrong = "0".repeat(64);
-        one.run(&["bundle", "verify", form]).exits(0).err_has("is whole: 6 artifacts");
+        one.run(&["bundle", "verify", form]).exits(0).err_has("is intact: 6 artifacts");
         one.run(&["bundle", "verify", form, "--sha256", &digests[0]]).exits(0);
-        one.run(&["bundle", "verify", form, "--sha256", &wrong]).exits(5).err_has("expected was 0000");
+        one.run(&["bundle", "verify", form, "--sha256", &wrong]).exits(5).err_has("expected 0000");
     }
 }
 
@@ -96,7 +96,7 @@ fn nothing_is_written_over_and_nothing_is_begun_for_it() {
     let machine = machine().file("there", "mine").file("folder/x", "mine");
     for name in ["there", "folder"] {
         let screen = machine.run(&["bundle", "create", name]).exits(2);
-        screen.err_has("is there already").err_has("help: name another path");
+        screen.err_has("already exists").err_has("help: choose another path");
     }
     assert_eq!(fs::read_dir(machine.path("cache")).expect("the cache").count(), 0);
 }
@@ -178,7 +178,7 @@ fn missing_extra_swapped_and_cut_files_are_named() {
     let verify = || machine.run(&["bundle", "verify", "b"]).exits(5);
     fs::write(&helm, &second).expect("swap");
     fs::write(&kind, &first).expect("swap");
-    verify().err_has("2 files are not right").err_has("-helm").err_has("-kind");
+    verify().err_has("2 files failed verification").err_has("-helm").err_has("-kind");
     fs::write(&helm, &first[..3]).expect("cut");
     fs::remove_file(&kind).expect("remove");
     fs::write(dir.join("files/more"), "x").expect("add");
@@ -186,7 +186,7 @@ fn missing_extra_swapped_and_cut_files_are_named() {
     verify()
         .err_has("-helm: it is too short, 3 bytes")
         .err_has("-kind: it is missing")
-        .err_has("files/more: the manifest does not name it")
+        .err_has("files/more: it is not in the manifest")
         .err_has("manifest.json.sha256: it cannot be read");
 }
 
@@ -196,7 +196,7 @@ fn who_made_a_bundle_needs_no_digest_and_anybody_else_is_warned() {
     let digest = tools(&machine, "b.tar", &[]);
     let up = |flags: &[&str]| machine.run(&[&["up", "--bundle", "b.tar"], flags].concat()).fails();
     // It ends for want of an engine; what is said of the bundle comes before.
-    let doubt = "nobody vouches for the bundle";
+    let doubt = "its origin is not verified";
     for flags in [&[][..], &["--strict"]] {
         let screen = up(flags);
         assert!(!screen.stderr.contains(doubt), "{screen}");
@@ -206,7 +206,7 @@ fn who_made_a_bundle_needs_no_digest_and_anybody_else_is_warned() {
     up(&["--strict"]).exits(5).err_has(doubt).err_has("help:");
     let screen = up(&["--strict", "--bundle-sha256", &digest]);
     assert!(!screen.stderr.contains(doubt), "{screen}");
-    up(&["--bundle-sha256", &"0".repeat(64)]).exits(5).err_has("is not to be trusted");
+    up(&["--bundle-sha256", &"0".repeat(64)]).exits(5).err_has("cannot be trusted");
 }
 
 /// The registry has every image: those of the profile by our records, the project's as it would be
@@ -313,7 +313,7 @@ fn all_that_cannot_be_had_for_another_platform_is_told_at_once() {
     let screen =
         machine.run(&["bundle", "create", "b.tar", "--profile", "plain.toml", "--platform", other]).exits(3);
     let screen =
-        screen.err_has("3 artifacts of the bundle cannot be had").err_has(&format!("on a {other} machine"));
+        screen.err_has("cannot provide 3 artifacts of the bundle").err_has(&format!("on a {other} machine"));
     for name in ["image `node`", "image `registry`", "image `web`: its build runs programs of that platform"]
     {
         assert!(screen.stderr.contains(&format!("{other}: {name}")), "{name}: {screen}");

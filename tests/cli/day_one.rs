@@ -42,7 +42,7 @@ fn without_an_application_each_says_so() {
         Machine::new()
             .run(args)
             .exits(2)
-            .err_has("there is no application")
+            .err_has("no application found")
             .err_has("help: todo-bootstrap up --dir");
     }
 }
@@ -59,13 +59,13 @@ fn a_hosts_entry_needs_consent() {
 #[test]
 fn a_hosts_entry_comes_once_and_goes_without_a_trace() {
     let machine = machine();
-    for said in ["leads shop.local to this machine; `down` takes it out again", "already"] {
+    for said in ["points shop.local to this machine; `down` removes it again", "already"] {
         machine.run(&["url", "--add-hosts-entry", "--yes"]).exits(0).err_has(said);
         assert_eq!(hosts(&machine), format!("{HOSTS}{LINE}"));
     }
     machine.run(&["url", "--remove-hosts-entry"]).exits(0).err_has("removed from");
     assert_eq!(hosts(&machine), HOSTS);
-    machine.run(&["url", "--remove-hosts-entry"]).exits(0).err_has("no entry of ours");
+    machine.run(&["url", "--remove-hosts-entry"]).exits(0).err_has("no entry from todo-bootstrap");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_cluster_whose_engine_is_gone_is_explained() {
     for command in ["status", "logs", "url"] {
         let screen = machine.run(&[command]).exits(1);
         screen
-            .err_has("cluster `todo-bootstrap` does not run")
+            .err_has("cluster `todo-bootstrap` is not running")
             .err_has("no container engine is installed")
             .err_has("help:");
     }

@@ -53,7 +53,7 @@ fn a_project_without_settings_is_told_what_would_be() {
     API_KEY    secret     -  empty (default)
     WEB_TITLE  config     -  default
     ");
-    screen.err_has("`up` makes it");
+    screen.err_has("`up` creates it");
     assert!(!machine.path("work/.env").exists(), "looking writes nothing");
 }
 
@@ -61,7 +61,7 @@ fn a_project_without_settings_is_told_what_would_be() {
 fn init_makes_the_file_once_and_says_names_only() {
     let machine = project();
     let screen = machine.run(&["env", "init"]).exits(0);
-    assert_snapshot!(screen.stdout, @"made [machine]/work/.env; generated: PASSWORD");
+    assert_snapshot!(screen.stdout, @"created [machine]/work/.env; generated: PASSWORD");
     let text = fs::read_to_string(machine.path("work/.env")).expect("the file");
     let password = text.lines().find_map(|line| line.strip_prefix("PASSWORD=")).expect("a password");
     assert_eq!(password.len(), 32);
@@ -246,7 +246,7 @@ fn other_eyes_on_the_file_are_told() {
 fn plan_tells_of_a_new_file_and_writes_none() {
     let machine = project();
     let screen = machine.run(&["plan"]).exits(0);
-    screen.out_has(".env, made from [machine]/work/.env.example, with secrets: PASSWORD");
+    screen.out_has(".env, created from [machine]/work/.env.example, with secrets: PASSWORD");
     assert!(!machine.path("work/.env").exists());
 }
 

@@ -62,7 +62,7 @@ fn list_shows_what_the_registry_has_and_whether_it_is_current() {
 #[test]
 fn list_without_a_registry_says_why_nothing_is_there() {
     let machine = project().stub("docker", &format!("[ \"$1\" = info ] && echo '{INFO}'"));
-    machine.run(&["images", "list"]).exits(0).out_has("the local registry does not run");
+    machine.run(&["images", "list"]).exits(0).out_has("the local registry is not running");
     machine.stub("trivy", "exit 1").run(&["images", "scan"]).exits(1).err_has("help: todo-bootstrap up");
 }
 
@@ -98,7 +98,7 @@ fn a_scan_names_its_scanner_and_fails_where_it_is_asked_to() {
     let screen = scan(&[]).exits(0).err_has("scanning with trivy: [machine]/bin/trivy, sha256 ");
     screen.out_has("CVE-1").out_has("1 more below high");
     scan(&["-v"]).exits(0).out_has("CVE-2");
-    scan(&["--fail-on", "high"]).exits(4).err_has("found in: web");
+    scan(&["--fail-on", "high"]).exits(4).err_has("affected images: web");
     scan(&["--fail-on", "critical"]).exits(0);
     let json = scan(&["--output", "json"]).exits(0).json();
     assert!(json["skipped"].is_null() && json["images"][0]["counts"]["high"] == 1, "{json}");
@@ -131,7 +131,7 @@ fn an_image_that_is_not_there_is_not_scanned_as_clean() {
 #[test]
 fn plan_says_what_images_are_built_for() {
     let (machine, _served) = machine();
-    machine.run(&["plan"]).exits(0).out_has("target prod:").out_has("(target prod)");
+    machine.run(&["plan"]).exits(0).out_has("images are built for target prod").out_has("(target prod)");
     let json = machine.run(&["plan", "--target", "dev", "--output", "json"]).exits(0).json();
     assert_eq!(json["target"], "dev");
     assert!(json.to_string().contains("shop/web was not built yet"), "{json}");
@@ -146,6 +146,6 @@ fn the_target_of_the_last_up_stays() {
     fs::create_dir_all(&dir).expect("a folder");
     let receipt = r#"{"schema":1,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind","target":"staging"}"#;
     fs::write(dir.join("receipt.json"), receipt).expect("a receipt");
-    machine.run(&["plan"]).exits(0).out_has("target staging:");
-    machine.run(&["plan", "--target", "prod"]).exits(0).out_has("target prod:");
+    machine.run(&["plan"]).exits(0).out_has("images are built for target staging");
+    machine.run(&["plan", "--target", "prod"]).exits(0).out_has("images are built for target prod");
 }

@@ -57,7 +57,7 @@ fn text(machine: &Machine) -> String {
 fn merged_once_and_taken_out_again() {
     let machine = machine();
     let screen = machine.run(&["kubeconfig", "merge"]).exits(0);
-    screen.err_has("[machine]/home/.kube/config has cluster, user and context `todo-bootstrap`");
+    screen.err_has("added cluster, user and context `todo-bootstrap` to [machine]/home/.kube/config");
     let merged = text(&machine);
     assert!(
         merged.contains("current-context: work\n") && merged.contains("client-key-data: S0VZ"),
@@ -70,7 +70,7 @@ fn merged_once_and_taken_out_again() {
     assert!(text(&machine).contains("current-context: todo-bootstrap\n"));
     machine.run(&["kubeconfig", "unmerge"]).exits(0).err_has("removed").err_has("is `work` again");
     assert_eq!(text(&machine), MINE);
-    machine.run(&["kubeconfig", "unmerge"]).exits(0).err_has("nothing of ours");
+    machine.run(&["kubeconfig", "unmerge"]).exits(0).err_has("no entries from todo-bootstrap");
     let beside = fs::read_dir(machine.path("home/.kube")).expect("a folder").count();
     assert_eq!(beside, 1, "no lock, no copy");
 }
@@ -80,7 +80,10 @@ fn a_file_that_was_made_for_it_goes_again() {
     let machine = machine().env("KUBECONFIG", "one/config:other");
     machine.run(&["kubeconfig", "merge", "--set-current"]).exits(0).err_has("[machine]/work/one/config");
     assert!(machine.path("work/one/config").is_file());
-    machine.run(&["kubeconfig", "unmerge", "--file", "other"]).exits(0).err_has("nothing of ours in");
+    machine
+        .run(&["kubeconfig", "unmerge", "--file", "other"])
+        .exits(0)
+        .err_has("no entries from todo-bootstrap");
     machine.run(&["kubeconfig", "unmerge", "--file", "one/config"]).exits(0).err_has("removed");
     assert!(!machine.path("work/one/config").exists());
     assert_eq!(text(&machine), MINE);
@@ -90,7 +93,10 @@ fn a_file_that_was_made_for_it_goes_again() {
 fn what_stands_in_the_way_is_told_and_nothing_is_changed() {
     let machine = machine();
     let own = machine.path("state/clusters/todo-bootstrap/kubeconfig").display().to_string();
-    machine.run(&["kubeconfig", "merge", "--file", &own]).exits(2).err_has("own kubeconfig already");
+    machine
+        .run(&["kubeconfig", "merge", "--file", &own])
+        .exits(2)
+        .err_has("is already the cluster's own kubeconfig");
     let foreign = MINE.replace("  name: work\ncontexts", "  name: todo-bootstrap\ncontexts");
     for (broken, code, why) in [
         ("users:\n- {name: a\n  user: b\n".to_owned(), 1, "line 2"),
@@ -102,7 +108,7 @@ fn what_stands_in_the_way_is_told_and_nothing_is_changed() {
         assert_eq!(text(&machine), broken);
     }
     Machine::new().run(&["kubeconfig", "merge"]).exits(1).err_has("there is no cluster");
-    Machine::new().run(&["kubeconfig", "unmerge"]).exits(0).err_has("nothing of ours");
+    Machine::new().run(&["kubeconfig", "unmerge"]).exits(0).err_has("no entries from todo-bootstrap");
 }
 
 /// Whatever is wrong with a kubeconfig, no message holds a line of it: it may be that of a key.

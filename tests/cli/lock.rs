@@ -53,7 +53,11 @@ fn what_another_command_works_on_is_refused() {
         &["down", "--yes"],
         &["kubeconfig", "merge"],
     ] {
-        machine.run(args).exits(5).err_has("another todo-bootstrap is working").err_has("help: ps -fp");
+        machine
+            .run(args)
+            .exits(5)
+            .err_has("another todo-bootstrap process is working")
+            .err_has("help: ps -fp");
     }
     assert!(machine.calls("docker").is_empty());
     drop(lock);

@@ -103,7 +103,7 @@ fn our_own_cluster_is_stopped_and_deleted_whatever_became_of_its_network() {
         (None, Some("")),
     ] {
         let machine = machine(true, "exited", labels, mark);
-        machine.run(&["stop"]).exits(0).err_has("is stopped already");
+        machine.run(&["stop"]).exits(0).err_has("is already stopped");
         machine.run(&["status"]).exits(1).err_has("is stopped").err_has("help: todo-bootstrap start");
         machine.run(&["down", "--yes"]).exits(0);
         assert!(changes(&machine).iter().any(|call| call.starts_with("rm ")), "{labels:?}");

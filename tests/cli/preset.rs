@@ -57,7 +57,7 @@ fn plan_says_what_fits_and_what_does_not() {
         said(&screen),
         [
             "preset small: needs 1.33 of 2 CPUs and 1.6 GiB of 2.0 GiB, with Kubernetes and addons",
-            "preset large does not fit: needs 2.63 CPUs where 2 can be had and 4.3 GiB where 3.5 GiB can be had",
+            "preset large does not fit: needs 2.63 CPUs (2 available) and 4.3 GiB (3.5 GiB available)",
         ]
     );
     let screen = machine(8, 6).run(&["plan"]).exits(0).out_has("(4 CPU, 5.5 GiB)");
@@ -102,7 +102,7 @@ fn up_refuses_a_machine_that_is_too_small_before_it_makes_anything() {
     let machine = machine(1, 2);
     let screen = machine.run(&["up", "--yes"]).exits(3);
     let screen = screen
-        .err_has("because a cluster needs 2 CPUs, it would get 1 of 1")
+        .err_has("because a cluster needs 2 CPUs, but would get 1 of 1")
         .err_has("because preset small needs 1.33 CPU and 1.6 GiB")
         .err_has("help: Docker Desktop: Settings > Resources: at least 2 CPUs and 3 GB of memory");
     assert_eq!(machine.calls("docker").len(), 1, "{screen}");

@@ -42,8 +42,8 @@ fn where_there_is_no_cluster_nothing_is_stopped_or_started() {
 #[test]
 fn a_cluster_that_runs_is_stopped_once() {
     let machine = machine("running");
-    machine.run(&["stop"]).exits(0).err_has("is stopped; all that is in it stays");
-    machine.run(&["stop"]).exits(0).err_has("is stopped already");
+    machine.run(&["stop"]).exits(0).err_has("is stopped; its data is kept");
+    machine.run(&["stop"]).exits(0).err_has("is already stopped");
     let stops = machine.calls("docker").into_iter().filter(|call| call.starts_with("stop")).count();
     assert_eq!(stops, 1);
     let screen = machine.run(&["status"]).exits(1);
@@ -53,20 +53,20 @@ fn a_cluster_that_runs_is_stopped_once() {
 #[test]
 fn a_cluster_that_is_gone_is_neither_stopped_nor_made() {
     let machine = machine("");
-    machine.run(&["stop"]).exits(1).err_has("is gone").err_has("help: todo-bootstrap up");
-    machine.run(&["start"]).exits(5).err_has("not there any more").err_has("help: todo-bootstrap up");
+    machine.run(&["stop"]).exits(1).err_has("no longer exists").err_has("help: todo-bootstrap up");
+    machine.run(&["start"]).exits(5).err_has("no longer exists").err_has("help: todo-bootstrap up");
 }
 
 /// From here on it is `up`, which names what it misses first.
 #[test]
 fn a_cluster_that_is_stopped_is_brought_back_by_up() {
-    machine("exited").run(&["start"]).exits(2).err_has("there is no application");
+    machine("exited").run(&["start"]).exits(2).err_has("no application found");
 }
 
 #[test]
 fn while_the_engine_does_not_answer_nothing_is_known() {
     let machine = machine("running").stub("docker", "echo 'Is the docker daemon running?' >&2; exit 1");
-    machine.run(&["stop"]).exits(3).err_has("whether cluster `todo-bootstrap` runs is unknown");
+    machine.run(&["stop"]).exits(3).err_has("cannot determine the state of cluster `todo-bootstrap`");
 }
 
 #[test]

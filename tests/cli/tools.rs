@@ -75,7 +75,7 @@ fn what_up_needs_is_installed_and_listed() {
     [2/3] Tool helm ✓ 4.3.0 from mirror: [machine]/cache/tools/helm-4.3.0/helm
     [3/3] Tool kubectl … looking for it
     [3/3] Tool kubectl ✓ 1.35.2 from mirror: [machine]/cache/tools/kubectl-1.35.2/kubectl
-    warning: pins of your own stand in for the built-in ones: helm 4.3.0, kind 0.33.0, kubectl 1.35.2
+    warning: these pins override the built-in ones: helm 4.3.0, kind 0.33.0, kubectl 1.35.2
     ");
     assert_snapshot!(tools(&machine, &["list"]).exits(0).stdout, @r"
     TOOL      WANTED  VERSION  ORIGIN   PATH
@@ -84,7 +84,7 @@ fn what_up_needs_is_installed_and_listed() {
     kind      0.33.0  0.33.0   cache    [machine]/cache/tools/kind-0.33.0/kind
     minikube  1.38.1  -        missing  -
 
-    Optional, fetched by: todo-bootstrap tools install NAME
+    Optional tools, installed with: todo-bootstrap tools install NAME
 
     TOOL        WANTED   VERSION  ORIGIN   PATH
     k9s         0.51.0   -        missing  -
@@ -148,14 +148,14 @@ fn a_changed_tool_is_named_and_the_remedy_mends_it() {
     kind     0.33.0   mirror  wrong  [machine]/cache/tools/kind-0.33.0/kind
     ");
     assert_snapshot!(screen.stderr, @r"
-    warning: pins of your own stand in for the built-in ones: helm 4.3.0, kind 0.33.0, kubectl 1.35.2
-    error: 1 tool is not what was installed
+    warning: these pins override the built-in ones: helm 4.3.0, kind 0.33.0, kubectl 1.35.2
+    error: 1 tool has changed since installation
       because kind: [machine]/cache/tools/kind-0.33.0/kind was changed after it was installed: its sha256 is 9a111093110c4a677d0efe9017e0cd6f9acdc40c9c5a9769d991fd50749e008c, it was 4507763dcdcac4860e2bf1df33f49da1e288bf763cc4ac85edfb18b93fb0736d
-      help: todo-bootstrap tools install kind --strict   # removes it and has it again
+      help: todo-bootstrap tools install kind --strict   # removes and downloads it again
     ");
     let left = tools(&machine, &["env", "--shell", "bash"]).exits(0).stdout;
     assert!(left.contains("helm-") && !left.contains("kind-"), "{left}");
-    tools(&machine, &["install", "kind", "--strict"]).exits(0).err_has("it is removed and had again");
+    tools(&machine, &["install", "kind", "--strict"]).exits(0).err_has("removing and downloading it again");
     tools(&machine, &["verify"]).exits(0);
 }
 
@@ -217,12 +217,13 @@ fn mirrors_that_are_none() {
     [1/1] Tool kind … looking for it
     [1/1] Tool kind ✗ there is no folder [machine]/work/usb to use as a mirror
     error: there is no folder [machine]/work/usb to use as a mirror
-      help: --mirror DIR   # names a folder with <host>/<path> of what is published
+      help: --mirror DIR   # a folder with the published files as <host>/<path>
     ");
     with("mirror.local:8080").exits(2).err_has("help: --mirror https://mirror.local:8080");
     with("ftp://me:geheim@mirror.local").exits(2).err_has("error: ftp://mirror.local cannot be used");
-    let gone =
-        with("http://me:geheim@127.0.0.1:1/").exits(3).err_has("warning: http://127.0.0.1:1/: plain HTTP");
+    let gone = with("http://me:geheim@127.0.0.1:1/")
+        .exits(3)
+        .err_has("warning: http://127.0.0.1:1/ uses plain HTTP");
     assert!(!gone.stderr.contains("geheim"), "{gone}");
     // What is advised is this command, not `up`.
     gone.err_has("HTTPS_PROXY=http://HOST:PORT todo-bootstrap tools install kind   # behind a proxy");
@@ -269,7 +270,7 @@ fn links_are_made_on_request_and_replace_nothing_foreign() {
     assert_eq!(fs::read_link(machine.path("work/links/kind")).expect("a link"), program(&machine, "kind"));
     fs::remove_file(machine.path("work/links/kind")).expect("remove it");
     fs::write(machine.path("work/links/kind"), "mine").expect("a file");
-    let screen = install().exits(5).err_has("[machine]/work/links/kind was not put there by todo-bootstrap");
+    let screen = install().exits(5).err_has("[machine]/work/links/kind was not created by todo-bootstrap");
     assert!(screen.stderr.contains("help: move it away"), "{screen}");
     assert_eq!(fs::read_to_string(machine.path("work/links/kind")).expect("a file"), "mine");
 }
@@ -279,10 +280,10 @@ fn one_that_cannot_be_had_stops_no_other() {
     let machine = machine();
     fs::remove_file(machine.path("work/mirror/release.example/4.3.0/helm")).expect("remove it");
     let args = ["install", "kind", "helm", "--from", "mirror", "--output", "json"];
-    let screen = tools(&machine, &args).exits(3).err_has("helm cannot be had on this machine");
+    let screen = tools(&machine, &args).exits(3).err_has("helm is not available on this machine");
     let rows = screen.json();
     assert_eq!((&rows[0]["origin"], &rows[1]["origin"]), (&"mirror".into(), &serde_json::Value::Null));
-    assert!(rows[1]["error"].as_str().is_some_and(|text| text.contains("is not there")), "{screen}");
+    assert!(rows[1]["error"].as_str().is_some_and(|text| text.contains("does not exist")), "{screen}");
 }
 
 /// The shell itself says whether the line is right, for a folder with what shells trip over.
@@ -303,7 +304,7 @@ fn the_line_for_the_shell_is_one() {
     ");
     let fish = tools(&machine, &["env", "--shell", "fish"]).exits(0).stdout;
     assert!(fish.starts_with("set -gx PATH '") && fish.contains(r"b\'c $x"), "{fish}");
-    let none = Machine::new().run(&["tools", "env"]).exits(0).err_has("no tool is fetched yet");
+    let none = Machine::new().run(&["tools", "env"]).exits(0).err_has("no tools are installed yet");
     assert_eq!(none.stdout, "");
 }
 

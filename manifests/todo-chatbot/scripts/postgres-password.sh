@@ -29,7 +29,7 @@ take_lock() {
     waited=0
     exec 9>>"$PGDATA/.lock"
     until flock -n 9; do
-        [ "$waited" -gt 0 ] || say "another server uses $PGDATA; waiting for its end"
+        [ "$waited" -gt 0 ] || say "another server uses $PGDATA; waiting until it stops"
         waited=$((waited + 1))
         [ "$waited" -lt 90 ] || fail "another server uses $PGDATA" 'stop it, or set another PGDATA'
         sleep 1
@@ -59,14 +59,14 @@ password=${POSTGRES_PASSWORD:-}
 newline='
 '
 case $user$database$password in *"$newline"*)
-    fail 'POSTGRES_USER, POSTGRES_DB or POSTGRES_PASSWORD has more than one line' 'choose another one'
+    fail 'POSTGRES_USER, POSTGRES_DB or POSTGRES_PASSWORD has more than one line' 'use a single-line value'
     ;;
 esac
 if ! [ -s "$PGDATA/PG_VERSION" ]; then
-    say "$PGDATA has no database yet, which will be made with the password"
+    say "$PGDATA has no database yet; it will be created with the password"
     exit 0
 elif [ -z "$password" ]; then
-    say 'POSTGRES_PASSWORD is empty, so the password stays as it is'
+    say 'POSTGRES_PASSWORD is empty, so the password is not changed'
     exit 0
 fi
 # The server insists on it, and a volume that is mounted anew may give rights to its group.
@@ -85,8 +85,8 @@ case $status:$said in
 *)
     why=$(reason "$said")
     case $why in
-    *'role "'*'" does not exist'*) help='set POSTGRES_USER back: it counts when a database is made only' ;;
-    *) help='mend what PostgreSQL says; the pod tries again by itself' ;;
+    *'role "'*'" does not exist'*) help='set POSTGRES_USER back: it applies only to a new volume' ;;
+    *) help='fix the error that PostgreSQL reports; the pod retries automatically' ;;
     esac
     fail "cannot set the password of role $user in $PGDATA: ${why:-postgres ended with $status}" "$help"
     ;;
@@ -94,5 +94,5 @@ esac
 case $said in
 *'has = "database"'*) ;;
 *) say "warning: there is no database $database in $PGDATA" \
-    '  help: set POSTGRES_DB back, which counts when a database is made only, or CREATE DATABASE' >&2 ;;
+    '  help: set POSTGRES_DB back (it applies only to a new volume), or CREATE DATABASE' >&2 ;;
 esac

@@ -16,7 +16,7 @@
       name: {{ $config.name }}
       key: {{ . }}
     {{- else }}
-    {{- fail (printf "services.%s.env names %s, but neither `secret.keys` nor `config.keys` have it: declare it in .env.example" $name .) }}
+    {{- fail (printf "services.%s.env names %s, but neither `secret.keys` nor `config.keys` contains it: declare it in .env.example" $name .) }}
     {{- end }}
 {{- end }}
 {{- range $key, $value := .service.fixed }}

@@ -27,7 +27,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- $key := default .name .service.image -}}
 {{- $reference := get .root.Values.images $key -}}
 {{- if not $reference -}}
-{{- fail (printf "services.%s uses the image %q, but values `images` have no such key" .name $key) -}}
+{{- fail (printf "services.%s uses the image %q, but `images` has no such key" .name $key) -}}
 {{- end -}}
 {{- $reference -}}
 {{- end }}

@@ -10,7 +10,7 @@
 {{- if dig "portEnv" true $service }}{{ $names = append $names "PORT" }}{{ end -}}
 {{- range $names -}}
 {{- if gt (len (splitList (printf " %s " .) (printf " %s " (join "  " $names)))) 2 -}}
-{{- fail (printf "%s gives %s to its container twice: name it in one of `env`, `fixed` and `portEnv`" $at .) -}}
+{{- fail (printf "%s sets %s twice: use only one of `env`, `fixed` and `portEnv`" $at .) -}}
 {{- end -}}
 {{- end -}}
 

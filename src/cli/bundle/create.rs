@@ -248,7 +248,7 @@ fn complete(gathered: Gathered) -> Result<Gathered> {
     }
     let count: usize = gathered.missing.values().map(Vec::len).sum();
     let noun = if count == 1 { "artifact" } else { "artifacts" };
-    let mut error = Error::host(format!("{count} {noun} of the bundle cannot be had on this machine"));
+    let mut error = Error::host(format!("this machine cannot provide {count} {noun} of the bundle"));
     for (platform, missing) in &gathered.missing {
         for what in missing {
             error = error.because(format!("{platform}: {what}"));

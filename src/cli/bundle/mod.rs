@@ -14,22 +14,22 @@ use crate::error::{Exit, Result};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BundleCommand {
-    /// Gather every tool, image and chart that `up` needs
+    /// Create a bundle with every tool, image and chart that `up` needs
     Create(CreateArgs),
-    /// Check every byte of a bundle
+    /// Verify every byte of a bundle
     Verify {
         path: PathBuf,
         /// The sha256 that the bundle's manifest must have
         #[arg(long, value_name = "HEX")]
         sha256: Option<String>,
     },
-    /// Show what is in a bundle, which is checked first
+    /// Verify a bundle and show its contents
     Inspect {
         path: PathBuf,
         /// The sha256 that the bundle's manifest must have
         #[arg(long, value_name = "HEX")]
         sha256: Option<String>,
-        /// Print a bill of materials instead (`CycloneDX`)
+        /// Print an SBOM instead (`CycloneDX`)
         #[arg(long)]
         sbom: bool,
     },
@@ -37,16 +37,16 @@ pub(crate) enum BundleCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
-    /// A directory, or a file that ends in .tar; nothing may be there yet
+    /// The bundle to create: a directory, or a file ending in .tar; must not exist yet
     path: PathBuf,
-    /// Whose machine it is for, such as linux/arm64 or darwin/arm64; may be given more than once
+    /// Target platform, such as linux/arm64 or darwin/arm64; can be repeated
     /// [default: this machine's]
     #[arg(long, value_name = "OS/ARCH", value_parser = create::platform)]
     platform: Vec<create::Platform>,
-    /// Only tools: no image, no chart, no engine needed
+    /// Include tools only, without images and charts; needs no engine
     #[arg(long)]
     tools_only: bool,
-    /// What the application's images are built for: dev, staging or prod [default: that of the last
+    /// Build the application's images for dev, staging or prod [default: the target of the last
     /// `up`, else prod]
     #[arg(long, value_name = "TARGET", value_parser = super::up::target_parser())]
     target: Option<Target>,
@@ -73,7 +73,7 @@ fn verify(context: &Context<'_>, path: &Path, sha256: Option<&str>) -> Result<Ex
     let entries = &found.manifest.entries;
     let bytes: u64 = entries.iter().map(|entry| entry.size).sum();
     let (path, count) = (path.display(), entries.len());
-    context.ui.good(&format!("✓ {path} is whole: {count} artifacts, {}", show_bytes(bytes)));
+    context.ui.good(&format!("✓ {path} is intact: {count} artifacts, {}", show_bytes(bytes)));
     context.ui.say(&format!("  sha256 of its manifest: {}", found.sha256));
     Ok(Exit::Fine)
 }

@@ -50,7 +50,7 @@ pub(super) fn all(
 ) -> Result<Vec<Listed>> {
     let app = application(session)?;
     let Some(registry) = registry.map(LocalRegistry::client) else {
-        let why = "the local registry does not run";
+        let why = "the local registry is not running";
         return Ok(app.image_names().iter().map(|name| images::absent(name, why.to_owned())).collect());
     };
     let present = |name: &str| session.origins.present_image(task, registry, name);

@@ -15,13 +15,13 @@ pub(crate) enum ImagesCommand {
     /// List the images with reference, digest, size and the hash of their inputs
     List,
     #[allow(clippy::doc_markdown)] // the text of the help
-    /// Print the bill of materials of an image as CycloneDX JSON; without a name, which there are
+    /// Print the SBOM of an image as CycloneDX JSON; without a name, list all SBOMs
     Sbom {
         /// The name of an image, as `images list` shows it
         #[arg(value_name = "IMAGE")]
         image: Option<String>,
     },
-    /// Scan images with trivy or grype, where one is on PATH; else it says why it was skipped
+    /// Scan images for known vulnerabilities with trivy or grype
     Scan(scan::ScanArgs),
 }
 

@@ -41,9 +41,9 @@ pub(super) fn run(context: &Context<'_>, image: Option<&str>) -> Result<Exit> {
 
 fn bill(session: &Session, image: &str) -> Result<Value> {
     sbom::read(&session.dir(), image)?.ok_or_else(|| {
-        Error::failed(format!("there is no bill of materials of {image} yet"))
+        Error::failed(format!("image {image} has no SBOM yet"))
             .because(format!("{} does not exist", sbom::file(&session.dir(), image).display()))
-            .help("todo-bootstrap up   # writes one with each image")
+            .help("todo-bootstrap up   # writes an SBOM for each image")
     })
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct ScanArgs {
     /// Names of images, as `images list` shows them [default: all of them]
     #[arg(value_name = "IMAGE")]
     pub images: Vec<String>,
-    /// End with exit code 4 where something of this severity or above is found
+    /// Exit with code 4 if a vulnerability of this severity or above is found
     #[arg(long, value_name = "SEVERITY", value_parser = severity_parser())]
     pub fail_on: Option<Severity>,
 }
@@ -47,7 +47,7 @@ pub(super) fn run(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
     let (name, path) = (scanner.kind.name(), scanner.path.display());
     context.ui.say(&format!("scanning with {name}: {path}, sha256 {}", scanner.sha256));
     let Some(registry) = list::registry(context, &session, &task)? else {
-        return Err(Error::failed("the local registry does not run, so there is nothing to scan")
+        return Err(Error::failed("the local registry is not running, so there is nothing to scan")
             .help("todo-bootstrap up"));
     };
     let cache = context.paths()?.cache;
@@ -105,7 +105,7 @@ fn skipped(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
     if args.fail_on.is_none() {
         return Ok(Exit::Fine);
     }
-    Err(Error::host("nothing was scanned, so --fail-on cannot judge").because(NO_SCANNER).help(INSTALL))
+    Err(Error::host("cannot evaluate --fail-on: nothing was scanned").because(NO_SCANNER).help(INSTALL))
 }
 
 fn document(scanner: &Scanner, all: &[Scanned]) -> Value {
@@ -178,7 +178,7 @@ fn verdict(all: &[Scanned], fail_on: Option<Severity>) -> Result<Exit> {
     if images.is_empty() {
         return Ok(Exit::Fine);
     }
-    Err(Error::new(Exit::CheckFailed, format!("vulnerabilities of severity {} or above", least.name()))
-        .because(format!("found in: {}", images.join(", ")))
-        .help("todo-bootstrap images scan -v   # shows all of them, with the versions that mend them"))
+    Err(Error::new(Exit::CheckFailed, format!("found vulnerabilities of severity {} or above", least.name()))
+        .because(format!("affected images: {}", images.join(", ")))
+        .help("todo-bootstrap images scan -v   # lists all of them, with the versions that fix them"))
 }

@@ -14,7 +14,7 @@ use crate::world::World;
 
 #[derive(Debug, Args)]
 pub(crate) struct EnvArgs {
-    /// The shell that reads it [default: that of $SHELL, PowerShell on Windows]
+    /// The shell to print it for [default: from $SHELL, PowerShell on Windows]
     #[arg(long, value_enum)]
     shell: Option<Shell>,
 }
@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context<'_>, args: &EnvArgs) -> Result<Exit> {
                 lines.push(text.to_owned());
                 folders.push(folder);
             }
-            None => context.ui.warn(&format!("{} cannot stand in PATH", folder.display())),
+            None => context.ui.warn(&format!("{} cannot be added to PATH", folder.display())),
         }
     }
     if context.json() {
@@ -47,7 +47,7 @@ pub(super) fn run(context: &Context<'_>, args: &EnvArgs) -> Result<Exit> {
         return Ok(Exit::Fine);
     }
     if lines.is_empty() {
-        context.ui.say("no tool is fetched yet:  todo-bootstrap tools install");
+        context.ui.say("no tools are installed yet:  todo-bootstrap tools install");
         return Ok(Exit::Fine);
     }
     data(&format!("{}\n", line(shell, &lines)));

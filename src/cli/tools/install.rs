@@ -18,10 +18,10 @@ pub(crate) struct InstallArgs {
     /// The tools [default: those that `up` needs]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Have them from this origin or not at all, even if they are there
+    /// Install only from this origin, even if the tools are already installed
     #[arg(long, value_enum, value_name = "ORIGIN")]
     from: Option<From>,
-    /// Put links to them (copies on Windows) into this folder
+    /// Create links to them (copies on Windows) in this folder
     #[arg(long, value_name = "DIR")]
     link: Option<PathBuf>,
 }
@@ -105,9 +105,9 @@ fn all(
     std::thread::scope(|scope| {
         let running: Vec<_> =
             specs.iter().map(|spec| scope.spawn(move || one(session, bench, spec.name, from))).collect();
-        let ended = running.into_iter().map(|thread| {
-            thread.join().unwrap_or_else(|_| Err(Error::failed("getting a tool ended in a panic")))
-        });
+        let ended = running
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| Err(Error::failed("installing a tool panicked"))));
         ended.collect()
     })
 }

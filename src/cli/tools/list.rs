@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Exit> {
     let part = |optional: bool| TOOLS.iter().zip(&rows).filter(move |(spec, _)| spec.optional == optional);
     data(&table(part(false)));
     if part(true).next().is_some() {
-        data("\nOptional, fetched by: todo-bootstrap tools install NAME\n\n");
+        data("\nOptional tools, installed with: todo-bootstrap tools install NAME\n\n");
         data(&table(part(true)));
     }
     Ok(Exit::Fine)

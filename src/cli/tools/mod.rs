@@ -16,17 +16,17 @@ use crate::ui::data;
 pub(crate) enum ToolsCommand {
     /// List the tools with version, origin and digest
     List,
-    /// Fetch and verify tools, side by side; without names those that `up` needs
+    /// Download and verify tools in parallel; without names, those that `up` needs
     Install(install::InstallArgs),
-    /// Hash every tool again: those fetched against record and pin, those of this machine against
-    /// what they were when they were first used
+    /// Verify the checksum of every tool: installed tools against record and pin, tools of this
+    /// machine against their state when they were first used
     Verify,
-    /// Print the path of a tool, fetching it if it is missing
+    /// Print the path of a tool; download the tool if it is missing
     Path {
-        /// kubectl, helm, kind, minikube or an optional one
+        /// kubectl, helm, kind, minikube or an optional tool
         name: String,
     },
-    /// Print the line that puts the fetched tools on PATH: eval "$(todo-bootstrap tools env)"
+    /// Print the line that adds the installed tools to PATH: eval "$(todo-bootstrap tools env)"
     Env(env::EnvArgs),
 }
 

@@ -26,13 +26,14 @@ pub(super) fn run(context: &Context<'_>) -> Result<Exit> {
     let wrong: Vec<_> = verdicts.iter().filter(|verdict| verdict.fault.is_some()).collect();
     if wrong.is_empty() {
         context.ui.say(match verdicts.len() {
-            0 => "no tool is there yet:  todo-bootstrap tools install",
-            _ => "✓ every tool is what it was",
+            0 => "no tools are installed yet:  todo-bootstrap tools install",
+            _ => "✓ every tool is unchanged",
         });
         return Ok(Exit::Fine);
     }
-    let noun = if wrong.len() == 1 { "tool is" } else { "tools are" };
-    let mut error = Error::new(Exit::CheckFailed, format!("{} {noun} not what was installed", wrong.len()));
+    let noun = if wrong.len() == 1 { "tool has" } else { "tools have" };
+    let what = format!("{} {noun} changed since installation", wrong.len());
+    let mut error = Error::new(Exit::CheckFailed, what);
     for verdict in wrong {
         error = error.because(format!("{}: {}", verdict.name, verdict.fault.as_deref().unwrap_or_default()));
         error = error.help(verdict.remedy.as_deref().unwrap_or_default());

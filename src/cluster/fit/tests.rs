@@ -151,8 +151,8 @@ fn what_others_use_now_counts_for_a_new_cluster_only() {
     busy.facts.memory_available = GIB;
     let error = busy.fit(None).unwrap_err();
     assert_eq!(error.what(), "not even preset small fits this machine");
-    assert_eq!(error.hints(), ["end programs that take memory: ps aux --sort -rss | head"]);
-    assert!(error.causes()[1].contains("1.0 GiB of 8 CPU and 16 GiB, as far as it is free now"), "{error}");
+    assert_eq!(error.hints(), ["stop programs that use much memory: ps aux --sort -rss | head"]);
+    assert!(error.causes()[1].contains("1.0 GiB of 8 CPU and 16 GiB, based on what is free now"), "{error}");
     busy.standing = Some(Sizes { cpus: 4, memory: 6 * GIB });
     assert_eq!(told(&busy), "middle 4×6144");
 }
@@ -163,8 +163,8 @@ fn the_choice_is_said_with_what_was_trimmed_and_what_does_not_fit() {
         Asked::here(2, 4).fit(None).unwrap().lines(),
         [
             "preset small: needs 1.43 of 2 CPUs and 1.7 GiB of 2.0 GiB, with Kubernetes and addons",
-            "preset middle does not fit: needs 2.73 CPUs where 2 can be had and 4.4 GiB where 3.0 GiB can be had",
-            "preset large does not fit: needs 4.53 CPUs where 2 can be had and 4.4 GiB where 3.0 GiB can be had",
+            "preset middle does not fit: needs 2.73 CPUs (2 available) and 4.4 GiB (3.0 GiB available)",
+            "preset large does not fit: needs 4.53 CPUs (2 available) and 4.4 GiB (3.0 GiB available)",
         ]
     );
     let lines = Asked::here(8, 16).fit(None).unwrap().lines();
@@ -180,7 +180,7 @@ fn a_refusal_has_all_figures_and_the_way_of_this_host() {
     assert_eq!(
         error.to_string(),
         "the cluster does not fit this machine\n  \
-         because a cluster needs 2.0 GiB of memory, it would get 1.2 GiB of 1.9 GiB\n  \
+         because a cluster needs 2.0 GiB of memory, but would get 1.2 GiB of 1.9 GiB\n  \
          because preset small needs 1.43 CPU and 1.7 GiB: 1.03 CPU and 1.2 GiB for node and addons, \
          0.4 CPU and 512 MiB for its pods\n  \
          help: colima stop && colima start --cpu 2 --memory 3"
@@ -211,7 +211,7 @@ fn a_cluster_that_stands_keeps_its_size() {
     assert_eq!(told(&asked), "middle 3×5120");
     let error = asked.fit(Some("large")).unwrap_err();
     assert_eq!(error.what(), "preset large does not fit the cluster");
-    assert_eq!(error.causes()[1], "the cluster was made with 3 CPU and 5.0 GiB");
+    assert_eq!(error.causes()[1], "the cluster was created with 3 CPU and 5.0 GiB");
     assert!(error.hints()[0].starts_with("todo-bootstrap down && todo-bootstrap up --preset large "));
 }
 
@@ -253,7 +253,7 @@ fn a_cluster_keeps_its_size_and_that_is_said() {
         let asked = Asked { standing: Some(made), spec: spec(cpus, memory), ..Asked::here(8, 32) };
         let fit = asked.fit(None).unwrap();
         assert_eq!(fit.sizes, made);
-        fit.lines().into_iter().filter(|line| line.contains("which it keeps")).collect::<Vec<_>>()
+        fit.lines().into_iter().filter(|line| line.contains("but the cluster keeps")).collect::<Vec<_>>()
     };
     assert_eq!(lines(Amount::Auto, Amount::Auto), [""; 0]);
     assert_eq!(lines(Amount::Given(4), Amount::Given(8 * GIB)), [""; 0]);

@@ -90,7 +90,7 @@ impl Kind {
         let explained = fault::explain("kind", error, &said.join("\n"), &log, local.ports);
         // kind was told to leave the node for its log; what is left of it goes now.
         if let Err(error) = self.delete(task) {
-            task.warn(format!("the half-made cluster is still there: {}", error.one_line()));
+            task.warn(format!("the partially created cluster still exists: {}", error.one_line()));
         }
         Err(explained)
     }
@@ -119,7 +119,7 @@ impl Provider for Kind {
 
     fn create(&self, task: &Task<'_>) -> Result<()> {
         if let State::Partial { why } = self.state(task)? {
-            task.warn(format!("removing a half-made cluster ({why}) to make it anew"));
+            task.warn(format!("deleting a partially created cluster ({why}) to recreate it"));
             self.delete(task)?;
         }
         let local = &self.local;

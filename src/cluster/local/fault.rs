@@ -9,7 +9,7 @@ pub(in crate::cluster) fn known(error: Error, said: &str, ports: Ports) -> Resul
     for (code, mark, what, help) in FAULTS {
         if said.contains(mark) {
             return Ok(error
-                .context(format!("the cluster cannot be made: {what} ({code})"))
+                .context(format!("cannot create the cluster: {what} ({code})"))
                 .help((*help).to_owned()));
         }
     }
@@ -17,8 +17,8 @@ pub(in crate::cluster) fn known(error: Error, said: &str, ports: Ports) -> Resul
     if taken.iter().any(|mark| said.contains(mark)) {
         let Ports { http, https } = ports;
         return Ok(error
-            .context(format!("the cluster cannot be made: port {http} or {https} is taken (port-taken)"))
-            .help("set `http-port` and `https-port` in [cluster] of the profile, or end what holds them"));
+            .context(format!("cannot create the cluster: port {http} or {https} is taken (port-taken)"))
+            .help("set `http-port` and `https-port` in [cluster] of the profile, or stop what uses them"));
     }
     Err(error)
 }
@@ -32,8 +32,8 @@ pub(in crate::cluster) fn explain(
     ports: Ports,
 ) -> Error {
     known(error, &format!("{said}\n{node}"), ports).unwrap_or_else(|error| {
-        let error = error.context(format!("the cluster cannot be made ({provider}-failed)"));
-        with_tail(error, node).help("todo-bootstrap doctor   # looks for what this machine lacks")
+        let error = error.context(format!("cannot create the cluster ({provider}-failed)"));
+        with_tail(error, node).help("todo-bootstrap doctor   # checks what this machine lacks")
     })
 }
 
@@ -41,7 +41,7 @@ pub(in crate::cluster) fn explain(
 pub(in crate::cluster) fn with_tail(error: Error, node: &str) -> Error {
     let last: Vec<&str> = node.lines().filter(|line| !line.trim().is_empty()).collect();
     let tail = last[last.len().saturating_sub(6)..].join("\n");
-    if tail.is_empty() { error } else { error.because(format!("the node's last lines are\n{tail}")) }
+    if tail.is_empty() { error } else { error.because(format!("the node's last log lines are\n{tail}")) }
 }
 
 /// Code, what gives it away, what it means, what to do.
@@ -50,31 +50,31 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
         "engine-capabilities",
         "unable to apply caps",
         "this machine cannot give a container all capabilities",
-        "todo-bootstrap doctor   # names what this machine lacks",
+        "todo-bootstrap doctor   # shows what this machine lacks",
     ),
     (
         "engine-gone",
         "Cannot connect to the Docker daemon",
-        "the container engine went away meanwhile",
-        "todo-bootstrap up   # starts it and goes on",
+        "the container engine stopped in the meantime",
+        "todo-bootstrap up   # starts it and continues",
     ),
     (
         "disk-full",
         "no space left on device",
         "the engine's disk is full",
-        "docker system df   # shows what it holds; docker system prune frees what nothing uses",
+        "docker system df   # shows its disk usage; docker system prune frees unused space",
     ),
     (
         "network-pool",
         "all predefined address pools have been fully subnetted",
         "the engine has no address range left for a network",
-        "docker network prune   # removes networks that nothing uses",
+        "docker network prune   # removes unused networks",
     ),
     (
         "cgroup-missing",
         "missing required cgroups",
         "the machine does not have the control groups that Kubernetes needs",
-        "todo-bootstrap doctor   # names them",
+        "todo-bootstrap doctor   # lists them",
     ),
     (
         "cgroup-v1",
@@ -91,7 +91,7 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     (
         "swap",
         "running with swap on is not supported",
-        "the kubelet refuses to run with swap",
+        "the kubelet does not run with swap enabled",
         "swapoff --all",
     ),
 ];

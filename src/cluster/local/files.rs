@@ -15,7 +15,7 @@ pub(super) fn keep_private(file: &Path) -> Result<()> {
     {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(file, mode).map_err(|e| Error::io("make private", file, &e))?;
+        std::fs::set_permissions(file, mode).map_err(|e| Error::io("set the mode of", file, &e))?;
     }
     Ok(())
 }

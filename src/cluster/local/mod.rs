@@ -106,7 +106,7 @@ impl Local {
         }
         let network = self.network(naming);
         if self.claim(task, naming)? {
-            task.warn(format!("the network {network} was removed; it was made again"));
+            task.warn(format!("the network {network} was removed; it was created again"));
         }
         stopped
             .into_iter()
@@ -203,13 +203,13 @@ impl Local {
     /// Leaves the mark by which a node is known to be whole, and ours.
     pub(super) fn mark_whole(&self, task: &Task<'_>, node: &str) -> Result<()> {
         const SCRIPT: &str = "printf '%s\\n' \"$1\" >\"$2.new\" && mv \"$2.new\" \"$2\"";
-        let cmd = self.engine.exec(node, "mark the node as whole");
+        let cmd = self.engine.exec(node, "mark the node as complete");
         task.run(&cmd.args(["sh", "-c", SCRIPT, "sh", &self.owner.instance, WHOLE])).map(|_| ())
     }
 
     /// What the mark says; `None` where there is none. Works on a stopped node as well.
     fn mark(&self, task: &Task<'_>, node: &str) -> Result<Option<String>> {
-        let cmd = self.engine.cmd("look whether the node is whole");
+        let cmd = self.engine.cmd("check whether the node is complete");
         let cmd = cmd.args(["cp", &format!("{node}:{WHOLE}"), "-"]).any_status();
         let output = task.run(&cmd)?;
         if output.ok() {
@@ -232,7 +232,8 @@ impl Local {
         if low.trim().is_empty() || (absent && !low.contains("dial ")) {
             return Ok(None);
         }
-        Err(Error::failed(format!("cannot tell whether the node {node} is whole")).because(output.stderr))
+        Err(Error::failed(format!("cannot determine whether the node {node} is complete"))
+            .because(output.stderr))
     }
 
     /// Where the program writes the kubeconfig; it gets its name when all is done, so that its being
@@ -323,7 +324,7 @@ impl Local {
 
     /// The ports that the existing cluster listens on.
     pub(super) fn published(&self, task: &Task<'_>, node: &str) -> Result<Ports> {
-        let cmd = self.engine.cmd("ask for the cluster's ports").args([
+        let cmd = self.engine.cmd("read the cluster's ports").args([
             "inspect",
             "--format",
             "{{json .HostConfig.PortBindings}}",

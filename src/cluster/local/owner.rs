@@ -110,7 +110,7 @@ pub(super) fn ours(
 /// The error where something of the cluster's name, that `found` describes, is not ours.
 pub(super) fn refusal(whose: &Whose, names: Names<'_>, found: &str) -> Option<Error> {
     let Names { provider, cluster, network } = names;
-    let rename = "set another `name` in [cluster] of the profile to make a cluster of your own";
+    let rename = "set another `name` in [cluster] of the profile to create a cluster of your own";
     let delete = match provider {
         "minikube" => format!("minikube delete --profile {cluster}"),
         _ => format!("kind delete cluster --name {cluster}"),
@@ -121,34 +121,33 @@ pub(super) fn refusal(whose: &Whose, names: Names<'_>, found: &str) -> Option<Er
         Whose::Ours => None,
         Whose::Another(Some(state)) => Some(
             another()
-                .because(format!("{found} was made by the one whose state is in {state}"))
-                .because(rename)
-                .help(format!("TODO_BOOTSTRAP_STATE={state} todo-bootstrap status")),
+                .because(format!("{found} was created by the installation whose state is in {state}"))
+                .help(format!("TODO_BOOTSTRAP_STATE={state} todo-bootstrap status"))
+                .help(rename),
         ),
         Whose::Another(None) => Some(
             another()
                 .because(format!(
-                    "{found} was made by another user of this engine (root, by sudo), or with another \
+                    "{found} was created by another user of this engine (root, by sudo), or with another \
                      TODO_BOOTSTRAP_STATE"
                 ))
-                .because(rename)
-                .help("sudo todo-bootstrap status"),
+                .help("sudo todo-bootstrap status")
+                .help(rename),
         ),
         Whose::Lost => Some(
             Error::refused(format!("the receipt of cluster `{cluster}` is lost"))
                 .because(format!(
-                    "{found} was made by this installation, which has no receipt of it any more"
+                    "{found} was created by this installation, which no longer has a receipt for it"
                 ))
-                .because("if nobody needs what is in it, delete it")
-                .help(delete),
+                .help(format!("{delete}   # if its data is no longer needed")),
         ),
         Whose::Foreign => Some(
             Error::refused(format!(
                 "there is a {provider} cluster `{cluster}` that todo-bootstrap did not make"
             ))
             .because(format!("{found} has neither our network {network} nor our mark"))
-            .because(format!("{rename}, or delete that one if nobody needs it"))
-            .help(delete),
+            .help(rename)
+            .help(format!("{delete}   # if that cluster is no longer needed")),
         ),
     }
 }
@@ -237,7 +236,7 @@ mod tests {
         for (whose, name) in [
             (Whose::Another(Some("/root/s".to_owned())), "/root/s"),
             (Whose::Another(None), "another user of this engine"),
-            (Whose::Lost, "no receipt"),
+            (Whose::Lost, "no longer has a receipt"),
             (Whose::Foreign, "todo-bootstrap did not make"),
         ] {
             let error = refused(&whose).unwrap();

@@ -31,9 +31,9 @@ pub(in crate::cluster) fn ready(task: &Task<'_>, kubeconfig: &Path, since: Optio
     let kube = Kube::connect(task, kubeconfig)?;
     let client = kube.client().clone();
     if let Some(since) = since {
-        task.say("waiting for the node to speak again");
+        task.say("waiting for the node to report its status again");
         let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-node-lease");
-        until(task, "the wait for the node's first sign of life", leases, |leases| {
+        until(task, "the wait for the node's first response", leases, |leases| {
             leases.iter().any(|l| renewed(l, since))
         })?;
     }
@@ -41,7 +41,7 @@ pub(in crate::cluster) fn ready(task: &Task<'_>, kubeconfig: &Path, since: Optio
     until(task, "the wait for the node", Api::<Node>::all(client.clone()), |nodes| {
         !nodes.is_empty() && nodes.iter().all(node_ready)
     })
-    .map_err(|error| error.help("todo-bootstrap doctor   # looks at the engine and the host"))?;
+    .map_err(|error| error.help("todo-bootstrap doctor   # checks the engine and the host"))?;
     task.say("waiting for a default storage class");
     until(
         task,
@@ -72,7 +72,7 @@ fn awake(task: &Task<'_>, client: &Client, since: Timestamp) -> Result<()> {
         let mut held = leases.iter().filter(|lease| lease.name_any() == "kube-controller-manager");
         held.next().is_none_or(|lease| renewed(lease, since))
     })?;
-    task.say("waiting for the pods to be started again");
+    task.say("waiting for the pods to restart");
     until(task, "the wait for the pods' true state", Api::<Pod>::all(client.clone()), |pods| {
         pods.iter().all(|pod| {
             let of_system = pod.namespace().as_deref() == Some("kube-system");
@@ -109,7 +109,7 @@ where
                 }
             }
         }
-        Err(Error::failed(format!("the cluster ended the watch for {what}")))
+        Err(Error::failed(format!("the cluster closed the watch for {what}")))
     })
 }
 

@@ -12,10 +12,10 @@ pub(super) fn state(containers: &[Container], node: &str, known: bool, whole: bo
         return State::Absent;
     }
     let Some(node) = containers.iter().find(|container| container.name == node) else {
-        return State::Partial { why: "its control plane is gone".to_owned() };
+        return State::Partial { why: "its control plane no longer exists".to_owned() };
     };
     if !whole {
-        return State::Partial { why: "making it was interrupted".to_owned() };
+        return State::Partial { why: "its creation was interrupted".to_owned() };
     }
     if !node.running || node.paused || !known {
         return State::Stopped;
@@ -30,7 +30,7 @@ pub(super) fn ports(bindings: &str) -> Result<Ports> {
     let port = |container: &str| {
         bindings[container][0]["HostPort"].as_str().and_then(|port| port.parse().ok()).ok_or_else(|| {
             Error::failed(format!("the cluster's node has no port on the host for its port {container}"))
-                .help("todo-bootstrap down && todo-bootstrap up   # makes the cluster anew, without its data")
+                .help("todo-bootstrap down && todo-bootstrap up   # recreates the cluster; its data is lost")
         })
     };
     Ok(Ports { http: port("80/tcp")?, https: port("443/tcp")? })

@@ -60,10 +60,8 @@ pub fn choose(driver: Driver, host: &Host<'_>) -> Access {
             "the browser is in Windows, and the node's address may be known inside WSL only; Windows reaches \
              a port that kubectl forwards",
         ),
-        Driver::Kvm2 => address("libvirt's network leads from this machine to the node's address"),
-        Driver::Vfkit => {
-            address("macOS leads to the node's address by the bridge that vfkit's network makes")
-        }
+        Driver::Kvm2 => address("libvirt's network routes from this machine to the node's address"),
+        Driver::Vfkit => address("macOS routes to the node's address through the bridge of vfkit's network"),
         Driver::None => address("the node is this machine, and its address is the node's"),
     };
     Access { way, lowest_port, reason }
@@ -99,12 +97,14 @@ fn container(host: &Host<'_>) -> Chosen {
         (Home::DockerDesktop, _) => {
             "Docker Desktop publishes the node's ports on this machine's loopback address"
         }
-        (Home::Colima, _) => "Colima carries ports published in its machine to the loopback address of macOS",
+        (Home::Colima, _) => {
+            "Colima forwards ports published in its machine to the loopback address of macOS"
+        }
         (Home::PodmanMachine, _) => {
             "Podman's machine publishes the node's ports on this machine's loopback address, from 1024 on"
         }
         (Home::Unknown, Os::Linux) if host.facts.wsl => {
-            "the engine publishes the node's ports on WSL's loopback address, which Windows' own leads to"
+            "the engine publishes the node's ports on WSL's loopback address, which Windows forwards to"
         }
         (Home::Unknown, _) if lowest > 1 => {
             "the engine publishes the node's ports on the loopback address, without root from 1024 on"

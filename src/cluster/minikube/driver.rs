@@ -81,7 +81,7 @@ pub fn choose(host: &Host<'_>, asked: Option<&str>) -> Result<Driver> {
         let names = Driver::ALL.map(Driver::name).join(", ");
         return Err(Error::usage(format!("there is no driver `{asked}`"))
             .because(format!("the drivers are: {names}"))
-            .help("remove `driver` from [cluster] of the profile: the host's own is taken"));
+            .help("remove `driver` from [cluster] of the profile to use the host's default"));
     };
     fit(driver, host).map_err(|error| match suggest(host) {
         Ok(own) if own != driver && own.is_container() && obstacle::all(own, host).is_empty() => error.help(
@@ -105,7 +105,7 @@ fn suggest(host: &Host<'_>) -> Result<Driver> {
 
 fn nothing(host: &Host<'_>) -> Error {
     let mut error =
-        Error::host("minikube finds nothing here to run its node in").because("no container engine answers");
+        Error::host("minikube found nothing to run its node in").because("no container engine answers");
     for obstacle in obstacle::all(Driver::Kvm2, host) {
         error = error.because(format!("kvm2: {}", obstacle.what));
     }

@@ -54,7 +54,7 @@ pub fn probe(task: &Task<'_>, world: &World, facts: &Facts, engine: Option<&Engi
 
 fn of_engine(task: &Task<'_>, world: &World, engine: &Engine) -> Vec<Gear> {
     let format = if engine.is_podman() { "{{.Host.Security.Rootless}}" } else { "{{.SecurityOptions}}" };
-    let cmd = engine.cmd("ask whether the engine runs without root").args(["info", "--format", format]);
+    let cmd = engine.cmd("check whether the engine is rootless").args(["info", "--format", format]);
     let mut found = Vec::new();
     if answer(task, &cmd).is_some_and(|answer| is_rootless(&answer)) {
         found.push(Gear::RootlessEngine);
@@ -78,9 +78,9 @@ fn is_remote(address: &str) -> bool {
 }
 
 fn linux(task: &Task<'_>, world: &World) -> Vec<Gear> {
-    let sudo = || answer(task, &Cmd::new("sudo", "ask for sudo").args(["-n", "true"])).is_some();
+    let sudo = || answer(task, &Cmd::new("sudo", "check sudo").args(["-n", "true"])).is_some();
     let libvirt = || {
-        let cmd = Cmd::new("virsh", "ask for libvirt").args(["--connect", "qemu:///system", "list"]);
+        let cmd = Cmd::new("virsh", "check libvirt").args(["--connect", "qemu:///system", "list"]);
         answer(task, &cmd).is_some()
     };
     let all = [
@@ -103,7 +103,7 @@ fn windows(task: &Task<'_>) -> Vec<Gear> {
         $me.IsInRole([Security.Principal.SecurityIdentifier]'S-1-5-32-578')";
     const PRESENT: &str = "(Get-CimInstance Win32_ComputerSystem).HypervisorPresent";
     let says = |script: &str| {
-        let cmd = Cmd::new("powershell", "ask for Hyper-V").args(["-NoProfile", "-NonInteractive", script]);
+        let cmd = Cmd::new("powershell", "check Hyper-V").args(["-NoProfile", "-NonInteractive", script]);
         answer(task, &cmd).is_some_and(|answer| answer.trim() == "True")
     };
     let all = [(Gear::HyperV, PRESENT), (Gear::HyperVRights, RIGHTS)];

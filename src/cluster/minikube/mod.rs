@@ -164,10 +164,10 @@ impl Minikube {
         if new && local.engine.volume_exists(task, local.name())? {
             let name = local.name();
             local.engine.network_remove(task, &local.network(&naming))?;
-            return Err(Error::refused(format!("the engine's volume `{name}` was not made by us"))
-                .because("a cluster of that name would be made with what is in it")
+            return Err(Error::refused(format!("engine volume `{name}` was not created by todo-bootstrap"))
+                .because("a cluster of that name would use the data in it")
                 .help("set another `name` in [cluster] of the profile")
-                .help(format!("{} volume rm {name}   # if nothing needs it", local.engine.name)));
+                .help(format!("{} volume rm {name}   # if it is no longer needed", local.engine.name)));
         }
         Ok(())
     }
@@ -204,8 +204,8 @@ impl Minikube {
 /// Images are built by a container engine and sent to the node through it.
 fn machine(driver: Driver) -> Error {
     Error::usage(format!("the driver `{}` cannot be used by todo-bootstrap", driver.name()))
-        .because("it makes its node in the container engine, which also builds the images")
-        .help("remove `driver` from [cluster] of the profile: docker or podman is taken")
+        .because("the node runs in the container engine, which also builds the images")
+        .help("remove `driver` from [cluster] of the profile to use docker or podman")
 }
 
 impl Provider for Minikube {
@@ -219,7 +219,7 @@ impl Provider for Minikube {
 
     fn create(&self, task: &Task<'_>) -> Result<()> {
         if let State::Partial { why } = self.state(task)? {
-            task.warn(format!("removing a half-made cluster ({why}) to make it anew"));
+            task.warn(format!("deleting a partially created cluster ({why}) to recreate it"));
         }
         // Also where there is no container: minikube was killed before it made one.
         self.delete(task)?;
@@ -230,7 +230,7 @@ impl Provider for Minikube {
             && task.check().is_ok()
             && let Err(error) = self.delete(task)
         {
-            task.warn(format!("the half-made cluster is still there: {}", error.one_line()));
+            task.warn(format!("the partially created cluster still exists: {}", error.one_line()));
         }
         made
     }
@@ -243,7 +243,7 @@ impl Provider for Minikube {
         let since = jiff::Timestamp::now();
         let containers = self.local.ours(task, &self.naming())?;
         if containers.iter().any(|container| container.paused) {
-            task.say(format!("waking the node {}", self.local.name()));
+            task.say(format!("resuming the node {}", self.local.name()));
             for container in containers.iter().filter(|container| container.paused) {
                 self.local.engine.start(task, &container.id)?;
             }

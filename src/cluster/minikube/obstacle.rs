@@ -34,7 +34,7 @@ pub fn all(driver: Driver, host: &Host<'_>) -> Vec<Obstacle> {
         Driver::Kvm2 => lack(host, &mut found, &[KVM, LIBVIRT]),
         Driver::None => {
             if !facts.root {
-                let what = "the node would be this machine itself, which takes root";
+                let what = "the node would be this machine itself, which requires root";
                 found.push(obstacle(what, "sudo todo-bootstrap up --profile minikube"));
             }
             lack(host, &mut found, &NONE);
@@ -56,7 +56,7 @@ fn wrong_system(driver: Driver, os: Os) -> Option<Obstacle> {
         Driver::Kvm2 | Driver::None => (Os::Linux, "Linux"),
     };
     let remove = "remove `driver` from [cluster] of the profile";
-    (os != needed).then(|| obstacle(format!("{} is there on {name} only", driver.name()), remove))
+    (os != needed).then(|| obstacle(format!("{} is available on {name} only", driver.name()), remove))
 }
 
 /// What is needed, the sentence where it is not there, and the remedy.
@@ -65,19 +65,22 @@ type Need = (Gear, &'static str, &'static str);
 const VFKIT: Need = (Gear::Vfkit, "the program vfkit is not on PATH", "brew install vfkit");
 const HYPERV: Need = (
     Gear::HyperV,
-    "Hyper-V is switched off",
+    "Hyper-V is disabled",
     "Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All   # in PowerShell as administrator; then restart",
 );
 const HYPERV_RIGHTS: Need = (
     Gear::HyperVRights,
-    "Hyper-V obeys administrators only, and this user is none",
+    "Hyper-V can only be used by administrators, and this user is not one",
     "run this in a PowerShell that was started by `Run as administrator`",
 );
-const KVM: Need =
-    (Gear::Kvm, "there is no /dev/kvm", "switch on virtualization in the firmware (or nested, in a VM)");
+const KVM: Need = (
+    Gear::Kvm,
+    "there is no /dev/kvm",
+    "enable virtualization in the firmware (or nested virtualization in a VM)",
+);
 const LIBVIRT: Need = (
     Gear::Libvirt,
-    "libvirt does not answer to this user",
+    "libvirt does not respond to this user",
     "install libvirt and qemu, then: sudo systemctl enable --now libvirtd && sudo usermod -aG libvirt \"$USER\"",
 );
 const INSTALL: &str = "install what is named above, or set driver = \"docker\" in [cluster] of the profile";
@@ -95,7 +98,7 @@ fn lack(host: &Host<'_>, found: &mut Vec<Obstacle>, needs: &[Need]) {
 }
 
 const BOOT_V2: &str = "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line";
-const ROOTFUL: &str = "docker context use default   # where an engine with root's rights is there too";
+const ROOTFUL: &str = "docker context use default   # if a rootful engine is also installed";
 
 fn container(driver: Driver, host: &Host<'_>, found: &mut Vec<Obstacle>) {
     let Some(engine) = host.engine else {
@@ -116,10 +119,7 @@ fn container(driver: Driver, host: &Host<'_>, found: &mut Vec<Obstacle>) {
     };
     if rootless && cgroup == 1 {
         found.push(Obstacle {
-            what: format!(
-                "{} runs without root, which takes cgroup v2, and this machine has v1",
-                engine.name
-            ),
+            what: format!("{} runs rootless, which requires cgroup v2, but this machine has v1", engine.name),
             help: match driver {
                 Driver::Docker => vec![BOOT_V2.to_owned(), ROOTFUL.to_owned()],
                 _ => vec![BOOT_V2.to_owned()],
@@ -129,9 +129,9 @@ fn container(driver: Driver, host: &Host<'_>, found: &mut Vec<Obstacle>) {
     // On macOS and Windows, Podman is a client of its virtual machine, without sudo.
     if driver == Driver::Podman && host.facts.os == Os::Linux && !rootless && !host.has(Gear::Sudo) {
         found.push(Obstacle {
-            what: "minikube starts a Podman of root's by `sudo -n`, which does not work here".to_owned(),
+            what: "minikube starts root's Podman with `sudo -n`, which does not work here".to_owned(),
             help: vec![
-                "install sudo, and allow this user `NOPASSWD: /usr/bin/podman` by visudo".to_owned(),
+                "install sudo, and allow `NOPASSWD: /usr/bin/podman` for this user with visudo".to_owned(),
                 "todo-bootstrap up --profile kind   # needs no sudo".to_owned(),
             ],
         });
@@ -166,7 +166,7 @@ fn memory(driver: Driver, host: &Host<'_>) -> Option<Obstacle> {
         ),
         _ => ("this machine", "set memory = \"auto\" in [cluster] of the profile".to_owned()),
     };
-    let what = format!("{who} has {} of memory, and {} are asked for", show_bytes(has), show_bytes(asked));
+    let what = format!("{who} has {} of memory, but {} are requested", show_bytes(has), show_bytes(asked));
     let mut found = obstacle(what, help);
     if home.is_some_and(|home| home != Home::Unknown) {
         found.help.push("or set memory = \"auto\" in [cluster] of the profile".to_owned());

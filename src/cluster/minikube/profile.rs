@@ -43,7 +43,7 @@ impl Profile {
                 Error::failed("minikube's record of the cluster cannot be used (minikube-profile-corrupt)")
                     .because(format!("{}: {why}", file.display()))
                     .because(format!("its copy {} cannot be used either", copy.display()))
-                    .help("todo-bootstrap down && todo-bootstrap up   # gives up the data, which is still in the node")
+                    .help("todo-bootstrap down && todo-bootstrap up   # discards the data in the node")
             })?;
             task.warn(format!("{} is damaged ({why}); its copy is used", file.display()));
             let dir = file.parent().unwrap_or(Path::new("."));
@@ -58,7 +58,7 @@ fn whole(file: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
     match serde_json::from_str::<Value>(&text) {
         Ok(Value::Object(object)) if !object.is_empty() => Ok(()),
-        Ok(_) => Err("it holds no object".to_owned()),
+        Ok(_) => Err("it is not a JSON object".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -44,7 +44,7 @@ pub fn explain(failure: &Failure) -> Error {
         _ => Exit::Failed,
     };
     let said = failure.message.strip_prefix("Exiting due to ").unwrap_or(&failure.message);
-    let error = Error::new(exit, format!("minikube gave up: {} ({})", finding.what, finding.code))
+    let error = Error::new(exit, format!("minikube failed: {} ({})", finding.what, finding.code))
         .because(said)
         .help(finding.help);
     match failure.url.as_str() {
@@ -70,14 +70,14 @@ fn known() -> impl Iterator<Item = &'static Row> {
     machine::ROWS.iter().chain(node::ROWS)
 }
 
-const DOCTOR: &str = "todo-bootstrap doctor   # looks for what this machine lacks";
-const AGAIN: &str = "todo-bootstrap up   # goes on from here";
+const DOCTOR: &str = "todo-bootstrap doctor   # checks what this machine lacks";
+const AGAIN: &str = "todo-bootstrap up   # continues from here";
 const ANEW: &str =
-    "todo-bootstrap down --yes && todo-bootstrap up   # makes the cluster anew, without its data";
+    "todo-bootstrap down --yes && todo-bootstrap up   # recreates the cluster; its data is lost";
 const AUTO: &str = "set cpus = \"auto\" and memory = \"auto\" in [cluster] of the profile";
-const NETWORK: &str = "todo-bootstrap up   # goes on, once the network and HTTPS_PROXY are right";
-const KIND: &str = "todo-bootstrap up --profile kind   # makes the cluster without minikube";
-const OTHER: &str = "remove `driver` from [cluster] of the profile: what fits this machine is taken";
+const NETWORK: &str = "todo-bootstrap up   # continues once the network and HTTPS_PROXY are fixed";
+const KIND: &str = "todo-bootstrap up --profile kind   # creates the cluster without minikube";
+const OTHER: &str = "remove `driver` from [cluster] of the profile to use the driver that fits this machine";
 
 /// The beginnings of ids, the exit codes, and what all of the group have in common. The names
 /// come first in a look-up: some ids end with a code of another group.
@@ -88,23 +88,23 @@ const GROUPS: &[Group] = &[
     (
         &["MK_", "NOT_FOUND_", "NOT_CONFIGURED_"],
         10..=19,
-        ("minikube-program", "minikube itself failed, or was asked for what it cannot do", DOCTOR),
+        ("minikube-program", "minikube itself failed, or does not support the request", DOCTOR),
     ),
-    (&["RSRC_"], 20..=29, ("minikube-resources", "this machine has too little of something", AUTO)),
+    (&["RSRC_"], 20..=29, ("minikube-resources", "this machine lacks a resource", AUTO)),
     (
         &["HOST_"],
         30..=39,
-        ("minikube-host", "this machine, or its files, kept minikube from working", DOCTOR),
+        ("minikube-host", "a problem with this machine or its files prevented minikube from working", DOCTOR),
     ),
-    (&["INET_"], 40..=49, ("minikube-internet", "something could not be had from the internet", NETWORK)),
+    (&["INET_"], 40..=49, ("minikube-internet", "a download from the internet failed", NETWORK)),
     (&["DRV_", "ENV_"], 50..=59, ("minikube-driver", "the driver does not work on this machine", OTHER)),
     (
         &["PROVIDER_", "PR_"],
         60..=69,
-        ("minikube-provider", "what the driver builds on does not work", DOCTOR),
+        ("minikube-provider", "the software that the driver needs does not work", DOCTOR),
     ),
     (&["IF_"], 70..=79, ("minikube-local-network", "a network on this machine could not be used", DOCTOR)),
-    (&["GUEST_"], 80..=89, ("minikube-node", "the node did not do what it was told", ANEW)),
+    (&["GUEST_"], 80..=89, ("minikube-node", "an operation in the node failed", ANEW)),
     (
         &["RUNTIME_", "RT_", "SSH_"],
         90..=99,
@@ -184,7 +184,7 @@ mod tests {
         };
         let error = explain(&failure);
         assert_eq!(error.exit(), Exit::HostNotReady);
-        assert_eq!(error.what(), "minikube gave up: vfkit is not installed (vfkit-absent)");
+        assert_eq!(error.what(), "minikube failed: vfkit is not installed (vfkit-absent)");
         assert_eq!(error.causes(), ["PROVIDER_VFKIT_NOT_FOUND: not found: exec: \"vfkit\""]);
         assert_eq!(error.hints()[0], "brew install vfkit");
         assert_eq!(explain(&Failure::default()).exit(), Exit::Failed);

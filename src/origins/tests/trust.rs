@@ -114,13 +114,13 @@ fn what_is_no_file_in_a_folder_is_not_waited_for() {
     let origins = bench.origins();
     let (result, _) =
         with_task(&Script::default(), |task| origins.tool_from(task, None, "kind", Origin::Mirror));
-    assert!(result.unwrap_err().to_string().contains("is no file"));
+    assert!(result.unwrap_err().to_string().contains("is not a file"));
 }
 
 #[test]
 fn a_mirror_that_is_no_folder_is_a_mistake() {
     let mut bench = Bench::new();
-    for (text, help) in [("none", "names a folder"), ("mirror.local:8080", "https://mirror.local:8080")] {
+    for (text, help) in [("none", "a folder with"), ("mirror.local:8080", "https://mirror.local:8080")] {
         bench.trust.mirror = Some(mirror(&bench, text));
         let error = bench.kind(&Script::default()).0.unwrap_err();
         assert_eq!(error.exit(), crate::error::Exit::Usage);

@@ -32,7 +32,7 @@ pub(super) fn image(members: &Members<'_>, wish: Wish<'_>) -> Result<Image> {
     let config: Config = serde_json::from_slice(&text).map_err(|e| members.bad(e))?;
     let ids = &config.rootfs.diff_ids;
     if ids.len() != listed.layers.len() {
-        return Err(members.bad("its list and its configuration tell different layers"));
+        return Err(members.bad("its list and its configuration have different layers"));
     }
     let id = format!("sha256:{}", sha256(&text));
     let descriptor =
@@ -67,7 +67,7 @@ fn choose<'a>(members: &Members<'_>, list: &'a [Listed], wish: Wish<'_>) -> Resu
         many => many.iter().find(named).ok_or_else(|| {
             let names: Vec<&str> =
                 many.iter().flat_map(|image| image.repo_tags.iter().flatten()).map(String::as_str).collect();
-            members.bad(format!("it holds {} images ({}), one is wanted", many.len(), names.join(", ")))
+            members.bad(format!("it contains {} images ({}), expected one", many.len(), names.join(", ")))
         }),
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn image(members: &Members<'_>, wish: Wish<'_>) -> Result<Image> {
     let Search { found, passed, .. } = search;
     if found.is_empty() {
         let passed = if passed.is_empty() { "no image for linux".to_owned() } else { passed.join("; ") };
-        return Err(members.bad(format!("no image is there whole: {passed}")));
+        return Err(members.bad(format!("no image is complete: {passed}")));
     }
     one(members, found, wish)
 }
@@ -51,7 +51,7 @@ impl Search<'_> {
             let own = NAMES.iter().filter_map(|name| listed.annotations.get(*name)).cloned();
             let names: Vec<String> = names.iter().cloned().chain(own).collect();
             match self.manifest(&listed)? {
-                None => self.passed.push(format!("{} is not there", shown(&listed))),
+                None => self.passed.push(format!("{} is missing", shown(&listed))),
                 Some(manifest) if manifest.is_index() => self.walk(&manifest, &names, depth + 1)?,
                 Some(manifest) => match self.whole(manifest) {
                     Ok(image) => self.take(image, names),
@@ -116,7 +116,7 @@ fn agree(layers: &Parsed, config: &Config) -> Result<(), String> {
         return Err(format!("it is for {}", config.platform));
     }
     if ids.len() != layers.layers.len() {
-        return Err("its manifest and its configuration tell different layers".to_owned());
+        return Err("its manifest and its configuration have different layers".to_owned());
     }
     // Types of packed ones go on: `…tar+gzip`.
     let plain = |kind: &str| kind.rsplit('.').next() == Some("tar");
@@ -142,9 +142,9 @@ fn one(members: &Members<'_>, mut found: Vec<Candidate>, wish: Wish<'_>) -> Resu
     if found.len() > 1 {
         let names: Vec<String> = found.iter().flat_map(|image| image.names.iter().cloned()).collect();
         let count = found.len();
-        return Err(members.bad(format!("it holds {count} images ({}), one is wanted", names.join(", "))));
+        return Err(members.bad(format!("it contains {count} images ({}), expected one", names.join(", "))));
     }
-    found.pop().map(|found| found.image).ok_or_else(|| members.bad("it holds no image"))
+    found.pop().map(|found| found.image).ok_or_else(|| members.bad("it contains no image"))
 }
 
 /// What images call the architecture of this program.

@@ -53,7 +53,7 @@ impl<'a> Members<'a> {
 
     /// A member as a blob of that digest.
     pub(super) fn blob(&self, name: &str, digest: &str) -> Result<Blob> {
-        let (offset, size) = self.find(name).ok_or_else(|| self.bad(format!("it holds no {name}")))?;
+        let (offset, size) = self.find(name).ok_or_else(|| self.bad(format!("it contains no {name}")))?;
         let from = Place::File { path: self.path.to_owned(), offset };
         Ok(Blob { digest: digest.to_owned(), size, from })
     }

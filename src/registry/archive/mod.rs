@@ -70,7 +70,7 @@ impl Image {
             if list {
                 return docker::image(&members, wish);
             }
-            return Err(members.bad("it holds neither index.json nor manifest.json"));
+            return Err(members.bad("it contains neither index.json nor manifest.json"));
         }
         match layout::image(&members, wish) {
             // Some engines write an index that does not agree with the image beside it.

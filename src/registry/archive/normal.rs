@@ -39,7 +39,7 @@ pub fn normalise(from: &Path, name: &str, platform: Option<&str>, to: &Path) -> 
         let read = blob.read().map_err(|e| Error::io("read", from, &e));
         writer.blob(&blob.digest, blob.size, &mut *read?, from).map_err(|error| match error {
             RegistryError::Mismatch { expected, got, .. } => {
-                let why = format!("what should have digest {expected} has {got}");
+                let why = format!("expected digest {expected}, got {got}");
                 RegistryError::Archive { path: from.to_owned(), why }
             }
             error => error,

@@ -66,7 +66,7 @@ struct Listed<'a> {
 fn tagged(name: &str) -> Result<Reference> {
     let reference = Reference::parse(name).map_err(RegistryError::Name)?;
     if reference.digest.is_some() {
-        return Err(RegistryError::Name(format!("an archive cannot carry {name}: it has a digest")));
+        return Err(RegistryError::Name(format!("an archive cannot contain {name}: it has a digest")));
     }
     Ok(Reference { tag: reference.tag.or_else(|| Some("latest".to_owned())), ..reference })
 }

@@ -3,7 +3,7 @@
 use super::RegistryError;
 use crate::fetch::{FetchError, permitted};
 
-const AGAIN: &str = "todo-bootstrap up   # tries again and goes on from here";
+const AGAIN: &str = "todo-bootstrap up   # retries and continues from here";
 
 impl RegistryError {
     /// The `help:` line of the error.
@@ -12,7 +12,7 @@ impl RegistryError {
         match self {
             Self::Unreachable { host, .. } if permitted(&format!("http://{host}/")).is_ok() => {
                 format!(
-                    "todo-bootstrap up   # starts it again; `curl http://{host}/v2/` shows whether it runs"
+                    "todo-bootstrap up   # restarts it; `curl http://{host}/v2/` shows whether it is running"
                 )
             }
             Self::Unreachable { host, .. } => FetchError::Unreachable { host: host.clone(), cause }.help(),
@@ -20,15 +20,14 @@ impl RegistryError {
             Self::LoginPage { .. } => FetchError::LoginPage { url: host }.help(),
             Self::NoPlatform { platform, .. } => format!(
                 "pin an image that is published for {platform} (manifests/images.toml), or use a machine of \
-                 one of the others"
+                 another platform"
             ),
             Self::Full { .. } => {
-                "docker system df   # shows what takes the space; free some of it, then call `up` again"
-                    .to_owned()
+                "docker system df   # shows the disk usage; free some space, then run `up` again".to_owned()
             }
             Self::Stranger { authority, .. } => {
                 let port = authority.rsplit(':').next().unwrap_or_default();
-                format!("ss -ltnp 'sport = :{port}'   # names the program; end it, then call `up` again")
+                format!("ss -ltnp 'sport = :{port}'   # shows the program; stop it, then run `up` again")
             }
             Self::Transfer(error) => error.help(),
             Self::Local(error) => error.hints().first().map_or(AGAIN, String::as_str).to_owned(),
@@ -39,25 +38,25 @@ impl RegistryError {
     fn advice(&self) -> &'static str {
         match self {
             Self::Unauthorized { .. } => {
-                "registries say so of images that do not exist as well: check the name; where only those \
-                 with a name and password may pull, use a mirror that lets everybody"
+                "check the name (registries also answer this for images that do not exist), or use a mirror \
+                 that needs no login"
             }
             Self::NotFound { .. } => {
-                "check the name and its digest in manifests/images.toml, or get a newer todo-bootstrap: \
+                "check the name and its digest in manifests/images.toml, or install a newer todo-bootstrap: \
                  ./install.sh"
             }
             Self::RateLimited { .. } => {
-                "todo-bootstrap up   # when it has waited as long as it asks for, or through a mirror of your own"
+                "todo-bootstrap up   # after the time that it asks to wait, or with a mirror of your own"
             }
             Self::Moved { .. } => "pin the new digest: cargo xtask pins",
             Self::Mismatch { .. } => {
-                "todo-bootstrap up   # by another network: something between here and there changes files"
+                "todo-bootstrap up   # on another network: something between here and the host changes files"
             }
             Self::Malformed { .. } => {
-                "NO_PROXY=HOST todo-bootstrap up   # goes around a proxy that may have answered in its place"
+                "NO_PROXY=HOST todo-bootstrap up   # bypasses a proxy that may have answered instead"
             }
-            Self::Archive { .. } => "make the archive anew: docker save --output FILE NAME",
-            Self::Name(_) => "docker image ls   # shows names as they are written",
+            Self::Archive { .. } => "create the archive again: docker save --output FILE NAME",
+            Self::Name(_) => "docker image ls   # shows valid names",
             _ => AGAIN,
         }
     }

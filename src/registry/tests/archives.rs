@@ -99,7 +99,7 @@ fn of_several_platforms_the_wanted_one_or_the_one_of_this_machine_is_taken() {
     assert_eq!((normal.platform.as_str(), archive_digest(&to).unwrap()), ("linux/riscv64", normal.digest));
     let strange = bench.archive("others", |to| containerd(to, &all[1..], "app:1"));
     let error = archive_digest(&strange).unwrap_err();
-    assert!(error.to_string().contains("holds 2 images"), "{error}");
+    assert!(error.to_string().contains("contains 2 images"), "{error}");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn what_is_no_archive_is_named() {
         (vec![file("index.json", "{}")], "cannot be read"),
         (vec![file("index.json", r#"{"manifests":[]}"#)], "no image for linux"),
         (vec![file("manifest.json", "[]")], "0 images"),
-        (vec![file("manifest.json", r#"[{"Config":"c","Layers":[]}]"#)], "holds no c"),
+        (vec![file("manifest.json", r#"[{"Config":"c","Layers":[]}]"#)], "contains no c"),
     ] {
         let archive = bench.archive("bad", |to| tar(to, members));
         let error = archive_digest(&archive).unwrap_err();

@@ -171,9 +171,7 @@ fn another_digest_than_the_pushed_one_is_an_error() {
     bench.registry.fail(Fault::always("HEAD", "/manifests/1", what));
     let error = bench.push().unwrap_err();
     assert_eq!(error.code(), "pushed-differs");
-    assert!(
-        error.to_string().contains("pushed and found digest differ") && error.to_string().contains(&other)
-    );
+    assert!(error.to_string().contains("digest mismatch") && error.to_string().contains(&other));
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn every_refusal_of_a_registry_has_a_name() {
             "rate-limited",
             "come back in 60 min",
         ),
-        ("/manifests/", answer("429 Too Many Requests", vec![], ""), "rate-limited", "enough"),
+        ("/manifests/", answer("429 Too Many Requests", vec![], ""), "rate-limited", "is reached"),
         (
             "/blobs/",
             answer("429 Too Many Requests", vec![("Retry-After", "3600")], ""),
@@ -170,8 +170,8 @@ fn every_refusal_of_a_registry_has_a_name() {
         ("/manifests/", answer("503 Service Unavailable", vec![], "busy"), "refused", "503"),
         ("/manifests/", What::Corrupt, "digest-mismatch", "expected sha256:"),
         ("/blobs/", What::Corrupt, "digest-mismatch", "expected sha256:"),
-        ("/manifests/", What::Stall, "stalled", "nothing moved"),
-        ("/blobs/", What::Stall, "stalled", "nothing moved"),
+        ("/manifests/", What::Stall, "stalled", "no data"),
+        ("/blobs/", What::Stall, "stalled", "no data"),
     ] {
         let scene = Scene::with(content_for("amd64", vec![noise(3, 900)]));
         scene.hub.fail(Fault::always("GET", path, what.clone()));

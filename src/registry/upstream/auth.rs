@@ -53,7 +53,8 @@ impl Challenge {
 
     /// Where the token is asked for; only what is encrypted counts, as for everything else.
     fn url(&self, repository: &str) -> Result<Url, String> {
-        let mut url = permitted(&self.realm).map_err(|why| format!("it sends to {}: {why}", self.realm))?;
+        let mut url =
+            permitted(&self.realm).map_err(|why| format!("it redirects to {}: {why}", self.realm))?;
         let scope = self.scope.clone().unwrap_or_else(|| format!("repository:{repository}:pull"));
         let service = self.service.iter().map(|service| ("service", service.as_str()));
         url.query_pairs_mut().extend_pairs(service.chain([("scope", scope.as_str())]));
@@ -91,7 +92,7 @@ pub(super) async fn token(
     let given: Given = serde_json::from_slice(&answer.body).map_err(|e| malformed(e.to_string()))?;
     match given.token.or(given.access_token).filter(|token| !token.is_empty()) {
         Some(token) => Ok(Some(token)),
-        None => Err(malformed("it gives none".to_owned())),
+        None => Err(malformed("it returned none".to_owned())),
     }
 }
 

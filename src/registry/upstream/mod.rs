@@ -56,7 +56,7 @@ impl<'a> Published<'a> {
             mirrors.iter().map(|mirror| Source::at(mirror, reference)).collect::<Result<Vec<_>>>()?;
         sources.push(Source::of(reference)?);
         let wanted = Platform::parse(platform)
-            .ok_or_else(|| RegistryError::Name(format!("\"{platform}\" is no platform (linux/amd64)")))?;
+            .ok_or_else(|| RegistryError::Name(format!("\"{platform}\" is not a platform (linux/amd64)")))?;
         let empty = Manifest { media_type: String::new(), bytes: Vec::new() };
         let mut found = Self { task, upstream, sources, manifest: empty, blobs: Vec::new() };
         found.manifest = found.resolve(&wanted)?;
@@ -124,13 +124,13 @@ impl<'a> Published<'a> {
     /// What the first source gives that can.
     fn first<T>(&self, mut work: impl FnMut(&Source) -> Result<T>) -> Result<T> {
         let (last, mirrors) =
-            self.sources.split_last().ok_or_else(|| Error::failed("nobody is to be asked"))?;
+            self.sources.split_last().ok_or_else(|| Error::failed("there is no registry to ask"))?;
         for source in mirrors.iter().filter(|source| !source.dead.get()) {
             match work(source) {
                 Err(error) if !error.is_local() => {
                     // Who lacks one thing may have the next.
                     source.dead.set(!matches!(error, RegistryError::NotFound { .. }));
-                    self.task.warn(format!("mirror {}: {error}; asking the next one", source.host));
+                    self.task.warn(format!("mirror {}: {error}; trying the next one", source.host));
                 }
                 result => return result,
             }

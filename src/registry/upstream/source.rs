@@ -40,7 +40,7 @@ impl Source {
         // What stands before an @ may be a password.
         let shown = text.rsplit('@').next().unwrap_or_default();
         let bad =
-            |why: &str| RegistryError::Name(format!("\"{shown}\" is no registry (HOST[/PREFIX]): {why}"));
+            |why: &str| RegistryError::Name(format!("\"{shown}\" is not a registry (HOST[/PREFIX]): {why}"));
         let full = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
         let mut base = Url::parse(&full).map_err(|error| bad(&error.to_string()))?;
         let host = base.host_str().unwrap_or_default().to_owned();
@@ -49,7 +49,7 @@ impl Source {
             base = Url::parse(&plain).map_err(|error| bad(&error.to_string()))?;
         }
         if !matches!(base.scheme(), "https" | "http") || host.is_empty() || base.query().is_some() {
-            return Err(bad("an address begins with https://"));
+            return Err(bad("an address must begin with https://"));
         }
         let prefix = base.path().trim_matches('/');
         let slash = if prefix.is_empty() { "" } else { "/" };
