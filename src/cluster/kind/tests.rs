@@ -69,6 +69,33 @@ fn a_cluster_of_somebody_else_is_neither_used_nor_deleted() {
     assert!(script.ran().iter().all(|line| !line.starts_with("kind ")), "{:?}", script.ran());
 }
 
+/// kind creates it by name there, so that it does not go with its container.
+#[test]
+fn with_podman_the_nodes_volume_is_deleted_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = || {
+        Script::default()
+            .on("docker ps", 0, NODE)
+            .on("docker network inspect", 0, LABELS)
+            .on("docker inspect --format '{{range .Mounts}}", 0, "318f\n")
+            .on("docker rm", 0, "")
+            .on("docker volume rm", 0, "")
+            .on("docker network", 0, "")
+    };
+    let ran = |engine: &str| {
+        let mut local = local(dir.path(), "kind");
+        engine.clone_into(&mut local.engine.name);
+        let script = script();
+        with_task(&script, |task| Kind::new(local).delete(task)).0.unwrap();
+        script.ran()
+    };
+    let (podman, docker) = (ran("podman"), ran("docker"));
+    let at = |line: &str| podman.iter().position(|ran| ran == line);
+    assert!(at("docker rm --force --volumes 4711") < at("docker volume rm 318f"), "{podman:?}");
+    assert!(at("docker rm --force --volumes 4711").is_some(), "{podman:?}");
+    assert!(!docker.iter().any(|line| line.starts_with("docker volume")), "{docker:?}");
+}
+
 #[test]
 fn a_lost_kubeconfig_is_told_from_a_half_made_cluster() {
     let dir = tempfile::tempdir().unwrap();

@@ -259,8 +259,15 @@ impl Local {
 
     /// All that the provider's program itself would do; this way, a `down` needs none.
     pub(super) fn delete(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<()> {
-        for container in self.ours(task, naming)? {
+        let containers = self.ours(task, naming)?;
+        // With Podman, kind creates the node's volume by itself, so it is no anonymous one, which would go
+        // with its container.
+        let volumes = if self.engine.is_podman() { self.volumes(task, &containers)? } else { Vec::new() };
+        for container in containers {
             self.engine.remove_container(task, &container.id)?;
+        }
+        for volume in volumes {
+            self.engine.volume_remove(task, &volume)?;
         }
         if self.claimed(task, naming)? {
             if let Some(volume) = naming.volume {
