@@ -22,9 +22,11 @@ pub struct Address {
 }
 
 impl Address {
-    /// The last `http://` address for one of `hosts` in what a run said; `up` ends with it.
+    /// The last `http://` address for any of `hosts` in the output of a run: `up` ends with it, and a check
+    /// that failed at first may have named another before.
     pub fn find(text: &str, hosts: &[String]) -> Option<Self> {
-        hosts.iter().find_map(|host| Self::find_one(text, host))
+        let found = hosts.iter().filter_map(|host| Self::find_one(text, host));
+        found.max_by_key(|(at, _)| *at).map(|(_, address)| address)
     }
 
     /// As a browser takes it.
@@ -32,11 +34,13 @@ impl Address {
         format!("http://{}:{}/", self.host, self.port)
     }
 
-    fn find_one(text: &str, host: &str) -> Option<Self> {
+    /// The last address for `host`, and where it ends.
+    fn find_one(text: &str, host: &str) -> Option<(usize, Self)> {
         let start = format!("http://{host}");
         // A name may be the start of a longer one.
-        let ends = text.match_indices(&start).map(|(at, found)| &text[at + found.len()..]);
-        let rest = ends.filter(|rest| rest.starts_with([':', '/'])).last()?;
+        let ends = text.match_indices(&start).map(|(at, found)| at + found.len());
+        let end = ends.filter(|end| text[*end..].starts_with([':', '/'])).last()?;
+        let rest = &text[end..];
         let port = match rest.strip_prefix(':') {
             Some(rest) => {
                 let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
@@ -44,7 +48,7 @@ impl Address {
             }
             None => 80,
         };
-        Some(Self { host: host.to_owned(), port })
+        Some((end, Self { host: host.to_owned(), port }))
     }
 
     pub fn get(&self, path: &str) -> Result<Reply, String> {
@@ -124,6 +128,12 @@ fn an_address_is_found_in_narration() {
     assert_eq!(found("open http://a.localhost/"), Some(80));
     assert_eq!(found("open http://b.localhost/"), None);
     assert_eq!(found("open http://a.localhosts:8081/"), None);
+    let hosts = ["a.local".to_owned(), "a.localhost".to_owned()];
+    let text = "POST http://a.local/api/chat failed; try again\nopen http://a.localhost:8081/";
+    assert_eq!(
+        Address::find(text, &hosts).map(|address| address.url()).as_deref(),
+        Some("http://a.localhost:8081/")
+    );
 }
 
 #[test]
