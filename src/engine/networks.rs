@@ -19,12 +19,20 @@ impl Engine {
         if let Some(found) = self.network_labels(task, name)? {
             return refusal(&found).map_or(Ok(false), Err);
         }
-        let mut cmd = self.cmd(format!("create the network {name}")).args(["network", "create"]);
-        for (key, value) in labels {
-            cmd = cmd.arg("--label").arg(format!("{key}={value}"));
-        }
-        task.run(&cmd.arg(name))?;
+        self.network_create(task, name, labels, &[])?;
         Ok(true)
+    }
+
+    fn network_create(
+        &self,
+        task: &Task<'_>,
+        name: &str,
+        labels: &[(String, String)],
+        range: &[&str],
+    ) -> Result<()> {
+        let cmd = self.cmd(format!("create the network {name}")).args(["network", "create"]);
+        let labels = labels.iter().flat_map(|(key, value)| ["--label".to_owned(), format!("{key}={value}")]);
+        task.run(&cmd.args(range.to_vec()).args(labels).arg(name)).map(drop)
     }
 
     /// `false` where it was not there.
@@ -54,10 +62,7 @@ impl Engine {
             ranges.lines().find_map(|line| line.split_once(' ').filter(|(range, _)| !range.contains("::")));
         let Some((range, gateway)) = fixed else { return Ok(true) };
         self.network_remove(task, name)?;
-        let cmd = self.cmd(format!("create the network {name}")).args(["network", "create"]);
-        let cmd = cmd.args(["--subnet", range]).args(["--gateway", gateway.trim()]);
-        let labels = labels.iter().flat_map(|(key, value)| ["--label".to_owned(), format!("{key}={value}")]);
-        task.run(&cmd.args(labels).arg(name))?;
+        self.network_create(task, name, labels, &["--subnet", range, "--gateway", gateway.trim()])?;
         Ok(true)
     }
 

@@ -10,12 +10,12 @@ use todo_bootstrap::config::{Application, Target};
 use todo_bootstrap::fetch::hex;
 use todo_bootstrap::images::{Order, inputs_hash};
 
+use super::INFO;
 use crate::support::registry::server::TestRegistry;
 use crate::support::{Machine, read, registry, root};
 
 const TOOLS: [&str; 3] = ["kind", "helm", "kubectl"];
 const PLATFORMS: [&str; 3] = ["linux/amd64", "linux/arm64", "darwin/arm64"];
-const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","ClientInfo":{"Version":"28.0.1","Plugins":[{"Name":"buildx"}]}}"#;
 const PROJECT: &str = "name = \"shop\"\nhost = \"shop.localhost\"\nchart = \"chart\"\n\
                        [[images]]\nname = \"web\"\ncontext = \"web\"\n";
 const LOCK: &str = r#"{"packages": {"": {}, "node_modules/a": {"version": "1.0.0", "license": "MIT"}}}"#;

@@ -4,13 +4,13 @@ use std::fs;
 
 use serde_json::json;
 
+use super::INFO;
 use super::tools::{TRUST, publish};
 use crate::support::registry::server::TestRegistry;
 use crate::support::{Machine, Screen, registry};
 
 const PROJECT: &str = "name = \"shop\"\nhost = \"shop.localhost\"\nchart = \"chart\"\n\
                        [[images]]\nname = \"web\"\ncontext = \"web\"\n";
-const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","ClientInfo":{"Version":"28.0.1","Plugins":[{"Name":"buildx"}]}}"#;
 const REPORT: &str = r#"{"Results":[{"Vulnerabilities":[{"VulnerabilityID":"CVE-1","PkgName":"zlib","InstalledVersion":"1.2","FixedVersion":"1.3","Severity":"HIGH"},{"VulnerabilityID":"CVE-2","PkgName":"tar","Severity":"LOW"}]}]}"#;
 
 fn project() -> Machine {

@@ -7,20 +7,16 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::{with_application, write_receipt};
 use crate::support::{Machine, PROGRAM};
 
 /// Far more than a loaded machine needs, and less than the engine takes to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
-const RECEIPT: &str = r#"{"schema":1,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind","complete":true}"#;
 
 /// An engine that takes a minute to answer.
 fn machine() -> Machine {
-    let machine = Machine::new()
-        .file("application.toml", "name = \"app\"\nhost = \"app.localhost\"\nchart = \"chart\"\n")
-        .file("chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n");
-    let dir = machine.path("state/clusters/todo-bootstrap");
-    fs::create_dir_all(&dir).expect("a folder");
-    fs::write(dir.join("receipt.json"), RECEIPT).expect("a receipt");
+    let machine = with_application(Machine::new());
+    write_receipt(&machine);
     let pid = machine.path("pid").display().to_string();
     machine.stub("docker", &format!("echo $$ >'{pid}.new'; mv '{pid}.new' '{pid}'; exec sleep 60"))
 }

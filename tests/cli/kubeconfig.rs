@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use super::INFO;
 use crate::support::Machine;
 
 const OWN: &str = "apiVersion: v1
@@ -175,8 +176,6 @@ fn comments_are_kept_in_a_copy() {
     let copy = fs::read_to_string(machine.path("home/.kube/config.todo-bootstrap-backup")).expect("a copy");
     assert!(copy.starts_with("# by hand\n"));
 }
-
-const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","ClientInfo":{"Version":"28.0.1","Plugins":[{"Name":"buildx"}]}}"#;
 
 #[test]
 fn down_takes_it_out_and_says_so_before() {

@@ -2,20 +2,14 @@
 
 use std::fs;
 
+use super::{INFO, with_application, write_receipt};
 use crate::support::Machine;
-
-const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","ClientInfo":{"Version":"28.0.1","Plugins":[{"Name":"buildx"}]}}"#;
-const RECEIPT: &str = r#"{"schema":1,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind","complete":true}"#;
 
 /// A machine with a cluster's receipt and an application; whenever the engine is asked, somebody tries
 /// the lock, and gets this answer.
 fn machine(answer: &str) -> Machine {
-    let machine = Machine::new()
-        .file("application.toml", "name = \"app\"\nhost = \"app.localhost\"\nchart = \"chart\"\n")
-        .file("chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n");
-    let dir = machine.path("state/clusters/todo-bootstrap");
-    fs::create_dir_all(&dir).expect("a folder");
-    fs::write(dir.join("receipt.json"), RECEIPT).expect("a receipt");
+    let machine = with_application(Machine::new());
+    write_receipt(&machine);
     let (lock, log) = (machine.path("state/locks/todo-bootstrap"), machine.path("tried"));
     let body = format!(
         "mkdir -p '{dir}'; if flock --nonblock '{lock}' true; then echo free; else echo held; fi >>'{log}'\n\

@@ -21,3 +21,23 @@ mod preset;
 mod stop;
 mod tools;
 mod user_files;
+
+use crate::support::Machine;
+
+/// What a Docker prints of itself that can build with `BuildKit`.
+const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","ClientInfo":{"Version":"28.0.1","Plugins":[{"Name":"buildx"}]}}"#;
+
+/// With a small application in the working directory.
+fn with_application(machine: Machine) -> Machine {
+    machine
+        .file("application.toml", "name = \"app\"\nhost = \"app.localhost\"\nchart = \"chart\"\n")
+        .file("chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n")
+}
+
+/// Writes the receipt of a complete cluster.
+fn write_receipt(machine: &Machine) {
+    let receipt = r#"{"schema":1,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind","complete":true}"#;
+    let dir = machine.path("state/clusters/todo-bootstrap");
+    std::fs::create_dir_all(&dir).expect("a folder");
+    std::fs::write(dir.join("receipt.json"), receipt).expect("a receipt");
+}

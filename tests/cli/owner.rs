@@ -2,9 +2,9 @@
 
 use std::fs;
 
+use super::{INFO, with_application};
 use crate::support::Machine;
 
-const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","ClientInfo":{"Version":"28.0.1","Plugins":[{"Name":"buildx"}]}}"#;
 /// Of versions that knew no instance.
 const OLD: &str = r#"{"todo-bootstrap.dev/cluster":"todo-bootstrap"}"#;
 const THEIRS: &str = r#"{"todo-bootstrap.dev/cluster":"todo-bootstrap","todo-bootstrap.dev/instance":"theirs","todo-bootstrap.dev/state":"/root/.local/state/todo-bootstrap"}"#;
@@ -82,9 +82,7 @@ fn the_cluster_of_another_installation_is_left_alone() {
 #[test]
 fn without_a_receipt_the_cluster_of_another_is_not_taken_for_gone() {
     for args in [&["stop"][..], &["start"], &["down", "--yes"], &["up", "--yes"]] {
-        let machine = machine(false, "running", Some(THEIRS), None)
-            .file("application.toml", "name = \"app\"\nhost = \"app.localhost\"\nchart = \"chart\"\n")
-            .file("chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n");
+        let machine = with_application(machine(false, "running", Some(THEIRS), None));
         fs::remove_dir_all(machine.path("state/clusters")).expect("no receipt");
         let screen = machine.run(args).exits(5).err_has("/root/.local/state/todo-bootstrap");
         assert_eq!(changes(&machine), Vec::<String>::new(), "{args:?}\n{screen}");

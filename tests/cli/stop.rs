@@ -2,9 +2,8 @@
 
 use std::fs;
 
+use super::INFO;
 use crate::support::Machine;
-
-const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","ClientInfo":{"Version":"28.0.1","Plugins":[{"Name":"buildx"}]}}"#;
 
 /// A cluster whose node is `state` until `docker stop`; no node where that is empty.
 fn machine(state: &str) -> Machine {
