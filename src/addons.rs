@@ -7,7 +7,7 @@ use kube::core::DynamicObject;
 
 use crate::checks::Spec;
 use crate::cluster::Need;
-use crate::config::{Document, Fields, Versions, parse_bytes, parse_milli};
+use crate::config::{Document, Fields, Profile, Versions, parse_bytes, parse_milli};
 use crate::data::{Data, Text};
 use crate::deploy::objects;
 use crate::error::{Error, Result};
@@ -42,6 +42,11 @@ impl Addon {
     pub fn names(data: &Data) -> Vec<String> {
         let exists = |name: &String| matches!(data.read(&format!("{FOLDER}/{name}/addon.toml")), Ok(Some(_)));
         data.list(FOLDER).into_iter().filter(exists).collect()
+    }
+
+    /// Reads the addons that `profile` names.
+    pub fn load_all(data: &Data, versions: &Versions, profile: &Profile) -> Result<Vec<Self>> {
+        profile.addons.iter().map(|name| Self::load(data, versions, name)).collect()
     }
 
     /// Reads the addon `name`; a manifest with an image that `addon.toml` does not list, or the

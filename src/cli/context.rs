@@ -48,6 +48,7 @@ struct Sources {
     data: Data,
     versions: Versions,
     profile: Profile,
+    receipt: Option<Receipt>,
     application: Option<Application>,
 }
 
@@ -95,22 +96,21 @@ impl<'a> Context<'a> {
     }
 
     /// The project: `--dir`, else this folder if it holds one, else that of the last `up`.
-    fn project(&self, receipt: Option<&Receipt>) -> Result<Option<PathBuf>> {
+    fn project(&self, receipt: Option<&Receipt>) -> Result<Option<Application>> {
         if let Some(dir) = &self.global.dir {
             let dir = self.world.cwd.join(dir);
-            if Application::load(&dir)?.is_none() {
-                return Err(Error::usage(format!(
-                    "{} is not a project: it has no application.toml",
-                    dir.display()
-                ))
-                .help("todo-bootstrap up --dir DIR   # a folder with an application.toml; see examples/"));
-            }
-            return Ok(Some(std::path::absolute(&dir).unwrap_or(dir)));
+            let dir = std::path::absolute(&dir).unwrap_or(dir);
+            let application = Application::load(&dir)?.ok_or_else(|| {
+                Error::usage(format!("{} is not a project: it has no application.toml", dir.display()))
+                    .help("todo-bootstrap up --dir DIR   # a folder with an application.toml; see examples/")
+            })?;
+            return Ok(Some(application));
         }
-        if Application::load(&self.world.cwd)?.is_some() {
-            return Ok(Some(self.world.cwd.clone()));
+        if let Some(application) = Application::load(&self.world.cwd)? {
+            return Ok(Some(application));
         }
-        Ok(receipt.and_then(|receipt| receipt.application.clone()).filter(|dir| dir.is_dir()))
+        let last = receipt.and_then(|receipt| receipt.application.as_ref()).filter(|dir| dir.is_dir());
+        last.map_or(Ok(None), |dir| Application::load(dir))
     }
 
     /// The profile: `--profile`, else that of the one cluster there is, else what fits the host.
@@ -132,11 +132,10 @@ impl<'a> Context<'a> {
         let paths = self.paths()?;
         let profile = self.profile(&Data::new(self.overlay()), &paths)?;
         let receipt = Receipt::load(&paths.cluster(&profile.cluster.name))?;
-        let project = self.project(receipt.as_ref())?;
-        let data = Data::new(project.clone());
-        let application = project.map(|dir| Application::load(&dir)).transpose()?.flatten();
+        let application = self.project(receipt.as_ref())?;
+        let data = Data::new(application.as_ref().map(|application| application.dir.clone()));
         let versions = Versions::load(&data)?;
-        Ok(Sources { paths, data, versions, profile, application })
+        Ok(Sources { paths, data, versions, profile, receipt, application })
     }
 
     /// The least that a machine must have for what these flags name.
@@ -165,7 +164,7 @@ impl<'a> Context<'a> {
         consent: bool,
         wishes: Wishes,
     ) -> Result<Arc<Session>> {
-        let Sources { paths, data, versions, profile, mut application } = self.sources()?;
+        let Sources { paths, data, versions, profile, receipt, mut application } = self.sources()?;
         if wishes.mock {
             application = application.map(Application::mocked).transpose()?;
         }
@@ -174,8 +173,19 @@ impl<'a> Context<'a> {
         let origins = Origins::new(self.world, &paths, &data, &versions, &facts, bundle, trust)?;
         self.tell_of_pins(&origins);
         let world = self.world.clone();
-        let parts =
-            Parts { world, data, paths, versions, profile, application, facts, origins, consent, wishes };
+        let parts = Parts {
+            world,
+            data,
+            paths,
+            versions,
+            profile,
+            receipt,
+            application,
+            facts,
+            origins,
+            consent,
+            wishes,
+        };
         Session::new(parts).map(Arc::new)
     }
 

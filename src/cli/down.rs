@@ -12,8 +12,7 @@ use crate::engine::{Engine, certainly_absent};
 use crate::error::{Error, Exit, Result};
 use crate::local_registry::LocalRegistry;
 use crate::progress::Silent;
-use crate::steps::down::InEngine;
-use crate::steps::{self, Journal, Receipt, Session, Wishes};
+use crate::steps::{self, Depth, Journal, Session, Wishes};
 use crate::task::Task;
 use crate::ui;
 
@@ -27,15 +26,16 @@ pub(crate) struct DownArgs {
 pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     let (_lock, session) = context.locked(None, false, &Wishes::default())?;
     let name = session.profile.cluster.name.clone();
-    let known = Receipt::load(&session.dir())?.is_some();
-    if !known && !args.purge && steps::hosts_entries(&session, args.purge)?.is_empty() {
+    let depth = if args.purge { Depth::Machine } else { Depth::Cluster };
+    if !session.is_recorded() && !args.purge && steps::hosts_entries(&session, depth)?.is_empty() {
         refuse_foreign(context, &session)?;
         context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to delete."));
         return Ok(Exit::Fine);
     }
     let silent = context.bench(Arc::new(Silent), None)?;
-    let plan = steps::down::plan(&session, in_engine(context, args, &session, &silent)?, args.purge)?;
-    let effects: Vec<String> = plan.steps().iter().flat_map(|step| step.effects()).collect();
+    find_engine(context, args, &session, &silent)?;
+    let plan = steps::down::plan(&session, depth)?;
+    let effects: Vec<String> = plan.steps().flat_map(steps::Step::effects).collect();
     context.ui.say("This will be deleted:");
     for effect in &effects {
         context.ui.say(&format!("  - {effect}"));
@@ -59,26 +59,23 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// What of ours the engine holds. One that does not answer is an error where it may hold something:
-/// without its receipt, a cluster that is still there is nobody's.
-fn in_engine(context: &Context<'_>, args: &DownArgs, session: &Session, bench: &Bench) -> Result<InEngine> {
-    let receipt = Receipt::load(&session.dir())?;
+/// Finds the engine that holds something of ours. One that is not responding is an error where it may
+/// hold something: without its receipt, a cluster that still exists belongs to nobody.
+fn find_engine(context: &Context<'_>, args: &DownArgs, session: &Session, bench: &Bench) -> Result<()> {
     let registry = args.purge && LocalRegistry::is_recorded(&session.paths.cache)?;
-    let found = match &receipt {
-        Some(_) => InEngine::ClusterAndRegistry,
-        None if registry => InEngine::Registry,
-        None => return Ok(InEngine::Nothing),
-    };
+    if !session.is_recorded() && !registry {
+        return Ok(());
+    }
     let fault = match Engine::detect(&bench.task("engine"), context.world, &session.facts)? {
         Ok(engine) => {
             session.set_engine(engine);
-            return Ok(found);
+            return Ok(());
         }
         Err(fault) => fault,
     };
-    let began = receipt.is_some_and(|receipt| receipt.began());
+    let began = session.is_recorded() && session.receipt().began();
     if !(began || registry) || (args.purge && certainly_absent(&fault, context.world)) {
-        return Ok(InEngine::Nothing);
+        return Ok(());
     }
     let name = &session.profile.cluster.name;
     let what = if began { format!("cluster `{name}`") } else { "the local registry".to_owned() };

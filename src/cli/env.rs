@@ -14,6 +14,7 @@ use crate::deploy::{self, secrets};
 use crate::error::{Exit, Result};
 use crate::fetch::sha256;
 use crate::progress::Silent;
+use crate::steps::Session;
 use crate::steps::env::{in_use, told};
 use crate::steps::secrets::wanted;
 use crate::ui::{Align, Table, data};
@@ -41,11 +42,12 @@ pub(crate) fn run(context: &Context<'_>, command: &EnvCommand) -> Result<Exit> {
 }
 
 /// What `up` and `plan` begin with: settings that keep the contract, warnings said.
-pub(crate) fn look(context: &Context<'_>, application: &Application) -> Result<()> {
-    let mut environment = Environment::load(application)?;
-    environment.findings.extend(repository(context, &environment)?);
+pub(crate) fn look(context: &Context<'_>, session: &Session, application: &Application) -> Result<()> {
+    let environment = session.environment(application)?;
+    let tracked = repository(context, &environment)?;
     // What is to be generated is said by the step that does it.
-    for finding in environment.findings.iter().filter(|finding| finding.code != "to-generate") {
+    for finding in environment.findings.iter().chain(&tracked).filter(|finding| finding.code != "to-generate")
+    {
         warn(context, &environment, finding);
     }
     environment.verdict().map_err(|error| error.help(env::CHECK))
@@ -141,7 +143,7 @@ fn state<'e>(environment: &'e Environment, setting: &Setting) -> &'e str {
 fn diff(context: &Context<'_>) -> Result<Exit> {
     let session = context.session(None, false)?;
     let application = application(&session)?;
-    look(context, application)?;
+    look(context, &session, application)?;
     let bench = context.bench(context.reporter(), None)?;
     let task = bench.task("env");
     connect(&session, &task)?;
@@ -191,7 +193,7 @@ fn init(context: &Context<'_>) -> Result<Exit> {
     let session = context.session(None, false)?;
     let application = application(&session)?;
     let mut given = EnvValues::new();
-    if session.receipt().complete {
+    if session.receipt().made.cluster.complete {
         // New secrets would lock the application out of its own data.
         let bench = context.bench(context.reporter(), None)?;
         let task = bench.task("env");
@@ -199,7 +201,8 @@ fn init(context: &Context<'_>) -> Result<Exit> {
         given = in_use(&task, &session, application)?;
     }
     let written = env::complete(application, &given)?;
+    session.forget_environment();
     data(&format!("{}\n", told(application, &written)));
-    look(context, application)?;
+    look(context, &session, application)?;
     Ok(Exit::Fine)
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::context::{Context, print_json};
 use crate::error::{Error, Exit, Result};
 use crate::kubeconfig::default_file;
-use crate::steps::{self, Receipt, Wishes};
+use crate::steps::{self, Wishes};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KubeconfigCommand {
@@ -45,7 +45,7 @@ pub(crate) fn run(context: &Context<'_>, command: &KubeconfigCommand) -> Result<
 fn merge(context: &Context<'_>, args: &MergeArgs) -> Result<Exit> {
     let (_lock, session) = context.locked(None, false, &Wishes::default())?;
     let cluster = &session.profile.cluster.name;
-    if Receipt::load(&session.dir())?.is_none() || !session.kubeconfig().is_file() {
+    if !session.is_recorded() || !session.kubeconfig().is_file() {
         return Err(Error::failed(format!("there is no cluster `{cluster}`"))
             .because(format!("{} does not exist", session.kubeconfig().display()))
             .help("todo-bootstrap up"));
@@ -85,7 +85,7 @@ fn merge(context: &Context<'_>, args: &MergeArgs) -> Result<Exit> {
 fn unmerge(context: &Context<'_>, args: &UnmergeArgs) -> Result<Exit> {
     let session = context.session(None, false)?;
     let only = args.file.as_ref().map(|file| absolute(context, file));
-    let ours = session.receipt().kubeconfigs;
+    let ours = session.receipt().made.kubeconfig_entries;
     let unmerged = if ours.iter().any(|one| only.as_ref().is_none_or(|only| *only == one.file)) {
         let bench = context.bench(context.reporter(), None)?;
         let (_lock, session) = context.locked(None, false, &Wishes::default())?;

@@ -17,7 +17,7 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     let session = context.session_with(bundle.as_ref(), false, args.wishes())?;
     let plan = steps::up::plan(&session)?;
     if let Some(application) = &session.application {
-        super::env::look(context, application)?;
+        super::env::look(context, &session, application)?;
     }
     let bench = context.bench(Arc::new(Silent), None)?;
     let previews = steps::preview(&plan, &bench.task("plan"));

@@ -14,7 +14,7 @@ use crate::steps::{Receipt, Session};
 
 pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let seen = context.session(None, false)?;
-    if Receipt::load(&seen.dir())?.is_none() {
+    if !seen.is_recorded() {
         refuse_foreign(context, &seen)?;
     }
     let receipt = recorded(&seen)?;
@@ -55,8 +55,9 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
 
 /// The receipt of the cluster; where there is none, there is nothing to start.
 fn recorded(session: &Session) -> Result<Receipt> {
-    Receipt::load(&session.dir())?.ok_or_else(|| {
-        let name = &session.profile.cluster.name;
-        Error::refused(format!("there is no cluster `{name}` to start")).help("todo-bootstrap up")
-    })
+    if session.is_recorded() {
+        return Ok(session.receipt());
+    }
+    let name = &session.profile.cluster.name;
+    Err(Error::refused(format!("there is no cluster `{name}` to start")).help("todo-bootstrap up"))
 }

@@ -9,12 +9,12 @@ use crate::cluster::State;
 use crate::engine::Engine;
 use crate::error::{Exit, Result};
 use crate::progress::Silent;
-use crate::steps::{self, Journal, Receipt, Wishes};
+use crate::steps::{self, Journal, Wishes};
 
 pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let (_lock, session) = context.locked(None, false, &Wishes::default())?;
     let name = &session.profile.cluster.name;
-    if Receipt::load(&session.dir())?.is_none() {
+    if !session.is_recorded() {
         refuse_foreign(context, &session)?;
         context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to stop."));
         return Ok(Exit::Fine);

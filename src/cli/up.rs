@@ -67,7 +67,7 @@ pub(super) fn make(
     bundle: Option<&Bundle>,
 ) -> Result<Exit> {
     let began = Instant::now();
-    super::env::look(context, super::reach::application(&session)?)?;
+    super::env::look(context, &session, super::reach::application(&session)?)?;
     let session = consented(context, args, session, bundle)?;
     if let Ok(engine) = session.engine() {
         steps::able_to_build(&session, engine)?;

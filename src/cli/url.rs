@@ -100,7 +100,7 @@ fn add(context: &Context<'_>, session: &Arc<Session>) -> Result<Exit> {
 }
 
 fn remove(context: &Context<'_>, session: &Arc<Session>) -> Result<Exit> {
-    let removed = steps::remove_hosts_entries(session, false)?;
+    let removed = steps::remove_hosts_entries(session, steps::Depth::Cluster)?;
     if removed.is_empty() {
         context.ui.good("✓ The hosts file has no entry from todo-bootstrap.");
     }

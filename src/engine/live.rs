@@ -1,4 +1,4 @@
-//! The whole of this folder against the engine of this machine: `cargo test --release --lib
+//! The whole of this folder against the engine of this machine: `cargo test --profile ci --lib
 //! engine::live -- --ignored`. Makes and removes things of a unique name only.
 
 use std::path::Path;

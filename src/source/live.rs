@@ -1,4 +1,4 @@
-//! Tries on a real machine, by hand: `TODO_BOOTSTRAP_LIVE=helm,image-etcd cargo test --release --lib
+//! Tries on a real machine, by hand: `TODO_BOOTSTRAP_LIVE=helm,image-etcd cargo test --profile ci --lib
 //! source::live -- --ignored --nocapture`, with `TODO_BOOTSTRAP_CACHE` and Go's own variables.
 
 use std::time::{Duration, Instant};

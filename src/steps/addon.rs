@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Probe, Session, Step};
+use super::undo::IN_CLUSTER;
+use super::{Probe, Session, Step, Undo};
 use crate::addons::Addon;
 use crate::checks;
 use crate::deploy::{self, MANAGER};
@@ -12,12 +13,12 @@ use crate::task::Task;
 
 pub struct AddonStep {
     id: String,
-    addon: Addon,
+    addon: Arc<Addon>,
     session: Arc<Session>,
 }
 
 impl AddonStep {
-    pub fn new(addon: Addon, session: Arc<Session>) -> Self {
+    pub fn new(addon: Arc<Addon>, session: Arc<Session>) -> Self {
         Self { id: format!("addon-{}", addon.name), addon, session }
     }
 }
@@ -31,17 +32,16 @@ impl Step for AddonStep {
         self.addon.title.clone()
     }
 
-    fn needs(&self) -> Vec<String> {
-        let loads = self.addon.images.iter().map(|image| format!("pull-{image}"));
-        loads.chain(["cluster".to_owned()]).collect()
-    }
-
     fn deadline(&self) -> Duration {
         Duration::from_mins(5)
     }
 
     fn effects(&self) -> Vec<String> {
         vec![format!("applies manifests/addons/{} to the cluster", self.addon.name)]
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        IN_CLUSTER
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Probe, Session, Step};
+use super::{Probe, Session, Step, Undo};
 use crate::config::{Application, ImageSpec};
 use crate::error::Result;
 use crate::images::{self, Order, sbom};
@@ -50,11 +50,6 @@ impl Step for BuildStep {
         format!("Build image {}", self.spec.name)
     }
 
-    fn needs(&self) -> Vec<String> {
-        let base = self.spec.base.as_ref().map(|base| format!("base-{base}"));
-        base.into_iter().chain(["registry".to_owned()]).collect()
-    }
-
     fn deadline(&self) -> Duration {
         Duration::from_mins(20)
     }
@@ -66,6 +61,10 @@ impl Step for BuildStep {
             format!("builds an image from {context} (target {target}) and pushes it to the local registry"),
             format!("writes its SBOM to {}", bill.display()),
         ]
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        Undo::Nothing("its image is in the local registry, its SBOM in the state of the cluster")
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {

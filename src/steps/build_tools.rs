@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Probe, Session, Step};
+use super::{Depth, HostReceipt, Probe, Revert, Session, Step, Undo};
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::local_registry::LocalRegistry;
@@ -40,10 +40,6 @@ impl Step for BuildToolsStep {
         "Image build tools".to_owned()
     }
 
-    fn needs(&self) -> Vec<String> {
-        vec!["registry".to_owned()]
-    }
-
     fn effects(&self) -> Vec<String> {
         vec![
             "installs debootstrap with the system's package manager, if images are built from source"
@@ -53,6 +49,10 @@ impl Step for BuildToolsStep {
 
     fn deadline(&self) -> Duration {
         Duration::from_mins(10)
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        Undo::By(self)
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
@@ -71,7 +71,30 @@ impl Step for BuildToolsStep {
                 .help("todo-bootstrap up --yes   # installs it"));
         }
         let installed = engine::install_packages(task, &self.session.facts, &names)?;
-        self.session.record_host(|host| host.packages.extend(installed.iter().cloned()))?;
+        self.session.record_host(|host| host.made.build_tools.extend(installed.iter().cloned()))?;
         Ok(format!("installed {}", installed.join(", ")))
+    }
+}
+
+impl Revert for BuildToolsStep {
+    fn made_by(&self) -> &str {
+        self.id()
+    }
+
+    fn what(&self) -> String {
+        self.title()
+    }
+
+    fn losses(&self, depth: Depth) -> Vec<String> {
+        let receipt = HostReceipt::load(&self.session.paths.state).ok().filter(|_| depth == Depth::Machine);
+        let packages = receipt.map(|receipt| receipt.made.build_tools).unwrap_or_default();
+        packages.iter().map(|package| format!("removes the package {package}")).collect()
+    }
+
+    fn revert(&self, task: &Task<'_>, _depth: Depth) -> Result<String> {
+        let receipt = HostReceipt::load(&self.session.paths.state)?;
+        engine::remove_packages(task, &receipt.made.build_tools)?;
+        self.session.record_host(|host| host.made.build_tools.clear())?;
+        Ok("removed".to_owned())
     }
 }

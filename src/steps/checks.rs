@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Probe, Session, Step};
+use super::{Probe, Session, Step, Undo};
 use crate::checks::{self, Context, Outcome, Spec};
 use crate::config::env::Environment;
 use crate::config::{APPLICATION_FILE, Application};
@@ -13,13 +13,12 @@ use crate::task::Task;
 
 pub struct ChecksStep {
     specs: Vec<Spec>,
-    needs: Vec<String>,
     session: Arc<Session>,
 }
 
 impl ChecksStep {
-    pub fn new(specs: Vec<Spec>, needs: Vec<String>, session: Arc<Session>) -> Self {
-        Self { specs, needs, session }
+    pub fn new(specs: Vec<Spec>, session: Arc<Session>) -> Self {
+        Self { specs, session }
     }
 }
 
@@ -31,7 +30,7 @@ pub fn specs(session: &Session) -> Result<Vec<Spec>> {
     }
     let mut specs = checks::load(&session.data, &groups, &session.versions)?;
     if let Some(application) = &session.application {
-        leave_out(application, &mut specs)?;
+        leave_out(application, &*session.environment(application)?, &mut specs)?;
     }
     for host in session.application.iter().flat_map(Application::hosts) {
         specs.push(address(&host)?);
@@ -40,8 +39,8 @@ pub fn specs(session: &Session) -> Result<Vec<Spec>> {
 }
 
 /// What the settings leave out of the application is not asked for.
-fn leave_out(application: &Application, specs: &mut Vec<Spec>) -> Result<()> {
-    for over in Environment::load(application)?.overrides(application) {
+fn leave_out(application: &Application, environment: &Environment, specs: &mut Vec<Spec>) -> Result<()> {
+    for over in environment.overrides(application) {
         for id in &over.without_checks {
             if !specs.iter().any(|spec| spec.id == *id) {
                 let what = format!("{APPLICATION_FILE}: `without-checks` names `{id}`, which is not a check");
@@ -119,12 +118,12 @@ impl Step for ChecksStep {
         format!("{} checks", self.specs.len())
     }
 
-    fn needs(&self) -> Vec<String> {
-        self.needs.clone()
-    }
-
     fn deadline(&self) -> Duration {
         Duration::from_mins(4)
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        Undo::Nothing("it changes nothing")
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Probe, Session, Step};
+use serde::{Deserialize, Serialize};
+
+use super::{Depth, Probe, Revert, Session, Step, Undo};
 use crate::cluster::{State, identity, nodes, room};
 use crate::config::show_bytes;
 use crate::deploy::Kube;
@@ -12,6 +14,21 @@ use crate::task::Task;
 
 /// How long a healthy API server takes at most to say that it is there.
 const ANSWER: Duration = Duration::from_secs(3);
+
+/// What the step records of the cluster that it makes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterMade {
+    /// Ports on the host's loopback address that lead to the ingress controller.
+    pub http_port: Option<u16>,
+    pub https_port: Option<u16>,
+    pub cpus: Option<u32>,
+    /// Bytes.
+    pub memory: Option<u64>,
+    /// True once the cluster was seen complete; false means that its creation was interrupted.
+    pub complete: bool,
+    pub node_image: Option<String>,
+}
 
 pub struct ClusterStep {
     pub session: Arc<Session>,
@@ -41,8 +58,10 @@ impl ClusterStep {
     /// A cluster keeps the node that it was made of, also where this version makes another one.
     fn announce_age(&self, task: &Task<'_>) {
         let session = &self.session;
-        let (made, now) =
-            (session.receipt().node_image, session.image(super::node_image(session.profile.provider)));
+        let (made, now) = (
+            session.receipt().made.cluster.node_image,
+            session.image(super::node_image(session.profile.provider)),
+        );
         if let (Some(made), Ok(now)) = (made, now)
             && made != now.in_archive()
         {
@@ -62,13 +81,15 @@ impl ClusterStep {
         let (ports, sizes) = (session.ports(), fit.sizes);
         let image = session.image(super::node_image(session.profile.provider))?;
         session.record(|receipt| {
-            receipt.http_port = Some(ports.http);
-            receipt.https_port = Some(ports.https);
-            receipt.cpus = Some(sizes.cpus);
-            receipt.memory = Some(sizes.memory);
             receipt.preset.clone_from(&fit.preset);
-            receipt.node_image = Some(image.in_archive());
-            receipt.complete = false;
+            receipt.made.cluster = ClusterMade {
+                http_port: Some(ports.http),
+                https_port: Some(ports.https),
+                cpus: Some(sizes.cpus),
+                memory: Some(sizes.memory),
+                node_image: Some(image.in_archive()),
+                complete: false,
+            };
         })?;
         let registry = session.registry()?;
         session.engine()?.pull_local(task, &image.in_engine(registry.authority()), &image.in_archive())?;
@@ -82,7 +103,7 @@ impl ClusterStep {
     fn mark(&self, task: &Task<'_>) -> Result<()> {
         let kube = Kube::connect(task, &self.session.kubeconfig())?;
         identity::mark(task, &kube, &self.session.receipt().instance)?;
-        self.session.record(|receipt| receipt.complete = true)
+        self.session.record(|receipt| receipt.made.cluster.complete = true)
     }
 }
 
@@ -93,11 +114,6 @@ impl Step for ClusterStep {
 
     fn title(&self) -> String {
         format!("Cluster {}", self.session.profile.cluster.name)
-    }
-
-    fn needs(&self) -> Vec<String> {
-        let tool = format!("tool-{}", self.session.profile.provider.name());
-        vec!["engine".to_owned(), tool, super::NODE_STEP.to_owned()]
     }
 
     fn deadline(&self) -> Duration {
@@ -119,6 +135,10 @@ impl Step for ClusterStep {
         ]
     }
 
+    fn undo(&self) -> Undo<'_> {
+        Undo::By(self)
+    }
+
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
         let provider = self.session.provider()?;
         Ok(match provider.state(task)? {
@@ -127,7 +147,7 @@ impl Step for ClusterStep {
                 Probe::Needed(format!("partially created ({why}); it will be recreated"))
             }
             State::Stopped => Probe::Needed(format!("the node container {} is stopped", provider.node())),
-            State::Running if !self.session.receipt().complete => {
+            State::Running if !self.session.receipt().made.cluster.complete => {
                 Probe::Needed("its creation was interrupted before it was marked as ours".to_owned())
             }
             State::Running => {
@@ -161,7 +181,7 @@ impl Step for ClusterStep {
             }
             State::Stopped | State::Running => {
                 provider.start(task)?;
-                if !self.session.receipt().complete {
+                if !self.session.receipt().made.cluster.complete {
                     self.mark(task)?;
                 }
                 self.connect(task)?;
@@ -170,5 +190,37 @@ impl Step for ClusterStep {
         }
         self.connect(task)?;
         Ok("created".to_owned())
+    }
+}
+
+impl Revert for ClusterStep {
+    fn made_by(&self) -> &str {
+        self.id()
+    }
+
+    fn what(&self) -> String {
+        self.title()
+    }
+
+    fn losses(&self, _depth: Depth) -> Vec<String> {
+        let (session, name) = (&self.session, &self.session.profile.cluster.name);
+        if session.is_recorded() && session.engine().is_ok() {
+            return vec![format!("deletes cluster `{name}` with all data in it, and its network")];
+        }
+        Vec::new()
+    }
+
+    fn remains(&self, task: &Task<'_>, _depth: Depth) -> Result<Vec<String>> {
+        let provider = self.session.provider()?;
+        let owned = provider.owned(task)?;
+        if owned.is_empty() && provider.state(task)? != State::Absent {
+            return Ok(vec![format!("cluster {}", self.session.profile.cluster.name)]);
+        }
+        Ok(owned.iter().map(ToString::to_string).collect())
+    }
+
+    fn revert(&self, task: &Task<'_>, _depth: Depth) -> Result<String> {
+        self.session.provider()?.delete(task)?;
+        Ok("deleted".to_owned())
     }
 }

@@ -3,10 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Probe, Session, Step};
-use crate::engine::{self, Engine, Fault};
+use serde::{Deserialize, Serialize};
+
+use super::{Depth, HostReceipt, Orphan, Probe, Revert, Session, Step, Undo};
+use crate::engine::{self, Engine, Fault, Installed};
 use crate::error::Result;
 use crate::task::Task;
+
+/// What the step records of the engine that it starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EngineMade {
+    /// The daemon that we started: its process id, and its start time (seconds since the epoch).
+    pub daemon: Option<(u32, u64)>,
+}
 
 pub struct EngineStep {
     pub session: Arc<Session>,
@@ -50,6 +60,10 @@ impl Step for EngineStep {
         ]
     }
 
+    fn undo(&self) -> Undo<'_> {
+        Undo::By(self)
+    }
+
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
         // Who asked it a moment ago, before there was anything to do, need not ask again.
         if self.session.engine().is_err() {
@@ -83,8 +97,43 @@ impl Step for EngineStep {
             let pid = engine::start(task, &session.world, &session.facts, &session.paths.state)?;
             (pid, "started".to_owned())
         };
-        session.record_host(|host| host.engine_pid = pid.and_then(started))?;
+        session.record_host(|host| host.made.engine.daemon = pid.and_then(started))?;
         Ok(did)
+    }
+}
+
+impl Revert for EngineStep {
+    fn made_by(&self) -> &str {
+        self.id()
+    }
+
+    fn what(&self) -> String {
+        self.title()
+    }
+
+    fn losses(&self, depth: Depth) -> Vec<String> {
+        if depth == Depth::Cluster {
+            return Vec::new();
+        }
+        let state = &self.session.paths.state;
+        let installed = Installed::load(state).ok().flatten().unwrap_or_default();
+        let daemon = HostReceipt::load(state).ok().and_then(|receipt| receipt.made.engine.daemon);
+        let packages = installed.packages.iter().map(|package| format!("removes the package {package}"));
+        let files = installed.files.iter().map(|file| format!("deletes {}", file.display()));
+        let daemon = daemon.map(|(pid, _)| format!("stops the container engine (pid {pid})"));
+        packages.chain(files).chain(daemon).collect()
+    }
+
+    fn revert(&self, task: &Task<'_>, _depth: Depth) -> Result<String> {
+        let state = &self.session.paths.state;
+        if let Some((pid, started)) = HostReceipt::load(state)?.made.engine.daemon {
+            Orphan { pid, started, purpose: "the container engine".to_owned() }.end();
+        }
+        if let Some(installed) = Installed::load(state)? {
+            engine::uninstall(task, &installed, state)?;
+        }
+        self.session.record_host(|host| host.made.engine = EngineMade::default())?;
+        Ok("removed".to_owned())
     }
 }
 

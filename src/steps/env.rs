@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::secrets::objects;
-use super::{Probe, Session, Step};
+use super::{Probe, Session, Step, Undo};
 use crate::config::Application;
-use crate::config::env::{self, EnvValues, Environment, Written};
+use crate::config::env::{self, EnvValues, Written};
 use crate::deploy::secrets;
 use crate::error::Result;
 use crate::task::Task;
@@ -25,16 +25,12 @@ impl Step for EnvStep {
         format!("Settings {}", name.to_string_lossy())
     }
 
-    /// Secrets that a cluster uses already must not be replaced by new ones, so it is asked first.
-    fn needs(&self) -> Vec<String> {
-        if self.session.receipt().complete { vec!["cluster".to_owned()] } else { Vec::new() }
-    }
-
     fn effects(&self) -> Vec<String> {
-        let Ok(environment) = Environment::load(&self.application) else { return Vec::new() };
+        let Ok(environment) = self.session.environment(&self.application) else { return Vec::new() };
         let (file, example) = (environment.file.display(), self.application.env_example.display());
         let pending = environment.pending().join(", ");
-        let kept = if self.session.receipt().complete { " (keeps the values in use)" } else { "" };
+        let kept =
+            if self.session.receipt().made.cluster.complete { " (keeps the values in use)" } else { "" };
         match (environment.contract.is_some() && !environment.exists, pending.is_empty()) {
             (true, true) => vec![format!("{file}, created from {example}{kept}")],
             (true, false) => vec![format!("{file}, created from {example}, with secrets: {pending}{kept}")],
@@ -43,8 +39,12 @@ impl Step for EnvStep {
         }
     }
 
+    fn undo(&self) -> Undo<'_> {
+        Undo::Nothing("the file belongs to the user, and may be the only copy of a secret")
+    }
+
     fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
-        let environment = Environment::valid(&self.application)?;
+        let environment = self.session.valid_environment(&self.application)?;
         let pending = environment.pending();
         if environment.contract.is_some() && !environment.exists {
             return Ok(Probe::Needed(format!("{} does not exist", environment.file.display())));
@@ -58,6 +58,7 @@ impl Step for EnvStep {
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let given = in_use(task, &self.session, &self.application)?;
         let written = env::complete(&self.application, &given)?;
+        self.session.forget_environment();
         Ok(told(&self.application, &written))
     }
 }

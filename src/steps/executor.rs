@@ -35,10 +35,10 @@ pub fn execute(plan: &Plan, task: &Task<'_>, journal: &Journal, most: usize) -> 
         let mut running = 0;
         loop {
             if failure.is_none() && task.cancel.reason().is_none() {
-                for (index, step) in plan.steps().iter().enumerate() {
+                for (index, (step, needs)) in plan.graph().iter().enumerate() {
                     let ready = running < most
                         && !begun.contains(&index)
-                        && step.needs().iter().all(|need| done.contains(need));
+                        && needs.iter().all(|need| done.contains(need));
                     if ready {
                         begun.insert(index);
                         running += 1;
@@ -142,10 +142,10 @@ mod tests {
     use super::*;
     use crate::exec::Script;
     use crate::progress::Recorder;
+    use crate::steps::Undo;
 
     struct Fake {
         id: &'static str,
-        needs: Vec<&'static str>,
         made: AtomicBool,
         fails: bool,
         order: Arc<Mutex<Vec<&'static str>>>,
@@ -157,9 +157,6 @@ mod tests {
         }
         fn title(&self) -> String {
             self.id.to_uppercase()
-        }
-        fn needs(&self) -> Vec<String> {
-            self.needs.iter().map(|need| (*need).to_owned()).collect()
         }
         fn probe(&self, _: &Task<'_>) -> Result<Probe> {
             let made = self.made.load(Ordering::SeqCst);
@@ -173,21 +170,20 @@ mod tests {
             self.made.store(true, Ordering::SeqCst);
             Ok("made".into())
         }
+        fn undo(&self) -> Undo<'_> {
+            Undo::Nothing("it makes nothing")
+        }
     }
 
     fn run(steps: &[(&'static str, &[&'static str], bool)]) -> (Result<Vec<Outcome>>, Vec<&'static str>) {
         let order = Arc::new(Mutex::new(Vec::new()));
-        let boxed: Vec<Box<dyn Step>> = steps
+        let boxed: Vec<(Box<dyn Step>, Vec<String>)> = steps
             .iter()
             .map(|(id, needs, fails)| {
                 let order = order.clone();
-                Box::new(Fake {
-                    id,
-                    needs: needs.to_vec(),
-                    made: AtomicBool::new(false),
-                    fails: *fails,
-                    order,
-                }) as Box<dyn Step>
+                let fake = Fake { id, made: AtomicBool::new(false), fails: *fails, order };
+                let needs = needs.iter().map(|need| (*need).to_owned()).collect();
+                (Box::new(fake) as Box<dyn Step>, needs)
             })
             .collect();
         let dir = tempfile::tempdir().unwrap();
@@ -227,8 +223,8 @@ mod tests {
         let order = Arc::new(Mutex::new(Vec::new()));
         let fake = |id: &'static str, need: &'static str| {
             let made = AtomicBool::new(false);
-            Box::new(Fake { id, needs: vec![need], made, fails: false, order: order.clone() })
-                as Box<dyn Step>
+            let fake = Fake { id, made, fails: false, order: order.clone() };
+            (Box::new(fake) as Box<dyn Step>, vec![need.to_owned()])
         };
         let error = Plan::new(vec![fake("a", "b"), fake("b", "a")]).err().unwrap();
         assert_eq!(error.what(), "these steps wait for each other: a, b");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{HostReceipt, Probe, Session, Step};
-use crate::error::{Error, Result};
+use super::{Depth, HostReceipt, Revert, Session};
+use crate::error::Result;
 use crate::host::hosts_file::{self, HostsFile};
 use crate::task::Task;
 
@@ -40,32 +40,32 @@ pub fn add_hosts_entry(session: &Session, name: &str) -> Result<Added> {
         file: session.world.hosts_file.clone(),
     };
     session.record_host(|receipt| {
-        if !receipt.hosts_entries.contains(&entry) {
-            receipt.hosts_entries.push(entry.clone());
+        if !receipt.made.hosts_entry.contains(&entry) {
+            receipt.made.hosts_entry.push(entry.clone());
         }
     })?;
     Ok(if hosts.add(name, &backup(session))? { Added::Written } else { Added::There })
 }
 
-/// Takes out what the receipt lists for this cluster (for all clusters, if `all`), and the entries
+/// Removes what the receipt lists for this cluster, or for all clusters of the machine, and the entries
 /// from the receipt. Returns the lines that were removed.
-pub fn remove_hosts_entries(session: &Session, all: bool) -> Result<Vec<String>> {
+pub fn remove_hosts_entries(session: &Session, depth: Depth) -> Result<Vec<String>> {
     let mut removed = Vec::new();
-    for entry in hosts_entries(session, all)? {
+    for entry in hosts_entries(session, depth)? {
         let hosts = HostsFile::new(&entry.file, &session.facts);
         if hosts.remove(&entry.name, &backup(session))? {
             removed.push(format!("{}: {}", entry.file.display(), hosts_file::line(&entry.name)));
         }
-        session.record_host(|receipt| receipt.hosts_entries.retain(|other| *other != entry))?;
+        session.record_host(|receipt| receipt.made.hosts_entry.retain(|other| *other != entry))?;
     }
     Ok(removed)
 }
 
-/// What the receipt lists for this cluster, or for all.
-pub fn hosts_entries(session: &Session, all: bool) -> Result<Vec<HostsEntry>> {
+/// What the receipt lists for this cluster, or for all clusters of the machine.
+pub fn hosts_entries(session: &Session, depth: Depth) -> Result<Vec<HostsEntry>> {
     let cluster = &session.profile.cluster.name;
-    let mut entries = HostReceipt::load(&session.paths.state)?.hosts_entries;
-    entries.retain(|entry| all || entry.cluster == *cluster);
+    let mut entries = HostReceipt::load(&session.paths.state)?.made.hosts_entry;
+    entries.retain(|entry| depth == Depth::Machine || entry.cluster == *cluster);
     Ok(entries)
 }
 
@@ -73,43 +73,31 @@ fn backup(session: &Session) -> PathBuf {
     session.paths.state.join("hosts.backup")
 }
 
-/// Step `hosts-entry` of `down`: the last one, as the right to write may be missing.
-pub(super) struct RemoveHostsEntries {
+/// What `url --add-hosts-entry` wrote, reverted by `down`.
+pub(super) struct HostsEntries {
     pub session: Arc<Session>,
-    pub all: bool,
-    pub needs: Vec<String>,
 }
 
-impl Step for RemoveHostsEntries {
-    fn id(&self) -> &'static str {
+impl Revert for HostsEntries {
+    fn made_by(&self) -> &'static str {
         "hosts-entry"
     }
 
-    fn title(&self) -> String {
+    fn what(&self) -> String {
         "Entry in the hosts file".to_owned()
     }
 
-    fn needs(&self) -> Vec<String> {
-        self.needs.clone()
-    }
-
-    fn effects(&self) -> Vec<String> {
-        let entries = hosts_entries(&self.session, self.all).unwrap_or_default();
+    fn losses(&self, depth: Depth) -> Vec<String> {
+        let entries = hosts_entries(&self.session, depth).unwrap_or_default();
         let line = |entry: &HostsEntry| {
             format!("removes the line `{}` from {}", hosts_file::line(&entry.name), entry.file.display())
         };
         entries.iter().map(line).collect()
     }
 
-    fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
-        let entries = hosts_entries(&self.session, self.all)?;
-        let names: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
-        Ok(if names.is_empty() { Probe::Done("none".to_owned()) } else { Probe::Needed(names.join(", ")) })
-    }
-
-    fn run(&self, _task: &Task<'_>) -> Result<String> {
-        let removed = remove_hosts_entries(&self.session, self.all)
-            .map_err(|error| Error::context(error, "cannot remove the entry in the hosts file"))?;
+    fn revert(&self, _task: &Task<'_>, depth: Depth) -> Result<String> {
+        let removed = remove_hosts_entries(&self.session, depth)
+            .map_err(|error| error.context("cannot remove the entry in the hosts file"))?;
         Ok(if removed.is_empty() { "it was already removed".to_owned() } else { "removed".to_owned() })
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Probe, Session, Step};
+use super::undo::IN_CACHE;
+use super::{Probe, Session, Step, Undo};
 use crate::error::Result;
 use crate::origins::FoundImage;
 use crate::task::Task;
@@ -36,16 +37,16 @@ impl Step for ImageStep {
         self.title.clone()
     }
 
-    fn needs(&self) -> Vec<String> {
-        vec!["registry".to_owned(), "build-tools".to_owned()]
-    }
-
     fn deadline(&self) -> Duration {
         Duration::from_mins(60)
     }
 
     fn effects(&self) -> Vec<String> {
         vec![format!("{} into the local registry", self.session.origins.image_effect(&self.name))]
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        IN_CACHE
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Probe, Session, Step};
+use super::{Depth, Revert, Session};
 use crate::error::{Error, Result};
 use crate::kubeconfig::{Entries, KubeconfigFile, Merged, Saved, Then, Unmerged};
 use crate::task::Task;
@@ -52,7 +52,7 @@ pub fn merge_kubeconfig(
     }
     let entries = Entries::load(&own, &session.profile.cluster.name)?;
     let name = entries.name().to_owned();
-    let mut record = session.receipt().kubeconfigs.into_iter().find(|record| record.file == path);
+    let mut record = session.receipt().made.kubeconfig_entries.into_iter().find(|record| record.file == path);
     let record = record.get_or_insert_with(|| KubeconfigMerge {
         file: path.to_owned(),
         name: name.clone(),
@@ -76,8 +76,8 @@ pub fn merge_kubeconfig(
 
 fn keep(session: &Session, record: &KubeconfigMerge) -> Result<()> {
     session.record(|receipt| {
-        receipt.kubeconfigs.retain(|other| other.file != record.file);
-        receipt.kubeconfigs.push(record.clone());
+        receipt.made.kubeconfig_entries.retain(|other| other.file != record.file);
+        receipt.made.kubeconfig_entries.push(record.clone());
     })
 }
 
@@ -88,12 +88,12 @@ pub fn unmerge_kubeconfigs(
     only: Option<&Path>,
 ) -> Result<Vec<FileUnmerged>> {
     let mut all = Vec::new();
-    for record in session.receipt().kubeconfigs {
+    for record in session.receipt().made.kubeconfig_entries {
         if only.is_some_and(|only| only != record.file) {
             continue;
         }
         let unmerged = unmerge(task, &record)?;
-        session.record(|receipt| receipt.kubeconfigs.retain(|other| *other != record))?;
+        session.record(|receipt| receipt.made.kubeconfig_entries.retain(|other| *other != record))?;
         all.extend(unmerged);
     }
     Ok(all)
@@ -144,43 +144,28 @@ pub fn backup_note(file: &Path, saved: &Saved) -> Option<String> {
     Some(format!("the comments in {} were lost; the previous file is {}", file.display(), backup.display()))
 }
 
-/// Step `kubeconfig-entries` of `down`.
-pub struct Unmerge {
+/// What `kubeconfig merge` wrote, reverted by `down`.
+pub(super) struct KubeconfigEntries {
     pub session: Arc<Session>,
-    pub needs: Vec<String>,
 }
 
-impl Unmerge {
-    pub const ID: &str = "kubeconfig-entries";
-}
-
-impl Step for Unmerge {
-    fn id(&self) -> &str {
-        Self::ID
+impl Revert for KubeconfigEntries {
+    fn made_by(&self) -> &'static str {
+        "kubeconfig-entries"
     }
 
-    fn title(&self) -> String {
+    fn what(&self) -> String {
         "Entries in your kubeconfig".to_owned()
     }
 
-    fn needs(&self) -> Vec<String> {
-        self.needs.clone()
-    }
-
-    fn effects(&self) -> Vec<String> {
+    fn losses(&self, _depth: Depth) -> Vec<String> {
         let line = |record: &KubeconfigMerge| {
             format!("removes cluster, user and context `{}` from {}", record.name, record.file.display())
         };
-        self.session.receipt().kubeconfigs.iter().map(line).collect()
+        self.session.receipt().made.kubeconfig_entries.iter().map(line).collect()
     }
 
-    fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
-        let effects = self.effects();
-        let none = effects.is_empty();
-        Ok(if none { Probe::Done("none".to_owned()) } else { Probe::Needed(effects.join(", ")) })
-    }
-
-    fn run(&self, task: &Task<'_>) -> Result<String> {
+    fn revert(&self, task: &Task<'_>, _depth: Depth) -> Result<String> {
         let all = unmerge_kubeconfigs(&self.session, task, None)
             .map_err(|error| error.context("cannot remove our entries from your kubeconfig"))?;
         for note in all.iter().flat_map(FileUnmerged::notes) {

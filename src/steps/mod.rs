@@ -1,7 +1,8 @@
 //! The units of `up` and `down`, the plan that orders them, the journal and the receipt.
 //!
-//! A [`Step`] describes itself, probes whether it is already true, runs, and is verified by its
-//! own probe. A [`Plan`] is a checked graph of steps; [`execute`] runs it in parallel.
+//! A [`Step`] describes itself, probes whether it is already true, runs, is verified by its own probe,
+//! and says how it is reverted. A [`Plan`] is a checked graph of steps; [`execute`] runs it in parallel,
+//! and `down` walks steps backwards.
 
 mod addon;
 mod address;
@@ -31,18 +32,21 @@ mod session;
 mod settle;
 mod status;
 pub mod stop;
+#[cfg(test)]
+mod testing;
 mod tool;
+mod undo;
 pub mod up;
 
 pub use address::{Access, access};
 pub use checks::{check_context, failure as check_failure, run as run_checks, specs as check_specs};
+pub use cluster::ClusterMade;
+pub use engine::EngineMade;
 pub use engine::able_to_build;
 pub use executor::{Outcome, execute};
 pub use hosts_entry::{Added, HostsEntry, add_hosts_entry, hosts_entries, remove_hosts_entries};
 pub use journal::{Journal, Orphan};
-pub use kubeconfig::{
-    FileUnmerged, KubeconfigMerge, Unmerge, backup_note, merge_kubeconfig, unmerge_kubeconfigs,
-};
+pub use kubeconfig::{FileUnmerged, KubeconfigMerge, backup_note, merge_kubeconfig, unmerge_kubeconfigs};
 pub use lock::ClusterLock;
 pub use plan::{Plan, Preview, preview};
 pub use preset::least_need;
@@ -50,6 +54,7 @@ pub use receipt::{HostReceipt, Receipt};
 pub use services::{CauseStatus, ServiceStatus};
 pub use session::{Parts, Session, Wishes};
 pub use status::{NodeStatus, PodStatus, Status, claims, status};
+pub use undo::{Depth, Revert, Undo};
 
 use std::time::Duration;
 
@@ -78,16 +83,11 @@ pub enum Probe {
 }
 
 pub trait Step: Send + Sync {
-    /// Stable name, used in events, the journal and `needs`.
+    /// Stable name, used in events, the journal and the plan.
     fn id(&self) -> &str;
 
     /// What it makes true, in a newcomer's words.
     fn title(&self) -> String;
-
-    /// The ids of the steps that must be true before this one is probed.
-    fn needs(&self) -> Vec<String> {
-        Vec::new()
-    }
 
     /// The longest that probe and run may take together.
     fn deadline(&self) -> Duration {
@@ -105,6 +105,9 @@ pub trait Step: Send + Sync {
     /// Does the work and says in a few words what was done. Running it again after it was cut off
     /// anywhere must end in the same state.
     fn run(&self, task: &Task<'_>) -> Result<String>;
+
+    /// How `down` reverts it, or why it does not have to.
+    fn undo(&self) -> Undo<'_>;
 
     /// Proves that `run` did what it should. The default asks the probe again.
     fn verify(&self, task: &Task<'_>) -> Result<()> {

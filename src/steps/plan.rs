@@ -6,21 +6,22 @@ use super::{Probe, Step};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// Steps in an order in which each stands behind all that it needs.
+/// Steps, each with the ids of the steps that must be true before it is probed, in an order in which
+/// each comes after all that it needs.
 pub struct Plan {
-    steps: Vec<Box<dyn Step>>,
+    steps: Vec<(Box<dyn Step>, Vec<String>)>,
 }
 
 impl Plan {
-    /// Orders the steps. Unknown needs, doubled ids and circles are faults of the program, and are
-    /// reported, not hung upon.
-    pub fn new(steps: Vec<Box<dyn Step>>) -> Result<Self> {
-        let ids: BTreeSet<String> = steps.iter().map(|step| step.id().to_owned()).collect();
+    /// Orders the steps. Unknown needs, duplicate ids and cycles are bugs in the program: they are
+    /// reported instead of waited for.
+    pub fn new(steps: Vec<(Box<dyn Step>, Vec<String>)>) -> Result<Self> {
+        let ids: BTreeSet<String> = steps.iter().map(|(step, _)| step.id().to_owned()).collect();
         if ids.len() != steps.len() {
             return Err(Error::failed("the plan has two steps with the same name"));
         }
-        for step in &steps {
-            if let Some(unknown) = step.needs().into_iter().find(|need| !ids.contains(need)) {
+        for (step, needs) in &steps {
+            if let Some(unknown) = needs.iter().find(|need| !ids.contains(*need)) {
                 return Err(Error::failed(format!(
                     "step `{}` needs the unknown step `{unknown}`",
                     step.id()
@@ -28,29 +29,34 @@ impl Plan {
             }
         }
         let mut waiting = steps;
-        let mut ordered: Vec<Box<dyn Step>> = Vec::new();
+        let mut ordered = Vec::new();
         let mut placed = BTreeSet::new();
         while !waiting.is_empty() {
             let (ready, rest): (Vec<_>, Vec<_>) =
-                waiting.into_iter().partition(|step| step.needs().iter().all(|need| placed.contains(need)));
+                waiting.into_iter().partition(|(_, needs)| needs.iter().all(|need| placed.contains(need)));
             if ready.is_empty() {
-                let names: Vec<String> = rest.iter().map(|step| step.id().to_owned()).collect();
+                let names: Vec<&str> = rest.iter().map(|(step, _)| step.id()).collect();
                 return Err(Error::failed(format!("these steps wait for each other: {}", names.join(", "))));
             }
-            placed.extend(ready.iter().map(|step| step.id().to_owned()));
+            placed.extend(ready.iter().map(|(step, _)| step.id().to_owned()));
             ordered.extend(ready);
             waiting = rest;
         }
         Ok(Self { steps: ordered })
     }
 
-    pub fn steps(&self) -> &[Box<dyn Step>] {
+    pub fn steps(&self) -> impl Iterator<Item = &dyn Step> {
+        self.steps.iter().map(|(step, _)| step.as_ref())
+    }
+
+    /// Each step with the ids of those that it needs.
+    pub fn graph(&self) -> &[(Box<dyn Step>, Vec<String>)] {
         &self.steps
     }
 
     /// Ids with titles, in order; what a progress display needs to know at the start.
     pub fn titles(&self) -> Vec<(String, String)> {
-        self.steps.iter().map(|step| (step.id().to_owned(), step.title())).collect()
+        self.steps().map(|step| (step.id().to_owned(), step.title())).collect()
     }
 }
 
@@ -71,8 +77,7 @@ pub struct Preview {
 pub fn preview(plan: &Plan, task: &Task<'_>) -> Vec<Preview> {
     let mut state: BTreeMap<String, &'static str> = BTreeMap::new();
     let mut previews = Vec::new();
-    for step in plan.steps() {
-        let needs = step.needs();
+    for (step, needs) in plan.graph() {
         let blocked = needs.iter().find(|need| state.get(*need) != Some(&"unchanged"));
         let own = Task { step: step.id(), ..task.clone() };
         let (name, detail) = match blocked {
@@ -88,7 +93,7 @@ pub fn preview(plan: &Plan, task: &Task<'_>) -> Vec<Preview> {
         previews.push(Preview {
             step: step.id().to_owned(),
             title: step.title(),
-            needs,
+            needs: needs.clone(),
             state: name,
             detail,
             effects,

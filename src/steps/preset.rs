@@ -1,6 +1,7 @@
 //! The session's choice of a preset and of the cluster's size.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -22,7 +23,8 @@ impl Session {
             return Ok(fit.clone());
         }
         let receipt = self.receipt();
-        let standing = match (receipt.complete, receipt.cpus, receipt.memory) {
+        let made = &receipt.made.cluster;
+        let standing = match (made.complete, made.cpus, made.memory) {
             (true, Some(cpus), Some(memory)) => Some(Sizes { cpus, memory }),
             _ => None,
         };
@@ -91,21 +93,21 @@ impl Session {
 
     /// What node and addons need.
     pub fn overhead(&self) -> Result<Need> {
-        overhead(&self.data, &self.versions, &self.profile)
+        overhead(self.addons()?.iter().map(Arc::as_ref))
     }
 
     /// The sizes that the application comes in, from small to large.
     pub fn candidates(&self) -> Result<Vec<Candidate>> {
-        self.application.as_ref().map_or(Ok(Vec::new()), candidates)
+        let Some(application) = &self.application else { return Ok(Vec::new()) };
+        candidates(application, self.environment(application)?.as_ref())
     }
 }
 
 /// In place of a preset's name: the largest that fits.
 const AUTO: &str = "auto";
 
-fn overhead(data: &Data, versions: &Versions, profile: &Profile) -> Result<Need> {
-    let needs = profile.addons.iter().map(|name| Addon::load(data, versions, name)?.need());
-    Ok(control_plane() + needs.sum::<Result<Need>>()?)
+fn overhead<'a>(addons: impl Iterator<Item = &'a Addon>) -> Result<Need> {
+    Ok(control_plane() + addons.map(Addon::need).sum::<Result<Need>>()?)
 }
 
 /// The least that a machine must give: to node, addons, and the application's smallest size.
@@ -115,15 +117,18 @@ pub fn least_need(
     profile: &Profile,
     application: Option<&Application>,
 ) -> Result<Need> {
-    let candidates = application.map_or(Ok(Vec::new()), candidates)?;
+    let candidates = match application {
+        Some(application) => candidates(application, &Environment::load(application)?)?,
+        None => Vec::new(),
+    };
     let smallest = candidates.first().and_then(|candidate| candidate.demand.as_ref());
-    Ok(overhead(data, versions, profile)? + smallest.map(Demand::base).unwrap_or_default())
+    Ok(overhead(Addon::load_all(data, versions, profile)?.iter())?
+        + smallest.map(Demand::base).unwrap_or_default())
 }
 
 /// The presets of an application with what each asks for; an application without presets has one
 /// size. Services that the settings leave out ask for nothing.
-fn candidates(application: &Application) -> Result<Vec<Candidate>> {
-    let environment = Environment::load(application)?;
+fn candidates(application: &Application, environment: &Environment) -> Result<Vec<Candidate>> {
     let overrides = environment.overrides(application).into_iter();
     let overrides: Vec<PathBuf> = overrides.map(|over| over.values.clone()).collect();
     let read = |preset: Option<String>, values: Vec<PathBuf>| {

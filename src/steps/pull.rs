@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Probe, Session, Step};
+use super::undo::IN_CLUSTER;
+use super::{Probe, Session, Step, Undo};
 use crate::error::{Error, Result};
 use crate::local_registry;
 use crate::task::Task;
@@ -11,14 +12,12 @@ use crate::task::Task;
 pub struct PullStep {
     id: String,
     name: String,
-    /// The step that puts the image into the registry.
-    from: String,
     session: Arc<Session>,
 }
 
 impl PullStep {
-    pub fn new(name: &str, from: String, session: Arc<Session>) -> Self {
-        Self { id: format!("pull-{name}"), name: name.to_owned(), from, session }
+    pub fn new(name: &str, session: Arc<Session>) -> Self {
+        Self { id: format!("pull-{name}"), name: name.to_owned(), session }
     }
 
     /// The nodes that do not have the image.
@@ -39,12 +38,12 @@ impl Step for PullStep {
         format!("Pull image {} into the cluster", self.name)
     }
 
-    fn needs(&self) -> Vec<String> {
-        vec!["cluster-registry".to_owned(), self.from.clone()]
-    }
-
     fn deadline(&self) -> Duration {
         Duration::from_mins(10)
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        IN_CLUSTER
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {

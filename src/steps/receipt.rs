@@ -1,76 +1,70 @@
-//! What we created and must undo, written before it is needed and read by `down`.
+//! What steps made, written before it is needed and read by `down`.
+//!
+//! There are two receipts of one format: one for each cluster, and one for the machine. Under `made`,
+//! each step that `down` reverts has its own record, by the id of the step.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use super::{ClusterMade, EngineMade, HostsEntry, KubeconfigMerge};
 use crate::config::{ProviderKind, Target};
 use crate::error::{Error, Result};
 use crate::fetch::write_atomic;
 
-/// What one cluster consists of. Old receipts keep parsing: new fields have defaults.
+/// The format that this version writes.
+const SCHEMA: u64 = 2;
+
+/// One cluster: whose it is, what it was asked to be, and what was made. New fields have defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    pub schema: u32,
+    pub schema: u64,
     /// A random id that also stands in the cluster; it proves that the cluster is ours.
     pub instance: String,
     pub cluster: String,
     pub provider: ProviderKind,
     pub profile: String,
-    /// Host ports of the ingress controller, once chosen.
-    #[serde(default)]
-    pub http_port: Option<u16>,
-    #[serde(default)]
-    pub https_port: Option<u16>,
-    #[serde(default)]
-    pub cpus: Option<u32>,
-    /// Bytes.
-    #[serde(default)]
-    pub memory: Option<u64>,
     /// The application's preset, which stays as long as the cluster does.
     #[serde(default)]
     pub preset: Option<String>,
     /// What the application's images are built for; `prod` in receipts that do not say it.
     #[serde(default)]
     pub target: Option<Target>,
-    /// True once the cluster was seen whole; false means that making it was cut off.
-    #[serde(default)]
-    pub complete: bool,
-    #[serde(default)]
-    pub node_image: Option<String>,
     /// The application's directory, so that `status` and `check` know it without `--dir`.
     #[serde(default)]
-    pub application: Option<std::path::PathBuf>,
-    /// Kubeconfigs of the user that have entries of ours.
+    pub application: Option<PathBuf>,
     #[serde(default)]
-    pub kubeconfigs: Vec<super::KubeconfigMerge>,
+    pub made: Made,
+}
+
+/// What the steps of one cluster made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Made {
+    pub cluster: ClusterMade,
+    pub kubeconfig_entries: Vec<KubeconfigMerge>,
 }
 
 impl Receipt {
     pub const FILE: &str = "receipt.json";
 
-    /// Whether a cluster was begun: its size is written down before it is made.
+    /// Whether the creation of a cluster was begun: its size is recorded before it is created.
     pub fn began(&self) -> bool {
-        self.complete || self.cpus.is_some()
+        self.made.cluster.complete || self.made.cluster.cpus.is_some()
     }
 
     pub fn new(cluster: &str, provider: ProviderKind, profile: &str) -> Self {
         Self {
-            schema: 1,
+            schema: SCHEMA,
             instance: uuid::Uuid::new_v4().to_string(),
             cluster: cluster.to_owned(),
             provider,
             profile: profile.to_owned(),
-            http_port: None,
-            https_port: None,
-            cpus: None,
-            memory: None,
             preset: None,
             target: None,
-            complete: false,
-            node_image: None,
             application: None,
-            kubeconfigs: Vec::new(),
+            made: Made::default(),
         }
     }
 
@@ -80,35 +74,38 @@ impl Receipt {
     }
 
     pub fn save(&self, dir: &Path) -> Result<()> {
-        save(&dir.join(Self::FILE), self)
+        save(dir, Self::FILE, self)
     }
 }
 
-/// What we changed on the machine, for all clusters together.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What was changed on the machine, for all clusters together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostReceipt {
-    pub schema: u32,
-    /// Packages, other than the engine's, that were not there before.
+    pub schema: u64,
     #[serde(default)]
-    pub packages: Vec<String>,
-    /// The engine's daemon that we started, with its start time (seconds since the epoch).
-    #[serde(default)]
-    pub engine_pid: Option<(u32, u64)>,
-    /// Lines that we wrote to a hosts file.
-    #[serde(default)]
-    pub hosts_entries: Vec<super::HostsEntry>,
+    pub made: HostMade,
+}
+
+/// What the steps made on the machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct HostMade {
+    pub engine: EngineMade,
+    /// Packages, other than the engine's, that were not installed before.
+    pub build_tools: Vec<String>,
+    pub hosts_entry: Vec<HostsEntry>,
 }
 
 impl HostReceipt {
     const FILE: &str = "host.json";
 
     pub fn load(state: &Path) -> Result<Self> {
-        Ok(load(&state.join(Self::FILE))?.unwrap_or_else(|| Self { schema: 1, ..Self::default() }))
+        let found = load(&state.join(Self::FILE))?;
+        Ok(found.unwrap_or_else(|| Self { schema: SCHEMA, made: HostMade::default() }))
     }
 
     pub fn save(&self, state: &Path) -> Result<()> {
-        std::fs::create_dir_all(state).map_err(|e| Error::io("create", state, &e))?;
-        save(&state.join(Self::FILE), self)
+        save(state, Self::FILE, self)
     }
 }
 
@@ -118,39 +115,127 @@ fn load<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("read", path, &error)),
     };
-    serde_json::from_slice(&text).map(Some).map_err(|error| {
+    let invalid = |error: serde_json::Error| {
         Error::failed(format!("cannot parse the receipt {}", path.display()))
             .because(error)
-            .help(format!("move {} away, then: todo-bootstrap doctor", path.display()))
-    })
+            .help(format!("mv {0} {0}.old   # then `todo-bootstrap doctor`", path.display()))
+    };
+    let mut receipt: Value = serde_json::from_slice(&text).map_err(invalid)?;
+    match receipt.get("schema").and_then(Value::as_u64) {
+        Some(newer) if newer > SCHEMA => {
+            return Err(Error::usage(format!("a newer version of todo-bootstrap wrote {}", path.display()))
+                .because(format!("its format is {newer}; this version knows up to {SCHEMA}"))
+                .help("todo-bootstrap --version   # install the version that created the cluster, or a newer one"));
+        }
+        Some(1) => upgrade(&mut receipt),
+        _ => {}
+    }
+    serde_json::from_value(receipt).map(Some).map_err(invalid)
 }
 
-fn save<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+/// From format 1, in which all fields were on the top level, to format 2.
+fn upgrade(receipt: &mut Value) {
+    const MOVED: [(&str, &[&str]); 10] = [
+        ("http_port", &["cluster", "http_port"]),
+        ("https_port", &["cluster", "https_port"]),
+        ("cpus", &["cluster", "cpus"]),
+        ("memory", &["cluster", "memory"]),
+        ("complete", &["cluster", "complete"]),
+        ("node_image", &["cluster", "node_image"]),
+        ("kubeconfigs", &["kubeconfig-entries"]),
+        ("packages", &["build-tools"]),
+        ("engine_pid", &["engine", "daemon"]),
+        ("hosts_entries", &["hosts-entry"]),
+    ];
+    let Some(fields) = receipt.as_object_mut() else { return };
+    let mut made = Map::new();
+    for (old, path) in MOVED {
+        match (fields.remove(old), path) {
+            (Some(value), [step, field]) => {
+                let record = made.entry(*step).or_insert_with(|| Value::Object(Map::new()));
+                record[*field] = value;
+            }
+            (Some(value), [step]) => drop(made.insert((*step).to_owned(), value)),
+            _ => {}
+        }
+    }
+    fields.insert("made".to_owned(), Value::Object(made));
+    fields.insert("schema".to_owned(), SCHEMA.into());
+}
+
+fn save<T: Serialize>(dir: &Path, name: &str, value: &T) -> Result<()> {
+    let path = dir.join(name);
     let mut text = serde_json::to_vec_pretty(value)
         .map_err(|error| Error::failed(format!("cannot write {}", path.display())).because(error))?;
     text.push(b'\n');
-    write_atomic(path, &text, 0o600)
+    std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
+    write_atomic(&path, &text, 0o600)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_first_receipts_still_parse() {
-        let old = r#"{"schema":1,"instance":"i","cluster":"c","provider":"kind","profile":"kind"}"#;
-        let receipt: Receipt = serde_json::from_str(old).unwrap();
-        assert!(!receipt.complete && receipt.application.is_none() && receipt.preset.is_none());
-        assert!(receipt.kubeconfigs.is_empty() && !receipt.began());
-        assert!(receipt.target.is_none());
+    /// Receipts as earlier versions wrote them: the first one, and the last of format 1.
+    const FIRST: &str = r#"{"schema":1,"instance":"i","cluster":"c","provider":"kind","profile":"kind"}"#;
+    const CLUSTER_1: &str = include_str!("receipt/cluster-1.json");
+    const HOST_1: &str = include_str!("receipt/host-1.json");
+
+    fn cluster(text: &str) -> Result<Receipt> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(Receipt::FILE), text).unwrap();
+        Receipt::load(dir.path()).map(Option::unwrap)
     }
 
     #[test]
-    fn is_read_as_it_was_written() {
+    fn the_first_receipt_still_parses() {
+        let receipt = cluster(FIRST).unwrap();
+        assert_eq!(
+            receipt,
+            Receipt { instance: "i".into(), ..Receipt::new("c", ProviderKind::Kind, "kind") }
+        );
+        assert!(!receipt.began());
+    }
+
+    #[test]
+    fn receipts_of_format_1_lose_nothing() {
+        let receipt = cluster(CLUSTER_1).unwrap();
+        let made = &receipt.made.cluster;
+        assert!(receipt.began() && made.complete);
+        assert_eq!((made.http_port, made.https_port), (Some(8080), Some(8443)));
+        assert_eq!((made.cpus, made.memory), (Some(2), Some(6_442_450_944)));
+        assert_eq!(made.node_image.as_deref(), Some("localhost/todo-bootstrap/node:1"));
+        assert_eq!((receipt.preset.as_deref(), receipt.target), (Some("tiny"), Some(Target::Dev)));
+        assert_eq!(receipt.application.as_deref(), Some(Path::new("/home/me/todo")));
+        assert_eq!(receipt.made.kubeconfig_entries[0].name, "todo-bootstrap");
+
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(HostReceipt::FILE), HOST_1).unwrap();
+        let made = HostReceipt::load(dir.path()).unwrap().made;
+        assert_eq!(
+            (made.build_tools, made.engine.daemon),
+            (vec!["debootstrap".to_owned()], Some((77, 1_790_000_000)))
+        );
+        assert_eq!(made.hosts_entry[0].name, "todo.local");
+    }
+
+    #[test]
+    fn a_receipt_is_read_as_it_was_written() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Receipt::load(dir.path()).unwrap(), None);
-        let receipt = Receipt::new("c", ProviderKind::Kind, "kind");
+        let mut receipt = Receipt::new("c", ProviderKind::Kind, "kind");
+        receipt.made.cluster.cpus = Some(2);
         receipt.save(dir.path()).unwrap();
         assert_eq!(Receipt::load(dir.path()).unwrap(), Some(receipt));
+        let mut host = HostReceipt::load(dir.path()).unwrap();
+        host.made.build_tools.push("debootstrap".to_owned());
+        host.save(dir.path()).unwrap();
+        assert_eq!(HostReceipt::load(dir.path()).unwrap(), host);
+    }
+
+    #[test]
+    fn a_receipt_of_a_newer_version_is_not_guessed_at() {
+        let error = cluster(&FIRST.replace(":1", ":3")).unwrap_err();
+        assert!(error.what().starts_with("a newer version of todo-bootstrap wrote"), "{error}");
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Probe, Session, Step};
+use super::undo::IN_CLUSTER;
+use super::{Depth, Probe, Revert, Session, Step, Undo};
 use crate::deploy;
 use crate::error::Result;
 use crate::local_registry::{self, LocalRegistry, hosting};
@@ -31,10 +32,6 @@ impl Step for RegistryStep {
         "Local registry".to_owned()
     }
 
-    fn needs(&self) -> Vec<String> {
-        vec!["engine".to_owned()]
-    }
-
     fn deadline(&self) -> Duration {
         Duration::from_mins(30)
     }
@@ -44,6 +41,10 @@ impl Step for RegistryStep {
             "starts a container registry, on a port of 127.0.0.1; its volume keeps the images".to_owned(),
             self.session.origins.registry_effect(),
         ]
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        Undo::By(self)
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
@@ -61,6 +62,59 @@ impl Step for RegistryStep {
     }
 }
 
+/// The container goes with the last cluster that uses it, its volume with the cache.
+impl Revert for RegistryStep {
+    fn made_by(&self) -> &str {
+        self.id()
+    }
+
+    fn what(&self) -> String {
+        self.title()
+    }
+
+    fn losses(&self, depth: Depth) -> Vec<String> {
+        let session = &self.session;
+        // A record that cannot be read is reported by `remains`.
+        let recorded = || LocalRegistry::is_recorded(&session.paths.cache).unwrap_or(true);
+        let loss = match depth {
+            _ if session.engine().is_err() => return Vec::new(),
+            Depth::Machine if recorded() => {
+                "deletes the local registry with its volume, which holds the images"
+            }
+            Depth::Cluster if session.is_recorded() => {
+                "deletes the local registry's container, unless another cluster uses it; its volume keeps \
+                 the images"
+            }
+            Depth::Machine | Depth::Cluster => return Vec::new(),
+        };
+        vec![loss.to_owned()]
+    }
+
+    fn remains(&self, task: &Task<'_>, depth: Depth) -> Result<Vec<String>> {
+        let (session, engine) = (&self.session, self.session.engine()?);
+        let cache = &session.paths.cache;
+        if depth == Depth::Cluster
+            && LocalRegistry::is_shared(task, engine, cache, &session.provider()?.network())?
+        {
+            return Ok(Vec::new());
+        }
+        let owned = LocalRegistry::owned(task, engine, cache)?.into_iter();
+        let goes = owned.filter(|(kind, _)| depth == Depth::Machine || *kind == "container");
+        Ok(goes.map(|(kind, name)| format!("{kind} {name}")).collect())
+    }
+
+    fn revert(&self, task: &Task<'_>, depth: Depth) -> Result<String> {
+        let (session, engine) = (&self.session, self.session.engine()?);
+        let cache = &session.paths.cache;
+        if depth == Depth::Machine {
+            LocalRegistry::purge(task, engine, cache)?;
+            return Ok("deleted".to_owned());
+        }
+        LocalRegistry::remove(task, engine, cache, &session.provider()?.network())?;
+        Ok("deleted; its volume is kept".to_owned())
+    }
+}
+
 /// The registry is on the cluster's network, and its nodes know it.
 pub struct ClusterRegistryStep {
     pub session: Arc<Session>,
@@ -75,12 +129,12 @@ impl Step for ClusterRegistryStep {
         "Registry in the cluster".to_owned()
     }
 
-    fn needs(&self) -> Vec<String> {
-        vec!["cluster".to_owned(), "registry".to_owned()]
-    }
-
     fn effects(&self) -> Vec<String> {
         vec!["configures the cluster's nodes to pull from the local registry only".to_owned()]
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        IN_CLUSTER
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {

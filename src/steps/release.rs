@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::secrets::wanted;
-use super::{Probe, Session, Step};
+use super::undo::IN_CLUSTER;
+use super::{Probe, Session, Step, Undo};
 use crate::config::Application;
 use crate::config::env::Environment;
 use crate::deploy::helm::{Chart, Helm};
@@ -51,7 +52,7 @@ impl ReleaseStep {
 
     /// The chart with all its values. Nothing is written: a probe asks for it as well.
     fn chart(&self, key: &[u8]) -> Result<Chart> {
-        let environment = Environment::valid(&self.application)?;
+        let environment = self.session.valid_environment(&self.application)?;
         Ok(Chart {
             release: self.application.name.clone(),
             namespace: self.application.namespace.clone(),
@@ -98,17 +99,16 @@ impl Step for ReleaseStep {
         format!("Application {}", self.application.name)
     }
 
-    fn needs(&self) -> Vec<String> {
-        let loads = self.application.image_names().into_iter().map(|name| format!("pull-{name}"));
-        loads.chain(["tool-helm", "namespace", "secrets"].map(str::to_owned)).collect()
-    }
-
     fn deadline(&self) -> Duration {
         Duration::from_mins(6)
     }
 
     fn effects(&self) -> Vec<String> {
         vec![format!("Helm release {} in namespace {}", self.application.name, self.application.namespace)]
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        IN_CLUSTER
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
@@ -150,40 +150,11 @@ impl Step for ReleaseStep {
 mod tests {
     use super::*;
     use crate::checks::testing::with_context;
-    use crate::config::{Paths, Profile, Versions};
-    use crate::data::Data;
-    use crate::host::recorded::debian;
-    use crate::origins::{Origins, Trust};
-    use crate::steps::{Parts, Wishes};
-    use crate::world::World;
+    use crate::steps::testing::session;
 
     fn step(dir: &std::path::Path) -> ReleaseStep {
-        std::fs::create_dir_all(dir.join("app/chart")).unwrap();
-        let text = "name = \"shop\"\nhost = \"shop.localhost\"\nchart = \"chart\"\n";
-        std::fs::write(dir.join("app/application.toml"), text).unwrap();
-        std::fs::write(dir.join("app/.env"), "PASSWORD=0123456789abcdef\n").unwrap();
-        let mut world = World::real();
-        for (key, folder) in [("TODO_BOOTSTRAP_STATE", "state"), ("TODO_BOOTSTRAP_CACHE", "cache")] {
-            world.env.insert(key.to_owned(), dir.join(folder).into());
-        }
-        let (paths, data, facts) = (Paths::new(&world).unwrap(), Data::default(), debian());
-        let versions = Versions::load(&data).unwrap();
-        let origins = Origins::new(&world, &paths, &data, &versions, &facts, None, Trust::default()).unwrap();
-        let profile = Profile::load("kind", &data, &world).unwrap();
-        let application = Application::load(&dir.join("app")).unwrap().unwrap();
-        let parts = Parts {
-            world,
-            data,
-            paths,
-            versions,
-            profile,
-            application: Some(application.clone()),
-            facts,
-            origins,
-            consent: false,
-            wishes: Wishes::default(),
-        };
-        ReleaseStep { application, session: Arc::new(Session::new(parts).unwrap()) }
+        let session = session(dir, "kind");
+        ReleaseStep { application: session.application.clone().unwrap(), session }
     }
 
     /// `plan` beside a running `up` must not change what Helm gets.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Plan, Probe, Session, Step};
+use super::{Plan, Probe, Session, Step, Undo};
 use crate::deploy::services::{Living, Service};
 use crate::deploy::{self, watch::Target};
 use crate::error::{Error, Result};
@@ -31,19 +31,20 @@ pub fn known(names: &[String], wanted: &[String]) -> Result<()> {
 
 /// A step for each service, in order.
 pub fn plan(session: &Arc<Session>, services: &[Service]) -> Result<Plan> {
-    let mut steps: Vec<Box<dyn Step>> = Vec::new();
+    let mut steps: Vec<(Box<dyn Step>, Vec<String>)> = Vec::new();
     for service in services {
         if service.paused {
             return Err(Error::refused(format!("service `{}` cannot be restarted", service.name))
                 .because("its Deployment is paused, so no pod would be replaced")
                 .help(format!("kubectl rollout resume {}", paused(&service.workloads))));
         }
-        steps.push(Box::new(RestartStep {
+        let step = RestartStep {
             id: format!("restart-{}", service.name),
             name: service.name.clone(),
             targets: service.workloads.clone(),
             session: session.clone(),
-        }));
+        };
+        steps.push((Box::new(step), Vec::new()));
     }
     Plan::new(steps)
 }
@@ -71,6 +72,10 @@ impl Step for RestartStep {
 
     fn deadline(&self) -> Duration {
         Duration::from_mins(6)
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        Undo::Nothing("the pods were replaced; there is no way back to the old ones")
     }
 
     /// A restart is wanted whatever stands.

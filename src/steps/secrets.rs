@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Probe, Session, Step};
+use super::undo::IN_CLUSTER;
+use super::{Probe, Session, Step, Undo};
 use crate::config::Application;
 use crate::config::env::{Class, EnvValues, Environment};
 use crate::deploy::secrets::{self, Wanted};
@@ -36,12 +37,12 @@ impl Step for NamespaceStep {
         format!("Namespace {}", self.application.namespace)
     }
 
-    fn needs(&self) -> Vec<String> {
-        vec!["cluster".to_owned()]
-    }
-
     fn effects(&self) -> Vec<String> {
         vec![format!("namespace {} in the cluster", self.application.namespace)]
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        IN_CLUSTER
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
@@ -68,10 +69,6 @@ impl Step for SecretsStep {
         format!("Settings in {}", self.application.namespace)
     }
 
-    fn needs(&self) -> Vec<String> {
-        vec!["namespace".to_owned(), "env".to_owned()]
-    }
-
     fn effects(&self) -> Vec<String> {
         vec![format!(
             "Secret {} and ConfigMap {} from {}",
@@ -81,10 +78,14 @@ impl Step for SecretsStep {
         )]
     }
 
+    fn undo(&self) -> Undo<'_> {
+        IN_CLUSTER
+    }
+
     /// Changes are told by key, so that `plan` shows them before they are applied.
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
         let kube = self.session.kube()?;
-        let wanted = wanted(&self.application, &Environment::valid(&self.application)?);
+        let wanted = wanted(&self.application, self.session.valid_environment(&self.application)?.as_ref());
         let changes = secrets::changes(task, kube, &wanted)?;
         if !changes.is_empty() {
             return Ok(Probe::Needed(secrets::told(&wanted, &changes)));
@@ -94,7 +95,7 @@ impl Step for SecretsStep {
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
-        let environment = Environment::valid(&self.application)?;
+        let environment = self.session.valid_environment(&self.application)?;
         if let Some(key) = environment.pending().first() {
             let file = environment.file.display();
             return Err(Error::failed(format!("`{key}` is missing in {file}"))

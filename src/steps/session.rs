@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use super::{HostReceipt, Receipt};
+use crate::addons::Addon;
 use crate::cluster::kind::Kind;
 use crate::cluster::minikube::Minikube;
 use crate::cluster::{Fit, Local, Owner, Ports, Provider, Sizes};
+use crate::config::env::{CHECK, Environment};
 use crate::config::{Application, Paths, Profile, ProviderKind, Target, Versions};
 use crate::data::Data;
 use crate::deploy::Kube;
@@ -39,6 +41,12 @@ pub struct Session {
     /// What was chosen, once the engine is known.
     pub(super) fit: OnceLock<Fit>,
     receipt: Mutex<Receipt>,
+    /// Whether the cluster had a receipt when the command started.
+    recorded: AtomicBool,
+    ports: OnceLock<Ports>,
+    addons: OnceLock<Vec<Arc<Addon>>>,
+    /// The settings as this command first read them: [`Session::environment`].
+    environment: Mutex<Option<Arc<Environment>>>,
     engine: OnceLock<Engine>,
     kube: OnceLock<Kube>,
     tools: Mutex<BTreeMap<String, Found>>,
@@ -61,6 +69,7 @@ pub struct Parts {
     pub paths: Paths,
     pub versions: Versions,
     pub profile: Profile,
+    pub receipt: Option<Receipt>,
     pub application: Option<Application>,
     pub facts: Facts,
     pub origins: Origins,
@@ -81,10 +90,9 @@ impl Session {
     /// Takes up the cluster's receipt where there is one. A receipt of another provider is
     /// refused: that cluster must go first.
     pub fn new(parts: Parts) -> Result<Self> {
-        let Parts { world, data, paths, versions, profile, application, facts, origins, consent, wishes } =
-            parts;
+        let Parts { world, data, paths, versions, profile, receipt, application, .. } = parts;
+        let Parts { facts, origins, consent, wishes, .. } = parts;
         let name = &profile.cluster.name;
-        let receipt = Receipt::load(&paths.cluster(name))?;
         // That of an `up` that never came to making a cluster binds nobody.
         let receipt = receipt.filter(|receipt| receipt.began() || receipt.provider == profile.provider);
         if let Some(receipt) = &receipt
@@ -94,6 +102,7 @@ impl Session {
             return Err(Error::refused(format!("cluster `{name}` was created by {old}, not by {new}"))
                 .help(format!("todo-bootstrap down --profile {}", receipt.profile)));
         }
+        let recorded = AtomicBool::new(receipt.is_some());
         let receipt = receipt.unwrap_or_else(|| Receipt::new(name, profile.provider, &profile.name));
         Ok(Self {
             world,
@@ -108,6 +117,10 @@ impl Session {
             wishes,
             fit: OnceLock::new(),
             receipt: Mutex::new(receipt),
+            recorded,
+            ports: OnceLock::new(),
+            addons: OnceLock::new(),
+            environment: Mutex::default(),
             engine: OnceLock::new(),
             kube: OnceLock::new(),
             tools: Mutex::default(),
@@ -133,6 +146,11 @@ impl Session {
         lock(&self.receipt).clone()
     }
 
+    /// Whether there is a receipt of this cluster.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded.load(Ordering::Relaxed)
+    }
+
     /// What the application's images are built for: what was asked for, else that of the last `up`.
     pub fn target(&self) -> Target {
         self.wishes.target.or(self.receipt().target).unwrap_or_default()
@@ -142,9 +160,9 @@ impl Session {
     pub fn record(&self, change: impl FnOnce(&mut Receipt)) -> Result<()> {
         let mut receipt = lock(&self.receipt);
         change(&mut receipt);
-        let dir = self.dir();
-        std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
-        receipt.save(&dir)
+        receipt.save(&self.dir())?;
+        self.recorded.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Changes the receipt of the machine and writes it.
@@ -237,15 +255,51 @@ impl Session {
         *lock(&self.node_images) = None;
     }
 
-    /// The host ports of the ingress controller: those of the receipt, or free ones now.
+    /// The addons of the profile.
+    pub fn addons(&self) -> Result<&[Arc<Addon>]> {
+        if let Some(addons) = self.addons.get() {
+            return Ok(addons);
+        }
+        let addons = Addon::load_all(&self.data, &self.versions, &self.profile)?;
+        Ok(self.addons.get_or_init(|| addons.into_iter().map(Arc::new).collect()))
+    }
+
+    /// The settings of `application`, read once: an edit of `.env` while the command runs must not give
+    /// one step other values than the next.
+    pub fn environment(&self, application: &Application) -> Result<Arc<Environment>> {
+        let mut known = lock(&self.environment);
+        if let Some(environment) = known.as_ref() {
+            return Ok(environment.clone());
+        }
+        let environment = Arc::new(Environment::load(application)?);
+        *known = Some(environment.clone());
+        Ok(environment)
+    }
+
+    /// As [`Session::environment`], for steps that need settings that fulfil the contract.
+    pub fn valid_environment(&self, application: &Application) -> Result<Arc<Environment>> {
+        let environment = self.environment(application)?;
+        environment.verdict().map_err(|error| error.help(CHECK))?;
+        Ok(environment)
+    }
+
+    /// After this command wrote `.env`, it is read again.
+    pub fn forget_environment(&self) {
+        *lock(&self.environment) = None;
+    }
+
+    /// The host ports of the ingress controller: those of the receipt, or ports that were free when this
+    /// command asked first.
     pub fn ports(&self) -> Ports {
-        let receipt = self.receipt();
-        if let (Some(http), Some(https)) = (receipt.http_port, receipt.https_port) {
+        let made = self.receipt().made.cluster;
+        if let (Some(http), Some(https)) = (made.http_port, made.https_port) {
             return Ports { http, https };
         }
-        let wanted = &self.profile.cluster;
-        let http = host::free_port(wanted.http_port, &[]);
-        Ports { http, https: host::free_port(wanted.https_port, &[http]) }
+        *self.ports.get_or_init(|| {
+            let wanted = &self.profile.cluster;
+            let http = host::free_port(wanted.http_port, &[]);
+            Ports { http, https: host::free_port(wanted.https_port, &[http]) }
+        })
     }
 
     /// The provider of this cluster. A provider that is not built is an error, never a silent
@@ -262,8 +316,8 @@ impl Session {
 
     /// The name of the node's image in the engine: a cluster keeps the one that it was made of.
     fn node_image_name(&self) -> String {
-        let receipt = self.receipt();
-        let made = receipt.node_image.filter(|_| receipt.complete);
+        let made = self.receipt().made.cluster;
+        let made = made.node_image.filter(|_| made.complete);
         let now = || self.image(super::node_image(self.profile.provider)).map(|image| image.in_archive());
         made.or_else(|| now().ok()).unwrap_or_default()
     }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Probe, Session, Step};
+use super::undo::IN_CLUSTER;
+use super::{Probe, Session, Step, Undo};
 use crate::error::Result;
 use crate::task::Task;
 
@@ -21,12 +22,12 @@ impl Step for SettleStep {
         "Node, storage and DNS of the cluster".to_owned()
     }
 
-    fn needs(&self) -> Vec<String> {
-        vec!["cluster".to_owned()]
-    }
-
     fn deadline(&self) -> Duration {
         Duration::from_mins(5)
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        IN_CLUSTER
     }
 
     /// A cluster that was there before was looked at, or waited for, by the step `cluster`.

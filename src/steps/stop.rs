@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Plan, Probe, Session, Step};
+use super::{Plan, Probe, Session, Step, Undo};
 use crate::cluster::State;
 use crate::error::{Error, Result};
 use crate::local_registry::LocalRegistry;
@@ -10,7 +10,7 @@ use crate::task::Task;
 
 /// The one step of `stop`; the session knows its engine.
 pub fn plan(session: &Arc<Session>) -> Result<Plan> {
-    Plan::new(vec![Box::new(StopStep { session: session.clone() })])
+    Plan::new(vec![(Box::new(StopStep { session: session.clone() }), Vec::new())])
 }
 
 struct StopStep {
@@ -28,6 +28,10 @@ impl Step for StopStep {
 
     fn effects(&self) -> Vec<String> {
         vec![format!("stops cluster `{}` and keeps its data", self.session.profile.cluster.name)]
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        Undo::Nothing("`start` starts the cluster again")
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::{Probe, Session, Step};
+use super::undo::IN_CACHE;
+use super::{Probe, Session, Step, Undo};
 use crate::error::Result;
 use crate::origins::{Found, Origin, Refusal};
 use crate::task::Task;
@@ -58,6 +59,10 @@ impl Step for ToolStep {
         }
         let tool = self.session.origins.tool_effect(&self.name);
         vec![format!("{tool} into {}", self.session.paths.cache.display())]
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        IN_CACHE
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {

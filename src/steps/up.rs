@@ -18,8 +18,7 @@ use super::secrets::{NamespaceStep, SecretsStep};
 use super::settle::SettleStep;
 use super::tool::ToolStep;
 use super::{NODE_STEP, Plan, Session, Step, node_image};
-use crate::addons::Addon;
-use crate::config::ProviderKind;
+use crate::config::{Application, ProviderKind};
 use crate::error::Result;
 use crate::origins::REGISTRY;
 
@@ -32,96 +31,111 @@ pub fn tools(provider: ProviderKind) -> Vec<&'static str> {
     }
 }
 
-/// All steps of `up`. Everything in it follows from data; a new addon or image is no new code.
+/// The steps of `up` with what each needs. All of it follows from data; a new addon or image is no new
+/// code.
+#[derive(Default)]
+struct Draft {
+    steps: Vec<(Box<dyn Step>, Vec<String>)>,
+    /// The images that have a step already.
+    images: BTreeSet<String>,
+}
+
+impl Draft {
+    fn add<N: AsRef<str>>(&mut self, step: impl Step + 'static, needs: impl IntoIterator<Item = N>) {
+        let needs = needs.into_iter().map(|need| need.as_ref().to_owned()).collect();
+        self.steps.push((Box::new(step), needs));
+    }
+
+    /// An image that is not built from the project comes into the registry by the step `id`.
+    fn image(&mut self, session: &Arc<Session>, id: &str, title: String, image: &str) {
+        self.images.insert(image.to_owned());
+        let step = ImageStep::new(id.to_owned(), title, image, session.clone());
+        self.add(step, ["registry", "build-tools"]);
+    }
+
+    /// ... and from there into the nodes.
+    fn pulled_image(&mut self, session: &Arc<Session>, image: &str) {
+        if !self.images.contains(image) {
+            let id = format!("image-{image}");
+            self.image(session, &id, format!("Image {image}"), image);
+            self.add(PullStep::new(image, session.clone()), ["cluster-registry", &id]);
+        }
+    }
+}
+
+/// All steps of `up`.
 pub fn plan(session: &Arc<Session>) -> Result<Plan> {
     let provider = session.profile.provider;
     if provider == ProviderKind::Existing {
         return Err(super::session::unavailable(provider));
     }
-    let addons = addons(session)?;
-    let mut steps: Vec<Box<dyn Step>> = vec![
-        Box::new(EngineStep { session: session.clone() }),
-        Box::new(RegistryStep { session: session.clone() }),
-        Box::new(ClusterRegistryStep { session: session.clone() }),
-    ];
-    let mut needs_of_checks = vec!["cluster-ready".to_owned(), "tool-kubectl".to_owned()];
+    let own = || session.clone();
+    let mut draft = Draft::default();
+    draft.add(EngineStep { session: own() }, NOTHING);
+    draft.add(RegistryStep { session: own() }, ["engine"]);
     for tool in tools(provider) {
-        steps.push(Box::new(ToolStep::new(tool, session.clone())));
+        draft.add(ToolStep::new(tool, own()), NOTHING);
     }
-    let image = node_image(provider);
-    let mut images = BTreeSet::from([image.to_owned()]);
-    let node = ImageStep::new(NODE_STEP.to_owned(), "Node image".to_owned(), image, session.clone());
-    steps.push(Box::new(node));
-    steps.push(Box::new(ClusterStep { session: session.clone() }));
-    steps.push(Box::new(SettleStep { session: session.clone() }));
-    for addon in addons {
-        needs_of_checks.push(format!("addon-{}", addon.name));
-        for image in &addon.images {
-            ready_image(session, image, &mut images, &mut steps);
-        }
-        steps.push(Box::new(AddonStep::new(addon, session.clone())));
-    }
-    if session.application.is_some() {
-        needs_of_checks.push("release".to_owned());
-    }
-    application(session, &mut images, &mut steps);
     let images = self::images(session)?.into_iter().collect();
-    steps.push(Box::new(BuildToolsStep { images, session: session.clone() }));
-    steps.push(Box::new(ChecksStep::new(specs(session)?, needs_of_checks, session.clone())));
-    Plan::new(steps)
+    draft.add(BuildToolsStep { images, session: own() }, ["registry"]);
+    draft.image(session, NODE_STEP, "Node image".to_owned(), node_image(provider));
+    let tool = format!("tool-{}", provider.name());
+    draft.add(ClusterStep { session: own() }, ["engine", &tool, NODE_STEP]);
+    draft.add(SettleStep { session: own() }, ["cluster"]);
+    draft.add(ClusterRegistryStep { session: own() }, ["cluster", "registry"]);
+    let mut proved = vec!["cluster-ready".to_owned(), "tool-kubectl".to_owned()];
+    for addon in session.addons()? {
+        for image in &addon.images {
+            draft.pulled_image(session, image);
+        }
+        proved.push(format!("addon-{}", addon.name));
+        let pulls = addon.images.iter().map(|image| format!("pull-{image}"));
+        let needs: Vec<String> = pulls.chain(["cluster".to_owned()]).collect();
+        draft.add(AddonStep::new(addon.clone(), own()), needs);
+    }
+    if let Some(application) = session.application.clone() {
+        self::application(session, application, &mut draft);
+        proved.push("release".to_owned());
+    }
+    draft.add(ChecksStep::new(specs(session)?, own()), proved);
+    Plan::new(draft.steps)
 }
+
+const NOTHING: [&str; 0] = [];
 
 /// The artifacts that `up` needs as images: the registry's, the node's, the addons', and the
 /// application's bases.
 pub fn images(session: &Session) -> Result<BTreeSet<String>> {
     let mut images = BTreeSet::from([node_image(session.profile.provider), REGISTRY].map(str::to_owned));
-    for addon in addons(session)? {
-        images.extend(addon.images);
-    }
+    images.extend(session.addons()?.iter().flat_map(|addon| addon.images.clone()));
     let specs = session.application.iter().flat_map(|application| &application.images);
     images.extend(specs.filter_map(|spec| spec.base.clone()));
     images.extend(session.application.iter().flat_map(|application| application.ready_images.clone()));
     Ok(images)
 }
 
-/// An image that is not built from the project: it comes into the registry, and from there into the
-/// nodes.
-fn ready_image(
-    session: &Arc<Session>,
-    image: &str,
-    images: &mut BTreeSet<String>,
-    steps: &mut Vec<Box<dyn Step>>,
-) {
-    if images.insert(image.to_owned()) {
-        let (id, title) = (format!("image-{image}"), format!("Image {image}"));
-        steps.push(Box::new(ImageStep::new(id.clone(), title, image, session.clone())));
-        steps.push(Box::new(PullStep::new(image, id, session.clone())));
-    }
-}
-
-fn addons(session: &Session) -> Result<Vec<Addon>> {
-    let names = &session.profile.addons;
-    names.iter().map(|name| Addon::load(&session.data, &session.versions, name)).collect()
-}
-
-fn application(session: &Arc<Session>, images: &mut BTreeSet<String>, steps: &mut Vec<Box<dyn Step>>) {
-    let Some(application) = session.application.clone() else { return };
+fn application(session: &Arc<Session>, application: Application, draft: &mut Draft) {
     for spec in &application.images {
-        if let Some(base) = spec.base.as_ref().filter(|base| images.insert((*base).clone())) {
-            let (id, title) = (format!("base-{base}"), format!("Base image {base}"));
-            steps.push(Box::new(ImageStep::new(id, title, base, session.clone())));
+        let base = spec.base.as_ref().map(|base| (base, format!("base-{base}")));
+        if let Some((base, id)) = base.as_ref().filter(|(base, _)| !draft.images.contains(*base)) {
+            draft.image(session, id, format!("Base image {base}"), base);
         }
-        steps.push(Box::new(BuildStep::new(spec, &application, session.clone())));
+        let needs: Vec<String> = base.map(|(_, id)| id).into_iter().chain(["registry".to_owned()]).collect();
+        draft.add(BuildStep::new(spec, &application, session.clone()), needs);
         let built = format!("build-{}", spec.name);
-        steps.push(Box::new(PullStep::new(&spec.name, built, session.clone())));
+        draft.add(PullStep::new(&spec.name, session.clone()), ["cluster-registry", &built]);
     }
     for image in &application.ready_images {
-        ready_image(session, image, images, steps);
+        draft.pulled_image(session, image);
     }
     let part = || (application.clone(), session.clone());
     let (one, two, three, four) = (part(), part(), part(), part());
-    steps.push(Box::new(EnvStep { application: one.0, session: one.1 }));
-    steps.push(Box::new(NamespaceStep { application: two.0, session: two.1 }));
-    steps.push(Box::new(SecretsStep { application: three.0, session: three.1 }));
-    steps.push(Box::new(ReleaseStep { application: four.0, session: four.1 }));
+    // Secrets that a cluster uses already must not be replaced by new ones, so it is asked first.
+    let env = if session.receipt().made.cluster.complete { vec!["cluster"] } else { Vec::new() };
+    draft.add(EnvStep { application: one.0, session: one.1 }, env);
+    draft.add(NamespaceStep { application: two.0, session: two.1 }, ["cluster"]);
+    draft.add(SecretsStep { application: three.0, session: three.1 }, ["namespace", "env"]);
+    let pulls = application.image_names().into_iter().map(|name| format!("pull-{name}"));
+    let needs: Vec<String> = pulls.chain(["tool-helm", "namespace", "secrets"].map(str::to_owned)).collect();
+    draft.add(ReleaseStep { application: four.0, session: four.1 }, needs);
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::measure::{Measured, measure, median};
-use crate::shell::{Result, binary, cargo_run};
+use crate::shell::{CI_PROFILE, Result, binary, cargo_run};
 use crate::stages::show;
 
 #[derive(Args)]
@@ -34,7 +34,7 @@ struct Row {
 }
 
 pub(crate) fn run(options: &Options) -> Result {
-    cargo_run(&["build", "--release", "--workspace", "--locked"])?;
+    cargo_run(&["build", CI_PROFILE, "--workspace", "--locked"])?;
     let mut rows = vec![help(options)?, doctor(options)?];
     if !options.no_cluster {
         rows.extend(second_up(options)?);

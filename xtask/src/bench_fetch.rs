@@ -13,7 +13,7 @@ use clap::Args;
 use self::files::{Files, TOOLS};
 use self::link::{Route, Server};
 use crate::measure::{self, measure_call, median};
-use crate::shell::{self, Result, binary, cargo_run, target};
+use crate::shell::{self, CI_PROFILE, Result, binary, cargo_run, target};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -23,7 +23,7 @@ pub(crate) struct Options {
     /// The rate of the link in Mbit/s
     #[arg(long, default_value_t = 100)]
     rate: u64,
-    /// The program to measure, in place of the one that `cargo build --release` makes
+    /// The program to measure, in place of the one that `cargo build --profile=ci` makes
     #[arg(long)]
     program: Option<PathBuf>,
 }
@@ -55,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result {
     let program = if let Some(program) = &options.program {
         std::path::absolute(program).map_err(|error| error.to_string())?
     } else {
-        cargo_run(&["build", "--release", "--workspace", "--locked"])?;
+        cargo_run(&["build", CI_PROFILE, "--workspace", "--locked"])?;
         binary()
     };
     let dir = target().join("bench").join("fetch");

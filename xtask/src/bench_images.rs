@@ -13,7 +13,7 @@ use crate::bench_up::Bench;
 use crate::measure::median;
 use crate::plain;
 use crate::plain_cluster::Maker;
-use crate::shell::{self, Result, binary, cargo_run, read, root};
+use crate::shell::{self, CI_PROFILE, Result, binary, cargo_run, read, root};
 
 /// What nodes call the registry (`src/local_registry`).
 const REGISTRY: &str = "registry.todo-bootstrap.internal";
@@ -49,7 +49,7 @@ impl Way {
 }
 
 pub(crate) fn run(options: &Options) -> Result {
-    cargo_run(&["build", "--release", "--workspace", "--locked"])?;
+    cargo_run(&["build", CI_PROFILE, "--workspace", "--locked"])?;
     let bench = Bench::new(options.provider)?;
     bench.call(&["up", "--yes"])?;
     let measured = measure(&bench, options);

@@ -15,7 +15,7 @@ use crate::measure::median;
 use crate::path::{self, Traced};
 use crate::plain::Plain;
 use crate::plain_cluster::Maker;
-use crate::shell::{self, Result, binary, cargo_run, root, target};
+use crate::shell::{self, CI_PROFILE, Result, binary, cargo_run, root, target};
 use crate::stages::show;
 
 /// N1 of the requirements: the application is ready this soon after a warm start.
@@ -54,7 +54,7 @@ LOG_LEVEL=INFO\nHOST=0.0.0.0\nCORS_ORIGINS=\nMCP_SERVER_URL=http://mcp-server:80
 NEXT_PUBLIC_API_URL=http://backend:8000\nNEXT_PUBLIC_APP_TITLE=Todo Chatbot\n";
 
 pub(crate) fn run(options: &Options) -> Result {
-    cargo_run(&["build", "--release", "--workspace", "--locked"])?;
+    cargo_run(&["build", CI_PROFILE, "--workspace", "--locked"])?;
     let bench = Bench::new(options.provider)?;
     println!("making what both start from");
     let plan = bench.call(&["up", "--yes"]).and_then(|()| bench.plan())?;

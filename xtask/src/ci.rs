@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::e2e;
 use crate::services;
 use crate::setup;
-use crate::shell::{self, Result, cargo_run, root, run, run_in, run_tests};
+use crate::shell::{self, CI_PROFILE, Result, cargo_run, root, run, run_in, run_tests};
 use crate::stages::Stages;
 use crate::support;
 
@@ -34,7 +34,7 @@ pub(crate) fn run_all(stages: &mut Stages, fast: bool) {
         stages.run("supported versions", support::tell);
     }
     stages.run("unit and command line tests", || {
-        let args = ["test", "--release", "--workspace", "--locked", "--no-fail-fast"];
+        let args = ["test", CI_PROFILE, "--workspace", "--locked", "--no-fail-fast"];
         run_tests(&root(), Path::new(&shell::cargo()), &args, &[])
     });
     if fast {
@@ -48,11 +48,11 @@ pub(crate) fn run_all(stages: &mut Stages, fast: bool) {
 
 /// The program and all of its tests: one call of cargo keeps all cores busy to its end.
 fn build() -> Result {
-    cargo_in_background(&["build", "--release", "--workspace", "--all-targets", "--locked"])
+    cargo_in_background(&["build", CI_PROFILE, "--workspace", "--all-targets", "--locked"])
 }
 
 fn lints() -> Result {
-    let call = ["clippy", "--release", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    let call = ["clippy", CI_PROFILE, "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     cargo_in_background(&call)
 }
 

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use crate::shell::{Result, cargo_run};
+use crate::shell::{CI_PROFILE, Result, cargo_run};
 
 /// Arguments that are not ours to read.
 #[derive(clap::Args)]
@@ -19,6 +19,6 @@ pub(crate) fn passed(command: &str, passed: &Passed) -> Result {
 }
 
 pub(crate) fn run(args: &[&str]) -> Result {
-    let call = ["run", "--quiet", "--release", "--locked", "--package", "devtools", "--"];
+    let call = ["run", "--quiet", CI_PROFILE, "--locked", "--package", "devtools", "--"];
     cargo_run(&[&call, args].concat())
 }

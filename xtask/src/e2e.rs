@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::devtools;
 use crate::services;
 use crate::setup;
-use crate::shell::{self, Result, binary, cargo_run, root, run, run_tests};
+use crate::shell::{self, CI_PROFILE, Result, binary, cargo_run, root, run, run_tests};
 use crate::stages::Stages;
 
 /// How much is played.
@@ -20,7 +20,7 @@ pub(crate) enum Sweep {
 
 pub(crate) fn run_sweep(sweep: Sweep) -> Result {
     let mut stages = Stages::new();
-    if stages.run("build", || cargo_run(&["build", "--release", "--workspace", "--all-targets", "--locked"]))
+    if stages.run("build", || cargo_run(&["build", CI_PROFILE, "--workspace", "--all-targets", "--locked"]))
     {
         if matches!(sweep, Sweep::Full) {
             stages.run("downloads, cut and killed", crate::soak::downloads);
@@ -46,7 +46,7 @@ fn cluster(sweep: Sweep) -> Result {
     services::node_modules(&root().join("tests/browser"))?;
     // The client of the tool server's own tests is the client here.
     let python = services::python_environment(&root().join("services/mcp-server"))?.join("bin/python");
-    let args = ["test", "--release", "--locked", "--workspace", "--test", "e2e", "--"];
+    let args = ["test", CI_PROFILE, "--locked", "--workspace", "--test", "e2e", "--"];
     let own = ["--include-ignored", "--nocapture", "--test-threads=1"];
     let env = [
         ("TODO_BOOTSTRAP_E2E", OsStr::new("1")),

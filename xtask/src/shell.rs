@@ -36,9 +36,12 @@ pub fn target() -> PathBuf {
     root().join(given.map_or_else(|| PathBuf::from("target"), PathBuf::from))
 }
 
-/// The binary that `cargo build --release` makes.
+/// The profile that everything here is compiled with: see Cargo.toml.
+pub const CI_PROFILE: &str = "--profile=ci";
+
+/// The binary that `cargo build --profile=ci` makes.
 pub fn binary() -> PathBuf {
-    target().join("release").join(format!("todo-bootstrap{}", std::env::consts::EXE_SUFFIX))
+    target().join("ci").join(format!("todo-bootstrap{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// What `cargo run` told us about our own package: build scripts of dependencies watch those variables,

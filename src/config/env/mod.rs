@@ -113,13 +113,6 @@ impl Environment {
         problems.or(Some(()))
     }
 
-    /// As [`Environment::load`], for work that needs settings that keep the contract.
-    pub fn valid(application: &Application) -> Result<Self> {
-        let environment = Self::load(application)?;
-        environment.verdict().map_err(|error| error.help(CHECK))?;
-        Ok(environment)
-    }
-
     pub fn get(&self, key: &str) -> Option<&Setting> {
         self.settings.iter().find(|setting| setting.key == key)
     }

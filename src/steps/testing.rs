@@ -1,0 +1,43 @@
+//! A session for tests: a small application, state and cache in a directory of the test.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Parts, Session, Wishes};
+use crate::config::{Application, Paths, Profile, Versions};
+use crate::data::Data;
+use crate::host::recorded::debian;
+use crate::origins::{Origins, Trust};
+use crate::world::World;
+
+pub(crate) fn session(dir: &Path, profile: &str) -> Arc<Session> {
+    std::fs::create_dir_all(dir.join("app/chart")).unwrap();
+    let text = "name = \"shop\"\nhost = \"shop.localhost\"\nchart = \"chart\"\n";
+    std::fs::write(dir.join("app/application.toml"), text).unwrap();
+    std::fs::write(dir.join("app/.env"), "PASSWORD=0123456789abcdef\n").unwrap();
+    let mut world = World::real();
+    for (key, folder) in [("TODO_BOOTSTRAP_STATE", "state"), ("TODO_BOOTSTRAP_CACHE", "cache")] {
+        world.env.insert(key.to_owned(), dir.join(folder).into());
+    }
+    let (paths, data, facts) = (Paths::new(&world).unwrap(), Data::default(), debian());
+    let versions = Versions::load(&data).unwrap();
+    let origins = Origins::new(&world, &paths, &data, &versions, &facts, None, Trust::default()).unwrap();
+    let profile = Profile::load(profile, &data, &world).unwrap();
+    let application = Application::load(&dir.join("app")).unwrap();
+    let wishes = Wishes::default();
+    let (receipt, consent) = (None, false);
+    let parts = Parts {
+        world,
+        data,
+        paths,
+        versions,
+        profile,
+        receipt,
+        application,
+        facts,
+        origins,
+        consent,
+        wishes,
+    };
+    Arc::new(Session::new(parts).unwrap())
+}
