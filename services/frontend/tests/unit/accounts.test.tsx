@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-// The forms of accounts: what is sent, what is said of a refusal, and that no password is in an address.
+// Tests the account forms: requests, error messages, and that no password appears in a URL.
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { AccountForm } from "@/features/accounts/AccountForm";
@@ -39,7 +39,7 @@ it("signs up, and goes to the dashboard", async () => {
   const form = logIn();
   await waitFor(() => expect(replace).toHaveBeenCalledWith("/"));
   expect(sent).toEqual([["/auth/sign-up/email", { name: "Ada", email: "ada@example.org", password: " with spaces " }]]);
-  // Without scripts a browser sends the form itself.
+  // Without scripts, the browser submits the form itself.
   expect(form.method).toBe("post");
 });
 

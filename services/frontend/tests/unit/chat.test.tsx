@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-// The chat as people use it: words as they come, tools in sight, and a way to stop.
+// Tests the chat: streaming, tool calls and stopping an answer.
 import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { ChatPanel } from "@/features/chat/ChatPanel";

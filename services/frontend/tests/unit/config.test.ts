@@ -1,4 +1,4 @@
-// The environment is read when it is asked for, so that one image serves every environment.
+// Tests that the environment is read at run time, so that one image works in every environment.
 import { expect, it, vi } from "vitest";
 import { apiUrl, appTitle } from "@/lib/config";
 
