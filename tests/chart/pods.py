@@ -1,5 +1,5 @@
-"""The database pod, as far as its password is concerned: the init container and then the server, on one
-volume, as the user of the image and with only the pod's environment."""
+"""The database pod, as far as its password is concerned: the init container and then the server,
+on one volume, as the user of the image and with only the pod's environment."""
 
 import os
 import shutil
