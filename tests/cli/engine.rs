@@ -1,4 +1,4 @@
-//! The container engine is absent, stopped, or not ours to use.
+//! The container engine is absent, stopped, or not permitted.
 
 use crate::support::Machine;
 
@@ -40,7 +40,7 @@ fn an_engine_without_permission_is_told_from_one_that_does_not_run() {
     assert!(all.contains("permission"), "{screen}");
 }
 
-/// Nobody is asked, nothing is installed: there is no terminal and no `--yes`.
+/// Nothing is asked or installed: there is no terminal and no `--yes`.
 #[test]
 fn up_without_consent_installs_nothing() {
     let machine = Machine::new()
@@ -64,7 +64,7 @@ fn plan_shows_what_would_be_installed_and_installs_nothing() {
     assert_eq!(machine.calls("apt-get"), Vec::<String>::new());
 }
 
-/// A client newer than 22 without buildx has the legacy builder only.
+/// A client newer than 22 without buildx has only the legacy builder.
 #[test]
 fn what_the_legacy_builder_cannot_build_is_refused_before_anything_is_done() {
     const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","OSType":"linux","Architecture":"x86_64","ClientInfo":{"Version":"28.0.1","Plugins":[]}}"#;

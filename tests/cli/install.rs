@@ -1,4 +1,4 @@
-//! `install.sh`, with a cargo that only pretends to build.
+//! `install.sh` with a stub cargo.
 
 use std::fs;
 use std::path::Path;
@@ -7,15 +7,15 @@ use insta::assert_snapshot;
 
 use crate::support::{Machine, Screen, make_executable, root};
 
-/// What the pretended build makes: a program that notes its arguments.
+/// What the stub cargo builds: a program that prints its arguments.
 const BUILD: &str = "mkdir -p target/release\n\
                      printf '#!/bin/sh\\necho \"todo-bootstrap $*\"\\n' >target/release/todo-bootstrap\n\
                      chmod 755 target/release/todo-bootstrap";
 
-/// The programs that the script may use; PATH holds nothing else.
+/// The programs that the script may use; PATH contains no others.
 const NEEDED: [&str; 9] = ["cat", "chmod", "cp", "cut", "dirname", "grep", "mkdir", "mv", "rm"];
 
-/// A checkout with the script in it, on a machine with a shell's usual programs.
+/// A checkout with the script, on a machine with the usual programs.
 fn checkout() -> Machine {
     let machine = Machine::new()
         .file("Cargo.toml", "[package]\nname = \"todo-bootstrap\"\n")

@@ -1,4 +1,4 @@
-//! Which build `install.sh` takes, and where it has none to give.
+//! Which build `install.sh` selects, and for which systems it has none.
 
 use super::install_release::{install, installed, publish, serve};
 use crate::support::{Machine, Screen};
@@ -12,7 +12,7 @@ const TARGETS: [&str; 6] = [
     "aarch64-apple-darwin",
 ];
 
-/// A machine whose `uname` gives these answers.
+/// A machine whose `uname` prints these values.
 fn machine(system: &str, cpu: &str, kernel: &str) -> Machine {
     let body = format!("case $1 in -s) echo {system} ;; -m) echo {cpu} ;; -r) echo {kernel} ;; esac");
     Machine::new().stub("uname", &body).stub("ldd", "echo 'ldd (Debian GLIBC 2.36-9+deb12u10) 2.36'")
@@ -85,7 +85,11 @@ fn shells_on_windows_itself_are_sent_to_wsl() {
 
 #[test]
 fn other_systems_and_processors_are_named() {
-    refuses(&machine("FreeBSD", "amd64", "14.1"), "there is no published build for FreeBSD", "help: git clone");
+    refuses(
+        &machine("FreeBSD", "amd64", "14.1"),
+        "there is no published build for FreeBSD",
+        "help: git clone",
+    );
     for cpu in ["i686", "armv7l", "riscv64"] {
         let says = format!("there is no published build for {cpu}, only for x86_64 and aarch64");
         refuses(&machine("Linux", cpu, "6.1.0"), &says, "help: ");

@@ -1,4 +1,4 @@
-//! What `install.sh` does not install, and that nothing is left of it.
+//! What `install.sh` refuses, and that it leaves nothing behind.
 
 use std::fs;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -19,7 +19,7 @@ use crate::support::{Machine, Screen, root};
 
 const CLIENTS: [&str; 2] = ["curl", "wget"];
 
-/// Whatever is wrong, the program of before stays, and nothing else is there.
+/// Whatever is wrong, the old program is kept and nothing else is left.
 #[track_caller]
 fn expect_untouched(machine: &Machine) {
     assert_eq!(installed(machine), None, "the folder was not there before");
@@ -33,7 +33,7 @@ fn archive(machine: &Machine) -> std::path::PathBuf {
     machine.path("release/download/v0.2.0").join(format!("todo-bootstrap-0.2.0-{TARGET}.tar.gz"))
 }
 
-/// Puts another archive in the place of the release's, with a checksum that is right.
+/// Replaces the archive of the release, with a matching checksum.
 fn replace_archive(machine: &Machine, pack: impl FnOnce(&mut tar::Builder<GzEncoder<Vec<u8>>>)) {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     pack(&mut builder);
@@ -110,7 +110,7 @@ fn sums_that_do_not_name_this_machine_or_not_well() {
         let screen = refused(&machine, vec![], "curl").exits(code);
         assert!(screen.stderr.contains(says), "{text}{screen}");
     }
-    // As `sha256sum --binary` writes it, and without a last line end.
+    // As `sha256sum --binary` writes it, and without a final newline.
     fs::write(sums(&machine), line.replace("  ", " *")).expect("write");
     install(&machine, &serve(&machine, vec![]), "curl", &[]).exits(0);
 }
@@ -171,7 +171,7 @@ fn servers_that_do_not_serve() {
     }
 }
 
-/// Also the folders above the one that is installed to go, where they were made for it.
+/// Parent directories that were created for the installation are removed too.
 #[test]
 fn a_download_that_is_cut() {
     let machine = machine();
@@ -217,7 +217,7 @@ fn addresses_that_are_not_asked() {
         screen.err_has(says).err_has("help: TODO_BOOTSTRAP_BASE_URL=https://");
         expect_untouched(&machine);
     }
-    // A server that speaks no TLS.
+    // A server without TLS.
     let base = serve(&machine, vec![]).url().replace("http:", "https:");
     machine.finish(&mut piped(&machine, &base, "curl", &[])).exits(1).err_has("cannot download");
     expect_untouched(&machine);
@@ -225,9 +225,7 @@ fn addresses_that_are_not_asked() {
 
 #[test]
 fn programs_that_are_missing() {
-    for (program, says) in
-        [("sha256sum", "cannot be verified"), ("tar", "tar"), ("gzip", "gzip")]
-    {
+    for (program, says) in [("sha256sum", "cannot be verified"), ("tar", "tar"), ("gzip", "gzip")] {
         let machine = machine();
         let server = serve(&machine, vec![]);
         let mut command = piped(&machine, &server.url(), "curl", &[]);
@@ -272,17 +270,17 @@ fn a_folder_that_cannot_be_written() {
     let machine = machine().file("to", "a file");
     let server = serve(&machine, vec![]);
     install(&machine, &server, "curl", &[]).exits(1).err_has("cannot create").err_has("help: ");
-    // What not even root can write to.
+    // A directory that not even root can write to.
     let mut command = piped(&machine, &server.url(), "curl", &["--dir", "/proc"]);
     machine.finish(&mut command).exits(1).err_has("cannot write to /proc").err_has("help: ");
     assert_eq!(server.asked(), [""; 0], "nothing was asked for");
 }
 
-/// A pipe may end anywhere; a part of the script must not do a part of its work.
+/// A pipe may end anywhere; a truncated script must not do a part of its work.
 #[test]
 fn half_a_script_does_nothing() {
     let script = fs::read(root().join("install.sh")).expect("the script");
-    let whole = script.len() - 1; // without its last line end it is whole
+    let whole = script.len() - 1; // it is complete without its final newline
     let cuts = (0..whole).step_by(whole / 80).chain(whole - 40..whole);
     let machine = machine();
     let folder = machine.path("release").display().to_string();
@@ -302,11 +300,11 @@ fn half_a_script_does_nothing() {
     }
 }
 
-/// Runs the script until it waits for the archive, and sends all of it a signal.
+/// Runs the script until it waits for the archive, then sends a signal to its process group.
 fn interrupted(machine: &Machine, client: &str, signal: Signal) -> std::process::ExitStatus {
     let server = serve(machine, vec![(".tar.gz", Fault::Stall)]);
     let script = piped(machine, &server.url(), client, &[]);
-    // A test that runs in the background of a shell has SIGINT ignored, and so would what it starts.
+    // A test that a shell runs in the background has SIGINT ignored, and so would its children.
     let mut command = machine.command(Path::new("/usr/bin/env"));
     command.arg("--default-signal=INT").arg(script.get_program()).args(script.get_args());
     command.env("TODO_BOOTSTRAP_BASE_URL", server.url()).process_group(0);

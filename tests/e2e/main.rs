@@ -1,9 +1,9 @@
-//! The built program on a real cluster, driven as a user drives it.
+//! The built program on a real cluster, used as a user uses it.
 //!
-//! One cluster per provider and run, with names, ports and state of their own; the cache is the user's, as
-//! making its content anew takes longest. `docker` and `kubectl` are used for sabotage and for
-//! looking only. What the run started, it ends by its id.
-// The fence is the tool's, this drives it from outside; and a test ends by panicking.
+//! One cluster per provider and run, with its own name, ports and state. The cache is the user's, because
+//! filling it takes longest. `docker` and `kubectl` are used only for sabotage and
+//! inspection. The run ends what it started, by id.
+// These rules apply to the program, not to tests; and a test fails by panicking.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, clippy::expect_used, clippy::unwrap_used)]
 
 mod bed;
@@ -34,10 +34,10 @@ use bed::Bed;
 use provider::{KIND, MINIKUBE};
 use sample::{ALWAYS, Random};
 
-/// What it proves, how, and about how many seconds it takes, where a sample of runs is enough for it.
+/// What a scene proves, its function, and its approximate duration in seconds if sampling is enough.
 type Scene = (&'static str, fn(&Bed), u32);
 
-/// The application beside the sources: from nothing, and all that its users rely on.
+/// The application in the checkout: from nothing, and all that its users rely on.
 const TODO: &[Scene] = &[
     ("./install.sh --up: from nothing to an address that answers", steady::installed, ALWAYS),
     ("all pods run, none was started twice", todo::at_first_try, ALWAYS),
@@ -59,7 +59,7 @@ const TODO: &[Scene] = &[
     ("a hosts entry on request, a forwarded port, followed logs", todo::names_and_ports, 30),
 ];
 
-/// What every provider has to do; with the application, and each scene leaves the cluster up.
+/// The behavior required of every provider, with the application; each scene leaves the cluster running.
 const PROVIDER: &[Scene] = &[
     ("the node has the size that the profile says", steady::node_size, ALWAYS),
     ("somebody else's cluster of that name is left alone", provider::foreign, 20),
@@ -71,8 +71,8 @@ const PROVIDER: &[Scene] = &[
     ("rows are there after the engine was killed", provider::killed_engine, 60),
 ];
 
-/// A small application beside it, on the same cluster, and all that can go wrong. Every scene finds
-/// the cluster up, and leaves it so.
+/// The small sample application on the same cluster, and failures. Every scene finds the cluster running
+/// and leaves it running.
 const HELLO: &[Scene] = &[
     ("another application comes to an address that answers", steady::another_up, ALWAYS),
     ("a deleted Deployment is named and repaired", repair::deployment, ALWAYS),
@@ -95,14 +95,14 @@ const KINDS_END: &[Scene] = &[
     ("down leaves nothing of ours", gone::down, ALWAYS),
 ];
 
-/// The ordinary machine, beside this one: each scene boots a laptop of its own.
+/// An ordinary machine next to this one: each scene boots its own laptop.
 const LAPTOPS: &[Scene] = &[
     ("a laptop with Docker 28 for a user without root", laptop_scenes::docker, ALWAYS),
     ("a laptop with Docker 28, a bundle and no network", laptop_scenes::docker_offline, ALWAYS),
     ("a laptop with Podman", laptop_scenes::podman, ALWAYS),
 ];
 
-/// What only minikube has, around what every provider has to do.
+/// Scenes for minikube only, combined with those for every provider.
 const MINIKUBES: &[Scene] = &[
     ("minikube: from nothing to an address that answers", steady::first_up, ALWAYS),
     ("all pods run, none was started twice", todo::at_first_try, ALWAYS),
@@ -118,7 +118,7 @@ const MINIKUBES_END: &[Scene] = &[
     ("down --purge undoes what was done to the machine", gone::purge, ALWAYS),
 ];
 
-/// The parts in the order in which they are played: on kind, then on minikube.
+/// The parts in order: on kind, then on minikube.
 const PARTS: [&[Scene]; 8] = [TODO, PROVIDER, HELLO, KINDS_END, LAPTOPS, MINIKUBES, PROVIDER, MINIKUBES_END];
 
 #[test]
@@ -146,10 +146,10 @@ fn a_real_cluster() {
 
 /// A run through the parts.
 struct Run {
-    /// For each scene of all parts whether it is in the sample.
+    /// For each scene of all parts, whether it is in the sample.
     chosen: std::vec::IntoIter<bool>,
-    /// The first scene that has this in its name is the first that is played, for whoever works on it
-    /// with the cluster that an earlier run kept.
+    /// The first scene to run is the one whose name contains this, to continue with the cluster that an
+    /// earlier run kept.
     from: Option<String>,
     times: Vec<(Scene, Option<Duration>)>,
 }
@@ -206,7 +206,7 @@ impl Run {
     }
 }
 
-/// What a run proves, whatever its seed.
+/// What a run proves, whatever its seed is.
 #[test]
 fn what_users_rely_on_is_in_every_sample() {
     let always = |scenes: &[Scene]| -> Vec<&'static str> {

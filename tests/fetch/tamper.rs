@@ -43,7 +43,7 @@ fn without_the_server_a_changed_tool_is_refused() {
     }
 }
 
-/// Who changes the tool can change its record as well, but not the pin.
+/// An attacker who changes the tool can change its record as well, but not the pin.
 #[test]
 fn a_record_that_was_changed_with_the_tool_does_not_help() {
     let bed = Bed::new(HONEST, program(43, 300_000));

@@ -1,4 +1,4 @@
-//! Two users at once: neither ever sees or changes what is the other's.
+//! Two concurrent users: neither ever sees or changes the other's data.
 
 use std::process::Command;
 
