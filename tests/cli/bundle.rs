@@ -159,7 +159,7 @@ fn no_flipped_byte_goes_unseen() {
             let name = if name.starts_with("manifest") { "manifest.json" } else { &name };
             machine.run(&["bundle", "verify", "b"]).exits(5).err_has(name);
         }
-        fs::write(&file, bytes).expect("mend the file");
+        fs::write(&file, bytes).expect("restore the file");
     }
     machine.run(&["bundle", "verify", "b"]).exits(0);
 }

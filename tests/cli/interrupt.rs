@@ -54,7 +54,7 @@ fn send(child: &Child, signal: Signal) {
 #[track_caller]
 fn ended(machine: &Machine, mut child: Child, what: &str) -> (Option<i32>, String) {
     let status = until(|| child.try_wait().expect("a status"), what);
-    (status.code(), fs::read_to_string(machine.path("output")).expect("what it said"))
+    (status.code(), fs::read_to_string(machine.path("output")).expect("the output"))
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn looking_writes_nothing() {
     }
     for folder in ["home", "state", "work"] {
         let left: Vec<_> = std::fs::read_dir(machine.path(folder)).expect("list").flatten().collect();
-        assert!(left.is_empty(), "{folder} holds {left:?}");
+        assert!(left.is_empty(), "{folder} contains {left:?}");
     }
 }
 

@@ -195,7 +195,7 @@ impl Bed {
     }
 
     pub fn address(&self) -> Address {
-        self.address.borrow().clone().expect("the first `up` told an address")
+        self.address.borrow().clone().expect("the first `up` printed an address")
     }
 
     pub fn set_address(&self, address: Address) {
@@ -208,7 +208,7 @@ impl Bed {
         let mut reply = self.address().get("/").expect("the page answers");
         if let Some(path) = reply.location {
             // It requires a log-in.
-            reply = self.address().get(&path).expect("the page that it leads to answers");
+            reply = self.address().get(&path).expect("the target page responds");
         }
         assert_eq!(reply.status, 200, "{reply:?}");
     }
@@ -254,7 +254,7 @@ impl Bed {
     }
 
     pub fn before(&self) -> Engine {
-        self.before.borrow().clone().expect("an engine was seen before the cluster was made")
+        self.before.borrow().clone().expect("an engine was seen before the cluster was created")
     }
 
     /// The user's own kubeconfig must be unchanged.
@@ -342,7 +342,7 @@ impl Drop for Bed {
             return;
         }
         println!("\n=== failed in scene: {}", self.scene.borrow());
-        println!("--- the last run said:\n{}", self.last.borrow());
+        println!("--- output of the last run:\n{}", self.last.borrow());
         println!("{}", docker(&["ps", "--all"]).unwrap_or_else(|error| error));
         if std::env::var_os("TODO_BOOTSTRAP_E2E_KEEP").is_some() {
             println!("kept for you: TODO_BOOTSTRAP_STATE={}", self.state.display());

@@ -16,7 +16,7 @@ pub fn crashing(bed: &Bed) {
     let limit = Duration::from_mins(10);
     let args = ["up", "--yes", "--events", "json", "--timeout", "3m"];
     let up = bed.call_in(&project, &args, limit, &mut |_| Then::GoOn).expect(1);
-    let start = up.stderr.rfind("error:").expect("an error is told");
+    let start = up.stderr.rfind("error:").expect("an error is printed");
     let screen = &up.stderr[start..];
     assert!(screen.lines().count() <= SCREEN, "more than one screen:\n{screen}");
     for part in [LAST_WORDS, "help:", "7"] {

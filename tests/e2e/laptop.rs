@@ -206,7 +206,7 @@ impl Laptop {
 impl Drop for Laptop {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("--- the laptop said:\n{}", self.logs());
+            println!("--- output of the laptop:\n{}", self.logs());
             let client = self.daemon.client();
             println!("{}", self.sh(&format!("{client} ps --all")).unwrap_or_else(|error| error));
             if std::env::var_os("TODO_BOOTSTRAP_E2E_KEEP").is_some() {

@@ -110,7 +110,7 @@ fn came_from_the_bundle(run: &Run) {
     }
     assert!(count > 5, "only {count} artifacts were asked for");
     for word in ["copying ", "building "] {
-        assert!(!run.said(word), "`{word}` was said:\n{}", run.tail(60));
+        assert!(!run.said(word), "`{word}` was printed:\n{}", run.tail(60));
     }
 }
 
@@ -159,7 +159,7 @@ impl Machine<'_> {
             LIMIT,
             &mut |_| Then::GoOn,
         );
-        assert!(run.code != Some(0), "kind was had from somewhere: {}", run.tail(20));
+        assert!(run.code != Some(0), "kind was obtained from somewhere: {}", run.tail(20));
         std::fs::remove_dir_all(&cache).expect("remove the empty cache");
     }
 

@@ -47,7 +47,7 @@ impl Run {
 
     #[track_caller]
     pub fn expect_said(&self, text: &str) {
-        assert!(self.said(text), "`{text}` was not named; it said:\n{}", self.tail(60));
+        assert!(self.said(text), "`{text}` was not printed; the output is:\n{}", self.tail(60));
     }
 
     /// The last lines of both streams.
@@ -112,7 +112,7 @@ pub fn run(mut command: Command, limit: Duration, watch: &mut dyn FnMut(&Event) 
         }
         if started.elapsed() > limit {
             kill(&mut child);
-            panic!("{command:?} did not end within {limit:?}; it said:\n{}", seen.tail(60));
+            panic!("{command:?} did not end within {limit:?}; the output is:\n{}", seen.tail(60));
         }
     };
     seen.took = started.elapsed();

@@ -47,7 +47,7 @@ pub fn foreign(bed: &Bed) {
     });
     let there = docker(&["inspect", "--format", "{{.State.Status}}", &node]);
     docker(&["rm", "--volumes", &node]).expect("docker rm");
-    assert_eq!(there.expect("it is there").trim(), "created", "nobody touched it");
+    assert_eq!(there.expect("it is there").trim(), "created", "it was not touched");
     for refused in refused {
         let refused = refused.expect(5);
         refused.expect_said("that todo-bootstrap did not make");
@@ -92,7 +92,7 @@ pub fn stop_and_start(bed: &Bed) {
     let title = "written before the cluster was stopped";
     let id = add_task(bed, title);
     bed.call(&["stop"]).expect(0);
-    assert!(!bed.node_container().1, "the node stands still");
+    assert!(!bed.node_container().1, "the node is stopped");
     bed.call(&["stop"]).expect(0);
     bed.call(&["status"]).expect(1).expect_said("todo-bootstrap start");
     bed.call(&["start", "--yes"]).expect(0);

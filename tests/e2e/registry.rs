@@ -132,7 +132,7 @@ pub fn part_lost(bed: &Bed) {
     bed.up();
     let parts = curl(&["--head"], &format!("{repository}/blobs/{digest}"));
     let rebuilt = tags(&repository).contains(&tag);
-    assert!(parts.is_ok() || rebuilt, "the image is whole again");
+    assert!(parts.is_ok() || rebuilt, "the image is complete again");
     bed.expect_page();
 }
 

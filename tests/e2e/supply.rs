@@ -23,7 +23,7 @@ pub fn tool(bed: &Bed) {
         assert!(run.stderr.contains("help:"), "{}", run.tail(20));
     }
     let named = run.said("sha256") || run.said("digest");
-    assert!(named, "the refusal is told:\n{}", run.tail(20));
+    assert!(named, "the refusal is reported:\n{}", run.tail(20));
     if path.exists() && digest(&path) == bad {
         std::fs::copy(&kept, &path).expect("put the good file back");
     }

@@ -38,7 +38,7 @@ fn without_the_server_a_changed_tool_is_refused() {
     bed.run(&["tools", "verify"]).fails().err_has("help:");
     for args in [["tools", "path", TOOL], ["tools", "install", TOOL]] {
         let screen = bed.run(&args).fails();
-        assert_eq!(screen.stdout, "", "no path is told\n{screen}");
+        assert_eq!(screen.stdout, "", "no path is printed\n{screen}");
         assert!(screen.stderr.contains("help:"), "{screen}");
     }
 }

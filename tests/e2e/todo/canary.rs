@@ -134,7 +134,7 @@ fn processes_with_the_value() -> Vec<String> {
 
 fn expect_none(place: &str, text: &str) {
     for form in forms() {
-        assert!(!text.contains(form), "a secret's value stands in {place}");
+        assert!(!text.contains(form), "a secret's value is in {place}");
     }
 }
 

@@ -45,16 +45,16 @@ pub fn stay_inside(file: &Path) {
 
 /// The file's value of a key.
 pub fn get(file: &Path, key: &str) -> String {
-    let text = std::fs::read_to_string(file).expect("the .env that `up` made");
+    let text = std::fs::read_to_string(file).expect("the .env that `up` created");
     let value = text.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
-    value.unwrap_or_else(|| panic!("{key} stands in .env")).to_owned()
+    value.unwrap_or_else(|| panic!("{key} is not in .env")).to_owned()
 }
 
 /// Changes the value of a key in the file, which `up` writes with one line per key.
 pub fn set(file: &Path, key: &str, value: &str) {
-    let old = std::fs::read_to_string(file).expect("the .env that `up` made");
+    let old = std::fs::read_to_string(file).expect("the .env that `up` created");
     let start = format!("{key}=");
-    assert_eq!(old.lines().filter(|line| line.starts_with(&start)).count(), 1, "{key} stands in .env once");
+    assert_eq!(old.lines().filter(|line| line.starts_with(&start)).count(), 1, "{key} is not in .env once");
     let line = |line: &str| {
         if line.starts_with(&start) { format!("{start}{value}\n") } else { format!("{line}\n") }
     };

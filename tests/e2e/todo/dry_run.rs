@@ -51,5 +51,5 @@ fn accept(bed: &Bed, objects: &str) {
     drop(input);
     let output = child.wait_with_output().expect("kubectl ends");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && !said.contains("Warning"), "the server says:\n{said}");
+    assert!(output.status.success() && !said.contains("Warning"), "the server printed:\n{said}");
 }

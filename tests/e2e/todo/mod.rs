@@ -45,7 +45,7 @@ pub const MODEL: &str = "mock-llm";
 /// After the first `up`: every pod runs, and none was restarted; the settings that it created are
 /// private.
 pub fn at_first_try(bed: &Bed) {
-    let made = std::fs::metadata(bed.project.join(".env")).expect("the .env that `up` made");
+    let made = std::fs::metadata(bed.project.join(".env")).expect("the .env that `up` created");
     assert_eq!(made.permissions().mode() & 0o777, 0o600);
     let pods = bed.kubectl_json(&["get", "pods", "--namespace", &bed.app.namespace]);
     let pods = pods["items"].as_array().expect("a list");
