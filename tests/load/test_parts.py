@@ -1,4 +1,4 @@
-"""The parts that need no server."""
+"""Tests of the parts that need no server."""
 
 from random import Random
 

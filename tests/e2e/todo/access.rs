@@ -63,7 +63,7 @@ fn followed_logs(bed: &Bed) {
     });
     let until = |part: &str| {
         let limit = Duration::from_mins(1);
-        while !told.recv_timeout(limit).unwrap_or_else(|_| panic!("`{part}` was not printed")).contains(part) {}
+        while !told.recv_timeout(limit).unwrap_or_else(|_| panic!("`{part}` is missing")).contains(part) {}
     };
     until("started");
     let before = pods(bed)[API].clone();
