@@ -39,7 +39,7 @@ pub fn hops(bed: &Bed) {
             assert!(Instant::now() < end, "{service} is back, and the journey still fails");
         }
     }
-    assert_eq!(restarts(bed), containers, "nobody was started again");
+    assert_eq!(restarts(bed), containers, "no container was restarted");
     let left = sql(bed, "select email from \\\"user\\\" where email like 'journey-%@example.test'");
     // The account of the run while the database was unavailable could not be removed.
     assert!(left.len() <= 1, "accounts of journeys are left: {left:?}");

@@ -18,7 +18,7 @@ pub fn once(bed: &Bed) {
     install(bed);
     let address = node_port(bed);
     let balancer = service(bed, "status");
-    assert_eq!(balancer["loadBalancer"], json!({}), "nobody serves it here, and that is accepted");
+    assert_eq!(balancer["loadBalancer"], json!({}), "it has no implementation here, which is accepted");
 
     address.get_until("/healthz", Duration::from_mins(1), |reply| reply.status == 200);
     let body = json!({ "title": "kept in a file" }).to_string();

@@ -20,7 +20,7 @@ async function begin(more: Record<string, string> = {}) {
   return { ...(await start(env)), database: url, env };
 }
 
-describe("somebody", () => {
+describe("a user", () => {
   it("signs up, sees the dashboard, logs out, and logs in again", async () => {
     const { url } = await begin();
     const ada = someone(url);

@@ -45,7 +45,7 @@ it("signs up, and goes to the dashboard", async () => {
 
 it.each([
   [401, { code: "INVALID_EMAIL_OR_PASSWORD" }, "The e-mail address or the password is wrong."],
-  [429, {}, "Too many attempts: wait a minute, and try again."],
+  [429, {}, "Too many attempts: try again in a minute."],
   [503, { code: "ACCOUNTS_UNAVAILABLE", message: "The accounts cannot be reached; try again." }, "The accounts cannot be reached; try again."],
   [502, null, "The server answered with status 502."],
 ])("says why it was refused: %s", async (status, body, words) => {

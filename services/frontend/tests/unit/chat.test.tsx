@@ -132,7 +132,7 @@ it.each([true, false])("says whether a mock answers: %s", async (mock) => {
   await waitFor(() => expect(screen.queryByText(/built-in mock/) !== null).toBe(mock));
 });
 
-it("loads the tasks anew when a tool was used", async () => {
+it("reloads the tasks after a tool was used", async () => {
   const chat = serve();
   const loads = () => chat.asked.filter((line) => line.startsWith("GET /api/tasks")).length;
   render(<Dashboard startWith="all" />);

@@ -2,7 +2,7 @@
 import { expect, it, vi } from "vitest";
 import { apiUrl, appTitle } from "@/lib/config";
 
-it("reads the title anew each time", () => {
+it("reads the title on each call", () => {
   vi.stubEnv("NEXT_PUBLIC_APP_TITLE", "First");
   expect(appTitle()).toBe("First");
   vi.stubEnv("NEXT_PUBLIC_APP_TITLE", " Second ");

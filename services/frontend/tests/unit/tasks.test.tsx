@@ -189,7 +189,7 @@ it("does not believe a list that is older than the last change", async () => {
   expect(box("Milk").checked).toBe(true);
 });
 
-it("loads anew when the page is looked at again", async () => {
+it("reloads when the page becomes visible again", async () => {
   const server = serve(task(1, "Milk"));
   await open();
   server.tasks.push(task(2, "From the chat"));
