@@ -64,7 +64,7 @@ fn plan_shows_what_would_be_installed_and_installs_nothing() {
     assert_eq!(machine.calls("apt-get"), Vec::<String>::new());
 }
 
-/// A client newer than 22 without buildx has only the legacy builder.
+/// A client newer than 22 without buildx has the legacy builder only.
 #[test]
 fn what_the_legacy_builder_cannot_build_is_refused_before_anything_is_done() {
     const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","OSType":"linux","Architecture":"x86_64","ClientInfo":{"Version":"28.0.1","Plugins":[]}}"#;
