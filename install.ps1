@@ -1,20 +1,20 @@
-# Untested: no Windows machine was at hand. It was reviewed line by line, and never run; whether the
-# program itself builds for Windows was not tried either.
+# Untested: this script was reviewed but has never been run on Windows, and the program has not been
+# built for Windows.
 #
-# Installs a published todo-bootstrap.exe for the current user; its checksum must be right. The
-# program needs a container engine with Linux containers, which on Windows means WSL 2: there,
-# install.sh is the better choice (`wsl --install`).
+# Installs a published todo-bootstrap.exe for the current user and verifies its checksum. The program
+# needs a container engine with Linux containers, which requires WSL 2 on Windows. Prefer install.sh in
+# WSL 2 (`wsl --install`).
 #
 #   irm https://github.com/todo-bootstrap/todo-bootstrap/releases/latest/download/install.ps1 | iex
 #   .\install.ps1 [-Version VERSION] [-Sha256 HEX] [-Dir DIR] [-Uninstall]
 #
-# -Dir      where the program goes (default: $env:TODO_BOOTSTRAP_INSTALL_DIR, else
+# -Dir      the directory to install to (default: $env:TODO_BOOTSTRAP_INSTALL_DIR, else
 #           %LOCALAPPDATA%\Programs\todo-bootstrap)
 # -Version  default: $env:TODO_BOOTSTRAP_VERSION, else the latest
-# -Sha256   the archive must have this checksum, whatever SHA256SUMS says
+# -Sha256   the archive must also have this checksum
 #
-# Releases come from GitHub, or from $env:TODO_BOOTSTRAP_BASE_URL: an https:// address, a folder, or
-# http:// on this very machine. PATH is not changed. Windows PowerShell 5.1 or newer.
+# Releases come from GitHub or from $env:TODO_BOOTSTRAP_BASE_URL: an https:// URL, a directory, or an
+# http:// URL on this machine. PATH is not changed. Requires Windows PowerShell 5.1 or newer.
 param(
     [string]$Version = $env:TODO_BOOTSTRAP_VERSION,
     [string]$Sha256 = '',
@@ -25,10 +25,10 @@ param(
 function Install-TodoBootstrap {
     param([string]$Version, [string]$Sha256, [string]$Dir, [bool]$Uninstall)
 
-    # These hold in here only: `iex` runs in the user's own session, which must stay as it is.
+    # Set inside the function: `iex` runs in the user's session, whose settings must not change.
     Set-StrictMode -Version 2
     $ErrorActionPreference = 'Stop'
-    $ProgressPreference = 'SilentlyContinue' # its drawing makes downloads in 5.1 many times slower
+    $ProgressPreference = 'SilentlyContinue' # the progress bar makes downloads in 5.1 much slower
 
     $name = 'todo-bootstrap'
     $page = "https://github.com/$name/$name"
@@ -37,68 +37,68 @@ function Install-TodoBootstrap {
         throw "$Message`n  help: $Help"
     }
 
-    # What runs here: the processor of the machine, also where this PowerShell is emulated.
+    # The target for the processor of the machine, even if this PowerShell is emulated.
     function Get-Target {
-        # Absent but in Windows PowerShell before 6, which is on Windows only.
+        # The variable does not exist before PowerShell 6, which runs only on Windows.
         if ((Test-Path Variable:IsWindows) -and -not (Get-Variable IsWindows -ValueOnly)) {
             Stop-With 'this is not Windows' "curl -fsSL $page/releases/latest/download/install.sh | sh"
         }
-        # PROCESSOR_ARCHITEW6432 is there only in a 32-bit process. An emulated x64 process on ARM64
-        # sees AMD64 in both; the registry's value is the machine's.
+        # Environment variables show AMD64 in an emulated x64 process on ARM64; the registry has the
+        # value of the machine.
         $key = 'HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager\Environment'
         $cpu = (Get-ItemProperty -Path $key -Name PROCESSOR_ARCHITECTURE).PROCESSOR_ARCHITECTURE
         switch ($cpu) {
             'AMD64' { return 'x86_64-pc-windows-msvc' }
             'ARM64' { return 'aarch64-pc-windows-msvc' }
         }
-        Stop-With "nothing is published for $cpu, only for AMD64 and ARM64" 'wsl --install   (on a 64-bit Windows)'
+        Stop-With "there is no published build for $cpu, only for AMD64 and ARM64" 'install a 64-bit version of Windows'
     }
 
-    # In the clear, only this very machine is asked.
+    # Plain http is allowed only for this machine.
     function Get-Base {
         $base = "$page/releases"
         if ($env:TODO_BOOTSTRAP_BASE_URL) { $base = $env:TODO_BOOTSTRAP_BASE_URL.TrimEnd('/', '\') }
         if ($base -notmatch '^[A-Za-z][A-Za-z0-9+.-]+://') {
             if (-not (Test-Path -LiteralPath $base -PathType Container)) {
-                Stop-With "there is no folder $base" 'set TODO_BOOTSTRAP_BASE_URL to https://HOST/PATH, or a folder'
+                Stop-With "no such directory: $base" 'set TODO_BOOTSTRAP_BASE_URL to https://HOST/PATH or to a directory'
             }
             return (Resolve-Path -LiteralPath $base).ProviderPath
         }
         $uri = [Uri]$base
         $allowed = $uri.Scheme -eq 'https' -or ($uri.Scheme -eq 'http' -and $uri.IsLoopback)
         if (-not $allowed -or $uri.UserInfo) {
-            Stop-With "releases are not taken from $($uri.Scheme)://$($uri.Host)" 'set TODO_BOOTSTRAP_BASE_URL to https://HOST/PATH, or a folder'
+            Stop-With "$($uri.Scheme)://$($uri.Host) is not allowed for releases" 'set TODO_BOOTSTRAP_BASE_URL to https://HOST/PATH or to a directory'
         }
         return $base
     }
 
-    # Path below the base into a file. Redirects are followed by hand: Windows PowerShell would go on
-    # from https:// to http:// without a word.
+    # Downloads $Base/$Path to $File. It follows redirects itself, because Windows PowerShell would also
+    # follow them from https:// to http://.
     function Get-File([string]$Base, [string]$Path, [string]$File) {
         if ($Base -notmatch '^https?://') {
             Copy-Item -LiteralPath (Join-Path $Base $Path) -Destination $File
             return
         }
         $uri = [Uri]"$Base/$Path"
-        for ($hop = 0; $hop -le 5; $hop++) {
+        for ($redirects = 0; $redirects -le 5; $redirects++) {
             $request = [Net.HttpWebRequest][Net.WebRequest]::Create($uri)
             $request.AllowAutoRedirect = $false
             $request.UserAgent = "$name-install"
             $request.Timeout = 30000
             $request.ReadWriteTimeout = 30000
-            # The system's proxy is used, as the user who is signed in.
+            # Use the system proxy with the credentials of the current user.
             if ($request.Proxy) { $request.Proxy.Credentials = [Net.CredentialCache]::DefaultCredentials }
             if ($uri.IsLoopback) { $request.Proxy = $null }
             try {
                 $response = $request.GetResponse()
             } catch {
-                Stop-With "cannot download ${uri}: $($_.Exception.Message)" "$page/releases   (lists the versions)"
+                Stop-With "cannot download ${uri}: $($_.Exception.Message)" "choose a version from $page/releases"
             }
             try {
                 if ([int]$response.StatusCode -ge 300) {
                     $uri = New-Object Uri($uri, $response.Headers['Location'])
                     if ($uri.Scheme -ne 'https') {
-                        Stop-With "redirected to $uri, where anybody could change what comes" 'another network, or a folder in TODO_BOOTSTRAP_BASE_URL'
+                        Stop-With "the server redirects to $uri, which is not secure" 'set TODO_BOOTSTRAP_BASE_URL to https://HOST/PATH or to a directory'
                     }
                     continue
                 }
@@ -108,10 +108,10 @@ function Install-TodoBootstrap {
                 $response.Close()
             }
         }
-        Stop-With "more than 5 redirects for $Base/$Path" "$page/releases   (lists the versions)"
+        Stop-With "more than 5 redirects for $Base/$Path" "choose a version from $page/releases"
     }
 
-    # At most 200 MB, and as many bytes as were announced.
+    # Saves at most 200 MB, and exactly the announced number of bytes.
     function Save-Stream([IO.Stream]$From, [string]$File, [long]$Length) {
         $to = [IO.File]::Create($File)
         try {
@@ -119,7 +119,7 @@ function Install-TodoBootstrap {
             $total = 0
             while (($read = $From.Read($buffer, 0, $buffer.Length)) -gt 0) {
                 $total += $read
-                if ($total -gt 200MB) { Stop-With 'the server sends more than 200 MB' 'try again later' }
+                if ($total -gt 200MB) { Stop-With 'the download is larger than 200 MB' 'try again later' }
                 $to.Write($buffer, 0, $read)
             }
         } finally {
@@ -130,14 +130,14 @@ function Install-TodoBootstrap {
         }
     }
 
-    # The one line of SHA256SUMS for the target.
+    # The line of SHA256SUMS for the target.
     function Find-Archive([string]$Sums, [string]$Target, [string]$Version) {
         $wanted = '[0-9][0-9A-Za-z.+-]*'
         if ($Version) { $wanted = [Regex]::Escape($Version) }
         $pattern = "^([0-9a-f]{64}) [ *]($name-($wanted)-$([Regex]::Escape($Target))\.tar\.gz)$"
         $found = @(Get-Content -LiteralPath $Sums | Where-Object { $_ -cmatch $pattern })
         if ($found.Count -ne 1) {
-            Stop-With "SHA256SUMS has $($found.Count) lines for $Target, where one was expected" "$page/releases   (lists the versions); or WSL 2: wsl --install"
+            Stop-With "SHA256SUMS has $($found.Count) lines for $Target instead of one" "choose a version from $page/releases, or use WSL 2: wsl --install"
         }
         $null = $found[0] -cmatch $pattern
         return @{ Sha256 = $Matches[1]; File = $Matches[2]; Version = $Matches[3] }
@@ -147,33 +147,33 @@ function Install-TodoBootstrap {
         return (Get-FileHash -LiteralPath $File -Algorithm SHA256).Hash.ToLowerInvariant()
     }
 
-    # The version of an installed program, or nothing.
+    # The version of an installed program, or null.
     function Get-Installed([string]$Program) {
         if (-not (Test-Path -LiteralPath $Program -PathType Leaf)) { return $null }
         try {
-            $told = "$(& $Program --version)"
+            $output = "$(& $Program --version)"
         } catch {
             return $null
         }
-        if ($told -cmatch "^$name ([0-9]+\.[0-9]+\.[0-9]+)") { return $Matches[1] }
+        if ($output -cmatch "^$name ([0-9]+\.[0-9]+\.[0-9]+)") { return $Matches[1] }
         return $null
     }
 
     function Remove-Program([string]$Program, [string]$Note) {
         if (-not (Test-Path -LiteralPath $Program)) {
-            Write-Host "$Program is not there; nothing to remove"
+            Write-Host "$Program does not exist; nothing to remove"
             return
         }
         $ours = (Test-Path -LiteralPath $Note) -and
             "$(Get-Content -LiteralPath $Note -TotalCount 1)" -eq (Get-Digest $Program)
         if (-not $ours) {
-            Stop-With "$Program is not the file that this script installed, and stays" "Remove-Item '$Program'"
+            Stop-With "$Program is not the file that this script installed and was not removed" "Remove-Item '$Program'"
         }
         Remove-Item -LiteralPath $Program, $Note -Force
         Write-Host "removed $Program"
     }
 
-    # Verified, tried, and only then put in the place of an older one.
+    # Downloads the program, verifies it, runs it once and then replaces the old one.
     function Add-Program([string]$Base, [string]$Work, [string]$Program, [string]$Note) {
         $target = Get-Target
         $from = 'latest/download'
@@ -182,14 +182,14 @@ function Install-TodoBootstrap {
         Get-File $Base "$from/SHA256SUMS" $sums
         $archive = Find-Archive $sums $target $Version
         if ($Sha256 -and $Sha256 -ne $archive.Sha256) {
-            Stop-With "SHA256SUMS says $($archive.Sha256) for $($archive.File), -Sha256 says $Sha256" "$page/releases   (look which of them is right)"
+            Stop-With "SHA256SUMS and -Sha256 differ for $($archive.File)`n  SHA256SUMS $($archive.Sha256)`n  -Sha256    $Sha256" "compare both with the checksum at $page/releases"
         }
         $old = Get-Installed $Program
         $numbers = $archive.Version -replace '[-+].*$', ''
         if ($old -and -not $Version -and [Version]$numbers -lt [Version]$old) {
-            Stop-With "the latest release is said to be $($archive.Version), but $old is installed" "-Version $($archive.Version)   (if the older one is wanted)"
+            Stop-With "the latest release is $($archive.Version), but the newer version $old is installed" "-Version $($archive.Version)   # installs the older version"
         }
-        if ($old) { Write-Host "$($archive.Version) takes the place of $old" }
+        if ($old) { Write-Host "replacing $old with $($archive.Version)" }
 
         $path = "download/v$($archive.Version)/$($archive.File)"
         $packed = Join-Path $Work 'archive.tar.gz'
@@ -197,12 +197,12 @@ function Install-TodoBootstrap {
         Get-File $Base $path $packed
         $got = Get-Digest $packed
         if ($got -ne $archive.Sha256) {
-            Stop-With "$($archive.File) is not what was published; nothing was installed`n  expected $($archive.Sha256)`n  got      $got" 'again; if it stays so, something on the way changes files: see docs/SECURITY.md'
+            Stop-With "the checksum of $($archive.File) is wrong; nothing was installed`n  expected $($archive.Sha256)`n  got      $got" 'try again; if the error persists, see docs/SECURITY.md'
         }
-        # Windows' own tar (10 version 1803, Server 2019); another one of that name may be on PATH.
+        # The tar of Windows (since 10 version 1803 and Server 2019); PATH may contain a different one.
         $tar = Join-Path $env:SystemRoot 'System32\tar.exe'
         if (-not (Test-Path -LiteralPath $tar)) {
-            Stop-With 'this Windows has no tar.exe; Windows 10 of 2018 or newer does' 'wsl --install'
+            Stop-With 'tar.exe is missing; it requires Windows 10 version 1803 or newer' 'wsl --install'
         }
         $folder = "$name-$($archive.Version)-$target"
         & $tar -xzf $packed -C $Work "$folder/$name.exe"
@@ -210,20 +210,20 @@ function Install-TodoBootstrap {
         $new = Join-Path (Join-Path $Work $folder) "$name.exe"
         $item = Get-Item -LiteralPath $new -Force -ErrorAction SilentlyContinue
         if ($failed -or $item -isnot [IO.FileInfo] -or ($item.Attributes -band [IO.FileAttributes]::ReparsePoint)) {
-            Stop-With "$($archive.File) holds no regular file $folder/$name.exe; nothing was installed" "$page/issues   (tell us)"
+            Stop-With "$($archive.File) does not contain the regular file $folder/$name.exe; nothing was installed" "report this at $page/issues"
         }
         if ((Get-Installed $new) -ne $numbers) {
-            Stop-With "the program does not start here, or is not version $($archive.Version); nothing was installed" 'wsl --install   (and install.sh in it)'
+            Stop-With "the program does not run on this machine, or is not version $($archive.Version); nothing was installed" 'wsl --install   # then run install.sh in WSL 2'
         }
         $digest = Get-Digest $new
-        # In one folder, so on one volume: there is the old program or the new one, never half of one.
+        # Both files are on the same volume, so the replacement is atomic.
         Move-Item -LiteralPath $new -Destination $Program -Force
         Set-Content -LiteralPath $Note -Value $digest -Encoding Ascii
         Write-Host "installed $Program"
     }
 
     if (-not $Dir) { $Dir = Join-Path $env:LOCALAPPDATA "Programs\$name" }
-    # .NET has a current folder of its own.
+    # .NET has its own current directory.
     $Dir = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Dir)
     $Version = $Version -replace '^v', ''
     $Sha256 = $Sha256.ToLowerInvariant()
@@ -234,7 +234,7 @@ function Install-TodoBootstrap {
         return
     }
     if ($Version -and $Version -cnotmatch '^[0-9]+\.[0-9][0-9A-Za-z.+-]*$') {
-        Stop-With "this is no version: $Version" '-Version 0.1.0'
+        Stop-With "invalid version: $Version" '-Version 0.1.0'
     }
     if ($Sha256 -and $Sha256 -cnotmatch '^[0-9a-f]{64}$') {
         Stop-With '-Sha256 needs 64 hexadecimal digits' 'Get-FileHash ARCHIVE'
@@ -242,12 +242,12 @@ function Install-TodoBootstrap {
     $base = Get-Base
     $null = New-Item -ItemType Directory -Force -Path $Dir
     $work = Join-Path $Dir ".$name.new.$PID"
-    # A killed run may have left one.
+    # A killed run may have left this directory.
     if (Test-Path -LiteralPath $work) { Remove-Item -LiteralPath $work -Recurse -Force }
     $null = New-Item -ItemType Directory -Path $work
     $before = [Net.ServicePointManager]::SecurityProtocol
     try {
-        # Windows PowerShell may offer TLS 1.0 as well, and nothing newer.
+        # Windows PowerShell may default to TLS 1.0.
         [Net.ServicePointManager]::SecurityProtocol = [Net.SecurityProtocolType]::Tls12
         Add-Program $base $work $program $note
     } finally {
@@ -258,8 +258,8 @@ function Install-TodoBootstrap {
         Write-Host "$Dir is not on PATH; to add it for yourself:"
         Write-Host "  [Environment]::SetEnvironmentVariable('Path', [Environment]::GetEnvironmentVariable('Path', 'User') + ';$Dir', 'User')"
     }
-    Write-Host "next: $name doctor   (it names what is missing: a container engine, first of all)"
+    Write-Host "next: $name doctor   # lists unmet requirements, such as a container engine"
 }
 
-# The last line, so that half a script does nothing.
+# On the last line, so that a truncated script does nothing.
 & { Install-TodoBootstrap -Version $Version -Sha256 $Sha256 -Dir $Dir -Uninstall $Uninstall.IsPresent }

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs todo-bootstrap for the current user: built from the checkout that this script stands in,
-# or else a published binary, whose checksum must be right.
+# Installs todo-bootstrap for the current user: builds it from the checkout that contains this script, or
+# else downloads a published binary and verifies its checksum.
 #
-# All of it is functions up to the last line, so that half a script does nothing.
+# Everything is in functions except the last line, so that a truncated script does nothing.
 set -eu
 
 name=todo-bootstrap
@@ -10,40 +10,38 @@ page=https://github.com/todo-bootstrap/todo-bootstrap
 
 usage() {
     cat <<'HELP'
-Installs todo-bootstrap for the current user: built from the checkout that this script stands in,
-or else (piped into a shell, or with --from-release) a published binary.
+Installs todo-bootstrap for the current user: builds it from the checkout that contains this script,
+or (if piped into a shell, or with --from-release) downloads a published binary.
 
 usage: ./install.sh [--dir DIR] [--up [ARGUMENTS...]]
        ./install.sh --from-release [VERSION] [--sha256 HEX] [--dir DIR] [--up [ARGUMENTS...]]
        ./install.sh [--dir DIR] --uninstall
 
-  --dir DIR    where the program goes (default: $TODO_BOOTSTRAP_INSTALL_DIR,
+  --dir DIR    the directory to install to (default: $TODO_BOOTSTRAP_INSTALL_DIR,
                else ~/.local/bin)
   --from-release [VERSION]
-               takes a published binary, also in a checkout (default: the latest)
+               download a published binary even in a checkout (default: the latest)
   --version VERSION
-               the same, with that version (default: $TODO_BOOTSTRAP_VERSION)
-  --sha256 HEX the same; the archive must have this checksum, whatever SHA256SUMS says
-  --up [...]   afterwards lists what will be changed (`todo-bootstrap plan ...`) and
-               does it (`todo-bootstrap up --yes ...`); all that follows is given to both
-  --uninstall  removes the program, if it is the one that this script installed
-  --help       shows this
+               the same, with this version (default: $TODO_BOOTSTRAP_VERSION)
+  --sha256 HEX the same; the archive must also have this checksum
+  --up [...]   afterwards, show the planned changes (`todo-bootstrap plan ...`) and
+               apply them (`todo-bootstrap up --yes ...`); passes all further arguments to both
+  --uninstall  remove the program if this script installed it
+  --help       show this help
 
-The checksum of what is downloaded is always compared, with --sha256 or with the release's
-SHA256SUMS. Releases come from GitHub, or from $TODO_BOOTSTRAP_BASE_URL: an https:// address, a
-folder, or http:// on this very machine, with the files of `cargo xtask release` in it. Proxies
-are taken from https_proxy, further certificates from SSL_CERT_FILE; the settings files of curl
-and wget are not read.
+Downloads are always verified, against SHA256SUMS of the release and against --sha256. Releases come
+from GitHub or from $TODO_BOOTSTRAP_BASE_URL: an https:// URL, a directory, or an http:// URL on this
+machine, with the files that `cargo xtask release` creates. The script uses the proxy in https_proxy
+and the certificates in SSL_CERT_FILE, but not the configuration files of curl and wget.
 
-Neither PATH nor any file of a shell is changed, so TODO_BOOTSTRAP_NO_MODIFY_PATH is always kept.
-Clusters and caches are not touched by --uninstall; `todo-bootstrap down --purge`
-removes them.
+The script does not change PATH or any shell configuration file (TODO_BOOTSTRAP_NO_MODIFY_PATH is
+always in effect). --uninstall keeps clusters and caches; `todo-bootstrap down --purge` removes them.
 HELP
 }
 
 say() { printf '%s\n' "$*" >&2; }
 
-# fail CODE MESSAGE HELP...: says what is wrong and what mends it.
+# fail CODE MESSAGE HELP...: prints an error with help lines, and exits.
 fail() {
     code=$1
     say "error: $2"
@@ -56,7 +54,7 @@ fail() {
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# digest FILE: its sha256, or nothing where no program can tell.
+# digest FILE: prints its sha256, or nothing if no program can compute it.
 digest() {
     if has sha256sum; then
         sha256sum <"$1" | cut -d ' ' -f 1
@@ -67,8 +65,8 @@ digest() {
     fi
 }
 
-# find_checkout: sets $source to the folder of this script, if it is a checkout. Piped into sh there
-# is none; then the current folder counts.
+# find_checkout: sets $source to the directory of this script (the current directory if the script is
+# piped into sh), or to nothing if that is not a checkout.
 find_checkout() {
     self=./install.sh
     case $0 in
@@ -88,24 +86,24 @@ need_cargo() {
         export PATH
         return
     fi
-    fail 3 "cargo is not on PATH; it builds the program" \
+    fail 3 "cargo is not on PATH; it is needed to build the program" \
         "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . \"\$HOME/.cargo/env\""
 }
 
-# build CHECKOUT: sets $built to the program that cargo made.
+# build CHECKOUT: builds the program and sets $built to its path.
 build() {
-    say "building $name (the first time takes minutes)"
+    say "building $name (the first build takes several minutes)"
     (cd "$1" && cargo build --release --locked -p "$name") ||
-        fail 1 "the build failed, see above" "rustup update stable   (Rust 1.95 or newer is needed)"
+        fail 1 "the build failed, see above" "rustup update stable   # Rust 1.95 or newer is required"
     case ${CARGO_TARGET_DIR:-} in
         '') built=$1/target/release/$name ;;
         /*) built=$CARGO_TARGET_DIR/release/$name ;;
         *) built=$1/$CARGO_TARGET_DIR/release/$name ;;
     esac
-    [ -x "$built" ] || fail 1 "cargo made no $built"
+    [ -x "$built" ] || fail 1 "cargo did not create $built"
 }
 
-# clean: removes $work, and the folders that were made for it down to $stays.
+# clean: removes $work and the directories that were created for it, up to $stays.
 clean() {
     rm -rf "$work"
     folder=${work%/*}
@@ -115,9 +113,9 @@ clean() {
     done
 }
 
-# prepare DIR: makes DIR, and in it $work for what is not whole yet, which goes however this ends.
+# prepare DIR: creates DIR and a work directory $work in it, which is removed on exit.
 prepare() {
-    [ ! -d "$1/$name" ] || fail 1 "$1/$name is a folder" "$self --dir DIR"
+    [ ! -d "$1/$name" ] || fail 1 "$1/$name is a directory" "$self --dir DIR"
     stays=$1
     until [ -d "$stays" ]; do
         stays=${stays%/*}
@@ -125,7 +123,7 @@ prepare() {
     done
     mkdir -p "$1" || fail 1 "cannot create $1" "$self --dir DIR"
     for work in "$1/.$name.new."*; do
-        # What a killed run left there; a run that works is left alone.
+        # Remove what killed runs left behind, but not the directories of active runs.
         case ${work##*.} in
             *[!0-9]*) ;;
             "$$") rm -rf "$work" ;;
@@ -139,7 +137,7 @@ prepare() {
     (umask 077 && mkdir "$work") || fail 1 "cannot write to $1" "$self --dir DIR"
 }
 
-# put DIR: installs $work's program so that at any moment the old or the new one is there, whole.
+# put DIR: installs the program from $work, replacing an old one atomically.
 put() {
     chmod 755 "$work/$name" || fail 1 "cannot write to $1" "$self --dir DIR"
     digest "$work/$name" >"$work/sha256"
@@ -164,39 +162,39 @@ path_hint() {
     esac
 }
 
-# platform: sets $targets, the builds that run here, the best first.
+# platform: sets $targets to the builds that run on this machine, the preferred one first.
 platform() {
     system=$(uname -s)
     cpu=$(uname -m)
     case $system in
         Linux)
             case $(uname -r) in
-                *-Microsoft) fail 3 "this is WSL 1, where no containers run; they do in WSL 2" \
-                    "wsl --set-version DISTRIBUTION 2   (in PowerShell; wsl --list --verbose names them)" ;;
+                *-Microsoft) fail 3 "this is WSL 1, which cannot run containers; use WSL 2" \
+                    "wsl --set-version DISTRIBUTION 2   # in PowerShell; wsl --list --verbose shows the names" ;;
             esac
             ;;
         Darwin)
             if [ "$cpu" = x86_64 ] && [ "$(sysctl -n sysctl.proc_translated 2>/dev/null || :)" = 1 ]; then
-                say "this shell runs under Rosetta; the build for Apple silicon is taken"
+                say "this shell runs under Rosetta; using the build for Apple silicon"
                 cpu=arm64
             fi
             ;;
         MINGW* | MSYS* | CYGWIN* | Windows*)
-            fail 3 "this shell runs on Windows itself ($system), where this script installs nothing" \
-                "wsl --install   (then this script in WSL 2; without WSL: install.ps1 in PowerShell)"
+            fail 3 "this is a Windows shell ($system), which this script does not support" \
+                "wsl --install   # then run this script in WSL 2; without WSL, run install.ps1 in PowerShell"
             ;;
-        *) fail 3 "nothing is published for $system" "git clone $page && $name/install.sh" ;;
+        *) fail 3 "there is no published build for $system" "git clone $page && $name/install.sh" ;;
     esac
     case $cpu in
         x86_64 | amd64) cpu=x86_64 ;;
         aarch64 | arm64) cpu=aarch64 ;;
-        *) fail 3 "nothing is published for $cpu, only for x86_64 and aarch64" "uname -m   (tells the processor)" ;;
+        *) fail 3 "there is no published build for $cpu, only for x86_64 and aarch64" "git clone $page && $name/install.sh" ;;
     esac
     if [ "$(getconf LONG_BIT 2>/dev/null || :)" = 32 ]; then
-        fail 3 "the kernel is a 64-bit one ($cpu), but the system on it is of 32 bits" \
-            "getconf LONG_BIT   (must say 64: reinstall the 64-bit variant of the system)"
+        fail 3 "the kernel is 64-bit ($cpu), but the operating system is 32-bit" \
+            "install the 64-bit variant of the operating system"
     fi
-    # Builds with musl are static and run on any Linux; those with glibc are second best.
+    # musl builds are static and run on any Linux, so they are preferred to glibc builds.
     case $system,$(libc) in
         Darwin,*) targets=$cpu-apple-darwin ;;
         *,musl) targets=$cpu-unknown-linux-musl ;;
@@ -204,7 +202,7 @@ platform() {
     esac
 }
 
-# libc: "musl" where it is the system's, else "gnu" (whether a build starts is tried anyway).
+# libc: prints "musl" if the system uses it, else "gnu" (a wrong guess is found when the program is run).
 libc() {
     case $(ldd --version 2>&1 || :) in
         *musl*) echo musl ;;
@@ -218,24 +216,24 @@ libc() {
     esac
 }
 
-# check_base: sets $base and $scheme; in the clear only this very machine is asked.
+# check_base: sets $base and $scheme; plain http is allowed only for this machine.
 check_base() {
     base=${TODO_BOOTSTRAP_BASE_URL:-$page/releases}
     base=${base%/}
     scheme=${base%%://*}
     host=${base#*://}
     host=${host%%/*}
-    mend="TODO_BOOTSTRAP_BASE_URL=https://HOST/PATH, or a folder"
+    fix="TODO_BOOTSTRAP_BASE_URL=https://HOST/PATH   # or a directory"
     case $base in
-        file:///*) scheme=folder base=${base#file://} ;;
+        file:///*) scheme=dir base=${base#file://} ;;
         https://* | http://*)
             case $host in
-                '' | *[!][A-Za-z0-9.:_-]*) fail 2 "this is no address of a server: $host" "$mend" ;;
+                '' | *[!][A-Za-z0-9.:_-]*) fail 2 "invalid host name in TODO_BOOTSTRAP_BASE_URL: $host" "$fix" ;;
             esac
             ;;
-        *://*) fail 5 "releases are not taken by $scheme://" "$mend" ;;
-        /*) scheme=folder ;;
-        *) scheme=folder base=$PWD/$base ;;
+        *://*) fail 5 "$scheme:// is not supported for releases" "$fix" ;;
+        /*) scheme=dir ;;
+        *) scheme=dir base=$PWD/$base ;;
     esac
     if [ "$scheme" = http ]; then
         case ${host##*:} in
@@ -244,82 +242,82 @@ check_base() {
         esac
         case $host in
             localhost | 127.0.0.1 | '[::1]') ;;
-            *) fail 5 "anybody on the way to $host could change what comes by http://" "$mend" ;;
+            *) fail 5 "http:// is not secure for $host: downloads could be modified in transit" "$fix" ;;
         esac
     fi
-    [ "$scheme" != folder ] || [ -d "$base" ] || fail 2 "there is no folder $base" "$mend"
+    [ "$scheme" != dir ] || [ -d "$base" ] || fail 2 "no such directory: $base" "$fix"
 }
 
-# check_programs: what is needed to take a release; no checksum is ever left out.
+# check_programs: checks the programs that downloading needs. Checksums are never skipped.
 check_programs() {
     for program in tar gzip uname; do
-        has "$program" || fail 3 "$program is not on PATH" "apt-get install $program   (or dnf, apk, brew)"
+        has "$program" || fail 3 "$program is not on PATH" "apt-get install $program   # or dnf, apk, brew"
     done
     if ! has sha256sum && ! has shasum && ! has openssl; then
-        fail 3 "no program that computes sha256 is on PATH, and nothing is installed unverified" \
-            "apt-get install coreutils   (sha256sum; shasum and openssl will do as well)"
+        fail 3 "sha256sum is not on PATH, nor shasum or openssl; the download cannot be verified" \
+            "apt-get install coreutils   # or dnf, apk, brew"
     fi
     client=curl
-    [ "$scheme" != folder ] && ! has curl || return 0
-    has wget || fail 3 "neither curl nor wget is on PATH" "apt-get install curl   (or dnf, apk, brew)"
+    [ "$scheme" != dir ] && ! has curl || return 0
+    has wget || fail 3 "neither curl nor wget is on PATH" "apt-get install curl   # or dnf, apk, brew"
     client=wget
     case $(wget --version 2>/dev/null || :) in
         "GNU Wget 1."*) ;;
         *)
-            # BusyBox's, for one, does not check certificates.
-            [ -n "$pin" ] || fail 5 "this wget is not known to check certificates" \
-                "apk add curl   (or give the archive's checksum from elsewhere: --sha256 HEX)"
+            # The wget of BusyBox, for example, does not verify certificates.
+            [ -n "$pin" ] || fail 5 "this wget may not verify certificates" \
+                "apk add curl   # or pass the checksum of the archive from a trusted source: --sha256 HEX"
             client=other
             ;;
     esac
 }
 
-# fetch PATH FILE BLOCKS: PATH below $base, of at most BLOCKS of 512 bytes, whatever a server sends.
+# fetch PATH FILE BLOCKS: downloads $base/PATH to FILE, at most BLOCKS blocks of 512 bytes.
 fetch() {
-    if [ "$scheme" = folder ]; then
-        [ -f "$base/$1" ] || fail 1 "there is no $base/$1" "ls $base/download   (lists the versions)"
+    if [ "$scheme" = dir ]; then
+        [ -f "$base/$1" ] || fail 1 "no such file: $base/$1" "ls $base/download   # lists the versions"
         cp "$base/$1" "$2" || fail 1 "cannot copy $base/$1"
         return
     fi
     if (
         cd "$work" || exit 1
         ulimit -f "$3"
-        # This machine itself is never asked through a proxy.
+        # Do not use a proxy for this machine.
         [ "$scheme" = https ] || unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
         "fetch_by_$client" "$base/$1" "$2"
     ); then
         return
     fi
     fail 1 "cannot download $base/$1, see above; nothing was installed" \
-        "$page/releases   (lists the versions)" \
-        "export https_proxy=http://HOST:PORT   (where a proxy is needed)"
+        "choose a version from $page/releases" \
+        "export https_proxy=http://HOST:PORT   # if a proxy is required"
 }
 
-# Wherever a redirect leads, it is by HTTPS.
+# Redirects must use HTTPS.
 fetch_by_curl() {
     curl -q -fsSL --proto "=https,$scheme" --proto-redir =https --tlsv1.2 --max-redirs 5 --retry 3 \
         --connect-timeout 20 --speed-limit 1 --speed-time 30 -o "$2" "$1"
 }
 
-# wget follows redirects to http:// too; with -S it says where it was led.
+# wget also follows redirects to http://; -S logs them.
 fetch_by_wget() {
     wget --no-config -nv -S --tries=3 --timeout=30 --max-redirect=5 \
         ${SSL_CERT_FILE:+"--ca-certificate=$SSL_CERT_FILE"} -O "$2" "$1" 2>wget.log || {
         code=$?
         grep -v '^ ' wget.log >&2
-        say "wget: status $code for $1"
+        say "wget: exit status $code for $1"
         return 1
     }
     if grep -qi '^ *location: *http:' wget.log; then
-        say "wget: $1 redirects to http://, where anybody could have changed it"
+        say "wget: $1 redirects to http://, which is not secure"
         return 1
     fi
 }
 
-# Only with --sha256. BusyBox's own time limit is 15 minutes; with -T, version 1.35 crashes.
+# Used only with --sha256. BusyBox has a time limit of 15 minutes; its version 1.35 crashes with -T.
 fetch_by_other() { wget -q -O "$2" "$1"; }
 
-# is_version TEXT: whether it may stand in an address and in the name of a file.
+# is_version TEXT: whether TEXT is a version that is safe in URLs and file names.
 is_version() {
     case $1 in
         *[!0-9A-Za-z.+-]*) return 1 ;;
@@ -335,7 +333,7 @@ is_sha256() {
     esac
 }
 
-# pick SUMS: sets $target, $archive, $version and $expected by the line of the best build in it.
+# pick SUMS: sets $target, $archive, $version and $expected to the preferred build in SUMS.
 pick() {
     for target in $targets; do
         archive=
@@ -351,20 +349,20 @@ pick() {
         done <"$1"
         [ -z "$archive" ] || break
     done
-    [ -n "$archive" ] || fail 1 "SHA256SUMS of $base names no build for this machine ($targets)" \
-        "$page/releases   (lists the versions)" "git clone $page && $name/install.sh"
+    [ -n "$archive" ] || fail 1 "SHA256SUMS of $base has no build for this machine ($targets)" \
+        "choose a version from $page/releases" "git clone $page && $name/install.sh"
     found=${archive#"$name-"}
     found=${found%"-$target.tar.gz"}
     if ! is_version "$found" || ! is_sha256 "$expected"; then
-        fail 5 "this line of SHA256SUMS is damaged: $expected  $archive" "$self --version VERSION"
+        fail 5 "invalid line in SHA256SUMS: $expected  $archive" "$self --version VERSION"
     fi
     version=$found
-    [ -z "$pin" ] || [ "$pin" = "$expected" ] || fail 5 "SHA256SUMS and --sha256 disagree about $archive
+    [ -z "$pin" ] || [ "$pin" = "$expected" ] || fail 5 "SHA256SUMS and --sha256 differ for $archive
   SHA256SUMS $expected
-  --sha256   $pin" "$page/releases   (look which of them is right)"
+  --sha256   $pin" "compare both with the checksum at $page/releases"
 }
 
-# older A B: whether version A comes before B, by their numbers.
+# older A B: whether version A is older than version B.
 older() {
     a=${1%%[-+]*}. b=${2%%[-+]*}.
     while [ -n "$a" ] && [ -n "$b" ]; do
@@ -378,27 +376,27 @@ older() {
     return 1
 }
 
-# compare DIR: says what becomes of the version in DIR; only who names a version gets an older one.
+# compare DIR: compares $version with the one in DIR. A downgrade requires an explicit version.
 compare() {
     old=
     [ ! -f "$1/$name" ] || [ ! -x "$1/$name" ] || old=$("$1/$name" --version 2>/dev/null </dev/null) || old=
     old=${old##* }
     is_version "$old" || return 0
     if older "$version" "$old"; then
-        [ -n "$asked" ] || fail 5 "the latest release is said to be $version, but $old is installed" \
-            "$self --version $version   (if the older one is wanted)"
-        say "$version takes the place of $old, which is newer"
+        [ -n "$asked" ] || fail 5 "the latest release is $version, but the newer version $old is installed" \
+            "$self --version $version   # installs the older version"
+        say "replacing $old with the older version $version"
     elif [ "$version" = "$old" ]; then
-        say "$version is installed already, and is installed anew"
+        say "$version is already installed; reinstalling it"
     else
-        say "$version takes the place of $old"
+        say "replacing $old with $version"
     fi
 }
 
-# take_release DIR: puts a published program into $work, verified and tried.
+# take_release DIR: downloads a published program to $work, verifies it and runs it once.
 take_release() {
     asked=$version
-    [ -z "$asked" ] || is_version "$asked" || fail 2 "this is no version: $asked" "$self --version 0.1.0"
+    [ -z "$asked" ] || is_version "$asked" || fail 2 "invalid version: $asked" "$self --version 0.1.0"
     [ -z "$pin" ] || is_sha256 "$pin" || fail 2 "--sha256 needs 64 hexadecimal digits" "sha256sum ARCHIVE"
     check_base
     check_programs
@@ -413,45 +411,44 @@ take_release() {
     fetch "download/v$version/$archive" "$work/archive" 409600
     got=$(digest "$work/archive")
     if [ "$got" != "$expected" ]; then
-        fail 5 "$archive is not what was published; it was removed, nothing was installed
+        fail 5 "the checksum of $archive is wrong; it was deleted, nothing was installed
   expected $expected
-  got      $got" "$self   (again; if it stays so, something on the way changes files: see docs/SECURITY.md)"
+  got      $got" "$self   # try again; if the error persists, see docs/SECURITY.md"
     fi
-    # To standard output only the bytes of a regular file come, never a link and never another path.
+    # With -O, tar prints only the content of a regular file: it creates no links and no other paths.
     member=$name-$version-$target/$name
     if ! tar -xzOf "$work/archive" "$member" >"$work/$name" || [ ! -s "$work/$name" ]; then
-        fail 1 "$archive holds no regular file $member; nothing was installed" "$page/issues   (tell us)"
+        fail 1 "$archive does not contain the regular file $member; nothing was installed" "report this at $page/issues"
     fi
     chmod 755 "$work/$name"
-    told=$("$work/$name" --version 2>"$work/log" </dev/null) || fail 1 "the build for $target does not start here; nothing was installed
-  $(cat "$work/log")" "git clone $page && $name/install.sh   (builds it on this machine)" \
-        "$self --dir DIR   (where $1 lies on a file system from which no programs may run)"
-    case $told in
+    reported=$("$work/$name" --version 2>"$work/log" </dev/null) || fail 1 "the build for $target does not run on this machine; nothing was installed
+  $(cat "$work/log")" "git clone $page && $name/install.sh   # builds it on this machine" \
+        "$self --dir DIR   # if $1 is mounted with noexec"
+    case $reported in
         "$name $version" | "$name $version "*) ;;
-        *) fail 5 "the program calls itself \"$told\", and its archive $archive; nothing was installed" \
-            "$page/issues   (tell us)" ;;
+        *) fail 5 "$archive contains \"$reported\"; nothing was installed" "report this at $page/issues" ;;
     esac
 }
 
-# uninstall DIR: only what `put` wrote there.
+# uninstall DIR: removes only what `put` wrote to DIR.
 uninstall() {
     if [ ! -e "$1/$name" ]; then
         rm -f "$1/.$name.sha256"
-        say "$1/$name is not there; nothing to remove"
+        say "$1/$name does not exist; nothing to remove"
         return
     fi
     if [ ! -f "$1/.$name.sha256" ]; then
-        fail 5 "$1/$name was not installed by this script and stays" "rm $1/$name"
+        fail 5 "$1/$name was not installed by this script and was not removed" "rm $1/$name"
     fi
     read -r recorded <"$1/.$name.sha256" || recorded=
     if [ "$(digest "$1/$name")" != "$recorded" ]; then
-        fail 5 "$1/$name is not the file that this script installed and stays" "rm $1/$name"
+        fail 5 "$1/$name has changed since this script installed it and was not removed" "rm $1/$name"
     fi
     rm -f "$1/$name" "$1/.$name.sha256"
     say "removed $1/$name"
 }
 
-# names_dir ARGUMENTS...: whether --dir is among them.
+# names_dir ARGUMENTS...: whether they contain --dir.
 names_dir() {
     for argument in "$@"; do
         case $argument in
@@ -461,11 +458,11 @@ names_dir() {
     return 1
 }
 
-# set_dir DIR: sets $dir to it, or to the user's own folder for programs.
+# set_dir DIR: sets $dir to the absolute path of DIR (default: ~/.local/bin).
 set_dir() {
     dir=$1
     if [ -z "$dir" ]; then
-        [ -n "${HOME:-}" ] || fail 2 "HOME is not set, so there is no ~/.local/bin" "$self --dir DIR"
+        [ -n "${HOME:-}" ] || fail 2 "HOME is not set" "$self --dir DIR"
         dir=$HOME/.local/bin
     fi
     case $dir in
@@ -476,14 +473,14 @@ set_dir() {
 
 noun() {
     case $1 in
-        --dir) echo folder ;;
+        --dir) echo directory ;;
         --version) echo version ;;
         *) echo checksum ;;
     esac
 }
 
-# read_arguments ARGUMENTS...: sets $dir, $task, $release, $version and $pin, and $rest to how many
-# arguments behind --up there are.
+# read_arguments ARGUMENTS...: sets $dir, $task, $release, $version and $pin, and $rest to the number of
+# arguments after --up.
 read_arguments() {
     task=install release='' rest=0
     dir=${TODO_BOOTSTRAP_INSTALL_DIR:-}
@@ -554,16 +551,16 @@ main() {
         cp "$built" "$work/$name" || fail 1 "cannot write to $dir" "$self --dir DIR"
     else
         [ "$task" != up ] || [ -n "$source" ] || [ -f application.toml ] || names_dir "$@" ||
-            fail 2 "there is nothing to bring up: $PWD has no application.toml" \
+            fail 2 "there is nothing to start: $PWD has no application.toml" \
                 "git clone $page && cd $name && ./install.sh --from-release --up"
         take_release "$dir"
     fi
     put "$dir"
     path_hint "$dir"
     if [ "$task" = up ]; then
-        # Without a project of its own, it is the application of the checkout.
+        # Default to the application in the checkout.
         [ -f application.toml ] || names_dir "$@" || set -- --dir "$source" "$@"
-        say "what will be changed:"
+        say "planned changes:"
         "$dir/$name" plan "$@"
         "$dir/$name" up --yes "$@"
     elif [ -n "$source" ] || [ -f application.toml ]; then

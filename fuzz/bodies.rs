@@ -1,4 +1,4 @@
-//! What each fuzz target does with its bytes, and what has to hold then. Also driven by
+//! The bodies of the fuzz targets, with the properties that must hold. Also run by
 //! `tests/fuzzed.rs`, which needs no fuzzer.
 #![allow(dead_code)] // each target uses one of them
 
@@ -12,7 +12,7 @@ thread_local! {
     static DIR: RefCell<tempfile::TempDir> = RefCell::new(tempfile::tempdir().expect("a folder"));
 }
 
-/// An archive gives the file that is asked for, or an error and nothing else.
+/// An archive yields the requested file, or an error and no file.
 pub fn archive(data: &[u8]) {
     DIR.with_borrow(|dir| {
         let (from, out) = (dir.path().join("archive"), dir.path().join("out"));
@@ -32,7 +32,7 @@ pub fn archive(data: &[u8]) {
     });
 }
 
-/// A pin that is read is one that can be used: a whole checksum, an address that may be asked.
+/// A pin that parses is usable: a complete checksum, and a permitted URL.
 pub fn pin(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(pin) = Pin::parse("pin.toml", text) else { return };
@@ -44,7 +44,7 @@ pub fn pin(data: &[u8]) {
     }
 }
 
-/// A manifest that is read leads to no file outside of its bundle, and is the same when it is
+/// A manifest that parses refers to no file outside its bundle, and is unchanged after it is
 /// written and read again.
 pub fn manifest(data: &[u8]) {
     let Ok(manifest) = Manifest::parse(data) else { return };

@@ -1,6 +1,6 @@
-//! The shape of the code base: what is registered, what points where, what is data.
+//! The structure of the code base: registrations, dependencies between modules, and data files.
 //!
-//! Every test names all that is wrong, not the first of it.
+//! Every test reports all violations, not only the first one.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,8 +14,8 @@ fn expect_none(wrong: &[String]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Whether `word` stands in `text` by itself. As for `grep -w`, `_` belongs to a word:
-/// `DEBIAN_FRONTEND` names no service.
+/// Whether `text` contains `word` as a whole word. As in `grep -w`, `_` is part of a word:
+/// `DEBIAN_FRONTEND` contains no service name.
 fn has_word(text: &str, word: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|part| part.eq_ignore_ascii_case(word))
 }
@@ -112,7 +112,7 @@ fn every_image_of_an_addon_has_a_recipe() {
     expect_none(&wrong);
 }
 
-/// A new service is data: no line of the program knows one.
+/// A new service is data: the program's code names none.
 #[test]
 fn no_service_is_named_in_the_program() {
     const SERVICES: [&str; 7] = ["frontend", "backend", "mcp", "redis", "postgres", "postgresql", "hello"];
@@ -127,7 +127,7 @@ fn no_service_is_named_in_the_program() {
     expect_none(&wrong);
 }
 
-/// What a layer must not know of: all that stands above it.
+/// For each layer, the modules above it, which it must not use.
 const ABOVE: &[(&[&str], &[&str])] = &[
     (&["ui"], &["cli", "steps"]),
     (&["steps"], &["cli", "ui"]),
@@ -216,7 +216,7 @@ fn nothing_points_up() {
     expect_none(&wrong);
 }
 
-/// Whether code in `line` names `crate::<module>`; comments may.
+/// Whether code in `line` names `crate::<module>`; comments are ignored.
 fn names_module(line: &str, module: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
     code.match_indices("crate::").any(|(at, found)| {

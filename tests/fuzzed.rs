@@ -1,6 +1,6 @@
-//! The fuzz targets' bodies without a fuzzer: their seeds, and seeded changes of these.
+//! Runs the fuzz targets without a fuzzer: their seeds, and seeded mutations of these.
 //!
-//! `TODO_BOOTSTRAP_FUZZ=N` is the number of changes for each target; that run is ignored here.
+//! `TODO_BOOTSTRAP_FUZZ=N` sets the number of mutations for each target; that run is ignored here.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).expect("a seed")).collect()
 }
 
-/// A small generator, so that a failure can be had again from its number.
+/// A small generator, so that a failure can be reproduced from its number.
 struct Random(u64);
 
 impl Random {
@@ -39,8 +39,8 @@ impl Random {
     }
 }
 
-/// Up to four changes of a seed: bytes changed, put in, taken out, repeated, cut off, or joined with
-/// another seed.
+/// Up to four mutations of a seed: bytes changed, inserted, removed, repeated or cut off, or a part of
+/// another seed appended.
 fn changed(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
     let mut bytes = seeds[random.below(seeds.len())].clone();
     for _ in 0..=random.below(4) {
@@ -95,7 +95,7 @@ fn many_changes_of_the_seeds() {
     run(count.parse().expect("TODO_BOOTSTRAP_FUZZ is a number"));
 }
 
-/// The seeds are honest: what is broken by a change was whole before.
+/// The seeds are valid, so that a mutation breaks something that worked.
 #[test]
 fn every_seed_is_read() {
     for bytes in seeds("manifest") {

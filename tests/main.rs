@@ -1,7 +1,7 @@
-//! The command line as a user meets it, the install script, and the shape of the code base.
+//! The command line as a user sees it, the install script, and the structure of the code base.
 //!
-//! One binary for all of it, as linking is what costs. The real cluster is in `tests/e2e`.
-// The fence is the tool's, this drives it from outside; and a test ends by panicking.
+//! A single binary, because linking is slow. The real cluster is in `tests/e2e`.
+// These rules apply to the program, not to tests; and a test fails by panicking.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, clippy::expect_used, clippy::unwrap_used)]
 
 mod architecture;

@@ -1,4 +1,4 @@
-// Next's rules, TypeScript's, and those of accessibility at their recommended strength.
+// The rules of Next.js and TypeScript, and the recommended accessibility rules.
 import nextVitals from "eslint-config-next/core-web-vitals";
 import nextTypeScript from "eslint-config-next/typescript";
 import a11y from "eslint-plugin-jsx-a11y";
@@ -8,7 +8,7 @@ export default defineConfig([
   globalIgnores([".next/**", "next-env.d.ts"]),
   ...nextVitals,
   ...nextTypeScript,
-  // Next's rules bring the plugin itself, but only a few of its rules.
+  // Next.js includes the plugin, but only a few of its rules.
   { files: ["**/*.tsx"], rules: a11y.flatConfigs.recommended.rules },
   {
     rules: {

@@ -1,16 +1,16 @@
-// How the application is built; what differs between environments is read when it runs (lib/config.ts).
+// Build settings. Settings that differ between environments are read at run time (lib/config.ts).
 import type { NextConfig } from "next";
 
 const config: NextConfig = {
   output: "standalone",
   poweredByHeader: false,
-  // Optimised images would need a writable cache and a native library; the pages have none.
+  // Image optimization needs a writable cache and a native library; the pages have no images.
   images: { unoptimized: true },
   outputFileTracingExcludes: { "next-server": ["**/node_modules/@img/**", "**/node_modules/sharp/**"] },
-  // Loaded as it is: the WebAssembly lies beside its script.
+  // Not bundled: the WebAssembly file is next to its script.
   serverExternalPackages: ["node-sqlite3-wasm"],
   outputFileTracingIncludes: { "/auth/[...path]": ["./node_modules/node-sqlite3-wasm/dist/*"] },
-  // A running container cannot write to its file system, so nothing is cached on disk.
+  // The container's file system is read-only, so nothing is cached on disk.
   cacheMaxMemorySize: 0,
   headers: () =>
     Promise.resolve([

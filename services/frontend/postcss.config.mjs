@@ -1,4 +1,4 @@
-// Tailwind turns the class names in use into one style sheet.
+// Tailwind generates a style sheet from the class names in use.
 const config = { plugins: { "@tailwindcss/postcss": {} } };
 
 export default config;

@@ -1,9 +1,9 @@
-// Gives every page a policy by which the browser loads from, and talks to, this origin only.
+// Adds a Content Security Policy that limits each page to this origin.
 import { type NextRequest, NextResponse } from "next/server";
 
 export function proxy(request: NextRequest): NextResponse {
   const nonce = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64");
-  // React evaluates code in development, for better traces.
+  // In development, React evaluates code for better stack traces.
   const development = process.env.NODE_ENV === "development" ? " 'unsafe-eval'" : "";
   const policy = [
     "default-src 'self'",
@@ -15,7 +15,7 @@ export function proxy(request: NextRequest): NextResponse {
     "form-action 'self'",
     "frame-ancestors 'none'",
   ].join("; ");
-  // Next takes the nonce for its own scripts from the request.
+  // Next.js reads the nonce for its own scripts from the request.
   const headers = new Headers(request.headers);
   headers.set("Content-Security-Policy", policy);
   const response = NextResponse.next({ request: { headers } });

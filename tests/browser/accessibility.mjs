@@ -1,11 +1,11 @@
-// Looks for what keeps people out: axe's rules, of which the serious and critical ones must hold.
+// Runs axe and fails on serious and critical findings.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export async function checkAccessibility(page) {
-  // Evaluated and not added as a script: the page's policy rightly refuses scripts of strangers.
+  // Evaluated instead of added as a script element, because the page's policy blocks foreign scripts.
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");

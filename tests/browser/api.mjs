@@ -1,6 +1,6 @@
-// The tasks API, called from inside the page: so it takes the same way there as the page does.
+// Calls the tasks API from inside the page, so that requests take the same path as those of the page.
 
-/** The calls, and every task that was made in this window, so that none is left behind. */
+/** The calls, and all tasks created in this window, so that they can be deleted. */
 export function tasksApi(context, page) {
   const made = [];
   context.on("response", (response) => {

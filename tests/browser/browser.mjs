@@ -1,4 +1,4 @@
-// Starts Chromium and watches what it does: errors on the console, and requests that leave the origin.
+// Starts Chromium and records console errors and requests that leave the origin.
 import { chromium } from "playwright-core";
 
 const FLAGS = [
@@ -9,8 +9,8 @@ const FLAGS = [
   "--no-first-run",
 ];
 
-/** Milliseconds that any single step may take. */
-const PATIENCE = 15_000;
+/** The time limit of a single step, in milliseconds. */
+const STEP_TIMEOUT_MS = 15_000;
 
 /** `resolve` is HOST=ADDRESS, for a name that no name server knows. */
 export async function launch({ resolve }) {
@@ -20,17 +20,17 @@ export async function launch({ resolve }) {
   }
   return chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-    // The journey ends itself, and deletes its tasks by this browser before.
+    // Chromium must not end on signals: the journey uses it to delete its tasks first.
     handleSIGINT: false,
     handleSIGTERM: false,
     args: host ? [...FLAGS, `--host-resolver-rules=MAP ${host} ${address}`] : FLAGS,
   });
 }
 
-/** A window of its own, without cookies or cache, and `troubles`: what should not have happened in it. */
+/** A new window without cookies or cache; `troubles` collects what should not have happened in it. */
 export async function openWindow(browser, origin, look = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...look });
-  context.setDefaultTimeout(PATIENCE);
+  context.setDefaultTimeout(STEP_TIMEOUT_MS);
   const troubles = [];
   context.on("console", (line) => {
     if (line.type() === "error") troubles.push(`console: ${line.text()}`);
@@ -43,7 +43,7 @@ export async function openWindow(browser, origin, look = {}) {
   });
   context.on("requestfailed", (request) => {
     const cause = request.failure()?.errorText;
-    // What a reload gives up, such as the icon, has not failed.
+    // Requests that a reload cancels, such as the icon, have not failed.
     if (cause === "net::ERR_ABORTED") return;
     troubles.push(`request failed: ${request.method()} ${request.url()}: ${cause}`);
   });

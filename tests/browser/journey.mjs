@@ -1,4 +1,4 @@
-// The journey of somebody new: sign up, log in, the four sentences of the specification, log out.
+// The journey of a new user: sign up, log in, the four messages of the specification, log out.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { checkAccessibility } from "./accessibility.mjs";
@@ -10,7 +10,7 @@ const LOOKS = {
   "journey-mobile": { viewport: { width: 375, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
 };
 
-/** Milliseconds for one answer; a true AI thinks longer than the mock. */
+/** The time limit of one answer, in milliseconds; a real model takes longer than the mock. */
 const ANSWER = 60_000;
 
 await journey("journey", async ({ url, origin, title, browser, context, page, troubles, shot, step }) => {
@@ -28,7 +28,7 @@ await journey("journey", async ({ url, origin, title, browser, context, page, tr
     await page.keyboard.press("Enter");
   }
 
-  /** Says a sentence, and returns the answer's entry once it is finished. */
+  /** Sends a message, and returns the entry of the answer once it is finished. */
   async function say(sentence, ...tools) {
     const before = await messages.count();
     await page.getByLabel("Message to the assistant").fill(sentence);
@@ -44,7 +44,7 @@ await journey("journey", async ({ url, origin, title, browser, context, page, tr
     return answer;
   }
 
-  await step("opening the page: it asks to log in", async () => {
+  await step("opening the page, which requires a log-in", async () => {
     await page.goto(url);
     await at("/log-in");
     await page.getByRole("heading", { name: "Log in" }).waitFor();
@@ -65,12 +65,12 @@ await journey("journey", async ({ url, origin, title, browser, context, page, tr
     await page.getByText("Nothing to do yet").waitFor();
   });
 
-  await step("logging out, and not in with a wrong password", async () => {
+  await step("logging out; a wrong password is rejected", async () => {
     await button("Log out").click();
     await at("/log-in");
     await logIn(`${password}!`);
     await page.getByRole("alert").getByText("The e-mail address or the password is wrong.").waitFor();
-    // Chromium itself reports an answer that is no success.
+    // Chromium itself reports a response with an error status.
     assert.deepEqual(troubles.splice(0).filter((trouble) => !/^console: .* status of 401/.test(trouble)), []);
   });
 
@@ -84,7 +84,7 @@ await journey("journey", async ({ url, origin, title, browser, context, page, tr
   await step("“Add a task to buy groceries”", async () => {
     await say("Add a task to buy groceries", "add_task");
     await box(/buy groceries/i).waitFor();
-    // A second one, so that the first and the last are not the same.
+    // A second task, so that the first and the last are different.
     await say("Add a task to call the dentist", "add_task");
     await box(/call the dentist/i).waitFor();
   });
@@ -108,7 +108,7 @@ await journey("journey", async ({ url, origin, title, browser, context, page, tr
     await box(/buy groceries/i).waitFor();
   });
 
-  await step("coming back: the conversation is still there", async () => {
+  await step("reloading: the conversation is kept", async () => {
     await page.reload();
     await messages.filter({ hasText: "Delete the last task" }).waitFor();
     assert.equal(await messages.count(), 10, "a message is missing, or there twice");
@@ -116,7 +116,7 @@ await journey("journey", async ({ url, origin, title, browser, context, page, tr
   });
 
   for (const [as, look] of Object.entries(LOOKS)) {
-    await step(`looking at ${as}, also for accessibility`, async () => {
+    await step(`taking a screenshot of ${as} and checking accessibility`, async () => {
       const storageState = await context.storageState();
       const window = await openWindow(browser, origin, { reducedMotion: "reduce", storageState, ...look });
       await window.page.goto(url);
@@ -138,7 +138,7 @@ await journey("journey", async ({ url, origin, title, browser, context, page, tr
     await page.getByText("Say what is to be done. For example:").waitFor();
   });
 
-  await step("logging out for good", async () => {
+  await step("logging out again", async () => {
     await button("Log out").click();
     await at("/log-in");
     await page.goto(url);

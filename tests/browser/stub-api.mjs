@@ -1,4 +1,4 @@
-// A backend in memory: the same API of tasks and chat (stub-chat.mjs). For work on the pages without a cluster.
+// An in-memory backend with the same API of tasks and chat (stub-chat.mjs), to develop pages without a cluster.
 //
 //   node stub-api.mjs [--port 8000] [--slow MILLISECONDS]
 import { createServer } from "node:http";
@@ -39,7 +39,7 @@ function add(title, description = null) {
   return task;
 }
 
-/** The tasks as the chat's tools reach them. */
+/** The tasks as the tools of the chat access them. */
 const byTools = {
   list: () => tasks.values(),
   add,
@@ -51,7 +51,7 @@ async function answer(request, url) {
   const [, id] = /^\/api\/tasks(?:\/(\d+))?$/.exec(url.pathname) ?? [];
   const now = new Date().toISOString();
   const route = `${request.method} ${url.pathname.replace(/\d+$/, "ID")}`;
-  if (id && !tasks.has(Number(id))) throw new Refusal(404, "not_found", "There is no such task.");
+  if (id && !tasks.has(Number(id))) throw new Refusal(404, "not_found", "The task does not exist.");
   switch (route) {
     case "GET /api/tasks": {
       const status = url.searchParams.get("status") ?? "all";

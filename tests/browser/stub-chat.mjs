@@ -1,11 +1,11 @@
-// The chat of the backend in memory: understands the four sentences of the specification, and no more.
+// The chat of the in-memory backend: understands only the four messages of the specification.
 
 const past = [];
 let last = 0;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** What a sentence does to the tasks: [tool, arguments, result], and the words of the answer. */
+/** The effect of a message on the tasks: [tool, arguments, result], and the text of the answer. */
 function understand(sentence, tasks) {
   const all = [...tasks.list()];
   const list = ["list_tasks", { status: "all" }, JSON.stringify({ tasks: all })];
@@ -49,7 +49,7 @@ async function answer(response, sentence, tasks, slow) {
   response.end();
 }
 
-/** Answers what belongs to the chat; false for everything else. `tasks` can list, add, complete and remove. */
+/** Handles the requests of the chat; returns false for others. `tasks` can list, add, complete and remove. */
 export async function chat(request, response, url, tasks, sent, slow = 15) {
   const json = (status, body) => {
     response.writeHead(status, { "Content-Type": "application/json" });

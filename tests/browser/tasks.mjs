@@ -1,4 +1,4 @@
-// The journey of someone with tasks: add, find, change, complete, filter, come back, delete.
+// The journey of a user with tasks: add, find, change, complete, filter, reload, delete.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { checkAccessibility } from "./accessibility.mjs";
@@ -37,7 +37,7 @@ await journey("tasks", async ({ url, origin, title, browser, page, troubles, api
     await page.getByRole("banner").getByText(tab, { exact: true }).waitFor();
   });
 
-  await step("adding a task by the keyboard", async () => {
+  await step("adding a task with the keyboard", async () => {
     await page.getByLabel("New task").fill(name);
     await Promise.all([saved("POST"), page.keyboard.press("Enter")]);
     await box(name).and(page.locator(":enabled")).waitFor();
@@ -63,7 +63,7 @@ await journey("tasks", async ({ url, origin, title, browser, page, troubles, api
     await box(renamed).waitFor();
   });
 
-  await step("coming back: it is still there, and still done", async () => {
+  await step("reloading: the task is kept and still completed", async () => {
     await page.reload();
     await box(renamed).waitFor();
     assert.equal(await box(renamed).isChecked(), true);
@@ -78,7 +78,7 @@ await journey("tasks", async ({ url, origin, title, browser, page, troubles, api
     assert.equal(await box(renamed).isChecked(), false);
   });
 
-  await step("a refused change: said, taken back, and done when tried again", async () => {
+  await step("a rejected change is reported, reverted, and succeeds when retried", async () => {
     const error = { code: "unavailable", message: "Not now; try again." };
     const refuse = (route) =>
       route.request().method() === "PATCH"
@@ -93,7 +93,7 @@ await journey("tasks", async ({ url, origin, title, browser, page, troubles, api
     assert.ok(width > height, "the notice does not fit its words");
     await shot(page, "tasks-refused");
     await page.unroute("**/api/tasks/*", refuse);
-    // Chromium itself reports an answer that is no success.
+    // Chromium itself reports a response with an error status.
     assert.deepEqual(troubles.splice(0).filter((trouble) => !/^console: .* status of 503/.test(trouble)), []);
     await Promise.all([saved("PATCH"), notice.getByRole("button", { name: "Try again" }).click()]);
     assert.equal(await box(renamed).isChecked(), true);
@@ -106,7 +106,7 @@ await journey("tasks", async ({ url, origin, title, browser, page, troubles, api
     assert.ok(!(await api.list()).some((task) => task.title === renamed), "the API still has it");
   });
 
-  await step("having some tasks to look at", async () => {
+  await step("adding tasks for the screenshots", async () => {
     for (const { done, ...task } of SHOWN) {
       const { id } = await api.add(task);
       if (done) await api.complete(id);
@@ -114,7 +114,7 @@ await journey("tasks", async ({ url, origin, title, browser, page, troubles, api
   });
 
   for (const [as, look] of Object.entries(LOOKS)) {
-    await step(`looking at ${as}, also for accessibility`, async () => {
+    await step(`taking a screenshot of ${as} and checking accessibility`, async () => {
       const window = await openWindow(browser, origin, { reducedMotion: "reduce", ...look });
       await window.page.goto(url);
       await window.page.getByRole("checkbox", { name: "Read the chapter on probes" }).last().waitFor();

@@ -1,4 +1,4 @@
-// What all journeys share: the command line, the steps with their names, and a tidy end in every case.
+// Code that all journeys share: the command line, named steps, and clean-up in every case.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -16,25 +16,25 @@ function options(name) {
   } catch (error) {
     throw new Error(`${error.message}; ${help}`);
   }
-  if (!URL.canParse(values.url ?? "")) throw new Error(`--url is not an address; ${help}`);
+  if (!URL.canParse(values.url ?? "")) throw new Error(`--url is not a URL; ${help}`);
   return { screenshots: "shots", ...values, origin: new URL(values.url).origin };
 }
 
-/** Without Playwright's own log, which repeats what was asked. */
+/** Without Playwright's own log, which repeats the calls. */
 const plain = (error) => error.message.split("\nCall log:")[0];
 
-/** Milliseconds for a whole journey; a slow one takes twenty seconds. */
-const PATIENCE = 180_000;
+/** The time limit of a journey, in milliseconds; a slow one takes twenty seconds. */
+const TIMEOUT_MS = 180_000;
 
-/** Rejects on Ctrl-C, on a request to end, or when it takes too long: there is tidying up to do then. */
+/** Rejects on Ctrl-C, on SIGTERM, or when the time limit is reached, so that tasks can be deleted. */
 function cutOff() {
   return new Promise((_, reject) => {
-    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => reject(new Error(`${signal} came`)));
-    setTimeout(() => reject(new Error(`${PATIENCE / 1000} s are over`)), PATIENCE);
+    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => reject(new Error(`received ${signal}`)));
+    setTimeout(() => reject(new Error(`timed out after ${TIMEOUT_MS / 1000} s`)), TIMEOUT_MS);
   });
 }
 
-/** Runs `walk`; ends the process with 0 only if all of it went well and no task is left behind. */
+/** Runs `walk`; exits with 0 only if all of it passed and no task is left behind. */
 export async function journey(name, walk) {
   let failed = false;
   const fail = (message) => {
@@ -69,7 +69,7 @@ export async function journey(name, walk) {
     fail(`${name}, while ${at}, at ${given.url}: ${plain(error)}`);
     const path = join(given.screenshots, `failed-${name}.png`);
     await main?.page.screenshot({ path }).then(
-      () => console.error(`  what was on the screen: ${path}`),
+      () => console.error(`  screenshot: ${path}`),
       (problem) => console.error(`  no screenshot: ${plain(problem)}`),
     );
   }

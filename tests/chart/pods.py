@@ -1,5 +1,5 @@
-"""A database's pod, as far as its password is concerned: what runs before the server, then the
-server, on one volume, by the user of the image and with nothing but the pod's environment."""
+"""The database pod, as far as its password is concerned: the init container and then the server,
+on one volume, as the user of the image and with only the pod's environment."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def programs() -> Path:
 
 
 class Pod:
-    """The image that `offline/images/postgres` makes."""
+    """The image that `offline/images/postgres` builds."""
 
     stop_signal = signal.SIGTERM
 
@@ -64,7 +64,7 @@ class Pod:
         }
 
     def prepare(self, path: str = "/usr/bin:/bin") -> "subprocess.CompletedProcess[str]":
-        """Runs the init container to its end; `path` is the image's PATH."""
+        """Runs the init container to completion; `path` is the image's PATH."""
         with self.preparing(path) as run:
             said, _ = run.communicate(timeout=60)
         return subprocess.CompletedProcess(run.args, run.returncode, said)
@@ -100,7 +100,7 @@ class Pod:
             self.server = None
 
     def sql(self, statement: str, password: str) -> str | None:
-        """What the statement gives over the network, or None where the password is refused."""
+        """Returns the statement's result over the network, or None if the password is rejected."""
         where = ["-h", "127.0.0.1", "-p", self.port, "-U", self.user, "-d", "template1"]
         call = [programs() / "psql", "-X", "-A", "-t", "-w", *where, "-c", statement]
         env = {"PATH": "/usr/bin:/bin", "PGPASSWORD": password}
@@ -111,7 +111,7 @@ class Pod:
         return run.stdout.strip()
 
     def copy(self, other: "Pod") -> None:
-        """Takes over the volume of a pod that is stopped."""
+        """Takes over the volume of a stopped pod."""
         subprocess.run(["cp", "-a", other.data, self.data], check=True)
 
     def remove(self) -> None:
@@ -120,9 +120,9 @@ class Pod:
 
 
 class OfficialPod(Pod):
-    """docker.io/library/postgres by its documentation: https://hub.docker.com/_/postgres and
-    https://github.com/docker-library/docs/tree/master/postgres. Where PGDATA has no PG_VERSION,
-    the database is made, and the variables are read; where it has one, the server is started."""
+    """docker.io/library/postgres as documented at https://hub.docker.com/_/postgres and
+    https://github.com/docker-library/docs/tree/master/postgres. If PGDATA has no PG_VERSION, the
+    database is created and the variables apply; otherwise the server is started."""
 
     stop_signal = signal.SIGINT
 
@@ -130,7 +130,7 @@ class OfficialPod(Pod):
         return ["bash", "-euc", OFFICIAL, "official", *self.args()]
 
 
-# Not shown: who comes from the pod itself needs no password there. The tests do come from it.
+# Not shown: connections from the pod itself need no password. The tests connect this way.
 OFFICIAL = r"""
 if [[ ! -s $PGDATA/PG_VERSION ]]; then
     initdb -D "$PGDATA" -U "$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") $POSTGRES_INITDB_ARGS

@@ -1,4 +1,4 @@
-"""What a pod of the database does about POSTGRES_PASSWORD, with PostgreSQL itself."""
+"""What a database pod does with POSTGRES_PASSWORD, tested with PostgreSQL itself."""
 
 import functools
 import os
@@ -19,7 +19,7 @@ HOSTILE = [
     "'",
     "''\"\"",
     " spaces \t and a tab ",
-    # Among its bytes are those that shells use as marks of their own (0x81 to 0x88).
+    # Contains bytes that shells use as internal markers (0x81 to 0x88).
     "Ünïcödé ÁÂÃÄÅÆÇÈ 😀",
     "x" * 500,
 ]
@@ -27,7 +27,7 @@ HOSTILE = [
 
 @functools.cache
 def made(kind: type[Pod]) -> Pod:
-    """A stopped pod whose database has the first password: making one takes the most time."""
+    """A stopped pod whose database has the first password: creating one takes the most time."""
     pod = kind()
     unittest.addModuleCleanup(pod.remove)
     pod.password = FIRST
@@ -96,7 +96,7 @@ class OfficialImage(Passwords):
         number, rest = file.read_text().split("\n", 1)
         os.kill(int(number), signal.SIGKILL)
         self.pod.stop()
-        # In a new pod its number is that of another process of the same user.
+        # In a new pod, this PID belongs to another process of the same user.
         other = subprocess.Popen(["sleep", "600"], user=USER)
         self.addCleanup(other.wait)
         self.addCleanup(other.kill)
@@ -123,7 +123,7 @@ class OwnImage(OfficialImage):
 
 
 class Script(Passwords):
-    """What does not depend on the image."""
+    """Tests that do not depend on the image."""
 
     def test_any_character_may_stand_in_names_and_passwords(self) -> None:
         self.pod.start()

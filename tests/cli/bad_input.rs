@@ -1,4 +1,4 @@
-//! Mistakes of the user: exit code 2, all of them at once, and what to do instead.
+//! User errors: exit code 2, all problems at once, and a hint for each.
 
 use insta::assert_snapshot;
 

@@ -1,5 +1,5 @@
-//! `bundle`: made, looked into, damaged, handed on; with a folder as mirror and an engine that is a
-//! stub.
+//! `bundle`: create, inspect, damage and use bundles, with a directory as mirror and a stub
+//! engine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ fn version(key: &str) -> String {
     table["versions"][key].as_str().expect("a version").to_owned()
 }
 
-/// A machine with a mirror of tools that are not what they say, and pins of those.
+/// A machine with a mirror of fake tools, and pins for them.
 fn machine() -> Machine {
     let machine = Machine::new()
         .file("application.toml", PROJECT)
@@ -59,7 +59,7 @@ fn machine() -> Machine {
         .env("TODO_BOOTSTRAP_MIRROR", &mirror.to_string_lossy())
 }
 
-/// Makes a bundle of tools at `work/<name>`; its digest.
+/// Creates a bundle of tools at `work/<name>`; returns its digest.
 fn tools(machine: &Machine, name: &str, more: &[&str]) -> String {
     let args = [&["bundle", "create", "--tools-only", name], more].concat();
     machine.run(&args).exits(0).err_has("artifacts").stdout.trim().to_owned()
@@ -111,7 +111,7 @@ fn without_an_engine_it_is_said_what_is_missing() {
     machine.run(&["bundle", "create", "b", "--platform", "plan9/mips"]).exits(2).err_has("linux/arm64");
 }
 
-/// A generator of numbers, so that a failure can be had again.
+/// A random number generator with a seed, so that a failure can be reproduced.
 fn places(seed: u64, count: usize, below: usize) -> Vec<usize> {
     let mut state = seed;
     let mut next = || {
@@ -159,7 +159,7 @@ fn no_flipped_byte_goes_unseen() {
             let name = if name.starts_with("manifest") { "manifest.json" } else { &name };
             machine.run(&["bundle", "verify", "b"]).exits(5).err_has(name);
         }
-        fs::write(&file, bytes).expect("mend the file");
+        fs::write(&file, bytes).expect("restore the file");
     }
     machine.run(&["bundle", "verify", "b"]).exits(0);
 }
@@ -195,7 +195,7 @@ fn who_made_a_bundle_needs_no_digest_and_anybody_else_is_warned() {
     let machine = machine();
     let digest = tools(&machine, "b.tar", &[]);
     let up = |flags: &[&str]| machine.run(&[&["up", "--bundle", "b.tar"], flags].concat()).fails();
-    // It ends for want of an engine; what is said of the bundle comes before.
+    // It fails because there is no engine; the messages about the bundle come first.
     let doubt = "its origin is not verified";
     for flags in [&[][..], &["--strict"]] {
         let screen = up(flags);
@@ -209,8 +209,8 @@ fn who_made_a_bundle_needs_no_digest_and_anybody_else_is_warned() {
     up(&["--bundle-sha256", &"0".repeat(64)]).exits(5).err_has("cannot be trusted");
 }
 
-/// The registry has every image: those of the profile by our records, the project's as it would be
-/// built now.
+/// The registry has every image: those of the profile according to our records, and those of the project
+/// with the tags of the current sources.
 fn with_registry(machine: Machine) -> (Machine, TestRegistry) {
     let (served, container) = registry::start(&machine);
     let app = Application::load(&machine.path("work")).expect("it can be read").expect("it is there");
@@ -270,7 +270,7 @@ fn a_whole_bundle_has_images_bills_and_charts_and_is_made_the_same_again() {
     assert_eq!(digests[0], digests[1]);
 }
 
-/// What the schema of `CycloneDX` 1.5 requires of the parts that are used.
+/// What the `CycloneDX` 1.5 schema requires of the parts that are used.
 fn bill_is_sound(bill: &Value) {
     assert_eq!(
         (&bill["bomFormat"], &bill["specVersion"], &bill["version"]),
@@ -303,7 +303,7 @@ fn bill_is_sound(bill: &Value) {
 
 #[test]
 fn all_that_cannot_be_had_for_another_platform_is_told_at_once() {
-    // No addon: their images could be compiled for any platform, which takes minutes and a network.
+    // No addons: compiling their images for other platforms takes minutes and a network.
     let mut profile: toml::Table = read(&root().join("profiles/kind.toml")).parse().expect("TOML");
     profile.insert("addons".to_owned(), toml::Value::Array(Vec::new()));
     let machine = machine().file("plain.toml", &toml::to_string(&profile).expect("TOML"));

@@ -1,4 +1,4 @@
-//! Commands for what runs (`logs`, `restart`, `url`, `open`), where nothing runs; the hosts entry.
+//! Commands for running services (`logs`, `restart`, `url`, `open`) without a cluster; the hosts entry.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ const PROJECT: &str =
 const HOSTS: &str = "127.0.0.1 localhost\n10.0.0.5 nas # mine\n";
 const LINE: &str = "127.0.0.1 shop.local # todo-bootstrap\n";
 
-/// A machine with a project in its folder and a hosts file of its own.
+/// A machine with a project in its working directory and a separate hosts file.
 fn machine() -> Machine {
     let machine = Machine::new()
         .file("application.toml", PROJECT)
@@ -96,7 +96,7 @@ fn the_ways_of_url_exclude_each_other_and_ports_are_checked() {
     machine().run(&["logs", "--since", "soon"]).exits(2).err_has("30m");
 }
 
-/// The cluster's kubeconfig is there, but neither the cluster nor an engine.
+/// The cluster's kubeconfig exists, but neither the cluster nor an engine.
 #[test]
 fn a_cluster_whose_engine_is_gone_is_explained() {
     let machine = machine();

@@ -1,4 +1,4 @@
-//! `down` around an engine that is a stub: what cannot be deleted keeps its receipt.
+//! `down` with a stub engine: the receipt of what cannot be deleted is kept.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ const FAULTS: [(&str, &str); 3] = [
     ("unusable", "Error response from daemon: client version 1.54 is too new"),
 ];
 
-/// A machine with the receipt of a cluster that was made (`more` is added to it).
+/// A machine with the receipt of a complete cluster (with `more` added to it).
 fn machine(more: &str) -> Machine {
     let machine = Machine::new();
     let dir = machine.path("state/clusters/todo-bootstrap");
@@ -42,7 +42,7 @@ fn an_engine_that_does_not_answer_keeps_the_receipt() {
     }
 }
 
-/// `PATH` is not all: what listens on a socket is an engine.
+/// An engine may be running although PATH has no client: something listens on its socket.
 #[test]
 fn a_client_that_is_not_on_path_keeps_the_receipt() {
     let machine = machine(r#","complete":true"#).env("DOCKER_HOST", "tcp://10.0.0.7:2375");
@@ -50,7 +50,7 @@ fn a_client_that_is_not_on_path_keeps_the_receipt() {
     assert!(machine.path("state/clusters/todo-bootstrap/receipt.json").is_file());
 }
 
-/// `up` ended before it made anything: the engine holds nothing that could be orphaned.
+/// `up` failed before it created anything, so the engine contains nothing that could be orphaned.
 #[test]
 fn a_cluster_that_was_never_begun_needs_no_engine() {
     for args in [&["down", "--yes"][..], &["down", "--yes", "--purge"]] {
@@ -60,7 +60,7 @@ fn a_cluster_that_was_never_begun_needs_no_engine() {
     }
 }
 
-/// The registry outlives its clusters, and its record lies in the cache.
+/// The registry outlives its clusters; its record is in the cache.
 #[test]
 fn the_registry_of_earlier_clusters_is_purged_or_kept_whole() {
     let record = r#"{"schema":1,"instance":"01234567-89ab","port":5001}"#;

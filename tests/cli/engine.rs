@@ -1,4 +1,4 @@
-//! The container engine is absent, stopped, or not ours to use.
+//! The container engine is absent, stopped, or not permitted.
 
 use crate::support::Machine;
 
@@ -40,7 +40,7 @@ fn an_engine_without_permission_is_told_from_one_that_does_not_run() {
     assert!(all.contains("permission"), "{screen}");
 }
 
-/// Nobody is asked, nothing is installed: there is no terminal and no `--yes`.
+/// Nothing is asked or installed: there is no terminal and no `--yes`.
 #[test]
 fn up_without_consent_installs_nothing() {
     let machine = Machine::new()

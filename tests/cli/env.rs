@@ -1,4 +1,4 @@
-//! `env check`, `env init`, `env diff`, and `up` and `plan` where they meet settings.
+//! `env check`, `env init`, `env diff`, and how `up` and `plan` handle settings.
 
 use std::fs;
 use std::path::Path;
@@ -114,7 +114,7 @@ fn quotes_of_a_word_processor_and_control_characters_are_errors() {
         let machine = with(&format!("API_KEY={value}\n"));
         machine.run(&["env", "check"]).exits(2).out_has("control-character").err_has(".env:1: ");
     }
-    // Who wants them says so by quotes of ASCII around them; lines and tabs are text.
+    // ASCII quotes around a value keep typographic quotes in it; newlines and tabs are text.
     for value in ["'“a1b2c3d4”'", "\"a\\tb\\nc\"", "'a\r\nb'"] {
         let screen = with(&format!("API_KEY={value}\n")).run(&["env", "check"]).exits(0);
         assert!(screen.stderr.contains("to-generate") || !screen.stderr.contains("API_KEY"), "{screen}");
@@ -137,7 +137,7 @@ fn invisible_characters_are_a_warning_and_any_language_is_text() {
     }
 }
 
-/// One complaint for each value, at the line that begins it, and nothing of it is shown.
+/// One problem per value, at its first line; the value is not shown.
 #[test]
 fn values_of_many_lines_without_quotes_are_told_once_each() {
     let pem = "-----BEGIN PRIVATE KEY-----\nMIIEcanary1/AbC\nCanary2==\n-----END PRIVATE KEY-----";
@@ -151,7 +151,7 @@ fn values_of_many_lines_without_quotes_are_told_once_each() {
             .err_has(".env:2: begins a value of several lines without quotes")
             .err_has(".env:6: begins a value of several lines without quotes");
     }
-    // What does not end takes nothing else with it.
+    // An unterminated value does not hide other problems.
     let machine = with("API_KEY=-----BEGIN X-----\ncanary\n\nOWNER=Bad\n");
     machine.run(&["env", "init"]).exits(2).err_has(".env:1: begins a value");
     with("API_KEY={\"a\": [1, 2]}\n").run(&["env", "check"]).exits(0);
@@ -170,7 +170,7 @@ fn public_keys_hold_no_secret() {
 #[test]
 fn digests_are_keyed_unless_plain_ones_are_asked_for() {
     let machine = with("API_KEY=abc\nPASSWORD=0123456789abcdef\n");
-    // The key that `up` makes with the cluster.
+    // The key that `up` creates with the cluster.
     let state = machine.path("state/clusters/todo-bootstrap");
     fs::create_dir_all(&state).expect("a folder");
     fs::write(state.join("digest.key"), [7; 32]).expect("a key");
@@ -181,12 +181,12 @@ fn digests_are_keyed_unless_plain_ones_are_asked_for() {
     assert_eq!((&key["class"], &key["line"]), (&"secret".into(), &1.into()));
     let hmac = key["hmac"].as_str().expect("a digest");
     assert_eq!(hmac.len(), 16);
-    // The sha256 of `abc`, as anybody can compute it.
+    // The sha256 of `abc`.
     let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert!(!keyed.to_string().contains(&known[..16]));
     assert_eq!(list(&["env", "check", "--output", "json"]), keyed, "the same each time");
     assert!(list(&["env", "check", "--output", "json", "--sha256"]).to_string().contains(known));
-    // Without it there is nothing to compare a digest with.
+    // Without the key, there is nothing to compare a digest with.
     fs::remove_file(state.join("digest.key")).expect("remove");
     let screen = machine.run(&["env", "check", "--output", "json"]).exits(0);
     assert!(screen.json()["keys"][0]["hmac"].is_null() && !screen.stdout.contains(&known[..16]), "{screen}");
@@ -255,12 +255,12 @@ fn diff_without_a_cluster_says_so() {
     with("PASSWORD=0123456789abcdef\n").run(&["env", "diff"]).exits(1).err_has("there is no cluster");
 }
 
-/// A program on PATH that notes its arguments and its environment.
+/// A program on PATH that records its arguments and its environment.
 const NOSY: &str = "env >>\"$0.env\"; exit 1";
 const CANARY: &str = "c4n4ry-5b1e7a90d2";
 
-/// The value is in the file and nowhere else: not on a screen, in an argument list, in the
-/// environment of a program, in a log, or in the state. The cluster's part is in `tests/e2e`.
+/// The value is only in the file: not on a screen, in an argument list, in the environment of a program,
+/// in a log, or in the state. `tests/e2e` checks the cluster.
 #[test]
 fn a_value_goes_nowhere_else() {
     let machine = with(&format!("PASSWORD={CANARY}\nAPI_KEY={CANARY}\nWEB_TITLE=x\n")).env("KEPT", "yes");

@@ -1,4 +1,4 @@
-//! `images`, and what an image is built for, with an engine and scanners that are stubs.
+//! `images`, and targets, with a stub engine and stub scanners.
 
 use std::fs;
 
@@ -20,7 +20,7 @@ fn project() -> Machine {
         .file("web/Dockerfile", "FROM scratch\n")
 }
 
-/// A registry that has the image for target `prod`, of older sources.
+/// A registry that has the image for target `prod`, built from older sources.
 fn machine() -> (Machine, TestRegistry) {
     let machine = project();
     let (served, container) = registry::start(&machine);
@@ -82,7 +82,7 @@ fn without_a_scanner_a_scan_is_skipped_and_says_why() {
     machine.run(&["images", "scan"]).exits(0).out_has("skipped: no scanner (trivy, grype) on PATH; help: ");
     let json = machine.run(&["images", "scan", "--output", "json"]).exits(0).json();
     assert_eq!(json["skipped"], "no scanner (trivy, grype) on PATH");
-    // A gate that cannot judge does not open.
+    // A scan gate fails if it cannot scan.
     let gate = machine.run(&["images", "scan", "--fail-on", "high"]).exits(3);
     gate.err_has("no scanner (trivy, grype) on PATH").err_has("help: todo-bootstrap tools install grype\n");
     let gate = machine.run(&["images", "scan", "--fail-on", "low", "--output", "json"]).exits(3);
@@ -138,7 +138,7 @@ fn plan_says_what_images_are_built_for() {
     machine.run(&["plan", "--target", "live"]).exits(2).err_has("[possible values: dev, staging, prod]");
 }
 
-/// `status`, `check` and the next `up` go by what the last `up` was asked for.
+/// `status`, `check` and the next `up` use the target of the last `up`.
 #[test]
 fn the_target_of_the_last_up_stays() {
     let (machine, _served) = machine();

@@ -1,4 +1,4 @@
-//! `install.sh`, with a cargo that only pretends to build.
+//! `install.sh` with a stub cargo.
 
 use std::fs;
 use std::path::Path;
@@ -7,15 +7,15 @@ use insta::assert_snapshot;
 
 use crate::support::{Machine, Screen, make_executable, root};
 
-/// What the pretended build makes: a program that notes its arguments.
+/// What the stub cargo builds: a program that prints its arguments.
 const BUILD: &str = "mkdir -p target/release\n\
                      printf '#!/bin/sh\\necho \"todo-bootstrap $*\"\\n' >target/release/todo-bootstrap\n\
                      chmod 755 target/release/todo-bootstrap";
 
-/// The programs that the script may use; PATH holds nothing else.
+/// The programs that the script may use; PATH contains no others.
 const NEEDED: [&str; 9] = ["cat", "chmod", "cp", "cut", "dirname", "grep", "mkdir", "mv", "rm"];
 
-/// A checkout with the script in it, on a machine with a shell's usual programs.
+/// A checkout with the script, on a machine with the usual programs.
 fn checkout() -> Machine {
     let machine = Machine::new()
         .file("Cargo.toml", "[package]\nname = \"todo-bootstrap\"\n")
@@ -35,7 +35,7 @@ fn installs_to_the_users_own_folder_and_says_how_to_find_it() {
     let machine = checkout().stub("cargo", BUILD).env("SHELL", "/usr/bin/fish");
     let screen = install(&machine, &[]).exits(0);
     assert_snapshot!(screen.stderr, @r"
-    building todo-bootstrap (the first time takes minutes)
+    building todo-bootstrap (the first build takes several minutes)
     installed [machine]/home/.local/bin/todo-bootstrap
     [machine]/home/.local/bin is not on PATH; to add it:
       fish_add_path '[machine]/home/.local/bin'
@@ -85,7 +85,7 @@ fn uninstall_leaves_a_program_that_it_did_not_install() {
     install(&machine, &["--dir", "to", "--uninstall"]).exits(5).err_has("help: rm ");
     install(&machine, &["--dir", "to"]).exits(0);
     fs::write(machine.path("work/to/todo-bootstrap"), "changed since").expect("write");
-    install(&machine, &["--dir", "to", "--uninstall"]).exits(5).err_has("stays");
+    install(&machine, &["--dir", "to", "--uninstall"]).exits(5).err_has("not removed");
     assert!(machine.path("work/to/todo-bootstrap").is_file());
 }
 
@@ -114,7 +114,7 @@ fn the_target_folder_may_be_elsewhere() {
 fn mistakes_are_told_with_exit_code_2() {
     let machine = checkout();
     install(&machine, &["--nonsense"]).exits(2).err_has("usage:").err_has("unknown option: --nonsense");
-    install(&machine, &["--dir"]).exits(2).err_has("--dir needs a folder");
+    install(&machine, &["--dir"]).exits(2).err_has("--dir needs a directory");
     let homeless = checkout().without_home();
     install(&homeless, &[]).exits(2).err_has("HOME is not set");
     install(&homeless, &["--help"]).exits(0).out_has("--uninstall");
@@ -133,8 +133,8 @@ fn works_when_it_is_piped_into_a_shell() {
 fn outside_a_checkout_a_release_is_what_is_installed() {
     let machine = checkout().file("Cargo.toml", "[package]\nname = \"other\"\n");
     let machine = machine.env("TODO_BOOTSTRAP_BASE_URL", "not there");
-    install(&machine, &[]).exits(2).err_has("there is no folder [machine]/work/not there");
+    install(&machine, &[]).exits(2).err_has("no such directory: [machine]/work/not there");
     install(&machine, &["--up"]).exits(2).err_has("has no application.toml").err_has("help: git clone");
     let screen = install(&machine, &["--up", "--dir", "a project"]).exits(2);
-    screen.err_has("there is no folder [machine]/work/not there");
+    screen.err_has("no such directory: [machine]/work/not there");
 }

@@ -1,4 +1,4 @@
-//! Which build `install.sh` takes, and where it has none to give.
+//! Which build `install.sh` selects, and for which systems it has none.
 
 use super::install_release::{install, installed, publish, serve};
 use crate::support::{Machine, Screen};
@@ -12,7 +12,7 @@ const TARGETS: [&str; 6] = [
     "aarch64-apple-darwin",
 ];
 
-/// A machine whose `uname` gives these answers.
+/// A machine whose `uname` prints these values.
 fn machine(system: &str, cpu: &str, kernel: &str) -> Machine {
     let body = format!("case $1 in -s) echo {system} ;; -m) echo {cpu} ;; -r) echo {kernel} ;; esac");
     Machine::new().stub("uname", &body).stub("ldd", "echo 'ldd (Debian GLIBC 2.36-9+deb12u10) 2.36'")
@@ -79,15 +79,19 @@ fn wsl_2_is_a_linux_and_wsl_1_is_none() {
 #[test]
 fn shells_on_windows_itself_are_sent_to_wsl() {
     for system in ["MINGW64_NT-10.0-22631", "MSYS_NT-10.0-22631", "CYGWIN_NT-10.0"] {
-        refuses(&machine(system, "x86_64", "3.4.10"), "runs on Windows itself", "help: wsl --install");
+        refuses(&machine(system, "x86_64", "3.4.10"), "this is a Windows shell", "help: wsl --install");
     }
 }
 
 #[test]
 fn other_systems_and_processors_are_named() {
-    refuses(&machine("FreeBSD", "amd64", "14.1"), "nothing is published for FreeBSD", "help: git clone");
+    refuses(
+        &machine("FreeBSD", "amd64", "14.1"),
+        "there is no published build for FreeBSD",
+        "help: git clone",
+    );
     for cpu in ["i686", "armv7l", "riscv64"] {
-        let says = format!("nothing is published for {cpu}, only for x86_64 and aarch64");
+        let says = format!("there is no published build for {cpu}, only for x86_64 and aarch64");
         refuses(&machine("Linux", cpu, "6.1.0"), &says, "help: ");
     }
 }
@@ -95,5 +99,5 @@ fn other_systems_and_processors_are_named() {
 #[test]
 fn a_32_bit_system_on_a_64_bit_kernel() {
     let machine = machine("Linux", "aarch64", "6.6.31-rpi").stub("getconf", "echo 32");
-    refuses(&machine, "the system on it is of 32 bits", "help: ");
+    refuses(&machine, "the operating system is 32-bit", "help: ");
 }

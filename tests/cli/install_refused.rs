@@ -1,4 +1,4 @@
-//! What `install.sh` does not install, and that nothing is left of it.
+//! What `install.sh` refuses, and that it leaves nothing behind.
 
 use std::fs;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -19,7 +19,7 @@ use crate::support::{Machine, Screen, root};
 
 const CLIENTS: [&str; 2] = ["curl", "wget"];
 
-/// Whatever is wrong, the program of before stays, and nothing else is there.
+/// Whatever is wrong, the old program is kept and nothing else is left.
 #[track_caller]
 fn expect_untouched(machine: &Machine) {
     assert_eq!(installed(machine), None, "the folder was not there before");
@@ -33,7 +33,7 @@ fn archive(machine: &Machine) -> std::path::PathBuf {
     machine.path("release/download/v0.2.0").join(format!("todo-bootstrap-0.2.0-{TARGET}.tar.gz"))
 }
 
-/// Puts another archive in the place of the release's, with a checksum that is right.
+/// Replaces the archive of the release, with a matching checksum.
 fn replace_archive(machine: &Machine, pack: impl FnOnce(&mut tar::Builder<GzEncoder<Vec<u8>>>)) {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     pack(&mut builder);
@@ -67,7 +67,7 @@ fn an_archive_with_another_checksum() {
     fs::write(archive(&machine), bytes).expect("write the archive");
     for client in CLIENTS {
         let screen = refused(&machine, vec![], client).exits(5);
-        assert!(screen.stderr.contains("is not what was published; it was removed"), "{screen}");
+        assert!(screen.stderr.contains("is wrong; it was deleted"), "{screen}");
         let digests: Vec<_> = screen
             .stderr
             .lines()
@@ -96,13 +96,13 @@ fn sums_that_do_not_name_this_machine_or_not_well() {
     let text = fs::read_to_string(sums(&machine)).expect("sums");
     let line = text.lines().find(|line| line.ends_with(".tar.gz")).expect("a line");
     let cases = [
-        (text.replace("x86_64", "aarch64"), 1, "names no build for this machine"),
-        (text.replace(".tar.gz", ".tar.xz"), 1, "names no build for this machine"),
-        (String::new(), 1, "names no build for this machine"),
-        (line[1..].to_owned(), 5, "is damaged"),
-        (line.replace(&line[..64], &"z".repeat(64)), 5, "is damaged"),
-        (line.replace("0.2.0", "../0.2.0"), 5, "is damaged"),
-        (line.replace("0.2.0", "latest"), 5, "is damaged"),
+        (text.replace("x86_64", "aarch64"), 1, "has no build for this machine"),
+        (text.replace(".tar.gz", ".tar.xz"), 1, "has no build for this machine"),
+        (String::new(), 1, "has no build for this machine"),
+        (line[1..].to_owned(), 5, "invalid line"),
+        (line.replace(&line[..64], &"z".repeat(64)), 5, "invalid line"),
+        (line.replace("0.2.0", "../0.2.0"), 5, "invalid line"),
+        (line.replace("0.2.0", "latest"), 5, "invalid line"),
         (format!("{line}\n{}\n", line.replace("0.2.0", "0.1.0")), 5, "two lines"),
     ];
     for (text, code, says) in cases {
@@ -110,7 +110,7 @@ fn sums_that_do_not_name_this_machine_or_not_well() {
         let screen = refused(&machine, vec![], "curl").exits(code);
         assert!(screen.stderr.contains(says), "{text}{screen}");
     }
-    // As `sha256sum --binary` writes it, and without a last line end.
+    // As `sha256sum --binary` writes it, and without a final newline.
     fs::write(sums(&machine), line.replace("  ", " *")).expect("write");
     install(&machine, &serve(&machine, vec![]), "curl", &[]).exits(0);
 }
@@ -124,36 +124,36 @@ fn archives_that_hold_no_program() {
         replace_archive(&machine, |tar| {
             tar.append_link(&mut header(kind, 0), &member, "/bin/sh").expect(what);
         });
-        refused(&machine, vec![], "curl").err_has("holds no regular file");
+        refused(&machine, vec![], "curl").err_has("does not contain the regular file");
     }
     let machine = machine();
     replace_archive(&machine, |tar| {
         tar.append_data(&mut header(tar::EntryType::Regular, 2), "../todo-bootstrap", &b"hi"[..]).ok();
         tar.append_data(&mut header(tar::EntryType::Regular, 2), "other", &b"hi"[..]).expect("a member");
     });
-    refused(&machine, vec![], "curl").err_has("holds no regular file");
+    refused(&machine, vec![], "curl").err_has("does not contain the regular file");
     replace_archive(&machine, |tar| {
         tar.append_data(&mut header(tar::EntryType::Directory, 0), &member, &b""[..]).expect("a member");
     });
-    refused(&machine, vec![], "curl").err_has("holds no regular file");
+    refused(&machine, vec![], "curl").err_has("does not contain the regular file");
 }
 
 #[test]
 fn a_program_that_is_not_what_its_archive_says() {
     let machine = machine();
     publish_program(&machine, "0.2.0", TARGET, "#!/bin/sh\necho todo-bootstrap 0.1.0\n");
-    refused(&machine, vec![], "curl").exits(5).err_has("calls itself \"todo-bootstrap 0.1.0\"");
+    refused(&machine, vec![], "curl").exits(5).err_has("contains \"todo-bootstrap 0.1.0\"");
 }
 
 #[test]
 fn a_build_that_does_not_start_here() {
     let machine = machine();
     publish_program(&machine, "0.2.0", TARGET, "#!/bin/sh\necho 'GLIBC_2.99 not found' >&2\nexit 1\n");
-    let screen = refused(&machine, vec![], "curl").exits(1).err_has("does not start here");
+    let screen = refused(&machine, vec![], "curl").exits(1).err_has("does not run on this machine");
     screen.err_has("GLIBC_2.99 not found").err_has("help: git clone");
     // A program for another processor.
     publish_program(&machine, "0.2.0", TARGET, "\u{7f}ELF nothing that runs");
-    refused(&machine, vec![], "curl").exits(1).err_has("does not start here");
+    refused(&machine, vec![], "curl").exits(1).err_has("does not run on this machine");
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn servers_that_do_not_serve() {
     let machine = machine();
     for client in CLIENTS {
         let portal = || vec![("SHA256SUMS", Fault::Portal)];
-        refused(&machine, portal(), client).exits(1).err_has("names no build for this machine");
+        refused(&machine, portal(), client).exits(1).err_has("has no build for this machine");
         refused(&machine, vec![(".tar.gz", Fault::Portal)], client).exits(5);
         refused(&machine, vec![("SHA256SUMS", Fault::Flood)], client).exits(1).err_has("cannot download");
         let server = serve(&machine, vec![]);
@@ -171,11 +171,11 @@ fn servers_that_do_not_serve() {
     }
 }
 
-/// Also the folders above the one that is installed to go, where they were made for it.
+/// Parent directories that were created for the installation are removed too.
 #[test]
 fn a_download_that_is_cut() {
     let machine = machine();
-    for (client, says) in [("curl", "curl: (18)"), ("wget", "wget: status")] {
+    for (client, says) in [("curl", "curl: (18)"), ("wget", "wget: exit status")] {
         let server = serve(&machine, vec![(".tar.gz", Fault::Cut)]);
         let screen = install(&machine, &server, client, &["--dir", "one/two/three"]).exits(1);
         screen.err_has(says).err_has("cannot download");
@@ -205,19 +205,19 @@ fn addresses_that_are_not_asked() {
         ("http://example.invalid/releases", 5, "http://"),
         ("http://127.0.0.1.example.invalid", 5, "http://"),
         ("http://localhost.example.invalid:80", 5, "http://"),
-        ("http://127.0.0.1@example.invalid/", 2, "no address of a server"),
-        ("https://user:word@example.invalid/", 2, "no address of a server"),
-        ("http://127.0.0.1#.example.invalid/", 2, "no address of a server"),
-        ("https:///releases", 2, "no address of a server"),
+        ("http://127.0.0.1@example.invalid/", 2, "invalid host name"),
+        ("https://user:word@example.invalid/", 2, "invalid host name"),
+        ("http://127.0.0.1#.example.invalid/", 2, "invalid host name"),
+        ("https:///releases", 2, "invalid host name"),
         ("ftp://example.invalid/", 5, "ftp://"),
-        ("/not/there", 2, "there is no folder"),
+        ("/not/there", 2, "no such directory"),
     ];
     for (base, code, says) in cases {
         let screen = machine.finish(&mut piped(&machine, base, "curl", &[])).exits(code);
         screen.err_has(says).err_has("help: TODO_BOOTSTRAP_BASE_URL=https://");
         expect_untouched(&machine);
     }
-    // A server that speaks no TLS.
+    // A server without TLS.
     let base = serve(&machine, vec![]).url().replace("http:", "https:");
     machine.finish(&mut piped(&machine, &base, "curl", &[])).exits(1).err_has("cannot download");
     expect_untouched(&machine);
@@ -225,9 +225,7 @@ fn addresses_that_are_not_asked() {
 
 #[test]
 fn programs_that_are_missing() {
-    for (program, says) in
-        [("sha256sum", "nothing is installed unverified"), ("tar", "tar"), ("gzip", "gzip")]
-    {
+    for (program, says) in [("sha256sum", "cannot be verified"), ("tar", "tar"), ("gzip", "gzip")] {
         let machine = machine();
         let server = serve(&machine, vec![]);
         let mut command = piped(&machine, &server.url(), "curl", &[]);
@@ -260,7 +258,7 @@ fn a_wget_that_may_not_check_certificates() {
     let machine = machine().stub("wget", body);
     let server = serve(&machine, vec![]);
     let screen = install(&machine, &server, "wget", &[]).exits(5);
-    screen.err_has("not known to check certificates").err_has("--sha256 HEX");
+    screen.err_has("may not verify certificates").err_has("--sha256 HEX");
     expect_untouched(&machine);
     let text = fs::read_to_string(sums(&machine)).expect("sums");
     let line = text.lines().find(|line| line.ends_with(".tar.gz")).expect("a line");
@@ -272,17 +270,17 @@ fn a_folder_that_cannot_be_written() {
     let machine = machine().file("to", "a file");
     let server = serve(&machine, vec![]);
     install(&machine, &server, "curl", &[]).exits(1).err_has("cannot create").err_has("help: ");
-    // What not even root can write to.
+    // A directory that not even root can write to.
     let mut command = piped(&machine, &server.url(), "curl", &["--dir", "/proc"]);
     machine.finish(&mut command).exits(1).err_has("cannot write to /proc").err_has("help: ");
     assert_eq!(server.asked(), [""; 0], "nothing was asked for");
 }
 
-/// A pipe may end anywhere; a part of the script must not do a part of its work.
+/// A pipe may end anywhere; a truncated script must not do a part of its work.
 #[test]
 fn half_a_script_does_nothing() {
     let script = fs::read(root().join("install.sh")).expect("the script");
-    let whole = script.len() - 1; // without its last line end it is whole
+    let whole = script.len() - 1; // it is complete without its final newline
     let cuts = (0..whole).step_by(whole / 80).chain(whole - 40..whole);
     let machine = machine();
     let folder = machine.path("release").display().to_string();
@@ -302,11 +300,11 @@ fn half_a_script_does_nothing() {
     }
 }
 
-/// Runs the script until it waits for the archive, and sends all of it a signal.
+/// Runs the script until it waits for the archive, then sends a signal to its process group.
 fn interrupted(machine: &Machine, client: &str, signal: Signal) -> std::process::ExitStatus {
     let server = serve(machine, vec![(".tar.gz", Fault::Stall)]);
     let script = piped(machine, &server.url(), client, &[]);
-    // A test that runs in the background of a shell has SIGINT ignored, and so would what it starts.
+    // A test that a shell runs in the background has SIGINT ignored, and so would its children.
     let mut command = machine.command(Path::new("/usr/bin/env"));
     command.arg("--default-signal=INT").arg(script.get_program()).args(script.get_args());
     command.env("TODO_BOOTSTRAP_BASE_URL", server.url()).process_group(0);
@@ -356,9 +354,9 @@ fn a_wrong_checksum_reads_like_this() {
     let screen = refused(&machine, vec![], "curl").exits(5);
     assert_snapshot!(screen.stderr, @r"
     downloading [server]/download/v0.2.0/todo-bootstrap-0.2.0-x86_64-unknown-linux-musl.tar.gz
-    error: todo-bootstrap-0.2.0-x86_64-unknown-linux-musl.tar.gz is not what was published; it was removed, nothing was installed
+    error: the checksum of todo-bootstrap-0.2.0-x86_64-unknown-linux-musl.tar.gz is wrong; it was deleted, nothing was installed
       expected 0000000000000000000000000000000000000000000000000000000000000000
       got      e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
-      help: curl -fsSL https://github.com/todo-bootstrap/todo-bootstrap/releases/latest/download/install.sh | sh -s --   (again; if it stays so, something on the way changes files: see docs/SECURITY.md)
+      help: curl -fsSL https://github.com/todo-bootstrap/todo-bootstrap/releases/latest/download/install.sh | sh -s --   # try again; if the error persists, see docs/SECURITY.md
     ");
 }

@@ -1,4 +1,4 @@
-//! `install.sh` from a release: packed as `cargo xtask release` does, served on loopback.
+//! `install.sh` from a release: packed as by `cargo xtask release`, served on the loopback address.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::pack;
 use crate::support::serve::{Fault, Server};
 use crate::support::{Machine, PROGRAM, Screen, root};
 
-/// What the script needs of a machine to take a release, beside a program to download with.
+/// The programs that the script needs to install a release, except for a download client.
 const NEEDED: [&str; 14] = [
     "cat",
     "chmod",
@@ -28,12 +28,12 @@ const NEEDED: [&str; 14] = [
     "uname",
 ];
 
-/// The answers of `uname` on the machine that most tests are on.
+/// The output of `uname` on the machine of most tests.
 pub(super) const LINUX: &str =
     "case $1 in -s) echo Linux ;; -m) echo x86_64 ;; -r) echo 6.1.0-13-amd64 ;; esac";
 pub(super) const TARGET: &str = "x86_64-unknown-linux-musl";
 
-/// Packs a program that says nothing but its version.
+/// Packs a program that only prints its version.
 pub(super) fn publish(machine: &Machine, version: &str, target: &str) {
     publish_program(machine, version, target, &format!("#!/bin/sh\necho \"todo-bootstrap {version}\"\n"));
 }
@@ -44,7 +44,7 @@ pub(super) fn publish_program(machine: &Machine, version: &str, target: &str, pr
     pack::pack(root(), &path, version, target, &machine.path("release")).expect("a release");
 }
 
-/// A machine with nothing but the usual programs, and a release of 0.2.0 for it.
+/// A machine with only the usual programs, and a release 0.2.0 for it.
 pub(super) fn machine() -> Machine {
     let machine = Machine::new().stub("uname", LINUX);
     publish(&machine, "0.2.0", TARGET);
@@ -55,10 +55,10 @@ pub(super) fn serve(machine: &Machine, faults: Vec<(&'static str, Fault)>) -> Se
     Server::new(machine.path("release"), faults)
 }
 
-/// The script, piped into a shell that finds `client` to download with.
+/// The script, piped into a shell that finds only `client` for downloads.
 pub(super) fn piped(machine: &Machine, base: &str, client: &str, args: &[&str]) -> Command {
     for other in ["curl", "wget"].map(|name| machine.path("bin").join(name)) {
-        // From a call before, with the other client.
+        // From an earlier call with the other client.
         if other.is_symlink() {
             fs::remove_file(other).expect("remove a link");
         }
@@ -77,7 +77,7 @@ pub(super) fn install(machine: &Machine, server: &Server, client: &str, args: &[
     screen
 }
 
-/// What lies in the folder that is installed to; `None` where there is none.
+/// The files in the installation directory; `None` if it does not exist.
 pub(super) fn installed(machine: &Machine) -> Option<Vec<String>> {
     let entries = fs::read_dir(machine.path("work/to")).ok()?;
     let mut names: Vec<String> =
@@ -144,7 +144,7 @@ fn each_shell_does() {
         let machine = machine();
         let server = serve(&machine, vec![]);
         machine.link(&[shell]);
-        // By the name of `sh`, bash keeps to POSIX.
+        // Started as `sh`, bash runs in POSIX mode.
         for name in ["sh", shell] {
             let _ = fs::remove_file(machine.path("bin/sh"));
             std::os::unix::fs::symlink(machine.path("bin").join(shell), machine.path("bin/sh"))
@@ -164,7 +164,7 @@ fn a_folder_does_as_well_as_a_server() {
     let machine = machine();
     let folder = machine.path("release").display().to_string();
     for base in [format!("{folder}/"), format!("file://{folder}"), "../release".to_owned()] {
-        // No program that downloads is needed.
+        // No download client is needed.
         machine.finish(&mut piped(&machine, &base, "cat", &[])).exits(0).err_has("installed");
         fs::remove_dir_all(machine.path("work/to")).expect("remove it");
     }
@@ -178,17 +178,17 @@ fn a_version_can_be_asked_for_in_three_ways() {
     install(&machine, &server, "curl", &["--from-release"]).exits(0);
     assert_eq!(version(&machine), "todo-bootstrap 0.3.0\n");
     let screen = install(&machine, &server, "curl", &["--from-release", "v0.2.0"]).exits(0);
-    screen.err_has("0.2.0 takes the place of 0.3.0, which is newer");
+    screen.err_has("replacing 0.3.0 with the older version 0.2.0");
     assert_eq!(version(&machine), "todo-bootstrap 0.2.0\n");
     let screen = install(&machine, &server, "curl", &["--version", "0.3.0"]).exits(0);
-    screen.err_has("0.3.0 takes the place of 0.2.0\n");
+    screen.err_has("replacing 0.2.0 with 0.3.0\n");
     let mut command = piped(&machine, &server.url(), "curl", &[]);
     let screen = machine.finish(command.env("TODO_BOOTSTRAP_VERSION", "0.3.0")).exits(0);
-    screen.err_has("0.3.0 is installed already");
+    screen.err_has("0.3.0 is already installed");
     assert_eq!(installed(&machine).expect("a folder"), [".todo-bootstrap.sha256", "todo-bootstrap"]);
 }
 
-/// Who can serve files, but not change them, could offer an old release with a known hole as the latest.
+/// An attacker who can serve files, but not change them, could offer an old vulnerable release as the latest.
 #[test]
 fn an_older_latest_release_is_refused() {
     let machine = machine();
@@ -245,6 +245,6 @@ fn a_checksum_from_elsewhere_is_compared_too() {
     install(&machine, &server, "curl", &["--sha256", right]).exits(0);
     let wrong = "0".repeat(64);
     let screen = install(&machine, &server, "curl", &["--sha256", &wrong]).exits(5);
-    screen.err_has("SHA256SUMS and --sha256 disagree").err_has(right).err_has(&wrong);
+    screen.err_has("SHA256SUMS and --sha256 differ").err_has(right).err_has(&wrong);
     install(&machine, &server, "curl", &["--sha256", "abc"]).exits(2).err_has("64 hexadecimal");
 }

@@ -1,4 +1,4 @@
-//! Signals while the engine is asked, and while nothing else goes on: exit 130, and nothing goes on.
+//! Signals while the engine is queried and at other times: exit code 130, and no process is left.
 
 use std::fs;
 use std::path::Path;
@@ -10,10 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{with_application, write_receipt};
 use crate::support::{Machine, PROGRAM};
 
-/// Far more than a loaded machine needs, and less than the engine takes to answer.
+/// Much longer than a loaded machine needs, and shorter than the engine takes to respond.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// An engine that takes a minute to answer.
+/// An engine that takes a minute to respond.
 fn machine() -> Machine {
     let machine = with_application(Machine::new());
     write_receipt(&machine);
@@ -21,7 +21,7 @@ fn machine() -> Machine {
     machine.stub("docker", &format!("echo $$ >'{pid}.new'; mv '{pid}.new' '{pid}'; exec sleep 60"))
 }
 
-/// Starts the program (by `env`, which sets how a hang-up is taken) and waits until it asks the engine.
+/// Starts the program (with `env`, which sets how SIGHUP is handled) and waits until it queries the engine.
 fn start(machine: &Machine, hang_up: &str, args: &[&str]) -> Child {
     let _ = fs::remove_file(machine.path("pid"));
     let mut command = machine.command(Path::new("/usr/bin/env"));
@@ -50,11 +50,11 @@ fn send(child: &Child, signal: Signal) {
     kill_process(pid, signal).expect("the signal is sent");
 }
 
-/// How the program ended, and what it said.
+/// How the program ended, and its output.
 #[track_caller]
 fn ended(machine: &Machine, mut child: Child, what: &str) -> (Option<i32>, String) {
     let status = until(|| child.try_wait().expect("a status"), what);
-    (status.code(), fs::read_to_string(machine.path("output")).expect("what it said"))
+    (status.code(), fs::read_to_string(machine.path("output")).expect("the output"))
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn one_signal_ends_each_command_that_asks_the_engine() {
     assert!(machine.path("state/clusters/todo-bootstrap/receipt.json").is_file());
 }
 
-/// A closed terminal sends it by the kernel and by the shell.
+/// Closing a terminal makes both the kernel and the shell send the signal.
 #[test]
 fn a_second_hang_up_does_not_cut_the_end_short() {
     let machine = machine().stub(

@@ -1,4 +1,4 @@
-//! `kubeconfig merge` and `unmerge`, and what `down` does with them. No cluster has to answer.
+//! `kubeconfig merge` and `unmerge`, and how `down` uses them, without a cluster.
 
 use std::fs;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ users:
     token: t
 ";
 
-/// A machine with a cluster's state, and with a kubeconfig of the user.
+/// A machine with a cluster's state and a kubeconfig of the user.
 pub(super) fn machine() -> Machine {
     let machine = Machine::new();
     let dir = machine.path("state/clusters/todo-bootstrap");
@@ -112,7 +112,7 @@ fn what_stands_in_the_way_is_told_and_nothing_is_changed() {
     Machine::new().run(&["kubeconfig", "unmerge"]).exits(0).err_has("no entries from todo-bootstrap");
 }
 
-/// Whatever is wrong with a kubeconfig, no message holds a line of it: it may be that of a key.
+/// No error about a kubeconfig quotes a line of it, which may contain a key.
 #[test]
 fn a_damaged_kubeconfig_is_not_quoted() {
     const KEY: &str = "LS0tQ0FOQVJZLS0t";
@@ -125,11 +125,11 @@ fn a_damaged_kubeconfig_is_not_quoted() {
         String::new(),
         whole[..whole.len() - 30].to_owned(),
         whole.replace('v', "\0"),
-        // One wrong indentation, in front of the key and behind it.
+        // Wrong indentation before and after the key.
         whole.replace("    client-key-data", "   client-key-data"),
         format!("{whole}   tail: {KEY}\n"),
         whole.replace("client-key-data: ", "client-key-data:\n  "),
-        // YAML, but no kubeconfig.
+        // YAML, but not a kubeconfig.
         whole.replace("  user:\n    client-certificate-data: ", "  user: "),
         format!("users: {KEY}\n"),
         format!("{KEY}\n"),
@@ -138,7 +138,7 @@ fn a_damaged_kubeconfig_is_not_quoted() {
         whole.replace("client-key-data: ", &format!("{KEY}: a\n    {KEY}: ")),
         whole.replace("client-key-data: ", "client-key-data: \""),
         whole.replace("client-key-data: ", "client-key-data: {"),
-        // A key that is none.
+        // An invalid key.
         whole.clone(),
     ] {
         let machine = machine();
@@ -161,7 +161,7 @@ fn a_damaged_kubeconfig_is_not_quoted() {
             let all = format!("{screen}");
             assert!(!all.contains(&KEY[..8]) && !all.contains("panicked"), "{args:?}\n{damaged}\n{all}");
         }
-        // The user's own, with ours in order.
+        // The user's kubeconfig is damaged, ours is valid.
         fs::write(&own, OWN).expect("write");
         let all = machine.run(&["kubeconfig", "merge"]).to_string();
         assert!(!all.contains(&KEY[..8]), "{damaged}\n{all}");

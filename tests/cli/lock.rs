@@ -1,12 +1,12 @@
-//! One command at a time works on a cluster: the lock is taken before anything is read.
+//! One command at a time changes a cluster: the lock is taken before anything is read.
 
 use std::fs;
 
 use super::{INFO, with_application, write_receipt};
 use crate::support::Machine;
 
-/// A machine with a cluster's receipt and an application; whenever the engine is asked, somebody tries
-/// the lock, and gets this answer.
+/// A machine with a cluster's receipt and an application; whenever the engine is called, a stub tries to take
+/// the lock, and records the result.
 fn machine(answer: &str) -> Machine {
     let machine = with_application(Machine::new());
     write_receipt(&machine);

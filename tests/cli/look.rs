@@ -1,4 +1,4 @@
-//! Commands that only look, on a machine with nothing on it.
+//! Read-only commands on an empty machine.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::support::Machine;
 const RECEIPT: &str =
     r#"{"schema":1,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind"}"#;
 
-/// The kubeconfig of a cluster that does not answer.
+/// The kubeconfig of a cluster that does not respond.
 const SILENT: &str = "apiVersion: v1
 kind: Config
 current-context: c
@@ -113,11 +113,11 @@ fn looking_writes_nothing() {
     }
     for folder in ["home", "state", "work"] {
         let left: Vec<_> = std::fs::read_dir(machine.path(folder)).expect("list").flatten().collect();
-        assert!(left.is_empty(), "{folder} holds {left:?}");
+        assert!(left.is_empty(), "{folder} contains {left:?}");
     }
 }
 
-/// Commands that only read, each with its exit code where no engine is and no cluster answers.
+/// Read-only commands, each with its exit code without an engine and without a responding cluster.
 const READING: [(&[&str], i32); 32] = [
     (&["--version"], 0),
     (&["status"], 1),
@@ -153,7 +153,7 @@ const READING: [(&[&str], i32); 32] = [
     (&["completions", "bash"], 0),
 ];
 
-/// Names, contents and times of all that is in these folders of the machine.
+/// Names, contents and times of all files in these directories of the machine.
 fn seen(machine: &Machine) -> BTreeMap<PathBuf, (SystemTime, Vec<u8>)> {
     let mut found = BTreeMap::new();
     let mut folders = ["state", "home", "work"].map(|folder| machine.path(folder)).to_vec();

@@ -1,4 +1,4 @@
-//! Command → expected screen, without an engine and without a cluster.
+//! Commands and their expected output, without an engine and without a cluster.
 
 mod bad_input;
 mod bundle;
@@ -24,10 +24,10 @@ mod user_files;
 
 use crate::support::Machine;
 
-/// What a Docker prints of itself that can build with `BuildKit`.
+/// What a Docker client that can build with `BuildKit` prints about itself.
 const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","ClientInfo":{"Version":"28.0.1","Plugins":[{"Name":"buildx"}]}}"#;
 
-/// With a small application in the working directory.
+/// Adds a small application in the working directory.
 fn with_application(machine: Machine) -> Machine {
     machine
         .file("application.toml", "name = \"app\"\nhost = \"app.localhost\"\nchart = \"chart\"\n")

@@ -1,17 +1,17 @@
-//! Two installations on one engine, and a network that was pruned: the instance decides, not the name.
+//! Two installations on one engine, and a pruned network: the instance decides ownership, not the name.
 
 use std::fs;
 
 use super::{INFO, with_application};
 use crate::support::Machine;
 
-/// Of versions that knew no instance.
+/// Created by versions without instances.
 const OLD: &str = r#"{"todo-bootstrap.dev/cluster":"todo-bootstrap"}"#;
 const THEIRS: &str = r#"{"todo-bootstrap.dev/cluster":"todo-bootstrap","todo-bootstrap.dev/instance":"theirs","todo-bootstrap.dev/state":"/root/.local/state/todo-bootstrap"}"#;
 const OURS: &str = r#"{"todo-bootstrap.dev/cluster":"todo-bootstrap","todo-bootstrap.dev/instance":"i"}"#;
 
-/// A machine with the receipt of a cluster, and an engine in which a node of that name is `state`, on a
-/// network with these labels (none where it was pruned), with this mark in it.
+/// A machine with the receipt of a cluster, and an engine with a node of that name in state `state`, on a
+/// network with these labels (no network if it was pruned), with this mark in the node.
 fn machine(complete: bool, state: &str, labels: Option<&str>, mark: Option<&str>) -> Machine {
     let machine = Machine::new();
     let dir = machine.path("state/clusters/todo-bootstrap");
@@ -52,7 +52,7 @@ exit 0"#
     machine.stub("docker", &body)
 }
 
-/// What changes the cluster.
+/// Commands that change the cluster.
 fn changes(machine: &Machine) -> Vec<String> {
     let changing = ["stop", "start", "rm", "network rm", "network connect", "network create"];
     let mut calls = machine.calls("docker");
@@ -78,7 +78,7 @@ fn the_cluster_of_another_installation_is_left_alone() {
     }
 }
 
-/// As after `sudo todo-bootstrap up`: there is no receipt, and no cluster of ours.
+/// As after `sudo todo-bootstrap up`: there is no receipt, and the cluster is not ours.
 #[test]
 fn without_a_receipt_the_cluster_of_another_is_not_taken_for_gone() {
     for args in [&["stop"][..], &["start"], &["down", "--yes"], &["up", "--yes"]] {

@@ -1,4 +1,4 @@
-//! Which preset is chosen, what is said of it, and what is refused before anything is made.
+//! Which preset is selected, what is reported, and what is refused before anything is created.
 
 use crate::support::{Machine, Screen};
 
@@ -30,7 +30,7 @@ services:
     autoscaling: {enabled: true}
 ";
 
-/// A machine whose engine is a Docker Desktop with this much.
+/// A machine whose engine is a Docker Desktop of this size.
 fn machine(cpus: u32, gib: u64) -> Machine {
     let memory = gib << 30;
     let info = format!(
@@ -45,7 +45,7 @@ fn machine(cpus: u32, gib: u64) -> Machine {
         .stub("docker", &format!("[ \"$1\" = info ] && echo '{info}'"))
 }
 
-/// What `plan` says behind its table of steps.
+/// The output of `plan` after its table of steps.
 fn said(screen: &Screen) -> Vec<&str> {
     screen.stdout.lines().filter(|line| line.starts_with("preset ")).collect()
 }

@@ -1,11 +1,11 @@
-//! `stop` and `start`, before and around an engine that is a stub.
+//! `stop` and `start` with a stub engine.
 
 use std::fs;
 
 use super::INFO;
 use crate::support::Machine;
 
-/// A cluster whose node is `state` until `docker stop`; no node where that is empty.
+/// A cluster whose node is in state `state` until `docker stop`; no node if that is empty.
 fn machine(state: &str) -> Machine {
     let machine = Machine::new();
     let dir = machine.path("state/clusters/todo-bootstrap");
@@ -56,7 +56,7 @@ fn a_cluster_that_is_gone_is_neither_stopped_nor_made() {
     machine.run(&["start"]).exits(5).err_has("no longer exists").err_has("help: todo-bootstrap up");
 }
 
-/// From here on it is `up`, which names what it misses first.
+/// From here on it is `up`, which first reports what is missing.
 #[test]
 fn a_cluster_that_is_stopped_is_brought_back_by_up() {
     machine("exited").run(&["start"]).exits(2).err_has("no application found");

@@ -1,4 +1,4 @@
-//! `tools`: fetched from a mirror that is a folder, by pins of the test's own. No network.
+//! `tools`: downloaded from a mirror directory, with the tests' own pins. No network.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 
 use crate::support::{Machine, Screen};
 
-/// Programs of two lines, pinned and on a mirror.
+/// Two-line programs, pinned and on a mirror.
 fn machine() -> Machine {
     let machine = Machine::new();
     for (tool, version) in [("kubectl", "1.35.2"), ("helm", "4.3.0"), ("kind", "0.33.0")] {
@@ -16,7 +16,7 @@ fn machine() -> Machine {
     machine
 }
 
-/// Pins a program of the test's own and puts it on the mirror.
+/// Pins a test program and adds it to the mirror.
 pub(super) fn publish(machine: &Machine, tool: &str, version: &str, body: &str) {
     let folder = machine.path("work/mirror/release.example").join(version);
     fs::create_dir_all(&folder).expect("a folder");
@@ -34,7 +34,7 @@ pub(super) fn publish(machine: &Machine, tool: &str, version: &str, body: &str) 
     fs::write(folder.join("pin.toml"), pin).expect("a pin");
 }
 
-/// The flags with which they are found.
+/// The options for the pins and the mirror.
 pub(super) const TRUST: [&str; 4] = ["--pins", "pins", "--mirror", "mirror"];
 
 /// Runs `tools …` with the pins and the mirror.
@@ -51,7 +51,7 @@ fn program(machine: &Machine, tool: &str) -> std::path::PathBuf {
     machine.path("cache/tools").join(format!("{tool}-{version}")).join(tool)
 }
 
-/// Narration of work that goes on side by side, in a fixed order and without times.
+/// The messages of parallel work, in a fixed order and without times.
 fn sorted(text: &str) -> String {
     let mut lines: Vec<&str> = text.lines().map(|line| line.split(" (").next().unwrap_or(line)).collect();
     lines.sort_unstable();
@@ -177,7 +177,7 @@ fn a_tool_of_this_machine_is_announced_and_its_change_found() {
     assert!(list.stdout.contains("--strict was given"), "{list}");
 }
 
-/// `plan` names what `up` would record, and records nothing itself.
+/// `plan` shows what `up` would record, and records nothing itself.
 #[test]
 fn a_tool_of_this_machine_is_work_until_it_is_recorded() {
     let machine = machine().stub("kind", "echo 'kind v0.33.0 go1.24.1 linux/amd64'");
@@ -225,7 +225,7 @@ fn mirrors_that_are_none() {
         .exits(3)
         .err_has("warning: http://127.0.0.1:1/ uses plain HTTP");
     assert!(!gone.stderr.contains("geheim"), "{gone}");
-    // What is advised is this command, not `up`.
+    // The hint is this command, not `up`.
     gone.err_has("HTTPS_PROXY=http://HOST:PORT todo-bootstrap tools install kind   # behind a proxy");
     // A slash at the end changes nothing.
     with("mirror/").exits(0);
@@ -286,7 +286,7 @@ fn one_that_cannot_be_had_stops_no_other() {
     assert!(rows[1]["error"].as_str().is_some_and(|text| text.contains("does not exist")), "{screen}");
 }
 
-/// The shell itself says whether the line is right, for a folder with what shells trip over.
+/// The shell itself verifies the line, for a directory name with special characters.
 #[test]
 fn the_line_for_the_shell_is_one() {
     let machine = machine();
@@ -316,12 +316,12 @@ fn a_world_without_home_says_what_to_set() {
         "unset TODO_BOOTSTRAP_CACHE TODO_BOOTSTRAP_STATE; \"$program\" tools verify {}",
         TRUST.join(" ")
     ));
-    // Where the system knows a home without HOME, that one counts.
+    // If the system knows a home directory without HOME, that one is used.
     assert!(screen.code == Some(0) || screen.stderr.contains("TODO_BOOTSTRAP_CACHE=DIR"), "{screen}");
 }
 
-/// Whoever may write everywhere cannot be kept from it by a mode: a file where the folder should be
-/// stands in for a cache that cannot be written to.
+/// Root can write everywhere regardless of modes, so a file in place of the directory represents
+/// a cache that cannot be written to.
 #[test]
 fn a_cache_that_cannot_be_written_is_named_with_a_way_out() {
     let machine = machine();
@@ -330,14 +330,14 @@ fn a_cache_that_cannot_be_written_is_named_with_a_way_out() {
     assert!(screen.stderr.contains("help: TODO_BOOTSTRAP_CACHE=DIR"), "{screen}");
 }
 
-/// What is there is found, run and verified without a byte being written.
+/// Cached tools are found, run and verified without writing anything.
 #[cfg(unix)]
 #[test]
 fn a_cache_that_is_only_read_is_enough_for_what_it_has() {
     let machine = machine();
     tools(&machine, &["install", "kind"]).exits(0);
     let cache = machine.path("cache/tools");
-    // It is made for whoever changes something, whatever the modes say (root may write anywhere).
+    // A command that changes something creates it, whatever the modes are (root may write anywhere).
     fs::remove_dir_all(cache.join(".turns")).expect("remove it");
     set_mode(&cache, 0o500);
     let screen = tools(&machine, &["path", "kind"]).exits(0);

@@ -1,4 +1,4 @@
-//! Files of the user that we write: `.env`, a kubeconfig, the hosts file.
+//! User files that the program writes: `.env`, a kubeconfig, the hosts file.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
@@ -18,7 +18,7 @@ fn project() -> Machine {
         .file(".env.example", CONTRACT)
 }
 
-/// Runs the program for at most 20 seconds; one that hung is killed.
+/// Runs the program for at most 20 seconds; then it is killed.
 fn limited(machine: &Machine, args: &str) -> Screen {
     machine.shell(&format!("/usr/bin/timeout -s KILL 20 \"$program\" {args}"))
 }
@@ -27,13 +27,13 @@ fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo").success());
 }
 
-/// Makes a device as `/dev/null` is one; only root may, and not everywhere.
+/// Creates a device like `/dev/null`; only root may do this, and not everywhere.
 fn device(path: &Path) -> bool {
     Command::new("mknod").arg(path).args(["c", "1", "3"]).status().is_ok_and(|status| status.success())
 }
 
 fn as_root() -> bool {
-    // A new file belongs to whom the process runs as.
+    // A new file belongs to the user of the process.
     tempfile::tempfile().and_then(|file| file.metadata()).is_ok_and(|meta| meta.uid() == 0)
 }
 
@@ -74,7 +74,7 @@ fn a_kubeconfig_that_is_no_regular_file_is_refused_before_a_lock_is_made() {
     }
 }
 
-/// A link leads to it just as well.
+/// The same through a link.
 #[test]
 fn a_link_to_no_regular_file_is_refused() {
     let machine = with_cluster();
@@ -123,7 +123,7 @@ fn settings_keep_their_mode() {
     assert_eq!(fs::metadata(&env).expect("the file").permissions().mode() & 0o777, 0o600);
 }
 
-/// `sudo todo-bootstrap up` in a checkout of somebody else.
+/// `sudo todo-bootstrap up` in another user's checkout.
 #[test]
 fn root_gives_files_to_whom_the_folder_or_the_old_file_belongs() {
     if !as_root() {
@@ -156,7 +156,7 @@ fn root_gives_files_to_whom_the_folder_or_the_old_file_belongs() {
     assert_eq!(owner(&config(&machine)), (3456, 4567), "an old file");
 }
 
-/// As a dev container has it: the file itself is mounted, so nothing can be renamed over it.
+/// As in a dev container: the file itself is a mount, so nothing can be renamed over it.
 #[test]
 fn a_mounted_file_is_written_in_place() {
     let mounts = |machine: &Machine, file: &Path, args: &str| {
@@ -172,7 +172,7 @@ fn a_mounted_file_is_written_in_place() {
     };
     let machine = with_cluster();
     let (screen, text) = mounts(&machine, &config(&machine), "kubeconfig merge");
-    // Where no mounts may be made, nothing can be tried.
+    // If mounts are not permitted, this cannot be tested.
     if screen.code == Some(77) || screen.stderr.contains("unshare") {
         return;
     }

@@ -1,4 +1,4 @@
-//! The test bed: own state, cluster name and ports; the user's cache; one project.
+//! The test bed: its own state, cluster name and ports; the user's cache; one project.
 
 use std::cell::RefCell;
 use std::net::TcpListener;
@@ -18,15 +18,15 @@ use crate::provider::Provider;
 pub const CPUS: &str = "2";
 pub const MEMORY_GIB: u64 = 4;
 
-/// Making everything from source, on a cold and slow machine.
+/// Building everything from source on a cold and slow machine.
 const COLD: Duration = Duration::from_mins(65);
 const WARM: Duration = Duration::from_mins(10);
 
-/// What the application's own file says.
+/// The application file.
 pub struct App {
     pub namespace: String,
     pub name: String,
-    /// All names that it answers to, the main one first.
+    /// All its host names, the main one first.
     pub hosts: Vec<String>,
     /// The images that are built from its sources.
     pub images: Vec<String>,
@@ -42,7 +42,7 @@ pub struct Bed {
     pub profile: PathBuf,
     pub project: PathBuf,
     pub app: App,
-    /// Keeps the profile's port for HTTP taken, so that `up` has to choose another.
+    /// Keeps the profile's HTTP port in use, so that `up` must choose another one.
     pub taken: TcpListener,
     /// `None` until an engine runs.
     before: RefCell<Option<Engine>>,
@@ -55,7 +55,7 @@ pub struct Bed {
 impl Bed {
     pub fn new(provider: Provider) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        // Kept between runs: the engine's receipt stands in it, and what a cut off run left behind.
+        // Kept between runs: it contains the engine's receipt, and what an interrupted run left behind.
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("e2e");
         std::fs::create_dir_all(&dir).expect("create the test bed's folder");
         let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
@@ -91,7 +91,7 @@ impl Bed {
         bed
     }
 
-    /// From here on the scenes are about the project in `dir`.
+    /// From here on, the scenes use the project in `dir`.
     pub fn turn_to(&mut self, project: PathBuf) {
         self.app = read_app(&project);
         self.project = project;
@@ -140,7 +140,7 @@ impl Bed {
         run
     }
 
-    /// An engine that was started by this `up` may hold things of others from before.
+    /// An engine that this `up` started may contain older objects of others.
     fn note_engine(&self, event: &Event) {
         let runs = event.step == "engine" && ["done", "unchanged"].contains(&event.state.as_str());
         if runs && self.before.borrow().is_none() {
@@ -153,17 +153,17 @@ impl Bed {
         *self.before.borrow_mut() = Some(Engine::now());
     }
 
-    /// The first `up`, which may have to make everything.
+    /// The first `up`, which may have to build everything.
     pub fn cold_up(&self) -> Run {
         self.call_in(&self.project, UP_COLD, COLD, &mut |_| Then::GoOn).expect(0)
     }
 
-    /// The same, as somebody does it who has nothing but the checkout.
+    /// The same, for a user who has only the checkout.
     pub fn install_and_up(&self) -> Run {
         let mut command = Command::new("sh");
         command.arg("./install.sh").arg("--dir").arg(self.dir.join("bin")).arg("--up");
         command.args(&UP_COLD[1..]).current_dir(&self.root).env("TODO_BOOTSTRAP_STATE", &self.state);
-        // What cargo tells its tests makes another cargo build anew what is there.
+        // Variables that cargo sets for tests would make another cargo build everything again.
         let of_test = |key: &str| key.starts_with("CARGO_PKG_") || key.starts_with("CARGO_MANIFEST_");
         for (key, _) in std::env::vars().filter(|(key, _)| of_test(key)) {
             command.env_remove(key);
@@ -172,7 +172,7 @@ impl Bed {
         self.watched(command, &self.project, COLD, &mut |_| Then::GoOn).expect(0)
     }
 
-    /// An `up` that has to succeed. A new cluster may have got another port.
+    /// An `up` that must succeed. A new cluster may have a different port.
     pub fn up(&self) -> Run {
         let up = self.call(UP).expect(0);
         self.set_address(Address::find(&up.stdout, &self.app.hosts).expect("`up` ends with the address"));
@@ -183,32 +183,32 @@ impl Bed {
         self.call(&["down", "--yes"]).expect(0)
     }
 
-    /// The program's standard output for arguments that know no project.
+    /// The program's standard output for arguments that need no project.
     pub fn read(&self, args: &[&str]) -> Run {
         run(self.command(args), COLD, &mut |_| Then::GoOn)
     }
 
-    /// Where a tool is, as the program says.
+    /// The path of a tool, according to the program.
     pub fn tool(&self, name: &str) -> PathBuf {
         let run = self.read(&["tools", "path", name]).expect(0);
         PathBuf::from(run.stdout.lines().last().expect("a path").trim())
     }
 
     pub fn address(&self) -> Address {
-        self.address.borrow().clone().expect("the first `up` told an address")
+        self.address.borrow().clone().expect("the first `up` printed an address")
     }
 
     pub fn set_address(&self, address: Address) {
         *self.address.borrow_mut() = Some(address);
     }
 
-    /// The home page, which has to answer.
+    /// The home page, which must respond.
     #[track_caller]
     pub fn expect_page(&self) {
         let mut reply = self.address().get("/").expect("the page answers");
         if let Some(path) = reply.location {
-            // It wants a log-in.
-            reply = self.address().get(&path).expect("the page that it leads to answers");
+            // It requires a log-in.
+            reply = self.address().get(&path).expect("the target page responds");
         }
         assert_eq!(reply.status, 200, "{reply:?}");
     }
@@ -217,12 +217,12 @@ impl Bed {
         self.cluster_state().join("kubeconfig")
     }
 
-    /// The folder of the cluster's state.
+    /// The cluster's state directory.
     pub fn cluster_state(&self) -> PathBuf {
         self.state.join("clusters").join(&self.cluster)
     }
 
-    /// The node's container: name and whether it runs.
+    /// The node's container: name and whether it is running.
     pub fn node_container(&self) -> (String, bool) {
         let label = format!("label={}={}", self.provider.label, self.cluster);
         let format = "{{.Names}}\t{{.State}}";
@@ -232,7 +232,7 @@ impl Bed {
         (name.to_owned(), state == "running")
     }
 
-    /// Standard output of kubectl, which has to succeed.
+    /// Standard output of kubectl, which must succeed.
     #[track_caller]
     pub fn kubectl(&self, args: &[&str]) -> String {
         println!("$ kubectl {}", args.join(" "));
@@ -247,17 +247,17 @@ impl Bed {
         serde_json::from_str(&text).expect("JSON from kubectl")
     }
 
-    /// The names of the Deployments of the application.
+    /// The names of the application's Deployments.
     pub fn deployments(&self) -> Vec<String> {
         let list = self.kubectl_json(&["get", "deployments", "--namespace", &self.app.namespace]);
         names(&list)
     }
 
     pub fn before(&self) -> Engine {
-        self.before.borrow().clone().expect("an engine was seen before the cluster was made")
+        self.before.borrow().clone().expect("an engine was seen before the cluster was created")
     }
 
-    /// The user's own kubeconfig has to be as it was.
+    /// The user's own kubeconfig must be unchanged.
     pub fn expect_users_kube_config_untouched(&self) {
         assert_eq!(users_kube_config(), self.kube_config_before, "~/.kube/config was touched");
     }
@@ -276,7 +276,7 @@ pub fn names(list: &Value) -> Vec<String> {
     items.iter().filter_map(|item| Some(item["metadata"]["name"].as_str()?.to_owned())).collect()
 }
 
-/// The application beside the sources, in a folder of its own: its `.env` is the tests', not the
+/// A copy of the application outside the sources, so that its `.env` is separate from the
 /// developer's.
 fn copy_of_the_application(root: &Path, dir: &Path) -> PathBuf {
     let copy = dir.join("todo");
@@ -298,7 +298,7 @@ fn copy_of_the_application(root: &Path, dir: &Path) -> PathBuf {
     copy
 }
 
-/// The provider's profile with another name, another port, and a fixed size.
+/// The provider's profile with a different name, different ports, and a fixed size.
 fn write_profile(root: &Path, dir: &Path, provider: Provider, name: &str, http_port: u16) -> PathBuf {
     let mut profile = read_toml(&root.join(format!("profiles/{}.toml", provider.name)));
     let cluster = profile.get_mut("cluster").and_then(|value| value.as_table_mut()).expect("[cluster]");
@@ -336,13 +336,13 @@ pub fn read_toml(path: &Path) -> Table {
 }
 
 impl Drop for Bed {
-    /// After a failed scene: what a developer looks at first, then the end of what was started.
+    /// After a failed scene: prints what a developer looks at first, then ends what was started.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             return;
         }
         println!("\n=== failed in scene: {}", self.scene.borrow());
-        println!("--- the last run said:\n{}", self.last.borrow());
+        println!("--- output of the last run:\n{}", self.last.borrow());
         println!("{}", docker(&["ps", "--all"]).unwrap_or_else(|error| error));
         if std::env::var_os("TODO_BOOTSTRAP_E2E_KEEP").is_some() {
             println!("kept for you: TODO_BOOTSTRAP_STATE={}", self.state.display());

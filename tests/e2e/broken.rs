@@ -1,4 +1,4 @@
-//! An application that cannot become ready: the cause on one screen.
+//! An application that cannot become ready: the cause fits on one screen.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::program::Then;
 use crate::repair::settled;
 
 const LAST_WORDS: &str = "the-cause-of-it-all";
-/// Lines that a terminal shows at once.
+/// The lines of a terminal.
 const SCREEN: usize = 40;
 
 pub fn crashing(bed: &Bed) {
@@ -16,7 +16,7 @@ pub fn crashing(bed: &Bed) {
     let limit = Duration::from_mins(10);
     let args = ["up", "--yes", "--events", "json", "--timeout", "3m"];
     let up = bed.call_in(&project, &args, limit, &mut |_| Then::GoOn).expect(1);
-    let start = up.stderr.rfind("error:").expect("an error is told");
+    let start = up.stderr.rfind("error:").expect("an error is printed");
     let screen = &up.stderr[start..];
     assert!(screen.lines().count() <= SCREEN, "more than one screen:\n{screen}");
     for part in [LAST_WORDS, "help:", "7"] {
@@ -28,7 +28,7 @@ pub fn crashing(bed: &Bed) {
     settled(bed);
 }
 
-/// The project with a first image whose program writes its last words and ends with 7.
+/// The project with a first image whose program prints a message and exits with 7.
 fn crashing_copy(bed: &Bed) -> PathBuf {
     let copy = bed.dir.join("crashing");
     if copy.exists() {

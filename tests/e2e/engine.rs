@@ -1,9 +1,9 @@
-//! The container engine, for looking and for sabotage.
+//! Inspects and sabotages the container engine.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// What is in the engine: ids of containers and volumes, names of networks.
+/// The engine's objects: ids of containers and volumes, names of networks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Engine {
     pub containers: BTreeSet<String>,
@@ -12,13 +12,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// What is there now; nothing where no engine runs.
+    /// What exists now; nothing if no engine runs.
     pub fn now() -> Self {
         let lines = |args: &[&str]| -> BTreeSet<String> {
             docker(args).unwrap_or_default().lines().map(str::to_owned).collect()
         };
         let mut networks = lines(&["network", "ls", "--format", "{{.Name}}"]);
-        // The engine's own, which are there as soon as it runs.
+        // The engine's own networks, which exist whenever it runs.
         for own in ["bridge", "host", "none"] {
             networks.remove(own);
         }
@@ -38,7 +38,7 @@ pub fn docker(args: &[&str]) -> Result<String, String> {
     output(command)
 }
 
-/// Standard output of a command that has to succeed.
+/// Standard output of a command that must succeed.
 pub fn output(mut command: Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("cannot start {command:?}: {error}"))?;
     if output.status.success() {

@@ -1,4 +1,4 @@
-//! After `down`, nothing of ours is left; the engine and the cache stay.
+//! After `down`, nothing of ours is left; the engine and the cache are kept.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use crate::program::{Then, run};
 use crate::registry;
 use crate::repair::own_engine;
 
-/// The engine's own programs; they are children of the `up` that started the engine, and stay.
+/// The engine's programs: children of the `up` that started the engine; they keep running.
 const ENGINE: &[&str] = &["dockerd", "containerd", "containerd-shim", "docker-proxy", "docker-init"];
 
 pub fn down(bed: &Bed) {
@@ -23,7 +23,7 @@ pub fn down(bed: &Bed) {
     };
     assert_eq!(left(&now.containers, &before.containers), [""; 0], "containers");
     assert_eq!(left(&now.networks, &before.networks), [""; 0], "networks");
-    // The registry's volume belongs to the cache, and goes with it.
+    // The registry's volume belongs to the cache and is removed with it.
     let mut volumes = left(&now.volumes, &before.volumes);
     volumes.retain(|volume| *volume != registry::name());
     assert_eq!(volumes, [""; 0], "volumes");
@@ -34,12 +34,12 @@ pub fn down(bed: &Bed) {
     std::net::TcpListener::bind(("127.0.0.1", port)).expect("the port is free again");
     let engine = std::process::Command::new("docker").arg("version").output();
     assert!(engine.is_ok_and(|output| output.status.success()), "the engine stays");
-    // Twice is as good as once.
+    // Running it twice has the same result.
     bed.down();
 }
 
-/// What `up` did to the machine goes with `down --purge`; what was there before stays. The cache that
-/// goes is one of this scene's own, as the user's is what makes the next run fast.
+/// `down --purge` removes what `up` installed on the machine; what was there before is kept. The cache in
+/// this scene is a separate one, because the user's cache makes the next run fast.
 pub fn purge(bed: &Bed) {
     let cache = bed.dir.join("purged-cache");
     std::fs::create_dir_all(cache.join("tools")).expect("make a cache");
@@ -54,7 +54,7 @@ pub fn purge(bed: &Bed) {
     let purge = run(command, Duration::from_mins(10), &mut |_| Then::GoOn).expect(0);
     assert!(!cache.exists(), "the cache is gone:\n{}", purge.tail(20));
     if let Some(pid) = engine {
-        // What has ended may be unreaped for a while: it then has a name, but no program.
+        // An ended process may not be reaped for a while: it then has a name, but no program.
         let runs = Path::new(&format!("/proc/{pid}/exe")).exists();
         assert!(!runs, "the engine that `up` started has ended");
     }
@@ -73,7 +73,7 @@ pub fn purge(bed: &Bed) {
     }
 }
 
-/// Processes end a moment after their parent was told so.
+/// Processes end a moment after their parent was stopped.
 fn expect_no_process(bed: &Bed) {
     let end = Instant::now() + Duration::from_secs(5);
     loop {
@@ -86,7 +86,7 @@ fn expect_no_process(bed: &Bed) {
     }
 }
 
-/// Processes that carry the test bed's state in their environment, the engine's aside.
+/// Processes with the test bed's state directory in their environment, except those of the engine.
 fn processes(state: &Path) -> Vec<String> {
     let wanted = format!("TODO_BOOTSTRAP_STATE={}", state.display());
     let mut found = Vec::new();
@@ -95,7 +95,7 @@ fn processes(state: &Path) -> Vec<String> {
         let environment = std::fs::read(path.join("environ")).unwrap_or_default();
         let ours = environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes());
         let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
-        // The kernel cuts names after 15 bytes.
+        // The kernel truncates names to 15 bytes.
         let engine = ENGINE.iter().any(|engine| engine.starts_with(name.trim()));
         if ours && !engine {
             found.push(format!("{} {}", entry.file_name().to_string_lossy(), name.trim()));

@@ -1,8 +1,8 @@
-//! The guide for newcomers: each of its commands is run, in its order, as it stands there.
+//! Runs each command of the newcomers' guide in order, exactly as written.
 //!
-//! A machine of the guide's reader has nothing: a bare home, and only the program on its path. What
-//! differs here: the profile is the bed's (another name and other ports), and state and cache are
-//! where the bed has them.
+//! The reader's machine has an empty home directory, and only the program on PATH. Two things differ here:
+//! the profile is the bed's (different name and ports), and state and cache are in the bed's
+//! directories.
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub fn minikube(bed: &Bed) {
     run(bed, "minikube");
 }
 
-/// The blocks of commands below the chapter that the provider names, up to the next chapter.
+/// The command blocks below the chapter that contains the provider's name, up to the next chapter.
 fn blocks(chapter: &str) -> Vec<String> {
     let heading = format!("\n## With {chapter}\n");
     let text = GUIDE.split_once(&heading).unwrap_or_else(|| panic!("the guide has no `{heading}`")).1;
@@ -30,7 +30,7 @@ fn blocks(chapter: &str) -> Vec<String> {
 }
 
 fn run(bed: &Bed, provider: &str) {
-    // The program's own cache, wherever the home is.
+    // The program's own cache, wherever the home directory is.
     let cache = cache();
     bed.call(UP).expect(0);
     let home = bed.dir.join("guide");
@@ -43,7 +43,7 @@ fn run(bed: &Bed, provider: &str) {
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", bin.display());
     let blocks = blocks(provider);
     assert!(blocks.len() >= 5, "{blocks:?}");
-    // One shell, as what it exports is for the commands after.
+    // One shell, because later commands need what earlier ones export.
     let profile = format!("--profile {}", bed.profile.display());
     let script = format!("set -eux\n{}", blocks.concat());
     let script = script.replace(&format!("--profile {provider}"), &profile);

@@ -1,4 +1,4 @@
-//! Requests to the ingress controller as `curl -H 'Host: …'` makes them.
+//! Requests to the ingress controller, like `curl -H 'Host: …'`.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,12 +9,12 @@ pub struct Reply {
     pub status: u16,
     /// `name=value` of each cookie that is set.
     pub cookies: Vec<String>,
-    /// Where a redirect leads.
+    /// The target of a redirect.
     pub location: Option<String>,
     pub body: String,
 }
 
-/// The address that `up` told.
+/// The address that `up` printed.
 #[derive(Debug, Clone)]
 pub struct Address {
     pub host: String,
@@ -23,13 +23,13 @@ pub struct Address {
 
 impl Address {
     /// The last `http://` address for any of `hosts` in the output of a run: `up` ends with it, and a check
-    /// that failed at first may have named another before.
+    /// that failed at first may have printed another one before.
     pub fn find(text: &str, hosts: &[String]) -> Option<Self> {
         let found = hosts.iter().filter_map(|host| Self::find_one(text, host));
         found.max_by_key(|(at, _)| *at).map(|(_, address)| address)
     }
 
-    /// As a browser takes it.
+    /// As a browser resolves it.
     pub fn url(&self) -> String {
         format!("http://{}:{}/", self.host, self.port)
     }
@@ -37,7 +37,7 @@ impl Address {
     /// The last address for `host`, and where it ends.
     fn find_one(text: &str, host: &str) -> Option<(usize, Self)> {
         let start = format!("http://{host}");
-        // A name may be the start of a longer one.
+        // A name may be a prefix of a longer one.
         let ends = text.match_indices(&start).map(|(at, found)| at + found.len());
         let end = ends.filter(|end| text[*end..].starts_with([':', '/'])).last()?;
         let rest = &text[end..];
@@ -63,7 +63,7 @@ impl Address {
         self.send(method, path, &[], body)
     }
 
-    /// With more headers: name and value.
+    /// With additional headers: name and value.
     pub fn send(
         &self,
         method: &str,
@@ -73,7 +73,7 @@ impl Address {
     ) -> Result<Reply, String> {
         let told =
             |error: std::io::Error| format!("{method} http://{}:{}{path}: {error}", self.host, self.port);
-        // Names lead to this machine; an address may be a node's.
+        // Names resolve to this machine; an IP address may be a node's.
         let ip: std::net::IpAddr = self.host.parse().unwrap_or([127, 0, 0, 1].into());
         let address = (ip, self.port).into();
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).map_err(told)?;
@@ -93,7 +93,7 @@ impl Address {
         parse(&String::from_utf8_lossy(&reply)).ok_or_else(|| format!("{method} {path}: no HTTP reply"))
     }
 
-    /// Asks until `wanted` holds; fails with the last reply after `limit`.
+    /// Repeats the request until `wanted` holds; fails with the last response after `limit`.
     #[track_caller]
     pub fn get_until(&self, path: &str, limit: Duration, wanted: impl Fn(&Reply) -> bool) -> Reply {
         let end = Instant::now() + limit;
@@ -108,7 +108,7 @@ impl Address {
     }
 }
 
-/// A reply that ends with its connection (HTTP/1.0, so it is never chunked).
+/// A response that ends with its connection (HTTP/1.0, so it is never chunked).
 fn parse(text: &str) -> Option<Reply> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;

@@ -8,7 +8,7 @@ use crate::registry;
 use crate::repair::settled;
 use crate::sample::{self, Random};
 
-/// What is taken away before, so that the step has work.
+/// What is removed before, so that the step has work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
     /// The whole cluster.
@@ -20,18 +20,18 @@ enum Before {
     Images,
     /// The application's images in the node.
     NodeImage,
-    /// The workload of that name, wherever it is.
+    /// The workload of that name, in any namespace.
     Workload(&'static str),
 }
 
-/// A moment at which `up` dies.
+/// A moment at which `up` is killed.
 struct Moment {
     before: Before,
-    /// A step's id, or the start of ids up to a `*`.
+    /// A step's id, or a prefix of ids before a `*`.
     step: String,
-    /// The event of that step after which the time runs.
+    /// The event of that step after which the delay starts.
     state: &'static str,
-    /// The longest time from that event to the death, in milliseconds.
+    /// The maximum delay from that event to the kill, in milliseconds.
     within: u64,
 }
 
@@ -40,7 +40,7 @@ impl Moment {
         Self { before, step: step.to_owned(), state: "started", within }
     }
 
-    /// The moment after the step's end, when what needs it begins.
+    /// The moment after the step's end, when its dependents start.
     fn after(before: Before, step: &str, within: u64) -> Self {
         Self { state: "done", ..Self::new(before, step, within) }
     }
@@ -53,11 +53,11 @@ impl Moment {
     }
 }
 
-/// How many of the moments a run plays that is not the full one, and of those of Ctrl-C.
+/// How many of the moments a sampled run uses, and how many of those of Ctrl-C.
 const KILLS: usize = 4;
 const INTERRUPTS: usize = 1;
 
-/// Ten steps; each is one that its `before` gives work to.
+/// Ten steps; each has work because of its `before`.
 fn moments(image: &str) -> Vec<Moment> {
     vec![
         Moment::new(Before::Down, "cluster", 8000),
@@ -65,7 +65,7 @@ fn moments(image: &str) -> Vec<Moment> {
         Moment::new(Before::Namespace, "namespace", 20),
         Moment::new(Before::Secret, "secrets", 20),
         Moment::new(Before::Deployment, "release", 1500),
-        // The checks, which have no `started` where all of them pass at once.
+        // The checks, which have no `started` if all of them pass at once.
         Moment::after(Before::Deployment, "release", 20),
         Moment::new(Before::Images, &format!("build-{image}"), 300),
         Moment::new(Before::NodeImage, &format!("pull-{image}"), 300),
@@ -92,7 +92,7 @@ pub fn sweep(bed: &Bed) {
     settled(bed);
 }
 
-/// Ctrl-C while a step runs: an orderly end with the right code, and the next `up` converges.
+/// Ctrl-C while a step runs: an orderly exit with the right code, and the next `up` converges.
 pub fn interrupt(bed: &Bed) {
     let image = bed.app.images.first().expect("the application has an image").clone();
     let mut moments = vec![
@@ -125,14 +125,14 @@ fn steps_from_nothing(bed: &Bed) -> Vec<Moment> {
     up.steps("started").into_iter().map(|step| Moment::new(Before::Down, step, 2000)).collect()
 }
 
-/// A cluster that is cut short while it is made is made anew.
+/// A cluster whose creation was interrupted is recreated.
 pub fn making(bed: &Bed) {
     die_and_converge(bed, &Moment::new(Before::Down, "cluster", 8000), Duration::from_secs(7));
     settled(bed);
 }
 
 fn die_and_converge(bed: &Bed, moment: &Moment, after: Duration) {
-    // A step may be faster than the wanted time; a death that missed proves nothing.
+    // A step may be faster than the delay; a kill that missed it proves nothing.
     for after in [after, Duration::ZERO, Duration::ZERO] {
         prepare(bed, moment.before);
         println!("--- SIGKILL {after:?} after {} {} ({:?})", moment.step, moment.state, moment.before);
@@ -187,7 +187,7 @@ fn node_tags(bed: &Bed, node: &str) -> Vec<String> {
     found
 }
 
-/// Whether the last part of an image's name is one of the application's.
+/// Whether the last part of an image's name is an image of the application.
 fn is_own(bed: &Bed, tag: &str) -> bool {
     let name = tag.rsplit('/').next().unwrap_or(tag).split([':', '@']).next().unwrap_or_default();
     bed.app.images.iter().any(|image| name == image)

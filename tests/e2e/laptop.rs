@@ -1,6 +1,6 @@
 //! A current laptop inside this machine: Debian sid with Docker (containerd image store, buildx) or
-//! Podman, and a user, in namespaces of its own (`tests/laptop/`). It ends with its process, whatever
-//! becomes of this one; needs root.
+//! Podman, and a user, in separate namespaces (`tests/laptop/`). It ends with its process, however this
+//! one ends; needs root.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use crate::laptop_root::{root, tool_cache};
 use crate::leftover;
 use crate::program::{Run, Then, run};
 
-/// The names of their control groups begin with it.
+/// The prefix of their control groups.
 const PREFIX: &str = "todo-bootstrap-laptop";
-/// Where Docker's store is made anew the daemon takes seconds; on a loaded machine, many more.
+/// With a new storage directory, the daemon needs seconds; on a loaded machine, many more.
 const BOOT: Duration = Duration::from_mins(2);
 
-/// What runs containers there.
+/// The engine that runs containers there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Daemon {
     /// For a user without root.
@@ -41,7 +41,7 @@ impl Daemon {
         }
     }
 
-    /// What the laptop does by itself.
+    /// What the laptop runs at boot.
     fn service(self) -> &'static str {
         match self {
             Self::Docker => "exec dockerd >/var/log/dockerd.log 2>&1",
@@ -49,7 +49,7 @@ impl Daemon {
         }
     }
 
-    /// The other engine's programs: one machine has one engine.
+    /// The other engine's programs, which are removed: a machine has one engine.
     fn others(self) -> &'static str {
         match self {
             Self::Docker => "podman",
@@ -61,17 +61,17 @@ impl Daemon {
 pub struct Laptop {
     pub daemon: Daemon,
     name: String,
-    /// Takes what it writes; gone after it.
+    /// The directory for what it writes; deleted with it.
     dir: PathBuf,
-    /// Its first process, as this machine counts.
+    /// Its first process, as seen from this machine.
     init: u32,
     boot: Child,
     plug: Option<Child>,
 }
 
 impl Laptop {
-    /// Boots one below `dir`, cut off from every network. `cached`: the user's cache begins with what is
-    /// in this machine's; `program` is on PATH.
+    /// Boots one below `dir`, without any network. `cached`: the user's cache starts with the content of
+    /// this machine's cache; `program` is on PATH.
     pub fn boot(checkout: &Path, dir: &Path, daemon: Daemon, cached: bool, program: &Path) -> Self {
         sweep(dir);
         let lower = root(checkout);
@@ -107,7 +107,7 @@ impl Laptop {
         }
     }
 
-    /// What booting said, and the daemon.
+    /// The output of booting and of the daemon.
     fn logs(&self) -> String {
         let logs = ["boot.log", "upper/var/log/dockerd.log"].map(|file| self.dir.join(file));
         let texts = logs.map(|file| std::fs::read_to_string(file).unwrap_or_default());
@@ -123,7 +123,7 @@ impl Laptop {
         command
     }
 
-    /// Standard output of a line of shell as the user, who has to succeed.
+    /// Standard output of a shell command line as the user, which must succeed.
     pub fn sh(&self, line: &str) -> Result<String, String> {
         output(self.enter(self.daemon.user(), line))
     }
@@ -132,13 +132,13 @@ impl Laptop {
         output(self.enter("root", line))
     }
 
-    /// A run of the program by the user.
+    /// Runs the program as the user.
     pub fn run(&self, line: &str, limit: Duration) -> Run {
         println!("laptop$ {line}");
         run(self.enter(self.daemon.user(), line), limit, &mut |_| Then::GoOn)
     }
 
-    /// Gives the user a folder of this machine as `~/name`.
+    /// Mounts a directory of this machine as `~/name` of the user.
     pub fn give(&self, from: &Path, name: &str) {
         let user = self.daemon.user();
         let mut tar = Command::new("tar");
@@ -151,7 +151,7 @@ impl Laptop {
         self.root(&line).expect("the folder is given");
     }
 
-    /// A file of this machine as `~/name`, without a copy.
+    /// Mounts a file of this machine as `~/name`.
     pub fn give_file(&self, from: &Path, name: &str) {
         let shared = self.dir.join("data/home").join(name);
         std::fs::hard_link(from, &shared).expect("a link on one file system");
@@ -162,7 +162,7 @@ impl Laptop {
         self.root(&line).expect("the file is given");
     }
 
-    /// Connects it with this machine's network.
+    /// Connects it to this machine's network.
     pub fn plug_in(&mut self) {
         let file = self.dir.join("netns");
         File::create(&file).expect("a file for the namespace");
@@ -175,8 +175,8 @@ impl Laptop {
             assert!(Instant::now() < end, "pasta gives no way out");
             std::thread::sleep(Duration::from_millis(100));
         }
-        // The pasta of Debian 12 sends segments without any flag. A socket ignores them; connection tracking
-        // does not know them, so a container's connection is reset by what does not reach it.
+        // The pasta of Debian 12 sends segments without any flag. A socket ignores them, but connection tracking
+        // does not know them, so a container's connection is reset.
         self.root("iptables -t raw -A PREROUTING -p tcp --tcp-flags ALL NONE -j DROP")
             .expect("iptables runs");
     }
@@ -185,7 +185,7 @@ impl Laptop {
         self.plug.is_some()
     }
 
-    /// Whether a packet to anywhere outside would leave the machine.
+    /// Whether a packet to an outside address would leave the machine.
     pub fn has_way_out(&self) -> bool {
         let routes = self.root("ip -4 route show default; ip -6 route show default").expect("ip runs");
         !routes.trim().is_empty()
@@ -193,8 +193,8 @@ impl Laptop {
 
     fn end(&mut self) {
         for child in [self.plug.as_mut(), Some(&mut self.boot)].into_iter().flatten() {
-            // SIGKILL, by the id of what we started. With the first process of the namespace, the kernel
-            // ends every other one, and then takes the mounts and the network away.
+            // SIGKILL, by the id of what we started. When the first process of the namespace is killed, the kernel
+            // ends all others, and removes the mounts and the network.
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -206,7 +206,7 @@ impl Laptop {
 impl Drop for Laptop {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("--- the laptop said:\n{}", self.logs());
+            println!("--- output of the laptop:\n{}", self.logs());
             let client = self.daemon.client();
             println!("{}", self.sh(&format!("{client} ps --all")).unwrap_or_else(|error| error));
             if std::env::var_os("TODO_BOOTSTRAP_E2E_KEEP").is_some() {
@@ -219,7 +219,7 @@ impl Drop for Laptop {
     }
 }
 
-/// Ends what a killed run left: nothing as a rule, as a laptop ends with its process.
+/// Ends what a killed run left behind: usually nothing, because a laptop ends with its process.
 pub fn sweep(dir: &Path) {
     for entry in std::fs::read_dir("/sys/fs/cgroup/pids").into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -234,7 +234,7 @@ pub fn sweep(dir: &Path) {
     let _ = std::fs::remove_dir_all(dir.join("laptop"));
 }
 
-/// The first process of the laptop's own namespace, once it is what stays.
+/// The first process in the laptop's own PID namespace, once it has executed the final program.
 fn first_process(name: &str) -> Option<u32> {
     let procs = std::fs::read_to_string(format!("/sys/fs/cgroup/pids/{name}/cgroup.procs")).ok()?;
     procs.lines().filter_map(|pid| pid.parse().ok()).find(|pid: &u32| {

@@ -1,4 +1,4 @@
-//! The root file system of laptops: made once for each recipe, kept in the cache.
+//! The root file system of laptops: created once for each recipe and kept in the cache.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,10 +7,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::bed::output;
 
-/// What makes and boots it, by the package that brings it.
+/// The programs that create and boot it, with their packages.
 const PROGRAMS: [(&str, &str); 2] = [("mmdebstrap", "mmdebstrap"), ("pasta", "passt")];
 
-/// The folder of the root file system; made where it is not there yet, in a minute or two.
+/// The directory of the root file system; created if it does not exist, which takes a minute or two.
 pub fn root(checkout: &Path) -> PathBuf {
     install();
     let recipe = recipe(checkout);
@@ -19,7 +19,7 @@ pub fn root(checkout: &Path) -> PathBuf {
     if target.is_dir() {
         return target;
     }
-    // Those of older recipes, and what a killed run began.
+    // Those of older recipes, and what a killed run started.
     let _ = std::fs::remove_dir_all(&all);
     std::fs::create_dir_all(&all).expect("create a folder in the cache");
     println!("=== making the laptop's root file system");
@@ -33,7 +33,7 @@ fn wrapper(checkout: &Path) -> PathBuf {
     checkout.join("offline/host/runc-bounded")
 }
 
-/// The hash of all that goes into it but for the packages: those of the day are as good as any.
+/// The hash of all its inputs except the packages, whose versions on that day do not matter.
 fn recipe(checkout: &Path) -> String {
     let bundle = PathBuf::from("/etc/ssl/certs/ca-certificates.crt");
     let mut files = vec![checkout.join("tests/laptop/make.sh"), wrapper(checkout), bundle];
@@ -50,7 +50,7 @@ fn recipe(checkout: &Path) -> String {
     hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// The cache of whoever runs the tests, by the program's own rules.
+/// The cache of the user who runs the tests, by the program's own rules.
 pub fn tool_cache() -> PathBuf {
     let var = |key: &str| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
     var("TODO_BOOTSTRAP_CACHE").unwrap_or_else(|| {

@@ -1,4 +1,4 @@
-//! What people have on their laptops today: the whole way with current engines, as their users go it.
+//! Current laptops: the complete workflow with current engines, as their users run it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use crate::bed::Bed;
 use crate::http::Address;
 use crate::laptop::{Daemon, Laptop};
 
-/// With every artifact in the cache, on two processors: images are built, a cluster is made.
+/// With every artifact in the cache, on two processors: images are built, a cluster is created.
 const UP: Duration = Duration::from_mins(20);
 const SHORT: Duration = Duration::from_mins(5);
-/// Pods of before are gone by then.
+/// Old pods are gone by then.
 const GONE: Duration = Duration::from_secs(60);
-/// A place in the application's source, and what is answered in its place after the change.
+/// A string in the application's source, and the response to expect after it was changed.
 const SOURCE: &str = "services/backend/todo_api/health.py";
 const OLD: &str = r#"return {"accounts": "#;
 const NEW: &str = r#"return {"changed": "by the test", "accounts": "#;
@@ -28,7 +28,7 @@ pub fn docker(bed: &Bed) {
     there_and_back(bed, &mut laptop, "");
 }
 
-/// The same with nothing but a bundle, made on this machine by its own engine, and no network.
+/// The same with only a bundle, created on this machine by its own engine, and no network.
 pub fn docker_offline(bed: &Bed) {
     let (bundle, digest) = bundle(bed);
     let mut laptop = boot(bed, Daemon::Docker, false);
@@ -54,8 +54,8 @@ fn boot(bed: &Bed, daemon: Daemon, cached: bool) -> Laptop {
     laptop
 }
 
-/// `up`, the checks, a change, `up` again, `down`, and nothing is left. A laptop without a network gets
-/// one for the change: an image is built then, and its packages come from registries.
+/// `up`, the checks, a change, `up` again, `down`, and nothing is left. A laptop without a network is
+/// connected for the change: an image is built then, and its packages come from registries.
 fn there_and_back(bed: &Bed, laptop: &mut Laptop, how: &str) {
     let before = Engine::now(laptop);
     let up = format!("cd ~/todo && todo-bootstrap up --yes --events json {how}");
@@ -75,7 +75,7 @@ fn there_and_back(bed: &Bed, laptop: &mut Laptop, how: &str) {
         .expect("sed");
     let changed = laptop.run(&up, UP).expect(0);
     println!("up after a change: {:.1} s", changed.took.as_secs_f64());
-    // A pod of before may get a request as long as it is on its way out.
+    // A terminating pod may still get a request.
     let end = Instant::now() + GONE;
     loop {
         let answer = answers(laptop, &address);
@@ -100,10 +100,10 @@ fn down(laptop: &Laptop, before: &Engine) {
     let left = Engine::now(laptop).without(before);
     assert_eq!(left.containers, BTreeSet::new(), "containers");
     assert_eq!(left.networks, BTreeSet::new(), "networks");
-    // What holds the images makes the next `up` fast.
+    // The image volume makes the next `up` fast.
     assert!(left.volumes.iter().all(|name| name.contains("registry")), "volumes: {:?}", left.volumes);
-    // The cache that goes is another one with the record of the registry in it: the user's is mounted, so it
-    // cannot go.
+    // The cache that is purged is a separate one with the record of the registry: the user's cache is a mount,
+    // which cannot be deleted.
     let purge = "mkdir ~/purged && cp ~/.cache/todo-bootstrap/registry.json ~/purged && cd ~/todo && \
                  TODO_BOOTSTRAP_CACHE=~/purged todo-bootstrap down --purge --yes";
     laptop.run(purge, SHORT).expect(0);
@@ -111,7 +111,7 @@ fn down(laptop: &Laptop, before: &Engine) {
     assert_eq!(left, Engine::default(), "after --purge");
 }
 
-/// What an engine has: names.
+/// An engine's objects, by name.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Engine {
     containers: BTreeSet<String>,
@@ -144,7 +144,7 @@ impl Engine {
     }
 }
 
-/// A bundle made here, and its digest.
+/// A bundle created here, and its digest.
 fn bundle(bed: &Bed) -> (PathBuf, String) {
     let path = bed.dir.join("laptop.tar");
     let made = bed.call(&["bundle", "create", &path.to_string_lossy()]).expect(0);

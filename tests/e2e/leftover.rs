@@ -1,6 +1,6 @@
-//! What keeps runs apart: names of each checkout's own, one run at a time on a machine, and the end of
-//! clusters whose run was killed. An engine that starts again wakes their nodes, and a machine
-//! with two cores then has two clusters to carry.
+//! Separates runs: cluster names unique to each checkout, one run at a time on a machine, and removal of
+//! clusters whose run was killed. An engine that restarts also restarts their nodes, and a machine with
+//! two cores would then run two clusters.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,10 +8,10 @@ use std::path::Path;
 use crate::bed::docker;
 use crate::provider::{KIND, MINIKUBE};
 
-/// All clusters of these tests begin with it, whoever runs them.
+/// The prefix of all clusters of these tests, whoever runs them.
 pub const PREFIX: &str = "todo-bootstrap-e2e";
 
-/// The lock is the machine's: what is not of the run that holds it is of no run.
+/// The lock is per machine: what does not belong to the run that holds it belongs to no run.
 pub fn only_run_on_this_machine() -> File {
     let path = std::env::temp_dir().join(format!("{PREFIX}.lock"));
     let file = File::create(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -22,7 +22,7 @@ pub fn only_run_on_this_machine() -> File {
     file
 }
 
-/// A cluster name that no other checkout's run has ever had; kept with the state that knows it.
+/// A cluster name that no other checkout's run uses; stored with the state.
 pub fn cluster_name(dir: &Path) -> String {
     let file = dir.join("run-id");
     let id = std::fs::read_to_string(&file).unwrap_or_else(|_| {
@@ -33,7 +33,7 @@ pub fn cluster_name(dir: &Path) -> String {
     format!("{PREFIX}-{}", id.trim())
 }
 
-/// Removes nodes and volumes of clusters of these tests that are not `ours`.
+/// Removes nodes and volumes of test clusters that are not `ours`.
 pub fn sweep(ours: &str) {
     for label in [KIND.label, MINIKUBE.label] {
         let filter = format!("label={label}");

@@ -1,9 +1,9 @@
-//! The built program on a real cluster, driven as a user drives it.
+//! The built program on a real cluster, used as a user uses it.
 //!
-//! One cluster per provider and run, with names, ports and state of their own; the cache is the user's, as
-//! making its content anew takes longest. `docker` and `kubectl` are used for sabotage and for
-//! looking only. What the run started, it ends by its id.
-// The fence is the tool's, this drives it from outside; and a test ends by panicking.
+//! One cluster per provider and run, with its own name, ports and state. The cache is the user's, because
+//! filling it takes longest. `docker` and `kubectl` are used only for sabotage and
+//! inspection. The run ends what it started, by id.
+// These rules apply to the program, not to tests; and a test fails by panicking.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, clippy::expect_used, clippy::unwrap_used)]
 
 mod bed;
@@ -34,91 +34,91 @@ use bed::Bed;
 use provider::{KIND, MINIKUBE};
 use sample::{ALWAYS, Random};
 
-/// What it proves, how, and about how many seconds it takes, where a sample of runs is enough for it.
+/// What a scene proves, its function, and its approximate duration in seconds if sampling is enough.
 type Scene = (&'static str, fn(&Bed), u32);
 
-/// The application beside the sources: from nothing, and all that its users rely on.
+/// The application in the checkout: from nothing, and all that its users rely on.
 const TODO: &[Scene] = &[
-    ("./install.sh --up: from nothing to an address that answers", steady::installed, ALWAYS),
-    ("all pods run, none was started twice", todo::at_first_try, ALWAYS),
-    ("the node has the size that the profile says", steady::node_size, ALWAYS),
-    ("status, check and plan say so", steady::reports, ALWAYS),
+    ("./install.sh --up: from nothing to an address that responds", steady::installed, ALWAYS),
+    ("all pods run, none was restarted", todo::at_first_try, ALWAYS),
+    ("the node has the size in the profile", steady::node_size, ALWAYS),
+    ("status, check and plan agree", steady::reports, ALWAYS),
     ("a second up changes nothing", steady::second_up, ALWAYS),
     ("a browser adds, completes and deletes a task", todo::browser, ALWAYS),
     ("a client calls the five tools", todo::five_tools, ALWAYS),
     ("rows and keys outlive their pods", todo::survives, 30),
-    ("a changed key is shown, and restarts its users only", todo::changed_key, 40),
-    ("a secret's value stands nowhere else", todo::nowhere_else, ALWAYS),
-    ("the journey names the hop that is broken", todo::hops, 120),
+    ("a changed key is shown, and restarts only the services that use it", todo::changed_key, 40),
+    ("a secret's value is nowhere else", todo::nowhere_else, ALWAYS),
+    ("the journey names the broken segment", todo::hops, 120),
     ("the journey needs nothing from outside", todo::without_egress, ALWAYS),
-    ("--mock makes do without a model's key", todo::mocked, 40),
-    ("two users never see what is the other's", todo::two_users, ALWAYS),
+    ("--mock works without a model's key", todo::mocked, 40),
+    ("two users never see each other's data", todo::two_users, ALWAYS),
     ("the first specification's values work", todo::seed_000, 90),
-    ("the API server takes every values file", todo::values_files, 30),
+    ("the API server accepts every values file", todo::values_files, 30),
     ("url, status, logs, restart", todo::commands, 40),
     ("a hosts entry on request, a forwarded port, followed logs", todo::names_and_ports, 30),
 ];
 
-/// What every provider has to do; with the application, and each scene leaves the cluster up.
+/// The behavior required of every provider, with the application; each scene leaves the cluster running.
 const PROVIDER: &[Scene] = &[
-    ("the node has the size that the profile says", steady::node_size, ALWAYS),
-    ("somebody else's cluster of that name is left alone", provider::foreign, 20),
-    ("another installation leaves the cluster alone", provider::another_installation, ALWAYS),
-    ("rows are there after stop and start", provider::stop_and_start, 60),
-    ("rows are there after the network was pruned", provider::pruned_network, 60),
-    ("a stopped node is named and repaired", repair::node, 50),
-    ("a paused node is named and woken", provider::paused, 20),
-    ("rows are there after the engine was killed", provider::killed_engine, 60),
+    ("the node has the size in the profile", steady::node_size, ALWAYS),
+    ("a foreign cluster of the same name is not touched", provider::foreign, 20),
+    ("another installation does not touch the cluster", provider::another_installation, ALWAYS),
+    ("rows are kept after stop and start", provider::stop_and_start, 60),
+    ("rows are kept after the network was pruned", provider::pruned_network, 60),
+    ("a stopped node is reported and repaired", repair::node, 50),
+    ("a paused node is reported and resumed", provider::paused, 20),
+    ("rows are kept after the engine was killed", provider::killed_engine, 60),
 ];
 
-/// A small application beside it, on the same cluster, and all that can go wrong. Every scene finds
-/// the cluster up, and leaves it so.
+/// The small sample application on the same cluster, and failures. Every scene finds the cluster running
+/// and leaves it running.
 const HELLO: &[Scene] = &[
-    ("another application comes to an address that answers", steady::another_up, ALWAYS),
-    ("a deleted Deployment is named and repaired", repair::deployment, ALWAYS),
-    ("a Secret edited by hand is named and repaired", repair::secret, ALWAYS),
+    ("another application gets an address that responds", steady::another_up, ALWAYS),
+    ("a deleted Deployment is reported and repaired", repair::deployment, ALWAYS),
+    ("a Secret edited by hand is reported and repaired", repair::secret, ALWAYS),
     ("data outlives its pod", persist::note, 20),
     ("a chart that cannot become ready shows why", broken::crashing, 90),
-    ("a registry whose container is gone comes back", registry::deleted, 30),
-    ("a registry whose port is taken gets another", registry::port_taken, 30),
-    ("a part that the registry lost is sent again", registry::part_lost, 60),
-    ("a registry that nodes do not reach is connected again", registry::cut_off, 40),
+    ("a deleted registry container is recreated", registry::deleted, 30),
+    ("a registry whose port is in use gets another one", registry::port_taken, 30),
+    ("a part that the registry lost is pushed again", registry::part_lost, 60),
+    ("a registry that nodes cannot reach is reconnected", registry::cut_off, 40),
     ("a tampered tool is never used", supply::tool, 30),
-    ("a bundle with a flipped byte is refused by name", supply::bundle, 60),
-    ("Ctrl-C ends in order, and up goes on from there", kill::interrupt, ALWAYS),
+    ("a bundle with a flipped byte is refused", supply::bundle, 60),
+    ("Ctrl-C ends up cleanly, and the next up continues", kill::interrupt, ALWAYS),
     ("up converges after being killed at any step", kill::sweep, ALWAYS),
 ];
 
 const KINDS_END: &[Scene] = &[
-    ("a bundle is enough where there is no way out", offline::up, ALWAYS),
+    ("a bundle is sufficient without a network", offline::up, ALWAYS),
     ("the guide's commands for kind work", guide::kind, 180),
     ("down leaves nothing of ours", gone::down, ALWAYS),
 ];
 
-/// The ordinary machine, beside this one: each scene boots a laptop of its own.
+/// An ordinary machine next to this one: each scene boots its own laptop.
 const LAPTOPS: &[Scene] = &[
     ("a laptop with Docker 28 for a user without root", laptop_scenes::docker, ALWAYS),
     ("a laptop with Docker 28, a bundle and no network", laptop_scenes::docker_offline, ALWAYS),
     ("a laptop with Podman", laptop_scenes::podman, ALWAYS),
 ];
 
-/// What only minikube has, around what every provider has to do.
+/// Scenes for minikube only, combined with those for every provider.
 const MINIKUBES: &[Scene] = &[
-    ("minikube: from nothing to an address that answers", steady::first_up, ALWAYS),
-    ("all pods run, none was started twice", todo::at_first_try, ALWAYS),
+    ("minikube: from nothing to an address that responds", steady::first_up, ALWAYS),
+    ("all pods run, none was restarted", todo::at_first_try, ALWAYS),
     ("a second up changes nothing", steady::second_up, ALWAYS),
     ("the user's own minikube sees nothing of ours", provider::own_home, ALWAYS),
-    ("a damaged record of minikube's costs no data", provider::damaged_record, 60),
+    ("a damaged minikube profile loses no data", provider::damaged_record, 60),
 ];
 
 const MINIKUBES_END: &[Scene] = &[
-    ("a cluster that is cut short while it is made is made anew", kill::making, 130),
+    ("a cluster whose creation was interrupted is recreated", kill::making, 130),
     ("the guide's commands for minikube work", guide::minikube, 200),
     ("down leaves nothing of minikube", gone::down, ALWAYS),
-    ("down --purge undoes what was done to the machine", gone::purge, ALWAYS),
+    ("down --purge removes what was installed on the machine", gone::purge, ALWAYS),
 ];
 
-/// The parts in the order in which they are played: on kind, then on minikube.
+/// The parts in order: on kind, then on minikube.
 const PARTS: [&[Scene]; 8] = [TODO, PROVIDER, HELLO, KINDS_END, LAPTOPS, MINIKUBES, PROVIDER, MINIKUBES_END];
 
 #[test]
@@ -146,10 +146,10 @@ fn a_real_cluster() {
 
 /// A run through the parts.
 struct Run {
-    /// For each scene of all parts whether it is in the sample.
+    /// For each scene of all parts, whether it is in the sample.
     chosen: std::vec::IntoIter<bool>,
-    /// The first scene that has this in its name is the first that is played, for whoever works on it
-    /// with the cluster that an earlier run kept.
+    /// The first scene to run is the one whose name contains this, to continue with the cluster that an
+    /// earlier run kept.
     from: Option<String>,
     times: Vec<(Scene, Option<Duration>)>,
 }
@@ -206,7 +206,7 @@ impl Run {
     }
 }
 
-/// What a run proves, whatever its seed.
+/// What a run proves, whatever its seed is.
 #[test]
 fn what_users_rely_on_is_in_every_sample() {
     let always = |scenes: &[Scene]| -> Vec<&'static str> {

@@ -1,9 +1,9 @@
-//! A bundle is all that a machine without a network needs.
+//! A bundle is sufficient for a machine without a network.
 //!
-//! The bundle is made with what the machine has; then home, cache and state are new ones, the engine
-//! loses every image that is in the bundle, and neither the program (with all that it starts) nor
-//! any container reaches anything outside. The program runs in a group of its own, by which the
-//! kernel knows it, so nobody else on the machine is cut off; needs root for that, and iptables.
+//! The bundle is created with what the machine has. Then home, cache and state are new, the engine
+//! loses every image that is in the bundle, and neither the program (including its children) nor any
+//! container can reach anything outside. The program runs with a separate group, by which iptables
+//! recognizes it, so that no other process is affected; this needs root and iptables.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -16,9 +16,9 @@ use crate::bed::{Bed, UP, docker, output};
 use crate::http::Address;
 use crate::program::{Run, Then, run};
 
-/// A group that no system gives out.
+/// A group id that no system assigns.
 const GROUP: u32 = 58_231;
-/// An address that is set aside for documentation: nobody has it.
+/// An address reserved for documentation: no host has it.
 const NOWHERE: &str = "203.0.113.1";
 const LIMIT: Duration = Duration::from_mins(25);
 
@@ -61,7 +61,7 @@ pub fn up(bed: &Bed) {
     std::fs::remove_dir_all(&machine.dir).expect("remove the home");
 }
 
-/// Makes the bundle, and once more: both are the same to the byte. The digest of its manifest.
+/// Creates the bundle twice: both are identical. Returns the digest of its manifest.
 fn made_twice(bed: &Bed, bundle: &std::path::Path) -> String {
     let mut digests = Vec::new();
     let again = bundle.with_file_name("again.tar");
@@ -110,11 +110,11 @@ fn came_from_the_bundle(run: &Run) {
     }
     assert!(count > 5, "only {count} artifacts were asked for");
     for word in ["copying ", "building "] {
-        assert!(!run.said(word), "`{word}` was said:\n{}", run.tail(60));
+        assert!(!run.said(word), "`{word}` was printed:\n{}", run.tail(60));
     }
 }
 
-/// A machine that has the bundle, an engine, and nothing else.
+/// A machine with only the bundle and an engine.
 struct Machine<'a> {
     bed: &'a Bed,
     dir: PathBuf,
@@ -128,7 +128,7 @@ impl Machine<'_> {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = self.bed.command(args);
-        // No proxy: on this machine itself, one would be a way out.
+        // No proxy: a proxy on this machine would be a way out.
         for key in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
             command.env_remove(key);
         }
@@ -147,7 +147,7 @@ impl Machine<'_> {
         run(command, LIMIT, &mut |_| Then::GoOn)
     }
 
-    /// With a cache that is empty and no bundle, nothing can be had.
+    /// With an empty cache and no bundle, nothing can be obtained.
     fn fetches_nothing(&self) {
         let cache = self.dir.join("empty");
         let mut command = self.command(&["tools", "path", "kind", "--strict"]);
@@ -159,12 +159,12 @@ impl Machine<'_> {
             LIMIT,
             &mut |_| Then::GoOn,
         );
-        assert!(run.code != Some(0), "kind was had from somewhere: {}", run.tail(20));
+        assert!(run.code != Some(0), "kind was obtained from somewhere: {}", run.tail(20));
         std::fs::remove_dir_all(&cache).expect("remove the empty cache");
     }
 
-    /// Takes every image of the bundle that the engine has by its name. The registry of this cache is
-    /// a new one, so it has none.
+    /// Removes every image of the bundle that the engine has by its name. The registry of this cache is
+    /// new, so it has none.
     fn forget_images(&self) {
         let list = self.bed.read(&["bundle", "inspect", &self.shown(), "--output", "json"]).expect(0);
         let list: Value = serde_json::from_str(&list.stdout).expect("JSON");
@@ -182,7 +182,7 @@ impl Machine<'_> {
     }
 }
 
-/// Takes down what was made without a network, whatever became of it: the bed knows nothing of it.
+/// Deletes what was created without a network, whatever happened: the bed does not know about it.
 struct Down<'a> {
     machine: &'a Machine<'a>,
 }
@@ -193,7 +193,7 @@ impl Drop for Down<'_> {
             println!("kept for you: TODO_BOOTSTRAP_STATE={}", self.machine.dir.join("state").display());
             return;
         }
-        // With the cache, as its registry has a volume.
+        // Including the cache, because its registry has a volume.
         let run = self.machine.run(&["down", "--yes", "--purge"]);
         if !std::thread::panicking() {
             run.expect(0);
@@ -201,24 +201,24 @@ impl Drop for Down<'_> {
     }
 }
 
-/// What leaves the program's group by anything but the loopback interface, and what leaves
-/// containers for anything but other containers, is refused as long as this lives.
+/// While this value lives, rejects what leaves the program's group except by the loopback interface, and
+/// what leaves containers except to other containers.
 struct Block;
 
 const TABLES: [&str; 2] = ["iptables", "ip6tables"];
 const OUTPUT: &str = "OUTPUT ! -o lo -m owner --gid-owner 58231 -j REJECT";
-/// The engine's bridges are called so, but for its first. In its own chain for such rules: whenever
-/// a network is made, it puts that one first again, and what stood before it in FORWARD is not.
+/// The names of the engine's bridges, except its first. The rules are in the engine's chain for user rules:
+/// creating a network moves that chain to the start of FORWARD again, before other rules.
 const FORWARD: [&str; 2] =
     ["DOCKER-USER -i br-+ ! -o br-+ -j REJECT", "DOCKER-USER -i docker0 ! -o docker0 -j REJECT"];
 
 impl Block {
     fn new() -> Self {
-        // Of a run that was killed.
+        // Left by a killed run.
         Self::lift();
         for rule in [&[OUTPUT][..], &FORWARD].concat() {
             Self::rule("iptables", "-I", rule).expect("iptables (as root)");
-            // Without IPv6 there is nothing to stop, and no such table or chain.
+            // Without IPv6 there is nothing to reject, and no such table or chain.
             let _ = Self::rule("ip6tables", "-I", rule);
         }
         Self
@@ -238,7 +238,7 @@ impl Block {
         }
     }
 
-    /// How many packets of containers were refused.
+    /// How many packets of containers were rejected.
     #[allow(clippy::unused_self)] // asked only while it lives
     fn held(&self) -> u64 {
         let mut command = Command::new("iptables");

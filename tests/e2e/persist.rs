@@ -1,4 +1,4 @@
-//! What was written to a volume is there after its pod was replaced.
+//! Data on a volume is kept when its pod is replaced.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub fn note(bed: &Bed) {
     bed.up();
 }
 
-/// Name and UID of the living pod that uses a volume claim.
+/// Name and UID of the running pod that uses a volume claim.
 fn pod_with_volume(bed: &Bed) -> (String, String) {
     let pods = bed.kubectl_json(&["get", "pods", "--namespace", &bed.app.namespace]);
     let uses_claim = |pod: &&Value| {

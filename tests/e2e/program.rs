@@ -1,4 +1,4 @@
-//! One run of the program: its output as it comes, its events, its end.
+//! One run of the program: its output, its events and its end.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -16,10 +16,10 @@ pub struct Event {
     pub message: String,
 }
 
-/// What a run left behind.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Run {
-    /// `None` where it was killed.
+    /// `None` if it was killed.
     pub code: Option<i32>,
     pub events: Vec<Event>,
     pub stdout: String,
@@ -28,7 +28,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Whether a message or a line of narration contains `text`.
+    /// Whether an event message or a line of output contains `text`.
     pub fn said(&self, text: &str) -> bool {
         self.stderr.contains(text) || self.events.iter().any(|event| event.message.contains(text))
     }
@@ -38,7 +38,7 @@ impl Run {
         self.events.iter().filter(|event| event.state == state).map(|event| event.step.as_str()).collect()
     }
 
-    /// Fails the test with all that was said, unless the run ended with `code`.
+    /// Fails the test with the complete output unless the run ended with `code`.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "unexpected end; it said:\n{}", self.tail(60));
@@ -47,7 +47,7 @@ impl Run {
 
     #[track_caller]
     pub fn expect_said(&self, text: &str) {
-        assert!(self.said(text), "`{text}` was not named; it said:\n{}", self.tail(60));
+        assert!(self.said(text), "`{text}` was not printed; the output is:\n{}", self.tail(60));
     }
 
     /// The last lines of both streams.
@@ -62,11 +62,11 @@ pub enum Then {
     GoOn,
     /// SIGKILL after this time.
     KillIn(Duration),
-    /// Ctrl-C after this time; how the program ends is then its own affair.
+    /// Ctrl-C after this time; the program then ends by itself.
     InterruptIn(Duration),
 }
 
-/// What a run gets while it works, and when.
+/// What is sent to the run, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Kill(Instant),
@@ -78,7 +78,7 @@ enum Line {
     Err(String),
 }
 
-/// Runs `command` to its end, or until `watch` asks for its death; kills it and fails after `limit`.
+/// Runs `command` to completion, or until `watch` kills it; kills it and fails after `limit`.
 pub fn run(mut command: Command, limit: Duration, watch: &mut dyn FnMut(&Event) -> Then) -> Run {
     let started = Instant::now();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -112,7 +112,7 @@ pub fn run(mut command: Command, limit: Duration, watch: &mut dyn FnMut(&Event) 
         }
         if started.elapsed() > limit {
             kill(&mut child);
-            panic!("{command:?} did not end within {limit:?}; it said:\n{}", seen.tail(60));
+            panic!("{command:?} did not end within {limit:?}; the output is:\n{}", seen.tail(60));
         }
     };
     seen.took = started.elapsed();
@@ -121,7 +121,7 @@ pub fn run(mut command: Command, limit: Duration, watch: &mut dyn FnMut(&Event) 
     seen
 }
 
-/// What a terminal sends at Ctrl-C.
+/// The signal that a terminal sends at Ctrl-C.
 fn interrupt(child: &Child) {
     let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("interrupt");
@@ -146,8 +146,8 @@ fn read(stream: Option<impl Read + Send + 'static>, send: Sender<Line>, kind: fn
 }
 
 impl Run {
-    /// What was written before the end and not read yet. A daemon that the program started may hold
-    /// the streams open for ever, so this does not wait for their end.
+    /// The output that was written before the end but not read yet. A daemon that the program started may
+    /// keep the streams open, so this does not wait for their end.
     fn drain(&mut self, lines: &Receiver<Line>, watch: &mut dyn FnMut(&Event) -> Then) {
         while let Ok(line) = lines.recv_timeout(Duration::from_millis(200)) {
             self.take(line, watch);

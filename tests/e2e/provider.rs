@@ -1,5 +1,5 @@
-//! What every provider has to do, whatever makes its cluster: one set of behaviours, run against
-//! each. The application's row is there after all of it.
+//! The behavior required of every provider, tested against each of them. The application's row
+//! still exists after all scenes.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use crate::program::{Then, run};
 use crate::repair::{self, settled};
 use crate::todo::{add_task, delete_task, titles};
 
-/// What makes the bed's cluster.
+/// The provider of the bed's cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Provider {
     /// Also the name of its profile.
     pub name: &'static str,
-    /// What the cluster's name ends in.
+    /// The suffix of the cluster's name.
     pub ending: &'static str,
-    /// The label by which it marks the containers of a cluster.
+    /// The label of the cluster's containers.
     pub label: &'static str,
-    /// The node's container, after the cluster's name.
+    /// The suffix of the node's container name.
     pub suffix: &'static str,
 }
 
@@ -27,7 +27,7 @@ pub const KIND: Provider =
 pub const MINIKUBE: Provider =
     Provider { name: "minikube", ending: "-mk", label: "name.minikube.sigs.k8s.io", suffix: "" };
 
-/// A cluster that somebody else made under the profile's name is neither used nor deleted.
+/// A cluster of the same name that somebody else created is neither used nor deleted.
 pub fn foreign(bed: &Bed) {
     const NAME: &str = "todo-bootstrap-e2e-foreign";
     let mut profile = read_toml(&bed.profile);
@@ -47,7 +47,7 @@ pub fn foreign(bed: &Bed) {
     });
     let there = docker(&["inspect", "--format", "{{.State.Status}}", &node]);
     docker(&["rm", "--volumes", &node]).expect("docker rm");
-    assert_eq!(there.expect("it is there").trim(), "created", "nobody touched it");
+    assert_eq!(there.expect("it is there").trim(), "created", "it was not touched");
     for refused in refused {
         let refused = refused.expect(5);
         refused.expect_said("that todo-bootstrap did not make");
@@ -55,8 +55,8 @@ pub fn foreign(bed: &Bed) {
     }
 }
 
-/// Another installation on the same engine (another user, or root by sudo) has the same name for its
-/// cluster, and leaves ours alone.
+/// Another installation on the same engine (another user, or root by sudo) uses the same cluster name, and
+/// does not affect ours.
 pub fn another_installation(bed: &Bed) {
     let state = bed.dir.join("another-state");
     for verb in ["up", "stop", "down"] {
@@ -71,7 +71,7 @@ pub fn another_installation(bed: &Bed) {
     std::fs::remove_dir_all(state).expect("remove the other state");
 }
 
-/// The network of a stopped cluster goes with `docker network prune`.
+/// `docker network prune` deletes the network of a stopped cluster.
 pub fn pruned_network(bed: &Bed) {
     let title = "written before the network was removed";
     let id = add_task(bed, title);
@@ -92,7 +92,7 @@ pub fn stop_and_start(bed: &Bed) {
     let title = "written before the cluster was stopped";
     let id = add_task(bed, title);
     bed.call(&["stop"]).expect(0);
-    assert!(!bed.node_container().1, "the node stands still");
+    assert!(!bed.node_container().1, "the node is stopped");
     bed.call(&["stop"]).expect(0);
     bed.call(&["status"]).expect(1).expect_said("todo-bootstrap start");
     bed.call(&["start", "--yes"]).expect(0);
@@ -117,7 +117,7 @@ pub fn killed_engine(bed: &Bed) {
     delete_task(bed, id);
 }
 
-/// minikube's own record of the cluster is damaged while the cluster stands still.
+/// minikube's profile of the cluster is damaged while the cluster is stopped.
 pub fn damaged_record(bed: &Bed) {
     let title = "written before the record was damaged";
     let id = add_task(bed, title);
@@ -131,7 +131,7 @@ pub fn damaged_record(bed: &Bed) {
     delete_task(bed, id);
 }
 
-/// What minikube of the user's own would see: nothing of ours.
+/// What the user's own minikube sees: nothing of ours.
 pub fn own_home(bed: &Bed) {
     let home = bed.dir.join("users-home");
     std::fs::create_dir_all(&home).expect("create a home");

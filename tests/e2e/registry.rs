@@ -1,4 +1,4 @@
-//! The local registry, for looking and for sabotage: by its API, as any client would.
+//! Inspects and sabotages the local registry with its API, as any client would.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::bed::{Bed, docker, output};
 
-/// What identifies a manifest's form.
+/// The media types of manifests.
 const ACCEPT: &str = "Accept: application/vnd.oci.image.manifest.v1+json, \
                       application/vnd.docker.distribution.manifest.v2+json";
 
@@ -17,7 +17,7 @@ pub fn cache() -> PathBuf {
     own.unwrap_or_else(|| std::env::home_dir().expect("a home").join(".cache/todo-bootstrap"))
 }
 
-/// What `<cache>/registry.json` says.
+/// The content of `<cache>/registry.json`.
 pub fn record() -> Value {
     let text = std::fs::read(cache().join("registry.json")).expect("the registry's record");
     serde_json::from_slice(&text).expect("JSON")
@@ -46,7 +46,7 @@ pub fn tags(repository: &str) -> Vec<String> {
     tags.iter().filter_map(|tag| tag.as_str().map(str::to_owned)).collect()
 }
 
-/// The digest that a tag has.
+/// The digest of a tag.
 pub fn digest(repository: &str, tag: &str) -> String {
     let headers = curl(&["--head"], &format!("{repository}/manifests/{tag}")).expect("the manifest's head");
     let line = headers.lines().find_map(|line| {
@@ -56,14 +56,14 @@ pub fn digest(repository: &str, tag: &str) -> String {
     line.expect("a digest")
 }
 
-/// Deletes the application's images: their manifests, as whoever cleans up a registry does.
+/// Deletes the manifests of the application's images, as a registry clean-up does.
 pub fn forget(bed: &Bed) {
     for image in &bed.app.images {
         let repository = format!("{}/{image}", bed.app.name);
         let tags = tags(&repository);
         assert!(!tags.is_empty(), "the registry has {repository}");
         for tag in tags {
-            // Several tags may name one manifest, which goes with the first.
+            // Several tags may refer to one manifest, which is deleted with the first one.
             if let Ok(headers) = curl(&["--head"], &format!("{repository}/manifests/{tag}")) {
                 let digest = headers.lines().find_map(|line| line.split_once("sha256:")).expect("a digest").1;
                 let manifest = format!("{repository}/manifests/sha256:{}", digest.trim());
@@ -73,14 +73,14 @@ pub fn forget(bed: &Bed) {
     }
 }
 
-/// The generation of each Deployment of the application: it grows with every change of its pods.
+/// The generation of each Deployment of the application, which increases with every change of its pods.
 fn generations(bed: &Bed) -> Vec<i64> {
     let list = bed.kubectl_json(&["get", "deployments", "--namespace", &bed.app.namespace]);
     let items = list["items"].as_array().expect("a list");
     items.iter().map(|item| item["metadata"]["generation"].as_i64().expect("a number")).collect()
 }
 
-/// A registry whose container is gone comes back from its volume, and nothing is sent again.
+/// A deleted registry container is recreated from its volume, and nothing is sent again.
 pub fn deleted(bed: &Bed) {
     let before = generations(bed);
     docker(&["rm", "--force", &name()]).expect("docker rm");
@@ -92,8 +92,8 @@ pub fn deleted(bed: &Bed) {
     bed.expect_page();
 }
 
-/// Another program took the registry's port while it stood still: it gets another one, and no pod is
-/// replaced, as their references know no port.
+/// Another program uses the registry's port while the registry is stopped: it gets a different port, and
+/// no pod is replaced, because image references contain no port.
 pub fn port_taken(bed: &Bed) {
     let before = generations(bed);
     docker(&["stop", "--time", "5", &name()]).expect("docker stop");
@@ -110,8 +110,8 @@ pub fn port_taken(bed: &Bed) {
     bed.expect_page();
 }
 
-/// A part of an image is missing in the registry, and the image in the node: `up` builds and sends it
-/// again, and what runs is what was built.
+/// A part of an image is missing in the registry, and the image is missing in the node: `up` builds and
+/// pushes it again, and the running image is the one that was built.
 pub fn part_lost(bed: &Bed) {
     let image = bed.app.images.first().expect("an image");
     let repository = format!("{}/{image}", bed.app.name);
@@ -122,7 +122,7 @@ pub fn part_lost(bed: &Bed) {
     let digest = layers.last().expect("a layer")["digest"].as_str().expect("a digest");
     let hex = digest.trim_start_matches("sha256:");
     let blob = format!("/var/lib/registry/docker/registry/v2/blobs/sha256/{}/{hex}/data", &hex[..2]);
-    // The image of the registry has no shell: its volume is opened by the node's image.
+    // The registry's image has no shell, so its volume is accessed with the node's image.
     let (node, _) = bed.node_container();
     let shell = docker(&["inspect", "--format", "{{.Image}}", &node]).expect("the node's image");
     let volume = format!("{}:/var/lib/registry", name());
@@ -132,11 +132,11 @@ pub fn part_lost(bed: &Bed) {
     bed.up();
     let parts = curl(&["--head"], &format!("{repository}/blobs/{digest}"));
     let rebuilt = tags(&repository).contains(&tag);
-    assert!(parts.is_ok() || rebuilt, "the image is whole again");
+    assert!(parts.is_ok() || rebuilt, "the image is complete again");
     bed.expect_page();
 }
 
-/// The registry is off the cluster's network, and the node does not know it: both are put right.
+/// The registry is not on the cluster's network, and the node does not know it: both are repaired.
 pub fn cut_off(bed: &Bed) {
     let (node, _) = bed.node_container();
     let format = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}\n{{end}}";

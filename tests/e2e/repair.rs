@@ -1,4 +1,4 @@
-//! Something is broken between two `up`s: it is seen, named and repaired.
+//! Something is broken between two `up`s: it is detected, reported and repaired.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ pub fn engine(bed: &Bed) {
     settled(bed);
 }
 
-/// The engine's process that our receipt names, if it still is that process.
+/// The engine's process in our receipt, if it is still that process.
 pub fn own_engine(state: &Path) -> Option<u32> {
     let text = std::fs::read_to_string(state.join("host.json")).ok()?;
     let receipt: Value = serde_json::from_str(&text).ok()?;
@@ -76,7 +76,7 @@ pub fn own_engine(state: &Path) -> Option<u32> {
     if name.trim() == "dockerd" { u32::try_from(pid).ok() } else { None }
 }
 
-/// The page answers, and nothing is left to do.
+/// The page responds, and there is nothing left to do.
 #[track_caller]
 pub fn settled(bed: &Bed) {
     bed.expect_page();

@@ -1,23 +1,23 @@
-//! Which scenes are played: those that every run has to prove, and a sample of the others that is the
-//! same for the same seed. `cargo xtask soak` plays all of them.
+//! Which scenes run: those that every run must prove, and a sample of the others, which is the
+//! same for the same seed. `cargo xtask soak` runs all of them.
 
-/// A scene that every run has to prove.
+/// A scene that every run must prove.
 pub const ALWAYS: u32 = 0;
-/// Seconds of sampled scenes in a run that is not the full one.
+/// The seconds of sampled scenes in a run that is not complete.
 const BUDGET: u32 = 600;
 
-/// Whether everything is played.
+/// Whether everything runs.
 pub fn full() -> bool {
     std::env::var("TODO_BOOTSTRAP_E2E_SWEEP").is_ok_and(|sweep| sweep == "full")
 }
 
-/// What decides on the sample, and on the moments at which `up` is killed.
+/// The seed of the sample and of the moments at which `up` is killed.
 pub fn seed() -> u64 {
     let given = std::env::var("TODO_BOOTSTRAP_E2E_SEED").ok();
     given.map_or(20_261_121, |text| text.parse().expect("TODO_BOOTSTRAP_E2E_SEED is a number"))
 }
 
-/// For each scene whether it is played; `seconds` is about what each takes.
+/// For each scene, whether it runs; `seconds` is the approximate duration of each.
 pub fn choose(seconds: &[u32], full: bool, random: &mut Random) -> Vec<bool> {
     let mut chosen: Vec<bool> = seconds.iter().map(|seconds| full || *seconds == ALWAYS).collect();
     let mut left = BUDGET;
@@ -30,7 +30,7 @@ pub fn choose(seconds: &[u32], full: bool, random: &mut Random) -> Vec<bool> {
     chosen
 }
 
-/// Leaves `count` of the items, in their order; all of them in a full run.
+/// Keeps `count` of the items, in their order; all of them in a complete run.
 pub fn keep<T>(items: &mut Vec<T>, count: usize, random: &mut Random) {
     if full() {
         return;

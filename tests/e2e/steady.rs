@@ -1,4 +1,4 @@
-//! What holds while nobody breaks anything.
+//! What must hold while nothing is broken.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use crate::bed::{Bed, CPUS, MEMORY_GIB, docker};
 use crate::http::Address;
 use crate::program::Run;
 
-/// What looks anew at what lives every time, and what tells the size and the address.
+/// Commands that query the live state every time, or print the size and the address.
 const ALWAYS_RUN: &[&str] = &["checks", "preset", "summary"];
 
 pub fn first_up(bed: &Bed) {
     prove(bed, &bed.cold_up());
 }
 
-/// `./install.sh --up`, and its checks: the whole journey of a user among them.
+/// `./install.sh --up` and its checks, including the complete journey of a user.
 pub fn installed(bed: &Bed) {
     let up = bed.install_and_up();
     prove(bed, &up);
@@ -95,7 +95,7 @@ pub fn reports(bed: &Bed) {
     bed.call(&["doctor"]).expect(0);
 }
 
-/// Three times; how long it takes is said, and held against its promise by `cargo xtask bench`.
+/// Three times; the duration is printed, and `cargo xtask bench` compares it with its limit.
 pub fn second_up(bed: &Bed) {
     let mut best = Duration::MAX;
     for _ in 0..3 {
@@ -106,7 +106,7 @@ pub fn second_up(bed: &Bed) {
     println!("second up: {} ms", best.as_millis());
 }
 
-/// Nothing was changed by this run.
+/// This run changed nothing.
 #[track_caller]
 pub fn expect_unchanged(up: &Run) {
     let worked = up.steps("started").into_iter().chain(up.steps("done"));

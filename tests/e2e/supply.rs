@@ -1,4 +1,4 @@
-//! Tools and bundles that somebody changed.
+//! Modified tools and bundles.
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::bed::Bed;
 
-/// A changed file of the cache is never handed out: it is refused by name, and made again.
+/// A modified file in the cache is never used: it is reported by name and created again.
 pub fn tool(bed: &Bed) {
     let (name, path) = cached_tool(bed);
-    // Outside the tool's folder, which goes with a file that was tampered with.
+    // Outside the tool's directory, which is deleted with a modified file.
     let kept = bed.dir.join("kept-tool");
     std::fs::copy(&path, &kept).expect("keep the good file");
     flip_byte(&path);
@@ -23,7 +23,7 @@ pub fn tool(bed: &Bed) {
         assert!(run.stderr.contains("help:"), "{}", run.tail(20));
     }
     let named = run.said("sha256") || run.said("digest");
-    assert!(named, "the refusal is told:\n{}", run.tail(20));
+    assert!(named, "the refusal is reported:\n{}", run.tail(20));
     if path.exists() && digest(&path) == bad {
         std::fs::copy(&kept, &path).expect("put the good file back");
     }
@@ -31,8 +31,8 @@ pub fn tool(bed: &Bed) {
     bed.up();
 }
 
-/// kind is made again in seconds, so it goes first. What a package manager installed is not ours to
-/// change.
+/// kind is built again in seconds, so it is first. Programs that a package manager installed are not
+/// changed.
 fn cached_tool(bed: &Bed) -> (&'static str, PathBuf) {
     let list = bed.read(&["tools", "list", "--output", "json"]).expect(0);
     let list: serde_json::Value = serde_json::from_str(&list.stdout).expect("JSON");
@@ -64,7 +64,7 @@ pub fn bundle(bed: &Bed) {
     std::fs::remove_dir_all(&path).expect("remove the bundle");
 }
 
-/// The smallest file of the bundle that is no manifest; empty ones have no byte to flip.
+/// The smallest file of the bundle that is not a manifest; empty files have no byte to flip.
 fn smallest_artifact(bundle: &Path) -> PathBuf {
     let mut files = Vec::new();
     let mut folders = vec![bundle.to_owned()];

@@ -1,4 +1,4 @@
-//! Env files written by hand, by how our reading of them stands to docker compose's.
+//! Handwritten env files, by how our parser and docker compose interpret them.
 
 /// Both read the same values.
 pub const SAME: &[&str] = &[
@@ -156,7 +156,7 @@ pub const SAME: &[&str] = &[
     "A=1;B=2",
 ];
 
-/// Compose reads these, in a way that their writer hardly meant; ours names the line.
+/// Compose accepts these with an unintended result; our parser reports the line.
 pub const STRICTER: &[&str] = &[
     // From the environment, or nothing.
     "A\n",
@@ -170,7 +170,7 @@ pub const STRICTER: &[&str] = &[
     "=1",
     ": 1",
     "export =1",
-    // Names that no shell knows.
+    // Names that no shell accepts.
     "A.B=1",
     "A-B=1",
     "a[1]=c",
@@ -179,19 +179,19 @@ pub const STRICTER: &[&str] = &[
     "A\tB=1",
     "export\u{a0}A=1",
     "export\u{b}A=1",
-    // The first one is lost.
+    // The first value is lost.
     "A=1\nA=2",
     "A=1\nA='2'\nA=3",
     // The comment becomes the value.
     "A= # comment",
     "A=\t#c",
     "A= #fff",
-    // A second statement, or none, behind a quote.
+    // A second statement, or garbage, after a quote.
     "A=\"b\" B=1",
     "A='b'c=1\n",
     "A='b'c\n",
     "A=\"b\" c\n",
-    // Empty without a word, or from the environment.
+    // Silently empty, or from the environment.
     "A=$X",
     "A=${X}",
     "A=pa$word",
@@ -199,24 +199,24 @@ pub const STRICTER: &[&str] = &[
     "B=$A\nA=1",
     "A=${X:-$Y}",
     "A=1\nB=$A1",
-    // Lost braces.
+    // Missing braces.
     "A=${X:-{}}",
     "A=${X:-{}",
     "A=${X:-{{}}}",
     "A=1\nB=${A:-${B}",
     "A=1\nB=${A:-${}}",
-    // Letters that are names to compose, as it ignores case.
+    // Letters that compose accepts in names because it ignores case.
     "A=$\u{17f}",
     "A=${\u{212a}}",
     "A=1\nB=$A\u{17f}",
-    // No environment variable can hold it.
+    // No environment variable can contain it.
     "A=\"\\0000\"",
     "A=a\0b",
-    // Line ends of machines long gone.
+    // Line ends of old Mac systems.
     "A=1\rB=2",
 ];
 
-/// Neither reads it.
+/// Neither accepts it.
 pub const REFUSED: &[&str] = &[
     "A B=1",
     "A B: 1",

@@ -1,4 +1,4 @@
-//! docker compose's own reader: a small Go program of ours on its module, built once per content.
+//! docker compose's own parser: a small Go program that uses its module, built once per content.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +10,7 @@ use todo_bootstrap::fetch::sha256;
 use super::Read;
 use crate::support::root;
 
-/// What compose reads in each of `texts`.
+/// The values that compose reads in each of `texts`.
 pub fn read(texts: &[String]) -> Vec<Read> {
     let dir = tempfile::tempdir().expect("a folder");
     for (index, text) in texts.iter().enumerate() {
@@ -35,8 +35,8 @@ fn program() -> &'static Path {
     PROGRAM.get_or_init(build)
 }
 
-/// Builds the program into the target folder, if it is not there. Without Go nothing is compared,
-/// and that is a failure: a comparison that is passed over proves nothing.
+/// Builds the program into the target directory, if needed. Without Go, nothing is compared, which is a
+/// failure: a skipped comparison proves nothing.
 fn build() -> PathBuf {
     let sources = root().join("tests/env/compose");
     let version = Command::new("go").arg("version").output();

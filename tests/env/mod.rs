@@ -1,7 +1,7 @@
-//! Our reading of env files against docker compose's own (compose-go), value by value.
+//! Compares our parser of env files with that of docker compose (compose-go), value by value.
 //!
-//! Each text is read by both. Where both give values, they are the same; where only ours is an
-//! error, it is one on purpose (`STRICTER`); ours is never the only one that gives values.
+//! Both read each text. If both return values, they must be equal. If only ours reports an
+//! error, this is intended (`STRICTER`). Ours is never the only one that returns values.
 
 mod cases;
 mod compose;
@@ -16,12 +16,12 @@ use crate::support::{files, folders, read, root};
 
 pub type Read = Result<BTreeMap<String, String>, String>;
 
-/// How our reading of a text stands to compose's.
+/// How our interpretation of a text compares with compose's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Same,
     BothRefuse,
-    /// We refuse, and say so, what compose reads.
+    /// We report an error for what compose accepts.
     Stricter,
     Different,
 }
@@ -86,11 +86,11 @@ fn random_files_are_read_as_compose_reads_them() {
     wrong.truncate(10);
     println!("{same} read the same, {refused} refused");
     assert!(wrong.is_empty(), "with {}={seed}:\n{}", random::SEED, wrong.join("\n"));
-    // Else the two would agree on nothing but refusing.
+    // Otherwise, the two would only agree on errors.
     assert!(same * 4 > random::COUNT && refused * 10 > random::COUNT, "{same} same, {refused} refused");
 }
 
-/// The contracts that this repository ships.
+/// The contracts in this repository.
 fn contracts() -> Vec<std::path::PathBuf> {
     let examples = root().join("examples");
     let dirs = folders(&examples).into_iter().map(|name| examples.join(name)).chain([root().to_owned()]);
@@ -114,7 +114,7 @@ fn every_contract_can_be_read_and_says_what_each_key_is_for() {
     }
 }
 
-/// The mapping of the specifications (S15).
+/// The mapping in the specifications (S15).
 #[test]
 fn the_classes_are_those_of_the_specifications() {
     let contract = Contract::load(&root().join(".env.example")).expect("a contract").expect("a contract");
@@ -130,7 +130,7 @@ fn the_classes_are_those_of_the_specifications() {
     }
 }
 
-/// Which keys are public is the contract's word alone.
+/// Only the contract decides which keys are public.
 #[test]
 fn no_public_prefix_stands_in_the_program() {
     for path in files(&root().join("src"), &["rs", "toml"]) {

@@ -1,4 +1,4 @@
-//! Random env files, made by a grammar of what people write, and at times of what they should not.
+//! Random env files, from a grammar of common and sometimes invalid input.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 pub const SEED: &str = "TODO_BOOTSTRAP_ENV_SEED";
 pub const COUNT: usize = 6000;
 
-/// From the variable, else from the clock: each run looks at other files.
+/// From the variable, otherwise from the clock: each run uses other files.
 pub fn seed() -> u64 {
     let given = std::env::var(SEED).ok().map(|text| text.parse().expect("a whole number"));
     let seed = given.unwrap_or_else(|| {
@@ -113,7 +113,7 @@ impl Texts {
         text
     }
 
-    /// The signs that mean something, without a grammar.
+    /// Special characters, without a grammar.
     fn noise(&mut self) -> String {
         let mut text = "A=1\nB=".to_owned();
         for _ in 0..self.number(16) {

@@ -1,4 +1,4 @@
-//! A machine, a server and a pin of our own for one tool.
+//! A machine, a server and a custom pin for one tool.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::support::liar::{Behaviour, Liar, Wire, noise, sha256};
 use crate::support::{self, Machine, PROGRAM, Screen};
 
 pub const TOOL: &str = "kubectl";
-/// What stands for "for ever"; nothing here takes a tenth of it.
+/// The time limit of a hanging run; no test takes a tenth of it.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 pub struct Bed {
@@ -23,24 +23,24 @@ pub struct Bed {
     pin: Pin,
 }
 
-/// What `pin.toml` says besides the checksum.
+/// The content of `pin.toml` besides the checksum.
 #[derive(Clone)]
 struct Pin {
     url: String,
     hosts: Vec<&'static str>,
     size: bool,
-    /// The archive that has the program.
+    /// The archive that contains the program.
     packed: Option<Vec<u8>>,
 }
 
-/// A program that can be run, of `len` bytes that are the seed's.
+/// An executable program of `len` bytes that depend on the seed.
 pub fn program(seed: u64, len: usize) -> Vec<u8> {
     let mut bytes = b"#!/bin/sh\necho '{\"clientVersion\":{\"gitVersion\":\"v0.0.0\"}}'\nexit 0\n".to_vec();
     bytes.extend(noise(seed, len.saturating_sub(bytes.len())));
     bytes
 }
 
-/// A program as some tools are published: in an archive, with a file beside it.
+/// A program as some tools are published: in an archive, next to another file.
 pub fn archive(program: &[u8], name: &str) -> Vec<u8> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (name, bytes) in [("os/LICENSE".to_owned(), &b"free"[..]), (format!("os/{name}"), program)] {
@@ -58,7 +58,7 @@ impl Bed {
     pub fn new(behaviour: Behaviour, bytes: Vec<u8>) -> Self {
         let liar = Liar::start(behaviour);
         liar.serve(FILE, bytes.clone());
-        // A Go that is too old: what is not fetched is not built either.
+        // A Go version that is too old: what is not downloaded is not built either.
         let machine = Machine::new().stub("go", "exit 1").env("TODO_BOOTSTRAP_IDLE_TIMEOUT", "1s");
         fs::write(machine.path("VERSION"), "go1.4\n").expect("write a version");
         let roots = machine.path("roots.pem");
@@ -67,7 +67,7 @@ impl Bed {
         let pins = machine.path("pins").display().to_string();
         let machine = machine.env("TODO_BOOTSTRAP_PINS", &pins);
         let url = liar.origin(behaviour.wire) + FILE;
-        // Which hosts are within reach is asked for all tools at once: none is to be outside.
+        // Reachability is tested for all hosts of tools at once: none may be a real host.
         for other in ["helm", "kind", "minikube"] {
             write_pin(&machine, other, &format!("{}/{other}", liar.origin(Wire::Plain)), b"x", "", true);
         }
@@ -88,7 +88,7 @@ impl Bed {
         self
     }
 
-    /// Publishes the program as a member of an archive; gives what is served.
+    /// Publishes the program as a member of an archive; returns what is served.
     pub fn packed(mut self) -> (Self, usize) {
         let packed = archive(&self.bytes, TOOL);
         let len = packed.len();
@@ -104,7 +104,7 @@ impl Bed {
         self
     }
 
-    /// Pins the file at another address.
+    /// Pins the file at another URL.
     pub fn at(mut self, url: &str) -> Self {
         url.clone_into(&mut self.pin.url);
         self.write_pin();
@@ -122,7 +122,7 @@ impl Bed {
         self.run(&["tools", "install", TOOL])
     }
 
-    /// Runs the program; one that does not end is a failure of its own.
+    /// Runs the program; one that does not end is a separate failure.
     pub fn run(&self, args: &[&str]) -> Screen {
         let run = self.start(args);
         run.end(&self.machine)
@@ -140,7 +140,7 @@ impl Bed {
         self.folder().join(TOOL)
     }
 
-    /// Whether the tool is there, with exactly the pinned bytes; other bytes end the test.
+    /// Whether the tool is installed with exactly the pinned bytes; other bytes fail the test.
     #[track_caller]
     pub fn is_installed(&self) -> bool {
         match fs::read(self.installed()) {
@@ -153,8 +153,8 @@ impl Bed {
         }
     }
 
-    /// The files in the cache that are neither a tool nor its record, nor the empty file that runs
-    /// lock while they change a tool.
+    /// The files in the cache that are neither a tool nor its record, nor the empty lock file that is used
+    /// while a tool is changed.
     pub fn leftovers(&self) -> Vec<String> {
         let dir = self.machine.path("cache");
         let turn = dir.join("tools/.turns").join(TOOL);
@@ -174,7 +174,7 @@ fn all_files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Pins a tool; `more` are further lines of `pin.toml`.
+/// Pins a tool; `more` are additional lines of `pin.toml`.
 pub fn write_pin(machine: &Machine, tool: &str, url: &str, bytes: &[u8], more: &str, size: bool) {
     let size = if size { format!("size = {}\n", bytes.len()) } else { String::new() };
     let text = format!(
@@ -189,7 +189,7 @@ pub fn write_pin(machine: &Machine, tool: &str, url: &str, bytes: &[u8], more: &
     fs::write(dir.join("pin.toml"), text).expect("write a pin");
 }
 
-/// A command that was started.
+/// A started command.
 pub struct Running {
     pub child: Child,
     out: tempfile::NamedTempFile,
@@ -197,7 +197,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Output goes to files: nobody reads while it runs.
+    /// Output goes to files, because nobody reads it while the command runs.
     pub fn of(command: &mut Command, machine: &Machine) -> Self {
         let file = || tempfile::NamedTempFile::new_in(machine.path("calls")).expect("a file");
         let (out, err) = (file(), file());
@@ -229,7 +229,7 @@ impl Running {
     }
 }
 
-/// The version that the program wants of a tool: that of its own pin.
+/// The version of a tool that the program requires: that of its own pin.
 pub fn version(tool: &str) -> String {
     let text = support::read(&support::root().join(format!("src/tools/{tool}/pin.toml")));
     let line = text.lines().find_map(|line| line.strip_prefix("version = \""));

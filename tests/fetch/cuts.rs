@@ -1,6 +1,6 @@
 //! The connection is cut at seeded offsets; the process is killed at seeded moments.
 //!
-//! `TODO_BOOTSTRAP_SOAK=1` (`cargo xtask soak`) runs the full numbers, `TODO_BOOTSTRAP_SEED` chooses
+//! `TODO_BOOTSTRAP_SOAK=1` (`cargo xtask soak`) runs the full numbers, `TODO_BOOTSTRAP_SEED` selects
 //! other offsets.
 
 use std::time::{Duration, Instant};
@@ -10,15 +10,15 @@ use crate::support::liar::{Cut, HONEST, Random, sha256};
 
 const LEN: usize = 20 << 20;
 const SIZE: u64 = LEN as u64;
-/// What is fetched again at most where a transfer breaks: a part of a file that comes in parts.
+/// The maximum that is downloaded again after an interruption: one chunk of a file.
 const CHUNK: u64 = 4 << 20;
-/// A file of many chunks, as a death costs several.
+/// A file of many chunks, because a kill costs several.
 const LONG: usize = 40 << 20;
-/// A death costs each of four connections the chunk that it was at, and what the server had sent of
-/// the next, unread in the buffers of two sockets or read and not yet written down. On a busy machine
-/// that is more than one chunk; what was written down is never fetched again, which is held exactly.
+/// A kill costs each of four connections its current chunk, and what the server had sent of the next one:
+/// unread in the buffers of two sockets, or read and not yet recorded. On a busy machine this is more than
+/// one chunk. What was recorded is never downloaded again, which is tested exactly.
 const DEATH: u64 = 8 * CHUNK;
-/// What a connection that is held back still sends to a process that is dead.
+/// What a throttled connection still sends to a dead process.
 const INTO_THE_VOID: u64 = 1 << 20;
 
 fn soak() -> bool {
@@ -87,8 +87,8 @@ fn a_death_costs_a_few_chunks() {
     in_pairs((0..count).map(|_| random.next()).collect(), one_death);
 }
 
-/// The process dies when so many bytes were served: while it waits for more, while more comes, or
-/// a little after the last byte, when it installs a program or unpacks one.
+/// The process is killed after so many bytes were served: while it waits for more, while more arrive, or
+/// shortly after the last byte, when it installs or extracts a program.
 fn one_death(seed: u64) {
     let mut random = Random(seed);
     let mut bed = Bed::new(HONEST, program(seed, LONG));
@@ -111,7 +111,7 @@ fn one_death(seed: u64) {
     run.child.kill().expect("it can be killed");
     let killed = run.end(&bed.machine);
     let in_time = killed.code.is_none();
-    // A server that holds back bytes is one that nobody gets ahead of.
+    // The server holds back bytes, so that the client cannot get ahead.
     assert!(in_time || !held, "{shown}: it was done before\n{killed}");
     let noted = if bed.is_installed() { size } else { noted(&bed, size) };
     let before = bed.liar.bytes_of(FILE);
@@ -133,13 +133,13 @@ fn one_death(seed: u64) {
     );
 }
 
-/// The bytes that a process which died has written down as there.
+/// The bytes that a killed process has recorded as received.
 fn noted(bed: &Bed, size: u64) -> u64 {
     let files = std::fs::read_dir(bed.folder()).into_iter().flatten().flatten();
     let files: Vec<_> = files.map(|entry| entry.path()).collect();
     let ending = |end: &str| files.iter().find(|path| path.to_string_lossy().ends_with(end));
     let Some(notes) = ending(".partial.json") else {
-        // Before the first byte, or when all of them were there and the file had its name.
+        // Before the first byte, or after all bytes were received and the file was renamed.
         let named = |path: &&std::path::PathBuf| {
             path.extension().is_none() && path.to_string_lossy().contains(".published-")
         };

@@ -1,4 +1,4 @@
-//! The downloader itself, without a command line around it.
+//! The downloader itself, without the command line.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Folders that cannot be written, disks that are full, links where files are due.
+//! Directories that cannot be written, full disks, and links in place of files.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -9,8 +9,8 @@ use super::bed::{Bed, Running, TOOL, program};
 use crate::support::liar::{HONEST, sha256};
 use crate::support::{PROGRAM, Screen};
 
-/// Runs `tools install` in a mount namespace of its own, after `mount` was run there. `None`, said
-/// aloud, where this machine does not let us mount: root writes everywhere else.
+/// Runs `tools install` in a separate mount namespace, after running `mount` in it. Returns `None`, with a
+/// message, if mounts are not permitted on this machine: root can write everywhere else.
 fn install_with(bed: &Bed, mount: &str) -> Option<Screen> {
     let unshare = |script: &str| {
         let mut command = bed.machine.command(Path::new("/usr/bin/unshare"));
@@ -50,7 +50,7 @@ fn a_full_disk_is_named_with_what_is_free_and_what_is_needed() {
     let bed = Bed::new(HONEST, program(32, 20 << 20));
     let cache = bed.machine.path("cache").display().to_string();
     let mount = format!("mount -t tmpfs -o size=4m tmpfs '{cache}'");
-    // The namespace goes with the process: what it left is looked at within.
+    // The namespace ends with the process, so its files are inspected inside it.
     let look = format!("{mount}\ntrap 'find \"{cache}/tools/{TOOL}-\"* -name {TOOL} >&2' EXIT");
     let Some(screen) = install_with(&bed, &mount) else { return };
     let screen = screen.fails().err_has("[machine]/cache").err_has("help:");
@@ -67,7 +67,7 @@ fn a_full_disk_is_named_with_what_is_free_and_what_is_needed() {
     assert!(bed.is_installed());
 }
 
-/// A file outside that must stay as it is.
+/// A file outside that must not change.
 fn outside(bed: &Bed) -> std::path::PathBuf {
     let path = bed.machine.path("work/outside");
     fs::write(&path, "mine").expect("write a file");
@@ -90,7 +90,7 @@ fn where_the_tool_is_due_a_link_is_replaced_and_not_followed() {
     assert!(!bed.installed().is_symlink() && bed.is_installed());
 }
 
-/// A link to the right bytes is no installed tool either: who owns the target can change it later.
+/// A link to the right bytes is not an installed tool either: the owner of the target can change it later.
 #[test]
 fn a_link_to_the_right_bytes_is_not_taken_for_the_tool() {
     let bed = Bed::new(HONEST, program(34, 300_000));
@@ -103,8 +103,8 @@ fn a_link_to_the_right_bytes_is_not_taken_for_the_tool() {
     assert!(!bed.installed().is_symlink() && bed.is_installed());
 }
 
-/// Every file that a download that was broken off leaves beside the tool: whoever can put a link
-/// there does not get us to write through it.
+/// For every file that an interrupted download leaves next to the tool: a link in its place must not make
+/// the program write through it.
 #[test]
 fn links_in_place_of_lock_and_partial_file_are_not_followed() {
     let bed = Bed::new(crate::support::liar::behaviour("short, closed early"), program(35, 300_000));

@@ -1,4 +1,4 @@
-//! A server that does not lie: what is fetched, from where, through what, how often.
+//! A correct server: what is downloaded, from where, through what, and how often.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ fn what_is_there_is_not_fetched_again() {
     assert!(bed.leftovers().is_empty(), "{:?}", bed.leftovers());
 }
 
-/// As after a kill between the two: the program has its name, and its record is not written yet.
+/// As after a kill between the two: the program is renamed, but its record is not written yet.
 #[test]
 fn a_program_without_a_record_is_not_fetched_again_but_hashed() {
     let bed = Bed::new(HONEST, program(13, 300_000));
@@ -34,7 +34,7 @@ fn a_program_without_a_record_is_not_fetched_again_but_hashed() {
     assert_eq!(bed.liar.bytes_of(FILE), 600_000);
 }
 
-/// A pinned size is a bound that is known before; without one there is a bound all the same.
+/// A pinned size is a known limit; without one, there is still a limit.
 #[test]
 fn without_a_size_there_is_a_bound_as_well() {
     let bed = Bed::new(behaviour("announces a terabyte"), program(2, 300_000)).without_size();
@@ -45,7 +45,7 @@ fn without_a_size_there_is_a_bound_as_well() {
     assert!(bed.is_installed());
 }
 
-/// Addresses that nothing resolves: all that is fetched comes from the mirror.
+/// Host names that do not resolve: everything that is downloaded comes from the mirror.
 const PUBLISHED: &str = "https://release.test/v1/kubectl";
 
 #[test]
@@ -81,8 +81,8 @@ fn a_folder_is_a_mirror_as_well() {
     assert!(bed.liar.requests().is_empty());
 }
 
-/// The proxy is asked for the tunnel, and TLS is with the release host: a root of the user's own
-/// (`SSL_CERT_FILE`) vouches for it.
+/// The proxy provides the tunnel, and TLS is with the release host, which is trusted because of the user's
+/// own root certificate (`SSL_CERT_FILE`).
 #[test]
 fn a_proxy_and_a_root_of_ones_own_are_honoured() {
     for key in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
@@ -104,7 +104,7 @@ fn without_that_root_the_same_server_is_refused() {
     assert!(!bed.is_installed());
 }
 
-/// Four at once, one of them a lie: three are installed, and the message is about the one.
+/// Four at once, one of them wrong: three are installed, and the message is about the other.
 #[test]
 fn one_lie_among_four_harms_that_one_alone() {
     let bed = Bed::new(HONEST, program(8, 300_000));
@@ -117,7 +117,7 @@ fn one_lie_among_four_harms_that_one_alone() {
         bed.liar.serve(&path, bytes.clone());
         let url = bed.liar.origin(HONEST.wire) + &path;
         let more = if *tool == "helm" { "member = \"os/helm\"\n" } else { "" };
-        // The name of an archive says what it is.
+        // The file name shows the type of archive.
         let url = if *tool == "helm" { url + ".tar.gz" } else { url };
         write_pin(&bed.machine, tool, &url, bytes, more, true);
     }

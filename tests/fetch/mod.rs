@@ -1,4 +1,4 @@
-//! The supply chain through the real command line, against a server that lies.
+//! The supply chain through the real command line, against a faulty server.
 
 mod bed;
 mod cuts;

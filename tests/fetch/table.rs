@@ -1,5 +1,5 @@
-//! Every behaviour of the server, through the command line: exit code, message, nothing wrong
-//! installed, and that an honest server makes it good without help.
+//! Every behavior of the faulty server, through the command line: the exit code, the message, that nothing
+//! wrong is installed, and that a correct server fixes it without help.
 
 use std::sync::Mutex;
 use std::time::Instant;
@@ -7,12 +7,12 @@ use std::time::Instant;
 use super::bed::{Bed, TOOL, program};
 use crate::support::liar::{BEHAVIOURS, Behaviour, HONEST, HONEST_TLS, Wire};
 
-/// What is to come of it.
+/// The expected result.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// The lie does no harm.
+    /// The fault has no effect.
     Installed,
-    /// Refused, with this in the message.
+    /// Refused, with this text in the message.
     Refused(&'static str),
 }
 
@@ -71,17 +71,17 @@ const ENDS: &[(&str, End)] = &[
 
 #[test]
 fn no_lie_is_believed_and_none_hangs() {
-    // Most of them only wait, so many run at once.
+    // Most of them only wait, so many run in parallel.
     all(300_000, 12);
 }
 
-/// A file of this size comes in parts, by several connections at once.
+/// A file of this size is downloaded in parts, by several connections in parallel.
 #[test]
 fn no_lie_about_a_part_is_believed_either() {
     all(17 << 20, 4);
 }
 
-/// However patient it is with the server, the command has its own time, and says what it waited for.
+/// Even with unlimited idle time, the command has its own time limit, and reports what it waited for.
 #[test]
 fn the_commands_own_time_ends_a_drip() {
     let drip = BEHAVIOURS.iter().find(|behaviour| behaviour.name == "four bytes per second");
@@ -94,7 +94,7 @@ fn the_commands_own_time_ends_a_drip() {
     assert!(bed.is_installed() && bed.leftovers().is_empty(), "{:?}", bed.leftovers());
 }
 
-/// Every behaviour for a file of `len` bytes, so many at once.
+/// Every behavior for a file of `len` bytes, this many in parallel.
 fn all(len: usize, at_once: usize) {
     let only = std::env::var("TODO_BOOTSTRAP_LIE").ok();
     let wanted = |behaviour: &&Behaviour| only.as_ref().is_none_or(|only| behaviour.name.contains(only));
@@ -160,7 +160,7 @@ fn one(behaviour: &Behaviour, bytes: &[u8]) -> Result<(), String> {
                 "something was installed",
             )?;
             check(screen.stderr.contains(phrase), &format!("`{phrase}` is not said"))?;
-            // One against this failure, one for where nothing helps against it.
+            // One hint for this failure, one for when nothing else helps.
             check(screen.stderr.matches("help: ").count() == 2, "there is no help of its own")?;
             bed.liar.behave(if behaviour.wire == Wire::Plain { HONEST } else { HONEST_TLS });
             let again = bed.install();

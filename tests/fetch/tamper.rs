@@ -38,12 +38,12 @@ fn without_the_server_a_changed_tool_is_refused() {
     bed.run(&["tools", "verify"]).fails().err_has("help:");
     for args in [["tools", "path", TOOL], ["tools", "install", TOOL]] {
         let screen = bed.run(&args).fails();
-        assert_eq!(screen.stdout, "", "no path is told\n{screen}");
+        assert_eq!(screen.stdout, "", "no path is printed\n{screen}");
         assert!(screen.stderr.contains("help:"), "{screen}");
     }
 }
 
-/// Who changes the tool can change its record as well, but not the pin.
+/// An attacker who changes the tool can change its record as well, but not the pin.
 #[test]
 fn a_record_that_was_changed_with_the_tool_does_not_help() {
     let bed = Bed::new(HONEST, program(43, 300_000));

@@ -1,15 +1,15 @@
 #!/bin/bash
-# Starts a laptop: namespaces of its own for everything, the root file system that make.sh made with
-# what changes in a folder of its own, and COMMAND in it. All of it ends with this process, and this
-# process with its parent's thread. There is no network but loopback.
+# Starts a "laptop": a system in separate namespaces, with the root file system that make.sh created and an
+# overlay for changes, and runs COMMAND in it. Everything ends when this process ends, which ends with the
+# parent's thread. Only the loopback network is available.
 #   boot.sh NAME ROOT RUN USER CACHE COMMAND...
-# RUN takes what the laptop writes, and has to be on a file system that overlays can write to. CACHE
-# is root's on this machine: that of USER begins with what is in it (`-`: it begins empty).
+# RUN is the directory for what the laptop writes; it must be on a file system that supports overlays. CACHE is
+# root's cache on this machine, with which the cache of USER starts (`-`: it starts empty).
 set -eu
 
 if [ "$1" != --inside ]; then
     name=$1
-    # Its control groups are below one of its own, and it sees no others.
+    # Its control groups are below a separate one, and it sees no others.
     for hierarchy in /sys/fs/cgroup/*/; do
         [ -f "$hierarchy/cgroup.clone_children" ] || continue
         mkdir -p "$hierarchy/$name"
@@ -27,7 +27,7 @@ shift 6
 root=$run/root
 mkdir -p "$root" "$run/upper" "$run/work"
 mount -t overlay -o "lowerdir=$lower,upperdir=$run/upper,workdir=$run/work" overlay "$root"
-# An overlay on an overlay cannot be written to: what the engines store lies beside it.
+# An overlay on an overlay is not writable, so the storage of the engines is outside the overlay.
 for folder in var/lib/docker var/lib/containers home; do
     mkdir -p "$run/data/$folder" "$root/$folder"
     mount --bind "$run/data/$folder" "$root/$folder"
@@ -39,7 +39,7 @@ fi
 
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
-# Version 1 alone: beside the unified hierarchy, crun does not start anything.
+# Version 1 only: next to the unified hierarchy, crun does not start anything.
 mount -t tmpfs -o mode=755 tmpfs "$root/sys/fs/cgroup"
 grep -v '^0:' /proc/self/cgroup | while IFS=: read -r _ names _; do
     mkdir "$root/sys/fs/cgroup/${names#name=}"
@@ -52,7 +52,7 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 
-# Podman asks for more than this machine's limits where it is not told what they are.
+# Podman requests higher limits than this machine allows unless they are configured.
 mkdir -p "$root/etc/containers/containers.conf.d"
 printf '[containers]\ndefault_ulimits = ["nofile=%s:%s", "nproc=%s:%s"]\n' \
     "$(ulimit -Hn)" "$(ulimit -Hn)" "$(ulimit -Hu)" "$(ulimit -Hu)" \
@@ -66,7 +66,7 @@ if [ "$cache" != - ]; then
     mount --bind "$cache" "$root/mnt/cache"
 fi
 
-# Not chroot: who enters this mount namespace, as `docker exec` does, gets its root.
+# Not chroot: processes that enter this mount namespace, such as `docker exec`, use its root.
 mkdir -p "$root/.old"
 cd "$root"
 pivot_root . .old
@@ -75,7 +75,7 @@ ip link set lo up
 ulimit -n "$(ulimit -Hn)"
 
 if [ "$cache" != - ]; then
-    # What is root's outside is the user's here, and what is written goes nowhere but beside it.
+    # Files of root outside belong to the user inside; writes go only to the overlay.
     mount --bind -o "X-mount.idmap=b:0:$(id -u "$user"):1" /mnt/cache /mnt/cache
     home=$(getent passwd "$user" | cut -d: -f6)
     mkdir -p "$home/.cache/todo-bootstrap" /home/.cache-upper /home/.cache-work

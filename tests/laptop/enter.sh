@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a line of shell as a user of the laptop whose first process is PID.
+# Runs a shell command line as a user of the laptop whose first process is PID.
 #   enter.sh NAME PID USER LINE
 set -eu
 for hierarchy in /sys/fs/cgroup/*/"$1"; do

@@ -1,4 +1,4 @@
-"""What both programs have in common: their arguments, the first look, and how they end."""
+"""Code that both programs share: arguments, the first request, and exit codes."""
 
 import argparse
 import asyncio
@@ -16,28 +16,28 @@ INTERRUPTED = 130
 
 
 def parser(about: str, examples: str, users: int) -> argparse.ArgumentParser:
-    """The arguments that both have."""
+    """The common arguments."""
     made = argparse.ArgumentParser(
         description=about, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--url", required=True, help="the address of the page")
+    made.add_argument("--url", required=True, help="the URL of the page")
     made.add_argument(
-        "--resolve", default="", metavar="HOST=ADDRESS", help="ask this address for the URL's host"
+        "--resolve", default="", metavar="HOST=ADDRESS", help="connect to this address"
     )
     made.add_argument("--users", type=count, default=users, metavar="N", help=f"default: {users}")
-    made.add_argument("--seed", type=int, default=1, metavar="N", help="the same again; default: 1")
+    made.add_argument("--seed", type=int, default=1, metavar="N", help="random seed; default: 1")
     return made
 
 
 def count(text: str) -> int:
-    """A whole number from 1."""
+    """An integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is no number from 1; help: give one like 20")
     return int(text)
 
 
 def positive(text: str) -> float:
-    """A number above 0."""
+    """A number greater than 0."""
     try:
         number = float(text)
     except ValueError:
@@ -48,7 +48,7 @@ def positive(text: str) -> float:
 
 
 async def look(address: Address) -> bool:
-    """Sees that a Todo Chatbot with accounts answers; whether its AI is the stand-in."""
+    """Checks for a Todo Chatbot with accounts; returns whether its model is the mock."""
     async with address.client() as client:
         try:
             answer = await client.get("/api/config")
@@ -56,14 +56,14 @@ async def look(address: Address) -> bool:
             raise address.unreachable(error) from None
     said = f"{address.origin}/api/config answers with status {answer.status_code}"
     if answer.is_redirect:
-        helps = f"give that address: {answer.headers.get('location', 'see curl -i')}"
-        raise Trouble(f"{said}, a redirection", helps)
+        helps = f"use that URL: {answer.headers.get('location', 'see curl -i')}"
+        raise Trouble(f"{said}, a redirect", helps)
     try:
         config = answer.json()
         accounts, stand_in = config["accounts"], config["ai"]["mock"]
     except (ValueError, KeyError, TypeError):
-        helps = "give the address of the page, and wait until the application is ready"
-        raise Trouble(f"{said} and is no Todo Chatbot", helps) from None
+        helps = "use the URL of the page, and wait until the application is ready"
+        raise Trouble(f"{said} and is not a Todo Chatbot", helps) from None
     if accounts is not True:
         helps = "install it with accounts (AUTH_JWKS_URL of the backend)"
         raise Trouble(f"{address.origin} has no accounts", helps)
@@ -71,12 +71,12 @@ async def look(address: Address) -> bool:
 
 
 def tell(line: str) -> None:
-    """Says what goes on; the result alone is on standard output."""
+    """Prints progress; only the result is printed to standard output."""
     print(line, file=sys.stderr, flush=True)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """The exit code. Ctrl-C ends it in order, a second one at once."""
+    """Returns the exit code. Ctrl-C ends the run cleanly, a second one immediately."""
 
     async def until_told() -> int:
         task = asyncio.current_task()
@@ -91,9 +91,9 @@ def run(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
         tell(f"error: {trouble}")
         return 2
     except httpx2.HTTPError as error:
-        helps = "see that the application runs (todo-bootstrap status)"
-        tell(f"error: the application went away: {type(error).__name__} {error}\nhelp: {helps}")
+        helps = "todo-bootstrap status"
+        tell(f"error: lost the connection: {type(error).__name__} {error}\nhelp: {helps}")
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
-        tell("ended before its time")
+        tell("interrupted")
         return INTERRUPTED

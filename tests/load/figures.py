@@ -1,4 +1,4 @@
-"""How long it took: percentiles of each kind of call, and of their groups."""
+"""Durations: percentiles of each kind of call, and of their groups."""
 
 import math
 from collections import defaultdict
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 HEAD = ("kind", "count", "errors", "p50", "p95", "p99", "max")
-# The first event is a part of a chat turn, and no call of its own.
+# The first event is a part of a chat response, not a separate call.
 FIRST = "chat: first event"
 
 
@@ -15,28 +15,28 @@ def percentile(sorted_values: Sequence[float], share: float) -> float:
     """The smallest value that `share` (0 to 1) of all do not exceed; 0 if there are none."""
     if not sorted_values:
         return 0.0
-    # Rounded first: 0.95 * 20 is a little more than 19 for a computer.
+    # Rounded first: as a float, 0.95 * 20 is slightly more than 19.
     place = math.ceil(round(share * len(sorted_values), 6))
     return sorted_values[max(place, 1) - 1]
 
 
 @dataclass
 class Figures:
-    """Milliseconds and errors of each kind. Failed calls count with the time they took."""
+    """Milliseconds and errors of each kind. Failed calls count with their duration."""
 
     times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     failed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     errors: list[str] = field(default_factory=list)
 
     def add(self, kind: str, milliseconds: float, error: str = "") -> None:
-        """Counts one call."""
+        """Records one call."""
         self.times[kind].append(milliseconds)
         if error:
             self.failed[kind] += 1
             self.errors.append(f"{kind}: {error}")
 
     def first_event(self, milliseconds: float) -> None:
-        """Counts the first sign of life of a chat turn."""
+        """Records the first event of a chat response."""
         self.times[FIRST].append(milliseconds)
 
     def tasks(self) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class Figures:
         return self.row("all task calls", [kind for kind in self.times if kind[:4] != "chat"])
 
     def chat(self) -> dict[str, Any]:
-        """All chat turns, until their last event."""
+        """All chat responses, until their last event."""
         return self.row("chat until done", ["chat"])
 
     def row(self, name: str, kinds: Iterable[str]) -> dict[str, Any]:
@@ -57,11 +57,11 @@ class Figures:
         return dict(zip(HEAD, shown, strict=True))
 
     def kinds(self) -> list[dict[str, Any]]:
-        """A line for each kind."""
+        """One line for each kind."""
         return [self.row(kind, [kind]) for kind in sorted(self.times)]
 
     def table(self) -> str:
-        """All of it, for people: milliseconds."""
+        """The complete result as a table, in milliseconds."""
         single = [self.row(kind, [kind]) for kind in sorted(self.times)]
         rows = [HEAD, *(tuple(row.values()) for row in [*single, self.tasks(), self.chat()])]
         lines = [

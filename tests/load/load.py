@@ -1,7 +1,7 @@
-"""Measures how long a running Todo Chatbot takes to answer: tasks and chat, many users at once.
+"""Measures the response times of a running Todo Chatbot: tasks and chat, with many users.
 
-Each user sends at times that are settled before; a call's time counts from the moment at which it
-should have been sent, so an answer that is late cannot hide that others had to wait behind it.
+Each user sends at times that are fixed in advance. A call's time counts from the moment at which
+it was due, so that a slow response cannot hide that other calls had to wait.
 """
 
 import argparse
@@ -26,14 +26,14 @@ EXAMPLES = """examples:
   load.py --url http://todo-app.localhost:8080 --users 50 --seconds 300
   load.py --url http://127.0.0.1:3000 --task-p95 200 --chat-p95 2000 --output json
 
-exit code: 0, 1 if a call failed or took longer than it may, 2 if nothing could be measured"""
+exit code: 0, 1 if a call failed or a limit was exceeded, 2 if nothing could be measured"""
 SHOWN = 5
-# Milliseconds by which this program may be late itself before it says so.
+# This program reports if it is itself late by more milliseconds than this.
 LATE = 50.0
 
 
 class Drive:
-    """The users at work."""
+    """Runs the users."""
 
     def __init__(self, warm_up: float) -> None:
         self.figures = Figures()
@@ -41,7 +41,7 @@ class Drive:
         self.late: list[float] = []
 
     async def user(self, person: Person, planned: list[Planned], began: float) -> None:
-        """Sends what one user has planned, each at its time, whatever became of the others."""
+        """Sends the planned calls of one user, each at its time, regardless of the others."""
         chatting = asyncio.Lock()
         async with asyncio.TaskGroup() as calls:
             for one in planned:
@@ -55,7 +55,7 @@ class Drive:
         kind, error, first = person.settled(one), "", None
         try:
             if kind == "chat":
-                # As the page does: one turn at a time. To wait for one's own last turn counts.
+                # Like the page: one message at a time. Waiting for the user's previous one counts.
                 async with chatting:
                     turn = await person.chat()
                 error, first = turn.failure(), turn.first_at
@@ -73,7 +73,7 @@ class Drive:
 
 
 async def measure(args: argparse.Namespace) -> int:
-    """All of it, from the first look to the removal of the users."""
+    """The complete run, from the first request to the removal of the users."""
     address = Address.of(args.url, args.resolve)
     refused = beyond_limits(args.rate, args.chat_share)
     if refused:
@@ -85,7 +85,7 @@ async def measure(args: argparse.Namespace) -> int:
         async with users(address, args.users, "load", command.tell) as everyone:
             people = [Person(u, Random(f"{args.seed}-{n}")) for n, u in enumerate(everyone)]
             await all_of(person.begin() for person in people)
-            command.tell(f"{args.warm_up:g} s to warm up, then {args.seconds:g} s count")
+            command.tell(f"warm-up: {args.warm_up:g} s, measurement: {args.seconds:g} s")
             began, seconds = time.monotonic() + 0.1, args.warm_up + args.seconds
             plans = [plan(person.rng, args.rate, args.chat_share, seconds) for person in people]
             await all_of(
@@ -100,16 +100,16 @@ async def measure(args: argparse.Namespace) -> int:
 
 
 def told(drive: Drive, args: argparse.Namespace) -> int:
-    """Prints what was measured; the exit code."""
+    """Prints the result; returns the exit code."""
     print(shown(drive.figures, args))
     late = percentile(sorted(drive.late), 0.95)
     if late > LATE:
-        command.tell(f"this program was late itself (p95 {late:.0f} ms), its machine is too busy")
+        command.tell(f"this program was late itself (p95 {late:.0f} ms): the machine is too busy")
     return 1 if drive.figures.errors or exceeded(drive.figures, args) else 0
 
 
 def exceeded(figures: Figures, args: argparse.Namespace) -> list[str]:
-    """The limits that were given and not kept."""
+    """The given limits that were exceeded."""
     limits = [
         ("task-p95", figures.tasks(), args.task_p95),
         ("chat-p95", figures.chat(), args.chat_p95),
@@ -122,7 +122,7 @@ def exceeded(figures: Figures, args: argparse.Namespace) -> list[str]:
 
 
 def shown(figures: Figures, args: argparse.Namespace) -> str:
-    """The result, for people or for programs."""
+    """The result as a table or as JSON."""
     if args.output == "json":
         options = {"users": args.users, "seconds": args.seconds, "rate": args.rate}
         result = options | {
@@ -142,21 +142,21 @@ def shown(figures: Figures, args: argparse.Namespace) -> str:
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
-    """What the command line says."""
+    """Parses the command line."""
     parser = command.parser(__doc__ or "", EXAMPLES, users=20)
     number = command.positive
-    parser.add_argument("--seconds", type=number, default=60.0, help="that count; default: 60")
-    parser.add_argument("--warm-up", type=seconds, default=5.0, help="before them; default: 5")
+    parser.add_argument("--seconds", type=number, default=60.0, help="default: 60")
+    parser.add_argument("--warm-up", type=seconds, default=5.0, help="default: 5")
     parser.add_argument("--rate", type=number, default=1.0, help="calls per user and second")
-    parser.add_argument("--chat-share", type=share, default=0.1, help="of them; default: 0.1")
-    parser.add_argument("--task-p95", type=number, metavar="MS", help="95 of 100 task calls")
-    parser.add_argument("--chat-p95", type=number, metavar="MS", help="95 of 100 chat turns")
+    parser.add_argument("--chat-share", type=share, default=0.1, help="default: 0.1")
+    parser.add_argument("--task-p95", type=number, metavar="MS", help="95 %% of task calls")
+    parser.add_argument("--chat-p95", type=number, metavar="MS", help="95 %% of chat messages")
     parser.add_argument("--output", choices=["table", "json"], default="table")
     return parser.parse_args(given)
 
 
 def seconds(text: str) -> float:
-    """A number from 0."""
+    """A number of at least 0."""
     return 0.0 if text == "0" else command.positive(text)
 
 

@@ -1,4 +1,4 @@
-"""What users do with their own tasks. Each answer is compared with the model."""
+"""What users do with their own tasks. Each response is compared with the model."""
 
 import re
 
@@ -9,14 +9,14 @@ _LINE = re.compile(r"^- #(\d+) ", re.MULTILINE)
 
 
 async def list_tasks(player: Player) -> None:
-    """The list, with each of its filters."""
+    """Lists tasks, with each of the filters."""
     status = player.rng.choice(("all", "open", "done"))
     for sentence in await player.check(f"list {status}", status):
         player.differ(sentence)
 
 
 async def add(player: Player) -> None:
-    """A new task, with or without a description."""
+    """Adds a task, with or without a description."""
     title = player.title()
     description = player.rng.choice((None, f"details {player.mark}"))
     reply = await player.call("POST", "/api/tasks", {"title": title, "description": description})
@@ -30,7 +30,7 @@ async def add(player: Player) -> None:
 
 
 async def read(player: Player) -> None:
-    """One task by its id."""
+    """Reads one task by its id."""
     number = player.any_id()
     if number is None:
         return
@@ -41,7 +41,7 @@ async def read(player: Player) -> None:
 
 
 async def update(player: Player) -> None:
-    """Another title, another description, done or open again."""
+    """Changes the title or the description, or completes or reopens the task."""
     new = {
         "title": player.title(),
         "description": player.rng.choice((None, f"other details {player.mark}")),
@@ -52,12 +52,12 @@ async def update(player: Player) -> None:
 
 
 async def complete(player: Player) -> None:
-    """A task is done."""
+    """Completes a task."""
     await _change(player, "complete", "POST", "/complete", {"completed": True}, False)
 
 
 async def delete(player: Player) -> None:
-    """A task is deleted, and not there any more."""
+    """Deletes a task, and checks that it no longer exists."""
     number = player.any_id()
     if number is None:
         return
@@ -69,7 +69,7 @@ async def delete(player: Player) -> None:
 
 
 async def chat_add(player: Player) -> None:
-    """The chat adds a task."""
+    """Adds a task by chat."""
     title = player.title()
     if not await player.ask("chat: add", f"Add a task to {title}"):
         await player.after_chat("chat: add", set())
@@ -87,7 +87,7 @@ async def chat_add(player: Player) -> None:
 
 
 async def chat_list(player: Player) -> None:
-    """The chat shows the tasks, all of them and no others."""
+    """Lists the tasks by chat: all of them and no others."""
     turn = await player.ask("chat: list", "Show me all my tasks")
     if turn and player.exact:
         given, wanted = [int(one) for one in _LINE.findall(turn.said)], sorted(player.model.tasks)
@@ -97,7 +97,7 @@ async def chat_list(player: Player) -> None:
 
 
 async def chat_complete(player: Player) -> None:
-    """The chat completes a task."""
+    """Completes a task by chat."""
     number = player.any_id()
     if number is None:
         return
@@ -107,7 +107,7 @@ async def chat_complete(player: Player) -> None:
 
 
 async def chat_delete(player: Player) -> None:
-    """The chat deletes a task."""
+    """Deletes a task by chat."""
     number = player.any_id()
     if number is None:
         return
@@ -117,7 +117,7 @@ async def chat_delete(player: Player) -> None:
 
 
 async def history(player: Player) -> None:
-    """What was said."""
+    """Compares the chat history."""
     for sentence in await player.check_history("history"):
         player.differ(sentence)
 

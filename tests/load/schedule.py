@@ -1,29 +1,29 @@
-"""When each user sends what: settled before anything is sent, so that a slow answer delays nothing.
+"""The schedule of all calls, fixed in advance, so that a slow response delays no other call.
 
-Each user sends once in each slot of 1/rate seconds, at a random moment of it, and chat turns are
-spread evenly: in no minute there are more of them than rate and share say, as there are limits.
+Each user sends once in each slot of 1/rate seconds, at a random moment, and chat messages are
+spread evenly, so that no minute exceeds the rate limits of the application.
 """
 
 import math
 from dataclasses import dataclass
 from random import Random
 
-# How often, of 100 task calls.
+# Weights, of 100 task calls.
 TASK_CALLS = {"list": 45, "add": 18, "complete": 14, "rename": 10, "delete": 13}
-# Requests of a user in a minute: those for tasks, and turns of the chat.
+# The limits per user and minute: requests for tasks, and chat messages.
 MOST_CALLS, MOST_TURNS = 600, 30
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A call, and the seconds after the beginning at which it is to be sent."""
+    """A call, and the seconds after the start at which it is sent."""
 
     at: float
     kind: str
 
 
 def plan(rng: Random, rate: float, share: float, seconds: float) -> list[Planned]:
-    """What one user does."""
+    """The calls of one user."""
     slots = math.ceil(seconds * rate)
     phase = rng.random()
     made = []
@@ -37,8 +37,8 @@ def plan(rng: Random, rate: float, share: float, seconds: float) -> list[Planned
 
 
 def beyond_limits(rate: float, share: float) -> str:
-    """Why that much would be refused by the application; empty if it would not."""
-    # One more of each: a minute of the application's begins anywhere in ours.
+    """Why the application would reject this rate; empty if it would not."""
+    # One more of each: the application's minutes start at any point of ours.
     calls, turns = 60 * rate * (1 - share) + 1, 60 * rate * share + 1
     if share and turns > MOST_TURNS:
         return f"{turns:.0f} chat turns a minute and user are more than {MOST_TURNS}"

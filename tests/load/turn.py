@@ -1,4 +1,4 @@
-"""One turn of the chat, as a user sees it."""
+"""A chat message and its response, as a user sees them."""
 
 from dataclasses import dataclass, field
 
@@ -7,18 +7,17 @@ from events import Event
 
 @dataclass
 class Turn:
-    """A question's answer: the events as they came, and all of its text for whoever looks for
-    something in it."""
+    """The response to a message: the events in order, and the complete text for searching."""
 
     status: int
     raw: str = ""
     events: list[Event] = field(default_factory=list)
-    # Seconds of `time.monotonic`, of the first event.
+    # The time of the first event, in seconds of `time.monotonic`.
     first_at: float | None = None
 
     @property
     def said(self) -> str:
-        """The answer, put together from its pieces."""
+        """The complete text of the response."""
         return "".join(str(event.data.get("text", "")) for event in self.named("delta"))
 
     @property
@@ -32,7 +31,7 @@ class Turn:
         return [event for event in self.events if event.name == name]
 
     def failure(self) -> str:
-        """What went wrong, in words; empty if nothing did."""
+        """A description of the failure; empty if there was none."""
         if self.status != 200:
             return f"status {self.status}: {self.raw[:200]}"
         if not self.events:

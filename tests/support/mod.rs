@@ -1,4 +1,4 @@
-//! A world of its own for each test: home, cache, state, and a PATH with nothing but stubs on it.
+//! An isolated machine for each test: home, cache, state, and a PATH with only stubs.
 
 pub mod liar;
 pub mod registry;
@@ -10,14 +10,14 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// A temporary machine. Nothing of the real one is visible but `/bin/sh` and the kernel.
+/// A temporary machine. Of the real one, only `/bin/sh` and the kernel are visible.
 pub struct Machine {
     dir: TempDir,
     env: Vec<(String, String)>,
     home: bool,
 }
 
-/// What a command printed, and how it ended.
+/// The output and the exit status of a command.
 #[derive(Debug)]
 pub struct Screen {
     pub code: Option<i32>,
@@ -48,7 +48,7 @@ impl Machine {
         self
     }
 
-    /// Writes a file below the folder that commands run in.
+    /// Writes a file below the working directory of commands.
     pub fn file(self, relative: &str, text: &str) -> Self {
         let path = self.path("work").join(relative);
         fs::create_dir_all(path.parent().expect("a folder")).expect("create a folder");
@@ -56,7 +56,7 @@ impl Machine {
         self
     }
 
-    /// Puts links to real programs on PATH; a stub that is there already stays.
+    /// Adds links to real programs to PATH; an existing stub is kept.
     pub fn link(&self, programs: &[&str]) {
         for program in programs.iter().filter(|program| !self.path("bin").join(program).exists()) {
             let real = ["/usr/bin", "/bin"].map(|dir| Path::new(dir).join(program));
@@ -66,20 +66,20 @@ impl Machine {
         }
     }
 
-    /// Puts a program on PATH: it notes its arguments, then runs `body` (of a POSIX shell).
+    /// Adds a program to PATH that records its arguments and then runs `body` (POSIX shell).
     pub fn stub(self, name: &str, body: &str) -> Self {
         let calls = self.path("calls").join(name);
         let script =
             format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >>'{}'\nPATH=/usr/bin:/bin\n{body}\n", calls.display());
         let path = self.path("bin").join(name);
-        // A link would lead to the real program.
+        // Writing through a link would overwrite the real program.
         let _ = fs::remove_file(&path);
         fs::write(&path, script).expect("write a stub");
         make_executable(&path);
         self
     }
 
-    /// The argument lists that a stub was called with.
+    /// The argument lists of a stub's calls.
     pub fn calls(&self, name: &str) -> Vec<String> {
         let text = fs::read_to_string(self.path("calls").join(name)).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
@@ -90,13 +90,13 @@ impl Machine {
         self.finish(self.command(Path::new(PROGRAM)).args(args))
     }
 
-    /// Runs a line of shell in which `$program` is the program.
+    /// Runs a shell command line in which `$program` is the program.
     pub fn shell(&self, line: &str) -> Screen {
         let mut command = self.command(Path::new("/bin/sh"));
         self.finish(command.args(["-c", line]).env("program", PROGRAM))
     }
 
-    /// Any other program, in the same world.
+    /// Any other program, on the same machine.
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command
@@ -113,7 +113,7 @@ impl Machine {
         command
     }
 
-    /// Runs a command to its end, with this world's paths replaced in what it says.
+    /// Runs a command to completion, and replaces this machine's paths in its output.
     pub fn finish(&self, command: &mut Command) -> Screen {
         let Output { status, stdout, stderr } = command.output().expect("the command starts");
         let text = |bytes: Vec<u8>| {
@@ -139,7 +139,7 @@ impl Screen {
         self.well_behaved()
     }
 
-    /// What holds for each screen: no panic, no control sequences off a terminal.
+    /// Requirements on every output: no panic, and no control sequences without a terminal.
     #[track_caller]
     fn well_behaved(self) -> Self {
         assert!(!self.stderr.contains("panicked"), "{self}");
@@ -197,7 +197,7 @@ pub fn files(dir: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     found
 }
 
-/// The names of the folders in `dir`, sorted.
+/// The names of the directories in `dir`, sorted.
 pub fn folders(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
@@ -212,7 +212,7 @@ pub fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A path as it is seen from the checkout.
+/// A path relative to the checkout.
 pub fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }

@@ -1,5 +1,5 @@
-//! A local registry for the command line: a server in this process, and the container that the engine
-//! says it runs in.
+//! A local registry for command line tests: a server in this process, and the container that the stub
+//! engine reports.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ use server::TestRegistry;
 const INSTANCE: &str = "01234567-89ab";
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// Starts a registry and writes the record of it into the machine's cache; what `docker ps` says of
+/// Starts a registry and writes its record into the machine's cache; returns the output of `docker ps` for
 /// its container.
 pub fn start(machine: &Machine) -> (TestRegistry, String) {
     let served = TestRegistry::start();
@@ -28,7 +28,7 @@ pub fn start(machine: &Machine) -> (TestRegistry, String) {
     (served, container.to_string())
 }
 
-/// Puts an image of one layer with these labels under each tag; its digest.
+/// Stores a one-layer image with these labels under each tag; returns its digest.
 pub fn image(served: &TestRegistry, repository: &str, tags: &[&str], labels: &Value) -> String {
     let layer = vec![0; 2048];
     let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };

@@ -1,4 +1,4 @@
-//! A server on loopback for the files of a folder, and for what may go wrong on the way to them.
+//! A loopback server for the files of a directory, and for faults.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -8,15 +8,15 @@ use std::sync::{Arc, Mutex};
 /// What a client gets instead of the file.
 #[derive(Clone)]
 pub enum Fault {
-    /// The first half; the connection then ends.
+    /// The first half; then the connection is closed.
     Cut,
-    /// Its first bytes; then nothing, as long as the client stays.
+    /// Its first bytes; then nothing, for as long as the client waits.
     Stall,
-    /// 64 MiB, of no announced length.
+    /// 64 MiB without an announced length.
     Flood,
-    /// Another address.
+    /// A redirect to another URL.
     Elsewhere(String),
-    /// A page, where a network wants to be paid or signed in to first.
+    /// The page of a captive portal.
     Portal,
 }
 
@@ -27,7 +27,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `folder`; paths that end in a fault's text get the fault.
+    /// Serves `folder`; paths that end with a fault's text get the fault.
     pub fn new(folder: PathBuf, faults: Vec<(&'static str, Fault)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -36,7 +36,7 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (folder, faults, log) = (folder.clone(), faults.clone(), Arc::clone(&log));
-                // A client that goes away is no fault of the server.
+                // A client that disconnects is not an error of the server.
                 std::thread::spawn(move || answer(stream, &folder, &faults, &log).ok());
             }
         });
@@ -47,7 +47,7 @@ impl Server {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The paths that were asked for, in their order.
+    /// The requested paths, in order.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("the log").clone()
     }
@@ -86,7 +86,7 @@ fn answer(
         Some(Fault::Stall) => {
             head(&mut stream, "200 OK", body.len(), "")?;
             stream.write_all(&body[..body.len().min(10)])?;
-            // Ends when the client goes away.
+            // Ends when the client disconnects.
             lines.next().transpose().map(|_| ())
         }
         Some(Fault::Flood) => {

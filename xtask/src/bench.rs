@@ -1,6 +1,6 @@
-//! `cargo xtask bench`: the promises about speed and memory, measured on this machine.
+//! `cargo xtask bench`: measures the limits of time and memory on this machine.
 //!
-//! It works on the cluster that `up --dir DIR` of the caller's own state makes or finds.
+//! It uses the cluster that `up --dir DIR` creates or finds in the caller's state directory.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(crate) struct Options {
     /// The project that `up` deploys
     #[arg(long, default_value = "examples/hello")]
     dir: PathBuf,
-    /// How often each command is run
+    /// How often to run each command
     #[arg(long, default_value_t = 9)]
     runs: usize,
     /// Only what needs no cluster
@@ -25,7 +25,7 @@ pub(crate) struct Options {
     no_cluster: bool,
 }
 
-/// One line of the table: what, its limit, what was measured, whether that is within it.
+/// One line of the table: what is measured, its limit, the result, and whether it is within the limit.
 struct Row {
     what: &'static str,
     limit: String,
@@ -72,13 +72,13 @@ fn help(options: &Options) -> Result<Row> {
     })
 }
 
-/// `doctor` runs its probes side by side, so its time is that of the slowest, nearly.
+/// `doctor` runs its probes in parallel, so it takes about as long as the slowest one.
 fn doctor(options: &Options) -> Result<Row> {
     let all = repeat(options, &["doctor", "--output", "json"], &[0, 3, 4])?;
     let time = middle(&all);
     let slowest = median(all.iter().filter_map(|one| slowest_probe(&one.stdout)).collect());
     let slowest = slowest.ok_or("`doctor --output json` names no probe with `millis`")?;
-    // A probe of no measurable time would make any overhead infinite; 20 ms is what starting costs.
+    // If no probe takes measurable time, any overhead would be infinite; starting a process costs 20 ms.
     let limit = slowest.mul_f64(1.2).max(Duration::from_millis(20));
     Ok(Row {
         what: "`doctor`",
@@ -88,7 +88,7 @@ fn doctor(options: &Options) -> Result<Row> {
     })
 }
 
-/// The largest `millis` anywhere in the output.
+/// The largest `millis` in the output.
 fn slowest_probe(output: &str) -> Option<Duration> {
     fn largest(value: &Value) -> Option<u64> {
         match value {

@@ -1,5 +1,5 @@
-//! `cargo xtask bench fetch`: four tools through a simulated link, beside a script of `curl` and
-//! `sha256sum`, in turn within one run.
+//! `cargo xtask bench fetch`: downloads four tools through a simulated link, compared with a script of `curl`
+//! and `sha256sum`, alternating in one run.
 
 mod files;
 mod link;
@@ -17,13 +17,13 @@ use crate::shell::{self, CI_PROFILE, Result, binary, cargo_run, target};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How often each of both is run per route
+    /// How often to run each of the two per route
     #[arg(long, default_value_t = 2)]
     rounds: usize,
     /// The rate of the link in Mbit/s
     #[arg(long, default_value_t = 100)]
     rate: u64,
-    /// The program to measure, in place of the one that `cargo build --profile=ci` makes
+    /// The program to measure [default: the one that `cargo build --profile=ci` creates]
     #[arg(long)]
     program: Option<PathBuf>,
 }
@@ -33,16 +33,16 @@ const GOAL_LINK: f64 = 1.15;
 const GOAL_HASH: f64 = 0.9;
 const GOAL_MEMORY: u64 = 60 << 10;
 
-/// Round trip in ms and widest window in KiB. With the first two, one connection gets a quarter of
-/// a link of 100 Mbit/s: 64 KiB is TCP's window without scaling, 256 KiB what many hosts and
-/// middleboxes end at. The last one is the other case: one connection fills the link.
+/// Round trip in ms and maximum window in KiB. With the first two, one connection gets a quarter of
+/// a link of 100 Mbit/s: 64 KiB is the TCP window without scaling, 256 KiB is the limit of many hosts and
+/// middleboxes. With the last one, one connection fills the link.
 const ROUTES: [(u64, usize, &str); 3] = [
     (20, 64, "one connection is slow"),
     (80, 256, "one connection is slow"),
     (20, 256, "one connection fills it"),
 ];
 
-/// One run of ours.
+/// One run of our program.
 struct Ours {
     time: Duration,
     /// From the last byte that the server sent to the end of the process.
@@ -97,7 +97,7 @@ fn seconds(times: Vec<Duration>) -> f64 {
     median(times).unwrap_or_default().as_secs_f64()
 }
 
-/// Prints a line of the table and says which goals were missed.
+/// Prints a line of the table and collects the goals that were missed.
 fn tell(name: &str, runs: &[Ours], theirs: f64, best: f64, what: &str) -> Vec<String> {
     let time = seconds(runs.iter().map(|run| run.time).collect());
     let tail = seconds(runs.iter().map(|run| run.tail).collect());
@@ -110,7 +110,7 @@ fn tell(name: &str, runs: &[Ours], theirs: f64, best: f64, what: &str) -> Vec<St
         tail * 1000.0
     );
     let mut missed = Vec::new();
-    // Where one connection fills the link, nothing can be much faster than that.
+    // If one connection fills the link, nothing can be much faster than that.
     if what.contains("slow") && ratio < GOAL_RATIO {
         missed.push(format!("{name}: {ratio:.2} × of {GOAL_RATIO} ×"));
     }
@@ -125,7 +125,7 @@ fn tell(name: &str, runs: &[Ours], theirs: f64, best: f64, what: &str) -> Vec<St
 
 fn call(program: &Path, files: &Files, args: &[&str]) -> Command {
     let mut call = Command::new(program);
-    // No tool and no compiler: what is not fetched is not there.
+    // No tools and no compiler on PATH: tools that are not fetched do not exist.
     call.args(args).current_dir(&files.dir).env_clear().env("PATH", files.dir.join("nothing"));
     call.env("HOME", &files.dir).env("TODO_BOOTSTRAP_CACHE", files.dir.join("cache"));
     call.env("TODO_BOOTSTRAP_STATE", files.dir.join("state"))
@@ -150,7 +150,7 @@ fn one_of_ours(program: &Path, files: &Files, server: &Server) -> Result<Ours> {
     Ok(Ours { time: run.time, tail, memory: run.memory, connections })
 }
 
-/// One file after the other, each checked when it is there.
+/// Downloads one file after the other and verifies each.
 fn one_of_theirs(files: &Files, server: &Server) -> Result<Duration> {
     files.forget("serial")?;
     let script = files.script(server.port);
@@ -167,9 +167,9 @@ fn one_of_theirs(files: &Files, server: &Server) -> Result<Duration> {
     Ok(started.elapsed())
 }
 
-/// The rate of `tools verify`, start-up taken off, beside that of openssl on the same machine. Both
-/// by the time that the processor was theirs, which is how `openssl speed` counts: what else runs on
-/// the machine, and copying the file out of the page cache, is left out.
+/// The rate of `tools verify`, excluding its start, and that of openssl on the same machine, both by
+/// processor time, as `openssl speed` measures: this excludes other processes and copying the file from
+/// the page cache.
 fn hashing(program: &Path, files: &Files) -> Result<Option<String>> {
     const RUNS: u32 = 20;
     let timed = |args: &[&str]| -> Result<f64> {
@@ -189,7 +189,7 @@ fn hashing(program: &Path, files: &Files) -> Result<Option<String>> {
     let said = shell::read(Path::new("openssl"), &args)?;
     let line = said.lines().last().and_then(|line| line.split_whitespace().last());
     let theirs = line.and_then(|last| last.trim_end_matches('k').parse::<f64>().ok());
-    let theirs = theirs.ok_or_else(|| format!("openssl speed said something new: {said}"))? / 1000.0;
+    let theirs = theirs.ok_or_else(|| format!("unexpected output of openssl speed: {said}"))? / 1000.0;
     let part = ours / theirs;
     println!("\nhashing: `tools verify` {ours:.0} MB/s, openssl {theirs:.0} MB/s, {:.0} %", part * 100.0);
     Ok((part < GOAL_HASH).then(|| format!("hashing: {:.0} % of {:.0} %", part * 100.0, GOAL_HASH * 100.0)))

@@ -1,8 +1,8 @@
-//! `cargo xtask bench images`: how images reach a node, side by side in one run.
+//! `cargo xtask bench images`: compares ways to get images to a node, in one run.
 //!
-//! What is compared: the local registry (`docker push`, then the node pulls), `docker save | ctr images
-//! import`, and `kind load docker-image` or `minikube image load`. All of them get the same images on the
-//! same cluster, in turn, so that a busy machine is busy for all.
+//! It compares the local registry (`docker push`, then the node pulls), `docker save | ctr images import`,
+//! and `kind load docker-image` or `minikube image load`. All of them get the same images on the same
+//! cluster and alternate, so that other load on the machine affects all of them.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,24 +15,24 @@ use crate::plain;
 use crate::plain_cluster::Maker;
 use crate::shell::{self, CI_PROFILE, Result, binary, cargo_run, read, root};
 
-/// What nodes call the registry (`src/local_registry`).
+/// The name of the registry for nodes (`src/local_registry`).
 const REGISTRY: &str = "registry.todo-bootstrap.internal";
-/// The service that is changed, and the file of it: a build of a second, so that the way of the image
-/// counts.
+/// The service that is changed, and the file in it: it builds within a second, so that the transfer of the
+/// image dominates.
 const IMAGE: &str = "backend";
 const SOURCE: &str = "todo_api/__main__.py";
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How often each way is measured
+    /// How often to measure each way
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// What makes the cluster
+    /// The provider of the cluster
     #[arg(long, value_enum, default_value = "kind")]
     provider: Maker,
 }
 
-/// The times of one way, and what it is called.
+/// The name and the times of one way.
 struct Way {
     name: String,
     times: Vec<Duration>,
@@ -67,7 +67,7 @@ fn measure(bench: &Bench, options: &Options) -> Result {
     Ok(())
 }
 
-/// The first way is ours; the others are told as so many times of it.
+/// The first way is ours; the others are shown as multiples of it.
 fn tell(title: &str, ways: &[Way]) {
     let ours = ways.first().map(Way::median).unwrap_or_default().as_secs_f64();
     println!("\n| {title} | median | × ours |\n|---|---|---|");
@@ -80,7 +80,7 @@ fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
 }
 
-/// What the measured commands need, found before the time runs.
+/// What the measured commands need, determined before the measurement.
 struct Site {
     /// A client that can build.
     docker: PathBuf,
@@ -92,9 +92,9 @@ struct Site {
     cluster: String,
     /// `127.0.0.1:PORT`.
     registry: String,
-    /// `docker build` of it, as the program built it.
+    /// The base image, as the program built it.
     base: String,
-    /// Where minikube keeps what it knows.
+    /// The `MINIKUBE_HOME`.
     home: String,
 }
 
@@ -115,7 +115,7 @@ impl Site {
             Maker::Kind => format!("{cluster}-control-plane"),
             Maker::Minikube => cluster.clone(),
         };
-        let registry = registry.ok_or("the local registry does not run")?.trim().to_owned();
+        let registry = registry.ok_or("the local registry is not running")?.trim().to_owned();
         let running = ["exec", &node, "crictl", "images", "-o", "json"];
         let images: serde_json::Value =
             serde_json::from_str(&docker(&running)?).map_err(|error| format!("crictl images: {error}"))?;
@@ -140,7 +140,7 @@ impl Site {
         })
     }
 
-    /// The plain way of the provider's own program.
+    /// Loads an image with the provider's own command.
     fn load(&self, image: &str) -> Result {
         let mut call = std::process::Command::new(&self.tool);
         match self.maker {
@@ -172,7 +172,7 @@ impl Site {
         self.kubectl(&["get", "deployment", IMAGE, "--namespace", "todo-chatbot", "--output", path])
     }
 
-    /// Removes an image from the node, and from the engine, which knows it by `in_engine`.
+    /// Removes an image from the node, and from the engine, where its name is `in_engine`.
     fn forget(&self, image: &str, in_engine: &str) -> Result {
         self.docker(&["exec", &self.node, "crictl", "rmi", image])?;
         self.docker(&["rmi", "--force", in_engine]).map(drop)
@@ -183,14 +183,14 @@ impl Site {
         call.read().map_err(|error| format!("`{} {}`: {error}", self.docker.display(), args.join(" ")))
     }
 
-    /// A tag in the repository that the program pushes this image to, as a changed image gets.
+    /// A new tag in the repository that the program pushes this image to.
     fn tag(&self, name: &str) -> String {
         format!("{}/todo-chatbot/{IMAGE}:bench-{name}", self.registry)
     }
 }
 
-/// Pushes `image` (a tag on the registry) and has the node pull it, by the digest that the registry
-/// tells; the reference that the node knows it by.
+/// Pushes `image` (a tag in the registry) and makes the node pull it by the resulting digest;
+/// returns the node's reference.
 fn through_registry(site: &Site, image: &str) -> Result<String> {
     site.docker(&["push", "--quiet", image])?;
     let pulled = image.replacen(&site.registry, REGISTRY, 1);
@@ -198,7 +198,7 @@ fn through_registry(site: &Site, image: &str) -> Result<String> {
     Ok(pulled)
 }
 
-/// An image with one more layer, which is another one each time.
+/// An image with one more layer, which is different each time.
 fn changed(site: &Site, number: usize, name: &str) -> Result<String> {
     let dir = tempfile()?;
     let seed = format!("{}-{number}", std::process::id());
@@ -261,7 +261,7 @@ fn one_layer(site: &Site, runs: usize) -> Result<(Vec<Way>, Way)> {
     Ok((vec![ours, import, load], unpacking))
 }
 
-/// `up` after an edit beside the plain commands after the same kind of edit.
+/// Measures `up` after an edit, and the plain commands after the same kind of edit.
 fn one_file(bench: &Bench, site: &Site, runs: usize) -> Result<Vec<Way>> {
     let mut ours = Way::new("`todo-bootstrap up`");
     let mut plain = Way::new(format!("`docker build`, {}, `kubectl rollout`", site.loader()));
@@ -277,7 +277,7 @@ fn one_file(bench: &Bench, site: &Site, runs: usize) -> Result<Vec<Way>> {
         let now = site.deployed()?;
         let same = now == before;
         before = now;
-        if same { Err(format!("{before} still runs")) } else { Ok(()) }
+        if same { Err(format!("{before} is still running")) } else { Ok(()) }
     };
     for number in 0..runs {
         edit(number * 2)?;

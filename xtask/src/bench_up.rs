@@ -1,7 +1,7 @@
-//! `cargo xtask bench up`: a warm `up` beside the plain commands of the specification, in one run.
+//! `cargo xtask bench up`: compares a warm `up` with the plain commands of the specification, in one run.
 //!
-//! Both start with no cluster, the same cached tools and images, and end when the page and the API
-//! answer through the ingress. They take turns, so that a busy machine is busy for both.
+//! Both start without a cluster, with the same cached tools and images, and end when the page and the API
+//! respond through the ingress. They alternate, so that other load on the machine affects both.
 
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
@@ -23,15 +23,15 @@ const READY: Duration = Duration::from_mins(2);
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How often each of both is run
+    /// How often to run each of the two
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// What makes the cluster, for both
+    /// The provider of the cluster for both
     #[arg(long, value_enum, default_value = "kind")]
     provider: Maker,
 }
 
-/// Where this bench keeps everything: state, a copy of the application, a profile of its own.
+/// The files of this benchmark: state, a copy of the application, a separate profile.
 pub(crate) struct Bench {
     pub(crate) maker: Maker,
     pub(crate) dir: PathBuf,
@@ -44,7 +44,7 @@ pub(crate) const HTTP: u16 = 18180;
 pub(crate) const HTTPS: u16 = 18543;
 pub(crate) const HOST: &str = "todo-app.localhost";
 
-/// Plain values, as `kubectl create secret --from-env-file` knows no `${…}`.
+/// Plain values, because `kubectl create secret --from-env-file` does not expand `${…}`.
 const ENV: &str = "POSTGRES_USER=todo\nPOSTGRES_DB=todo\nPOSTGRES_PASSWORD=0123456789abcdef0123456789abcdef\n\
 DATABASE_URL=postgresql://todo:0123456789abcdef0123456789abcdef@postgres:5432/todo\n\
 INTERNAL_API_TOKEN=fedcba9876543210fedcba9876543210\n\
@@ -56,7 +56,7 @@ NEXT_PUBLIC_API_URL=http://backend:8000\nNEXT_PUBLIC_APP_TITLE=Todo Chatbot\n";
 pub(crate) fn run(options: &Options) -> Result {
     cargo_run(&["build", CI_PROFILE, "--workspace", "--locked"])?;
     let bench = Bench::new(options.provider)?;
-    println!("making what both start from");
+    println!("preparing the common starting state");
     let plan = bench.call(&["up", "--yes"]).and_then(|()| bench.plan())?;
     let plain = Plain::of(&bench)?;
     bench.down()?;
@@ -78,7 +78,7 @@ pub(crate) fn run(options: &Options) -> Result {
 }
 
 fn tell(ours: Duration, theirs: Duration, path: &[Traced]) {
-    println!("\n| from no cluster to answers, warm | median |\n|---|---|");
+    println!("\n| from no cluster to responses, warm | median |\n|---|---|");
     println!("| `todo-bootstrap up` | {} |", show(ours));
     println!("| the plain commands, in order | {} |", show(theirs));
     println!("| ratio | {:.2} |", ours.as_secs_f64() / theirs.as_secs_f64());
@@ -138,7 +138,7 @@ impl Bench {
         serde_json::from_slice(&output.stdout).map_err(|error| format!("`plan --output json`: {error}"))
     }
 
-    /// Until the answers, with every event and when it was read.
+    /// Runs `up` until the application responds, recording every event and its time.
     fn up(&self) -> Result<(Duration, Vec<(Duration, Value)>)> {
         let started = Instant::now();
         let mut up = self.command(&["up", "--yes", "--events", "json"]);
@@ -157,7 +157,7 @@ impl Bench {
     }
 }
 
-/// Waits until page and API answer through the ingress; both sides end with it.
+/// Waits until page and API respond through the ingress; both measurements end with this.
 pub(crate) fn answers(started: Instant) -> Result {
     for path in ["/", "/api/health"] {
         let url = format!("http://127.0.0.1:{HTTP}{path}");
@@ -166,7 +166,7 @@ pub(crate) fn answers(started: Instant) -> Result {
             ["--silent", "--fail", "--output", "/dev/null", "--max-time", "5", "--header", &host, &url];
         while !shell::works(Path::new("curl"), &args) {
             if started.elapsed() > Duration::from_mins(10) {
-                return Err(format!("{url} does not answer"));
+                return Err(format!("{url} does not respond"));
             }
             std::thread::sleep(Duration::from_millis(100));
         }

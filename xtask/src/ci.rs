@@ -11,16 +11,16 @@ use crate::support;
 
 pub(crate) fn run_all(stages: &mut Stages, fast: bool) {
     stages.run("format", || cargo_run(&["fmt", "--all", "--check"]));
-    // What compiles computes, what tests the services waits a lot: beside each other they take the time
-    // of the one. The compiler steps back, so that no test waits for it.
+    // Compiling uses the CPU, while the tests of the services mostly wait, so they run in parallel. The
+    // compiler has low priority, so that it does not slow down the tests.
     let compiled = Stages::beside("compile", vec![("build", Box::new(build)), ("lints", Box::new(lints))]);
-    stages.run("packages of the machine", || setup::machine(fast));
+    stages.run("system packages", || setup::machine(fast));
     stages.run("shell scripts", shell_scripts);
     stages.run("python", python);
     services::run_all(stages, fast);
     stages.run("go format", go_format);
     if fast {
-        stages.skip("go vet", "as --fast was given");
+        stages.skip("go vet", "because of --fast");
     } else {
         stages.run("go vet", go_vet);
     }
@@ -38,15 +38,15 @@ pub(crate) fn run_all(stages: &mut Stages, fast: bool) {
         run_tests(&root(), Path::new(&shell::cargo()), &args, &[])
     });
     if fast {
-        stages.skip("real cluster", "as --fast was given");
+        stages.skip("real cluster", "because of --fast");
     } else if compiled {
         e2e::run_all(stages, e2e::Sweep::Short);
     } else {
-        stages.skip("real cluster", "as the build failed");
+        stages.skip("real cluster", "because the build failed");
     }
 }
 
-/// The program and all of its tests: one call of cargo keeps all cores busy to its end.
+/// Builds the program and all of its tests: one call of cargo keeps all cores busy.
 fn build() -> Result {
     cargo_in_background(&["build", CI_PROFILE, "--workspace", "--all-targets", "--locked"])
 }
@@ -71,12 +71,12 @@ pub(crate) fn run_ci(fast: bool) -> Result {
     stages.finish()
 }
 
-/// Advisories come from a Git server that not every network reaches: they are told, not enforced.
+/// Advisories come from a Git server that not every network can reach, so failures are only reported.
 fn licences() -> Result {
     let deny = setup::tool("cargo-deny")?;
     run(&deny, &["check", "--hide-inclusion-graph", "bans", "licenses", "sources"])?;
     if let Err(error) = run(&deny, &["check", "--hide-inclusion-graph", "advisories"]) {
-        println!("advisories were not checked, or there are some (see above): {error}");
+        println!("advisories could not be checked, or some apply (see above): {error}");
     }
     Ok(())
 }
@@ -90,7 +90,7 @@ fn shell_scripts() -> Result {
     run(Path::new("shellcheck"), &args)
 }
 
-/// Scripts by their name, or by their first line where they have no extension.
+/// Finds scripts by their extension, or by their first line if they have none.
 fn is_shell_script(path: &Path) -> bool {
     if let Some(extension) = path.extension() {
         return extension == "sh";
@@ -103,7 +103,7 @@ fn is_shell_script(path: &Path) -> bool {
 
 fn python() -> Result {
     let ruff = setup::tool("ruff")?;
-    // A project of its own is a stage of its own, with its own tools.
+    // Each project is a separate stage with its own tools.
     let alone = |path: &Path| !path.ancestors().any(|dir| dir.join("pyproject.toml").is_file());
     let sources = shell::files(&root(), &|path| path.extension().is_some_and(|e| e == "py") && alone(path));
     if sources.is_empty() {
@@ -143,8 +143,8 @@ fn go_format() -> Result {
     if unformatted.is_empty() { Ok(()) } else { Err(format!("gofmt -w {}", unformatted.replace('\n', " "))) }
 }
 
-/// Vets the programs that need nothing but Go's own packages; the others would compile half of
-/// Kubernetes first, and are compiled by the source build anyway.
+/// Vets the programs that need only Go's standard library; the others would first compile half of
+/// Kubernetes, and the source build compiles them anyway.
 fn go_vet() -> Result {
     for folder in go_programs().iter().filter(|folder| needs_only_go(folder)) {
         run_in(folder, Path::new("go"), &["vet", "-mod=readonly", "."])?;
@@ -163,7 +163,7 @@ fn needs_only_go(folder: &Path) -> bool {
     })
 }
 
-/// The package that a line of a Go import block names.
+/// The package in a line of a Go import block.
 fn imported(line: &str) -> Option<&str> {
     let line = line.trim().strip_suffix('"')?;
     let (name, package) = line.split_once('"')?;

@@ -1,11 +1,11 @@
-//! Commands that need the program's library are another program, built when it is wanted: this one has
-//! to be there in seconds.
+//! Commands that need the program's library are in another program, which is built on demand: `xtask`
+//! itself must compile in seconds.
 
 use std::ffi::OsString;
 
 use crate::shell::{CI_PROFILE, Result, cargo_run};
 
-/// Arguments that are not ours to read.
+/// Arguments that are passed on unparsed.
 #[derive(clap::Args)]
 pub(crate) struct Passed {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]

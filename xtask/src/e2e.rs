@@ -1,4 +1,4 @@
-//! The tests on a real cluster, and what Helm itself says about every chart.
+//! The tests on a real cluster, and Helm's own checks of every chart.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use crate::setup;
 use crate::shell::{self, CI_PROFILE, Result, binary, cargo_run, root, run, run_tests};
 use crate::stages::Stages;
 
-/// How much is played.
+/// Which scenes to run.
 #[derive(Clone, Copy)]
 pub(crate) enum Sweep {
-    /// What every run has to prove, and a sample of the rest.
+    /// Scenes that always run, and a sample of the rest.
     Short,
     /// Everything; `up` is killed at every step, at several moments of each.
     Full,
@@ -30,7 +30,7 @@ pub(crate) fn run_sweep(sweep: Sweep) -> Result {
     stages.finish()
 }
 
-/// The stages on a real cluster; the binary is built already.
+/// The stages on a real cluster; the binary is already built.
 pub(crate) fn run_all(stages: &mut Stages, sweep: Sweep) {
     stages.run("charts (helm lint, template, plan)", charts);
     stages.run("real cluster", || cluster(sweep));
@@ -44,7 +44,7 @@ fn cluster(sweep: Sweep) -> Result {
     let seed = seed().to_string();
     let browser = setup::chromium()?;
     services::node_modules(&root().join("tests/browser"))?;
-    // The client of the tool server's own tests is the client here.
+    // The MCP client of the server's own tests is also the client here.
     let python = services::python_environment(&root().join("services/mcp-server"))?.join("bin/python");
     let args = ["test", CI_PROFILE, "--locked", "--workspace", "--test", "e2e", "--"];
     let own = ["--include-ignored", "--nocapture", "--test-threads=1"];
@@ -58,8 +58,8 @@ fn cluster(sweep: Sweep) -> Result {
     run_tests(&root(), Path::new(&shell::cargo()), &[args.as_slice(), &own].concat(), &env)
 }
 
-/// What decides which scenes are in the sample: given, or of the commit, so that a run can be repeated
-/// and the next commit plays other scenes.
+/// The seed of the sample: given, or derived from the commit, so that a run can be repeated and the
+/// next commit runs other scenes.
 fn seed() -> u64 {
     let given = std::env::var("TODO_BOOTSTRAP_E2E_SEED").ok().and_then(|text| text.parse().ok());
     let of_the_commit = || {

@@ -1,13 +1,13 @@
-//! Whether the program, its tests and the developer commands share one compilation of what they depend
-//! on. A dependency of tests that turns on a feature of one of the program's makes cargo compile that
-//! one, and all that depends on it, once with and once without: minutes, where it is a base of many.
+//! Checks that the program, its tests and the developer commands share the compilation of their
+//! dependencies. If a test dependency enables a feature of a crate that the program uses, cargo compiles that
+//! crate and everything above it twice, which costs minutes for a basic crate.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::shell::{self, Result};
 
-/// What is built by itself: by `install.sh`, and by `cargo xtask pins` and others.
+/// Packages that are also built alone: by `install.sh`, `cargo xtask pins` and others.
 const ALONE: [&str; 2] = ["todo-bootstrap", "devtools"];
 
 pub(crate) fn one_build() -> Result {
@@ -30,6 +30,6 @@ pub(crate) fn one_build() -> Result {
 fn tree(args: &[&str]) -> Result<BTreeSet<String>> {
     let call = ["tree", "--locked", "--prefix", "none", "--format", "{p} {f}"];
     let said = shell::read(Path::new(&shell::cargo()), &[&call, args].concat())?;
-    // A package that was shown already has a mark.
+    // A package that was already shown has a mark.
     Ok(said.lines().map(|line| line.trim_end_matches("(*)").trim().to_owned()).collect())
 }

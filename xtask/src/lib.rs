@@ -1,5 +1,5 @@
-//! What the developer commands share: `xtask` itself, and `devtools`.
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // the fence is the tool's; this drives it from outside
+//! Code that `xtask` and `devtools` share.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // these rules apply to the program, not to this tool
 
 pub mod output;
 pub mod shell;

@@ -1,5 +1,5 @@
-//! Developer commands: `cargo xtask ci`, `e2e`, `soak`, `bench`; `release` and `pins` by `devtools`.
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // the fence is the tool's; this drives it from outside
+//! Developer commands: `cargo xtask ci`, `e2e`, `soak`, `bench`; `release` and `pins` are in `devtools`.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // these rules apply to the program, not to this tool
 
 mod bench;
 mod bench_fetch;
@@ -25,41 +25,41 @@ use xtask::{output, shell, tally};
 #[derive(Parser)]
 #[command(about = "Developer commands of todo-bootstrap")]
 enum Command {
-    /// Format, lints, licences, scripts, unit tests, command line tests, the real cluster
+    /// Run formatting, lints, licence checks, scripts, unit tests, command line tests, and the real cluster
     Ci {
         /// Only what a commit needs: no cluster, nothing that takes minutes to install
         #[arg(long)]
         fast: bool,
     },
-    /// The tests on a real cluster, and Helm's own checks of every chart
+    /// Run the tests on a real cluster, and Helm's own checks of every chart
     E2e,
-    /// As `e2e`, with `up` killed at every step and at several moments of each, and downloads cut
+    /// Run `e2e` with `up` killed at every step and at several moments of each, and with downloads cut
     /// 200 times and killed 100 times
     Soak,
-    /// Times and memory of the command line, as a table for docs/BENCHMARKS.md
+    /// Measure times and memory of the command line, as a table for docs/BENCHMARKS.md
     Bench {
         #[command(flatten)]
         options: bench::Options,
         #[command(subcommand)]
         beside: Option<Beside>,
     },
-    /// The files of a release: archives, SHA256SUMS and the installers, as install.sh expects them
+    /// Build the files of a release: archives, SHA256SUMS and the installers, in the layout of install.sh
     #[command(disable_help_flag = true)]
     Release(devtools::Passed),
-    /// The pins of tools and images: hold them against what is published, make new ones
+    /// Compare the pins of tools and images with what is published, or create new ones
     #[command(disable_help_flag = true)]
     Pins(devtools::Passed),
 }
 
-/// What is measured beside something else.
+/// The comparisons.
 #[derive(clap::Subcommand)]
 enum Beside {
-    /// A warm `up` beside the plain commands that it stands for, and its critical path
+    /// Compare a warm `up` with the equivalent plain commands, and show its critical path
     Up(bench_up::Options),
-    /// How images reach a node: the local registry beside `docker save | ctr import` and the providers' own
+    /// Compare the local registry with `docker save | ctr import` and the providers' own
     /// `image load`
     Images(bench_images::Options),
-    /// Downloads beside `curl` and `sha256sum`, through a simulated link
+    /// Compare downloads with `curl` and `sha256sum`, through a simulated link
     Fetch(bench_fetch::Options),
 }
 

@@ -1,4 +1,4 @@
-//! Runs a program and measures it: wall time, peak memory, what it said.
+//! Runs a program and measures it: wall time, peak memory, output.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -9,19 +9,19 @@ use crate::shell::Result;
 
 pub(crate) struct Measured {
     pub(crate) time: Duration,
-    /// The highest resident set in KiB that was seen; `None` where /proc is missing.
+    /// The highest resident set size that was seen, in KiB; `None` without /proc.
     pub(crate) memory: Option<u64>,
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
 }
 
-/// Runs `program` to its end with its standard error hidden. Memory is read every 2 ms, so a peak
+/// Runs `program` to completion with its standard error hidden. Memory is sampled every 2 ms, so a peak
 /// in the last 2 ms of the process may be missed.
 pub(crate) fn measure(program: &Path, args: &[&str]) -> Result<Measured> {
     measure_call(Command::new(program).args(args).current_dir(crate::shell::root()))
 }
 
-/// The same of a call with a folder and an environment of its own.
+/// The same with a directory and additional environment variables.
 pub(crate) fn measure_call(call: &mut Command) -> Result<Measured> {
     let shown = call.get_program().to_string_lossy().into_owned();
     let fail = |error: std::io::Error| format!("cannot run {shown}: {error}");
@@ -57,7 +57,7 @@ fn high_water(status: &str) -> Option<u64> {
     line.trim().trim_end_matches("kB").trim().parse().ok()
 }
 
-/// How long processors ran what our ended children had to say themselves, in steps of 10 ms.
+/// The processor time of our ended child processes, in steps of 10 ms.
 pub(crate) fn children_user_time() -> Result<Duration> {
     let text =
         std::fs::read_to_string("/proc/self/stat").map_err(|error| format!("/proc/self/stat: {error}"))?;
@@ -65,12 +65,12 @@ pub(crate) fn children_user_time() -> Result<Duration> {
     Ok(Duration::from_millis(ticks * 10))
 }
 
-/// Field 16, counted after the name, which may have blanks in it.
+/// Field 16, counted after the name, which may contain spaces.
 fn user_ticks(stat: &str) -> Option<u64> {
     stat.rsplit_once(") ")?.1.split(' ').nth(13)?.parse().ok()
 }
 
-/// The middle one; `None` of nothing.
+/// The median; `None` of an empty list.
 pub(crate) fn median(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort();
     times.get(times.len() / 2).copied()

@@ -1,5 +1,5 @@
-//! Where a stage's words go: to the screen, or to a file while another stage has the screen. On the
-//! way, results of tests are counted, so that a log tells that tests ran.
+//! Where the output of a stage goes: to the screen, or to a file while another stage uses the screen. Test
+//! results in it are counted, so that a log shows that tests ran.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::shell::Result;
 use crate::tally::Tally;
 
-/// How many lines of a stage are shown again where it failed: a panic of a test is among them.
+/// How many lines of a failed stage are shown again; enough for the panic of a test.
 const KEPT: usize = 60;
 
 thread_local! {
@@ -21,12 +21,12 @@ thread_local! {
     static LAST: RefCell<VecDeque<String>> = const { RefCell::new(VecDeque::new()) };
 }
 
-/// What this thread says from here on goes to `file`.
+/// From here on, the output of this thread goes to `file`.
 pub fn into_file(file: File) {
     FILE.set(Some(file));
 }
 
-/// Results of tests that this thread saw since the last call.
+/// The test results that this thread saw since the last call.
 pub fn tallied() -> Tally {
     TALLY.replace(Tally::NONE)
 }
@@ -45,13 +45,13 @@ pub fn say(line: &str) {
         last.push_back(line.to_owned());
     });
     FILE.with_borrow_mut(|file| match file {
-        // A full disk shows in what the stage does; there is nobody else to tell it to.
+        // A full disk also makes the stage fail, so this error is ignored.
         Some(file) => _ = writeln!(file, "{line}"),
         None => println!("{line}"),
     });
 }
 
-/// Lets a program say what it says where this thread does.
+/// Sends the output of a program to where this thread writes.
 pub fn attached(call: duct::Expression) -> std::io::Result<duct::Expression> {
     FILE.with_borrow(|file| match file {
         Some(file) => Ok(call.stderr_to_stdout().stdout_file(file.try_clone()?)),
@@ -59,7 +59,7 @@ pub fn attached(call: duct::Expression) -> std::io::Result<duct::Expression> {
     })
 }
 
-/// Runs a program to its end; each of its lines is said, and counted where it is a result of tests.
+/// Runs a program to completion; prints each of its lines and counts test results.
 ///
 /// # Errors
 /// The program cannot be started.
@@ -77,7 +77,7 @@ pub fn counted(command: &mut Command) -> std::io::Result<ExitStatus> {
                 TALLY.set(TALLY.get() + Tally::of_line(&line));
                 say(&line);
             }
-            // A daemon that it started may hold the streams open for ever: they are not waited for.
+            // A daemon that the program started may keep the streams open, so they are not waited for.
             Err(RecvTimeoutError::Timeout) => match ended {
                 Some(status) => return Ok(status),
                 None => ended = child.try_wait()?,
@@ -91,7 +91,7 @@ fn read(stream: impl Read + Send + 'static, send: Sender<String>) {
     std::thread::spawn(move || {
         let mut lines = BufReader::new(stream);
         let mut line = Vec::new();
-        // Whatever bytes a test writes, the rest of its lines is wanted too.
+        // Invalid UTF-8 in one line must not lose the rest.
         while lines.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
             let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
             if send.send(text).is_err() {
@@ -102,7 +102,7 @@ fn read(stream: impl Read + Send + 'static, send: Sender<String>) {
     });
 }
 
-/// Fails a stage in which no test ran: then it proved nothing.
+/// Fails a stage in which no test ran, because it proves nothing.
 pub fn expect_tests(before: Tally) -> Result {
     let now = TALLY.get();
     if now.ran() > before.ran() { Ok(()) } else { Err("no test ran".to_owned()) }
@@ -156,7 +156,7 @@ mod tests {
             let path = std::env::temp_dir().join(format!("xtask-output-{}", std::process::id()));
             let file =
                 File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
-            // Nobody else sees it.
+            // Only visible to this thread.
             std::fs::remove_file(&path).unwrap();
             file
         };

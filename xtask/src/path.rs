@@ -1,21 +1,21 @@
-//! The critical path of an `up`: the chain of steps that decided how long it took.
+//! The critical path of an `up`: the chain of steps that determined its duration.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// One step as its events and the plan tell it.
+/// One step, according to its events and the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Traced {
     pub(crate) step: String,
-    /// From the start of the command.
+    /// Since the start of the command.
     pub(crate) began: Duration,
     pub(crate) ended: Duration,
 }
 
-/// The steps of the path in the order in which they ran: from the step that ended last, backwards
-/// over the need that ended last before it. `plan` is what `plan --output json` says, `events` the
+/// The steps of the path in order: from the step that ended last, backwards along the dependency that
+/// ended last before it. `plan` is the output of `plan --output json`, `events` are the
 /// lines of `--events json` with the time at which each was read.
 pub(crate) fn critical(plan: &Value, events: &[(Duration, Value)]) -> Vec<Traced> {
     let needs = needs(plan);

@@ -1,5 +1,5 @@
-//! The plain commands of the specification (seed 003, steps 2 to 7; with kind in minikube's place
-//! where kind is measured), one after the other, as a user types them.
+//! The plain commands of the specification (seed 003, steps 2 to 7; with kind instead of minikube
+//! if kind is measured), one after the other, as a user types them.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::shell::{Result, binary, read, root};
 const NAMESPACE: &str = "todo-chatbot";
 const OWN: &str = "localhost/todo-bootstrap/";
 
-/// All that the commands need, found before the time runs.
+/// All that the commands need, determined before the measurement.
 pub(crate) struct Plain {
     dir: PathBuf,
     project: PathBuf,
@@ -26,7 +26,7 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    /// After an `up`, when all that both start from is there.
+    /// Prepared after an `up`, when the tools and images exist from which both sides start.
     pub(crate) fn of(bench: &Bench) -> Result<Self> {
         let tool = |name: &str| -> Result<String> {
             let said = read(&binary(), &["tools", "path", name])?;
@@ -64,7 +64,7 @@ impl Plain {
         })
     }
 
-    /// How long all of it takes, until page and API answer.
+    /// Runs all commands and measures the time until page and API respond.
     pub(crate) fn run(&self) -> Result<Duration> {
         let addons = self.addons()?;
         let started = Instant::now();
@@ -157,7 +157,7 @@ pub(crate) fn read_data(path: &str) -> Result<String> {
     std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
-/// `{key}` replaced by the version of that name.
+/// Replaces `{key}` with the version of that name.
 pub(crate) fn versions(text: &str) -> Result<String> {
     let all = read_data("versions.toml")?;
     let pairs = all.lines().filter_map(|line| line.split_once(" = "));
@@ -174,11 +174,11 @@ fn client_first(dir: &Path) -> Result<String> {
     let _ = std::fs::remove_dir_all(&bin);
     let made =
         std::fs::create_dir_all(&bin).and_then(|()| std::os::unix::fs::symlink(&client, bin.join("docker")));
-    made.map_err(|error| format!("cannot make {}: {error}", bin.display()))?;
+    made.map_err(|error| format!("cannot create {}: {error}", bin.display()))?;
     Ok(format!("{}:{path}", bin.display()))
 }
 
-/// The first `docker` on PATH that can build: one with buildx, or from before it was split off.
+/// The first `docker` on PATH that can build: one with buildx, or a version that includes the builder.
 pub(crate) fn client() -> Result<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
     let builds = |program: &PathBuf| {

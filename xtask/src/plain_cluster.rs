@@ -1,4 +1,4 @@
-//! How a cluster is made, filled and deleted by the plain commands of kind and of minikube.
+//! Creates, fills and deletes a cluster with the plain commands of kind and of minikube.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::shell::{Result, read};
 
 const NAME: &str = "todo-bench-plain";
 
-/// What makes the cluster.
+/// The provider of the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Maker {
     Kind,
@@ -20,7 +20,7 @@ pub(crate) enum Maker {
 }
 
 impl Maker {
-    /// Of the program, and of the profile.
+    /// The name of the program and of the profile.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Kind => "kind",
@@ -28,7 +28,7 @@ impl Maker {
         }
     }
 
-    /// The artifact that its node is made of.
+    /// The artifact of its node image.
     pub(crate) fn image(self) -> &'static str {
         match self {
             Self::Kind => "node",
@@ -49,7 +49,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// What lies in the caches of a user's machine after the first time.
+    /// Fills the caches as they are on a user's machine after the first run.
     pub(crate) fn prepare(&self) -> Result {
         if self.maker == Maker::Kind {
             return Ok(());
@@ -57,7 +57,7 @@ impl Cluster {
         let version = versions("{kubernetes}")?;
         let platform = read("docker".as_ref(), &["version", "--format", "{{.Server.Arch}}"])?;
         let cache = self.home().join("cache/linux").join(platform.trim()).join(format!("v{version}"));
-        std::fs::create_dir_all(&cache).map_err(|e| format!("cannot make {}: {e}", cache.display()))?;
+        std::fs::create_dir_all(&cache).map_err(|e| format!("cannot create {}: {e}", cache.display()))?;
         let container = read("docker".as_ref(), &["create", &self.image])?;
         for name in ["kubeadm", "kubelet", "kubectl"] {
             let from = format!("{}:/usr/bin/{name}", container.trim());
@@ -129,7 +129,7 @@ impl Cluster {
         self.dir.join("plain-home/.minikube")
     }
 
-    /// The node image that we made wants its own images for the control plane.
+    /// Our own node image uses its own images for the control plane.
     fn kind_config(&self) -> Result<PathBuf> {
         let patch = versions(&read_data("offline/images/node/kubeadm-patch.yaml")?)?;
         let port = |container: u16, host: u16| json!({"containerPort": container, "hostPort": host, "listenAddress": "127.0.0.1"});

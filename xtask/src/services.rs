@@ -1,5 +1,5 @@
-//! The application's own sources: every folder with a `pyproject.toml` or a `package.json` is
-//! installed from its lock file, linted, type checked and tested, in a stage of its own.
+//! The application's sources: every directory with a `pyproject.toml` or a `package.json` is
+//! installed from its lock file, linted, type-checked and tested, in a separate stage.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use crate::setup;
 use crate::shell::{self, Result, root, run_in, run_tests, target};
 use crate::stages::Stages;
 
-/// The npm of the base image (`offline/recipes/nodejs.toml`): another one may take the lock files for out
-/// of step with their package.json.
+/// The npm version of the base image (`offline/recipes/nodejs.toml`): a different one may consider the lock
+/// files out of sync with their package.json.
 const NPM: &str = "npm@11.21.2";
-/// What a package.json may offer, in the order in which it is run.
+/// The scripts of a package.json that are run, in this order.
 const SCRIPTS: [&str; 3] = ["lint", "typecheck", "test"];
-/// What takes longer: the server as the image runs it.
+/// The slower script: tests the server as the image runs it.
 const SLOW_SCRIPTS: [&str; 2] = ["build", "test:server"];
 
 pub(crate) fn run_all(stages: &mut Stages, fast: bool) {
@@ -23,7 +23,7 @@ pub(crate) fn run_all(stages: &mut Stages, fast: bool) {
     each(stages, "node", "package.json", |project| node(project, fast));
 }
 
-/// A stage for each folder that holds `file`; none at all is a mistake of the caller's.
+/// A stage for each directory that contains `file`; finding none is an error.
 fn each(stages: &mut Stages, kind: &str, file: &str, test: impl Fn(&Path) -> Result) {
     let found = shell::files(&root(), &|path| path.file_name().is_some_and(|name| name == file));
     if found.is_empty() {
@@ -42,7 +42,7 @@ fn python(project: &Path) -> Result {
     call("ruff", &["check", "--cache-dir", &cached("ruff"), "."])?;
     call("ruff", &["format", "--check", "--cache-dir", &cached("ruff"), "."])?;
     call("mypy", &["--cache-dir", &cached("mypy"), "."])?;
-    // Compiled modules are kept, but not among the sources.
+    // Compiled modules are cached, but outside the sources.
     let compiled = target().join("python/compiled");
     let env = [("PYTHONPYCACHEPREFIX", compiled.as_os_str())];
     run_tests(project, &bin.join("python"), &["-m", "pytest", "-q", "-p", "no:cacheprovider"], &env)
@@ -56,7 +56,7 @@ fn node(project: &Path, fast: bool) -> Result {
     for script in wanted {
         let args = ["run", "--silent", script];
         if script.starts_with("test") {
-            // As a log is read: without colours and lines that are written over.
+            // For a log: without colors and overwritten lines.
             run_tests(project, Path::new("npm"), &args, &[("NO_COLOR", OsStr::new("1"))])?;
         } else {
             run_in(project, Path::new("npm"), &args)?;
@@ -74,7 +74,7 @@ fn scripts(project: &Path) -> Result<Vec<String>> {
     Ok(package["scripts"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect())
 }
 
-/// The virtual environment of a Python project; tests of the whole have no lock file of their own.
+/// The virtual environment of a Python project; the load tests have no lock file of their own.
 pub(crate) fn python_environment(project: &Path) -> Result<PathBuf> {
     const LOCK: &str = "requirements-dev.lock";
     let own = project.join(LOCK);
@@ -82,7 +82,7 @@ pub(crate) fn python_environment(project: &Path) -> Result<PathBuf> {
     setup::python_environment(&lock)
 }
 
-/// Installs what a project's package-lock.json names, unless it is there.
+/// Installs the packages of a project's package-lock.json, unless they are installed.
 pub(crate) fn node_modules(project: &Path) -> Result {
     let lock = project.join("package-lock.json");
     let installed = project.join("node_modules/installed.lock");
@@ -91,7 +91,7 @@ pub(crate) fn node_modules(project: &Path) -> Result {
     }
     let args = ["--yes", NPM, "ci", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline"];
     run_in(project, Path::new("npx"), &args)?;
-    // Written last, so that a run that was cut off installs anew.
+    // Written last, so that an interrupted run installs again.
     let copied = std::fs::copy(&lock, &installed).map(drop);
     copied.map_err(|error| format!("cannot copy {} to {}: {error}", lock.display(), installed.display()))
 }

@@ -1,11 +1,11 @@
-//! What the stages need and the machine may lack: found, or installed by its ordinary client.
+//! Finds or installs what the stages need and the machine may lack.
 
 use std::path::{Path, PathBuf};
 
 use crate::output::say;
 use crate::shell::{self, Result, cache, root};
 
-/// Installs everything that `ci` takes from the machine's packages in one go; `fast`: without the
+/// Installs all Debian packages that `ci` needs in one step; `fast`: without the
 /// browser.
 pub(crate) fn machine(fast: bool) -> Result {
     let mut missing = Vec::new();
@@ -15,7 +15,7 @@ pub(crate) fn machine(fast: bool) -> Result {
     if !makes_environments() {
         missing.extend(PYTHON);
     }
-    // The servers that the services' tests start for themselves.
+    // Servers that the services' tests start themselves.
     if std::fs::read_dir("/usr/lib/postgresql").map_or(true, |mut all| all.next().is_none()) {
         missing.push("postgresql");
     }
@@ -30,7 +30,7 @@ pub(crate) fn machine(fast: bool) -> Result {
 
 const PYTHON: [&str; 2] = ["python3-venv", "python3-pip"];
 
-/// Whether Python can make virtual environments; Debian's cannot without a package.
+/// Whether Python can create virtual environments, which needs a separate package on Debian.
 fn makes_environments() -> bool {
     shell::works(Path::new("python3"), &["-c", "import ensurepip, venv"])
 }
@@ -47,13 +47,13 @@ fn apt(packages: &[&str]) -> Result {
     call(&[&["install", "-y", "-q", "--no-install-recommends"], packages].concat())
 }
 
-/// The browser that the tests drive, by its path.
+/// The path of the browser for the tests.
 pub(crate) fn chromium() -> Result<PathBuf> {
     if let Some(program) = found("chromium") {
         return Ok(program);
     }
     apt(&["chromium"])?;
-    found("chromium").ok_or_else(|| "the package chromium brought no program of that name".to_owned())
+    found("chromium").ok_or_else(|| "the package chromium contains no program of that name".to_owned())
 }
 
 fn found(name: &str) -> Option<PathBuf> {
@@ -78,14 +78,14 @@ pub(crate) fn tool(name: &str) -> Result<PathBuf> {
     Ok(venv.join("bin").join(name))
 }
 
-/// A virtual environment with exactly what a lock file names; one for all that have the same lock.
+/// A virtual environment with exactly the contents of a lock file, shared by all projects with the same lock.
 pub(crate) fn python_environment(lock: &Path) -> Result<PathBuf> {
     let venv = environment("python", lock)?;
     if !is_complete(&venv) {
         let (uv, cache) = (tool("uv")?, cache().join("uv"));
         let (cache, shown) = (cache.to_string_lossy(), venv.to_string_lossy());
         let lock = lock.to_string_lossy();
-        // The machine's own Python: another one is no part of what is tested.
+        // Use the machine's own Python; uv must not download another one.
         let common = ["--quiet", "--no-config", "--no-python-downloads", "--cache-dir", &cache];
         let call = |args: &[&str]| shell::run(&uv, &[args, &common].concat());
         call(&["venv", "--clear", "--python", "python3", &shown])?;
@@ -95,7 +95,7 @@ pub(crate) fn python_environment(lock: &Path) -> Result<PathBuf> {
     Ok(venv)
 }
 
-/// Where an environment is: another lock or another Python has another one.
+/// The path of an environment, which depends on the lock and on the Python version.
 fn environment(kind: &str, lock: &Path) -> Result<PathBuf> {
     let wanted =
         std::fs::read_to_string(lock).map_err(|error| format!("cannot read {}: {error}", lock.display()))?;
@@ -103,7 +103,7 @@ fn environment(kind: &str, lock: &Path) -> Result<PathBuf> {
     Ok(cache().join(kind).join(format!("{:016x}", hash(&[&wanted, &python]))))
 }
 
-/// Written last, so that a run that was cut off installs anew.
+/// Written last, so that an interrupted run installs again.
 fn complete(venv: &Path) -> Result {
     let mark = venv.join("complete");
     std::fs::write(&mark, "").map_err(|error| format!("cannot write {}: {error}", mark.display()))?;
@@ -115,7 +115,7 @@ fn is_complete(venv: &Path) -> bool {
     venv.join("complete").is_file()
 }
 
-/// FNV-1a of 64 bits: the same on every machine, and good enough to tell a handful of names apart.
+/// 64-bit FNV-1a: stable across machines, and sufficient to distinguish a few names.
 fn hash(texts: &[&str]) -> u64 {
     let bytes = texts.iter().flat_map(|text| text.bytes().chain([0]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn another_lock_or_another_python_has_another_name() {
-        // The published example of the empty text, and of "a" and its end.
+        // The published test vectors of the empty text and of "a".
         assert_eq!(hash(&[]), 0xcbf2_9ce4_8422_2325);
         assert_ne!(hash(&["a", "b"]), hash(&["ab", ""]));
         assert_ne!(hash(&["a", "b"]), hash(&["a", "c"]));

@@ -1,4 +1,4 @@
-//! Programs and directories: what is run, and where.
+//! Runs programs, and knows the directories.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 
 use crate::output::{self, say};
 
-/// A failure in one line; developers read it under the output of what failed.
+/// A one-line error; developers read it below the output of what failed.
 pub type Result<T = ()> = std::result::Result<T, String>;
 
 /// The checkout.
@@ -15,12 +15,12 @@ pub fn root() -> PathBuf {
     own.ancestors().find(|dir| dir.join("Cargo.lock").is_file()).unwrap_or(own).to_owned()
 }
 
-/// What xtask installs for itself, below the cache that the tool uses.
+/// What xtask installs for itself, in the cache directory of the program.
 pub fn cache() -> PathBuf {
     tool_cache().join("xtask")
 }
 
-/// The tool's own cache, found by the rules that it follows itself.
+/// The program's own cache, found by the same rules.
 pub fn tool_cache() -> PathBuf {
     let var = |key: &str| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
     var("TODO_BOOTSTRAP_CACHE").unwrap_or_else(|| {
@@ -30,7 +30,7 @@ pub fn tool_cache() -> PathBuf {
     })
 }
 
-/// Where cargo puts its output.
+/// Cargo's target directory.
 pub fn target() -> PathBuf {
     let given = std::env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());
     root().join(given.map_or_else(|| PathBuf::from("target"), PathBuf::from))
@@ -39,20 +39,20 @@ pub fn target() -> PathBuf {
 /// The profile that everything here is compiled with: see Cargo.toml.
 pub const CI_PROFILE: &str = "--profile=ci";
 
-/// The binary that `cargo build --profile=ci` makes.
+/// The binary that `cargo build --profile=ci` creates.
 pub fn binary() -> PathBuf {
     target().join("ci").join(format!("todo-bootstrap{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// What `cargo run` told us about our own package: build scripts of dependencies watch those variables,
-/// and would make half of all crates be compiled anew for each caller.
+/// Variables that `cargo run` sets for our package: build scripts of dependencies watch them, so half of all
+/// crates would be compiled again for each caller.
 fn told_by_cargo() -> impl Iterator<Item = OsString> {
     let own = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
     let keys = std::env::vars_os().map(|(key, _)| key);
     keys.filter(move |key| own.iter().any(|prefix| key.to_string_lossy().starts_with(prefix)))
 }
 
-/// A program that does not see what cargo told us.
+/// A command without the variables that cargo set for us.
 pub fn cmd<'a>(dir: &Path, program: &Path, args: impl IntoIterator<Item = &'a str>) -> duct::Expression {
     let call = duct::cmd(program.as_os_str(), args).dir(dir);
     told_by_cargo().fold(call, |call, key| call.env_remove(key))
@@ -63,12 +63,12 @@ pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Runs cargo in the checkout, its output streamed.
+/// Runs cargo in the checkout and streams its output.
 pub fn cargo_run(args: &[&str]) -> Result {
     run(Path::new(&cargo()), args)
 }
 
-/// Runs a program in the checkout, its output streamed; a status other than 0 is an error.
+/// Runs a program in the checkout and streams its output; a status other than 0 is an error.
 pub fn run(program: &Path, args: &[&str]) -> Result {
     run_in(&root(), program, args)
 }
@@ -82,7 +82,7 @@ pub fn run_in(dir: &Path, program: &Path, args: &[&str]) -> Result {
     if status.success() { Ok(()) } else { Err(format!("`{shown}` ended with {status}")) }
 }
 
-/// Runs a program of tests; that none ran is an error too.
+/// Runs a test program; it is also an error if no test ran.
 pub fn run_tests(dir: &Path, program: &Path, args: &[&str], env: &[(&str, &OsStr)]) -> Result {
     let shown = show(program, args);
     let set = env
@@ -100,14 +100,14 @@ pub fn run_tests(dir: &Path, program: &Path, args: &[&str], env: &[(&str, &OsStr
     output::expect_tests(before).map_err(|error| format!("`{shown}`: {error}"))
 }
 
-/// A program's standard output; its standard error is streamed.
+/// Returns a program's standard output; its standard error is streamed.
 pub fn read(program: &Path, args: &[&str]) -> Result<String> {
     let shown = show(program, args);
     let read = cmd(&root(), program, args.iter().copied()).read();
     read.map_err(|error| format!("`{shown}`: {error}"))
 }
 
-/// Whether a program can be started and says it is fine; nothing of it is shown.
+/// Whether a program runs successfully; its output is hidden.
 pub fn works(program: &Path, args: &[&str]) -> bool {
     let quiet = cmd(&root(), program, args.iter().copied()).stdout_null().stderr_null().unchecked().run();
     quiet.is_ok_and(|output| output.status.success())
@@ -121,7 +121,7 @@ fn show(program: &Path, args: &[&str]) -> String {
     format!("{name} {}", args.join(" "))
 }
 
-/// All files below `dir` for which `wanted` holds, sorted; build output and hidden folders aside.
+/// All files below `dir` that satisfy `wanted`, sorted, without build output and hidden directories.
 pub fn files(dir: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut left = vec![dir.to_owned()];

@@ -1,4 +1,4 @@
-//! Stages of a run: a header before each, its time after it, a table of all at the end.
+//! Stages of a run: a header before each, its time after it, and a table of all at the end.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -9,9 +9,9 @@ use crate::output::{self, say};
 use crate::shell::{Result, target};
 use crate::tally::Tally;
 
-/// The longest that a whole run may take on a cold machine.
+/// The time limit of a complete run on a cold machine.
 const BUDGET: Duration = Duration::from_mins(85);
-/// When `.ci/run` began, in seconds since 1970: compiling xtask is a part of the run.
+/// When `.ci/run` started, in seconds since 1970: compiling xtask is part of the run.
 const STARTED: &str = "CI_STARTED";
 
 pub(crate) struct Stages {
@@ -24,7 +24,7 @@ struct Done {
     time: Duration,
     outcome: Outcome,
     tests: Tally,
-    /// What it printed last.
+    /// Its last output lines.
     last: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ enum Outcome {
     Skipped(String),
 }
 
-/// Stages that run one after the other beside those that have the screen.
+/// Stages that run one after the other, in parallel with those that use the screen.
 pub(crate) struct Beside {
     log: PathBuf,
     thread: JoinHandle<Vec<Done>>,
@@ -52,7 +52,7 @@ impl Stages {
         stages
     }
 
-    /// Runs one stage. A failed stage does not stop the next: one run names all that is wrong.
+    /// Runs one stage. After a failed stage, the others still run, so that one run shows all problems.
     pub(crate) fn run(&mut self, name: &str, stage: impl FnOnce() -> Result) -> bool {
         println!("\n=== {name}");
         let done = Done::of(name, stage);
@@ -61,9 +61,9 @@ impl Stages {
         passed
     }
 
-    /// Notes a stage that was left out, and why.
+    /// Records a skipped stage and the reason.
     pub(crate) fn skip(&mut self, name: &str, why: &str) {
-        println!("\n=== {name}: left out, {why}");
+        println!("\n=== {name}: skipped {why}");
         self.note(name, Duration::ZERO, Outcome::Skipped(why.to_owned()));
     }
 
@@ -71,17 +71,17 @@ impl Stages {
         self.done.push(Done { name: name.to_owned(), time, outcome, tests: Tally::NONE, last: Vec::new() });
     }
 
-    /// Starts stages beside those that follow; what they say goes to a file until `join`.
+    /// Starts stages in parallel with those that follow; their output goes to a file until `join`.
     ///
     /// # Errors
-    /// That file cannot be made.
+    /// The file cannot be created.
     pub(crate) fn beside(what: &str, stages: Vec<(&'static str, Stage)>) -> Result<Beside> {
         let log = target().join("xtask").join(format!("{what}.log"));
         let fail = |error: std::io::Error| format!("cannot write {}: {error}", log.display());
         std::fs::create_dir_all(log.parent().unwrap_or(&log)).map_err(fail)?;
         let file = File::create(&log).map_err(fail)?;
         let names: Vec<&str> = stages.iter().map(|(name, _)| *name).collect();
-        println!("\n=== begun beside the rest: {} (log: {})", names.join(", "), log.display());
+        println!("\n=== running in parallel: {} (log: {})", names.join(", "), log.display());
         let thread = std::thread::spawn(move || {
             output::into_file(file);
             stages
@@ -95,13 +95,13 @@ impl Stages {
         Ok(Beside { log, thread })
     }
 
-    /// Waits for the stages beside, and shows what they said; whether all of them passed.
+    /// Waits for the parallel stages and prints their output; returns whether all of them passed.
     pub(crate) fn join(&mut self, beside: Beside) -> bool {
         let done = beside.thread.join();
         print!("{}", std::fs::read_to_string(&beside.log).unwrap_or_else(|error| error.to_string()));
         let Ok(done) = done else {
             let why = format!("its thread panicked, see {}", beside.log.display());
-            self.note("the stages beside", Duration::ZERO, Outcome::Failed(why));
+            self.note("the parallel stages", Duration::ZERO, Outcome::Failed(why));
             return false;
         };
         let passed = done.iter().all(Done::passed);
@@ -109,12 +109,12 @@ impl Stages {
         passed
     }
 
-    /// Prints the table; fails if a stage failed or the budget is spent.
+    /// Prints the table; fails if a stage failed or the time limit is exceeded.
     pub(crate) fn finish(self) -> Result {
         let total = self.started.elapsed();
-        // Where a log is cut in the middle, its end tells what is wrong.
+        // If a log is truncated in the middle, its end still shows what failed.
         for done in self.done.iter().filter(|done| !done.passed() && !done.last.is_empty()) {
-            println!("\n=== the last lines of {}\n{}", done.name, done.last.join("\n"));
+            println!("\n=== last lines of {}\n{}", done.name, done.last.join("\n"));
         }
         println!("\n=== stages");
         for done in &self.done {
@@ -162,7 +162,7 @@ impl Done {
         let said = match &self.outcome {
             Outcome::Passed => "passed".to_owned(),
             Outcome::Failed(error) => format!("FAILED: {error}"),
-            Outcome::Skipped(why) => format!("left out: {why}"),
+            Outcome::Skipped(why) => format!("skipped {why}"),
         };
         let tests =
             if self.tests == Tally::NONE { String::new() } else { format!("; tests: {}", self.tests) };
@@ -170,7 +170,7 @@ impl Done {
     }
 }
 
-/// The time since a second that was told as text.
+/// The time since a timestamp in seconds.
 fn since(text: Option<&str>, now: SystemTime) -> Option<Duration> {
     let then = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(text?.parse().ok()?))?;
     now.duration_since(then).ok()

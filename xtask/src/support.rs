@@ -1,4 +1,4 @@
-//! Tells which pinned versions are about to lose support. It is `doctor` that knows.
+//! Reports pinned versions that are about to lose support, according to `doctor`.
 
 use serde_json::Value;
 
@@ -7,11 +7,11 @@ use crate::shell::{Result, binary, cmd, root};
 /// The code of the finding.
 const CODE: &str = "support-ends";
 
-/// Prints a warning where something is about to lose support; that is no failure, as it would make
-/// any old checkout fail.
+/// Prints a warning if a version is about to lose support. This is not a failure: otherwise every
+/// old checkout would fail.
 pub(crate) fn tell() -> Result {
     let doctor = cmd(&root(), &binary(), ["doctor", "--output", "json"]);
-    // It has more to say, of the machine, and fails where that is not ready.
+    // `doctor` also reports on the machine, and fails if that is not ready.
     let output = doctor.stdout_capture().stderr_null().unchecked().run();
     let output = output.map_err(|error| format!("cannot start {}: {error}", binary().display()))?;
     println!("{}", told(&output.stdout)?);
@@ -20,7 +20,7 @@ pub(crate) fn tell() -> Result {
 
 fn told(findings: &[u8]) -> Result<String> {
     let findings: Vec<Value> =
-        serde_json::from_slice(findings).map_err(|error| format!("`doctor` gave no JSON: {error}"))?;
+        serde_json::from_slice(findings).map_err(|error| format!("`doctor` printed no JSON: {error}"))?;
     let finding = findings.iter().find(|finding| finding["code"] == CODE);
     let finding = finding.ok_or_else(|| format!("`doctor` has no finding {CODE}"))?;
     let detail = finding["detail"].as_str().unwrap_or_default();

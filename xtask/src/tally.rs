@@ -1,4 +1,4 @@
-//! Results of tests, as the programs that run them print them: cargo, pytest, unittest, vitest.
+//! Counts test results in the output of cargo, pytest, unittest and vitest.
 
 use std::fmt::{Display, Formatter};
 use std::ops::Add;
@@ -19,7 +19,7 @@ impl Tally {
         self.passed + self.failed
     }
 
-    /// What a line of output adds; nothing, unless it is a summary.
+    /// What a line of output adds: nothing, unless it is a summary.
     pub fn of_line(line: &str) -> Self {
         let line = line.trim().trim_matches('=').trim();
         if let Some(rest) = line.strip_prefix("Ran ") {
@@ -41,7 +41,7 @@ impl Tally {
         Self { passed, ..Self::NONE }
     }
 
-    /// "failures=1, errors=2)"; the line before counted them as passed.
+    /// "failures=1, errors=2)"; the previous line counted them as passed.
     fn failures_of_unittest(rest: &str) -> Self {
         let parts = rest.trim_end_matches(')').split(", ").filter_map(|part| part.split_once('='));
         let wrong = parts.filter(|(kind, _)| ["failures", "errors"].contains(kind));

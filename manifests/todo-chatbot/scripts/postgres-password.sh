@@ -1,10 +1,10 @@
 #!/bin/sh
-# Gives the database's user the password in POSTGRES_PASSWORD before the server starts. Images of
-# PostgreSQL read it once, when PGDATA has no database yet, and ignore a changed one later.
+# Sets the password of the database user to POSTGRES_PASSWORD before the server starts. PostgreSQL
+# images read the variable only if PGDATA has no database yet, and ignore later changes.
 #
-# An init container, from the server's image, as its user and with its arguments. Environment, as
-# documented for docker.io/library/postgres: PGDATA; POSTGRES_PASSWORD; POSTGRES_USER (postgres);
-# POSTGRES_DB (the user's name). Ends with 1, and an error, where the password could not be set.
+# Runs as an init container with the image, the user and the arguments of the server. Environment, as
+# documented for docker.io/library/postgres: PGDATA; POSTGRES_PASSWORD; POSTGRES_USER (default: postgres);
+# POSTGRES_DB (default: the user's name). Exits with 1 and an error if the password cannot be set.
 set -eu
 
 say() {
@@ -17,14 +17,14 @@ fail() {
     exit 1
 }
 
-# doubled MARK TEXT: with each mark twice, as SQL has it between two of them. By standard input,
-# as arguments of a program can be read by everyone.
+# doubled MARK TEXT: prints TEXT with each MARK doubled, as SQL quotes it. TEXT is passed by standard
+# input because other users can read the arguments of a program.
 doubled() {
     printf '%s' "$2" | LC_ALL=C sed "s/$1/&&/g"
 }
 
-# Two servers destroy what they write to, and PostgreSQL does not see one in another container,
-# such as that of a pod that was deleted by force. The entrypoint of our own image holds this lock.
+# Two servers on one PGDATA corrupt it, and PostgreSQL does not detect a server in another container,
+# such as one of a pod that was deleted by force. The entrypoint of our own image holds this lock.
 take_lock() {
     waited=0
     exec 9>>"$PGDATA/.lock"
@@ -36,8 +36,8 @@ take_lock() {
     done
 }
 
-# set_password SETTING…: by a server without a network and other sessions. It answers the first
-# line only if all of that was done.
+# set_password SETTING…: runs the statements in single-user mode, without network access or other
+# sessions. The server answers the first line only if both of its statements succeeded.
 set_password() {
     printf '%s\n' \
         "ALTER ROLE \"$(doubled '"' "$user")\" PASSWORD '$(doubled "'" "$password")'; SELECT 'password' AS has" \
@@ -46,12 +46,12 @@ set_password() {
             -c lc_messages=C -c standard_conforming_strings=on template1 2>&1
 }
 
-# What a server says of its failure. Its other lines may quote the statement.
+# reason OUTPUT: the error lines of the server. Its other lines may quote the statement.
 reason() {
     say "$1" | LC_ALL=C sed -nE 's/^(backend> )*((ERROR|FATAL|PANIC|DETAIL|postgres):)/\2/p' | tr -s '\n ' ' '
 }
 
-# As the first process, a shell would not end when it is asked to.
+# As PID 1, a shell ignores these signals by default.
 trap 'exit 143' TERM INT
 user=${POSTGRES_USER:-postgres}
 database=${POSTGRES_DB:-$user}
@@ -69,29 +69,29 @@ elif [ -z "$password" ]; then
     say 'POSTGRES_PASSWORD is empty, so the password is not changed'
     exit 0
 fi
-# The server insists on it, and a volume that is mounted anew may give rights to its group.
+# The server requires this mode, and mounting the volume again may add group permissions.
 chmod 0700 "$PGDATA" || true
 take_lock
-# What a killed server left: its number may be another process's by now.
+# A killed server leaves this file; another process may have its PID now.
 rm -f "$PGDATA/postmaster.pid"
 PATH=$PATH:/usr/lib/postgresql/$(cat "$PGDATA/PG_VERSION")/bin
-# The server's settings, as some of them (`config_file`, `wal_level`) decide whether it starts.
+# Pass the server's settings: some of them (`config_file`, `wal_level`) decide whether it starts.
 [ "${1:-}" != postgres ] || shift
 
 status=0
-said=$(set_password "$@") || status=$?
-case $status:$said in
+output=$(set_password "$@") || status=$?
+case $status:$output in
 0:*'has = "password"'*) say "the password of role $user is set" ;;
 *)
-    why=$(reason "$said")
+    why=$(reason "$output")
     case $why in
     *'role "'*'" does not exist'*) help='set POSTGRES_USER back: it applies only to a new volume' ;;
     *) help='fix the error that PostgreSQL reports; the pod retries automatically' ;;
     esac
-    fail "cannot set the password of role $user in $PGDATA: ${why:-postgres ended with $status}" "$help"
+    fail "cannot set the password of role $user in $PGDATA: ${why:-postgres exited with status $status}" "$help"
     ;;
 esac
-case $said in
+case $output in
 *'has = "database"'*) ;;
 *) say "warning: there is no database $database in $PGDATA" \
     '  help: set POSTGRES_DB back (it applies only to a new volume), or CREATE DATABASE' >&2 ;;

@@ -1,4 +1,4 @@
-{{/* The environment of a service: keys of Secret and ConfigMap, constants, its port. */}}
+{{/* The environment of a service: keys of the Secret and the ConfigMap, constants and its port. */}}
 
 {{- define "todo.env" -}}
 {{- $secret := .root.Values.secret -}}
@@ -30,8 +30,8 @@
 {{- end }}
 
 {{/*
-Changes with the values of the keys that the service uses, and with no other: in the pod's
-annotations it restarts exactly the users of a changed key.
+A digest of the values of the keys that the service uses. As a pod annotation, it restarts exactly the
+services that use a changed key.
 */}}
 {{- define "todo.envDigest" -}}
 {{- $values := .root.Values -}}

@@ -1,16 +1,16 @@
 {{/*
-Names, labels and security of all objects. Those about one service take
+Names, labels and security contexts. Templates for one service take
 (dict "root" $ "name" NAME "service" VALUES).
 */}}
 
-{{/* Labels by which objects find a service's pods; they never change. */}}
+{{/* Labels that select a service's pods; they must never change. */}}
 {{- define "todo.selector" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .name }}
 {{- end }}
 
-{{/* Labels of pods and volumes: nothing in them changes with an upgrade, which would restart all. */}}
+{{/* Labels of pods and volumes. They must not change in an upgrade, or every pod would restart. */}}
 {{- define "todo.steadyLabels" -}}
 {{ include "todo.selector" . }}
 app.kubernetes.io/part-of: {{ .root.Chart.Name }}
@@ -22,7 +22,7 @@ app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end }}
 
-{{/* The reference of a service's image. */}}
+{{/* The image reference of a service. */}}
 {{- define "todo.image" -}}
 {{- $key := default .name .service.image -}}
 {{- $reference := get .root.Values.images $key -}}
@@ -32,7 +32,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- $reference -}}
 {{- end }}
 
-{{/* Whether several pods of it may run; "true" or nothing. */}}
+{{/* "true" if the service has several pods, else empty. */}}
 {{- define "todo.several" -}}
 {{- $replicas := dig "replicas" 1 .service | int -}}
 {{- if dig "autoscaling" "enabled" false .service -}}
@@ -41,7 +41,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- if gt $replicas 1 }}true{{ end -}}
 {{- end }}
 
-{{/* What PodSecurity `restricted` asks of a pod; takes its user, who is also its group. */}}
+{{/* The pod security context for PodSecurity `restricted`; takes the user ID, also used as group ID. */}}
 {{- define "todo.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: {{ . }}
@@ -52,7 +52,7 @@ seccompProfile:
   type: RuntimeDefault
 {{- end }}
 
-{{/* What PodSecurity `restricted` asks of a container, and a root that nobody writes to. */}}
+{{/* The container security context for PodSecurity `restricted`, with a read-only root file system. */}}
 {{- define "todo.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true

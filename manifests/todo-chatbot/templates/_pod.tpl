@@ -1,4 +1,4 @@
-{{/* The pod of a service: what its Deployment or StatefulSet makes. */}}
+{{/* The pod template of a Deployment or StatefulSet. */}}
 
 {{- define "todo.pod" -}}
 {{- $service := .service -}}
@@ -9,7 +9,7 @@ metadata:
     todo-bootstrap/env-digest: {{ include "todo.envDigest" . | quote }}
 spec:
   automountServiceAccountToken: false
-  # Variables such as REDIS_PORT, made by the cluster from Services, would hide those of ours.
+  # Service variables of Kubernetes, such as REDIS_PORT, would override ours.
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ dig "terminationGrace" 30 $service | int }}
   securityContext:
@@ -53,7 +53,7 @@ spec:
     {{- include "todo.volumes" . | trim | nindent 4 }}
 {{- end }}
 
-{{/* What the service's container and those before it have in common. */}}
+{{/* Fields that the service's container and its init containers share. */}}
 {{- define "todo.container" -}}
 image: {{ include "todo.image" . | quote }}
 imagePullPolicy: {{ .root.Values.imagePullPolicy }}
@@ -69,7 +69,7 @@ volumeMounts:
   {{- include "todo.mounts" . | trim | nindent 2 }}
 {{- end }}
 
-{{/* Scripts of the chart that run before the service, one after the other, with its arguments. */}}
+{{/* Init containers: scripts of the chart, with the arguments of the service. */}}
 {{- define "todo.init" -}}
 {{- $one := . -}}
 {{- range .service.init }}
@@ -80,13 +80,13 @@ volumeMounts:
 - name: {{ .name }}
   command: [sh, -c]
   args:
-    {{- /* The cluster makes one dollar sign of two, and a variable of $(NAME). */}}
+    {{- /* Kubernetes replaces `$$` with `$` and expands `$(NAME)`. */}}
     {{- concat (list ($script | replace "$" "$$") .name) (default list $one.service.args) | toYaml | nindent 4 }}
   {{- include "todo.container" $one | trim | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* Where it may write: /tmp, further folders of `scratch`, and the volume that outlives the pod. */}}
+{{/* Writable mounts: /tmp, the directories of `scratch` and the persistent volume. */}}
 {{- define "todo.mounts" -}}
 {{- range $index, $path := include "todo.scratch" . | fromJson | keys | sortAlpha }}
 - name: scratch-{{ $index }}
@@ -116,7 +116,7 @@ volumeMounts:
 {{- merge (dict) (dig "scratch" dict .service) (dict "/tmp" "64Mi") | toJson -}}
 {{- end }}
 
-{{/* The claim of a service's volume. */}}
+{{/* The spec of a service's PersistentVolumeClaim. */}}
 {{- define "todo.claim" -}}
 accessModes: [{{ default "ReadWriteOnce" .service.storage.accessMode }}]
 {{- with .root.Values.storage.className }}

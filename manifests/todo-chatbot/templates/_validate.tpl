@@ -1,4 +1,4 @@
-{{/* What the schema cannot say about a service, in words. */}}
+{{/* Rules for a service that the JSON schema cannot express. */}}
 
 {{- define "todo.validate" -}}
 {{- $at := printf "services.%s" .name -}}
@@ -16,7 +16,7 @@
 
 {{- range dig "env" list $service -}}
 {{- if and (hasKey $.root.Values.secret.keys .) (hasKey $.root.Values.config.keys .) -}}
-{{- fail (printf "%s.env names %s, which is in `secret.keys` and in `config.keys`: a key has one class" $at .) -}}
+{{- fail (printf "%s.env names %s, which is in both `secret.keys` and `config.keys`: remove it from one of them" $at .) -}}
 {{- end -}}
 {{- end -}}
 

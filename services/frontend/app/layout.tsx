@@ -1,4 +1,4 @@
-// What every page has around it.
+// The layout of all pages.
 import type { Metadata, Viewport } from "next";
 import { connection } from "next/server";
 import type { ReactNode } from "react";
@@ -9,7 +9,7 @@ import { appTitle } from "@/lib/config";
 import "./globals.css";
 
 export async function generateMetadata(): Promise<Metadata> {
-  // Not before there is a request: the title is the running server's, and not the build's.
+  // Only at request time: the title comes from the running server, not from the build.
   await connection();
   return { title: appTitle(), description: "Your tasks, in one place." };
 }
@@ -24,7 +24,7 @@ export const viewport: Viewport = {
 
 export default async function RootLayout({ children }: { children: ReactNode }) {
   await connection();
-  // A page says itself that the accounts are away; the bar goes without them.
+  // The page itself reports that accounts are unavailable; the header is shown without them.
   const email = (await person().catch(() => null))?.email;
   return (
     <html lang="en" data-accounts={accountsOn() ? "on" : "off"}>

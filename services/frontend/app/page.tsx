@@ -1,4 +1,4 @@
-// The start page: tasks and chat. With accounts, only for somebody who is logged in.
+// The start page: tasks and chat. With accounts, it requires a log-in.
 import { redirect } from "next/navigation";
 import { Dashboard } from "@/features/Dashboard";
 import { asStatus } from "@/features/tasks/status";

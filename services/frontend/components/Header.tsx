@@ -1,10 +1,10 @@
-// The bar on top of every page.
+// The header of every page.
 import { Icon } from "@/components/Icon";
 import { LogOut } from "@/features/accounts/LogOut";
 
 interface Props {
   title: string;
-  /** Who is logged in, if anybody is. */
+  /** The user who is logged in, if any. */
   email?: string | undefined;
 }
 

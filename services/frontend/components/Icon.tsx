@@ -1,4 +1,4 @@
-// The few drawings in use, as parts of the page: nothing to load.
+// Inline SVG icons, so that no file is loaded.
 
 const PATHS = {
   plus: "M12 5v14M5 12h14",
@@ -23,7 +23,7 @@ export function Icon({ name, className = "" }: Props) {
   return (
     <svg
       viewBox="0 0 24 24"
-      // The size where no class gives one: a drawing without any fills all the room there is.
+      // The default size: an SVG without a size fills all available space.
       width={20}
       height={20}
       aria-hidden="true"

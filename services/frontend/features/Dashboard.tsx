@@ -1,5 +1,5 @@
 "use client";
-// Tasks and chat beside each other: what the assistant does is seen in the list.
+// Tasks and chat side by side: the list shows what the assistant does.
 import { useCallback, useState } from "react";
 import type { Status } from "@/lib/api";
 import { ChatPanel } from "./chat/ChatPanel";
@@ -10,7 +10,7 @@ export function Dashboard({ startWith }: { startWith: Status }) {
   const onTasksTouched = useCallback(() => setRevision((now) => now + 1), []);
   return (
     <div className="grid items-start gap-x-8 gap-y-6 lg:grid-cols-[minmax(0,1fr)_26rem]">
-      {/* Below a long list the chat is out of sight. */}
+      {/* On a narrow screen, the chat is below the list. */}
       <a href="#chat" className="justify-self-end font-medium text-accent underline underline-offset-2 lg:hidden">
         Go to the assistant
       </a>

@@ -1,4 +1,4 @@
-// The API as the browser sees it: same origin, typed, every failure an ApiError.
+// The API client of the browser: same origin, typed; every failure is an ApiError.
 import { fetchAsPerson, LoggedOut } from "./token";
 
 export interface Task {
@@ -14,10 +14,10 @@ export type Status = "all" | "open" | "done";
 export type TaskFields = Partial<Pick<Task, "title" | "description" | "completed">>;
 
 export const TITLE_LENGTH = 200;
-/** Milliseconds; longer than the server waits for the backend, so that it can say what went wrong. */
+/** Milliseconds. Longer than the server waits for the backend, so that the server can report the cause. */
 const PATIENCE = 15_000;
 
-/** A request that did not succeed, with a sentence for people. */
+/** A failed request, with a message for the user. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -66,7 +66,7 @@ export async function request(method: string, path: string, body?: unknown): Pro
   try {
     data = text ? JSON.parse(text) : undefined;
   } catch {
-    // An ingress writes pages, not JSON.
+    // An ingress returns HTML instead of JSON.
     data = undefined;
   }
   if (status < 200 || status > 299) throw refused(status, data);

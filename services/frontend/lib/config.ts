@@ -1,19 +1,19 @@
-// What the environment says, read when it is asked for.
+// Settings from the environment, read on use.
 
 /**
- * A build replaces `process.env.NEXT_PUBLIC_…` by the value of that moment. Reading by a computed name
- * escapes that, so that one image serves every environment.
+ * A build replaces `process.env.NEXT_PUBLIC_…` with the value at build time. A computed name prevents this,
+ * so that one image works in every environment.
  */
 export function read(name: string): string {
   return process.env[name]?.trim() ?? "";
 }
 
-/** What the header and the browser's tab show. */
+/** The title in the header and the browser tab. */
 export function appTitle(): string {
   return read("NEXT_PUBLIC_APP_TITLE") || "Todo Chatbot";
 }
 
-/** Where this server reaches the API; the browser never goes there itself. */
+/** The backend URL for this server; the browser does not use it. */
 export function apiUrl(): string {
   return read("NEXT_PUBLIC_API_URL") || "http://backend:8000";
 }

@@ -1,13 +1,13 @@
-// Letting go of connections when the server is to end.
+// Closes connections when the server shuts down.
 import { Server } from "node:http";
 
-/** How often a closing server looks for connections that have become idle, in milliseconds. */
+/** Milliseconds between two checks for idle connections during shutdown. */
 const EVERY = 100;
 
 /**
- * Makes a server that closes let go of each connection once its answer is sent. Node closes those that
- * are idle at that very moment; one that is just sending is kept open afterwards, as long as its client
- * likes, and the process with it.
+ * During shutdown, closes each connection once its response is sent. Node.js closes only connections that are
+ * idle at that moment; a connection that is sending would stay open, and keep the process running, until its
+ * client closes it.
  */
 export function letGoOnClose(): void {
   const close = Server.prototype.close;

@@ -1,17 +1,17 @@
-// Passes a request for /api on to the backend, for where no ingress does it: a port-forward, `next dev`.
+// Forwards /api requests to the backend if no ingress does so (port-forward, `next dev`).
 import { apiUrl } from "@/lib/config";
 import { log } from "@/lib/log";
 
-/** Milliseconds until the answer begins; how long its body takes is not limited, as chat streams it. */
+/** Milliseconds until the response starts. The body is not limited, because the chat streams it. */
 export const PATIENCE = 10_000;
 
 const VALID_ID = /^[A-Za-z0-9._-]{1,64}$/;
-// They belong to one connection, and not to the message (RFC 9110, 7.6.1).
+// Hop-by-hop headers (RFC 9110, 7.6.1).
 const HOP_BY_HOP = [
   "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
   "te", "trailer", "transfer-encoding", "upgrade",
 ];
-// `host` names us; lengths and encodings are settled anew on each side; fetch knows no `expect`.
+// `host` is ours; lengths and encodings are negotiated on each side; fetch does not support `expect`.
 const OURS = ["host", "content-length", "accept-encoding", "expect"];
 
 function endToEnd(headers: Headers, without: string[]): Headers {
@@ -23,7 +23,7 @@ function endToEnd(headers: Headers, without: string[]): Headers {
   return kept;
 }
 
-/** The address at the backend, or null if it leads out of /api (`/api/%2e%2e/internal`). */
+/** The URL at the backend, or null if it leaves /api (`/api/%2e%2e/internal`). */
 function target(request: Request): URL | null {
   const { pathname, search } = new URL(request.url);
   const base = new URL(apiUrl());
@@ -58,12 +58,12 @@ async function exchange(request: Request, id: string): Promise<Response> {
     const answer = await fetch(url, init);
     const given = endToEnd(answer.headers, ["content-length", "content-encoding"]);
     if (!given.has("x-request-id")) given.set("x-request-id", id);
-    // Compression would hold back what a stream has to say.
+    // Compression would delay a stream.
     if (given.get("content-type")?.startsWith("text/event-stream")) given.set("cache-control", "no-cache, no-transform");
     return new Response(answer.body, { status: answer.status, headers: given });
   } catch (error) {
-    if (request.signal.aborted) return failure(499, "aborted", "The request was given up.", id);
-    log("warning", "the backend does not answer", { request_id: id, cause: cause(error) });
+    if (request.signal.aborted) return failure(499, "aborted", "The request was canceled.", id);
+    log("warning", "cannot reach the backend", { request_id: id, cause: cause(error) });
     if (tooLong.signal.aborted) return failure(504, "backend_timeout", "The server took too long; try again.", id);
     return failure(502, "backend_unavailable", "The server cannot be reached; try again.", id);
   } finally {
@@ -71,13 +71,13 @@ async function exchange(request: Request, id: string): Promise<Response> {
   }
 }
 
-// What fetch throws says "fetch failed"; why is one level below.
+// fetch throws "fetch failed"; the reason is in its `cause`.
 function cause(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message || error.cause.name : error.message;
 }
 
-/** The backend's answer to this request, or an error in the shape of the API. */
+/** The response of the backend, or an error in the format of the API. */
 export async function forward(request: Request): Promise<Response> {
   const started = performance.now();
   const given = request.headers.get("x-request-id") ?? "";

@@ -1,4 +1,4 @@
-// Log lines of the server: one JSON object each, with the fields that the other services write.
+// Server logs: one JSON object per line, with the same fields as the other services.
 import { logLevel } from "@/lib/config";
 
 const LEVELS = ["debug", "info", "warning", "error"] as const;
@@ -13,6 +13,6 @@ function wanted(level: Level): boolean {
 export function log(level: Level, message: string, fields: Record<string, unknown> = {}): void {
   if (!wanted(level)) return;
   const line = { time: new Date().toISOString(), level, message, logger: "todo_frontend", ...fields };
-  // eslint-disable-next-line no-console -- the one place that writes
+  // eslint-disable-next-line no-console -- the only place that writes
   console.log(JSON.stringify(line));
 }

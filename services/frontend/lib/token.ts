@@ -1,21 +1,21 @@
-// The token by which the browser speaks to the API: fetched, kept in memory only, renewed in time.
+// The API token of the browser: fetched, kept only in memory and renewed before it expires.
 
-/** Milliseconds before its end at which a token is renewed. */
+/** Milliseconds before expiry at which a token is renewed. */
 const EARLY = 60_000;
 
 interface Token {
   text: string;
-  /** When it is renewed, by this machine's clock; how that differs from the server's does not matter. */
+  /** When to renew it, by the local clock; a difference to the server's clock does not matter. */
   until: number;
 }
 
 let kept: Token | null = null;
 let fetching: Promise<Token> | null = null;
 
-/** The session has ended, and the way to a new one is under way. */
+/** The session has ended; the browser is being redirected to the log-in page. */
 export class LoggedOut extends Error {}
 
-/** Whether there are accounts, as the server said when it made the page. */
+/** Whether there are accounts, as the server reported when it rendered the page. */
 export function accountsHere(): boolean {
   return typeof document !== "undefined" && document.documentElement.dataset.accounts === "on";
 }
@@ -24,7 +24,7 @@ export function forgetToken(): void {
   kept = null;
 }
 
-/** Milliseconds that a token is good for. */
+/** The validity of a token in milliseconds. */
 function lifetime(token: string): number {
   try {
     const part = token.split(".")[1] ?? "";
@@ -49,13 +49,13 @@ async function fetchToken(): Promise<Token> {
 
 async function current(): Promise<string> {
   if (kept && Date.now() < kept.until) return kept.text;
-  // Two requests at once want one token, and not two.
+  // Concurrent requests share one token request.
   fetching ??= fetchToken().finally(() => (fetching = null));
   kept = await fetching;
   return kept.text;
 }
 
-/** `fetch` as the person who is logged in; a token that is refused is replaced once. */
+/** `fetch` with the user's token; a rejected token is replaced once. */
 export async function fetchAsPerson(path: string, init: RequestInit): Promise<Response> {
   if (!accountsHere()) return fetch(path, init);
   const send = async () => {

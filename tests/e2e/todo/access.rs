@@ -1,4 +1,4 @@
-//! Ways to the application: its names, an entry in the hosts file, a port of this machine.
+//! Ways to access the application: its names, an entry in the hosts file, a port of this machine.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -17,7 +17,7 @@ pub fn names_and_ports(bed: &Bed) {
     followed_logs(bed);
 }
 
-/// The line is made once, leads the main name here, and goes without a trace.
+/// The line is added once, maps the main name to this machine, and is removed without a trace.
 fn hosts_entry(bed: &Bed) {
     let file = bed.dir.join("hosts");
     std::fs::write(&file, FOREIGN).expect("write a hosts file");
@@ -50,7 +50,7 @@ fn port_forward(bed: &Bed) {
     assert_eq!(interrupted(&mut child), Some(130), "Ctrl-C ends it");
 }
 
-/// A pod that ends while its log is followed, and its successor, are told.
+/// `logs -f` reports a pod that ends while it is followed, and its replacement.
 fn followed_logs(bed: &Bed) {
     let mut child = command(bed, &["logs", API, "--follow"]).stdout(Stdio::piped()).spawn().expect("start");
     let lines = BufReader::new(child.stdout.take().expect("a stream")).lines();
@@ -63,7 +63,7 @@ fn followed_logs(bed: &Bed) {
     });
     let until = |part: &str| {
         let limit = Duration::from_mins(1);
-        while !told.recv_timeout(limit).unwrap_or_else(|_| panic!("`{part}` was not told")).contains(part) {}
+        while !told.recv_timeout(limit).unwrap_or_else(|_| panic!("`{part}` is missing")).contains(part) {}
     };
     until("started");
     let before = pods(bed)[API].clone();

@@ -1,4 +1,4 @@
-//! A secret's value is found in the Secret, and nowhere else that we wrote.
+//! The value of a secret is in the Secret, and nowhere else that we write.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,8 +12,8 @@ use crate::program::{Then, run};
 const CANARY: &str = "canary-7f3a91c2e5d84b60";
 const KEY: &str = "GROQ_API_KEY";
 
-/// As it stands, and as Kubernetes writes it; base64 of what a longer text holds it in differs in
-/// its ends only.
+/// As plain text and as Kubernetes encodes it; the base64 of a longer text that contains it differs
+/// only at its ends.
 fn forms() -> [&'static str; 2] {
     [CANARY, "Y2FuYXJ5LTdmM2E5MWMyZTVkODRiNj"]
 }
@@ -53,7 +53,7 @@ pub fn nowhere_else(bed: &Bed) {
     in_the_images(bed);
 }
 
-/// All objects of the namespace but the one Secret; Helm's own record is unpacked.
+/// All objects of the namespace except the one Secret; Helm's own record is decoded.
 fn in_the_cluster(bed: &Bed) {
     let namespace = ["--namespace", &bed.app.namespace];
     let kinds =
@@ -82,7 +82,7 @@ fn in_the_images(bed: &Bed) {
     let all = docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).expect("docker images");
     let own =
         |tag: &&str| bed.app.images.iter().any(|image| tag.contains(&format!("{}/{image}:", bed.app.name)));
-    // What was pulled by its digest has no tag.
+    // An image that was pulled by its digest has no tag.
     let tags: Vec<&str> = all.lines().filter(own).filter(|tag| !tag.ends_with(":<none>")).collect();
     assert!(!tags.is_empty(), "the application's images are in the engine:\n{all}");
     let archive = bed.dir.join("images.tar");
@@ -97,7 +97,7 @@ fn in_the_images(bed: &Bed) {
     assert_eq!(found, "0", "lines of the images with the value");
 }
 
-/// Looks at every process of this machine, those in containers aside, until `over`.
+/// Inspects every process of this machine, except those in containers, until `over`.
 fn processes_while(over: &AtomicBool) -> Vec<String> {
     let mut seen = Vec::new();
     let mut looks = 0;
@@ -117,7 +117,7 @@ fn processes_with_the_value() -> Vec<String> {
     let mut seen = Vec::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let path = entry.path();
-        // A pod's own environment is where the value belongs; it is in another namespace.
+        // The value belongs in a pod's own environment, which is in another namespace.
         if std::fs::read_link(path.join("ns/pid")).ok() != own {
             continue;
         }
@@ -134,7 +134,7 @@ fn processes_with_the_value() -> Vec<String> {
 
 fn expect_none(place: &str, text: &str) {
     for form in forms() {
-        assert!(!text.contains(form), "a secret's value stands in {place}");
+        assert!(!text.contains(form), "a secret's value is in {place}");
     }
 }
 
@@ -148,7 +148,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 #[test]
 fn a_process_with_the_value_is_seen() {
     let mut sleep = Command::new("sleep").arg("30").env("LEAK", CANARY).spawn().expect("sleep");
-    // The environment is there as soon as the program runs.
+    // The environment is visible as soon as the program runs.
     let seen = (0..200).any(|_| {
         std::thread::sleep(Duration::from_millis(10));
         !processes_with_the_value().is_empty()

@@ -1,4 +1,4 @@
-//! A changed key of `.env` is shown before it is applied, and restarts only what uses it.
+//! A changed key of `.env` is shown before it is applied, and restarts only the services that use it.
 
 use std::path::Path;
 
@@ -38,23 +38,23 @@ pub fn changed_key(bed: &Bed) {
     expect_unchanged(&bed.up());
 }
 
-/// The model of the key that a scene sets is not to be asked; nothing outside is.
+/// The model of the key that a scene sets must not be called, nor anything else outside.
 pub fn stay_inside(file: &Path) {
     set(file, "AI_MOCK", "true");
 }
 
-/// What the file says of a key.
+/// The file's value of a key.
 pub fn get(file: &Path, key: &str) -> String {
-    let text = std::fs::read_to_string(file).expect("the .env that `up` made");
+    let text = std::fs::read_to_string(file).expect("the .env that `up` created");
     let value = text.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
-    value.unwrap_or_else(|| panic!("{key} stands in .env")).to_owned()
+    value.unwrap_or_else(|| panic!("{key} is not in .env")).to_owned()
 }
 
-/// Gives a key of the file another value; the file is written by `up`, a line per key.
+/// Changes the value of a key in the file, which `up` writes with one line per key.
 pub fn set(file: &Path, key: &str, value: &str) {
-    let old = std::fs::read_to_string(file).expect("the .env that `up` made");
+    let old = std::fs::read_to_string(file).expect("the .env that `up` created");
     let start = format!("{key}=");
-    assert_eq!(old.lines().filter(|line| line.starts_with(&start)).count(), 1, "{key} stands in .env once");
+    assert_eq!(old.lines().filter(|line| line.starts_with(&start)).count(), 1, "{key} is not in .env once");
     let line = |line: &str| {
         if line.starts_with(&start) { format!("{start}{value}\n") } else { format!("{line}\n") }
     };

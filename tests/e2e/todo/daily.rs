@@ -1,4 +1,4 @@
-//! The commands of every day: status, url, logs, restart.
+//! Everyday commands: status, url, logs, restart.
 
 use serde_json::Value;
 

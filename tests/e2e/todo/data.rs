@@ -1,4 +1,4 @@
-//! Rows and keys outlive the pods that hold them.
+//! Rows and keys outlive the pods that store them.
 
 use super::{CACHE, DATABASE, add_task, delete_pods, delete_task, in_pod, sql, titles};
 use crate::bed::Bed;

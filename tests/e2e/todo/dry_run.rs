@@ -1,4 +1,4 @@
-//! Every values file of the chart, as the API server itself takes it.
+//! Every values file of the chart, validated by the API server.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -35,7 +35,7 @@ fn values(chart: &std::path::Path) -> Vec<PathBuf> {
     files.map(|entry| entry.path()).filter(is_values).collect()
 }
 
-/// The server takes the objects without a warning, about the security of pods for one.
+/// The server accepts the objects without warnings, for example about Pod Security.
 fn accept(bed: &Bed, objects: &str) {
     let mut kubectl = Command::new(bed.tool("kubectl"));
     kubectl.arg("--kubeconfig").arg(bed.kubeconfig()).args([
@@ -51,5 +51,5 @@ fn accept(bed: &Bed, objects: &str) {
     drop(input);
     let output = child.wait_with_output().expect("kubectl ends");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && !said.contains("Warning"), "the server says:\n{said}");
+    assert!(output.status.success() && !said.contains("Warning"), "the server printed:\n{said}");
 }

@@ -1,4 +1,4 @@
-//! Two users at once: neither ever sees or changes what is the other's.
+//! Two concurrent users: neither ever sees or changes the other's data.
 
 use std::process::Command;
 
@@ -13,5 +13,5 @@ pub fn two_users(bed: &Bed) {
     python.arg(script(bed, "tests/load/isolation.py")).args(["--url", &address.url()]);
     python.args(["--resolve", &format!("{}=127.0.0.1", address.host), "--operations", OPERATIONS]);
     let said = program(python, &format!("isolation.py --operations {OPERATIONS}"));
-    assert!(said.contains(OPERATIONS), "it says how many operations it did: {said}");
+    assert!(said.contains(OPERATIONS), "it prints the number of operations: {said}");
 }

@@ -1,4 +1,4 @@
-//! The journey that `up` and `check` make: it names the hop that is broken, needs nothing from
+//! The journey of `up` and `check`: it names the broken segment of the request path, needs nothing from
 //! outside, and leaves no account behind.
 
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use super::{API, CACHE, DATABASE, MODEL, TOOLS, sql};
 use crate::bed::{Bed, docker};
 use crate::program::Run;
 
-/// Who is away, as which kind, and what the journey says of it; `None`: it works without.
+/// The stopped service, its kind, and the journey's message; `None`: the journey passes without it.
 const AWAY: [(&str, &str, Option<&str>); 4] = [
     (TOOLS, "deployment", Some("tools_unavailable")),
     (MODEL, "deployment", Some("ai_unavailable")),
@@ -19,7 +19,7 @@ const AWAY: [(&str, &str, Option<&str>); 4] = [
     (DATABASE, "statefulset", Some("frontend → database")),
 ];
 
-/// Each neighbour goes and comes back; nobody else has to be started again for that.
+/// Each service is stopped and started again; no other service has to be restarted.
 pub fn hops(bed: &Bed) {
     let containers = restarts(bed);
     for (service, kind, told) in AWAY {
@@ -39,14 +39,14 @@ pub fn hops(bed: &Bed) {
             assert!(Instant::now() < end, "{service} is back, and the journey still fails");
         }
     }
-    assert_eq!(restarts(bed), containers, "nobody was started again");
+    assert_eq!(restarts(bed), containers, "no container was restarted");
     let left = sql(bed, "select email from \\\"user\\\" where email like 'journey-%@example.test'");
-    // That of the look while the database went away could not be removed.
+    // The account of the run while the database was unavailable could not be removed.
     assert!(left.len() <= 1, "accounts of journeys are left: {left:?}");
     bed.up();
 }
 
-/// The node reaches nothing outside, and neither do its pods: the journey does not need it.
+/// Neither the node nor its pods can reach anything outside: the journey does not need it.
 pub fn without_egress(bed: &Bed) {
     let (node, _) = bed.node_container();
     let gateway = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}";
@@ -65,7 +65,7 @@ pub fn without_egress(bed: &Bed) {
     assert!(reached(), "afterwards as before");
 }
 
-/// With a key of a model that nobody reaches, `--mock` makes do without it.
+/// With the key of a model that cannot be reached, `--mock` works.
 pub fn mocked(bed: &Bed) {
     let file = bed.project.join(".env");
     set(&file, "OPENAI_API_KEY", "sk-e2e-0123456789abcdef0123456789abcdef");
@@ -86,7 +86,7 @@ fn check(bed: &Bed) -> Run {
     bed.call(&["check", "journey", "--output", "json"])
 }
 
-/// Sets the number of pods and waits until it is so.
+/// Sets the number of pods and waits until it is reached.
 fn scale(bed: &Bed, kind: &str, service: &str, to: u32) {
     let namespace = ["--namespace", &bed.app.namespace];
     let (object, replicas) = (format!("{kind}/{service}"), format!("--replicas={to}"));
@@ -100,7 +100,7 @@ fn scale(bed: &Bed, kind: &str, service: &str, to: u32) {
     }
 }
 
-/// How often containers of the API were started again.
+/// How often containers of the API were restarted.
 fn restarts(bed: &Bed) -> Vec<u64> {
     let label = format!("app.kubernetes.io/component={API}");
     let pods = bed.kubectl_json(&["get", "pods", "--selector", &label, "--namespace", &bed.app.namespace]);
@@ -108,7 +108,7 @@ fn restarts(bed: &Bed) -> Vec<u64> {
     pods.filter_map(|pod| pod["status"]["containerStatuses"][0]["restartCount"].as_u64()).collect()
 }
 
-/// New connections out of the node are dropped, its own and its pods', as long as this lives.
+/// While this value lives, drops new connections out of the node, its own and its pods'.
 struct Block<'a> {
     node: &'a str,
 }

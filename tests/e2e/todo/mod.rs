@@ -1,4 +1,4 @@
-//! The Todo application on the cluster: what a user, a client of its tools and its database see.
+//! The Todo application on the cluster, as seen by a user, a client of its tools and its database.
 
 mod access;
 mod canary;
@@ -42,10 +42,10 @@ pub const API: &str = "backend";
 pub const TOOLS: &str = "mcp-server";
 pub const MODEL: &str = "mock-llm";
 
-/// After the first `up`: every pod runs, and none had to be started twice; the settings that it made
-/// are private.
+/// After the first `up`: every pod runs, and none was restarted; the settings that it created are
+/// private.
 pub fn at_first_try(bed: &Bed) {
-    let made = std::fs::metadata(bed.project.join(".env")).expect("the .env that `up` made");
+    let made = std::fs::metadata(bed.project.join(".env")).expect("the .env that `up` created");
     assert_eq!(made.permissions().mode() & 0o777, 0o600);
     let pods = bed.kubectl_json(&["get", "pods", "--namespace", &bed.app.namespace]);
     let pods = pods["items"].as_array().expect("a list");
@@ -60,7 +60,7 @@ pub fn at_first_try(bed: &Bed) {
     }
 }
 
-/// UIDs of the pods by service, those on their way out aside.
+/// UIDs of the pods by service, except terminating ones.
 pub fn pods(bed: &Bed) -> BTreeMap<String, Vec<String>> {
     let list = bed.kubectl_json(&["get", "pods", "--namespace", &bed.app.namespace]);
     let mut pods: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -75,7 +75,7 @@ pub fn pods(bed: &Bed) -> BTreeMap<String, Vec<String>> {
     pods
 }
 
-/// Deletes the service's pods and waits until their successors are ready.
+/// Deletes the service's pods and waits until their replacements are ready.
 pub fn delete_pods(bed: &Bed, service: &str) {
     let before = pods(bed)[service].clone();
     let label = format!("app.kubernetes.io/component={service}");
@@ -87,13 +87,13 @@ pub fn delete_pods(bed: &Bed, service: &str) {
     assert!(after.iter().all(|uid| !before.contains(uid)), "the pods are other ones: {before:?} {after:?}");
 }
 
-/// Runs a shell line in the first pod of a stateful service.
+/// Runs a shell command line in the first pod of a stateful service.
 pub fn in_pod(bed: &Bed, service: &str, script: &str) -> String {
     let pod = format!("{service}-0");
     bed.kubectl(&["exec", &pod, "--namespace", &bed.app.namespace, "--", "sh", "-c", script])
 }
 
-/// What SQL says, a line per row.
+/// The result of an SQL statement, one line per row.
 pub fn sql(bed: &Bed, query: &str) -> Vec<String> {
     let script = format!(
         "PGPASSWORD=\"$POSTGRES_PASSWORD\" psql -h 127.0.0.1 -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\" -tA -c \"{query}\""
@@ -101,7 +101,7 @@ pub fn sql(bed: &Bed, query: &str) -> Vec<String> {
     in_pod(bed, DATABASE, &script).lines().map(str::to_owned).collect()
 }
 
-/// Makes a task through the ingress and tells its id.
+/// Creates a task through the ingress and returns its id.
 pub fn add_task(bed: &Bed, title: &str) -> u64 {
     let body = serde_json::json!({ "title": title }).to_string();
     let reply = user::call(bed, "POST", "/api/tasks", &body).expect("POST answers");
@@ -115,7 +115,7 @@ pub fn delete_task(bed: &Bed, id: u64) {
     assert_eq!(reply.status, 204, "{reply:?}");
 }
 
-/// The titles of all tasks, as soon as the API answers.
+/// The titles of all tasks, as soon as the API responds.
 pub fn titles(bed: &Bed) -> Vec<String> {
     let end = std::time::Instant::now() + Duration::from_mins(1);
     let reply = loop {
@@ -130,7 +130,7 @@ pub fn titles(bed: &Bed) -> Vec<String> {
     titles.map(|task| task["title"].as_str().expect("a title").to_owned()).collect()
 }
 
-/// Runs a program that has to succeed, with all that it says in the log; its standard output.
+/// Runs a program that must succeed, with its complete output in the log; returns its standard output.
 pub fn program(mut command: Command, what: &str) -> String {
     println!("$ {what}");
     let output = command.output().unwrap_or_else(|error| panic!("cannot start {what}: {error}"));
@@ -140,11 +140,11 @@ pub fn program(mut command: Command, what: &str) -> String {
     out.into_owned()
 }
 
-/// A way to a service from here, as long as it lives.
+/// A port-forward to a service, for as long as this value lives.
 pub struct Forward {
     child: Child,
     pub port: u16,
-    /// It dies of a line that nobody takes.
+    /// kubectl ends if a line of its output is not read.
     _lines: BufReader<ChildStdout>,
 }
 
@@ -171,7 +171,7 @@ impl Drop for Forward {
     }
 }
 
-/// What xtask installed for the scenes.
+/// A path that xtask set for the scenes.
 pub fn given(variable: &str) -> std::ffi::OsString {
     std::env::var_os(variable).unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask e2e`"))
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::{given, program, script};
 use crate::bed::Bed;
 
-/// Signs up, logs in, talks to the assistant and logs out; the pictures are in the test bed's folder.
+/// Signs up, logs in, chats with the assistant and logs out; screenshots are in the test bed's directory.
 pub fn browser(bed: &Bed) {
     let shots = bed.dir.join("screenshots");
     if shots.exists() {

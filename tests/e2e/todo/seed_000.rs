@@ -1,5 +1,5 @@
-//! The first specification's shape, by its values file: `SQLite` on volumes, other ports, a load
-//! balancer that nobody serves here.
+//! The variant of the first specification, by its values file: `SQLite` on volumes, other ports, a load
+//! balancer that has no implementation here.
 
 use std::process::Command;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub fn once(bed: &Bed) {
     install(bed);
     let address = node_port(bed);
     let balancer = service(bed, "status");
-    assert_eq!(balancer["loadBalancer"], json!({}), "nobody serves it here, and that is accepted");
+    assert_eq!(balancer["loadBalancer"], json!({}), "it has no implementation here, which is accepted");
 
     address.get_until("/healthz", Duration::from_mins(1), |reply| reply.status == 200);
     let body = json!({ "title": "kept in a file" }).to_string();
@@ -27,7 +27,7 @@ pub fn once(bed: &Bed) {
     let pods = ["delete", "pods", "--all", "--namespace", NAMESPACE, "--wait=true"];
     bed.kubectl(&pods);
     ready(bed);
-    // Asked without an account, the backend itself says 401: until its Service has left the old pod,
+    // A request without an account gets 401 from the backend itself; until its Service has left the old pod,
     // the frontend cannot reach it.
     address.get_until("/api/tasks", Duration::from_mins(1), |reply| reply.status == 401);
     // The same account, so its file was kept too.
@@ -36,7 +36,7 @@ pub fn once(bed: &Bed) {
     bed.kubectl(&["delete", "namespace", NAMESPACE]);
 }
 
-/// What the values file says that `.env` has to hold.
+/// The settings in `.env` that the values file requires.
 fn settings(bed: &Bed) {
     let secret = |key: &str| format!("--from-literal={key}=0123456789abcdef0123456789abcdef-e2e");
     let config = [
@@ -72,7 +72,7 @@ fn settings(bed: &Bed) {
     bed.kubectl(&[&args[..], &namespace[..]].concat());
 }
 
-/// With the images that run already.
+/// With the images that already run.
 fn install(bed: &Bed) {
     let chart = bed.project.join("manifests/todo-chatbot");
     let running = bed.kubectl_json(&["get", "deployments", "--namespace", &bed.app.namespace]);
@@ -84,7 +84,7 @@ fn install(bed: &Bed) {
         helm.args(["--set", &format!("images.{name}={}", image.as_str().expect("an image"))]);
     }
     helm.args(["--namespace", NAMESPACE, "--kubeconfig"]).arg(bed.kubeconfig());
-    // Helm's own waiting would wait for the load balancer.
+    // Helm's own `--wait` would wait for the load balancer.
     program(helm, "helm install --values seed-000.yaml");
     ready(bed);
 }
@@ -100,7 +100,7 @@ fn service(bed: &Bed, part: &str) -> serde_json::Value {
     bed.kubectl_json(&["get", "service", "frontend", "--namespace", NAMESPACE])[part].clone()
 }
 
-/// The page by the node's own port.
+/// The page on the node's own port.
 fn node_port(bed: &Bed) -> Address {
     let spec = service(bed, "spec");
     assert_eq!(spec["type"], "LoadBalancer");

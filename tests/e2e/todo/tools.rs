@@ -1,4 +1,4 @@
-//! A client of the tools: what it does is seen by the API and in the database.
+//! A client of the MCP tools: the API and the database show the effects of its calls.
 
 use std::process::Command;
 
@@ -16,7 +16,7 @@ pub fn five_tools(bed: &Bed) {
     let call = |tool: &str, arguments: &Value| -> Value {
         let mut python = Command::new(given("TODO_BOOTSTRAP_E2E_PYTHON"));
         python.arg(script(bed, "tests/e2e/mcp_client.py")).args([&url, tool, &arguments.to_string()]);
-        // By the environment, which no list of processes and no log shows.
+        // Passed by the environment, which no process list and no log shows.
         python.env("INTERNAL_API_TOKEN", &secret).env("USER_ID", &user);
         let said = program(python, &format!("mcp_client.py {tool} {arguments}"));
         serde_json::from_str(said.trim()).expect("JSON of the client")
@@ -41,7 +41,7 @@ pub fn five_tools(bed: &Bed) {
     assert!(!titles(bed).contains(&"renamed by a tool".to_owned()));
 }
 
-/// What the client signs with for whom it works.
+/// The key with which the client signs the user's token.
 fn secret(bed: &Bed) -> String {
     super::config::get(&bed.project.join(".env"), "INTERNAL_API_TOKEN").trim_matches('"').to_owned()
 }

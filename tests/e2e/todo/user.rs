@@ -1,4 +1,4 @@
-//! A user of the application, as the tests of its tasks need one.
+//! A user of the application, for the tests of tasks.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ const EMAIL: &str = "e2e@example.test";
 const PASSWORD: &str = "a long password of the tests";
 
 thread_local! {
-    /// The sessions by address; they outlive tokens, and attempts to log in are few per minute.
+    /// The sessions by address. They outlive tokens, and only a few log-ins per minute are allowed.
     static SESSIONS: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
 }
 
@@ -21,13 +21,13 @@ pub fn call(bed: &Bed, method: &str, path: &str, body: &str) -> Result<Reply, St
     call_at(&bed.address(), method, path, body)
 }
 
-/// The same of the application at another address.
+/// The same for the application at another address.
 pub fn call_at(address: &Address, method: &str, path: &str, body: &str) -> Result<Reply, String> {
     let token = format!("Bearer {}", token(address)?);
     address.send(method, path, &[("Authorization", &token)], body)
 }
 
-/// The id by which services know the user.
+/// The user's id in the services.
 pub fn id(bed: &Bed) -> String {
     let reply = with_session(&bed.address(), "/auth/get-session").expect("a session");
     let session: Value = serde_json::from_str(&reply.body).expect("JSON");
@@ -40,7 +40,7 @@ fn token(address: &Address) -> Result<String, String> {
     token["token"].as_str().map(str::to_owned).ok_or_else(|| format!("no token: {reply:?}"))
 }
 
-/// The database may be another one since the last call: then the session means nothing any more.
+/// The database may have changed since the last call: then the session is invalid.
 fn with_session(address: &Address, path: &str) -> Result<Reply, String> {
     let known = SESSIONS.with_borrow(|sessions| sessions.get(&address.url()).cloned());
     if let Some(cookie) = known {

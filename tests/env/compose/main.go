@@ -1,7 +1,7 @@
-// Reads env files as docker compose does, for the test that compares ours with it.
+// Reads env files as docker compose does, for the test that compares our parser with it.
 //
-// Usage: compose DIR. Prints one JSON object: the name of each file in DIR with its values, or
-// with the error.
+// Usage: compose DIR. Prints one JSON object that maps the name of each file in DIR to its values, or
+// to the error.
 package main
 
 import (
@@ -37,7 +37,7 @@ func run(dir string) error {
 	return json.NewEncoder(os.Stdout).Encode(results)
 }
 
-// The way of `docker compose` with its `.env`, in an environment that holds nothing.
+// Parses the file as `docker compose` parses its `.env`, with an empty environment.
 func read(file string) result {
 	values, err := dotenv.GetEnvFromFile(map[string]string{}, []string{file})
 	if err != nil {

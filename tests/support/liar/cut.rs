@@ -1,23 +1,23 @@
-//! Where the flow of bytes is cut or held, over all connections together.
+//! Where the flow of bytes is cut or paused, over all connections together.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What happens when the bytes before the mark are sent.
+/// What happens when the bytes before the mark were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     /// The connection that reaches the mark is closed; the next mark counts from there.
     One,
-    /// So are all others, and all that come, until the gate is opened.
+    /// All connections, including new ones, are closed until the gate is opened.
     Down,
-    /// Nothing more is sent, no connection is closed, until the gate is opened.
+    /// Nothing more is sent and no connection is closed until the gate is opened.
     Hold,
 }
 
-/// What a writer is told.
+/// The instruction for a writer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Pass {
-    /// Send so many bytes.
+    /// Send this many bytes.
     Send(usize),
     /// Close the connection.
     Close,
@@ -26,7 +26,7 @@ pub enum Pass {
 #[derive(Default)]
 struct Inner {
     passed: u64,
-    /// Ascending, by bytes passed in all.
+    /// Ascending, by the total number of bytes.
     marks: Vec<(u64, Cut)>,
     down: bool,
     held: bool,
@@ -45,14 +45,14 @@ impl Gate {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts from 0 again, with these marks.
+    /// Resets the counter, with these marks.
     pub fn set(&self, mut marks: Vec<(u64, Cut)>) {
         marks.sort_by_key(|(at, _)| *at);
         *self.lock() = Inner { marks, ..Inner::default() };
         self.changed.notify_all();
     }
 
-    /// No marks any more.
+    /// Removes all marks.
     pub fn open(&self) {
         let mut inner = self.lock();
         inner.marks.clear();
@@ -66,7 +66,7 @@ impl Gate {
         self.lock().cuts
     }
 
-    /// How much of `wanted` may be sent now; waits while the gate is held.
+    /// How much of `wanted` may be sent now; waits while the gate is closed.
     pub fn pass(&self, wanted: usize) -> Pass {
         let mut inner = self.lock();
         while inner.held {
@@ -94,7 +94,7 @@ impl Gate {
         Pass::Send(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
-    /// Waits until `bytes` have passed or a mark holds or takes down the flow; whether that came
+    /// Waits until `bytes` have passed or a mark stops the flow; returns whether this happened
     /// before `deadline`.
     pub fn wait_for(&self, bytes: u64, deadline: Duration) -> bool {
         let reached = |inner: &mut Inner| inner.passed < bytes && !inner.held && !inner.down;

@@ -1,4 +1,4 @@
-//! One request and what is put on the wire for it.
+//! One request and the response to it.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -8,23 +8,23 @@ use std::time::{Duration, Instant};
 use super::cut::Pass;
 use super::{Certificate, Content, Sent, State, Wire, tls};
 
-/// Body bytes between two looks at the gate.
+/// Body bytes between two checks of the gate.
 const PIECE: usize = 16 << 10;
 
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
-/// A request, its file, and the connection to answer on.
+/// A request, its file, and the connection for the response.
 pub struct Exchange<'a> {
     pub state: &'a Arc<State>,
     stream: &'a mut dyn Stream,
     tcp: &'a TcpStream,
     pub path: String,
-    /// First and last byte of the range that was asked for; the last one may be left open.
+    /// First and last byte of the requested range; the last one may be missing.
     pub range: Option<(u64, Option<u64>)>,
     pub if_range: Option<String>,
     pub content: Content,
-    /// How many requests for this path came before.
+    /// The number of earlier requests for this path.
     pub attempt: usize,
     /// Whether the connection can take another request.
     keep: bool,
@@ -38,7 +38,7 @@ pub(super) fn converse(state: &Arc<State>, tcp: &TcpStream) {
     if begins_with(tcp, b'C') && tunnel(state, &mut plain).is_err() {
         return;
     }
-    // One port for both, as a client that follows a lie from one to the other is to be caught.
+    // One port for both, to detect a client that follows a redirect from one to the other.
     let certificate = match behaviour.wire {
         // The first byte of a handshake.
         Wire::Tls(certificate) if begins_with(tcp, 0x16) => Some(certificate),
@@ -47,13 +47,13 @@ pub(super) fn converse(state: &Arc<State>, tcp: &TcpStream) {
     let mut secure = match certificate {
         None => None,
         Some(Certificate::Missing) => {
-            // What a plain server says to a handshake.
+            // How a plain HTTP server responds to a handshake.
             let _ = plain.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
             return;
         }
         Some(certificate) => match tls::accept(&state.authority, certificate, tcp) {
             Ok(stream) => Some(stream),
-            // The client did not want to talk to such a server.
+            // The client rejected the certificate.
             Err(_) => return,
         },
     };
@@ -73,7 +73,7 @@ fn begins_with(tcp: &TcpStream, byte: u8) -> bool {
     matches!(tcp.peek(&mut first), Ok(1)) && first[0] == byte
 }
 
-/// A proxy's part: whatever host is asked for, this server speaks for it.
+/// Acts as a proxy: this server answers for every host.
 fn tunnel(state: &State, stream: &mut dyn Stream) -> io::Result<()> {
     let head = read_head(stream)?;
     state.note(head.lines().next().unwrap_or_default());
@@ -133,7 +133,7 @@ fn parse_range(value: &str) -> Option<(u64, Option<u64>)> {
 }
 
 impl Exchange<'_> {
-    /// The answer of a good server: ranges, `If-Range`, an `ETag`, a length.
+    /// The response of a correct server: ranges, `If-Range`, an `ETag`, a length.
     pub fn honest(&mut self) -> io::Result<()> {
         let content = self.content.clone();
         self.whole_or_part(&content)
@@ -143,12 +143,12 @@ impl Exchange<'_> {
         self.send(content, 1)
     }
 
-    /// Announces all that was asked for, sends half of it.
+    /// Announces everything that was requested, but sends half of it.
     pub fn half_of(&mut self, content: &Content) -> io::Result<()> {
         self.send(content, 2)
     }
 
-    /// Sends the first of `parts` of what was asked for.
+    /// Sends the first of `parts` of what was requested.
     fn send(&mut self, content: &Content, parts: u64) -> io::Result<()> {
         let len = content.bytes.len() as u64;
         let same = self.if_range.as_ref().is_none_or(|tag| *tag == content.tag);
@@ -188,13 +188,13 @@ impl Exchange<'_> {
         self.raw(head.as_bytes())
     }
 
-    /// Bytes that are counted nowhere.
+    /// Sends bytes without counting them.
     pub fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)?;
         self.stream.flush()
     }
 
-    /// Bytes of the file from the offset `from` on, counted, through the gate.
+    /// Sends bytes of the file from the offset `from` on, counted, through the gate.
     pub fn body(&mut self, status: u16, from: u64, bytes: &[u8]) -> io::Result<()> {
         let path = self.path.clone();
         let index = self.state.begin(Sent { path, status, from, bytes: 0 });
@@ -212,12 +212,12 @@ impl Exchange<'_> {
         self.stream.flush()
     }
 
-    /// The file's first half, at least one byte of it.
+    /// The first half of the file, at least one byte.
     pub fn half(&self) -> usize {
         (self.content.bytes.len() / 2).max(1)
     }
 
-    /// No further request on this connection; an answer without a length ends here.
+    /// No further request on this connection; a response without a length ends here.
     pub fn close(&mut self) {
         self.keep = false;
     }
@@ -228,7 +228,7 @@ impl Exchange<'_> {
         let _ = socket2::SockRef::from(self.tcp).set_linger(Some(Duration::ZERO));
     }
 
-    /// Says nothing until the client goes away, for two minutes at most.
+    /// Sends nothing until the client disconnects, for two minutes at most.
     pub fn hang(&mut self) -> io::Result<()> {
         self.keep = false;
         self.tcp.set_read_timeout(Some(Duration::from_millis(100)))?;

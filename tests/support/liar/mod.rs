@@ -1,6 +1,6 @@
-//! A server of files that lies: each way to lie has a name, and what was sent is counted.
+//! A faulty file server: each kind of fault has a name, and sent bytes are counted.
 //!
-//! Threads and blocking sockets, so that a trick is as plain as the bytes that it puts on the wire.
+//! Threads and blocking sockets, so that each fault directly controls the bytes on the wire.
 
 mod cut;
 mod exchange;
@@ -22,7 +22,7 @@ pub use exchange::Exchange;
 pub use seeded::{Random, noise, sha256};
 pub use tls::Authority;
 
-/// How the server speaks before any request is read.
+/// The protocol before any request is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wire {
     Plain,
@@ -39,7 +39,7 @@ pub enum Certificate {
     Missing,
 }
 
-/// One way to answer.
+/// One kind of response.
 #[derive(Clone, Copy)]
 pub struct Behaviour {
     pub name: &'static str,
@@ -54,16 +54,16 @@ pub struct Content {
     pub tag: String,
 }
 
-/// One answer with a body, as far as it was sent.
+/// One response with a body, as far as it was sent.
 struct Sent {
     path: String,
     status: u16,
-    /// Where in the file the body begins.
+    /// The offset in the file at which the body starts.
     from: u64,
     bytes: u64,
 }
 
-/// What all connections share.
+/// The state that all connections share.
 pub struct State {
     pub address: SocketAddr,
     pub gate: Gate,
@@ -75,12 +75,12 @@ pub struct State {
     over: AtomicBool,
 }
 
-/// The running server; it ends when this is dropped.
+/// The running server; it stops when this value is dropped.
 pub struct Liar {
     pub state: Arc<State>,
 }
 
-/// A thread that failed has failed its test already; the counts are still of use.
+/// A thread that failed has already failed its test; the counts are still useful.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -121,7 +121,7 @@ impl Liar {
         locked(&self.state.requests).clear();
     }
 
-    /// Puts a file at a path, in place of what was there.
+    /// Stores a file at a path, replacing the previous one.
     pub fn serve(&self, path: &str, bytes: Vec<u8>) {
         let tag = format!("\"{}\"", &sha256(&bytes)[..16]);
         let content = Content { bytes: Arc::new(bytes), tag };
@@ -134,7 +134,7 @@ impl Liar {
         format!("{scheme}://{}", self.state.address)
     }
 
-    /// Bytes of bodies of files whose paths begin so that were given to the network.
+    /// The number of body bytes sent for files whose paths start with this.
     pub fn bytes_of(&self, path: &str) -> u64 {
         locked(&self.state.sent)
             .iter()
@@ -143,14 +143,14 @@ impl Liar {
             .sum()
     }
 
-    /// All answers with a body, for people: `206 /kubectl 4194304+65536`.
+    /// All responses with a body, in readable form: `206 /kubectl 4194304+65536`.
     pub fn story(&self) -> String {
         let sent = locked(&self.state.sent);
         let line = |Sent { path, status, from, bytes }: &Sent| format!("{status} {path} {from}+{bytes}\n");
         sent.iter().map(line).collect()
     }
 
-    /// The paths that were asked for since the behaviour was chosen, and the hosts of tunnels.
+    /// The requested paths since the behavior was chosen, and the hosts of tunnels.
     pub fn requests(&self) -> Vec<String> {
         locked(&self.state.requests).clone()
     }
@@ -160,7 +160,7 @@ impl Drop for Liar {
     fn drop(&mut self) {
         self.state.over.store(true, Ordering::SeqCst);
         self.state.gate.open();
-        // Wakes the thread that accepts; where that fails, it has ended.
+        // Wakes the thread that accepts connections; if this fails, it has ended.
         let _ = TcpStream::connect_timeout(&self.state.address, Duration::from_secs(1));
     }
 }
@@ -178,7 +178,7 @@ impl State {
         locked(&self.files).get(path).cloned()
     }
 
-    /// Notes a request, and says how many came before it for this path.
+    /// Records a request, and returns the number of earlier ones for this path.
     fn note(&self, path: &str) -> usize {
         let mut requests = locked(&self.requests);
         let before = requests.iter().filter(|earlier| *earlier == path).count();
@@ -214,7 +214,7 @@ const fn certified(name: &'static str, certificate: Certificate) -> Behaviour {
 pub const HONEST: Behaviour = plain("honest", streams::honest);
 pub const HONEST_TLS: Behaviour = secure("honest over TLS", streams::honest);
 
-/// All of them, the honest ones first.
+/// All behaviors, the correct ones first.
 pub const BEHAVIOURS: &[Behaviour] = &[
     HONEST,
     HONEST_TLS,

@@ -1,4 +1,4 @@
-//! Lies about ranges. The first answer breaks off, so that there is something to go on with.
+//! Faults of range requests. The first response is cut off, so that the client resumes.
 
 use std::io;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use super::{Exchange, noise};
 
 type Done = io::Result<()>;
 
-/// Half of what was asked for; whether this was the first request.
+/// Sends half of what was requested; returns whether this was the first request.
 fn broken_first(exchange: &mut Exchange<'_>) -> io::Result<bool> {
     if exchange.attempt > 0 {
         return Ok(false);
@@ -27,7 +27,7 @@ pub(super) fn ignored(exchange: &mut Exchange<'_>) -> Done {
     exchange.honest()
 }
 
-/// A 206 of these bytes that says `named` of itself; without a range, the honest answer.
+/// A 206 with these bytes and the range `named`; without a range request, the correct response.
 fn part(exchange: &mut Exchange<'_>, shift: u64, total: u64, bytes: &[u8]) -> Done {
     let Some((from, to)) = exchange.range else { return exchange.honest() };
     let last = bytes.len() as u64 - 1;
@@ -40,7 +40,7 @@ fn part(exchange: &mut Exchange<'_>, shift: u64, total: u64, bytes: &[u8]) -> Do
     exchange.body(206, from, part)
 }
 
-/// The right bytes, said to stand 7 bytes further on.
+/// The right bytes, with an offset that is wrong by 7.
 pub(super) fn wrong_offset(exchange: &mut Exchange<'_>) -> Done {
     if broken_first(exchange)? {
         return Ok(());
@@ -57,7 +57,7 @@ pub(super) fn wrong_total(exchange: &mut Exchange<'_>) -> Done {
     part(exchange, 0, bytes.len() as u64 + 4096, &bytes)
 }
 
-/// The right numbers and the right tag, other bytes.
+/// The right numbers and the right tag, but other bytes.
 pub(super) fn other_file(exchange: &mut Exchange<'_>) -> Done {
     if broken_first(exchange)? {
         return Ok(());
@@ -66,7 +66,7 @@ pub(super) fn other_file(exchange: &mut Exchange<'_>) -> Done {
     part(exchange, 0, len as u64, &noise(667, len))
 }
 
-/// A 206 that does not say what part it is.
+/// A 206 without a range.
 pub(super) fn unnamed(exchange: &mut Exchange<'_>) -> Done {
     if broken_first(exchange)? {
         return Ok(());
@@ -89,7 +89,7 @@ pub(super) fn unsatisfiable(exchange: &mut Exchange<'_>) -> Done {
     exchange.status("416 Range Not Satisfiable", &[&total], b"")
 }
 
-/// The file stays as it is, its tag does not: some clusters of servers do that.
+/// The file is unchanged, but its tag changes, as with some server clusters.
 pub(super) fn restless_tag(exchange: &mut Exchange<'_>) -> Done {
     exchange.content.tag = format!("\"{}\"", exchange.attempt);
     if broken_first(exchange)? {

@@ -1,4 +1,4 @@
-//! Answers that lead elsewhere. Where they lead, this server serves the right file.
+//! Redirects. The server serves the right file at their targets.
 
 use std::io;
 
@@ -10,7 +10,7 @@ fn to(exchange: &mut Exchange<'_>, location: &str) -> Done {
     exchange.status("302 Found", &[&format!("Location: {location}")], b"")
 }
 
-/// The pin of the tests allows `localhost`, where this server answers as well.
+/// The pin of the tests allows `localhost`, for which this server answers as well.
 fn elsewhere(exchange: &mut Exchange<'_>) -> Done {
     let location = format!("https://localhost:{}{}?there", exchange.state.address.port(), exchange.path);
     to(exchange, &location)
@@ -44,7 +44,7 @@ pub(super) fn in_a_circle(exchange: &mut Exchange<'_>) -> Done {
     to(exchange, &path)
 }
 
-/// One more than is followed; the file is at the end.
+/// One redirect more than is followed; the file is at the end.
 pub(super) fn six(exchange: &mut Exchange<'_>) -> Done {
     let (path, step) = exchange.path.split_once("?step").unwrap_or((&exchange.path, "0"));
     let step: u32 = step.parse().unwrap_or(0);
@@ -55,7 +55,7 @@ pub(super) fn six(exchange: &mut Exchange<'_>) -> Done {
     to(exchange, &location)
 }
 
-/// A redirect that does not say where to.
+/// A redirect without a target.
 pub(super) fn to_nowhere(exchange: &mut Exchange<'_>) -> Done {
     exchange.status("302 Found", &[], b"")
 }

@@ -1,4 +1,4 @@
-//! Answers that are no file.
+//! Responses that are not the file.
 
 use std::io;
 use std::time::Duration;
@@ -44,12 +44,12 @@ pub(super) fn busy_date(exchange: &mut Exchange<'_>) -> Done {
     exchange.status("429 Too Many Requests", &[&format!("Retry-After: {date}")], TROUBLE)
 }
 
-/// Longer than anybody waits.
+/// Longer than any client waits.
 pub(super) fn busy_for_a_day(exchange: &mut Exchange<'_>) -> Done {
     exchange.status("429 Too Many Requests", &["Retry-After: 86400"], TROUBLE)
 }
 
-/// What a hotel's network answers to everything.
+/// How the network of a hotel responds to every request.
 pub(super) fn captive_portal(exchange: &mut Exchange<'_>) -> Done {
     let page =
         b"<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body>Please sign in.</body></html>";

@@ -14,13 +14,13 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Below `end`, which is more than 0.
+    /// Below `end`, which is greater than 0.
     pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 }
 
-/// Bytes that no compression makes smaller.
+/// Incompressible bytes.
 pub fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut random = Random(seed);
     let mut bytes = Vec::with_capacity(len + 8);

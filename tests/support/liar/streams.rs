@@ -1,4 +1,4 @@
-//! Lies about the bytes themselves: other ones, too few, too many, too slow.
+//! Faults of the content: wrong bytes, too few, too many, too slow.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::{Content, Exchange, noise};
 
 type Done = io::Result<()>;
 
-/// Bytes of the right length that are not those of the pin.
+/// Bytes of the right length that do not match the pin.
 fn other(len: usize) -> Content {
     Content { bytes: Arc::new(noise(666, len)), tag: "\"other\"".to_owned() }
 }
@@ -25,7 +25,7 @@ pub(super) fn other_bytes(exchange: &mut Exchange<'_>) -> Done {
     exchange.whole_or_part(&other)
 }
 
-/// Half of the file, whatever was asked for; each time.
+/// Half of the file, whatever was requested, every time.
 pub(super) fn short(exchange: &mut Exchange<'_>) -> Done {
     exchange.close();
     exchange.range = None;
@@ -41,7 +41,7 @@ pub(super) fn longer_than_announced(exchange: &mut Exchange<'_>) -> Done {
     exchange.body(200, 0, &bytes)
 }
 
-/// The file, and something after it.
+/// The file, followed by additional bytes.
 pub(super) fn longer_than_pinned(exchange: &mut Exchange<'_>) -> Done {
     exchange.close();
     let mut bytes = exchange.content.bytes.to_vec();
@@ -81,7 +81,7 @@ pub(super) fn empty(exchange: &mut Exchange<'_>) -> Done {
     exchange.status("200 OK", &[], b"")
 }
 
-/// Never silent for long, and never done.
+/// Never silent for long, and never finished.
 pub(super) fn drip(exchange: &mut Exchange<'_>) -> Done {
     exchange.close();
     let bytes = Arc::clone(&exchange.content.bytes);
@@ -123,7 +123,7 @@ pub(super) fn closed_at_once(exchange: &mut Exchange<'_>) -> Done {
     Ok(())
 }
 
-/// The chunk announces more than comes, and the last chunk never does.
+/// The chunk announces more than is sent, and the last chunk is missing.
 pub(super) fn chunked_cut(exchange: &mut Exchange<'_>) -> Done {
     exchange.close();
     let half = exchange.half();
@@ -133,7 +133,7 @@ pub(super) fn chunked_cut(exchange: &mut Exchange<'_>) -> Done {
     exchange.body(200, 0, &bytes[..half])
 }
 
-/// A few KiB that a client which decodes them blows up to 256 MiB.
+/// A few KiB that decompress to 256 MiB.
 pub(super) fn gzip_bomb(exchange: &mut Exchange<'_>) -> Done {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let zeros = vec![0; 1 << 20];
@@ -162,8 +162,8 @@ pub(super) fn endless_head(exchange: &mut Exchange<'_>) -> Done {
     Ok(())
 }
 
-/// Half of another file first; who goes on from there gets the rest of the right one, so that the
-/// sum is neither. `ETag` tells the two apart for who asks (`If-Range`).
+/// First half of another file: a client that resumes gets the rest of the right one, so that the result
+/// is neither. Clients can tell them apart by the `ETag` (`If-Range`).
 pub(super) fn changed_between_attempts(exchange: &mut Exchange<'_>) -> Done {
     if exchange.attempt > 0 {
         return exchange.honest();

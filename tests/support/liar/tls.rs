@@ -1,4 +1,4 @@
-//! Certificates made for one test, good and bad ones.
+//! Valid and invalid certificates for one test.
 
 use std::io;
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::Certificate;
 
-/// A root of its own.
+/// A separate root certificate.
 pub struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -20,14 +20,14 @@ impl Authority {
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Not the name that certificates have without one: theirs is to be unknown.
+        // Not the default name of certificates, whose issuer must be unknown.
         params.distinguished_name.push(rcgen::DnType::CommonName, "the tests' own root");
         let key = KeyPair::generate().expect("a key");
         let pem = params.self_signed(&key).expect("a root").pem();
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
-    /// What a client is to trust (`SSL_CERT_FILE`).
+    /// The root that a client must trust (`SSL_CERT_FILE`).
     pub fn pem(&self) -> &str {
         &self.pem
     }

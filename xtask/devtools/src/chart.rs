@@ -1,5 +1,5 @@
-//! What the application's chart promises beyond rendering: wrong values are refused in words that
-//! help, a changed key restarts its users only, and what runs before a service may no more than it.
+//! Tests of the application's chart beyond rendering: wrong values are rejected with helpful messages, a changed
+//! key restarts only the services that use it, and init containers have no more rights than their service.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,16 +9,16 @@ use serde_json::Value;
 use crate::shell::{self, Result, root};
 
 const CHART: &str = "manifests/todo-chatbot";
-/// Goes on top of any preset.
+/// Combined with any preset.
 const EXTERNAL: &str = "manifests/todo-chatbot/values/external-database.yaml";
 const PRESETS: [&str; 3] = ["tiny", "normal", "full"];
-/// Values files whose first line is a comment: what Helm must say to them.
+/// Values files whose first line is a comment with the error that Helm must print.
 const REFUSED: &str = "tests/chart";
 const MARK: &str = "# refused: ";
 const SCRIPTS: &str = "manifests/todo-chatbot/scripts";
-/// The secret of the database in the cluster: where there is none, nobody is given it.
+/// The secret of the database in the cluster: without that database, no object contains it.
 const PASSWORD: &str = "POSTGRES_PASSWORD";
-/// What a container that prepares a service has in common with the service's own.
+/// What an init container has in common with the container of its service.
 const SHARED: [&str; 6] = ["image", "imagePullPolicy", "env", "resources", "securityContext", "volumeMounts"];
 
 pub(crate) fn prove(helm: &Path) -> Result {
@@ -46,7 +46,7 @@ fn wrong_values(helm: &Path) -> Result {
     let files =
         shell::files(&root().join(REFUSED), &|path| path.extension().is_some_and(|end| end == "yaml"));
     if files.is_empty() {
-        return Err(format!("{REFUSED} holds no values"));
+        return Err(format!("{REFUSED} contains no values files"));
     }
     let mut wrong = Vec::new();
     for file in &files {
@@ -63,7 +63,7 @@ fn wrong_values(helm: &Path) -> Result {
         let output = output.map_err(|error| format!("cannot start helm: {error}"))?;
         let said = String::from_utf8_lossy(&output.stderr);
         if output.status.success() {
-            wrong.push(format!("{name} was taken, but must be refused"));
+            wrong.push(format!("{name} was accepted, but must be refused"));
         } else if !said.contains(expected) {
             wrong.push(format!("{name} was refused without `{expected}`: {said}"));
         }
@@ -72,7 +72,7 @@ fn wrong_values(helm: &Path) -> Result {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-/// Another digest of a key changes the objects that name the key, and no other one.
+/// A different digest of a key changes only the objects that use the key.
 fn changed_keys(helm: &Path) -> Result {
     let before = shell::read(helm, &["template", "check", CHART])?;
     let keys = keys(&before);
@@ -86,18 +86,18 @@ fn changed_keys(helm: &Path) -> Result {
         let after: Vec<&str> = split(&after).collect();
         let changed = documents(&before, |index, document| after.get(index) != Some(&document));
         if users != changed {
-            return Err(format!("{key} is used by {users:?}, but its change restarts {changed:?}"));
+            return Err(format!("{key} is used by {users:?}, but changing it restarts {changed:?}"));
         }
     }
-    println!("{CHART}: each of {} keys restarts its users only", keys.len());
+    println!("{CHART}: each of {} keys restarts only its users", keys.len());
     Ok(())
 }
 
-/// Containers that prepare a service run scripts of the chart, whole, with its arguments, and with
-/// neither more nor fewer rights than its own.
+/// Init containers run complete scripts of the chart with the arguments of the service, and with exactly
+/// its rights.
 fn scripts(rendered: &str) -> Result {
-    let objects: Vec<Value> =
-        serde_saphyr::from_multiple(rendered).map_err(|error| format!("helm rendered no YAML: {error}"))?;
+    let objects: Vec<Value> = serde_saphyr::from_multiple(rendered)
+        .map_err(|error| format!("helm did not render valid YAML: {error}"))?;
     let files = shell::files(&root().join(SCRIPTS), &|_| true);
     let read = |file| std::fs::read_to_string(file).map_err(|error| format!("cannot read a script: {error}"));
     let all = files.iter().map(read).collect::<Result<Vec<String>>>()?;
@@ -107,10 +107,10 @@ fn scripts(rendered: &str) -> Result {
         for step in pod["initContainers"].as_array().into_iter().flatten() {
             let (service, name) = (&pod["containers"][0], &step["name"]);
             if let Some(key) = SHARED.iter().find(|key| step[**key] != service[**key]) {
-                return Err(format!("container {name} has another {key} than {}", service["name"]));
+                return Err(format!("container {name} has a different {key} than {}", service["name"]));
             }
             let args = step["args"].as_array().map(Vec::as_slice).unwrap_or_default();
-            // The cluster makes one dollar sign of two.
+            // Kubernetes replaces `$$` with `$`.
             let script = args.first().and_then(Value::as_str).unwrap_or_default().replace("$$", "$");
             let given = service["args"].as_array().map(Vec::as_slice).unwrap_or_default();
             if !all.contains(&script) || args.get(1) != Some(name) || args.get(2..) != Some(given) {
@@ -119,11 +119,11 @@ fn scripts(rendered: &str) -> Result {
             unused.retain(|file| *file != script);
         }
     }
-    println!("{CHART} runs {} of {} scripts before its services", all.len() - unused.len(), all.len());
-    if unused.is_empty() { Ok(()) } else { Err(format!("{SCRIPTS} holds a file that nothing runs")) }
+    println!("{CHART} runs {} of {} scripts in init containers", all.len() - unused.len(), all.len());
+    if unused.is_empty() { Ok(()) } else { Err(format!("{SCRIPTS} contains a file that nothing runs")) }
 }
 
-/// Every key that an object names, with the part of the values in which its digest stands.
+/// Every key that an object uses, with the part of the values that contains its digest.
 fn keys(rendered: &str) -> BTreeMap<String, &'static str> {
     let lines: Vec<&str> = rendered.lines().map(str::trim).collect();
     let key = |window: &[&str]| {
@@ -145,7 +145,7 @@ fn split(rendered: &str) -> impl Iterator<Item = &str> {
     rendered.split("\n---\n")
 }
 
-/// Kind and name of the documents that `wanted` holds for.
+/// Kind and name of the documents that satisfy `wanted`.
 fn documents(rendered: &str, wanted: impl Fn(usize, &str) -> bool) -> Vec<String> {
     let named = |document: &str| {
         let value = |start: &str| document.lines().find_map(|line| line.strip_prefix(start));

@@ -1,5 +1,5 @@
-//! Whether the planner reckons with what a chart really asks for: its sums are held against those
-//! of the objects that Helm renders from the same values.
+//! Compares the planner's sums of a chart's requests with the objects that Helm renders from the same
+//! values.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::shell::{self, Result, binary, root};
 
-/// Millicores and bytes of all pods at their fewest and at their most, and bytes of all volumes.
+/// Millicores and bytes of all pods at their minimum and maximum replica counts, and bytes of all volumes.
 #[derive(Debug, Default, PartialEq)]
 struct Sums {
     least: [u64; 2],
@@ -25,10 +25,10 @@ impl Sums {
     }
 }
 
-/// Compares them for each size of each application in the checkout whose chart says what it needs.
+/// Compares them for each size of each application in the checkout whose chart declares its requests.
 pub(crate) fn planner_agrees(helm: &Path) -> Result {
     let is_application = |path: &Path| path.file_name().is_some_and(|name| name == "application.toml");
-    // A state of its own: a cluster that stands would bound the choice.
+    // A separate state directory: an existing cluster would limit the choice.
     let state = shell::target().join("xtask-plan-state").to_string_lossy().into_owned();
     for file in shell::files(&root(), &is_application) {
         let dir = file.parent().unwrap_or(Path::new(".")).to_string_lossy().into_owned();
@@ -65,8 +65,8 @@ fn planned(services: &Value) -> Sums {
 }
 
 fn rendered(yaml: &str) -> Result<Sums> {
-    let objects: Vec<Value> =
-        serde_saphyr::from_multiple(yaml).map_err(|error| format!("helm rendered no YAML: {error}"))?;
+    let objects: Vec<Value> = serde_saphyr::from_multiple(yaml)
+        .map_err(|error| format!("helm did not render valid YAML: {error}"))?;
     let of = |kind: &'static str| objects.iter().filter(move |object| object["kind"] == kind);
     let mut sums = Sums::default();
     for object in of("Deployment").chain(of("StatefulSet")) {
@@ -101,8 +101,8 @@ fn claimed(claim: &Value) -> Result<u64> {
     quantity(&claim["spec"]["resources"]["requests"]["storage"], 1)
 }
 
-/// In parts of `unit` to the whole. On purpose not the planner's own reading, and only of what our
-/// charts write.
+/// Parses a quantity in parts of `unit`. Deliberately not the planner's own parser, and only for what our
+/// charts use.
 fn quantity(value: &Value, unit: u64) -> Result<u64> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let (number, factor) = match &text {

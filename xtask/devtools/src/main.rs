@@ -1,6 +1,6 @@
-//! Developer commands that need the program's library, or what takes long to compile. `cargo xtask`
-//! starts them, so that it is itself compiled in seconds.
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // the fence is the tool's; this drives it from outside
+//! Developer commands that need the program's library or take long to compile. `cargo xtask` starts them,
+//! so that `xtask` itself compiles in seconds.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // these rules apply to the program, not to this tool
 
 mod chart;
 mod demand;
@@ -16,16 +16,16 @@ use xtask::shell;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Command {
-    /// The files of a release: archives, SHA256SUMS and the installers, as install.sh expects them
+    /// Build the files of a release: archives, SHA256SUMS and the installers, in the layout of install.sh
     Release(release::Options),
-    /// The pins of tools: hold them against what is published, make new ones
+    /// Compare the pins of tools with what is published, or create new ones
     #[command(subcommand)]
     Pins(pins::Pins),
-    /// What the application's chart promises, and what the planner reckons with, against what Helm
-    /// renders; part of `ci` and `e2e`
+    /// Test the application's chart and compare the planner's sums with what Helm renders; part of `ci` and
+    /// `e2e`
     #[command(hide = true)]
     Charts {
-        /// Helm's program
+        /// The path of Helm
         helm: PathBuf,
     },
 }

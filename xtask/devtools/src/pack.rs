@@ -1,8 +1,8 @@
-//! The files of a release, in the layout that `install.sh` reads; the tests of it pack with this too.
+//! The files of a release, in the layout that `install.sh` expects; its tests use this too.
 //!
 //! `OUT/download/v<version>/todo-bootstrap-<version>-<target>.tar.gz`, with `SHA256SUMS` and the
-//! installers beside it, and `OUT/latest/download/` with all but the archives. Both are paths below
-//! `https://github.com/<owner>/<repository>/releases`; anything that serves `OUT` will do as well.
+//! installers next to it, and `OUT/latest/download/` with everything except the archives. Both are paths below
+//! `https://github.com/<owner>/<repository>/releases`; any server of `OUT` can replace that.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use todo_bootstrap::fetch::sha256;
 
 pub(crate) const NAME: &str = "todo-bootstrap";
 
-/// What a release has beside its archives, from the checkout.
+/// Files of the checkout that a release contains in addition to its archives.
 const INSTALLERS: [&str; 2] = ["install.sh", "install.ps1"];
 
-/// Packs one target's program, and writes the digests of all that is in the version's folder.
+/// Packs the program for one target, and writes the digests of all files in the version's directory.
 pub(crate) fn pack(
     checkout: &Path,
     program: &Path,
@@ -50,9 +50,9 @@ pub(crate) fn pack(
     Ok(path)
 }
 
-/// A tar.gz that tells nothing but its members: no time, no user, no name of the machine.
+/// A reproducible tar.gz, without time, user or machine name.
 fn archive(members: &[(String, u32, Vec<u8>)]) -> std::io::Result<Vec<u8>> {
-    // 255: the system that it was made on is unknown.
+    // 255: unknown operating system.
     let gzip = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::best());
     let mut tar = tar::Builder::new(gzip);
     for (name, mode, bytes) in members {
@@ -67,7 +67,7 @@ fn archive(members: &[(String, u32, Vec<u8>)]) -> std::io::Result<Vec<u8>> {
     tar.into_inner()?.finish()
 }
 
-/// `SHA256SUMS` of a folder, sorted by name; `sha256sum -c` reads it.
+/// The `SHA256SUMS` of a directory, sorted by name, in the format of `sha256sum -c`.
 pub(crate) fn sums(folder: &Path) -> Result<String, String> {
     let entries = fs::read_dir(folder).map_err(|e| wrong("list", folder, &e))?;
     let mut names: Vec<String> =

@@ -1,4 +1,4 @@
-//! `cargo xtask pins`: holds the pins of tools and images against what is published, and makes new ones.
+//! `cargo xtask pins`: compares the pins of tools and images with what is published, and creates new ones.
 
 mod images;
 mod published;
@@ -16,11 +16,11 @@ use published::{Published, Site, checksum_in};
 
 #[derive(Subcommand)]
 pub(crate) enum Pins {
-    /// Fetch the published checksums, and with --files the files, and compare; ask registries for the
-    /// digests of images
+    /// Fetch the published checksums (with --files also the files) and compare them; query registries for
+    /// the digests of images
     Verify(Verify),
-    /// Write the pin of a version: of a tool from the published checksum and the hash of the file
-    /// itself, of an image from its tag
+    /// Write the pin of a version: for a tool from the published checksum and the hash of the file, for an
+    /// image from its tag
     Update(Update),
 }
 
@@ -28,8 +28,8 @@ pub(crate) enum Pins {
 pub(crate) struct Verify {
     /// Tools and images [default: all]
     names: Vec<String>,
-    /// Fetch and hash the files as well; verify signatures, where cosign or gpg is there. Of images
-    /// the index is fetched, not what is in it
+    /// Also fetch and hash the files, and verify signatures if cosign or gpg is available. For images,
+    /// only the index is fetched
     #[arg(long)]
     files: bool,
     #[command(flatten)]
@@ -44,13 +44,13 @@ pub(crate) struct Update {
     whence: Whence,
 }
 
-/// Where pins are, and who is asked.
+/// Where the pins are and which hosts are queried.
 #[derive(Args, Clone)]
 pub(crate) struct Whence {
-    /// Ask this mirror and nobody else
+    /// Query only this mirror
     #[arg(long, value_name = "URL|DIR")]
     mirror: Option<String>,
-    /// The folder with <tool>/pin.toml and images.toml [default: src/tools, manifests/images.toml]
+    /// The directory with <tool>/pin.toml and images.toml [default: src/tools, manifests/images.toml]
     #[arg(long, value_name = "DIR")]
     pins: Option<PathBuf>,
 }
@@ -77,17 +77,17 @@ pub(crate) fn run(command: &Pins) -> Result {
             } else {
                 update::run(name, version, whence)?
             };
-            println!("{} is written; versions.toml and the sources named in it want a look", file.display());
+            println!("wrote {}; review versions.toml and the sources in it", file.display());
             Ok(())
         }
     }
 }
 
-/// What came of one comparison.
+/// The result of one comparison.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     proved: usize,
-    /// The host could not be reached, or publishes nothing to compare with.
+    /// The host could not be reached, or it publishes nothing to compare with.
     open: usize,
     wrong: Vec<String>,
 }
@@ -101,7 +101,7 @@ impl Tally {
             }
             Published::Unknown(why) => {
                 self.open += 1;
-                println!("{what}: not proved online: {why}");
+                println!("{what}: not verified online: {why}");
             }
             Published::Wrong(why) => {
                 println!("{what}: WRONG: {why}");
@@ -113,12 +113,12 @@ impl Tally {
 
 fn verify(options: &Verify) -> Result {
     let tally = compare(options)?;
-    println!("{} proved, {} not proved online, {} wrong", tally.proved, tally.open, tally.wrong.len());
+    println!("{} verified, {} not verified online, {} wrong", tally.proved, tally.open, tally.wrong.len());
     if !tally.wrong.is_empty() {
-        return Err(format!("pins are not what is published:\n{}", tally.wrong.join("\n")));
+        return Err(format!("pins differ from what is published:\n{}", tally.wrong.join("\n")));
     }
     if tally.proved == 0 {
-        return Err("nothing could be proved: no host was reached".to_owned());
+        return Err("nothing could be verified: no host could be reached".to_owned());
     }
     Ok(())
 }
@@ -149,7 +149,7 @@ fn compare(options: &Verify) -> Result<Tally> {
                     tally
                         .note(&format!("{what}, signature"), signed::verify(&site, &pin, asset, file.path()));
                 }
-                tally.note(&format!("{what}, file"), fetched.map(|_| "is what is pinned".to_owned()));
+                tally.note(&format!("{what}, file"), fetched.map(|_| "matches the pin".to_owned()));
             }
         }
     }
@@ -163,9 +163,9 @@ fn published_checksum(site: &Site, pin: &Pin, asset: &Asset) -> Published<String
         return Published::Unknown("no published checksum is known".to_owned());
     };
     site.text(&url, &asset.hosts).and_then(|text| match checksum_in(&text, &asset.url) {
-        None => Published::Wrong(format!("{url} holds no checksum of it")),
+        None => Published::Wrong(format!("{url} contains no checksum for it")),
         Some(sha256) if sha256 == asset.sha256 => Published::Is(format!("as in {url}")),
-        Some(sha256) => Published::Wrong(format!("{url} says {sha256}, pinned is {}", asset.sha256)),
+        Some(sha256) => Published::Wrong(format!("{url} has {sha256}, but the pin has {}", asset.sha256)),
     })
 }
 

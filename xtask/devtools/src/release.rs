@@ -1,4 +1,4 @@
-//! `cargo xtask release`: builds the program as it is published, and makes a release's files of it.
+//! `cargo xtask release`: builds the program for publishing, and creates the files of a release.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,13 @@ use crate::shell::{self, Result, cargo_run, root};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Where the files go [default: release-files in cargo's target folder]
+    /// The output directory [default: release-files in cargo's target directory]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// A target triple whose standard library rustup has, may be repeated [default: this machine's]
+    /// A target triple whose standard library is installed; may be repeated [default: this machine's]
     #[arg(long, value_name = "TRIPLE")]
     target: Vec<String>,
-    /// Packs this program for the one target instead of building it
+    /// Pack this program for the single target instead of building it
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
 }
@@ -38,7 +38,7 @@ pub(crate) fn run(options: &Options) -> Result {
     Ok(())
 }
 
-/// Builds for a target; what rustup lacks is named by cargo, and is not installed here.
+/// Builds for a target. If rustup lacks the target, cargo reports it; nothing is installed here.
 fn build(target: &str) -> Result<PathBuf> {
     cargo_run(&["build", "--profile", "dist", "--locked", "--package", NAME, "--target", target])?;
     let exe = if target.contains("windows") { ".exe" } else { "" };
@@ -48,5 +48,5 @@ fn build(target: &str) -> Result<PathBuf> {
 fn host() -> Result<String> {
     let told = shell::read(Path::new("rustc"), &["-vV"])?;
     let host = told.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).ok_or_else(|| format!("rustc -vV names no host: {told}"))
+    host.map(str::to_owned).ok_or_else(|| format!("rustc -vV shows no host: {told}"))
 }

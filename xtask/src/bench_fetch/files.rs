@@ -1,4 +1,4 @@
-//! What `bench fetch` fetches: four tools in their real sizes, and pins of them.
+//! The files of `bench fetch`: four tools in their real sizes, and pins for them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use crate::shell::{self, Result, root, tool_cache};
 
 pub(crate) const TOOLS: [&str; 4] = ["kubectl", "helm", "kind", "minikube"];
 
-/// Bytes of those that are not in the cache: about what is published for linux/amd64.
+/// The sizes of tools that are not in the cache: about those published for linux/amd64.
 const SIZES: [(&str, u64); 4] =
     [("kubectl", 60_000_000), ("helm", 66_000_000), ("kind", 11_000_000), ("minikube", 130_000_000)];
 
 pub(crate) struct Files {
     pub(crate) dir: PathBuf,
-    /// Of all files as they are served.
+    /// The total size of the served files.
     pub(crate) bytes: u64,
     all: Vec<File>,
 }
@@ -25,11 +25,11 @@ struct File {
     sha256: String,
 }
 
-/// The host of the pins' addresses; nothing resolves it.
+/// The host in the pins' URLs; it does not resolve.
 const HOST: &str = "release.test";
 
 impl Files {
-    /// Copies or makes the files below `dir`, with a pin for each.
+    /// Copies or creates the files below `dir`, with a pin for each.
     pub(crate) fn prepare(dir: &Path) -> Result<Self> {
         if dir.exists() {
             std::fs::remove_dir_all(dir).map_err(|error| fail("remove", dir, &error))?;
@@ -80,17 +80,17 @@ impl Files {
         std::fs::write(&file, text).map_err(|error| fail("write", &file, &error))
     }
 
-    /// Files by the paths of a mirror.
+    /// The files by their paths on a mirror.
     pub(crate) fn served(&self) -> BTreeMap<String, PathBuf> {
         self.all.iter().map(|file| (format!("/{HOST}/{}", file.name), file.path.clone())).collect()
     }
 
-    /// Seconds that the link needs for all of them.
+    /// The minimum time on the link, in seconds.
     pub(crate) fn best(&self, rate: u64) -> f64 {
         Duration::from_nanos(self.bytes * 1_000_000_000 / rate).as_secs_f64()
     }
 
-    /// The serial script, as a page of instructions has it.
+    /// The serial script, as in typical installation instructions.
     pub(crate) fn script(&self, port: u16) -> String {
         let one = |file: &File| {
             let File { name, sha256, .. } = file;
@@ -101,7 +101,7 @@ impl Files {
         self.all.iter().map(one).collect()
     }
 
-    /// Empties a folder.
+    /// Empties a directory.
     pub(crate) fn forget(&self, name: &str) -> Result {
         let dir = self.dir.join(name);
         if dir.exists() {
@@ -110,7 +110,7 @@ impl Files {
         std::fs::create_dir_all(&dir).map_err(|error| fail("create", &dir, &error))
     }
 
-    /// Bytes of the programs that were installed.
+    /// The total size of the installed programs.
     pub(crate) fn installed(&self) -> Result<u64> {
         let mut bytes = 0;
         for tool in TOOLS {
@@ -125,7 +125,7 @@ fn fail(what: &str, path: &Path, error: &std::io::Error) -> String {
     format!("cannot {what} {}: {error}", path.display())
 }
 
-/// The program that this machine built from source, if it did.
+/// The program that this machine built from source, if any.
 fn built(tool: &str) -> Option<PathBuf> {
     let entries = std::fs::read_dir(tool_cache().join("artifacts")).ok()?.flatten();
     let own = entries.filter(|entry| {
@@ -135,7 +135,7 @@ fn built(tool: &str) -> Option<PathBuf> {
     own.map(|entry| entry.path().join(tool)).find(|path| path.is_file())
 }
 
-/// Bytes that no compression makes smaller; which ones does not matter.
+/// Incompressible bytes.
 fn generate(tool: &str, path: &Path) -> Result {
     use std::io::Read as _;
     let size = SIZES.iter().find(|(name, _)| *name == tool).map_or(0, |(_, size)| *size);
@@ -146,7 +146,7 @@ fn generate(tool: &str, path: &Path) -> Result {
     Ok(())
 }
 
-/// The version that the program wants.
+/// The version that the program requires.
 fn version(tool: &str) -> Result<String> {
     let path = root().join(format!("src/tools/{tool}/pin.toml"));
     let text = std::fs::read_to_string(&path).map_err(|error| fail("read", &path, &error))?;

@@ -1,12 +1,12 @@
-//! A local HTTP server behind a simulated link: a rate that all connections share, a round trip, and
-//! per connection the window that a TCP sender with that round trip has.
+//! A local HTTP server behind a simulated link: a rate that all connections share, a round trip time, and
+//! for each connection the window that a TCP sender with that round trip time has.
 //!
-//! Loopback has neither delay nor windows, so both are made here, above the socket: a connection costs a
-//! round trip before its first request is read (the handshake), each request one before its first byte
-//! goes out. Bytes leave through one queue at the link's rate. What left counts as in flight until
-//! one round trip later; no more than the window may be in flight. The window begins at ten segments
+//! The loopback interface has neither delay nor windows, so both are simulated above the socket: a connection
+//! costs a round trip before its first request is read (the handshake), and each request costs one before its
+//! first byte is sent. Bytes leave through one queue at the link's rate. Sent bytes are in flight for one
+//! round trip; no more than the window may be in flight. The window starts at ten segments
 //! of 1460 bytes (RFC 6928), grows by what is acknowledged (slow start) and ends at a limit, which
-//! stands for a receiver or a middlebox that does not scale windows further. Loss is not simulated.
+//! represents a receiver or a middlebox that does not scale windows further. Loss is not simulated.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -19,22 +19,22 @@ use crate::shell::Result;
 
 const SEGMENT: usize = 1460;
 const FIRST_WINDOW: usize = 10 * SEGMENT;
-/// What leaves at once, as long as the window is wide enough.
+/// The size of one write, if the window allows it.
 const PIECE: usize = 16 << 10;
 
-/// What is simulated.
+/// The parameters of the simulation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Route {
     /// Bytes per second of all connections together.
     pub(crate) rate: u64,
     pub(crate) round_trip: Duration,
-    /// The widest window of one connection, in bytes.
+    /// The maximum window of one connection, in bytes.
     pub(crate) window: usize,
 }
 
 #[derive(Default)]
 struct Shared {
-    /// When the queue of the link is empty.
+    /// When the queue of the link becomes empty.
     free: Option<Instant>,
     last_byte: Option<Instant>,
     bytes: u64,
@@ -63,14 +63,14 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(std::result::Result::ok) {
                 let (state, files) = (Arc::clone(&state), Arc::clone(&files));
-                // A client that goes away ends its connection, as on any server.
+                // A client that disconnects ends its connection, as on any server.
                 std::thread::spawn(move || _ = converse(route, &state, &files, &stream));
             }
         });
         Ok(Self { port, shared })
     }
 
-    /// Bytes of bodies since the last call, connections, and when the last byte was sent.
+    /// Body bytes since the last call, the number of connections, and when the last byte was sent.
     pub(crate) fn take(&self) -> (u64, u32, Option<Instant>) {
         let taken = std::mem::take(&mut *locked(&self.shared));
         (taken.bytes, taken.connections, taken.last_byte)
@@ -119,19 +119,19 @@ fn answer(sender: &mut Sender<'_>, files: &Files, head: &str) -> std::io::Result
     sender.send_file(file, from, length)
 }
 
-/// `bytes=A-B`, with B or without.
+/// `bytes=A-B`, with or without B.
 fn bounds(value: &str) -> Option<(u64, Option<u64>)> {
     let (from, to) = value.trim().strip_prefix("bytes=")?.split_once('-')?;
     Some((from.parse().ok()?, to.parse().ok()))
 }
 
-/// One connection as its sender sees it.
+/// The sender's side of a connection.
 struct Sender<'a> {
     route: Route,
     shared: &'a Mutex<Shared>,
     stream: &'a TcpStream,
     window: usize,
-    /// When each piece is acknowledged, and its bytes.
+    /// When each piece is acknowledged, and its size.
     in_flight: VecDeque<(Instant, usize)>,
     flying: usize,
 }
@@ -161,7 +161,7 @@ impl Sender<'_> {
         }
     }
 
-    /// Waits until at least a segment fits into the window; how much may be sent at once.
+    /// Waits until at least one segment fits into the window; returns how much may be sent.
     fn room(&mut self) -> usize {
         loop {
             let now = Instant::now();
@@ -177,7 +177,7 @@ impl Sender<'_> {
         }
     }
 
-    /// When the last of `count` bytes has left through the link.
+    /// When the last of `count` bytes has left the link.
     fn leave(&self, count: usize) -> Instant {
         let takes = Duration::from_nanos(count as u64 * 1_000_000_000 / self.route.rate);
         let mut shared = locked(self.shared);

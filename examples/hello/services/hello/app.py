@@ -1,10 +1,10 @@
-"""A greeting and a few notes over HTTP, with nothing but the standard library.
+"""Serves a greeting and notes over HTTP, using only the standard library.
 
 GET /                start page with the greeting
-GET /healthz         the process answers
-GET /readyz          the data directory can be written
+GET /healthz         the process responds
+GET /readyz          the data directory is writable
 GET /notes           names of all notes
-GET|PUT /notes/NAME  a note: plain text, kept in the data directory
+GET|PUT /notes/NAME  a note: plain text, stored in the data directory
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from urllib.parse import urlsplit
 MAX_NOTE = 64 * 1024
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 NOTE = re.compile(rf"/notes/({NAME.pattern})")
-# A client that says nothing for this many seconds is let go, so that it holds up no exit.
-PATIENCE = 10
+# Idle clients are disconnected after this many seconds, so that they do not delay the exit.
+IDLE_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says."""
+    """Settings from the environment."""
 
     greeting: str = "Hello"
     token: str = ""
@@ -51,7 +51,7 @@ class Settings:
 
 
 class Notes:
-    """Notes as files of one directory; a note is either the old or the new one, never half."""
+    """Notes, stored as files in one directory and replaced atomically."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -66,7 +66,7 @@ class Notes:
             return None
 
     def write(self, name: str, text: bytes) -> None:
-        # A name that starts with a dot is no note, should this be cut short.
+        # If writing is interrupted, the dot prefix keeps the file from being listed as a note.
         with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".new-", delete=False) as file:
             try:
                 file.write(text)
@@ -82,19 +82,19 @@ class Notes:
 
 
 def log(level: str, message: str, **fields: object) -> None:
-    """One line of JSON on standard output."""
+    """Writes one line of JSON to standard output."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     print(json.dumps({"ts": stamp, "level": level, "message": message, **fields}), flush=True)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one connection."""
+    """Handles one connection."""
 
-    # One request per connection: an idle one would hold up the exit.
+    # One request per connection: idle connections would delay the exit.
     protocol_version = "HTTP/1.0"
     server_version = "hello"
     sys_version = ""
-    timeout = PATIENCE
+    timeout = IDLE_TIMEOUT_S
     server: Server
 
     def do_GET(self) -> None:
@@ -161,7 +161,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        # Probes come every few seconds and say nothing.
+        # Successful probes are not logged.
         if self.path not in ("/healthz", "/readyz") or code != 200:
             log("info", "request", method=self.command, path=self.path, status=int(code))
 
@@ -170,9 +170,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """The server with what its handlers need."""
+    """The server and the state that its handlers use."""
 
-    # A request that is being answered when the process is told to end gets its answer.
+    # Requests in progress are completed before the process exits.
     daemon_threads = False
     block_on_close = True
 
@@ -188,7 +188,7 @@ def main() -> int:
 
     def stop(number: int, _frame: object) -> None:
         log("info", "stopping", signal=signal.Signals(number).name)
-        # From another thread: `shutdown` waits for the loop that this handler interrupted.
+        # In another thread: `shutdown` waits for the loop that this handler interrupts.
         threading.Thread(target=server.shutdown).start()
 
     signal.signal(signal.SIGTERM, stop)

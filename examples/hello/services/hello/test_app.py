@@ -16,7 +16,7 @@ import app
 
 
 class Served(unittest.TestCase):
-    """A server of its own for each test."""
+    """Starts a server for each test."""
 
     token = ""
 

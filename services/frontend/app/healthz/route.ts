@@ -1,4 +1,4 @@
-// Whether this process lives. The backend is not asked: a restart here would not mend it.
+// The liveness check. It does not ask the backend: restarting this process would not fix the backend.
 export const dynamic = "force-dynamic";
 
 export function GET(): Response {

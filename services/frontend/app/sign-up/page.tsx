@@ -1,4 +1,4 @@
-// The page to sign up.
+// The sign-up page.
 import { redirect } from "next/navigation";
 import { AccountForm } from "@/features/accounts/AccountForm";
 import { accountsOn } from "@/lib/auth/config";

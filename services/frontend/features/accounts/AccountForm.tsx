@@ -1,5 +1,5 @@
 "use client";
-// The form by which somebody signs up or logs in.
+// The form for signing up and logging in.
 import Link from "next/link";
 import { type FormEvent, useRef, useState } from "react";
 import { Icon } from "@/components/Icon";
@@ -29,7 +29,7 @@ export function AccountForm({ kind }: { kind: keyof typeof WORDS }) {
     const refused = signsUp
       ? await accountsApi.signUp(text("name").trim(), email, text("password"))
       : await accountsApi.logIn(email, text("password"));
-    // A whole new page: nothing of what was here before is kept.
+    // Load a new page, so that nothing of the previous state is kept.
     if (refused === null) return window.location.replace("/");
     setWaiting(false);
     setProblem(refused);
@@ -47,7 +47,7 @@ export function AccountForm({ kind }: { kind: keyof typeof WORDS }) {
           {problem}
         </p>
       )}
-      {/* POST: without scripts, a form that is sent must not put the password into an address. */}
+      {/* POST: if scripts are disabled, submitting must not put the password into the URL. */}
       <form ref={form} method="post" onSubmit={(event) => void submit(event)} className="flex flex-col gap-4">
         {signsUp && <Field name="name" label="Name" autoComplete="name" maxLength={100} />}
         <Field name="email" label="E-mail" type="email" autoComplete="email" maxLength={254} />

@@ -1,4 +1,4 @@
-// A field of a form, with its label and what there is to know about it.
+// A form field with its label and hint.
 import type { InputHTMLAttributes } from "react";
 
 interface Props extends InputHTMLAttributes<HTMLInputElement> {

@@ -1,5 +1,5 @@
 "use client";
-// Ends the session.
+// The log-out button.
 import { useState } from "react";
 import { accountsApi } from "./client";
 
@@ -8,7 +8,7 @@ export function LogOut() {
 
   async function leave() {
     const refused = await accountsApi.logOut();
-    // A whole new page: neither the token nor a task stays in memory.
+    // Load a new page, so that neither the token nor tasks stay in memory.
     if (refused === null) window.location.replace("/log-in");
     else setProblem(refused);
   }

@@ -1,14 +1,14 @@
-// Signing up, logging in and out, as the browser asks for it. No password is kept here.
+// Sign-up, log-in and log-out in the browser. Passwords are not stored.
 
-/** Better Auth's codes, in words for people. */
+/** User messages for the error codes of Better Auth. */
 const WORDS: Record<string, string> = {
   INVALID_EMAIL_OR_PASSWORD: "The e-mail address or the password is wrong.",
-  USER_ALREADY_EXISTS: "There is an account with this e-mail address already: log in instead.",
-  USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: "There is an account with this e-mail address already: log in instead.",
-  INVALID_EMAIL: "This is no e-mail address.",
+  USER_ALREADY_EXISTS: "An account with this e-mail address already exists: log in instead.",
+  USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: "An account with this e-mail address already exists: log in instead.",
+  INVALID_EMAIL: "This is not a valid e-mail address.",
   PASSWORD_TOO_SHORT: "The password is too short: at least 8 characters.",
   PASSWORD_TOO_LONG: "The password is too long: at most 128 characters.",
-  INVALID_ORIGIN: "This address is not one of the application's own (AUTH_ORIGINS).",
+  INVALID_ORIGIN: "Log-in is not allowed from this address (AUTH_ORIGINS).",
 };
 
 async function post(path: string, body: Record<string, string>): Promise<string | null> {
@@ -25,12 +25,12 @@ async function post(path: string, body: Record<string, string>): Promise<string 
     return "The server cannot be reached; try again.";
   }
   if (answer.ok) return null;
-  if (answer.status === 429) return "Too many attempts: wait a minute, and try again.";
+  if (answer.status === 429) return "Too many attempts: try again in a minute.";
   const { code, message } = ((await answer.json().catch(() => null)) ?? {}) as { code?: string; message?: string };
   return (code && WORDS[code]) || message || `The server answered with status ${answer.status}.`;
 }
 
-/** Each resolves to null where it worked, and else to a sentence for people. */
+/** Each function resolves to null on success, else to a message for the user. */
 export const accountsApi = {
   signUp: (name: string, email: string, password: string) => post("sign-up/email", { name, email, password }),
   logIn: (email: string, password: string) => post("sign-in/email", { email, password }),

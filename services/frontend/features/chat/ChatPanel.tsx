@@ -1,5 +1,5 @@
 "use client";
-// The whole of the chat: what was said, what is said about it, and the field to say more.
+// The chat panel: conversation, status and input.
 import { Icon } from "@/components/Icon";
 import { ClearButton } from "./ClearButton";
 import { Composer } from "./Composer";
@@ -24,7 +24,7 @@ export function ChatPanel({ onTasksTouched }: Props) {
   const answering = phase === "answering";
   const asked = messages.some(({ key }) => key.startsWith("asked-"));
 
-  /** For those who do not see the conversation: that an answer comes, and then the whole of it. */
+  /** For screen readers: announces that an answer is being written, and then the complete answer. */
   function said(): string {
     if (answering) return "The assistant is answering";
     if (!asked || last?.role !== "assistant") return "";

@@ -1,4 +1,4 @@
-// Clears the conversation, after it was said a second time.
+// Clears the conversation after a confirmation.
 import { useRef, useState } from "react";
 
 interface Props {
@@ -13,7 +13,7 @@ export function ClearButton({ disabled, onClear }: Props) {
 
   function close() {
     setSure(false);
-    // The button is back on the page only after this.
+    // The button is in the page again only after this.
     setTimeout(() => clear.current?.focus());
   }
 
@@ -28,7 +28,7 @@ export function ClearButton({ disabled, onClear }: Props) {
     <div role="group" aria-label="Clear the whole conversation?" className="flex gap-1">
       <button
         type="button"
-        // eslint-disable-next-line jsx-a11y/no-autofocus -- it takes the place of what had the focus
+        // eslint-disable-next-line jsx-a11y/no-autofocus -- replaces the element that had the focus
         autoFocus
         className={`${quiet} text-danger`}
         onClick={() => {

@@ -1,11 +1,11 @@
-// Where a question is written, and an answer is stopped. Enter sends, Shift and Enter begin a new line.
+// The message input. Enter sends, Shift+Enter inserts a new line; "Stop" cancels an answer.
 import { type FormEvent, type KeyboardEvent, useRef, useState } from "react";
 import { Icon } from "@/components/Icon";
 import { MESSAGE_LENGTH } from "./client";
 
 interface Props {
   answering: boolean;
-  /** Resolves to false where the question did not arrive. */
+  /** Resolves to false if the message could not be sent. */
   onAsk: (text: string) => Promise<boolean>;
   onStop: () => void;
 }
@@ -20,12 +20,12 @@ export function Composer({ answering, onAsk, onStop }: Props) {
     if (!question || answering) return;
     setText("");
     field.current?.focus();
-    // What was typed is not lost, unless something new was typed meanwhile.
+    // Restore the text, unless the user has typed something new.
     if (!(await onAsk(question))) setText((now) => now || question);
   }
 
   function onKeyDown(event: KeyboardEvent) {
-    // While a word is put together (Japanese, say), Enter belongs to that.
+    // During IME composition (Japanese, for example), Enter confirms the word.
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
     void submit();
@@ -62,7 +62,7 @@ export function Composer({ answering, onAsk, onStop }: Props) {
           Stop
         </button>
       ) : (
-        // Another key than that of "Stop": a second press on it must not send.
+        // A different key than that of "Stop": a second press must not send.
         <button key="send" type="submit" className="button-primary px-4">
           <Icon name="send" />
           Send

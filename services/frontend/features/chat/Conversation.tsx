@@ -1,9 +1,9 @@
-// What was said, the latest at the bottom, where it stays in sight.
+// The messages, the latest at the bottom and kept in view.
 import { useEffect, useRef } from "react";
 import type { Message } from "./state";
 import { ToolCall } from "./ToolCall";
 
-/** Pixels from the bottom within which somebody still follows the conversation. */
+/** Pixels from the bottom within which the view follows new messages. */
 const NEAR = 80;
 
 function Words({ message }: { message: Message }) {
@@ -51,7 +51,7 @@ export function Conversation({ messages }: { messages: Message[] }) {
   return (
     <div
       ref={frame}
-      // What scrolls must be within the keyboard's reach.
+      // A scrollable region must be reachable by keyboard.
       // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- see above
       tabIndex={0}
       role="group"

@@ -1,4 +1,4 @@
-// One use of a tool: which one, with what, and how it went.
+// A tool call: name, arguments and result.
 import { Icon } from "@/components/Icon";
 import type { ToolUse } from "./state";
 
@@ -12,7 +12,7 @@ function shown(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** The arguments in words; what is no object (a model may send anything) as it came. */
+/** The arguments as text. A model may send anything: a value that is not an object is shown as received. */
 function inWords(given: unknown): string {
   if (given === null || typeof given !== "object") return given === undefined ? "" : shown(given);
   const named = Object.entries(given).filter(([, value]) => value !== "" && value !== null);

@@ -1,10 +1,10 @@
-// The chat's part of the API.
+// The chat endpoints of the API.
 import { ApiError, failed, refused, request } from "@/lib/api";
 import { fetchAsPerson } from "@/lib/token";
 import { serverEvents } from "./events";
 
 export const MESSAGE_LENGTH = 2000;
-/** How much of the past is shown. */
+/** The number of past messages to show. */
 const HISTORY = 50;
 
 export interface PastMessage {
@@ -45,7 +45,7 @@ async function* send(message: string, conversation: string | null, signal: Abort
 }
 
 export const chatApi = {
-  /** Ends after `done` or `error`; throws an ApiError for everything else but `signal`. */
+  /** Ends after `done` or `error`; throws an ApiError for any other failure except an abort by `signal`. */
   send: async function* (message: string, conversation: string | null, signal: AbortSignal): AsyncGenerator<ChatEvent> {
     try {
       yield* send(message, conversation, signal);

@@ -1,5 +1,5 @@
-// Server-sent events out of an answer's body (WHATWG HTML, 9.2.6), without the browser's EventSource:
-// that one can neither POST nor send a token.
+// Parses server-sent events from a response body (WHATWG HTML, 9.2.6). The browser's EventSource can
+// neither POST nor send a token.
 
 export interface ServerEvent {
   event: string;
@@ -17,7 +17,7 @@ function parse(block: string): ServerEvent | null {
   return data.length > 0 ? { event, data: data.join("\n") } : null;
 }
 
-/** The events in their order, as they arrive. One that was cut off by the end is not given. */
+/** Yields events as they arrive. An incomplete event at the end is dropped. */
 export async function* serverEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
@@ -27,7 +27,7 @@ export async function* serverEvents(body: ReadableStream<Uint8Array>): AsyncGene
       const { done, value } = await reader.read();
       if (done) return;
       text += decoder.decode(value, { stream: true });
-      // A lone CR at the end may be the first half of a line's end.
+      // A CR at the end may be the first half of a CRLF.
       const whole = text.endsWith("\r") ? text.slice(0, -1) : text;
       const blocks = whole.replace(/\r\n?/g, "\n").split("\n\n");
       text = (blocks.pop() ?? "") + text.slice(whole.length);

@@ -1,11 +1,11 @@
-// The conversation as it is shown: what was said, and the tools that were used meanwhile.
+// The state of the conversation: messages and tool calls.
 import type { ChatEvent, PastMessage } from "./client";
 
 export interface ToolUse {
   id: string;
   name: string;
   arguments: unknown;
-  /** Null while it works; `stopped` where no answer is to come any more. */
+  /** Null while the tool runs; `stopped` if no result will arrive. */
   result: "ok" | "failed" | "stopped" | null;
   text: string;
 }
@@ -15,7 +15,7 @@ export interface Message {
   role: "user" | "assistant";
   text: string;
   tools: ToolUse[];
-  /** How it ended; null while it goes on. */
+  /** How the answer ended; null while it is being written. */
   end: "done" | "stopped" | "failed" | null;
 }
 
@@ -23,7 +23,7 @@ export interface State {
   phase: "loading" | "ready" | "answering";
   conversation: string | null;
   messages: Message[];
-  /** Why the last thing went wrong. */
+  /** The last error. */
   problem: string | null;
 }
 
@@ -46,7 +46,7 @@ function remembered({ id, role, text, tool_calls }: PastMessage): Message {
   return { key: `past-${id}`, role, text, tools, end: "done" };
 }
 
-/** With the last message, which is the answer under way, changed. */
+/** Updates the last message, which is the answer in progress. */
 function answering(state: State, change: (message: Message) => Message): State {
   const last = state.messages.at(-1);
   if (!last || last.role !== "assistant" || last.end) return state;
@@ -76,7 +76,7 @@ function happened(state: State, { event, data }: ChatEvent): State {
     case "tool_result":
       return answering(state, (message) => ({
         ...message,
-        // A model may use an id again in its next round.
+        // A model may reuse an ID in its next round.
         tools: message.tools.map((tool) =>
           tool.id === data.id && tool.result === null ? { ...tool, result: data.ok ? "ok" : "failed", text: data.text } : tool,
         ),
@@ -86,7 +86,7 @@ function happened(state: State, { event, data }: ChatEvent): State {
     case "error":
       return finish(state, "failed", data.message);
     default:
-      // A newer backend may tell more than is known here.
+      // A newer backend may send unknown events.
       return state;
   }
 }
@@ -106,7 +106,7 @@ export function reduce(state: State, action: Action): State {
     case "event":
       return happened(state, action.event);
     case "unsent":
-      // The question goes back to where it was written. Another tab may have ended the conversation.
+      // The message returns to the input. Another tab may have deleted the conversation.
       return { ...state, phase: "ready", conversation: null, messages: state.messages.slice(0, -2), problem: action.problem };
     case "ended":
       return finish(state, action.end, action.problem);

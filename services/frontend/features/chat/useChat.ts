@@ -1,4 +1,4 @@
-// The conversation with the assistant: its past, one question at a time, and the way to stop an answer.
+// The conversation with the assistant: loads the history, sends one message at a time, stops an answer.
 import { useCallback, useEffect, useReducer, useRef, useState } from "react";
 import { ApiError, failed } from "@/lib/api";
 import { type AppConfig, chatApi } from "./client";
@@ -20,7 +20,7 @@ export function useChat(onTasksTouched: () => void) {
       (past) => !left && dispatch({ type: "loaded", past }),
       (error: unknown) => !left && dispatch({ type: "not loaded", problem: `The conversation could not be loaded. ${why(error)}` }),
     );
-    // Without it the page only says less.
+    // The history is optional: the page works without it.
     chatApi.config().then((found) => !left && setConfig(found), () => undefined);
     return () => {
       left = true;
@@ -28,7 +28,7 @@ export function useChat(onTasksTouched: () => void) {
     };
   }, []);
 
-  /** Resolves to false where the question did not arrive. */
+  /** Resolves to false if the message could not be sent. */
   const ask = useCallback(
     async (text: string): Promise<boolean> => {
       const controller = new AbortController();
@@ -48,7 +48,7 @@ export function useChat(onTasksTouched: () => void) {
           return false;
         }
         dispatch({ type: "ended", end: stopped ? "stopped" : "failed", problem: stopped ? null : why(error) });
-        // What was under way may have been done, although nobody heard of it.
+        // Pending tool calls may have been executed although no result arrived.
         onTasksTouched();
       } finally {
         if (underWay.current === controller) underWay.current = null;

@@ -1,4 +1,4 @@
-// Chooses which tasks are listed, and says how many there are of each.
+// Selects which tasks are listed and shows the count of each kind.
 import type { Status } from "@/lib/api";
 import { only, type ShownTask } from "./state";
 import { STATUSES } from "./status";
@@ -6,7 +6,7 @@ import { STATUSES } from "./status";
 interface Props {
   status: Status;
   tasks: ShownTask[];
-  /** Whether the numbers are known. */
+  /** Whether the counts are known. */
   counted: boolean;
   onChange: (status: Status) => void;
 }

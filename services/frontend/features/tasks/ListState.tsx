@@ -1,4 +1,4 @@
-// What stands in place of the list while there is none.
+// Shown while there is no list.
 import { Icon } from "@/components/Icon";
 import type { Status } from "@/lib/api";
 import { focusHeading } from "./focus";
@@ -44,7 +44,7 @@ export function Failed({ problem }: { problem: Problem }) {
 const NONE: Record<Status, [string, string]> = {
   all: ["Nothing to do yet", "Write down the first thing above."],
   open: ["All done", "Nothing is open. Enjoy the quiet."],
-  done: ["Nothing done yet", "What you complete is listed here."],
+  done: ["Nothing done yet", "Completed tasks appear here."],
 };
 
 export function Empty({ status, any }: { status: Status; any: boolean }) {

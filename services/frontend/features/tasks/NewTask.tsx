@@ -1,11 +1,11 @@
-// The form that adds a task.
+// The form for adding a task.
 import { type FormEvent, useState } from "react";
 import { Icon } from "@/components/Icon";
 import { TITLE_LENGTH } from "@/lib/api";
 import { oneLine } from "./text";
 
 interface Props {
-  /** Resolves to false where the task could not be saved. */
+  /** Resolves to false if the task could not be saved. */
   onAdd: (title: string) => Promise<boolean>;
 }
 
@@ -17,7 +17,7 @@ export function NewTask({ onAdd }: Props) {
     const title = oneLine(text);
     if (!title) return;
     setText("");
-    // What was typed is not lost, unless something new was typed meanwhile.
+    // Restore the text, unless the user has typed something new.
     if (!(await onAdd(title))) setText((now) => now || title);
   }
 

@@ -1,4 +1,4 @@
-// A change that could not be saved: what, why, and the way to try again.
+// Reports a change that could not be saved, with the reason and a retry button.
 import { Icon } from "@/components/Icon";
 import { focusHeading } from "./focus";
 import type { Problem } from "./state";

@@ -1,4 +1,4 @@
-// One task: its state, its words, and what can be done with it.
+// One task with its state, its title and its buttons.
 import { useEffect, useRef, useState } from "react";
 import { Icon } from "@/components/Icon";
 import type { ShownTask } from "./state";
@@ -18,14 +18,14 @@ export function TaskItem({ task, onToggle, onRename, onRemove }: Props) {
   const pencil = useRef<HTMLButtonElement>(null);
 
   useEffect(() => {
-    // The server's order puts a new task last, which may be out of sight.
+    // The server lists a new task last, which may be out of view.
     if (!saved) entry.current?.scrollIntoView?.({ block: "nearest" });
   }, [saved]);
 
   function close(changed: string | null) {
     setEditing(false);
     if (changed && changed !== title) onRename(changed);
-    // The button is back on the page only after this.
+    // The button is in the page again only after this.
     setTimeout(() => pencil.current?.focus());
   }
 

@@ -1,4 +1,4 @@
-// The list itself.
+// The task list.
 import { focusNeighbour } from "./focus";
 import type { ShownTask } from "./state";
 import { TaskItem } from "./TaskItem";

@@ -1,5 +1,5 @@
 "use client";
-// The whole of the tasks: form, filter, list, and what is said about them.
+// The tasks panel: form, filter, list and status.
 import { useState } from "react";
 import type { Status, Task } from "@/lib/api";
 import { FilterBar } from "./FilterBar";
@@ -13,7 +13,7 @@ import { useTasks } from "./useTasks";
 
 interface Props {
   startWith: Status;
-  /** Another number where somebody else may have changed tasks. */
+  /** Changes when the assistant may have changed tasks. */
   revision?: number;
 }
 
@@ -26,7 +26,7 @@ export function TasksPanel({ startWith, revision = 0 }: Props) {
 
   function show(next: Status) {
     setStatus(next);
-    // Kept in the address, so that a reload or a bookmark shows the same.
+    // Stored in the URL, so that a reload or a bookmark shows the same tasks.
     window.history.replaceState(null, "", addressOf(next));
   }
 

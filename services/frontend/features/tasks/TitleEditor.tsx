@@ -1,11 +1,11 @@
-// Changes a title in its place: Enter saves, Escape leaves it as it was.
+// Edits a title in place: Enter saves, Escape cancels.
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { TITLE_LENGTH } from "@/lib/api";
 import { oneLine } from "./text";
 
 interface Props {
   title: string;
-  /** Called with the new title, or with null where nothing is to change. */
+  /** Called with the new title, or with null if nothing changes. */
   onClose: (title: string | null) => void;
 }
 

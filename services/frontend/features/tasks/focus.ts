@@ -1,11 +1,11 @@
-// Where the keyboard's focus goes when what had it leaves the page.
+// Moves the keyboard focus when the focused element is removed.
 
-/** To the heading. A focus that falls to the page's top is lost to its user. */
+/** Moves the focus to the heading; else it would fall back to the top of the page. */
 export function focusHeading(): void {
   document.getElementById("tasks")?.focus();
 }
 
-/** From an entry of the list to its neighbour, or else to the heading. */
+/** Moves the focus from an entry to its neighbor, or to the heading if there is none. */
 export function focusNeighbour(element: HTMLElement): void {
   const entry = element.closest("li");
   const neighbour = entry?.nextElementSibling ?? entry?.previousElementSibling;

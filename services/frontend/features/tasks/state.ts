@@ -1,7 +1,6 @@
-// The list as confirmed by the server, and the changes that it has not answered yet.
-//
-// What is shown is the one with the others applied. A change that fails is simply dropped: that is the
-// rollback, and it is exact however many changes are under way.
+// The list that the server confirmed, and the changes that are pending.
+// The screen shows the list with the pending changes applied. A failed change is removed from the pending ones,
+// which restores the state exactly, even if other changes are in progress.
 import type { ApiError, Status, Task, TaskFields } from "@/lib/api";
 
 export type Change = { key: number; id: number } & (
@@ -10,11 +9,11 @@ export type Change = { key: number; id: number } & (
   | { kind: "remove"; title: string }
 );
 
-/** A failure: of what, and why. */
+/** What failed, and why. */
 export interface Problem {
   what: string;
   error: ApiError;
-  /** Null where there is another way to try again: the words of a new task go back into the form. */
+  /** Null if there is another way to retry: the text of a new task returns to the form. */
   retry: (() => void) | null;
 }
 
@@ -66,7 +65,7 @@ export function reduce(state: State, action: Action): State {
   }
 }
 
-/** A task on the screen; one that is not saved yet cannot be changed. */
+/** A task as shown; a task that is not saved yet cannot be changed. */
 export interface ShownTask extends Task {
   saved: boolean;
 }

@@ -1,4 +1,4 @@
-// Which tasks are looked at, as words and as a part of the address.
+// The filters, as labels and as URL parameters.
 import type { Status } from "@/lib/api";
 
 export const STATUSES: { value: Status; label: string }[] = [
@@ -7,7 +7,7 @@ export const STATUSES: { value: Status; label: string }[] = [
   { value: "done", label: "Done" },
 ];
 
-/** What the address asks for; anything that is no status means all. */
+/** The filter in the URL; an unknown value means all tasks. */
 export function asStatus(value: unknown): Status {
   return STATUSES.find((status) => status.value === value)?.value ?? "all";
 }

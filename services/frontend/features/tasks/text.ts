@@ -1,6 +1,6 @@
-// What people type, as the API takes it.
+// Normalizes input for the API.
 
-/** Without line breaks, tabs and spaces too many: a title is one line. */
+/** Collapses white space and line breaks: a title is one line. */
 export function oneLine(text: string): string {
   return text.replace(/\s+/g, " ").trim();
 }

@@ -1,9 +1,9 @@
-// Requests about the same task, one after the other: answers must not overtake each other.
+// Serializes requests about the same task, so that responses cannot overtake each other.
 
 export class Turns {
   private readonly last = new Map<number, Promise<unknown>>();
 
-  /** Runs `work` when everything before it about `id` has ended, well or not. */
+  /** Runs `work` after all earlier work for `id` has ended, successfully or not. */
   take<T>(id: number, work: () => Promise<T>): Promise<T> {
     const turn = (this.last.get(id) ?? Promise.resolve()).then(work, work);
     const end = turn

@@ -1,4 +1,4 @@
-// The tasks of the user: loaded, changed at once on the screen, and put back where the server refuses.
+// The user's tasks: loads them, shows changes immediately and reverts them if the server rejects them.
 import { useCallback, useEffect, useMemo, useReducer, useRef } from "react";
 import { ApiError, type Task, type TaskFields, tasksApi } from "@/lib/api";
 import { type Change, type Problem, initial, reduce, shown } from "./state";
@@ -10,7 +10,7 @@ function asApiError(error: unknown): ApiError {
   return error instanceof ApiError ? error : new ApiError(0, "error", "Something went wrong; try again.");
 }
 
-/** Loads anew with every new `revision`. */
+/** Reloads when `revision` changes. */
 export function useTasks(revision: number) {
   const [state, dispatch] = useReducer(reduce, initial);
   const turns = useRef(new Turns());
@@ -22,7 +22,7 @@ export function useTasks(revision: number) {
       for (;;) {
         const before = settled.current;
         const tasks = await tasksApi.list();
-        // A list that left the server before a change was confirmed is out of date.
+        // A list that was sent before a change was confirmed is out of date.
         if (before === settled.current) return dispatch({ type: "loaded", tasks });
       }
     } catch (error) {
@@ -38,7 +38,7 @@ export function useTasks(revision: number) {
   useEffect(() => void load(), [load, revision]);
 
   useEffect(() => {
-    // Another tab, another device or the chat may have changed the list meanwhile.
+    // Another tab, another device or the chat may have changed the list.
     const back = () => {
       if (document.visibilityState === "visible") void load();
     };
@@ -72,7 +72,7 @@ export function useTasks(revision: number) {
 
   const add = useCallback(
     (title: string) => {
-      // Below zero: no number that the server gives.
+      // Negative: the server never assigns such a number.
       const id = -(keys.current + 1);
       return run({ kind: "add", id, title }, `“${title}” could not be added`, () => tasksApi.add(title));
     },
@@ -91,7 +91,7 @@ export function useTasks(revision: number) {
         try {
           await tasksApi.remove(id);
         } catch (error) {
-          // Gone already is what was wanted.
+          // The task is already deleted, which is the desired result.
           if (!(error instanceof ApiError && error.status === 404)) throw error;
         }
         return null;

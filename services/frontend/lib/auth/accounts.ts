@@ -1,4 +1,4 @@
-// The accounts of this process: opened once, migrated before they are used, tried again until that worked.
+// The accounts of this process: opened once, migrated before use, retried until this succeeds.
 import { betterAuth } from "better-auth";
 import { log } from "@/lib/log";
 import { type AccountsConfig, accountsConfig, isConfigError } from "./config";
@@ -14,14 +14,14 @@ export type Auth = ReturnType<typeof make>;
 
 export interface Accounts {
   config: AccountsConfig;
-  /** One whose cookies are for https only, and one for the rest. */
+  /** One instance whose cookies are for https only, and one for the rest. */
   by: (origin: string) => Auth;
 }
 
-/** The accounts cannot be used yet. */
+/** The accounts are not ready yet. */
 export class NotReady extends Error {}
 
-/** Milliseconds that a request waits for accounts that are not ready. */
+/** Milliseconds that a request waits for accounts to become ready. */
 const PATIENCE = 5_000;
 /** Milliseconds between two attempts. */
 const PAUSE = 1_000;
@@ -37,15 +37,15 @@ async function open(): Promise<Accounts> {
       log("info", "accounts are ready", { database: config.database.kind });
       return { config, by: (origin) => (origin.startsWith("https:") ? secure : plain) };
     } catch (error) {
-      // Said at once, and then twice a minute.
+      // Logged immediately, then twice a minute.
       const cause = error instanceof Error ? error.message : String(error);
-      if (failures % 30 === 0) log("error", "the accounts' database is not ready; trying again", { cause });
+      if (failures % 30 === 0) log("error", "the account database is not ready; retrying", { cause });
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
   }
 }
 
-// Next builds each entry on its own, so a variable of this module would be one per entry.
+// Next.js bundles each entry separately, so a module variable would exist once per entry.
 const shared = globalThis as { todoAccounts?: Promise<Accounts> };
 
 function opened(): Promise<Accounts> {
@@ -59,7 +59,7 @@ function opened(): Promise<Accounts> {
   return shared.todoAccounts;
 }
 
-/** Begins to open them, without waiting. */
+/** Starts opening the accounts without waiting. */
 export function startAccounts(): void {
   void opened().catch(() => undefined);
 }

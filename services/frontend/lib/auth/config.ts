@@ -1,27 +1,27 @@
-// What the environment says about accounts. Without DATABASE_URL there are none.
+// Account settings from the environment. Without DATABASE_URL there are no accounts.
 import { read } from "@/lib/config";
 
 export interface AccountsConfig {
-  /** PostgreSQL, or the file of a SQLite. */
+  /** PostgreSQL, or an SQLite file. */
   database: { kind: "postgres"; url: string } | { kind: "sqlite"; path: string };
   secret: string;
-  /** Origins under which people reach the pages, the first one first; empty: whatever the request names. */
+  /** The origins of the pages, the main one first. If empty: the origin of the request. */
   origins: string[];
   issuer: string;
   audience: string;
 }
 
-/** A setting that cannot be used. The message never holds a value: there may be a password in it. */
+/** An invalid setting. The message must not contain the value, which may include a password. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** By its name: Next builds this file into several entries, each with a class of its own. */
+/** Compared by name: Next.js bundles this file several times, each with its own class. */
 export function isConfigError(error: unknown): error is ConfigError {
   return error instanceof Error && error.name === "ConfigError";
 }
 
-/** The shortest secret that Better Auth takes without a warning. */
+/** The shortest secret that Better Auth accepts without a warning. */
 const SECRET_LENGTH = 32;
 const POSTGRES = /^postgres(?:ql)?(?:\+[a-z0-9]+)?:\/\//;
 const SQLITE = /^sqlite(?:\+[a-z0-9]+)?:/;
@@ -34,15 +34,15 @@ function database(): AccountsConfig["database"] {
   const text = read("DATABASE_URL");
   if (SQLITE.test(text)) {
     const path = read("AUTH_DATABASE_PATH");
-    const help = "set AUTH_DATABASE_PATH=/path/accounts.db, another file than that of the tasks";
-    if (!path) throw new ConfigError(`DATABASE_URL is a SQLite, and accounts want a file of their own; help: ${help}`);
+    const help = "set AUTH_DATABASE_PATH=/path/accounts.db (not the file of the tasks)";
+    if (!path) throw new ConfigError(`DATABASE_URL is an SQLite file, but accounts need a separate file; help: ${help}`);
     return { kind: "sqlite", path };
   }
   const help = "set DATABASE_URL=postgresql://USER:PASSWORD@HOST:5432/NAME";
   const plain = text.replace(POSTGRES, "postgresql://");
-  if (!POSTGRES.test(text) || !URL.canParse(plain)) throw new ConfigError(`DATABASE_URL cannot be used; help: ${help}`);
+  if (!POSTGRES.test(text) || !URL.canParse(plain)) throw new ConfigError(`DATABASE_URL is invalid; help: ${help}`);
   const url = new URL(plain);
-  // `sslmode` as every other client of PostgreSQL takes it.
+  // `sslmode` as other PostgreSQL clients interpret it.
   if (url.searchParams.has("sslmode")) url.searchParams.set("uselibpqcompat", "true");
   return { kind: "postgres", url: url.href };
 }
@@ -51,7 +51,7 @@ function origin(text: string): string {
   const help = "set AUTH_ORIGINS=http://HOST[:PORT],…";
   const given = URL.canParse(text) ? new URL(text) : null;
   if (!given || !/^https?:$/.test(given.protocol) || given.hostname.includes("*")) {
-    throw new ConfigError(`AUTH_ORIGINS holds what is no origin; help: ${help}`);
+    throw new ConfigError(`AUTH_ORIGINS contains a value that is not an origin; help: ${help}`);
   }
   return given.origin;
 }

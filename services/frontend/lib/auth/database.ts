@@ -1,4 +1,4 @@
-// The accounts' database: how Better Auth reaches it, and work that only one replica may do at a time.
+// The account database: the connection for Better Auth, and a lock for work of a single replica.
 import type { BetterAuthOptions } from "better-auth";
 import { SqliteDialect } from "kysely";
 import { Pool } from "pg";
@@ -11,9 +11,9 @@ export interface AccountsDatabase {
   alone: (work: () => Promise<void>) => Promise<void>;
 }
 
-/** Any number that nobody else takes as a lock of this database: "todo" and "auth" as characters. */
+/** An arbitrary lock ID for this database: "todo" and "auth" as characters. */
 const LOCK = [0x746f646f, 0x61757468];
-/** Milliseconds; a database that is away is to be noticed while a person still waits. */
+/** Milliseconds. An unavailable database must be reported while the user still waits. */
 const CONNECT = 5_000;
 const STATEMENT = 15_000;
 
@@ -31,8 +31,8 @@ export async function openDatabase({ database }: AccountsConfig): Promise<Accoun
     keepAlive: true,
     application_name: "todo-frontend",
   });
-  // An idle connection that breaks is replaced by the pool; unheard, its error would end the process.
-  pool.on("error", (error) => log("warning", "a connection of the accounts broke", { cause: error.message }));
+  // The pool replaces a broken idle connection; without a listener, its error would end the process.
+  pool.on("error", (error) => log("warning", "lost a connection to the account database", { cause: error.message }));
   return { forBetterAuth: pool, alone: (work) => locked(pool, work) };
 }
 
@@ -45,7 +45,7 @@ async function locked(pool: Pool, work: () => Promise<void>): Promise<void> {
     await client.query("SELECT pg_advisory_unlock($1, $2)", LOCK);
     broken = false;
   } finally {
-    // The end of a connection ends its locks.
+    // Closing the connection releases its locks.
     client.release(broken);
   }
 }

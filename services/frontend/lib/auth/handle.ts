@@ -1,17 +1,17 @@
-// Everything below /auth: who may ask, and Better Auth's answer.
+// Serves everything below /auth: checks the origin and calls Better Auth.
 import { log } from "@/lib/log";
 import { accounts, NotReady } from "./accounts";
 import { accountsOn, isConfigError } from "./config";
 import { comesFromUs, ownOrigin } from "./origin";
 
-/** Bytes; more than any form here sends. */
+/** Bytes; more than any form sends. */
 const MOST = 16_384;
 
 function refuse(status: number, code: string, message: string): Response {
   return Response.json({ code, message }, { status });
 }
 
-/** The whole of a body, or null where there is more of it. */
+/** The complete body, or null if it is larger than the limit. */
 async function atMost(body: ReadableStream<Uint8Array> | null, most: number): Promise<Uint8Array<ArrayBuffer> | null> {
   const parts: Uint8Array[] = [];
   let size = 0;
@@ -26,18 +26,18 @@ async function atMost(body: ReadableStream<Uint8Array> | null, most: number): Pr
 }
 
 async function answer(request: Request): Promise<Response> {
-  if (!accountsOn()) return refuse(404, "ACCOUNTS_OFF", "There are no accounts here.");
+  if (!accountsOn()) return refuse(404, "ACCOUNTS_OFF", "Accounts are disabled.");
   const { config, by } = await accounts();
   const own = ownOrigin(request.headers, config.origins);
-  if (!own) return refuse(400, "NO_HOST", "The request names no host.");
+  if (!own) return refuse(400, "NO_HOST", "The request has no Host header.");
   if (!comesFromUs(request, own, config.origins)) {
-    log("warning", "a request of another origin was refused", { origin: request.headers.get("origin")?.slice(0, 200) });
-    return refuse(403, "INVALID_ORIGIN", "This page may not do that here.");
+    log("warning", "rejected a request from another origin", { origin: request.headers.get("origin")?.slice(0, 200) });
+    return refuse(403, "INVALID_ORIGIN", "Requests from this origin are not allowed.");
   }
   const body = await atMost(request.body, MOST);
-  if (body === null) return refuse(413, "TOO_LARGE", "That is too much.");
+  if (body === null) return refuse(413, "TOO_LARGE", "The request is too large.");
   const { pathname, search } = new URL(request.url);
-  // By its address Better Auth knows which origin it serves.
+  // Better Auth derives the origin from the URL.
   const { method, headers } = request;
   const outside = new Request(`${own}${pathname}${search}`, { method, headers, ...(body.byteLength > 0 ? { body } : {}) });
   return by(own).handler(outside);
@@ -50,10 +50,10 @@ export async function handle(request: Request): Promise<Response> {
     response = await answer(request);
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
-    log("error", "accounts failed", { cause });
+    log("error", "the account request failed", { cause });
     const away = error instanceof NotReady || isConfigError(error);
     const status = away ? 503 : 500;
-    response = refuse(status, "ACCOUNTS_UNAVAILABLE", "The accounts cannot be reached; try again.");
+    response = refuse(status, "ACCOUNTS_UNAVAILABLE", "Accounts are currently unavailable; try again.");
   }
   const given = new Headers(response.headers);
   given.set("Cache-Control", "no-store");

@@ -1,4 +1,4 @@
-// How Better Auth is set up: e-mail and password, short-lived tokens for the API, nothing from elsewhere.
+// The configuration of Better Auth: e-mail and password, short-lived API tokens, no external providers.
 import type { BetterAuthOptions } from "better-auth";
 import { jwt } from "better-auth/plugins/jwt";
 import { log } from "@/lib/log";
@@ -6,8 +6,8 @@ import type { AccountsConfig } from "./config";
 import type { AccountsDatabase } from "./database";
 
 /**
- * Attempts per address and minute: too few to guess a password, enough for a classroom behind one address. Better
- * Auth counts them in each replica.
+ * Attempts per address and minute: too few to guess a password, enough for a classroom behind one address. Each
+ * replica counts separately.
  */
 const ATTEMPTS = { window: 60, max: 30 };
 const LEVELS = { debug: "debug", info: "debug", success: "debug", warn: "warning", error: "error" } as const;
@@ -20,12 +20,12 @@ export function authOptions(config: AccountsConfig, database: AccountsDatabase, 
     database: database.forBetterAuth,
     trustedOrigins: config.origins,
     emailAndPassword: { enabled: true, minPasswordLength: 8, maxPasswordLength: 128 },
-    // Who gives the password may leave for good; their tasks are the API's to delete.
+    // A user who enters the password can delete the account; the API deletes the tasks.
     user: { deleteUser: { enabled: true } },
     rateLimit: {
       enabled: true,
       storage: "memory",
-      // The backend asks for the keys of all its users from one address.
+      // The backend requests the keys for all users from one address.
       customRules: { "/sign-in/email": ATTEMPTS, "/sign-up/email": ATTEMPTS, "/jwks": false },
     },
     advanced: {
@@ -35,9 +35,9 @@ export function authOptions(config: AccountsConfig, database: AccountsDatabase, 
     telemetry: { enabled: false },
     logger: {
       log: (level, message) => {
-        // There is none on purpose: every request names its own (lib/auth/origin.ts).
+        // Not set on purpose: each request determines the origin (lib/auth/origin.ts).
         if (message.includes("Base URL is not set")) return;
-        // Only the sentence: what comes with it may be what a person sent.
+        // Log only the message: the arguments may contain user input.
         log(LEVELS[level], message, { part: "better-auth" });
       },
       level: "debug",
@@ -50,7 +50,7 @@ export function authOptions(config: AccountsConfig, database: AccountsDatabase, 
           issuer: config.issuer,
           audience: config.audience,
           expirationTime: "15m",
-          // The API needs to know who it is, and nothing else about them.
+          // The API needs only the user's ID.
           definePayload: () => ({}),
         },
         disableSettingJwtHeader: true,

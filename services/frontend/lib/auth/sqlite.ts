@@ -1,4 +1,4 @@
-// SQLite as WebAssembly, in the form that Kysely's own dialect takes: nothing is compiled on any machine.
+// A Kysely driver for SQLite as WebAssembly, so that no native code is compiled.
 import { rmSync } from "node:fs";
 import type { SqliteDatabase, SqliteStatement } from "kysely";
 import { type BindValues, Database, type SQLiteValue } from "node-sqlite3-wasm";
@@ -32,9 +32,9 @@ function values(parameters: readonly unknown[]): BindValues {
   return parameters.map((value) => (value === undefined ? null : (value as SQLiteValue)));
 }
 
-/** Opens the file, which one process at a time may have open. */
+/** Opens the file, which only one process can have open. */
 export function openSqlite(path: string): SqliteDatabase {
-  // The driver locks by a folder, which a process that was killed leaves behind.
+  // The driver uses a directory as a lock, which a killed process leaves behind.
   rmSync(`${path}.lock`, { recursive: true, force: true });
   const database = new Database(path);
   database.exec("PRAGMA foreign_keys = ON");

@@ -1,4 +1,4 @@
-// Accounts as the image has them, against a PostgreSQL of the test's own.
+// Tests accounts as in the image, with a PostgreSQL server of the test's own.
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { EMAIL, PASSWORD, SECRET, someone } from "./person";
@@ -20,7 +20,7 @@ async function begin(more: Record<string, string> = {}) {
   return { ...(await start(env)), database: url, env };
 }
 
-describe("somebody", () => {
+describe("a user", () => {
   it("signs up, sees the dashboard, logs out, and logs in again", async () => {
     const { url } = await begin();
     const ada = someone(url);
@@ -131,7 +131,7 @@ describe("replicas", () => {
     expect(log()).toContain("trying again");
     await database.start();
     await expect.poll(async () => (await someone(page).signUp()).status, { timeout: 20_000, interval: 500 }).toBe(200);
-    // Cut off once more: the pool connects anew by itself.
+    // Cut the connections again: the pool reconnects automatically.
     await database.stop();
     await database.start();
     expect((await someone(page).logIn()).status).toBe(200);

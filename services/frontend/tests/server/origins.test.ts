@@ -1,4 +1,4 @@
-// From where accounts can be used, what their cookies are like, and a SQLite in place of a PostgreSQL.
+// Tests the allowed origins, the cookies, and SQLite instead of PostgreSQL.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Somebody with a browser's cookies, for the tests of accounts.
+// A user with a cookie jar, for the account tests.
 
 export const SECRET = "a-secret-of-the-tests-0123456789-abcdefghijk";
 export const PASSWORD = "correct horse battery canary";

@@ -1,4 +1,4 @@
-// A PostgreSQL of the test's own, on loopback, in a temporary folder.
+// A temporary PostgreSQL server on the loopback address.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -62,7 +62,7 @@ export async function postgres(): Promise<Postgres> {
   async function stop(): Promise<void> {
     if (!server) return;
     const ended = once(server, "exit");
-    // "Fast": open connections are cut, as they are when a pod is deleted.
+    // "Fast" shutdown: open connections are closed, as when a pod is deleted.
     server.kill("SIGINT");
     await ended;
     server = undefined;

@@ -1,4 +1,4 @@
-// The server as the image runs it, made by `npm run build`: one build, several environments.
+// Tests the server as the image runs it (`npm run build`): one build, several environments.
 import { once } from "node:events";
 import { Agent, get } from "node:http";
 import { afterEach, expect, it } from "vitest";
@@ -28,7 +28,7 @@ it("lets no script run but its own", async () => {
   const scripts = html.match(/<script\b[^>]*>/g) ?? [];
   expect(scripts.length).toBeGreaterThan(0);
   expect(scripts.filter((script) => !script.includes(`nonce="${nonce}"`))).toEqual([]);
-  // The name space of drawings is a name, and not an address that is loaded.
+  // The SVG namespace is a name, not a URL to load.
   expect(html.replaceAll("http://www.w3.org/2000/svg", "")).not.toMatch(/https?:\/\//);
 }, 90_000);
 
@@ -41,7 +41,7 @@ it("lives without a backend, and says so in the shape of the API", async () => {
   expect(log()).toContain('"request_id":"abc"');
 }, 90_000);
 
-// Once with nothing on its way, and once in the middle of an answer.
+// Once while idle and once during a response.
 it.each(["end", "response"])("ends soon on SIGTERM after `%s`, also while connections are kept open", async (event) => {
   const { url, server } = await start({ KEEP_ALIVE_TIMEOUT: "120000" });
   const agent = new Agent({ keepAlive: true });
@@ -52,7 +52,7 @@ it.each(["end", "response"])("ends soon on SIGTERM after `%s`, also while connec
   });
   const ended = once(server, "exit");
   server.kill("SIGTERM");
-  // The connection is kept for longer than this test may take: only a server that lets go of it ends.
+  // The connection stays open longer than the test may take, so the server must close it.
   await ended;
   agent.destroy();
 }, 90_000);

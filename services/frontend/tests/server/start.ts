@@ -1,4 +1,4 @@
-// Starts the server as the image runs it, made by `npm run build`.
+// Starts the server as the image runs it (`npm run build`).
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";

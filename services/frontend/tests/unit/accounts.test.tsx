@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-// The forms of accounts: what is sent, what is said of a refusal, and that no password is in an address.
+// Tests the account forms: requests, error messages, and that no password appears in a URL.
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { AccountForm } from "@/features/accounts/AccountForm";
@@ -39,13 +39,13 @@ it("signs up, and goes to the dashboard", async () => {
   const form = logIn();
   await waitFor(() => expect(replace).toHaveBeenCalledWith("/"));
   expect(sent).toEqual([["/auth/sign-up/email", { name: "Ada", email: "ada@example.org", password: " with spaces " }]]);
-  // Without scripts a browser sends the form itself.
+  // Without scripts, the browser submits the form itself.
   expect(form.method).toBe("post");
 });
 
 it.each([
   [401, { code: "INVALID_EMAIL_OR_PASSWORD" }, "The e-mail address or the password is wrong."],
-  [429, {}, "Too many attempts: wait a minute, and try again."],
+  [429, {}, "Too many attempts: try again in a minute."],
   [503, { code: "ACCOUNTS_UNAVAILABLE", message: "The accounts cannot be reached; try again." }, "The accounts cannot be reached; try again."],
   [502, null, "The server answered with status 502."],
 ])("says why it was refused: %s", async (status, body, words) => {

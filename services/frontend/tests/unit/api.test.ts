@@ -1,4 +1,4 @@
-// The typed client: what it sends, and what it makes of every kind of answer.
+// Tests the API client: its requests, and how it handles each kind of response.
 import { describe, expect, it, vi } from "vitest";
 import { type ApiError, tasksApi } from "@/lib/api";
 import { refusal, serve, task } from "./support";

@@ -1,4 +1,4 @@
-// A chat in the place of fetch, which says what a test tells it to say.
+// A fake chat backend that replaces fetch.
 import { vi } from "vitest";
 
 export interface Chat {
@@ -7,7 +7,7 @@ export interface Chat {
   cut: () => void;
 }
 
-/** A backend whose answers are told word by word. */
+/** A backend whose responses the test defines. */
 export function serve({ past = [] as unknown[], mock = true, refuse = 0 } = {}): Chat {
   const encoder = new TextEncoder();
   let stream: ReadableStreamDefaultController<Uint8Array>;

@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-// The chat as people use it: words as they come, tools in sight, and a way to stop.
+// Tests the chat: streaming, tool calls and stopping an answer.
 import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { ChatPanel } from "@/features/chat/ChatPanel";
@@ -132,7 +132,7 @@ it.each([true, false])("says whether a mock answers: %s", async (mock) => {
   await waitFor(() => expect(screen.queryByText(/built-in mock/) !== null).toBe(mock));
 });
 
-it("loads the tasks anew when a tool was used", async () => {
+it("reloads the tasks after a tool was used", async () => {
   const chat = serve();
   const loads = () => chat.asked.filter((line) => line.startsWith("GET /api/tasks")).length;
   render(<Dashboard startWith="all" />);

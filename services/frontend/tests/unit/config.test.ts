@@ -1,8 +1,8 @@
-// The environment is read when it is asked for, so that one image serves every environment.
+// Tests that the environment is read at run time, so that one image works in every environment.
 import { expect, it, vi } from "vitest";
 import { apiUrl, appTitle } from "@/lib/config";
 
-it("reads the title anew each time", () => {
+it("reads the title on each call", () => {
   vi.stubEnv("NEXT_PUBLIC_APP_TITLE", "First");
   expect(appTitle()).toBe("First");
   vi.stubEnv("NEXT_PUBLIC_APP_TITLE", " Second ");

@@ -1,4 +1,4 @@
-// Server-sent events, however they are cut into pieces.
+// Tests the parser of server-sent events with all kinds of chunk boundaries.
 import { expect, it } from "vitest";
 import { serverEvents, type ServerEvent } from "@/features/chat/events";
 

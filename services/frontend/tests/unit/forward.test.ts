@@ -1,4 +1,4 @@
-// The way of a request through this server to the backend, over real connections.
+// Tests forwarding of requests to the backend over real connections.
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -118,7 +118,7 @@ describe("a backend in trouble", () => {
     const message = "The server cannot be reached; try again.";
     expect(await answer.json()).toEqual({ error: { code: "backend_unavailable", message }, request_id: "abc" });
     expect(answer.headers.get("x-request-id")).toBe("abc");
-    expect(vi.mocked(console.log).mock.calls.join()).toContain("does not answer");
+    expect(vi.mocked(console.log).mock.calls.join()).toContain("cannot reach the backend");
   });
 
   it("has no proper address: 502", async () => {

@@ -1,4 +1,4 @@
-// Whose request it is: the address bar's origin behind proxies, and pages of others.
+// Tests the origin of a request behind proxies and from foreign pages.
 import { expect, it } from "vitest";
 import { comesFromUs, ownOrigin } from "@/lib/auth/origin";
 

@@ -1,4 +1,4 @@
-// A server in the place of fetch: it has tasks, and refuses what it is told to refuse.
+// A fake task backend that replaces fetch and rejects requests on demand.
 import { vi } from "vitest";
 import type { Task } from "@/lib/api";
 
@@ -11,7 +11,7 @@ export interface Server {
   tasks: Task[];
   /** "METHOD /path" of every request. */
   asked: string[];
-  /** Answers that are given in place of the true ones, the first one first. */
+  /** Responses to return instead of the real ones, in order. */
   instead: (Response | Promise<Response>)[];
 }
 
@@ -20,7 +20,7 @@ export function refusal(status: number, message: string): Response {
   return Response.json(body, { status });
 }
 
-/** An answer that is given when it is wanted. */
+/** A response that is sent on demand. */
 export function later(): { answer: Promise<Response>; give: (response: Response) => void } {
   let give: (response: Response) => void = () => undefined;
   const answer = new Promise<Response>((resolve) => (give = resolve));

@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-// The list as people use it: every change is on the screen at once, and goes back where it is refused.
+// Tests the task list: changes appear immediately and are reverted if they are rejected.
 import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { afterEach, describe, expect, it } from "vitest";
 import { TasksPanel } from "@/features/tasks/TasksPanel";
@@ -80,7 +80,7 @@ describe("adding", () => {
     await screen.findByText("title: no");
     expect(titles()).toEqual([]);
     expect(field().value).toBe("Milk");
-    // A second way to try again would add it twice.
+    // A second retry button would add the task twice.
     expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
   });
 
@@ -189,7 +189,7 @@ it("does not believe a list that is older than the last change", async () => {
   expect(box("Milk").checked).toBe(true);
 });
 
-it("loads anew when the page is looked at again", async () => {
+it("reloads when the page becomes visible again", async () => {
   const server = serve(task(1, "Milk"));
   await open();
   server.tasks.push(task(2, "From the chat"));

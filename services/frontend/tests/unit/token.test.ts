@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-// The token: fetched once, renewed in time, replaced once when it is refused, and no loop.
+// Tests the token: fetched once, renewed in time, replaced once when it is rejected, no loop.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fetchAsPerson, forgetToken, LoggedOut } from "@/lib/token";
 
@@ -12,7 +12,7 @@ function jwt(seconds: number): string {
   return `${part({ alg: "EdDSA" })}.${part({ iat: 1000, exp: 1000 + seconds, n: count })}.${count}`;
 }
 
-/** Answers of the API, the first one first, and then 200. */
+/** API responses in order; 200 afterwards. */
 function serve({ seconds = 900, api = [] as number[], token = 200 }): void {
   vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
     const sent = new Headers(init.headers).get("authorization");

@@ -1,4 +1,4 @@
-//! Against a registry on loopback that wants a token of everybody, as public ones do.
+//! Tests against a loopback registry that requires a token, like public ones.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -9,7 +9,7 @@ use todo_bootstrap::fetch::sha256;
 
 use super::*;
 
-/// What is served, and what was asked for: `HEAD /v2/… <token>`.
+/// What is served, and the requests: `HEAD /v2/… <token>`.
 #[derive(Clone, Default)]
 struct Registry {
     shelf: Arc<Mutex<BTreeMap<String, String>>>,
@@ -77,7 +77,7 @@ impl Registry {
         self.shelf.lock().unwrap().insert(path, body.to_owned());
     }
 
-    /// Puts an index under its tag and under its digest, which is returned.
+    /// Stores an index under its tag and its digest, and returns the digest.
     fn publish(&self, tag: &str, body: &str) -> String {
         let digest = format!("sha256:{}", sha256(body.as_bytes()));
         self.put(tag, body);
@@ -101,7 +101,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// One image is pinned, of version 1.35.8, with what the registry has under its tag.
+    /// Pins one image, version 1.35.8, to the digest under its tag in the registry.
     fn new() -> Self {
         let (dir, registry) = (tempfile::tempdir().unwrap(), Registry::start());
         let digest = registry.publish("v1.35.8-slim", &index(&["amd64", "arm64"]));
@@ -140,7 +140,7 @@ fn a_digest_is_proved_by_its_tag_and_by_the_index_itself() {
     let tally = bench.verify(false);
     assert_eq!((tally.proved, tally.open, tally.wrong.len()), (1, 0, 0), "{tally:?}");
     let asked = bench.registry.asked.lock().unwrap().clone();
-    // Asked in vain, a token fetched, asked again; nothing is fetched that a registry would count.
+    // A rejected request, a token request, a repeated request; no manifest is fetched, which registries count.
     assert_eq!(asked.len(), 3, "{asked:?}");
     assert_eq!(asked[2], "head /v2/library/thing/manifests/v1.35.8-slim t0k3n");
     let tally = bench.verify(true);
@@ -158,7 +158,7 @@ fn a_tag_may_move_on_as_long_as_what_is_pinned_is_served() {
     bench.change(&digest, &format!("sha256:{old}"));
     let tally = bench.verify(false);
     assert_eq!((tally.proved, tally.wrong.len()), (0, 1), "{tally:?}");
-    assert!(tally.wrong[0].contains(&format!("sha256:{old} is not served any more")), "{tally:?}");
+    assert!(tally.wrong[0].contains(&format!("sha256:{old} is no longer available")), "{tally:?}");
     assert!(tally.wrong[0].contains("v1.35.8-slim names sha256:"), "{tally:?}");
 }
 
@@ -168,7 +168,7 @@ fn an_index_that_is_another_one_or_lacks_a_platform_is_wrong() {
     let digest = format!("sha256:{}", sha256(index(&["amd64", "arm64"]).as_bytes()));
     bench.registry.put(&digest, &index(&["amd64"]));
     let tally = bench.verify(true);
-    assert!(tally.wrong[0].contains(&format!("what is served as {digest} is sha256:")), "{tally:?}");
+    assert!(tally.wrong[0].contains(&format!("the content of {digest} has the digest sha256:")), "{tally:?}");
     let bench = Bench::new();
     let lacking = bench.registry.publish("v1.35.8-slim", &index(&["amd64"]));
     bench.change(&digest, &lacking);
@@ -182,7 +182,7 @@ fn where_no_registry_is_reached_nothing_is_proved() {
     bench.change(&bench.registry.address, "127.0.0.1:1");
     let tally = bench.verify(true);
     assert_eq!((tally.proved, tally.open, tally.wrong.len()), (0, 2, 0), "{tally:?}");
-    // A registry that does not know it is another matter.
+    // A registry that does not have the image is a different case.
     let bench = Bench::new();
     bench.change("library/thing", "library/other");
     let tally = bench.verify(false);
@@ -233,7 +233,7 @@ fn a_new_version_is_pinned_by_what_its_tag_names() {
     assert!(text.contains("the tag v1.36.4-slim on 127.0.0.1:") && !text.contains("\"one\""), "{text}");
     assert_eq!(bench.verify(true).proved, 2);
 
-    // Nothing is written of what is not there, not for all platforms, or of no known support.
+    // Nothing is written if an image is missing, lacks a platform, or has unknown support.
     bench.registry.publish("v1.37.2-slim", &index(&["amd64"]));
     for (version, why) in [
         ("1.36.5", "1.36.5-slim is not there"),

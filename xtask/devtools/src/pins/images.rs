@@ -1,4 +1,4 @@
-//! The pins of published images: held against their registries, and made anew.
+//! Pins of published images: compares them with their registries, and creates new ones.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use super::registry::Found;
 use super::{Tally, Verify, Whence};
 use crate::shell::{Result, root};
 
-/// Every image has to be there for these.
+/// Every image must exist for these platforms.
 const PLATFORMS: [&str; 2] = ["linux/amd64", "linux/arm64"];
 
 impl Whence {
@@ -27,7 +27,7 @@ impl Whence {
     }
 }
 
-/// The images in the file's text, against the versions and the support of this checkout.
+/// Parses the images, with the versions and support dates of this checkout.
 fn parse(file: &str, text: &str) -> Result<Images> {
     let data = Data::new(Some(root()));
     let parsed = Support::load(&data).and_then(|support| {
@@ -47,7 +47,7 @@ pub(super) fn names(whence: &Whence) -> Result<Vec<String>> {
     Ok(images.iter().map(|image| image.name.clone()).collect())
 }
 
-/// Asks the registry of each image that `wanted` allows.
+/// Queries the registry of each image that `wanted` accepts.
 pub(super) fn compare(
     options: &Verify,
     site: &Site,
@@ -67,35 +67,35 @@ pub(super) fn compare(
     Ok(())
 }
 
-/// Whether the registry has what is pinned. A tag moves on when an image is built anew with the same
-/// version; what is pinned stays there, and is found by its digest.
+/// Whether the registry has the pinned digest. A tag moves when an image is rebuilt with the same
+/// version; the pinned digest stays available.
 fn served(site: &Site, image: &PublishedImage) -> Published<String> {
     let tag = &image.tag;
     site.manifest(image, tag, false).and_then(|found| {
         let moved = match found {
             Found::Is(digest, _) if digest == image.digest => {
-                return Published::Is(format!("is what {tag} names"));
+                return Published::Is(format!("{tag} has this digest"));
             }
-            Found::Is(digest, _) => format!("{tag} names {digest} by now"),
+            Found::Is(digest, _) => format!("{tag} now refers to {digest}"),
             Found::Nothing => format!("{tag} is gone"),
         };
         site.manifest(image, &image.digest, false).and_then(|found| match found {
-            Found::Is(..) => Published::Is(format!("{moved}; what is pinned is still served")),
+            Found::Is(..) => Published::Is(format!("{moved}; the pinned digest is still available")),
             Found::Nothing if site.mirror.is_some() => {
                 Published::Unknown(format!("the mirror does not have it; {moved}"))
             }
-            Found::Nothing => Published::Wrong(format!("{} is not served any more; {moved}", image.digest)),
+            Found::Nothing => Published::Wrong(format!("{} is no longer available; {moved}", image.digest)),
         })
     })
 }
 
-/// Whether it is the very index that is pinned, with an image for every platform that we support.
+/// Whether the index has the pinned digest and an image for every supported platform.
 fn is_index(image: &PublishedImage, found: Found) -> Published<String> {
     let Found::Is(digest, body) = found else {
-        return Published::Wrong(format!("{} is not served any more", image.digest));
+        return Published::Wrong(format!("{} is no longer available", image.digest));
     };
     if digest != image.digest {
-        return Published::Wrong(format!("what is served as {} is {digest}", image.digest));
+        return Published::Wrong(format!("the content of {} has the digest {digest}", image.digest));
     }
     match platforms(&body) {
         Ok(platforms) => Published::Is(format!("for {}", platforms.join(", "))),
@@ -103,7 +103,7 @@ fn is_index(image: &PublishedImage, found: Found) -> Published<String> {
     }
 }
 
-/// The platforms of an index, if all of [`PLATFORMS`] are among them.
+/// The platforms of an index, if it contains all of [`PLATFORMS`].
 fn platforms(body: &[u8]) -> Result<Vec<String>> {
     let index: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let manifests = index["manifests"].as_array().ok_or("it is no index of several platforms")?;
@@ -112,18 +112,18 @@ fn platforms(body: &[u8]) -> Result<Vec<String>> {
         .iter()
         .map(|manifest| &manifest["platform"])
         .map(|platform| format!("{}/{}", text(&platform["os"]), text(&platform["architecture"])))
-        // Attestations stand there as well.
+        // The index may also contain attestations.
         .filter(|platform| !platform.contains("unknown"))
         .collect();
     all.dedup();
     match PLATFORMS.iter().find(|wanted| !all.iter().any(|platform| platform == *wanted)) {
-        Some(missing) => Err(format!("it has nothing for {missing}, only for {}", all.join(", "))),
+        Some(missing) => Err(format!("it has no image for {missing}, only for {}", all.join(", "))),
         None => Ok(all),
     }
 }
 
-/// Pins `version` of an image: the tag gets the new version in the place of the old one, and the digest
-/// is that of the index under it. Nothing is written where that is not there for every platform.
+/// Pins `version` of an image: replaces the version in the tag, and sets the digest of the index under
+/// the new tag. Nothing is written if the index lacks a platform.
 pub(super) fn update(name: &str, version: &str, whence: &Whence) -> Result<PathBuf> {
     let file = whence.images().ok_or("there is no images.toml")?;
     let shown = file.display().to_string();
@@ -134,23 +134,23 @@ pub(super) fn update(name: &str, version: &str, whence: &Whence) -> Result<PathB
     let place = format!("{}/{}:{}", old.registry, old.repository, old.tag.replacen(&old.version, version, 1));
     document[name]["image"] = value(&place);
     document[name]["version"] = value(version);
-    // The place of the new version, with the old digest.
+    // The reference with the new version and the old digest.
     let images = parse(&shown, &document.to_string())?;
     let new = images.get(name).ok_or("it is gone")?;
     if new.tag == old.tag && version != old.version {
-        return Err(format!("{shown}: the tag {} does not hold the version {}", old.tag, old.version));
+        return Err(format!("{shown}: the tag {} does not contain the version {}", old.tag, old.version));
     }
     let site = Site::new(whence.mirror.as_deref())?;
     let not = |why: String| format!("{name} {version} was not pinned: {why}");
     let (digest, body) = match site.manifest(new, &new.tag, true) {
         Published::Is(Found::Is(digest, body)) => (digest, body),
-        Published::Is(Found::Nothing) => return Err(not(format!("{place} is not there"))),
-        Published::Unknown(why) => return Err(not(format!("not proved online: {why}"))),
+        Published::Is(Found::Nothing) => return Err(not(format!("{place} does not exist"))),
+        Published::Unknown(why) => return Err(not(format!("not verified online: {why}"))),
         Published::Wrong(why) => return Err(not(why)),
     };
     println!("{name} {version}: {digest} for {}", platforms(&body).map_err(not)?.join(", "));
     document[name]["digest"] = value(&digest);
-    // Both are the registry's own: a third text is for whoever reviews the change.
+    // Both sources are the registry itself; the reviewer of the change must find another one.
     let host = new.host().to_owned();
     let sources = [format!("the tag {} on {host}", new.tag), format!("the index itself on {host}, hashed")];
     document[name]["sources"] = value(sources.into_iter().collect::<toml_edit::Array>());

@@ -1,4 +1,4 @@
-//! What is published: fetched as the tool itself fetches it, from the release host or a mirror.
+//! Fetches what is published, as the tool itself does, from the release host or a mirror.
 
 use std::time::{Duration, Instant};
 
@@ -13,17 +13,17 @@ use todo_bootstrap::world::World;
 
 use crate::shell::Result;
 
-/// For one file on a slow line.
+/// For one file on a slow connection.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
-/// No list of checksums, signature or certificate comes near this.
+/// Much larger than any checksum list, signature or certificate.
 pub(super) const TEXT: usize = 1 << 20;
 pub(super) const HOPS: usize = 5;
 
-/// What is known of something that is published.
+/// The result of a request for a published file.
 #[derive(Debug)]
 pub(super) enum Published<T> {
     Is(T),
-    /// Nobody could be asked.
+    /// No host could be queried.
     Unknown(String),
     Wrong(String),
 }
@@ -42,7 +42,7 @@ impl<T> Published<T> {
     }
 }
 
-/// Whom we ask.
+/// The hosts to query.
 pub(super) struct Site {
     pub(super) mirror: Option<Mirror>,
     pub(super) client: Client,
@@ -70,7 +70,7 @@ impl Site {
         }
     }
 
-    /// A small text; a redirect may lead to `hosts`.
+    /// Fetches a small text; a redirect may lead to `hosts`.
     pub(super) fn text(&self, url: &str, hosts: &[String]) -> Published<String> {
         let text = match self.place(url) {
             Err(why) => return Published::Wrong(why),
@@ -81,7 +81,7 @@ impl Site {
         };
         match text.map(String::from_utf8) {
             Ok(Ok(text)) => Published::Is(text),
-            Ok(Err(_)) => Published::Wrong(format!("{url} is no text")),
+            Ok(Err(_)) => Published::Wrong(format!("{url} is not text")),
             Err(why) => Published::Unknown(why),
         }
     }
@@ -98,30 +98,30 @@ impl Site {
                 let from = permitted(&at).or_else(|why| {
                     if self.mirror.is_some() { Ok(response.url().clone()) } else { Err(why) }
                 })?;
-                let to = from.join(to).map_err(|error| format!("{at} leads nowhere: {error}"))?;
+                let to = from.join(to).map_err(|error| format!("{at} has an invalid redirect: {error}"))?;
                 let host = to.host_str().unwrap_or_default();
                 if from.host_str() != Some(host) && !hosts.iter().any(|pattern| allows(pattern, host)) {
-                    return Err(format!("{at} leads to {host}, which the pin does not allow"));
+                    return Err(format!("{at} redirects to {host}, which the pin does not allow"));
                 }
                 at = permitted(to.as_str())?.to_string();
                 continue;
             }
             if !status.is_success() {
-                return Err(format!("{at} was answered with {status}"));
+                return Err(format!("{at} returned {status}"));
             }
             let mut text = Vec::new();
             while let Some(chunk) = response.chunk().await.map_err(|error| causes(&error))? {
                 text.extend_from_slice(&chunk);
                 if text.len() > TEXT {
-                    return Err(format!("{at} is too large for what it should be"));
+                    return Err(format!("{at} is too large"));
                 }
             }
             return Ok(text);
         }
-        Err(format!("{url} leads on more than {HOPS} times"))
+        Err(format!("{url} has more than {HOPS} redirects"))
     }
 
-    /// The file itself, held against the pin by whoever fetches it.
+    /// Fetches the file; the caller compares it with the pin.
     pub(super) fn file(&self, asset: &Asset) -> Published<Fetched> {
         let to = self.dir.path().join(&asset.sha256);
         let at = match self.place(&asset.url) {
@@ -149,7 +149,7 @@ impl Site {
         };
         match download(&task, &self.client, &remote, &to) {
             Ok(size) => Published::Is(Fetched { path: to, size, ours: true }),
-            // Only what arrived and is another file speaks against the pin.
+            // Only a file that was received and differs contradicts the pin.
             Err(error @ (FetchError::Wrong { .. } | FetchError::Size { .. })) => {
                 Published::Wrong(error.to_string())
             }
@@ -170,7 +170,7 @@ fn hashed(file: &std::path::Path, asset: &Asset) -> Published<Fetched> {
     }
 }
 
-/// A file that is what its pin says; a copy of ours goes with this value.
+/// A file that matches its pin; our copy is deleted when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Fetched {
     path: std::path::PathBuf,
@@ -192,7 +192,7 @@ impl Drop for Fetched {
     }
 }
 
-/// The checksum of the file at `url` in a bare checksum, or in a list of `hash  name`.
+/// Finds the checksum of the file at `url` in a bare checksum or in a list of `hash  name`.
 pub(super) fn checksum_in(text: &str, url: &str) -> Option<String> {
     let file = url.rsplit('/').next()?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());

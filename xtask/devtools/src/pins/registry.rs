@@ -1,5 +1,5 @@
-//! What a registry says of an image: the API of OCI's distribution specification, read only and
-//! without a name of ours.
+//! Queries a registry for an image with the OCI distribution API, read-only and
+//! anonymously.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use todo_bootstrap::pins::PublishedImage;
 
 use super::published::{HOPS, Published, Site, TEXT};
 
-/// A manifest of one image, or an index of one for each platform, in OCI's or Docker's form.
+/// A manifest of one image, or a multi-platform index, in OCI or Docker format.
 const KINDS: &str = "application/vnd.oci.image.index.v1+json, \
                      application/vnd.docker.distribution.manifest.list.v2+json, \
                      application/vnd.oci.image.manifest.v1+json, \
                      application/vnd.docker.distribution.manifest.v2+json";
 const ANSWER: Duration = Duration::from_secs(60);
 
-/// What is under a tag or a digest.
+/// What a tag or a digest refers to.
 pub(super) enum Found {
-    /// Its digest, `sha256:…`, and where it was asked for, its text.
+    /// Its digest, `sha256:…`, and its text if it was requested.
     Is(String, Vec<u8>),
     Nothing,
 }
 
-/// An answer of which the status was looked at already.
+/// A response whose status was already checked.
 struct Answer {
     status: u16,
     /// `WWW-Authenticate`.
@@ -35,13 +35,13 @@ struct Answer {
 }
 
 impl Site {
-    /// What `reference` (a tag or a digest) of the image's repository names. With `whole` the
-    /// manifest itself comes along, and its digest is computed; else the registry's word is taken,
-    /// as a registry counts every manifest that is fetched.
+    /// Resolves `reference` (a tag or a digest) of the image's repository. With `whole`, the manifest is
+    /// fetched and its digest is computed; otherwise the digest in the header is used, because registries
+    /// count every fetched manifest.
     pub(super) fn manifest(&self, image: &PublishedImage, reference: &str, whole: bool) -> Published<Found> {
         let url = format!("{}/manifests/{reference}", image.api());
         match self.place(&url) {
-            // A mirror has no place for digests.
+            // Mirrors have no paths for digests.
             Err(why) if self.mirror.is_some() => Published::Unknown(why),
             Err(why) => Published::Wrong(why),
             Ok(Place::File(file)) => match std::fs::read(&file) {
@@ -71,21 +71,22 @@ impl Site {
                 }
                 (300..=399, _, Some(to)) => {
                     let from = allowed(&at, &start)?;
-                    let to = from.join(to).map_err(|error| format!("{at} leads nowhere: {error}"))?;
+                    let to =
+                        from.join(to).map_err(|error| format!("{at} has an invalid redirect: {error}"))?;
                     let host = to.host_str().unwrap_or_default();
                     if from.host_str() != Some(host) {
                         if !image.hosts.iter().any(|pattern| allows(pattern, host)) {
-                            return Err(format!("{at} leads to {host}, which the pin does not allow"));
+                            return Err(format!("{at} redirects to {host}, which the pin does not allow"));
                         }
-                        // It is for the one who gave it.
+                        // The token is valid only for the server that issued it.
                         token = None;
                     }
                     at = allowed(to.as_str(), &start)?.to_string();
                 }
-                (status, ..) => return Err(format!("{at} was answered with {status}")),
+                (status, ..) => return Err(format!("{at} returned {status}")),
             }
         }
-        Err(format!("{url} leads on more than {HOPS} times"))
+        Err(format!("{url} has more than {HOPS} redirects"))
     }
 
     async fn request(&self, at: &str, token: Option<&str>, whole: bool) -> Result<Answer, String> {
@@ -123,7 +124,7 @@ impl Site {
         match answer.digest {
             _ if whole => Ok(Found::Is(digest_of(&answer.body), answer.body)),
             Some(digest) => Ok(Found::Is(digest, Vec::new())),
-            // Not every registry says it in the head.
+            // Not every registry sends the header.
             None => {
                 let body = self.request(at, token, true).await?.body;
                 Ok(Found::Is(digest_of(&body), body))
@@ -131,13 +132,13 @@ impl Site {
         }
     }
 
-    /// A token for anybody, from where the registry's challenge says.
+    /// Requests an anonymous token from the realm in the registry's challenge.
     async fn token(&self, start: &Url, challenge: &str) -> Result<String, String> {
-        let realm =
-            parameter(challenge, "realm").ok_or_else(|| format!("{start} wants a name: {challenge}"))?;
+        let realm = parameter(challenge, "realm")
+            .ok_or_else(|| format!("{start} requires credentials: {challenge}"))?;
         let mut url = allowed(&realm, start)?;
         if self.mirror.is_some() && url.origin() != start.origin() {
-            return Err(format!("{start} sends on to {realm}, and nobody but the mirror is asked"));
+            return Err(format!("{start} refers to {realm}, but only the mirror may be queried"));
         }
         for key in ["service", "scope"] {
             if let Some(value) = parameter(challenge, key) {
@@ -147,15 +148,15 @@ impl Site {
         let answer = self.request(url.as_str(), None, true).await?;
         let host = url.host_str().unwrap_or_default();
         if answer.status != 200 {
-            return Err(format!("{host} gave no token: it answered with {}", answer.status));
+            return Err(format!("{host} returned {} instead of a token", answer.status));
         }
         let json: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let token = json["token"].as_str().or_else(|| json["access_token"].as_str());
-        token.map(str::to_owned).ok_or_else(|| format!("{host} gave no token"))
+        token.map(str::to_owned).ok_or_else(|| format!("{host} returned no token"))
     }
 }
 
-/// HTTPS, this machine, or the host that was asked first: a mirror may speak plain HTTP.
+/// Allows HTTPS, this machine, and the host of the first request: a mirror may use plain HTTP.
 fn allowed(url: &str, start: &Url) -> Result<Url, String> {
     permitted(url).or_else(|why| match Url::parse(url) {
         Ok(url) if url.origin() == start.origin() => Ok(url),

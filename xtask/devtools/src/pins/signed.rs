@@ -1,4 +1,4 @@
-//! Signatures of published files, verified by cosign or gpg where they are there.
+//! Verifies signatures of published files with cosign or gpg, if they are available.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub(super) fn verify(site: &Site, pin: &Pin, asset: &Asset, file: &Path) -> Publ
     }
 }
 
-/// Runs a verifier on `file`; each of `given` is written to a file and named by its flag.
+/// Runs a verifier on `file`; each entry of `given` is written to a file and passed by its flag.
 pub(super) fn called(
     program: &str,
     first: &[&str],
@@ -48,14 +48,14 @@ pub(super) fn called(
         args.extend(more.iter().map(|arg| (*arg).to_owned()));
         args.push(file.display().to_string());
         let call = duct::cmd(program, args).unchecked().stdout_capture().stderr_capture();
-        call.run().map_err(|_| format!("{program} is not there"))
+        call.run().map_err(|_| format!("{program} is not available"))
     };
     match run() {
         Err(why) => Published::Unknown(why),
         Ok(output) if output.status.success() => Published::Is(format!("verified by {program}")),
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
-            // Without the key nothing is known; a signature that does not hold is another matter.
+            // Without the key, the result is unknown; an invalid signature is a different case.
             if program == "gpg" && said.contains("No public key") {
                 return Published::Unknown(format!("gpg does not have the key: {said}"));
             }

@@ -1,4 +1,4 @@
-//! Against a server on loopback that has what a release host publishes.
+//! Tests against a loopback server with the files of a release host.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use super::*;
 
 const HASH: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 
-/// Serves the folder's files, one connection at a time, until the process ends.
+/// Serves the files of the directory, one connection at a time, until the process ends.
 fn serve(dir: PathBuf) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -97,7 +97,7 @@ fn text(path: &Path) -> String {
 fn a_new_version_is_pinned_from_what_is_published_and_proved_then() {
     let bench = Bench::new();
     let mirror = serve(bench.path("site"));
-    // The pins of the start are not what is published.
+    // The initial pins differ from what is published.
     assert_eq!(bench.verify(&mirror).wrong.len(), 4);
     let file = update::run("kubectl", "1.34.6", &bench.whence(&mirror)).unwrap();
     let written = text(&file);
@@ -108,7 +108,7 @@ fn a_new_version_is_pinned_from_what_is_published_and_proved_then() {
     assert!(written.contains("kubectl-linux-arm64.sha256 on release.example"), "{written}");
     let tally = bench.verify(&mirror);
     assert_eq!((tally.proved, tally.open, tally.wrong.len()), (4, 2, 0), "{tally:?}");
-    // A folder is a mirror as well.
+    // A directory also works as a mirror.
     assert_eq!(bench.verify(&bench.path("site").display().to_string()), tally);
 }
 
@@ -121,7 +121,7 @@ fn what_does_not_agree_is_not_pinned() {
     let error = update::run("kubectl", "1.34.6", &bench.whence(&mirror)).unwrap_err();
     assert!(error.contains("linux/arm64") && !error.contains("linux/amd64"), "{error}");
     let error = update::run("kubectl", "1.34.7", &bench.whence(&mirror)).unwrap_err();
-    assert!(error.contains("not proved online") && error.contains("404"), "{error}");
+    assert!(error.contains("not verified online") && error.contains("404"), "{error}");
     assert_eq!(text(&bench.path("pins/kubectl/pin.toml")), before);
 }
 
@@ -138,13 +138,13 @@ fn checksums_stand_alone_or_in_a_list() {
     assert_eq!(checksum_in(&format!("{HASH}\n"), "https://e.org/x"), Some(HASH.to_owned()));
     let list = format!("{other} *y\n{HASH}  ./x\n");
     assert_eq!(checksum_in(&list, "https://e.org/x"), Some(HASH.to_owned()));
-    // The checksum of another file is none of this one.
+    // The checksum of a different file is ignored.
     assert_eq!(checksum_in(&list, "https://e.org/z"), None);
     assert_eq!(checksum_in(&format!("{HASH}  y\n"), "https://e.org/x"), None);
     assert_eq!(checksum_in("<html>", "https://e.org/x"), None);
 }
 
-/// The verifier is a script that shows what it was given and refuses one file.
+/// The verifier is a script that prints its arguments and rejects one file.
 #[cfg(unix)]
 #[test]
 fn a_verifier_gets_file_signature_and_identity() {

@@ -1,4 +1,4 @@
-//! A pin for another version: from what is published, comments kept.
+//! Creates the pin of another version from what is published, keeping comments.
 
 use std::path::PathBuf;
 
@@ -10,14 +10,14 @@ use super::Whence;
 use super::published::{Published, Site, checksum_in};
 use crate::shell::Result;
 
-/// Writes the pin of `version`; nothing is written unless every platform's file was had and is what
-/// its published checksum says.
+/// Writes the pin of `version`, only if the file of every platform was fetched and matches its
+/// published checksum.
 pub(super) fn run(name: &str, version: &str, whence: &Whence) -> Result<PathBuf> {
     let (file, text) = whence.read(name)?;
     let shown = file.display().to_string();
     let mut document: DocumentMut = text.parse().map_err(|error| format!("{shown}: {error}"))?;
     document["version"] = value(version);
-    // The addresses of the new version, with the old checksums.
+    // The URLs of the new version, with the old checksums.
     let pin = Pin::parse(&shown, &document.to_string()).map_err(|error| error.to_string())?;
     let site = Site::new(whence.mirror.as_deref())?;
     let mut problems = Vec::new();
@@ -45,13 +45,13 @@ pub(super) fn run(name: &str, version: &str, whence: &Whence) -> Result<PathBuf>
     Ok(file)
 }
 
-/// Gives the asset its published checksum and has the file, which is held against it; returns its
+/// Sets the asset's published checksum, fetches the file and compares it; returns its
 /// size.
 fn had(site: &Site, pin: &Pin, asset: &mut todo_bootstrap::tools::Asset) -> Result<u64> {
     let url = pin.checksum_url(asset).ok_or("where its checksum is published is not known (`checksum`)")?;
     let found = site.text(&url, &asset.hosts).and_then(|text| match checksum_in(&text, &asset.url) {
         Some(sha256) => Published::Is(sha256),
-        None => Published::Wrong(format!("{url} holds no checksum of it")),
+        None => Published::Wrong(format!("{url} contains no checksum for it")),
     });
     asset.sha256 = known(found)?;
     known(site.file(asset)).map(|file| file.size)
@@ -60,12 +60,12 @@ fn had(site: &Site, pin: &Pin, asset: &mut todo_bootstrap::tools::Asset) -> Resu
 fn known<T>(published: Published<T>) -> Result<T> {
     match published {
         Published::Is(value) => Ok(value),
-        Published::Unknown(why) => Err(format!("not proved online: {why}")),
+        Published::Unknown(why) => Err(format!("not verified online: {why}")),
         Published::Wrong(why) => Err(why),
     }
 }
 
-/// Both are the project's own: a third text is for whoever reviews the change.
+/// Both sources are the project itself; the reviewer of the change must find another one.
 fn sources(pin: &Pin, asset: &todo_bootstrap::tools::Asset) -> Result<Array> {
     let url = pin.checksum_url(asset).unwrap_or_default();
     let host = permitted(&url)?.host_str().unwrap_or_default().to_owned();

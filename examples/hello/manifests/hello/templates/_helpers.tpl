@@ -1,4 +1,4 @@
-{{/* Labels by which the objects find each other; they never change. */}}
+{{/* Labels that select the pods; they must never change. */}}
 {{- define "hello.selector" -}}
 app.kubernetes.io/name: hello
 app.kubernetes.io/instance: {{ .Release.Name }}

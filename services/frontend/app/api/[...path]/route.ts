@@ -1,4 +1,4 @@
-// Everything below /api, passed on to the backend.
+// Forwards everything below /api to the backend.
 import { forward } from "@/lib/forward";
 
 export const dynamic = "force-dynamic";

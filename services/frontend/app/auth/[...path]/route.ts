@@ -1,4 +1,4 @@
-// Everything below /auth: accounts, sessions, and tokens for the API.
+// Serves everything below /auth: accounts, sessions and API tokens.
 import { handle } from "@/lib/auth/handle";
 
 export const dynamic = "force-dynamic";
