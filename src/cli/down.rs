@@ -27,7 +27,9 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     let (_lock, session) = context.locked(None, false, &Wishes::default())?;
     let name = session.profile.cluster.name.clone();
     let depth = if args.purge { Depth::Machine } else { Depth::Cluster };
-    if !session.is_recorded() && !args.purge && steps::hosts_entries(&session, depth)?.is_empty() {
+    // A `down` that was killed while it deleted the state leaves the rest of it.
+    let known = session.is_recorded() || session.dir().exists();
+    if !known && !args.purge && steps::hosts_entries(&session, depth)?.is_empty() {
         refuse_foreign(context, &session)?;
         context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to delete."));
         return Ok(Exit::Fine);

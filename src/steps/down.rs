@@ -101,7 +101,9 @@ mod tests {
                 })
                 .unwrap();
             session.record(|receipt| receipt.made.cluster.complete = true).unwrap();
+            // A record that cannot be read may name a registry of ours.
             std::fs::create_dir_all(&session.paths.cache).unwrap();
+            std::fs::write(session.paths.cache.join("registry.json"), "{").unwrap();
             let down = plan(&session, Depth::Machine).unwrap();
             let reverted: Vec<&str> = down.steps().map(crate::steps::Step::id).collect();
             assert_eq!(reverted, ["cluster", "registry", "state", "build-tools", "engine", "cache"]);

@@ -93,7 +93,7 @@ pub fn plan(session: &Arc<Session>) -> Result<Plan> {
         let needs: Vec<String> = pulls.chain(["cluster".to_owned()]).collect();
         draft.add(AddonStep::new(addon.clone(), own()), needs);
     }
-    if let Some(application) = session.application.clone() {
+    if let Some(application) = &session.application {
         self::application(session, application, &mut draft);
         proved.push("release".to_owned());
     }
@@ -114,14 +114,14 @@ pub fn images(session: &Session) -> Result<BTreeSet<String>> {
     Ok(images)
 }
 
-fn application(session: &Arc<Session>, application: Application, draft: &mut Draft) {
+fn application(session: &Arc<Session>, application: &Application, draft: &mut Draft) {
     for spec in &application.images {
         let base = spec.base.as_ref().map(|base| (base, format!("base-{base}")));
         if let Some((base, id)) = base.as_ref().filter(|(base, _)| !draft.images.contains(*base)) {
             draft.image(session, id, format!("Base image {base}"), base);
         }
         let needs: Vec<String> = base.map(|(_, id)| id).into_iter().chain(["registry".to_owned()]).collect();
-        draft.add(BuildStep::new(spec, &application, session.clone()), needs);
+        draft.add(BuildStep::new(spec, application, session.clone()), needs);
         let built = format!("build-{}", spec.name);
         draft.add(PullStep::new(&spec.name, session.clone()), ["cluster-registry", &built]);
     }

@@ -82,3 +82,15 @@ fn the_registry_of_earlier_clusters_is_purged_or_kept_whole() {
     machine.run(&["down", "--yes", "--purge"]).exits(0);
     assert!(!machine.path("volume").exists() && !machine.path("cache").exists());
 }
+
+/// A `down` that was killed while it deleted the state had deleted the receipt already.
+#[test]
+fn the_rest_of_a_deleted_state_is_deleted() {
+    let machine = machine("").stub("docker", &failing(FAULTS[0].1));
+    let dir = machine.path("state/clusters/todo-bootstrap");
+    fs::remove_file(dir.join("receipt.json")).expect("the receipt");
+    fs::write(dir.join("kubeconfig"), "").expect("a file");
+    machine.run(&["down", "--yes"]).exits(0).err_has("was deleted");
+    assert!(!dir.exists());
+    machine.run(&["down", "--yes"]).exits(0).err_has("nothing to delete");
+}

@@ -17,6 +17,7 @@ mod laptop;
 mod laptop_root;
 mod laptop_scenes;
 mod leftover;
+mod lifecycle;
 mod offline;
 mod persist;
 mod program;
@@ -87,6 +88,7 @@ const HELLO: &[Scene] = &[
     ("a bundle with a flipped byte is refused", supply::bundle, 60),
     ("Ctrl-C ends up cleanly, and the next up continues", kill::interrupt, ALWAYS),
     ("up converges after being killed at any step", kill::sweep, ALWAYS),
+    ("down, stop and start converge after being cut off at any step", lifecycle::cut_off, ALWAYS),
 ];
 
 const KINDS_END: &[Scene] = &[

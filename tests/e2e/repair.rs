@@ -71,7 +71,7 @@ pub fn engine(bed: &Bed) {
 pub fn own_engine(state: &Path) -> Option<u32> {
     let text = std::fs::read_to_string(state.join("host.json")).ok()?;
     let receipt: Value = serde_json::from_str(&text).ok()?;
-    let pid = receipt["engine_pid"].get(0)?.as_u64()?;
+    let pid = receipt["made"]["engine"]["daemon"].get(0)?.as_u64()?;
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     if name.trim() == "dockerd" { u32::try_from(pid).ok() } else { None }
 }

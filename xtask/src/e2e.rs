@@ -20,8 +20,7 @@ pub(crate) enum Sweep {
 
 pub(crate) fn run_sweep(sweep: Sweep) -> Result {
     let mut stages = Stages::new();
-    if stages.run("build", || cargo_run(&["build", CI_PROFILE, "--workspace", "--all-targets", "--locked"]))
-    {
+    if stages.run("build", || cargo_run(&["build", CI_PROFILE, "--workspace", "--all-targets", "--locked"])) {
         if matches!(sweep, Sweep::Full) {
             stages.run("downloads, cut and killed", crate::soak::downloads);
         }
