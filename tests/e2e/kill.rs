@@ -1,5 +1,6 @@
 //! `up` is killed (SIGKILL) while a step runs; the next `up` converges.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::bed::{Bed, UP, docker};
@@ -78,18 +79,46 @@ pub fn sweep(bed: &Bed) {
     let mut random = Random(sample::seed());
     let image = bed.app.images.first().expect("the application has an image").clone();
     let mut moments = moments(&image);
-    let full = sample::full();
-    if full {
-        moments.extend(steps_from_nothing(bed));
-    }
     sample::keep(&mut moments, KILLS, &mut random);
-    let rounds = if full { 3 } else { 1 };
     for moment in &moments {
-        for _ in 0..rounds {
-            die_and_converge(bed, moment, Duration::from_millis(random.below(moment.within)));
+        die_and_converge(bed, moment, Duration::from_millis(random.below(moment.within)));
+    }
+    if sample::full() {
+        for within in [1, 300, 2000] {
+            die_at_every_step(bed, within, &mut random);
         }
     }
     settled(bed);
+}
+
+/// From nothing, one `up` after the other is killed in the first step that none was killed in before, until
+/// one ends well: each goes on from what the one before left.
+fn die_at_every_step(bed: &Bed, within: u64, random: &mut Random) {
+    bed.down();
+    let mut hit: BTreeSet<String> = BTreeSet::new();
+    loop {
+        let after = Duration::from_millis(random.below(within));
+        let mut now = None;
+        let run = bed.call_in(&bed.project, UP, Duration::from_mins(10), &mut |event| {
+            if now.is_some() || event.state != "started" || hit.contains(&event.step) {
+                return Then::GoOn;
+            }
+            println!("--- SIGKILL {after:?} after the start of {}", event.step);
+            now = Some(event.step.clone());
+            Then::KillIn(after)
+        });
+        match (run.code, now) {
+            (Some(0), None) => break,
+            (None | Some(0), Some(step)) => _ = hit.insert(step),
+            (code, _) => panic!("`up` ended with {code:?}:\n{}", run.tail(60)),
+        }
+    }
+    println!("--- killed in {} steps: {hit:?}", hit.len());
+    for step in ["cluster", "release"] {
+        assert!(hit.contains(step), "{step} had no work: {hit:?}");
+    }
+    bed.up();
+    bed.expect_page();
 }
 
 /// Ctrl-C while a step runs: an orderly exit with the right code, and the next `up` converges.
@@ -116,13 +145,6 @@ pub fn interrupt(bed: &Bed) {
         bed.expect_page();
     }
     settled(bed);
-}
-
-/// Every step that has work after `down`.
-fn steps_from_nothing(bed: &Bed) -> Vec<Moment> {
-    bed.down();
-    let up = bed.up();
-    up.steps("started").into_iter().map(|step| Moment::new(Before::Down, step, 2000)).collect()
 }
 
 /// A cluster whose creation was interrupted is recreated.

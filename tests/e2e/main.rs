@@ -138,11 +138,13 @@ fn a_real_cluster() {
         bed.turn_to(project);
         run.play(&bed, KINDS_END);
         run.play(&bed, LAPTOPS);
+        run.close(&bed);
     }
     let bed = Bed::new(MINIKUBE);
     for scenes in [MINIKUBES, PROVIDER, MINIKUBES_END] {
         run.play(&bed, scenes);
     }
+    run.close(&bed);
     run.finish();
 }
 
@@ -153,6 +155,9 @@ struct Run {
     /// The first scene to run is the one whose name contains this, to continue with the cluster that an
     /// earlier run kept.
     from: Option<String>,
+    /// Only the scenes whose names contain this, on a cluster that is created for them and deleted after
+    /// them.
+    only: Option<String>,
     times: Vec<(Scene, Option<Duration>)>,
 }
 
@@ -163,12 +168,37 @@ impl Run {
         let seconds: Vec<u32> = PARTS.concat().iter().map(|(_, _, seconds)| *seconds).collect();
         let chosen = sample::choose(&seconds, sample::full(), &mut Random(seed));
         let from = std::env::var("TODO_BOOTSTRAP_E2E_FROM").ok();
-        Self { chosen: chosen.into_iter(), from, times: Vec::new() }
+        let only = std::env::var("TODO_BOOTSTRAP_E2E_ONLY").ok();
+        Self { chosen: chosen.into_iter(), from, only, times: Vec::new() }
+    }
+
+    /// A scene finds the cluster up, unless it is the one that creates it.
+    fn prepare(bed: &Bed, name: &str) {
+        if name.contains("from nothing") {
+            return;
+        }
+        if !bed.kubeconfig().exists() {
+            bed.cold_up();
+        }
+        bed.up();
+    }
+
+    fn close(&self, bed: &Bed) {
+        if self.only.is_some() && bed.cluster_state().exists() {
+            bed.down();
+        }
     }
 
     fn play(&mut self, bed: &Bed, scenes: &[Scene]) {
         for scene @ (name, play, _) in scenes {
-            let chosen = self.chosen.next().expect("each part is in PARTS");
+            let mut chosen = self.chosen.next().expect("each part is in PARTS");
+            if let Some(text) = &self.only {
+                chosen = name.contains(text);
+                if !chosen {
+                    continue;
+                }
+                Self::prepare(bed, name);
+            }
             let mut begins = false;
             if let Some(text) = self.from.take() {
                 if !name.contains(&text) {
@@ -193,6 +223,7 @@ impl Run {
 
     fn finish(self) {
         assert_eq!(self.from, None, "no scene has this in its name");
+        assert!(!self.times.is_empty(), "no scene has {:?} in its name", self.only);
         println!("\n=== scenes (about as long as the table of scenes says)");
         for ((name, _, about), time) in &self.times {
             let about = match *about {

@@ -18,13 +18,18 @@ pub(crate) enum Sweep {
     Full,
 }
 
-pub(crate) fn run_sweep(sweep: Sweep) -> Result {
+/// `only` is a part of the names of the scenes to run; all of the sample without it.
+pub(crate) fn run_sweep(sweep: Sweep, only: Option<&str>) -> Result {
     let mut stages = Stages::new();
     if stages.run("build", || cargo_run(&["build", CI_PROFILE, "--workspace", "--all-targets", "--locked"])) {
         if matches!(sweep, Sweep::Full) {
             stages.run("downloads, cut and killed", crate::soak::downloads);
         }
-        run_all(&mut stages, sweep);
+        if only.is_some() {
+            stages.run("real cluster", || cluster(sweep, only));
+        } else {
+            run_all(&mut stages, sweep);
+        }
     }
     stages.finish()
 }
@@ -32,10 +37,10 @@ pub(crate) fn run_sweep(sweep: Sweep) -> Result {
 /// The stages on a real cluster; the binary is already built.
 pub(crate) fn run_all(stages: &mut Stages, sweep: Sweep) {
     stages.run("charts (helm lint, template, plan)", charts);
-    stages.run("real cluster", || cluster(sweep));
+    stages.run("real cluster", || cluster(sweep, None));
 }
 
-fn cluster(sweep: Sweep) -> Result {
+fn cluster(sweep: Sweep, only: Option<&str>) -> Result {
     let sweep = match sweep {
         Sweep::Short => "short",
         Sweep::Full => "full",
@@ -47,13 +52,14 @@ fn cluster(sweep: Sweep) -> Result {
     let python = services::python_environment(&root().join("services/mcp-server"))?.join("bin/python");
     let args = ["test", CI_PROFILE, "--locked", "--workspace", "--test", "e2e", "--"];
     let own = ["--include-ignored", "--nocapture", "--test-threads=1"];
-    let env = [
+    let mut env = vec![
         ("TODO_BOOTSTRAP_E2E", OsStr::new("1")),
         ("TODO_BOOTSTRAP_E2E_SWEEP", OsStr::new(sweep)),
         ("TODO_BOOTSTRAP_E2E_SEED", OsStr::new(&seed)),
         ("TODO_BOOTSTRAP_E2E_PYTHON", python.as_os_str()),
         ("CHROMIUM", browser.as_os_str()),
     ];
+    env.extend(only.map(|text| ("TODO_BOOTSTRAP_E2E_ONLY", OsStr::new(text))));
     run_tests(&root(), Path::new(&shell::cargo()), &[args.as_slice(), &own].concat(), &env)
 }
 

@@ -32,7 +32,11 @@ enum Command {
         fast: bool,
     },
     /// Run the tests on a real cluster, and Helm's own checks of every chart
-    E2e,
+    E2e {
+        /// Only the scenes whose names contain this text, on a cluster that is created for them
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+    },
     /// Run `e2e` with `up` killed at every step and at several moments of each, and with downloads cut
     /// 200 times and killed 100 times
     Soak,
@@ -66,8 +70,8 @@ enum Beside {
 fn main() -> std::process::ExitCode {
     let done = match Command::parse() {
         Command::Ci { fast } => ci::run_ci(fast),
-        Command::E2e => e2e::run_sweep(e2e::Sweep::Short),
-        Command::Soak => e2e::run_sweep(e2e::Sweep::Full),
+        Command::E2e { only } => e2e::run_sweep(e2e::Sweep::Short, only.as_deref()),
+        Command::Soak => e2e::run_sweep(e2e::Sweep::Full, None),
         Command::Bench { beside: Some(Beside::Up(options)), .. } => bench_up::run(&options),
         Command::Bench { beside: Some(Beside::Images(options)), .. } => bench_images::run(&options),
         Command::Bench { beside: Some(Beside::Fetch(options)), .. } => bench_fetch::run(&options),
