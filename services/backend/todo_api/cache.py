@@ -15,7 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from todo_api import logs
+from todo_common import logs
 
 # Seconds: for one exchange, until a Redis that was away is asked again, and that a list is kept.
 PATIENCE, PAUSE, LIFETIME = 0.5, 2.0, 60

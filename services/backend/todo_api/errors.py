@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from todo_api import logs
+from todo_common import logs
 
 CODES = {
     400: "bad_request",

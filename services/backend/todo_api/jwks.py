@@ -7,9 +7,10 @@ from typing import Any
 import httpx2
 import jwt
 
-from todo_api import logs, tls
+from todo_api import tls
 from todo_api.errors import ApiError
 from todo_api.service_token import NONSENSE
+from todo_common import logs
 
 # Never one that is signed with a shared secret: a public key could be taken for the secret.
 KINDS = {("OKP", "Ed25519"): "EdDSA", ("EC", "P-256"): "ES256", ("RSA", None): "RS256"}

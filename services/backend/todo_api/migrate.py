@@ -11,8 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from todo_api import logs
 from todo_api.database import Database, describe
+from todo_common import logs
 
 # Other owners of tables in the same database have version tables of their own.
 VERSION_TABLE = "backend_alembic_version"

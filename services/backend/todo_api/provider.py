@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+
+from todo_common.settings import is_http
 
 MOCK_URL = "http://mock-llm:8002/v1"
 # Name, key of the environment, address, model; the first one with a key is taken. The models are
@@ -65,16 +66,3 @@ class Provider:
             if values.get(key):
                 return cls(name, url, model or usual, values[key])
         return cls(base_url=mock_url)
-
-
-def is_http(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return (
-            parts.scheme in ("http", "https")
-            and bool(parts.hostname)
-            and parts.port != 0
-            and "@" not in parts.netloc
-        )
-    except ValueError:
-        return False

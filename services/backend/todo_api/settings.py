@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from redis.asyncio import ConnectionPool
 
 from todo_api.database_url import DatabaseUrl, DatabaseUrlError
-from todo_api.provider import KEYS, Provider, is_http
+from todo_api.provider import KEYS, Provider
+from todo_common.settings import ProcessSettings, SettingsError, is_http, nonempty
 
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 # Keys that hold an address, with an example of one.
 ADDRESSES = {
     "AUTH_JWKS_URL": "http://frontend:3000/auth/jwks",
@@ -16,16 +16,8 @@ ADDRESSES = {
 }
 
 
-class SettingsError(Exception):
-    """The environment cannot be used."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
-
-
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class Settings(ProcessSettings):
     """The settings of one process."""
 
     database: DatabaseUrl
@@ -41,14 +33,10 @@ class Settings:
     # Of all providers, used or not: none of them may be seen in a log.
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     cors_origins: tuple[str, ...] = ()
-    environment: str = "production"
-    log_level: str = "INFO"
-    host: str = "0.0.0.0"
-    port: int = 8000
 
     @classmethod
     def of(cls, env: Mapping[str, str]) -> "Settings":
-        values = {key: value.strip() for key, value in env.items() if value.strip()}
+        values = nonempty(env)
         problems: list[str] = []
         database: DatabaseUrl | None = None
         try:
@@ -71,16 +59,7 @@ class Settings:
                 "help: give this service the same INTERNAL_API_TOKEN as the MCP server"
             )
         provider = Provider.of(values, problems)
-        level = values.get("LOG_LEVEL", cls.log_level).upper()
-        level = "WARNING" if level == "WARN" else level
-        if level not in LEVELS:
-            problems.append(
-                f"LOG_LEVEL is not one of {', '.join(LEVELS)}; help: set LOG_LEVEL=INFO"
-            )
-        port = values.get("PORT", str(cls.port))
-        if not (port.isascii() and port.isdecimal() and int(port) <= 65535):
-            problems.append("PORT is not a number up to 65535; help: set PORT=8000")
-            port = "0"
+        process = cls.process(values, problems)
         if problems or database is None:
             raise SettingsError(problems)
         origins = values.get("CORS_ORIGINS", "").split(",")
@@ -95,10 +74,7 @@ class Settings:
             provider=provider,
             api_keys=tuple(values[name] for name in KEYS if name in values),
             cors_origins=tuple(origin.strip().rstrip("/") for origin in origins if origin.strip()),
-            environment=values.get("ENVIRONMENT", cls.environment),
-            log_level=level,
-            host=values.get("HOST", cls.host),
-            port=int(port),
+            **process,
         )
 
     def secrets(self) -> list[str]:

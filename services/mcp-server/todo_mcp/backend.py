@@ -6,7 +6,8 @@ from typing import Any
 import httpx2
 from mcp.server.mcpserver.exceptions import ToolError
 
-from todo_mcp import identity, logs
+from todo_common import logs
+from todo_mcp import identity
 
 # Seconds to connect, and for everything else of one exchange.
 CONNECT, PATIENCE = 2.0, 10.0

@@ -7,6 +7,11 @@ import warnings
 from contextvars import ContextVar
 
 import jwt
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from todo_common import logs
 
 ISSUER, AUDIENCE, ALGORITHM = "todo-backend", "todo-tools", "HS256"
 # Seconds: the longest life of a token, and what clocks may differ by.
@@ -40,3 +45,32 @@ def proven(authorization: str, secret: str) -> str | None:
         return None
     short = float(claims["exp"]) - float(claims["iat"]) <= LIFETIME
     return given if short and claims["sub"] else None
+
+
+class Identified:
+    """ASGI middleware that requires a token, except for the health endpoint."""
+
+    def __init__(self, app: ASGIApp, secret: str) -> None:
+        self.app, self.secret = app, secret
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] == "/health":
+            await self.app(scope, receive, send)
+            return
+        given = proven(Headers(scope=scope).get("authorization", ""), self.secret)
+        if given is None:
+            answer = refuse(401, "unauthenticated", "The tools require a token of the backend.")
+            answer.headers["WWW-Authenticate"] = "Bearer"
+            await answer(scope, receive, send)
+            return
+        before = token.set(given)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            token.reset(before)
+
+
+def refuse(status: int, code: str, message: str) -> JSONResponse:
+    """An error response."""
+    body = {"error": {"code": code, "message": message}, "request_id": logs.request_id.get()}
+    return JSONResponse(body, status)

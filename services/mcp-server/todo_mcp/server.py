@@ -15,9 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from todo_mcp import logs
+from todo_common import logs
+from todo_common.requests import Requests
 from todo_mcp.backend import Backend
-from todo_mcp.requests import Requests
+from todo_mcp.identity import Identified, refuse
 from todo_mcp.settings import Settings
 from todo_mcp.tools import tools
 
@@ -82,7 +83,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> Starlette:
         stateless_http=True,
         json_response=True,
         max_request_body_size=MAX_BODY,
-        # Who may come is told by `Requests`.
+        # `Requests` refuses browsers, and `Identified` everybody without a token.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     inner = app.router.lifespan_context
@@ -90,7 +91,6 @@ def create_app(settings: Settings, backend: Backend | None = None) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(starlette: Starlette) -> AsyncIterator[Any]:
         async with inner(starlette) as state:
-            logs.info("started", environment=settings.environment, port=settings.port)
             try:
                 yield state
             finally:
@@ -99,5 +99,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> Starlette:
 
     app.router.lifespan_context = lifespan
     app.router.routes.append(Route("/health", health, methods=["GET"]))
-    app.add_middleware(Requests, secret=settings.internal_token)
+    app.add_middleware(Identified, secret=settings.internal_token)
+    # Added last, so it is outermost.
+    app.add_middleware(Requests, refuse=refuse)
     return app

@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx2
 
-from todo_api import logs, tls
+from todo_api import tls
 from todo_api.chat.failures import ChatError, ai_away, ai_nonsense
 from todo_api.chat.replies import Reply
 from todo_api.provider import Provider
+from todo_common import logs
 
 # Seconds to connect, for the next piece of an answer, and before a second try to connect.
 CONNECT, SILENCE, PAUSE = 5.0, 30.0, 0.3

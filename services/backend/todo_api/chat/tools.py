@@ -9,9 +9,10 @@ from typing import Any
 
 import httpx2
 
-from todo_api import logs, service_token, tls
+from todo_api import service_token, tls
 from todo_api.chat.failures import tools_away
 from todo_api.chat.replies import clean
+from todo_common import logs
 
 # Seconds to connect, for one answer, and before a second try to connect.
 CONNECT, PATIENCE, PAUSE = 2.0, 15.0, 0.3

@@ -2,21 +2,18 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
-from todo_api import logs
 from todo_api.chat.agent import PATIENCE, Agent, Answer
 from todo_api.chat.failures import ChatError, broken, stopped, too_slow
 from todo_api.chat.history import History
 from todo_api.chat.schemas import MessageOut
 from todo_api.errors import ApiError
+from todo_common import logs
 
 # Messages that the model is told of what was said before, and characters of each.
 REMEMBERED, MAX_REMEMBERED = 20, 4000
-
-log = logging.getLogger("todo_api.chat")
 
 
 class Events:
@@ -113,7 +110,7 @@ def _told_to_the_log(error: Exception) -> ChatError | ApiError:
     """The same if it is one for the user; all others are ours, and only the log has more."""
     if isinstance(error, ChatError | ApiError):
         return error
-    log.error("a chat failed", exc_info=error)
+    logs.log.error("a chat failed", exc_info=error)
     return broken()
 
 
