@@ -48,7 +48,7 @@ def positive(text: str) -> float:
 
 
 async def look(address: Address) -> bool:
-    """Sees that a Todo Chatbot with accounts answers; whether its AI is the stand-in."""
+    """Checks that a Todo Chatbot with accounts responds; returns whether its AI is the mock."""
     async with address.client() as client:
         try:
             answer = await client.get("/api/config")

@@ -17,7 +17,7 @@ class Player:
 
     def __init__(self, user: User, rng: Random, own: str, exact: bool, findings: Findings) -> None:
         self.user, self.rng, self.mark, self.findings = user, rng, own, findings
-        # Whether the chat does what a sentence says, word for word, as the stand-in does.
+        # Whether the chat does exactly what a sentence says, as the mock does.
         self.exact = exact
         self.model = Model()
         self.lock = asyncio.Lock()

@@ -1,4 +1,4 @@
-"""Puts the application together."""
+"""Assembles the application."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # Beside the server: `/health` answers while the database is still on its way.
+        # In the background: `/health` responds while the database is starting.
         migrating = asyncio.create_task(parts.migrations.run())
         try:
             yield
@@ -34,7 +34,7 @@ def create_app(settings: Settings) -> FastAPI:
                 await migrating
             await parts.close()
 
-    # The pages of documentation load scripts from elsewhere; the description itself is enough.
+    # The documentation pages would load external scripts; the description is enough.
     described = "/api/openapi.json" if settings.environment != "production" else None
     app = FastAPI(
         title="todo", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=described

@@ -1,4 +1,4 @@
-"""The server of the process: uvicorn, which lets nobody wait for an answer that will not come."""
+"""uvicorn, which ends running answers of the chat before it closes their connections."""
 
 import asyncio
 from socket import socket
@@ -13,7 +13,7 @@ ANSWERS_GRACE_S = process.GRACE_S - 2
 
 
 class Server(uvicorn.Server):
-    """Ends the answers that still run with an event of theirs, before their connections are cut."""
+    """Ends running answers with an event, so that clients do not see a closed connection only."""
 
     def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
         super().__init__(config)
