@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::shell::{self, Result, root};
 
 const CHART: &str = "manifests/todo-chatbot";
-/// Goes on top of any preset.
+/// These go on top of any preset.
 const EXTERNAL: &str = "manifests/todo-chatbot/values/external-database.yaml";
+const EXTERNAL_MODEL: &str = "manifests/todo-chatbot/values/external-model.yaml";
 const PRESETS: [&str; 3] = ["tiny", "normal", "full"];
 /// Values files whose first line is a comment: what Helm must say to them.
 const REFUSED: &str = "tests/chart";
@@ -31,7 +32,7 @@ pub(crate) fn prove(helm: &Path) -> Result {
 fn presets_without_database(helm: &Path) -> Result {
     for preset in PRESETS {
         let values = format!("{CHART}/values/{preset}.yaml");
-        let values = [CHART, "--values", &values, "--values", EXTERNAL];
+        let values = [CHART, "--values", &values, "--values", EXTERNAL, "--values", EXTERNAL_MODEL];
         shell::read(helm, &[&["lint", "--strict"], &values[..]].concat())?;
         let rendered = shell::read(helm, &[&["template", "check"], &values[..]].concat())?;
         if uses(&rendered, PASSWORD) {
