@@ -70,7 +70,7 @@ async def leave(port: int, message: str, seconds: float, hard: bool) -> None:
     writer.close()
 
 
-async def until(holds: Any, seconds: float = 3) -> None:
+async def until(holds: Any, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

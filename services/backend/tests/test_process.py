@@ -53,9 +53,9 @@ def test_a_kept_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", service.port)
         connection.request("GET", "/health")
         connection.getresponse().read()
-        started = time.monotonic()
-        service.end()
-        assert time.monotonic() - started < 3
+        lines = service.end()
+        # uvicorn logs an error if it waits for connections until the timeout.
+        assert [line for line in lines if line["level"] != "info"] == []
         connection.close()
 
 

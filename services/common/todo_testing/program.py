@@ -68,7 +68,7 @@ class Program:
 
     def until(self, path: str, status: int = 200) -> None:
         """Waits until the path is answered with this status."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.status(path) != status:
             assert time.monotonic() < deadline and self.process.poll() is None
             time.sleep(0.05)
@@ -80,7 +80,7 @@ class Program:
 
     def output(self) -> str:
         """Waits for the process to exit and returns what it wrote."""
-        self.process.wait(20)
+        self.process.wait(60)
         self.log.seek(0)
         return self.log.read()
 

@@ -62,21 +62,8 @@ DONE_WORDS = {"done", "complete", "completed", "finished"}
 LIST_SUBJECTS = OPEN_WORDS | DONE_WORDS
 LIST_SUBJECTS |= {"do", "everything", "item", "items", "list", "task", "tasks", "todo", "todos"}
 LIST_WORDS = LIST_STARTS | LIST_SUBJECTS
-LIST_WORDS |= {
-    "all",
-    "are",
-    "have",
-    "i",
-    "is",
-    "many",
-    "me",
-    "my",
-    "need",
-    "on",
-    "still",
-    "the",
-    "to",
-}
+LIST_WORDS |= {"all", "are", "have", "i", "is", "many", "me", "my", "need", "on", "still"}
+LIST_WORDS |= {"that", "the", "there", "to", "yet"}
 QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’"}
 
 
