@@ -74,13 +74,17 @@ pub struct Preset {
     pub values: PathBuf,
 }
 
-/// Values that count only where a key of `.env` does not lead to our own service.
+/// Values that apply if settings select an external service in place of one of the application's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    pub key: String,
-    pub unless_contains: String,
+    /// It applies if one of these keys of `.env` has a value, …
+    pub keys: Vec<String>,
+    /// … which does not contain this text, …
+    pub unless_contains: Option<String>,
+    /// … unless one of these keys has the given value.
+    pub unless: BTreeMap<String, String>,
     pub values: PathBuf,
-    /// The ids of checks of what these values leave out.
+    /// The IDs of the checks of what these values remove.
     pub without_checks: Vec<String>,
 }
 
@@ -157,10 +161,14 @@ fn read(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<Application> {
         Some(Preset { name: name?, values: inside(dir, fields, "values", Path::is_file)? })
     });
     let overrides = fields.tables("overrides", |fields| {
-        let (key, part) = (fields.string("key"), fields.string("unless-contains"));
+        let keys = fields.strings("keys");
+        if keys.is_empty() {
+            fields.problem("keys", "names no key of .env".to_owned());
+        }
+        let (unless_contains, unless) = (fields.opt_string("unless-contains"), fields.string_map("unless"));
         let values = inside(dir, fields, "values", Path::is_file);
         let without_checks = fields.strings("without-checks");
-        Some(Override { key: key?, unless_contains: part?, values: values?, without_checks })
+        Some(Override { keys, unless_contains, unless, values: values?, without_checks })
     });
     let mock = fields.string_map("mock");
     let env = fields.opt_string("env").unwrap_or_else(|| ".env".to_owned());
@@ -281,7 +289,7 @@ mod tests {
         let text = "name = \"shop\"\nhost = \"shop.local\"\naliases = [\"shop.localhost\"]\n\
                     chart = \"chart\"\n[[images]]\nname = \"store\"\n\
                     [[presets]]\nname = \"small\"\nvalues = \"small.yaml\"\n\
-                    [[overrides]]\nkey = \"URL\"\nunless-contains = \"@store\"\nvalues = \"small.yaml\"\n";
+                    [[overrides]]\nkeys = [\"URL\"]\nunless-contains = \"@store\"\nvalues = \"small.yaml\"\n";
         std::fs::write(dir.path().join(FILE), text).unwrap();
         let application = Application::load(dir.path()).unwrap().unwrap();
         assert!(application.clone().mocked().unwrap_err().to_string().contains("--mock"));

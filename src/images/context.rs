@@ -57,7 +57,7 @@ fn add_folder(hasher: &mut Sha256, folder: &Path, prefix: &str, ignore: &Ignore)
             if !excluded {
                 add(hasher, &["folder", &relative, &mode(&meta)]);
             }
-            if !excluded || ignore.has_exceptions() {
+            if !excluded || ignore.has_exceptions_below(&relative) {
                 add_folder(hasher, &path, &relative, ignore)?;
             }
         } else if !excluded {
@@ -160,6 +160,35 @@ mod tests {
             hash(&app, Target::Prod, None)
         };
         assert_ne!(with("src/a"), with("src/b"));
+    }
+
+    /// Two images with one context and an ignore file each: `<Dockerfile>.dockerignore`.
+    #[test]
+    fn images_that_share_a_folder_change_with_it_and_not_with_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        let mut app = application(dir.path());
+        app.images.push(app.images[0].clone());
+        for name in ["common", "one", "two"] {
+            std::fs::create_dir(dir.path().join(name)).unwrap();
+            write(&format!("{name}/code"), "first");
+        }
+        for (image, name) in app.images.iter_mut().zip(["one", "two"]) {
+            write(&format!("{name}/Dockerfile"), "FROM scratch");
+            write(&format!("{name}/Dockerfile.dockerignore"), &format!("*\n!common\n!{name}/code\n"));
+            image.dockerfile = dir.path().join(name).join("Dockerfile");
+        }
+        let hashes = || {
+            [0, 1].map(|image| {
+                let order = Order { app: &app, spec: &app.images[image], target: Target::Prod, base: None };
+                inputs_hash(&order).unwrap()
+            })
+        };
+        let [one, two] = hashes();
+        write("one/code", "second");
+        assert!(hashes()[0] != one && hashes()[1] == two);
+        write("common/code", "second");
+        assert!(hashes()[1] != two);
     }
 
     #[test]

@@ -55,9 +55,13 @@ impl Ignore {
         excluded
     }
 
-    /// Whether something below an excluded folder may be part of the build after all.
-    pub(super) fn has_exceptions(&self) -> bool {
-        self.rules.iter().any(|rule| rule.except)
+    /// Whether an exception may include something below the excluded folder at `path`.
+    pub(super) fn has_exceptions_below(&self, path: &str) -> bool {
+        let below = |pattern: &Vec<String>| {
+            let fixed = pattern.iter().take_while(|part| *part != "**");
+            fixed.zip(path.split('/')).all(|(part, name)| wildcard(part.as_bytes(), name.as_bytes()))
+        };
+        self.rules.iter().any(|rule| rule.except && rule.pattern.as_ref().is_none_or(below))
     }
 }
 
@@ -115,6 +119,19 @@ mod tests {
         for path in ["x/a.log", "docs/keep.md", "docs/x/a.md", "ac", "src/node_modules"] {
             assert!(!ignore.excludes(path), "{path}");
         }
+    }
+
+    #[test]
+    fn only_folders_with_exceptions_are_entered() {
+        let ignore = Ignore::parse("*\n!common/lib\n!a*/src\n");
+        for path in ["common", "common/lib", "common/lib/x", "app", "app/src"] {
+            assert!(ignore.has_exceptions_below(path), "{path}");
+        }
+        for path in ["web", "web/node_modules", "common/tests", "app/x"] {
+            assert!(!ignore.has_exceptions_below(path), "{path}");
+        }
+        assert!(Ignore::parse("*\n!x/**/y\n").has_exceptions_below("x/z"));
+        assert!(Ignore::parse("*\n![ab]\n").has_exceptions_below("x"));
     }
 
     #[test]

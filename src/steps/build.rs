@@ -55,10 +55,10 @@ impl Step for BuildStep {
     }
 
     fn effects(&self) -> Vec<String> {
-        let (context, target) = (self.spec.context.display(), self.session.target());
+        let (file, target) = (self.spec.dockerfile.display(), self.session.target());
         let bill = sbom::file(&self.session.dir(), &self.spec.name);
         vec![
-            format!("builds an image from {context} (target {target}) and pushes it to the local registry"),
+            format!("builds an image from {file} (target {target}) and pushes it to the local registry"),
             format!("writes its SBOM to {}", bill.display()),
         ]
     }

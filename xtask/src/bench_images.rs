@@ -265,8 +265,8 @@ fn one_layer(site: &Site, runs: usize) -> Result<(Vec<Way>, Way)> {
 fn one_file(bench: &Bench, site: &Site, runs: usize) -> Result<Vec<Way>> {
     let mut ours = Way::new("`todo-bootstrap up`");
     let mut plain = Way::new(format!("`docker build`, {}, `kubectl rollout`", site.loader()));
-    let context = bench.project.join("services").join(IMAGE);
-    let source = context.join(SOURCE);
+    let context = bench.project.join("services");
+    let (source, dockerfile) = (context.join(IMAGE).join(SOURCE), context.join(IMAGE).join("Dockerfile"));
     let text = std::fs::read_to_string(&source).map_err(|error| error.to_string())?;
     let edit = |number: usize| {
         std::fs::write(&source, format!("{text}# {}-{number}\n", std::process::id()))
@@ -301,6 +301,8 @@ fn one_file(bench: &Bench, site: &Site, runs: usize) -> Result<Vec<Way>> {
                 &image,
                 "--build-arg",
                 &base,
+                "--file",
+                &dockerfile.to_string_lossy(),
                 &context.to_string_lossy(),
             ])?;
             site.load(&image)?;

@@ -49,7 +49,7 @@ impl Plain {
         let built =
             [("frontend", "nodejs"), ("backend", "python"), ("mcp-server", "python"), ("mock-llm", "python")];
         let built = built.into_iter().map(|(name, base)| {
-            Ok((name.to_owned(), bench.project.join("services").join(name), image(base)?))
+            Ok((name.to_owned(), bench.project.join("services").join(name).join("Dockerfile"), image(base)?))
         });
         let ready = ["postgres", "valkey", "traefik", "metrics-server"];
         Ok(Self {
@@ -68,9 +68,14 @@ impl Plain {
     pub(crate) fn run(&self) -> Result<Duration> {
         let addons = self.addons()?;
         let started = Instant::now();
-        for (name, context, base) in &self.built {
+        for (name, dockerfile, base) in &self.built {
             let (tag, base) = (tag(name), format!("BASE_IMAGE={base}"));
-            self.call("docker", &["build", "--quiet", "--tag", &tag, "--build-arg", &base, &text(context)])?;
+            let own = dockerfile.parent().unwrap_or(dockerfile);
+            // The Python services share the folder above theirs.
+            let shared = own.join("requirements.lock").is_file();
+            let context = own.parent().filter(|_| shared).unwrap_or(own);
+            let args = ["build", "--quiet", "--tag", &tag, "--build-arg", &base, "--file"];
+            self.call("docker", &[&args[..], &[&text(dockerfile), &text(context)]].concat())?;
         }
         self.cluster.create()?;
         let built = self.built.iter().map(|(name, _, _)| tag(name));

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.accounts import Issuer
 from tests.support import TOKEN
-from tests.tokens import encoded, minted, signed
+from todo_testing.tokens import encoded, minted, signed
 
 
 def forged(issuer: Issuer) -> dict[str, str]:

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import uvicorn
 
-from tests.servers import free_port
 from tests.support import App
 from todo_api.server import Server
+from todo_testing.program import free_port
 
 
 @contextlib.asynccontextmanager
@@ -19,7 +19,7 @@ async def listening(app: App) -> AsyncIterator[int]:
     config = uvicorn.Config(
         app.api, host="127.0.0.1", port=port, lifespan="off", log_config=None, access_log=False
     )
-    server = Server(config, app.parts.turns)
+    server = Server(config, app.api)
     # In a task of its own, it would take the signals of pytest.
     server.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign]
     serving = asyncio.create_task(server.serve())

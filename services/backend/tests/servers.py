@@ -9,6 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from todo_testing.program import free_port
+
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 INSTALL = "apt-get install -y --no-install-recommends postgresql-15 redis-server"
 # PostgreSQL refuses to run as root.
@@ -20,14 +22,6 @@ def program(name: str) -> str:
     if found is None:
         raise RuntimeError(f"the tests need {name}, which is not installed; help: {INSTALL}")
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        assert isinstance(port, int)
-        return port
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path, seconds: float = 20) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 
-from tests.tokens import minted
 from todo_api.identity import current_user
 from todo_api.runtime import Runtime
+from todo_testing.tokens import minted
 
 TOKEN = "token-canary-of-thirty-two-characters"
 

@@ -113,7 +113,7 @@ async def test_tools_that_talk_nonsense(talk: Talk, status: int, body: Any) -> N
 async def test_what_was_done_is_told_the_next_time(talk: Talk) -> None:
     assert await talk.fails(calls(call("list_tasks")), hangs_up) == "ai_unavailable"
     await talk.ask("again", says("Ok."))
-    assert "broke off after: list_tasks" in talk.model.messages[2]["content"]
+    assert "was interrupted after: list_tasks" in talk.model.messages[2]["content"]
 
 
 async def test_tools_that_go_away_in_the_middle(talk: Talk) -> None:
@@ -139,7 +139,7 @@ async def test_each_turn_has_a_token_of_its_own(talk: Talk) -> None:
 async def test_a_model_that_goes_away_and_comes_back(
     talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neighbours, "KEPT", -1.0)
+    monkeypatch.setattr(neighbours, "STATE_TTL_S", -1.0)
     client = talk.app.parts.neighbours.client
     assert (await talk.app.ready())["checks"]["ai"] == "up"
     await talk.model.stop()

@@ -6,9 +6,10 @@ import time
 import pytest
 
 from tests.conftest import Start
-from tests.servers import Postgres, RedisServer, free_port
+from tests.servers import Postgres, RedisServer
 from tests.support import App
 from todo_api.cache import Cache
+from todo_testing.program import free_port
 
 
 async def poison(app: App) -> int:

@@ -45,7 +45,7 @@ async def test_two_workers_write_at_once(
     monkeypatch: pytest.MonkeyPatch,
     failing: bool,
 ) -> None:
-    monkeypatch.setattr(cache, "PAUSE", 0.05)
+    monkeypatch.setattr(cache, "RETRY_PAUSE_S", 0.05)
     async with start(**settings) as one, start(**settings) as other:
 
         async def redis_fails() -> None:
@@ -84,7 +84,7 @@ class LateRedis:
             with contextlib.suppress(OSError):
                 while data := await source.read(65536):
                     if late and self.chance.random() < 0.3:
-                        await asyncio.sleep(cache.PATIENCE * 1.5)
+                        await asyncio.sleep(cache.TIMEOUT_S * 1.5)
                     sink.write(data)
                     await sink.drain()
             sink.close()
@@ -106,8 +106,8 @@ async def test_a_late_answer_goes_to_nobody_else(
     redis_server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cache, "PATIENCE", 0.1)
-    monkeypatch.setattr(cache, "PAUSE", 0.0)
+    monkeypatch.setattr(cache, "TIMEOUT_S", 0.1)
+    monkeypatch.setattr(cache, "RETRY_PAUSE_S", 0.0)
     async with (
         LateRedis(redis_server.port).running() as url,
         start(**(settings | {"REDIS_URL": url})) as app,

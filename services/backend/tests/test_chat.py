@@ -157,7 +157,7 @@ async def test_who_stops_listening_stops_it(talk: Talk) -> None:
 
 
 async def test_an_answer_has_its_time(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "PATIENCE", 0.5)
+    monkeypatch.setattr(turns, "ANSWER_TIMEOUT_S", 0.5)
     assert await talk.fails(hangs) == "ai_timeout"
     talk.tools.delay = 5
     assert await talk.fails(calls(call("add_task", {"title": "x"}))) == "tools_timeout"

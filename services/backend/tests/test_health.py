@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 from tests.conftest import Start
-from tests.servers import Postgres, free_port
+from tests.servers import Postgres
 from tests.support import App, refused
+from todo_testing.program import free_port
 
 
 async def test_all_is_well(app: App) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import Start
 from tests.support import TOKEN, App, refused
-from tests.tokens import claims, encoded, minted, signed
+from todo_testing.tokens import claims, encoded, minted, signed
 
 
 @pytest.fixture

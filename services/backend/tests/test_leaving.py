@@ -70,7 +70,7 @@ async def leave(port: int, message: str, seconds: float, hard: bool) -> None:
     writer.close()
 
 
-async def until(holds: Any, seconds: float = 3) -> None:
+async def until(holds: Any, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline
@@ -134,7 +134,7 @@ async def test_many_who_leave_at_once(talk: Talk) -> None:
 async def test_who_is_still_listening_at_the_end_is_told(
     talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "ANSWERS", 0.2)
+    monkeypatch.setattr(server, "ANSWERS_GRACE_S", 0.2)
     talk.model.steps = [Slow(0.05)]
     async with httpx2.AsyncClient() as client, listening(talk.app) as port:
         url = f"http://127.0.0.1:{port}/api/chat"

@@ -6,11 +6,12 @@ import pytest
 
 from tests.accounts import URL, Issuer
 from tests.conftest import Start
-from tests.servers import RedisServer, free_port
+from tests.servers import RedisServer
 from tests.support import refused
 from tests.talk import talking
 from todo_api import limits
 from todo_api.limits import LIMITS
+from todo_testing.program import free_port
 
 
 class Clock:

@@ -1,6 +1,7 @@
 """Migrations: complete, safe side by side, and kind to their neighbours."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.support import App
 from todo_api.database import Database
 from todo_api.database_url import DatabaseUrl
 from todo_api.migrate import VERSION_TABLE, Migrations, config
+from todo_testing.program import SERVICES
 
 # Runs the migrations as often as asked, each time as a process of its own would.
 PROGRAM = """
@@ -45,6 +47,7 @@ async def test_processes_that_migrate_at_once(database_url: str, round: int) -> 
     processes = [
         await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", PROGRAM, database_url),
+            env=os.environ | {"PYTHONPATH": str(SERVICES / "common")},
             stdin=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -1,82 +1,29 @@
-"""The program as it runs in a container: started, asked, ended."""
+"""The program as it runs in a container: started, used, stopped."""
 
 import contextlib
 import http.client
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.servers import Postgres, RedisServer, free_port
+from tests.servers import Postgres, RedisServer
+from todo_testing.program import Program, free_port, running
 
 
-class Program:
-    """One process of the service."""
-
-    def __init__(self, **env: str) -> None:
-        self.port = free_port()
-        base = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(self.port)}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "todo_api"],
-            env=base | env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def status(self, path: str, **options: Any) -> int:
-        request = Request(f"http://127.0.0.1:{self.port}{path}", **options)
-        try:
-            with urlopen(request, timeout=5) as answer:
-                answer.read()
-                return int(answer.status)
-        except HTTPError as error:
-            return error.code
-        except OSError:
-            return 0
-
-    def until(self, path: str, status: int) -> None:
-        deadline = time.monotonic() + 20
-        while self.status(path) != status:
-            assert time.monotonic() < deadline and self.process.poll() is None
-            time.sleep(0.05)
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> list[dict[str, Any]]:
-        """Ends it and returns its log lines: every one of them is JSON."""
-        started = time.monotonic()
-        self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=20)
-        assert time.monotonic() - started < 8
-        return [json.loads(line) for line in output.splitlines()]
-
-
-@contextlib.contextmanager
-def program(**env: str) -> Iterator[Program]:
-    running = Program(**env)
-    try:
-        yield running
-    finally:
-        if running.process.poll() is None:
-            running.process.kill()
-        running.process.communicate()
+def program(**env: str) -> contextlib.AbstractContextManager[Program]:
+    return running("backend", "todo_api", **env)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_it_is_told_to(tmp_path: Path, number: signal.Signals) -> None:
-    with program(DATABASE_URL=f"sqlite:///{tmp_path}/x.db") as running:
-        running.until("/ready", 200)
-        running.status("/api/tasks")
-        lines = running.end(number)
-        assert running.process.returncode == 0
+    with program(DATABASE_URL=f"sqlite:///{tmp_path}/x.db") as service:
+        service.until("/ready", 200)
+        service.status("/api/tasks")
+        lines = service.end(number)
+        assert service.process.returncode == 0
     messages = [line["message"] for line in lines]
     assert messages[0] == "started" and messages[-1] == "stopped"
     # Ours is the only line about a request, and uvicorn adds none.
@@ -88,12 +35,12 @@ def test_it_ends_when_it_is_told_to(tmp_path: Path, number: signal.Signals) -> N
 
 def test_it_ends_while_it_waits_for_the_database() -> None:
     url = f"postgresql://todo:pass-canary@127.0.0.1:{free_port()}/todo"
-    with program(DATABASE_URL=url, INTERNAL_API_TOKEN="token-canary") as running:
-        running.until("/health", 200)
-        assert running.status("/ready") == 503
+    with program(DATABASE_URL=url, INTERNAL_API_TOKEN="token-canary") as service:
+        service.until("/health", 200)
+        assert service.status("/ready") == 503
         time.sleep(1)
-        lines = running.end()
-        assert running.process.returncode == 0
+        lines = service.end()
+        assert service.process.returncode == 0
     assert "canary" not in json.dumps(lines)
     # The same cause is told once, however often it was tried.
     waiting = [line for line in lines if line["message"].startswith("waiting for the database")]
@@ -101,21 +48,21 @@ def test_it_ends_while_it_waits_for_the_database() -> None:
 
 
 def test_a_kept_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    with program(DATABASE_URL=f"sqlite:///{tmp_path}/x.db") as running:
-        running.until("/ready", 200)
-        connection = http.client.HTTPConnection("127.0.0.1", running.port)
+    with program(DATABASE_URL=f"sqlite:///{tmp_path}/x.db") as service:
+        service.until("/ready", 200)
+        connection = http.client.HTTPConnection("127.0.0.1", service.port)
         connection.request("GET", "/health")
         connection.getresponse().read()
-        started = time.monotonic()
-        running.end()
-        assert time.monotonic() - started < 3
+        lines = service.end()
+        # uvicorn logs an error if it waits for connections until the timeout.
+        assert [line for line in lines if line["level"] != "info"] == []
         connection.close()
 
 
 def test_settings_that_cannot_be_used_are_named() -> None:
-    with program(DATABASE_URL="mysql://u:canary@db/x", LOG_LEVEL="loud") as running:
-        output, _ = running.process.communicate(timeout=20)
-        assert running.process.returncode == 2
+    with program(DATABASE_URL="mysql://u:canary@db/x", LOG_LEVEL="loud") as service:
+        output = service.output()
+        assert service.process.returncode == 2
     line = json.loads(output)
     assert [problem.split()[0] for problem in line["problems"]] == ["DATABASE_URL", "LOG_LEVEL"]
     assert "canary" not in output
@@ -124,15 +71,15 @@ def test_settings_that_cannot_be_used_are_named() -> None:
 @pytest.mark.parametrize("size", [70_000, 5_000_000])
 def test_a_large_body_is_answered(tmp_path: Path, size: int) -> None:
     headers = {"Content-Type": "application/json"}
-    with program(DATABASE_URL=f"sqlite:///{tmp_path}/x.db") as running:
-        running.until("/ready", 200)
-        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+    with program(DATABASE_URL=f"sqlite:///{tmp_path}/x.db") as service:
+        service.until("/ready", 200)
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
         for _ in range(3):
             connection.request("POST", "/api/tasks", b"x" * size, headers)
             answer = connection.getresponse()
             assert answer.status == 413 and b"too_large" in answer.read()
         connection.close()
-        assert running.status("/api/tasks") == 200
+        assert service.status("/api/tasks") == 200
 
 
 @pytest.mark.parametrize("database", ["postgres", "sqlite"])
@@ -154,17 +101,17 @@ def test_no_secret_in_a_log_of_any_level(
         "LOG_LEVEL": "DEBUG",
     }
     headers = {"Content-Type": "application/json", "Authorization": "Bearer eyJ-canary"}
-    with program(**env) as running:
-        running.until("/ready", 200)
+    with program(**env) as service:
+        service.until("/ready", 200)
         body = json.dumps({"title": "title-canary", "description": "text-canary"}).encode()
-        assert running.status("/api/tasks", data=body, headers=headers) == 201
+        assert service.status("/api/tasks", data=body, **headers) == 201
         for _ in range(2):
-            assert running.status("/api/tasks?token=eyJ-canary", headers=headers) == 200
+            assert service.status("/api/tasks?token=eyJ-canary", **headers) == 200
         body = json.dumps({"message": "message-canary"}).encode()
-        assert running.status("/api/chat", data=body, headers=headers) == 200
-        assert running.status("/api/chat/messages") == 200
-        assert running.status("/internal/tasks", headers=headers) == 401
-        output = json.dumps(running.end())
+        assert service.status("/api/chat", data=body, **headers) == 200
+        assert service.status("/api/chat/messages") == 200
+        assert service.status("/internal/tasks", **headers) == 401
+        output = json.dumps(service.end())
     assert "tools_unavailable" in output and "canary" not in output
 
 
@@ -175,8 +122,8 @@ def test_two_replicas_on_one_empty_database(postgres: Postgres) -> None:
         other.until("/ready", 200)
         body = json.dumps({"title": "x"}).encode()
         headers = {"Content-Type": "application/json"}
-        assert one.status("/api/tasks", data=body, headers=headers) == 201
+        assert one.status("/api/tasks", data=body, **headers) == 201
         assert other.status("/api/tasks/1") == 200
-        for running in (one, other):
-            assert not any(line["level"] == "error" for line in running.end())
+        for service in (one, other):
+            assert not any(line["level"] == "error" for line in service.end())
     assert postgres.sql("SELECT count(*) FROM tasks", url.rsplit("/", 1)[1]) == "1"

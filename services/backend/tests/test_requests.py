@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Start
 from tests.support import TOKEN, App, refused
-from todo_api import logs
+from todo_common import logs
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ async def test_a_line_for_each_request(lines: Any, app: App) -> None:
     assert line == {
         "level": "info",
         "message": "request",
-        "logger": "todo_api.requests",
+        "logger": "todo",
         "request_id": "abc-1",
         "method": "GET",
         "path": "/api/tasks/7",

@@ -5,7 +5,8 @@ import ssl
 import pytest
 
 from todo_api.database_url import DatabaseUrl, DatabaseUrlError
-from todo_api.settings import Settings, SettingsError
+from todo_api.settings import Settings
+from todo_common.settings import SettingsError
 
 PLAIN = "postgresql+asyncpg://u:p@db:5432/todo"
 

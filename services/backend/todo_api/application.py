@@ -1,4 +1,4 @@
-"""Puts the application together."""
+"""Assembles the application."""
 
 import asyncio
 import contextlib
@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from todo_api import errors, health, logs
+from todo_api import errors, health
+from todo_api.body_limit import BodyLimit
 from todo_api.chat import routes as chat
 from todo_api.identity import limited_user, user_of_service
-from todo_api.requests import HEADER, Requests
 from todo_api.routes import task_routes
 from todo_api.runtime import Runtime
 from todo_api.settings import Settings
+from todo_common import logs
+from todo_common.requests import HEADER, Requests
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -21,9 +23,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # Beside the server: `/health` answers while the database is still on its way.
+        # In the background: `/health` responds while the database is starting.
         migrating = asyncio.create_task(parts.migrations.run())
-        logs.info("started", environment=settings.environment, port=settings.port)
         try:
             yield
         finally:
@@ -33,7 +34,7 @@ def create_app(settings: Settings) -> FastAPI:
                 await migrating
             await parts.close()
 
-    # The pages of documentation load scripts from elsewhere; the description itself is enough.
+    # The documentation pages would load external scripts; the description is enough.
     described = "/api/openapi.json" if settings.environment != "production" else None
     app = FastAPI(
         title="todo", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=described
@@ -48,8 +49,15 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", HEADER],
             expose_headers=[HEADER],
         )
-    # Added last, so it is outermost: every answer gets its id and its log line.
-    app.add_middleware(Requests)
+    app.add_middleware(BodyLimit)
+    # Added last, so it is outermost: every response gets its ID and its log line.
+    app.add_middleware(
+        Requests,
+        refuse=errors.answer,
+        browsers=True,
+        quiet=("/health", "/ready", "/api/health"),
+        headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"},
+    )
     app.include_router(health.router)
     app.include_router(task_routes("/api/tasks", limited_user))
     app.include_router(chat.router)

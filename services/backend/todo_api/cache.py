@@ -15,16 +15,16 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from todo_api import logs
+from todo_common import logs
 
-# Seconds: for one exchange, until a Redis that was away is asked again, and that a list is kept.
-PATIENCE, PAUSE, LIFETIME = 0.5, 2.0, 60
-# A larger list is not worth the memory.
+# The timeout of a request, the pause after a failure, and how long a list is cached.
+TIMEOUT_S, RETRY_PAUSE_S, TTL_S = 0.5, 2.0, 60
+# Larger lists are not cached.
 MAX_BYTES = 512 * 1024
 
 
 class Cache:
-    """The lists in Redis; with an empty URL, a cache that is always empty."""
+    """The lists in Redis. With an empty URL, the cache is always empty."""
 
     def __init__(self, url: str) -> None:
         self.redis: Redis | None = None
@@ -33,9 +33,9 @@ class Cache:
         if url:
             self.redis = Redis.from_url(
                 url,
-                socket_connect_timeout=PATIENCE,
-                socket_timeout=PATIENCE,
-                # Once more at once: after its restart every kept connection fails one time.
+                socket_connect_timeout=TIMEOUT_S,
+                socket_timeout=TIMEOUT_S,
+                # Tried again at once: after a restart of Redis, every open connection fails once.
                 retry=Retry(NoBackoff(), 1),
             )
 
@@ -52,10 +52,10 @@ class Cache:
     async def put(self, key: str, value: bytes) -> None:
         if self.redis is None or self._resting() or len(value) > MAX_BYTES:
             return
-        await self._tried(self.redis.set(key, value, ex=LIFETIME))
+        await self._tried(self.redis.set(key, value, ex=TTL_S))
 
     async def count(self, key: str, lifetime: int) -> int | None:
-        """Adds one to a number; None if Redis does not tell."""
+        """Increments a number; None if Redis is not responding."""
         if self.redis is None or self._resting():
             return None
         both = self.redis.pipeline(transaction=True)
@@ -65,7 +65,7 @@ class Cache:
         return found[0] if found else None
 
     async def answers(self) -> bool:
-        """Asks Redis itself, whatever was seen before."""
+        """Asks Redis, regardless of earlier failures."""
         return self.redis is not None and bool(await self._tried(self.redis.ping()))
 
     async def close(self) -> None:
@@ -77,16 +77,18 @@ class Cache:
 
     async def _tried(self, call: Awaitable[Any]) -> Any:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT_S):
                 result = await call
         except (RedisError, OSError, TimeoutError) as error:
-            self._again_at = time.monotonic() + PAUSE
+            self._again_at = time.monotonic() + RETRY_PAUSE_S
             if not self._away:
-                logs.warning("redis does not answer; going on without", cause=type(error).__name__)
+                logs.warning(
+                    "redis is not responding; continuing without it", cause=type(error).__name__
+                )
             self._away = True
             return None
         if self._away:
-            logs.info("redis answers again")
+            logs.info("redis is responding again")
         self._away = False
         self._again_at = 0.0
         return result

@@ -1,4 +1,4 @@
-"""The connection pool, and transactions that tell "the database is away" from our own faults."""
+"""The connection pool, and transactions that distinguish an unavailable database from errors."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,8 +19,8 @@ from sqlalchemy.pool import NullPool
 from todo_api.database_url import DatabaseUrl
 from todo_api.errors import DatabaseAway
 
-# Seconds to connect, to wait for a free connection, and for one statement.
-CONNECT, POOL, STATEMENT = 3.0, 3.0, 5.0
+# The timeouts to connect, to get a free connection, and of one statement.
+CONNECT_TIMEOUT_S, POOL_TIMEOUT_S, STATEMENT_TIMEOUT_S = 3.0, 3.0, 5.0
 
 
 class Database:
@@ -28,19 +28,19 @@ class Database:
 
     def __init__(self, url: DatabaseUrl) -> None:
         self.url = url
-        self.engine = _engine(url, statement=STATEMENT, pooled=True)
+        self.engine = _engine(url, statement=STATEMENT_TIMEOUT_S, pooled=True)
         self._readers = async_sessionmaker(self.engine)
-        # SQLite has no exchanges to spare: there all is done in transactions.
+        # SQLite needs no round trips, so transactions cost nothing there.
         level: dict[str, Any] = {} if url.is_sqlite else {"isolation_level": "READ COMMITTED"}
         writing = self.engine.execution_options(**level)
         self._sessions = async_sessionmaker(writing, expire_on_commit=False)
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
-        """Commits at its end; raises `DatabaseAway` if the database cannot be reached."""
+        """A transaction; raises `DatabaseAway` if the database cannot be reached."""
         return self._session(self._sessions)
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
-        """For statements that change nothing: without the exchanges of BEGIN and COMMIT."""
+        """For reading: without the round trips of BEGIN and COMMIT."""
         return self._session(self._readers)
 
     @asynccontextmanager
@@ -56,7 +56,7 @@ class Database:
             raise
 
     def migration_engine(self) -> AsyncEngine:
-        """An engine without a limit per statement: a migration may take its time."""
+        """An engine without a statement timeout, for migrations."""
         return _engine(self.url, statement=None, pooled=False)
 
     async def close(self) -> None:
@@ -64,12 +64,12 @@ class Database:
 
 
 def is_away(error: Exception) -> bool:
-    """True if it is the database or the way to it that failed, and not the statement."""
+    """Whether the database or the connection failed, and not the statement."""
     if isinstance(error, DBAPIError):
-        # The plain class stands for what the driver has no name for: "terminating connection".
+        # The base class covers errors without a class, such as "terminating connection".
         known = (OperationalError, InterfaceError)
         return isinstance(error, known) or error.connection_invalidated or type(error) is DBAPIError
-    # While it connects, asyncpg's own errors come through as they are.
+    # While connecting, SQLAlchemy does not wrap the errors of asyncpg.
     away = (OSError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError)
     return isinstance(error, away)
 
@@ -83,29 +83,29 @@ def describe(error: BaseException) -> str:
 
 
 def _engine(url: DatabaseUrl, *, statement: float | None, pooled: bool) -> AsyncEngine:
-    # Parameters are what users wrote: no log shows them.
+    # Parameters contain texts of users and must not be logged.
     options: dict[str, Any] = {"hide_parameters": True}
     if url.is_sqlite:
-        # Seconds to wait for another writer; a migration waits for as long as one takes.
+        # Seconds to wait for another writer; migrations wait longer.
         wait = {"timeout": statement or 60.0}
         engine = create_async_engine(url.url, connect_args=wait, **options)
         _begin_in_sqlite(engine)
         return engine
     if pooled:
-        # Two replicas have 20 connections at most; PostgreSQL gives 100, and ours 60 of them.
-        # The test before use costs one exchange, and spares an error after each restart of
+        # Two replicas use at most 20 connections; our PostgreSQL allows 60.
+        # The test before use costs one round trip and avoids an error after a restart of
         # the database.
-        options.update(pool_size=5, max_overflow=5, pool_timeout=POOL, pool_pre_ping=True)
-        # Outside of a transaction, that test is one exchange and not three.
+        options.update(pool_size=5, max_overflow=5, pool_timeout=POOL_TIMEOUT_S, pool_pre_ping=True)
+        # Outside a transaction, that test takes one round trip in place of three.
         options.update(isolation_level="AUTOCOMMIT")
     else:
         options.update(poolclass=NullPool)
-    arguments = {"timeout": CONNECT, "command_timeout": statement} | url.connect_args
+    arguments = {"timeout": CONNECT_TIMEOUT_S, "command_timeout": statement} | url.connect_args
     return create_async_engine(url.url, connect_args=arguments, **options)
 
 
 def _begin_in_sqlite(engine: AsyncEngine) -> None:
-    """Takes SQLite's write lock at the start of a transaction: two writers wait, none fails.
+    """Takes SQLite's write lock at the start of a transaction, so that writers wait for each other.
 
     It makes schema changes transactional too, which the driver does not do by itself.
     """

@@ -1,4 +1,4 @@
-"""Translates a DATABASE_URL of any common form into what the asynchronous drivers take."""
+"""Converts a DATABASE_URL in any common form for the asynchronous drivers."""
 
 import ssl
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ SQLITE = {"sqlite", "sqlite+aiosqlite"}
 
 
 class DatabaseUrlError(ValueError):
-    """DATABASE_URL cannot be used. The message never holds the value: there is a password in it."""
+    """DATABASE_URL is invalid. The message does not contain the value, which has a password."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class DatabaseUrl:
     def parse(cls, text: str) -> "DatabaseUrl":
         if not text:
             raise DatabaseUrlError(f"DATABASE_URL is not set; {HELP}")
-        # SQLAlchemy does not know this older spelling, which hosters still hand out.
+        # SQLAlchemy does not support this older scheme, which some providers still use.
         if text.startswith("postgres://"):
             text = "postgresql://" + text.removeprefix("postgres://")
         try:
@@ -52,7 +52,7 @@ class DatabaseUrl:
         return self.url.drivername.startswith("sqlite")
 
     def secrets(self) -> list[str]:
-        """The password as it is and as it stands in the URL."""
+        """The password, decoded and as it appears in the URL."""
         if not self.url.password:
             return []
         shown = self.url.render_as_string(hide_password=False)
@@ -67,7 +67,7 @@ def _last(value: str | tuple[str, ...]) -> str:
 
 
 def _connect_args(query: dict[str, str]) -> dict[str, Any]:
-    """libpq's parameters as arguments of asyncpg; what has no counterpart there is dropped."""
+    """Converts parameters of libpq to arguments of asyncpg; drops those without a counterpart."""
     arguments: dict[str, Any] = {}
     settings = {key: query[key] for key in ("application_name", "options") if query.get(key)}
     if settings:
@@ -82,7 +82,7 @@ def _connect_args(query: dict[str, str]) -> dict[str, Any]:
 
 
 def _tls(mode: str, authorities: str) -> ssl.SSLContext | str | bool:
-    """`sslmode` as asyncpg takes it; our own contexts, as asyncpg's look into a home folder."""
+    """`sslmode` for asyncpg, whose own TLS contexts would read files of the home directory."""
     if mode in ("disable", "false"):
         return False
     if mode in ("allow", "prefer"):

@@ -1,4 +1,4 @@
-"""Errors that a caller sees, and the one shape they have."""
+"""The errors that clients receive, in one format."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from todo_api import logs
+from todo_common import logs
 
 CODES = {
     400: "bad_request",
@@ -22,12 +22,12 @@ CODES = {
 
 
 class ApiError(Exception):
-    """An answer that is no success: status, a code for programs, a sentence for people."""
+    """An error response: a status, a code for programs, a sentence for people."""
 
     def __init__(self, status: int, message: str, code: str = "", **headers: str) -> None:
         super().__init__(message)
         self.status = status
-        # Written like arguments: `Retry_After="2"`.
+        # Passed as arguments, for example `Retry_After="2"`.
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
         if status == 503:
             self.headers.setdefault("Retry-After", "2")
@@ -38,10 +38,10 @@ class ApiError(Exception):
 
 
 class DatabaseAway(ApiError):
-    """The database cannot be reached, or does not answer in time."""
+    """The database cannot be reached, or does not respond in time."""
 
     def __init__(self, cause: str) -> None:
-        super().__init__(503, "The database does not answer; try again.", "database_unavailable")
+        super().__init__(503, "The database is not responding; try again.", "database_unavailable")
         self.cause = cause
 
 
@@ -51,7 +51,7 @@ def answer(status: int, code: str, message: str, headers: Any = None) -> JSONRes
 
 
 def sentence(problems: list[dict[str, Any]]) -> str:
-    """The problems of a request without what was sent: that may be long, or private."""
+    """The problems of a request, without its values, which may be long or private."""
     parts = []
     for problem in problems:
         if problem["type"] == "json_invalid":
@@ -66,7 +66,7 @@ def install(app: FastAPI) -> None:
     async def api_error(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ApiError)
         if isinstance(error, DatabaseAway):
-            logs.warning("the database does not answer", cause=error.cause)
+            logs.warning("the database is not responding", cause=error.cause)
         return answer(error.status, error.code, error.message, error.headers)
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can do its work."""
+"""The endpoints for liveness and readiness."""
 
 import asyncio
 from typing import Any
@@ -9,23 +9,23 @@ from starlette.responses import JSONResponse
 from todo_api.errors import DatabaseAway
 from todo_api.runtime import Runtime, runtime
 
-# Seconds; a probe that waits longer than Kubernetes does says nothing.
-PATIENCE = 2.0
+# Shorter than the timeout of the probe in Kubernetes.
+DATABASE_TIMEOUT_S = 2.0
 
 router = APIRouter()
-# The event loop itself does not keep a task alive.
+# Referenced here because the event loop keeps weak references only.
 _unfinished: set[asyncio.Task[str | None]] = set()
 
 
 @router.get("/health")
 async def health() -> dict[str, str]:
-    """The process answers. Nothing else is asked: a restart would not mend a database."""
+    """The process responds. It does not check the database, which a restart would not fix."""
     return {"status": "ok"}
 
 
 @router.get("/api/config")
 async def config(request: Request) -> dict[str, Any]:
-    """What a page must know before anybody is logged in."""
+    """What the page needs before a user is logged in."""
     settings = runtime(request).settings
     provider = settings.provider
     ai = {"provider": provider.name, "model": provider.model, "mock": provider.mock}
@@ -35,7 +35,7 @@ async def config(request: Request) -> dict[str, Any]:
 @router.get("/ready")
 @router.get("/api/health")
 async def ready(request: Request) -> JSONResponse:
-    """Names what is down: the database and its tables are needed, all others are not."""
+    """Lists what is down. Only the database and its tables are required."""
     parts = runtime(request)
     (database, migrations), redis, neighbours = await asyncio.gather(
         _database(parts), _redis(parts), parts.neighbours.states()
@@ -45,7 +45,7 @@ async def ready(request: Request) -> JSONResponse:
     missed = [name for name in ("redis", "mcp", "ai") if checks[name] == "down"]
     status = "down" if down else "degraded" if missed else "ok"
     named = down + missed
-    # `degraded` are those of `down` without which all works but what they are for.
+    # `degraded` lists the optional parts of `down`.
     body = {"status": status, "down": named, "degraded": missed, "checks": checks}
     return JSONResponse(body, 503 if down else 200)
 
@@ -54,15 +54,15 @@ async def _database(parts: Runtime) -> tuple[str, str]:
     asking = asyncio.create_task(_revision(parts))
     _unfinished.add(asking)
     asking.add_done_callback(_finished)
-    await asyncio.wait({asking}, timeout=PATIENCE)
+    await asyncio.wait({asking}, timeout=DATABASE_TIMEOUT_S)
     if not asking.done():
-        # Not waited for: a driver takes its time to give up a connection that is silent.
+        # Not awaited: a driver needs long to close a connection that does not respond.
         asking.cancel()
     if not asking.done() or isinstance(asking.exception(), DatabaseAway):
         return "down", "unknown" if parts.migrations.done else "waiting"
     present = asking.result()
     if present is None and parts.migrations.done:
-        # Someone put an empty database in the place of ours.
+        # The database was replaced by an empty one.
         parts.migrations.again()
     return "up", "up" if parts.migrations.done else "waiting"
 
@@ -70,7 +70,7 @@ async def _database(parts: Runtime) -> tuple[str, str]:
 def _finished(asked: asyncio.Task[str | None]) -> None:
     _unfinished.discard(asked)
     if not asked.cancelled():
-        # Looked at, or asyncio complains about an error that nobody waited for.
+        # Retrieved, because asyncio warns about exceptions that are never retrieved.
         asked.exception()
 
 

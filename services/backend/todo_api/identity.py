@@ -1,4 +1,4 @@
-"""Who asks. The only place that knows; the user always comes out of a signed token."""
+"""Identifies the user of a request, always by a signed token. No other module does."""
 
 import re
 from typing import Annotated
@@ -14,7 +14,7 @@ USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}")
 
 
 async def current_user(request: Request) -> str:
-    """The user of a request through the ingress. Without accounts there is just one."""
+    """The user of a request through the ingress. Without accounts, there is only one."""
     keys = runtime(request).keys
     if keys is None:
         return LOCAL
@@ -28,16 +28,16 @@ async def current_user(request: Request) -> str:
 
 
 async def limited_user(request: Request, user: Annotated[str, Depends(current_user)]) -> str:
-    """The same, within the number of requests that one user may make."""
+    """The same; raises `ApiError` if the user exceeds the request limit."""
     parts = runtime(request)
-    # Without accounts everybody is the same user, and one would use up what is another's.
+    # Without accounts, all clients are one user and would share the limit.
     if parts.keys is not None:
         await parts.limits.take("api", user)
     return user
 
 
 def user_of_service(request: Request) -> str:
-    """The user for whom another of our services asks, by the token that we once gave out."""
+    """The user of a request of another service, by the token that this service issued."""
     secret = runtime(request).settings.internal_token
     user = service_token.verified(_bearer(request), secret)
     if user is None or not USER.fullmatch(user):

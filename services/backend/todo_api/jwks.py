@@ -1,4 +1,4 @@
-"""Verifies the tokens of users against the public keys that the accounts publish."""
+"""Verifies the tokens of users with the public keys that the account service publishes."""
 
 import asyncio
 import time
@@ -7,17 +7,24 @@ from typing import Any
 import httpx2
 import jwt
 
-from todo_api import logs, tls
+from todo_api import tls
 from todo_api.errors import ApiError
-from todo_api.service_token import NONSENSE
+from todo_api.service_token import INVALID_TOKEN
+from todo_common import logs
 
-# Never one that is signed with a shared secret: a public key could be taken for the secret.
+# No algorithm with a shared secret: a public key could be used as the secret.
 KINDS = {("OKP", "Ed25519"): "EdDSA", ("EC", "P-256"): "ES256", ("RSA", None): "RS256"}
-# Seconds: that keys are taken for fresh, that they serve while they cannot be read again, between
-# two readings because of an unknown key, after a reading that failed, and for one reading.
-FRESH, STALE, UNKNOWN, FAILED, PATIENCE = 600.0, 3600.0, 10.0, 2.0, 3.0
-# Clocks of two machines differ by less.
-LEEWAY = 30
+# After how long keys are read again, how long they are used if that fails, the pauses between two
+# reads for unknown keys and after a failed read, and the timeout of a read.
+REFRESH_S, MAX_AGE_S, UNKNOWN_KEY_PAUSE_S, FAILURE_PAUSE_S, READ_TIMEOUT_S = (
+    600.0,
+    3600.0,
+    10.0,
+    2.0,
+    3.0,
+)
+# The accepted difference between the clocks of two machines.
+LEEWAY_S = 30
 MAX_TOKEN, MAX_KEYS = 4096, 64 * 1024
 CLAIMS = ["iss", "aud", "sub", "exp"]
 
@@ -27,7 +34,7 @@ class Unreadable(Exception):
 
 
 class Keys:
-    """The public keys of one issuer, read when they are needed."""
+    """The public keys of one issuer, read on demand."""
 
     def __init__(
         self,
@@ -37,16 +44,16 @@ class Keys:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.url, self.issuer, self.audience = url, issuer, audience
-        # The accounts are a neighbour: no proxy of the environment stands between.
+        # The account service is in the same cluster: ignore proxies.
         self.client = httpx2.AsyncClient(
-            timeout=PATIENCE, transport=transport, verify=tls.context(), trust_env=False
+            timeout=READ_TIMEOUT_S, transport=transport, verify=tls.context(), trust_env=False
         )
         self.keys: dict[str, jwt.PyJWK] = {}
         self._read_at = self._failed_at = float("-inf")
         self._one_at_a_time = asyncio.Lock()
 
     async def user(self, token: str) -> str:
-        """The user of a token; raises `ApiError` for one that proves nothing."""
+        """The user of a token; raises `ApiError` if it is invalid."""
         try:
             key = await self._key(_key_id(token))
             claims = jwt.decode(
@@ -55,12 +62,12 @@ class Keys:
                 algorithms=[key.algorithm_name],
                 audience=self.audience,
                 issuer=self.issuer,
-                leeway=LEEWAY,
+                leeway=LEEWAY_S,
                 options={"require": CLAIMS, "enforce_minimum_key_length": True},
             )
         except jwt.ExpiredSignatureError:
             raise refusal("The token has expired.") from None
-        except NONSENSE as error:
+        except INVALID_TOKEN as error:
             logs.info("a token was refused", cause=type(error).__name__)
             raise refusal("The token is not valid.") from None
         return str(claims["sub"])
@@ -72,12 +79,12 @@ class Keys:
         async with self._one_at_a_time:
             age = time.monotonic() - self._read_at
             known = key_id in self.keys
-            if age > (FRESH if known else UNKNOWN):
+            if age > (REFRESH_S if known else UNKNOWN_KEY_PAUSE_S):
                 try:
                     await self._read()
                 except Unreadable:
-                    # Accounts that start anew log nobody out.
-                    if not known or age > STALE:
+                    # A restart of the account service must not log users out.
+                    if not known or age > MAX_AGE_S:
                         message = "The accounts do not answer; try again."
                         raise ApiError(503, message, "accounts_unavailable") from None
             if key_id not in self.keys:
@@ -86,16 +93,16 @@ class Keys:
 
     async def _read(self) -> None:
         now = time.monotonic()
-        if now - self._failed_at < FAILED:
+        if now - self._failed_at < FAILURE_PAUSE_S:
             raise Unreadable
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(READ_TIMEOUT_S):
                 response = await self.client.get(self.url)
             if response.status_code != 200 or len(response.content) > MAX_KEYS:
                 raise ValueError(f"status {response.status_code}")
             found = response.json()["keys"]
             self.keys = dict(pair for pair in map(_public, found) if pair is not None)
-        except (httpx2.HTTPError, TimeoutError, KeyError, *NONSENSE) as error:
+        except (httpx2.HTTPError, TimeoutError, KeyError, *INVALID_TOKEN) as error:
             self._failed_at = now
             logs.warning("the keys of the accounts cannot be read", cause=type(error).__name__)
             raise Unreadable from None
@@ -110,14 +117,14 @@ def _key_id(token: str) -> str:
     if len(token) > MAX_TOKEN:
         raise jwt.InvalidTokenError("too long")
     header = jwt.get_unverified_header(token)
-    # Before the keys are asked: what can never be verified makes nobody read them.
+    # Checked before the keys are read: a token that cannot be valid must not cause a request.
     if header.get("alg") not in KINDS.values() or not isinstance(header.get("kid"), str):
         raise jwt.InvalidTokenError("algorithm or key")
     return str(header["kid"])
 
 
 def _public(found: Any) -> tuple[str, jwt.PyJWK] | None:
-    """A key with its id; None for one that is not used here, as others may be next to ours."""
+    """A key with its ID; None for a key of another kind."""
     if not isinstance(found, dict) or not isinstance(found.get("kid"), str):
         return None
     algorithm = KINDS.get((str(found.get("kty")), found.get("crv")))
@@ -127,5 +134,5 @@ def _public(found: Any) -> tuple[str, jwt.PyJWK] | None:
         return None
     try:
         return found["kid"], jwt.PyJWK.from_dict(found, algorithm)
-    except NONSENSE:
+    except INVALID_TOKEN:
         return None

@@ -1,13 +1,13 @@
-"""How many requests a user may make in a minute: counted in Redis, or here while it is away."""
+"""Limits the requests of a user per minute. Redis counts them, or the process itself without it."""
 
 import time
 
 from todo_api.cache import Cache
 from todo_api.errors import ApiError
 
-WINDOW = 60
+WINDOW_S = 60
 LIMITS = {"chat": 30, "api": 600}
-# More users than this in one minute, and it is counted from the beginning: memory has an end.
+# With more users than this in a minute, counting starts again, which limits the memory.
 MAX_USERS = 10_000
 
 
@@ -20,14 +20,14 @@ class Limits:
         self._counts: dict[tuple[str, str], int] = {}
 
     async def take(self, kind: str, user: str) -> None:
-        """Counts one request; raises `ApiError` if it is one too many."""
+        """Counts one request; raises `ApiError` if the limit is exceeded."""
         now = time.time()
-        window = int(now // WINDOW)
-        # Counted here as well, so that a Redis that goes away does not start from nothing.
+        window = int(now // WINDOW_S)
+        # Also counted here, so that the count is not lost if Redis becomes unavailable.
         here = self._here(kind, user, window)
-        everywhere = await self.cache.count(f"todo:limit:1:{kind}:{user}:{window}", 2 * WINDOW)
+        everywhere = await self.cache.count(f"todo:limit:1:{kind}:{user}:{window}", 2 * WINDOW_S)
         if max(here, everywhere or 0) > LIMITS[kind]:
-            wait = max(1, int((window + 1) * WINDOW - now) + 1)
+            wait = max(1, int((window + 1) * WINDOW_S - now) + 1)
             message = f"Too many requests in a minute; try again in {wait} seconds."
             raise ApiError(429, message, Retry_After=str(wait))
 

@@ -1,4 +1,4 @@
-"""Brings the tables to the state this program knows, before the process calls itself ready."""
+"""Migrates the tables to the version of this program, before the process becomes ready."""
 
 import asyncio
 from pathlib import Path
@@ -11,15 +11,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from todo_api import logs
 from todo_api.database import Database, describe
+from todo_common import logs
 
-# Other owners of tables in the same database have version tables of their own.
+# Other services in the same database have their own version tables.
 VERSION_TABLE = "backend_alembic_version"
-# Any number that no other program of this database uses: "todo" in ASCII.
+# A lock ID that no other program in this database uses: "todo" in ASCII.
 LOCK = 0x746F646F
-# Seconds between two tries: first, and at most.
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+# The first and the longest pause between two tries.
+MIN_PAUSE_S, MAX_PAUSE_S = 0.2, 5.0
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -30,7 +30,7 @@ def config(connection: Connection | None = None) -> Config:
 
 
 class Migrations:
-    """The migrations of one database; `run` goes on until they are done."""
+    """The migrations of one database; `run` retries until they succeed."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -44,24 +44,24 @@ class Migrations:
         return not self._wanted.is_set()
 
     def again(self) -> None:
-        """The tables are gone: someone put another database in the place of ours."""
+        """Migrates again after the tables disappeared, for example in a new database."""
         self._wanted.set()
 
     async def run(self) -> None:
-        """Tries until it succeeds: a database that starts late is no reason to end."""
-        pause, told = FIRST_PAUSE, ""
+        """Retries until it succeeds, because the database may start later."""
+        pause, told = MIN_PAUSE_S, ""
         while True:
             await self._wanted.wait()
             try:
                 await self.once()
-                pause, told = FIRST_PAUSE, ""
+                pause, told = MIN_PAUSE_S, ""
             except Exception as error:
                 cause = describe(error)
                 if cause != told:
-                    logs.warning("waiting for the database to migrate it", cause=cause)
+                    logs.warning("waiting for the database", cause=cause)
                 told = cause
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause = min(pause * 2, MAX_PAUSE_S)
 
     async def once(self) -> None:
         engine = self.database.migration_engine()
@@ -84,7 +84,7 @@ class Migrations:
     def _upgrade(self, connection: Connection) -> None:
         present = _revision(connection)
         if present is not None and not self._known(present):
-            # An older program after a rollback. Migrations only ever add, so it can work.
+            # This is an older program after a rollback. Migrations only add, so it works.
             logs.warning("the database is newer than this program", revision=present)
             return
         command.upgrade(config(connection), "head")
@@ -93,7 +93,7 @@ class Migrations:
         return any(script.revision == revision for script in self.scripts.walk_revisions())
 
     async def present(self, session: AsyncSession) -> str | None:
-        """The revision of the database, None where it was never migrated."""
+        """The revision of the database; None if it was never migrated."""
         return await session.run_sync(lambda inner: _revision(inner.connection()))
 
 

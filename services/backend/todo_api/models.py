@@ -7,7 +7,7 @@ from sqlmodel import Field, SQLModel
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite forgets the zone, so it is put back on reading."""
+    """A time in UTC. SQLite does not store the time zone, so it is added on reading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -53,7 +53,7 @@ class TaskList(SQLModel, table=True):
 
 
 class Conversation(SQLModel, table=True):
-    """What one user and the chat said to each other; each user has one at most."""
+    """The conversation of a user with the chat; each user has at most one."""
 
     __tablename__ = "conversations"
 
@@ -63,7 +63,7 @@ class Conversation(SQLModel, table=True):
 
 
 class ChatMessage(SQLModel, table=True):
-    """One message. The user stands here too, so that no query can forget whose it is."""
+    """A message, with its user, so that every query can be limited to one."""
 
     __tablename__ = "chat_messages"
     __table_args__ = (Index("ix_chat_messages_user_id_id", "user_id", "id"),)
@@ -72,6 +72,6 @@ class ChatMessage(SQLModel, table=True):
     user_id: str = Field(sa_type=Text)
     role: str = Field(max_length=16)
     text: str = Field(sa_type=Text)
-    # JSON; as a text, since PostgreSQL refuses some of what a model may write into JSON.
+    # JSON, stored as text, because PostgreSQL rejects some JSON that a model may write.
     tool_calls: str = Field(sa_type=Text)
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,4 +1,4 @@
-"""Whether the MCP server and the model answer. The chat needs them, the tasks do not."""
+"""The health of the MCP server and of the model, which only the chat needs."""
 
 import asyncio
 import time
@@ -9,15 +9,14 @@ import httpx2
 from todo_api import tls
 from todo_api.chat.model import Model
 
-# Seconds for one question, and that its answer is kept: anybody may ask for our health.
-PATIENCE, KEPT = 1.0, 2.0
-# Seconds after which a model that failed is no longer said to be down: nobody asks a paid one
-# just to know.
-FORGOTTEN = 60.0
+# The timeout of one check, and how long its result is reused: anybody can request `/ready`.
+CHECK_TIMEOUT_S, STATE_TTL_S = 1.0, 2.0
+# How long a model counts as down after a failure: checking a paid model would cost money.
+FAILURE_TTL_S = 60.0
 
 
 class Neighbours:
-    """Asks them, at most once in `KEPT` seconds."""
+    """Checks them, at most once in `STATE_TTL_S` seconds."""
 
     def __init__(
         self, mcp_url: str, model: Model, transport: httpx2.AsyncBaseTransport | None = None
@@ -25,7 +24,7 @@ class Neighbours:
         self.mcp_url = mcp_url
         self.model = model
         self.client = httpx2.AsyncClient(
-            timeout=PATIENCE, transport=transport, verify=tls.context(), trust_env=False
+            timeout=CHECK_TIMEOUT_S, transport=transport, verify=tls.context(), trust_env=False
         )
         self._asked_at = float("-inf")
         self._one_at_a_time = asyncio.Lock()
@@ -35,7 +34,7 @@ class Neighbours:
         """`up`, `down` or `off` for each."""
         if self.mcp_url:
             async with self._one_at_a_time:
-                if time.monotonic() - self._asked_at > KEPT:
+                if time.monotonic() - self._asked_at > STATE_TTL_S:
                     mcp, ai = await asyncio.gather(self._mcp(), self._ai())
                     self._states = {"mcp": mcp, "ai": ai}
                     self._asked_at = time.monotonic()
@@ -51,12 +50,12 @@ class Neighbours:
     async def _ai(self) -> str:
         if self.model.provider.mock:
             return await self._answers(f"{self.model.provider.base_url}/models")
-        failed = time.monotonic() - self.model.failed_at < FORGOTTEN
+        failed = time.monotonic() - self.model.failed_at < FAILURE_TTL_S
         return "down" if failed else "up"
 
     async def _answers(self, url: str) -> str:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
                 response = await self.client.get(url)
         except (httpx2.HTTPError, OSError, TimeoutError):
             return "down"

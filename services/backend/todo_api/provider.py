@@ -1,12 +1,13 @@
-"""Which language model answers. Every one of them speaks the chat completions API of OpenAI."""
+"""Selects the language model. All of them offer the chat completions API of OpenAI."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+
+from todo_common.settings import is_http
 
 MOCK_URL = "http://mock-llm:8002/v1"
-# Name, key of the environment, address, model; the first one with a key is taken. The models are
-# small ones that know tools; LLM_MODEL names another.
+# Name, environment variable of the key, URL, default model. The first one with a key is used. The
+# defaults are small models that support tools; LLM_MODEL selects another one.
 KNOWN = (
     ("openai", "OPENAI_API_KEY", "https://api.openai.com/v1", "gpt-4o-mini"),
     (
@@ -36,27 +37,29 @@ class Provider:
 
     @classmethod
     def of(cls, values: Mapping[str, str], problems: list[str]) -> "Provider":
-        """The provider that the environment names; what is wrong with it goes to `problems`."""
+        """The provider that the environment selects; appends what is invalid to `problems`."""
         before = len(problems)
         forced = values.get("AI_MOCK", "false").lower()
         if forced not in TRUE | FALSE:
-            problems.append("AI_MOCK is neither true nor false; help: set AI_MOCK=false")
+            problems.append("AI_MOCK is not true or false; help: set AI_MOCK=false")
         mock_url = values.get("MOCK_LLM_URL", MOCK_URL).rstrip("/")
         base_url = values.get("LLM_BASE_URL", "").rstrip("/")
         model = values.get("LLM_MODEL", "")
         for name, url in (("MOCK_LLM_URL", mock_url), ("LLM_BASE_URL", base_url)):
             if url and not is_http(url):
                 problems.append(
-                    f"{name} is no http address, or there is a password in it; "
+                    f"{name} is not an HTTP URL, or contains a password; "
                     f"help: set {name}=https://HOST/v1"
                 )
         for name in KEYS:
             if not values.get(name, "").isascii() or " " in values.get(name, ""):
-                problems.append(f"{name} has characters that no key has; help: copy it once more")
+                problems.append(
+                    f"{name} contains characters that keys do not contain; help: copy it again"
+                )
         if base_url and not model:
-            problems.append("LLM_BASE_URL is set without LLM_MODEL; help: name the model too")
+            problems.append("LLM_BASE_URL is set without LLM_MODEL; help: set LLM_MODEL too")
         if values.get("LLM_API_KEY") and not base_url:
-            problems.append("LLM_API_KEY is set without LLM_BASE_URL; help: say whose key it is")
+            problems.append("LLM_API_KEY is set without LLM_BASE_URL; help: set LLM_BASE_URL too")
         if len(problems) > before or forced in TRUE:
             return cls(base_url=mock_url)
         if base_url:
@@ -65,16 +68,3 @@ class Provider:
             if values.get(key):
                 return cls(name, url, model or usual, values[key])
         return cls(base_url=mock_url)
-
-
-def is_http(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return (
-            parts.scheme in ("http", "https")
-            and bool(parts.hostname)
-            and parts.port != 0
-            and "@" not in parts.netloc
-        )
-    except ValueError:
-        return False

@@ -1,4 +1,4 @@
-"""The routes of tasks: once for people, through the ingress, and once for our own services."""
+"""The routes for tasks: for users through the ingress, and for the other services."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -15,14 +15,14 @@ def _tasks(request: Request) -> Tasks:
 
 
 Store = Annotated[Tasks, Depends(_tasks)]
-# What the column can hold.
+# The range of the column.
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 def task_routes(prefix: str, user_of: Callable[..., Any]) -> APIRouter:
     """The operations below `prefix`, for the user that `user_of` names."""
     router = APIRouter(prefix=prefix)
-    # First of all parameters, so that a stranger learns nothing from the others.
+    # The first parameter, so that requests without a user learn nothing from the others.
     User = Annotated[str, Depends(user_of)]
 
     @router.get("")

@@ -1,4 +1,4 @@
-"""What one process is made of, reachable from its requests."""
+"""The parts of one process, which its requests use."""
 
 from dataclasses import dataclass
 
@@ -65,7 +65,7 @@ class Runtime:
         )
 
     async def close(self) -> None:
-        # First the answers that still run: they need all the rest to be kept.
+        # The running answers first: they need the other parts to be stored.
         for part in (self.turns, self.neighbours, self.keys, self.tools, self.model):
             if part is not None:
                 await part.close()
@@ -80,7 +80,7 @@ def runtime(connection: HTTPConnection) -> Runtime:
 
 
 def ready(connection: HTTPConnection) -> Runtime:
-    """The same, once the tables are there."""
+    """The same; raises `ApiError` until the database is migrated."""
     parts = runtime(connection)
     if not parts.migrations.done:
         raise ApiError(503, "The database is not ready yet; try again.", "not_ready")

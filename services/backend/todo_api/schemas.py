@@ -1,4 +1,4 @@
-"""What the API takes and gives."""
+"""The requests and responses of the API."""
 
 import unicodedata
 from datetime import datetime
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StrictBool, StringCo
 
 
 class Status(StrEnum):
-    """Which tasks a list holds."""
+    """Which tasks a list contains."""
 
     ALL = "all"
     OPEN = "open"
@@ -23,7 +23,7 @@ def _one_line(text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    # Marks of direction and joints of emojis belong to texts; alone there is nothing to see.
+    # Direction marks and emoji joiners are allowed within a text, but are invisible alone.
     if all(unicodedata.category(char) in ("Cf", "Zs") for char in text):
         raise ValueError("there is nothing to see in it")
     return text
@@ -54,7 +54,7 @@ Description = Annotated[_Text | None, AfterValidator(_none_if_empty)]
 
 
 class Closed(BaseModel):
-    # A misspelt field would otherwise be lost without a word.
+    # Otherwise a misspelled field would be ignored.
     model_config = ConfigDict(extra="forbid")
 
 
@@ -64,9 +64,9 @@ class NewTask(Closed):
 
 
 class TaskChange(Closed):
-    """Fields that are not sent stay as they are; a description of null is removed."""
+    """Fields that are not sent do not change; a description of null removes it."""
 
-    # The default is never read: only fields that were sent count.
+    # The default is not used: only fields that were sent count.
     title: Title = ""
     description: Description = None
     completed: StrictBool = False

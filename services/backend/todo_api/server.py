@@ -1,22 +1,23 @@
-"""The server of the process: uvicorn, which lets nobody wait for an answer that will not come."""
+"""uvicorn, which ends running answers of the chat before it closes their connections."""
 
 import asyncio
 from socket import socket
 
 import uvicorn
+from starlette.applications import Starlette
 
-from todo_api.chat.turns import Turns
+from todo_common import process
 
-# Seconds from the signal to end: answers of the chat may take this long, and connections this.
-ANSWERS, CONNECTIONS = 3.0, 5
+# Seconds that the answers of the chat have to finish after the signal; connections have longer.
+ANSWERS_GRACE_S = process.GRACE_S - 2
 
 
 class Server(uvicorn.Server):
-    """Ends the answers that still run with an event of theirs, before their connections are cut."""
+    """Ends running answers with an event, so that clients do not see a closed connection only."""
 
-    def __init__(self, config: uvicorn.Config, turns: Turns | None) -> None:
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
         super().__init__(config)
-        self.turns = turns
+        self.turns = app.state.runtime.turns
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         ending = asyncio.create_task(self._end_answers())
@@ -26,6 +27,6 @@ class Server(uvicorn.Server):
             ending.cancel()
 
     async def _end_answers(self) -> None:
-        await asyncio.sleep(ANSWERS)
+        await asyncio.sleep(ANSWERS_GRACE_S)
         if self.turns is not None:
             await self.turns.close()

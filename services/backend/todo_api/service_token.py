@@ -1,6 +1,6 @@
-"""The token by which our services tell each other for which user they work.
+"""The tokens with which the services identify the user to each other.
 
-Signed with INTERNAL_API_TOKEN and short-lived: a service that sees one cannot make another user's.
+They are signed with INTERNAL_API_TOKEN and short-lived. A token cannot be changed to another user.
 """
 
 import time
@@ -9,23 +9,23 @@ import warnings
 import jwt
 
 ISSUER, AUDIENCE, ALGORITHM = "todo-backend", "todo-tools", "HS256"
-# Seconds: the longest life of a token, and what clocks may differ by.
-LIFETIME, LEEWAY = 120, 5
-# What reading a token can end with: strangers may nest JSON too deep, or write endless numbers.
-NONSENSE = (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError)
+# The maximum lifetime of a token, and the accepted difference between clocks.
+LIFETIME_S, LEEWAY_S = 120, 5
+# All errors of reading a token, including deeply nested JSON and very large numbers.
+INVALID_TOKEN = (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError)
 
-# The length of INTERNAL_API_TOKEN is its owner's choice, and not news at every request.
+# The user chooses the length of INTERNAL_API_TOKEN; do not warn at every request.
 warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
 
 def mint(user: str, secret: str) -> str:
     now = int(time.time())
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": user, "iat": now, "exp": now + LIFETIME}
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": user, "iat": now, "exp": now + LIFETIME_S}
     return jwt.encode(claims, secret, ALGORITHM)
 
 
 def verified(token: str, secret: str) -> str | None:
-    """The user of a token, None if it proves nothing."""
+    """The user of a token; None if it is invalid."""
     if not secret:
         return None
     try:
@@ -35,11 +35,11 @@ def verified(token: str, secret: str) -> str | None:
             algorithms=[ALGORITHM],
             issuer=ISSUER,
             audience=AUDIENCE,
-            leeway=LEEWAY,
+            leeway=LEEWAY_S,
             options={"require": ["iss", "aud", "sub", "iat", "exp"]},
         )
-    except NONSENSE:
+    except INVALID_TOKEN:
         return None
-    if float(claims["exp"]) - float(claims["iat"]) > LIFETIME:
+    if float(claims["exp"]) - float(claims["iat"]) > LIFETIME_S:
         return None
     return str(claims["sub"])

@@ -1,4 +1,4 @@
-"""What the environment says: an empty value is not set, all problems are told at once."""
+"""The settings from the environment. All problems are reported at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,49 +6,37 @@ from dataclasses import dataclass, field
 from redis.asyncio import ConnectionPool
 
 from todo_api.database_url import DatabaseUrl, DatabaseUrlError
-from todo_api.provider import KEYS, Provider, is_http
+from todo_api.provider import KEYS, Provider
+from todo_common.settings import ProcessSettings, SettingsError, is_http, nonempty
 
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-# Keys that hold an address, with an example of one.
+# Variables that contain a URL, with an example.
 ADDRESSES = {
     "AUTH_JWKS_URL": "http://frontend:3000/auth/jwks",
     "MCP_SERVER_URL": "http://mcp-server:8001/mcp",
 }
 
 
-class SettingsError(Exception):
-    """The environment cannot be used."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
-
-
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class Settings(ProcessSettings):
     """The settings of one process."""
 
     database: DatabaseUrl
     redis_url: str = field(default="", repr=False)
     internal_token: str = field(default="", repr=False)
-    # Where the keys of users' tokens are; empty: no accounts, there is one local user.
+    # Where the keys of users' tokens are published. If empty, there is one local user.
     jwks_url: str = ""
     issuer: str = "todo-chatbot"
     audience: str = "todo-api"
-    # Where the tools of the chat are; empty: no chat.
+    # The MCP server. If empty, there is no chat.
     mcp_url: str = ""
     provider: Provider = field(default_factory=Provider)
-    # Of all providers, used or not: none of them may be seen in a log.
+    # The keys of all providers, used or not, none of which may appear in the log.
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     cors_origins: tuple[str, ...] = ()
-    environment: str = "production"
-    log_level: str = "INFO"
-    host: str = "0.0.0.0"
-    port: int = 8000
 
     @classmethod
     def of(cls, env: Mapping[str, str]) -> "Settings":
-        values = {key: value.strip() for key, value in env.items() if value.strip()}
+        values = nonempty(env)
         problems: list[str] = []
         database: DatabaseUrl | None = None
         try:
@@ -58,29 +46,20 @@ class Settings:
         redis_url = values.get("REDIS_URL", "")
         if redis_url and not _is_redis(redis_url):
             problems.append(
-                "REDIS_URL is not an address of a Redis; "
-                "help: set REDIS_URL=redis://HOST:6379/0, or leave it empty to work without"
+                "REDIS_URL is not a Redis URL; "
+                "help: set REDIS_URL=redis://HOST:6379/0, or leave it empty to work without Redis"
             )
         token = values.get("INTERNAL_API_TOKEN", "")
         for name, usual in ADDRESSES.items():
             if values.get(name) and not is_http(values[name]):
-                problems.append(f"{name} is no http address; help: set {name}={usual}")
+                problems.append(f"{name} is not an HTTP URL; help: set {name}={usual}")
         if values.get("MCP_SERVER_URL") and not token:
             problems.append(
-                "INTERNAL_API_TOKEN is not set, and MCP_SERVER_URL is; "
+                "INTERNAL_API_TOKEN is not set, but MCP_SERVER_URL is; "
                 "help: give this service the same INTERNAL_API_TOKEN as the MCP server"
             )
         provider = Provider.of(values, problems)
-        level = values.get("LOG_LEVEL", cls.log_level).upper()
-        level = "WARNING" if level == "WARN" else level
-        if level not in LEVELS:
-            problems.append(
-                f"LOG_LEVEL is not one of {', '.join(LEVELS)}; help: set LOG_LEVEL=INFO"
-            )
-        port = values.get("PORT", str(cls.port))
-        if not (port.isascii() and port.isdecimal() and int(port) <= 65535):
-            problems.append("PORT is not a number up to 65535; help: set PORT=8000")
-            port = "0"
+        process = cls.process(values, problems)
         if problems or database is None:
             raise SettingsError(problems)
         origins = values.get("CORS_ORIGINS", "").split(",")
@@ -95,14 +74,11 @@ class Settings:
             provider=provider,
             api_keys=tuple(values[name] for name in KEYS if name in values),
             cors_origins=tuple(origin.strip().rstrip("/") for origin in origins if origin.strip()),
-            environment=values.get("ENVIRONMENT", cls.environment),
-            log_level=level,
-            host=values.get("HOST", cls.host),
-            port=int(port),
+            **process,
         )
 
     def secrets(self) -> list[str]:
-        """Every text that no log line may show."""
+        """The values that must not appear in a log line."""
         found = [self.internal_token, *self.api_keys, *self.database.secrets()]
         if "@" in self.redis_url:
             found.append(self.redis_url.partition("://")[2].partition("@")[0])

@@ -1,4 +1,4 @@
-"""What can be done with tasks. Every statement here names the user."""
+"""The operations on tasks. Every statement here is limited to one user."""
 
 import uuid
 
@@ -25,8 +25,8 @@ class Tasks:
 
     async def all(self, user: str, status: Status) -> list[TaskOut]:
         """The user's tasks, oldest first."""
-        # The version is read before the rows: rows that are newer than their version do no
-        # harm, older ones would.
+        # The version is read before the rows: rows that are newer than their version are
+        # harmless, older ones are not.
         async with self.database.reading() as session:
             version = await session.scalar(
                 select(col(TaskList.version)).where(col(TaskList.user_id) == user)
@@ -65,7 +65,7 @@ class Tasks:
 
     async def change(self, user: str, number: int, change: TaskChange) -> TaskOut:
         async with self.database.transaction() as session:
-            # Locked until the end, or somebody else could delete it before it is written.
+            # Locked, so that another request cannot delete it before it is written.
             task = await _find(session, user, number, lock=True)
             before = TaskOut.model_validate(task)
             for name, value in change.changes().items():
@@ -101,12 +101,12 @@ async def _find(session: AsyncSession, user: str, number: int, lock: bool = Fals
 
 
 def _unknown(number: int) -> ApiError:
-    # The same for a task of someone else: that it exists is theirs to know.
+    # The same for a task of another user, whose existence is private.
     return ApiError(404, f"There is no task {number}.")
 
 
 async def _changed(session: AsyncSession, user: str) -> None:
-    """Gives the user's list a new version. Last in a transaction: it locks the user's row.
+    """Gives the user's list a new version. Call it last in a transaction: it locks a row.
 
     Random and not counted up: after a database was restored, a number would come a second time.
     """

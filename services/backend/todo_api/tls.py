@@ -1,4 +1,4 @@
-"""One TLS context for all clients: each would read all certificates of the machine again."""
+"""One TLS context for all clients, so that the certificates are read only once."""
 
 import ssl
 from functools import cache
@@ -8,5 +8,5 @@ import httpx2
 
 @cache
 def context(trust_env: bool = False) -> ssl.SSLContext:
-    """What the machine trusts; with `trust_env`, also what `SSL_CERT_FILE` and the like name."""
+    """Trusts the certificates of the system and, with `trust_env`, of `SSL_CERT_FILE`."""
     return httpx2.create_ssl_context(trust_env=trust_env)

@@ -1,11 +1,11 @@
 """Fixtures: both services as processes, once for the session."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support import TOKEN, Program, Tools, backend, connected, program
+from tests.support import TOKEN, Tools, backend, connected, mcp_server
+from todo_testing.program import Program
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 @pytest.fixture(scope="session")
 def server(api: Program) -> Iterator[Program]:
     env = {"INTERNAL_API_TOKEN": TOKEN, "BACKEND_URL": api.url}
-    with program("todo_mcp", Path(__file__).parents[1], **env) as running:
+    with mcp_server(**env) as running:
         running.until("/health")
         yield running
 

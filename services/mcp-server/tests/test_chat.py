@@ -8,10 +8,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
-from tests.support import BACKEND, TOKEN, Program, backend, free_port, program
+from tests.support import TOKEN, backend, mcp_server
 from tests.test_http import LISTING, post
+from todo_testing.program import Program, free_port, running
 
 
 class Model(http.server.BaseHTTPRequestHandler):
@@ -53,16 +53,11 @@ def model() -> Iterator[str]:
 
 
 def ask(api: Program, message: str) -> str:
-    body = json.dumps({"message": message}).encode()
-    request = Request(f"{api.url}/api/chat", body, {"Content-Type": "application/json"})
-    with urlopen(request, timeout=30) as answer:
-        found = answer.read().decode()
-        assert isinstance(found, str)
-        return found
+    return api.ask("/api/chat", {"message": message})[1]
 
 
 def test_a_question_goes_all_the_way(tmp_path: Path) -> None:
-    here, port = Path(__file__).parents[1], free_port()
+    port = free_port()
     level = {"INTERNAL_API_TOKEN": TOKEN, "LOG_LEVEL": "DEBUG"}
     lines = []
     with model() as url:
@@ -73,14 +68,14 @@ def test_a_question_goes_all_the_way(tmp_path: Path) -> None:
             "LLM_MODEL": "x",
             "LLM_API_KEY": "key-canary",
         }
-        with program("todo_api", BACKEND, **env, **level) as api:
+        with running("backend", "todo_api", **env, **level) as api:
             api.until("/ready")
             # The tools are still away; when they come, nothing has to be started anew.
             assert "tools_unavailable" in ask(api, "too early")
             # Ended, and killed: both times a new one is found.
             for number in (signal.SIGKILL, signal.SIGTERM):
                 more = {"BACKEND_URL": api.url, "PORT": str(port)}
-                with program("todo_mcp", here, **more, **level) as tools:
+                with mcp_server(**more, **level) as tools:
                     tools.until("/health")
                     events = ask(api, f"canary milk {number}")
                     assert events.count("event: tool_result") == 2 == events.count('"ok": true')
@@ -100,10 +95,10 @@ def test_a_question_goes_all_the_way(tmp_path: Path) -> None:
 
 
 def test_the_backend_dies_and_comes_back(tmp_path: Path) -> None:
-    here, port = Path(__file__).parents[1], free_port()
+    port = free_port()
     database, listing = tmp_path / "x.db", LISTING | {"method": "tools/call"}
     more = {"INTERNAL_API_TOKEN": TOKEN, "BACKEND_URL": f"http://127.0.0.1:{port}"}
-    with program("todo_mcp", here, **more) as tools:
+    with mcp_server(**more) as tools:
         tools.until("/health")
 
         def call(name: str, **arguments: str) -> str:

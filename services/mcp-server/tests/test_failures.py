@@ -3,7 +3,8 @@
 import httpx2
 import pytest
 
-from tests.support import BACKEND, TOKEN, connected, faked, free_port, program
+from tests.support import TOKEN, connected, faked, mcp_server
+from todo_testing.program import free_port
 
 ADD = ("add_task", {"title": "x"})
 LIST: tuple[str, dict[str, str]] = ("list_tasks", {})
@@ -95,7 +96,7 @@ async def test_what_is_sent_to_the_backend() -> None:
 async def test_a_backend_that_is_not_there() -> None:
     port = free_port()
     env = {"INTERNAL_API_TOKEN": TOKEN, "BACKEND_URL": f"http://127.0.0.1:{port}"}
-    with program("todo_mcp", BACKEND.parent / "mcp-server", **env) as alone:
+    with mcp_server(**env) as alone:
         alone.until("/health")
         async with connected(alone.url) as tools:
             assert "cannot be reached" in await tools.error("list_tasks")

@@ -2,28 +2,19 @@
 
 import json
 import signal
-from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.support import TOKEN, Program, bearer, connected, program
+from tests.support import TOKEN, bearer, connected, mcp_server
+from todo_testing.program import Program
 
-HERE = Path(__file__).parents[1]
 LISTING = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 
 
 def post(server: Program, body: Any = LISTING, **headers: str) -> tuple[int, str]:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    base = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-    request = Request(f"{server.url}/mcp", content, base | bearer() | headers)
-    try:
-        with urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except HTTPError as error:
-        return error.code, error.read().decode()
+    base = {"Accept": "application/json, text/event-stream"}
+    return server.ask("/mcp", body, **(base | bearer() | headers))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +80,7 @@ def test_requests_that_make_no_sense(server: Program) -> None:
 async def test_it_ends_when_it_is_told_to(api: Program) -> None:
     env = {"INTERNAL_API_TOKEN": TOKEN, "BACKEND_URL": api.url}
     for number in (signal.SIGTERM, signal.SIGINT):
-        with program("todo_mcp", HERE, **env) as running:
+        with mcp_server(**env) as running:
             running.until("/health")
             async with connected(running.url) as tools:
                 await tools.titles()
@@ -105,7 +96,7 @@ async def test_it_ends_when_it_is_told_to(api: Program) -> None:
 
 
 def test_settings_that_cannot_be_used_are_named() -> None:
-    with program("todo_mcp", HERE, BACKEND_URL="backend:8000", LOG_LEVEL="loud") as running:
+    with mcp_server(BACKEND_URL="backend:8000", LOG_LEVEL="loud") as running:
         output = running.output()
         assert running.process.returncode == 2
     problems = json.loads(output)["problems"]
@@ -119,7 +110,7 @@ def test_settings_that_cannot_be_used_are_named() -> None:
 
 def test_a_taken_port_is_told(server: Program) -> None:
     env = {"INTERNAL_API_TOKEN": TOKEN, "PORT": str(server.port)}
-    with program("todo_mcp", HERE, **env) as running:
+    with mcp_server(**env) as running:
         output = running.output()
         assert running.process.returncode not in (0, None)
     assert "address already in use" in output

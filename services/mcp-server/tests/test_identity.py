@@ -8,9 +8,10 @@ import anyio
 import httpx2
 import pytest
 
-from tests.support import TOKEN, Program, connected, faked
+from tests.support import TOKEN, connected, faked
 from tests.test_http import LISTING, post
-from tests.tokens import claims, encoded, minted, signed
+from todo_testing.program import Program
+from todo_testing.tokens import claims, encoded, minted, signed
 
 HEADER = {"alg": "HS256", "typ": "JWT"}
 

@@ -6,7 +6,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.support import Program, Tools
+from tests.support import Tools
+from todo_testing.program import Program
 
 NAMES = {"add_task", "list_tasks", "complete_task", "delete_task", "update_task"}
 

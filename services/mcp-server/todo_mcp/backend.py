@@ -1,4 +1,4 @@
-"""The backend's internal API. Every failure becomes a sentence that a model can act upon."""
+"""The client of the backend's internal API. Failures become sentences for the model."""
 
 import asyncio
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 import httpx2
 from mcp.server.mcpserver.exceptions import ToolError
 
-from todo_mcp import identity, logs
+from todo_common import logs
+from todo_mcp import identity
 
-# Seconds to connect, and for everything else of one exchange.
-CONNECT, PATIENCE = 2.0, 10.0
-# Seconds before a reading request is tried once more: a replica that ended is gone by then.
-PAUSE = 0.3
+# The timeouts to connect and for the rest of a request.
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 2.0, 10.0
+# The pause before a read is tried again, after which a stopped replica is gone.
+RETRY_PAUSE_S = 0.3
 
 
 class Backend:
@@ -20,14 +21,14 @@ class Backend:
     def __init__(self, url: str, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self.client = httpx2.AsyncClient(
             base_url=url,
-            timeout=httpx2.Timeout(PATIENCE, connect=CONNECT),
+            timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             transport=transport,
-            # The backend is a neighbour: no proxy of the environment stands between.
+            # The backend is in the same cluster: ignore proxies.
             trust_env=False,
         )
 
     async def ask(self, method: str, path: str = "", **options: Any) -> Any:
-        """The JSON of the answer, None for an empty one; raises `ToolError` for any failure."""
+        """The JSON of the response, None if it is empty; raises `ToolError` for any failure."""
         response = await self._send(method, path, options)
         if response.status_code == 204:
             return None
@@ -61,7 +62,7 @@ class Backend:
                 failure = error
             if tries == 0:
                 raise _unreachable(method, failure) from None
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(RETRY_PAUSE_S)
 
 
 def _unreachable(method: str, error: Exception) -> ToolError:

@@ -15,9 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from todo_mcp import logs
+from todo_common import logs
+from todo_common.requests import Requests
 from todo_mcp.backend import Backend
-from todo_mcp.requests import Requests
+from todo_mcp.identity import Identified, refuse
 from todo_mcp.settings import Settings
 from todo_mcp.tools import tools
 
@@ -25,11 +26,11 @@ INSTRUCTIONS = (
     "The user's to-do list. Tasks are named by their ids; find the id with list_tasks when the "
     "user speaks of a task by its title or its place in the list."
 )
-# A task has at most 2200 characters, each at most 12 bytes of escaped JSON.
+# A task has at most 2200 characters, each of which takes at most 12 bytes in escaped JSON.
 MAX_BODY = 64 * 1024
 
 
-# FastMCP of version 1 of the library has this name in version 2.
+# `FastMCP` was renamed to `MCPServer` in version 2 of the library.
 class TodoServer(MCPServer[None]):
     """The five tools, with a log line for each call."""
 
@@ -53,8 +54,8 @@ class TodoServer(MCPServer[None]):
             logs.info("tool", tool=name[:100], failed=failed, milliseconds=took)
 
     def _refuse_unknown(self, name: str, arguments: dict[str, Any]) -> None:
-        # The library drops arguments that a tool does not have; a model that sends a user along
-        # must not believe that it was heard.
+        # The library ignores unknown arguments, but a model that sends a user must not assume
+        # that it had an effect.
         tool = self._tool_manager.get_tool(name)
         unknown = set(arguments) - set(tool.parameters["properties"]) if tool else set()
         if unknown:
@@ -70,7 +71,7 @@ def _sentence(name: str, error: ValidationError) -> str:
 
 
 async def health(_: Request) -> Response:
-    """The process answers. The backend is not asked: a restart would not mend it."""
+    """The process responds. It does not check the backend, which a restart would not fix."""
     return JSONResponse({"status": "ok"})
 
 
@@ -78,11 +79,11 @@ def create_app(settings: Settings, backend: Backend | None = None) -> Starlette:
     backend = backend or Backend(settings.backend_url)
     server = TodoServer("todo", instructions=INSTRUCTIONS, tools=tools(backend))
     app = server.streamable_http_app(
-        # No session is kept here, so any replica can answer any request.
+        # Without sessions, any replica can handle any request.
         stateless_http=True,
         json_response=True,
         max_request_body_size=MAX_BODY,
-        # Who may come is told by `Requests`.
+        # `Requests` refuses browsers, and `Identified` everybody without a token.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     inner = app.router.lifespan_context
@@ -90,7 +91,6 @@ def create_app(settings: Settings, backend: Backend | None = None) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(starlette: Starlette) -> AsyncIterator[Any]:
         async with inner(starlette) as state:
-            logs.info("started", environment=settings.environment, port=settings.port)
             try:
                 yield state
             finally:
@@ -99,5 +99,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> Starlette:
 
     app.router.lifespan_context = lifespan
     app.router.routes.append(Route("/health", health, methods=["GET"]))
-    app.add_middleware(Requests, secret=settings.internal_token)
+    app.add_middleware(Identified, secret=settings.internal_token)
+    # Added last, so it is outermost.
+    app.add_middleware(Requests, refuse=refuse)
     return app

@@ -1,4 +1,4 @@
-"""The five tools. Their descriptions and arguments are what a model sees of this service."""
+"""The five tools. A model sees only their descriptions and arguments."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from todo_mcp.backend import Backend
 
 
 def _no_bool(value: Any) -> Any:
-    # Python takes true for 1, and a task that nobody named would be changed.
+    # In Python, true equals 1, so another task would be changed.
     if isinstance(value, bool):
         raise ValueError("a number, not true or false")
     return value
@@ -32,8 +32,8 @@ Description = Annotated[
 Filter = Annotated[
     Literal["all", "open", "done"], Field(description="Which tasks: all, only open, or only done.")
 ]
-# Characters of a list, and of each description in it. The backend reads 60,000 of a result, in
-# which there are spaces too.
+# The characters of a list, and of each description in it. The backend accepts 60,000 in a result,
+# including white space.
 MAX_LIST, MAX_DETAILS = 40_000, 200
 
 
@@ -49,7 +49,7 @@ class Task(BaseModel):
 
 
 class Listed(BaseModel):
-    """What is needed of a task to find it: a model reads, and pays for, each character."""
+    """The fields that are needed to find a task. Every character costs tokens."""
 
     id: int
     title: str
@@ -64,13 +64,13 @@ class TaskList(BaseModel):
 
 
 class Deleted(BaseModel):
-    """What was deleted."""
+    """The task that was deleted."""
 
     deleted_task_id: int
 
 
 def tools(backend: Backend) -> list[Tool]:
-    """The tools, working through `backend`."""
+    """The tools, which call `backend`."""
 
     async def add_task(title: Title, description: Description = "") -> Task:
         """Add a task to the user's list. Returns the new task with its id."""
@@ -85,7 +85,7 @@ def tools(backend: Backend) -> list[Tool]:
         found = await backend.ask("GET", params={"status": status})
         listed = TaskList.model_validate({"tasks": found})
         if len(listed.model_dump_json()) > MAX_LIST:
-            # Half a list would be taken for a whole one.
+            # The model would take a part of the list for the whole.
             fewer = "" if status == "open" else ", or the open ones"
             raise ToolError(
                 f"These are {len(listed.tasks)} tasks, too many to list at once. "
@@ -130,6 +130,6 @@ def tools(backend: Backend) -> list[Tool]:
         Tool.from_function(update_task, annotations=changing),
     ]
     for tool in made:
-        # Said to the model, and held by the server: no argument but these, no user above all.
+        # Tells the model that there are no other arguments; the server enforces it.
         tool.parameters["additionalProperties"] = False
     return made

@@ -1,1 +1,1 @@
-"""A deterministic stand-in for a language model, which knows the tools of the to-do list."""
+"""A deterministic replacement for a language model, behind the API of OpenAI."""

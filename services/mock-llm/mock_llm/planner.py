@@ -1,99 +1,122 @@
-"""Decides the next step of a turn: which tools to call, or what to say.
+"""Decides the next message of the assistant: a tool call, or the final text.
 
-Nothing is remembered between requests: the plan is made anew from the conversation each time, and
-what was called already is left out. So a turn always ends: list, change, show, sentence.
+Nothing is kept between requests. Each request contains the whole conversation, so the plan follows
+from the last message of the user and from the results of the tools since then.
 """
 
 from collections.abc import Sequence
 
-from mock_llm import turn as turns
-from mock_llm.completion import Answer
-from mock_llm.context import Meaning, understand
-from mock_llm.intents import Add, Changing, Find, Phrase, Say, Show, Unknown
-from mock_llm.places import numbers
-from mock_llm.replies import NO_TOOLS, TALK, UNKNOWN
-from mock_llm.report import report
-from mock_llm.tasks import Task
-from mock_llm.turn import Turn
-from mock_llm.wire import Call, Request
-from mock_llm.wishes import Wishes, wishes
+from mock_llm import tasks
+from mock_llm.completion import Answer, Call
+from mock_llm.sentences import Wish, understand
+from mock_llm.tasks import Task, ToolFailed
+from mock_llm.wire import Message, Request
 
-# The backend ends a turn after 16 calls; two of them may be lists.
-MOST_CHANGES = 14
+EXAMPLES = (
+    "I understand sentences such as “Add a task to buy groceries”, “Show me all my tasks”, “What "
+    "is still open?”, “Mark the first task as complete”, “Reopen task 3”, “Rename task 3 to call "
+    "mom” and “Delete the last task”."
+)
+HELP = f"I am the built-in assistant of this to-do list, not a language model. {EXAMPLES}"
+UNKNOWN = f"I did not understand that. {EXAMPLES}"
+NO_TITLE = "What should the new task say? For example: “Add a task to buy groceries”"
+MAX_LISTED = 100
+
+
+class _Calls(Exception):
+    """A tool has to be called before the turn can go on."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__()
+        self.call = call
+
+
+class _Turn:
+    """The results of the tools since the last message of the user."""
+
+    def __init__(self, request: Request, messages: Sequence[Message]) -> None:
+        texts = {message.call_id: message.text for message in messages if message.role == "tool"}
+        calls = [call for message in messages for call in message.calls]
+        self.results = {name: texts.get(call_id) for name, call_id in calls}
+        self.tools = request.tools
+
+    def call(self, tool: str, **arguments: object) -> str | None:
+        """What the tool returned. Raises _Calls if it was not called yet."""
+        if tool in self.results:
+            return self.results[tool]
+        if tool not in self.tools:
+            raise ToolFailed(f"the tool {tool} is not available")
+        raise _Calls(Call(tool, arguments))
 
 
 def answer(request: Request) -> Answer:
     """The next message of the assistant."""
-    turn = turns.read(request.messages)
-    if turn is None:
-        return Answer(TALK["greeting"])
-    meaning = understand(turn)
-    first = meaning.intents[0]
-    if isinstance(first, Say):
-        return Answer(TALK[first.kind])
-    if isinstance(first, Unknown):
-        return Answer(UNKNOWN)
-    if not request.tools and not turn.done:
-        return Answer(NO_TOOLS)
-    return _step(request, turn, meaning)
+    places = [i for i, message in enumerate(request.messages) if message.role == "user"]
+    if not places:
+        return Answer(HELP)
+    wish = understand(request.messages[places[-1]].text)
+    try:
+        return Answer(_text(wish, _Turn(request, request.messages[places[-1] + 1 :])))
+    except _Calls as wanted:
+        return Answer(call=wanted.call)
+    except ToolFailed as problem:
+        return Answer(f"I could not do that: {problem}.")
 
 
-def _step(request: Request, turn: Turn, meaning: Meaning) -> Answer:
-    lists = turn.results("list_tasks")
-    looks = any(isinstance(intent, Changing | Find) for intent in meaning.intents)
-    can_list = "list_tasks" in request.tools or bool(lists)
-    if looks and can_list and not lists:
-        return Answer(calls=(Call("list_tasks", {"status": "all"}),))
-    if looks and lists and not lists[0].result.ok:
-        return Answer(f"I could not read your list: {lists[0].result.error}.")
-    tasks = (lists[0].result.tasks or ()) if lists else _spoken(meaning)
-    added = [task for one in turn.results("add_task") for task in one.result.tasks or ()]
-    wished = wishes(meaning, tasks, added)
-    asked = _changes(meaning, wished)
-    left = _undone(asked[:MOST_CHANGES], turn, request)
-    shows = [
-        Call("list_tasks", {"status": i.status}) for i in meaning.intents if isinstance(i, Show)
+def _text(wish: Wish, turn: _Turn) -> str:
+    match wish.kind:
+        case "help":
+            return HELP
+        case "unknown":
+            return UNKNOWN
+        case "add":
+            if not wish.title:
+                return NO_TITLE
+            made = tasks.result(turn.call("add_task", title=wish.title))
+            return f"Added {_name(wish.title)} (#{made.get('id')})."
+        case "list" | "count":
+            return _listing(wish, tasks.listed(turn.call("list_tasks", status=wish.status)))
+    found = tasks.named(wish.task, tasks.listed(turn.call("list_tasks", status="all")))
+    if len(found) > 1 and wish.kind in ("complete", "reopen"):
+        # Of several tasks, the one that can change its state.
+        found = [one for one in found if one.completed == (wish.kind == "reopen")] or found
+    if not found:
+        return f"I found no task that fits {_name(wish.task)}."
+    if len(found) > 1:
+        return f"Which task do you mean? Please use its number.\n{_lines(found)}"
+    (task,) = found
+    changes: dict[str, tuple[str, dict[str, object], str]] = {
+        "complete": ("complete_task", {}, "Marked {} as done."),
+        "delete": ("delete_task", {}, "Deleted {}."),
+        "reopen": ("update_task", {"completed": False}, "Reopened {}."),
+        "rename": ("update_task", {"title": wish.title}, "Renamed {} to {}."),
+    }
+    tool, fields, said = changes[wish.kind]
+    tasks.result(turn.call(tool, task_id=task.id, **fields))
+    return said.format(_name(task.title), _name(wish.title))
+
+
+def _listing(wish: Wish, found: Sequence[Task]) -> str:
+    if not found:
+        return "Your list is empty." if wish.status == "all" else f"No task is {wish.status}."
+    kind = "" if wish.status == "all" else f"{wish.status} "
+    head = f"You have {len(found)} {kind}task{'' if len(found) == 1 else 's'}"
+    done = sum(task.completed for task in found)
+    if wish.status == "all" and done:
+        head += f", {len(found) - done} open and {done} done"
+    return f"{head}." if wish.kind == "count" else f"{head}:\n{_lines(found)}"
+
+
+def _lines(found: Sequence[Task]) -> str:
+    lines = [
+        f"- #{task.id} {_name(task.title)}{' (done)' if task.completed else ''}"
+        for task in found[:MAX_LISTED]
     ]
-    if not left and shows and len(lists) < len(shows[:1]) + looks and "list_tasks" in request.tools:
-        left = shows[:1]
-    if left:
-        return Answer(calls=tuple(left if request.parallel else left[:1]))
-    refused = {call.name for call in asked if call.name not in request.tools}
-    if not can_list and (shows or (looks and not tasks)):
-        refused.add("list_tasks")
-    return Answer(report(meaning, turn, wished, tasks, len(asked) - MOST_CHANGES, refused))
+    more = len(found) - len(lines)
+    return "\n".join([*lines, f"and {more} more"] if more else lines)
 
 
-def _changes(meaning: Meaning, wished: Wishes) -> list[Call]:
-    """All calls that change something, each once."""
-    made: list[Call] = []
-    for intent in meaning.intents:
-        if isinstance(intent, Add):
-            for title in intent.titles:
-                details = {"description": intent.description} if intent.description else {}
-                made.append(Call("add_task", {"title": title} | details))
-    return made + [change.call() for change in wished.changes.values()]
-
-
-def _undone(asked: Sequence[Call], turn: Turn, request: Request) -> list[Call]:
-    """What of it was not called yet, and can be."""
-    called = [(one.call.name, one.call.arguments) for one in turn.done]
-    left: list[Call] = []
-    for call in asked:
-        key = (call.name, call.arguments)
-        if key in called:
-            called.remove(key)
-        elif call.name in request.tools:
-            left.append(call)
-    return left
-
-
-def _spoken(meaning: Meaning) -> list[Task]:
-    """Without a list: the ids that the user gave."""
-    phrases: list[Phrase] = []
-    for intent in meaning.intents:
-        if hasattr(intent, "phrase"):
-            phrases.append(intent.phrase)
-        elif hasattr(intent, "options"):
-            phrases.append(intent.options[0][0])
-    return [Task(number, f"task {number}") for phrase in phrases for number in numbers(phrase.text)]
+def _name(title: str) -> str:
+    """A title in quotation marks, on one line."""
+    short = " ".join(title.split())
+    return f"“{short if len(short) <= 200 else short[:199] + '…'}”"

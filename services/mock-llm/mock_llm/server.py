@@ -1,7 +1,8 @@
-"""The web application: three addresses, and errors in OpenAI's form."""
+"""The HTTP endpoints, with errors in the format of OpenAI."""
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -10,12 +11,20 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from mock_llm import completion, logs, planner, wire
-from mock_llm.requests import Requests
-from mock_llm.settings import Settings
+from mock_llm import completion, planner, wire
+from todo_common import logs
+from todo_common.requests import Requests
+from todo_common.settings import ProcessSettings
 
-# A conversation of 20 messages with the longest list there is stays far below.
+# Much more than a conversation of 20 messages with the longest possible list.
 MAX_BODY = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ProcessSettings):
+    """The settings of one process."""
+
+    port: int = 8002
 
 
 async def complete(request: Request) -> Response:
@@ -23,11 +32,12 @@ async def complete(request: Request) -> Response:
     try:
         asked = wire.read(await _body(request))
     except wire.BadRequest as problem:
-        return JSONResponse(problem.body(), 400)
+        return _error(400, problem.message, param=problem.param)
     answer = planner.answer(asked)
-    logs.info("answer", calls=[call.name for call in answer.calls], characters=len(answer.text))
+    calls = [answer.call.name] if answer.call else []
+    logs.info("answer", calls=calls, characters=len(answer.text))
     if not asked.stream:
-        # Escaped, as below.
+        # ASCII only, as in the stream.
         content = json.dumps(completion.whole(asked, answer)).encode()
         return Response(content, media_type="application/json")
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -42,13 +52,13 @@ async def _body(request: Request) -> bytes:
             if len(content) > MAX_BODY:
                 raise HTTPException(413, "The request is too large.")
     except ClientDisconnect:
-        raise HTTPException(400, "The request broke off.") from None
+        raise HTTPException(400, "The client closed the connection.") from None
     return bytes(content)
 
 
 async def _events(asked: wire.Request, answer: completion.Answer) -> AsyncIterator[bytes]:
     for chunk in completion.chunks(asked, answer):
-        # Escaped: text that came as a lone half of a surrogate pair could not be encoded.
+        # ASCII only: the name of the model may contain half of a surrogate pair.
         yield b"data: " + json.dumps(chunk).encode() + b"\n\n"
     yield b"data: [DONE]\n\n"
 
@@ -59,26 +69,36 @@ async def models(_: Request) -> Response:
 
 
 async def health(_: Request) -> Response:
-    """The process answers; it needs nothing else."""
+    """The process responds; it depends on nothing else."""
     return JSONResponse({"status": "ok"})
 
 
 def failed(_: Request, problem: Exception) -> Response:
-    """What the framework refuses: unknown addresses, methods and bodies."""
+    """Errors of the framework: unknown paths and methods, and bodies that are too large."""
     assert isinstance(problem, HTTPException)
-    body = wire.error(problem.detail, "invalid_request_error")
-    return JSONResponse(body, problem.status_code, problem.headers)
+    response = _error(problem.status_code, problem.detail)
+    response.headers.update(problem.headers or {})
+    return response
 
 
-def create_app(settings: Settings) -> Starlette:
-    app = Starlette(
+def _error(status: int, message: str, **more: str | None) -> Response:
+    """An error in the format of OpenAI's API."""
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+    return JSONResponse({"error": error | more}, status)
+
+
+def refuse(status: int, code: str, message: str) -> Response:
+    """An error that is not about the content of the request."""
+    return _error(status, message, type=code, code=code)
+
+
+def create_app(_: Settings) -> Starlette:
+    return Starlette(
         routes=[
             Route("/v1/chat/completions", complete, methods=["POST"]),
             Route("/v1/models", models, methods=["GET"]),
             Route("/health", health, methods=["GET"]),
         ],
-        middleware=[Middleware(Requests)],
+        middleware=[Middleware(Requests, refuse=refuse)],
         exception_handlers={HTTPException: failed},
     )
-    logs.info("started", environment=settings.environment, port=settings.port)
-    return app

@@ -1,98 +1,80 @@
-"""The tasks as the results of tools tell them. Their text is data; nothing here obeys it."""
+"""The tasks in the results of tools, and which of them a phrase names."""
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_FAILED = re.compile(
-    r"\b(?:errors?|exception|fail(?:ed|ure)?|not found|cannot|can't|could not|couldn't|invalid"
-    r"|unauthori[sz]ed|denied|refused|unavailable|timed? ?out|no task|does not|doesn't|unknown"
-    r"|not allowed|forbidden|unable|too many)\b",
-    re.I,
-)
+from mock_llm.sentences import TASK, unquoted
+
+# Words that never name a single task by themselves.
+GENERAL = {"all", "both", "each", "every", "everything", "it", "that", "them", "these", "this"}
+PLACES = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"]
+MAX_ERROR = 200
+
+
+class ToolFailed(Exception):
+    """A tool did not do what it was called for; the text says why."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task of the user's list."""
+    """A task of the user's list. Its texts are data, and never instructions."""
 
     id: int
     title: str
-    completed: bool = False
-    description: str = ""
+    completed: bool
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a tool said: tasks of a list, one task, or why it failed."""
-
-    ok: bool
-    tasks: tuple[Task, ...] | None = None
-    error: str = ""
-
-
-def read(text: str) -> Result:
-    """A tool's result, in any of the forms that clients give it."""
+def result(text: str | None) -> dict[str, Any]:
+    """The JSON object that a tool returned. Raises ToolFailed."""
     try:
-        value = json.loads(text)
+        value = json.loads(text or "")
     except (ValueError, RecursionError):
-        value = _lines(text)
-    if value is None:
-        bad = bool(_FAILED.search(text))
-        return Result(not bad, error=_short(text) if bad else "")
-    return _result(value)
+        value = None
+    if isinstance(value, dict) and not value.get("error"):
+        return value
+    reason = value.get("error") if isinstance(value, dict) else text
+    reason = re.sub(r"^error executing tool \w+: ", "", " ".join(str(reason).split()), flags=re.I)
+    raise ToolFailed(reason[:MAX_ERROR].rstrip(" .") or "the tool returned nothing")
 
 
-def _result(value: Any, depth: int = 0) -> Result:
-    if isinstance(value, list):
-        found = [_task(item) for item in value]
-        known = tuple(task for task in found if task)
-        return Result(bool(known) or not value, known, "" if known or not value else "no tasks")
-    if not isinstance(value, dict):
-        bad = isinstance(value, str) and bool(_FAILED.search(value))
-        return Result(not bad, error=_short(str(value)) if bad else "")
-    problem = value.get("error")
-    failed = any(value.get(name) is True for name in ("isError", "is_error", "failed"))
-    if problem or failed or any(value.get(name) is False for name in ("ok", "success")):
-        return Result(False, error=_short(_reason(problem or value)))
-    if task := _task(value):
-        return Result(True, (task,))
-    for name in ("tasks", "result", "structuredContent", "structured_content", "data", "task"):
-        if isinstance(value.get(name), list | dict) and depth < 4:
-            return _result(value[name], depth + 1)
-    return Result(True)
+def listed(text: str | None) -> list[Task]:
+    """The tasks that list_tasks returned. Raises ToolFailed."""
+    found = result(text).get("tasks")
+    if not isinstance(found, list):
+        raise ToolFailed("the tool returned no list")
+    return [
+        Task(item["id"], item["title"], item.get("completed") is True)
+        for item in found
+        if isinstance(item, dict)
+        and type(item.get("id")) is int
+        and isinstance(item.get("title"), str)
+    ]
 
 
-def _task(item: Any) -> Task | None:
-    if not isinstance(item, dict):
-        return None
-    number, title = item.get("id", item.get("task_id")), item.get("title")
-    if not isinstance(number, int) or isinstance(number, bool) or not isinstance(title, str):
-        return None
-    done = item.get("completed") is True or item.get("status") in ("done", "completed")
-    description = item.get("description")
-    return Task(number, title, done, description if isinstance(description, str) else "")
+def named(phrase: str, tasks: Sequence[Task]) -> list[Task]:
+    """The tasks that a phrase names: by ID, place, whole title, or words of the title."""
+    bare = unquoted(phrase)
+    if exact := [task for task in tasks if task.title.casefold() == bare.casefold()]:
+        return exact
+    if bare != phrase.strip():
+        return []
+    words = re.sub(rf"^(?:(?:the|my|{TASK}|number) )+|(?: (?:{TASK}|one))+$", "", bare.lower())
+    if words == "last":
+        return list(tasks[-1:])
+    if words in PLACES:
+        words = f"{PLACES.index(words) + 1}th"
+    if number := re.fullmatch(r"(#?)(\d{1,10})(st|nd|rd|th)?", words):
+        value = int(number[2])
+        by_id = [task for task in tasks if task.id == value and not number[3]]
+        return by_id if by_id or number[1] or not value else list(tasks[value - 1 : value])
+    wanted = {word for word in _words(words) if not re.fullmatch(TASK, word)}
+    if not wanted or wanted & GENERAL:
+        return []
+    return [task for task in tasks if wanted <= _words(task.title)]
 
 
-def _lines(text: str) -> list[Any] | None:
-    """One JSON object in each line, as some clients join the parts of a result."""
-    try:
-        return [json.loads(line) for line in text.splitlines() if line.strip()] or None
-    except (ValueError, RecursionError):
-        return None
-
-
-def _reason(value: Any) -> str:
-    if isinstance(value, dict):
-        for name in ("message", "detail", "text", "error", "code"):
-            if isinstance(value.get(name), str) and value[name]:
-                return str(value[name])
-    return value if isinstance(value, str) else "the tool failed"
-
-
-def _short(text: str) -> str:
-    text = re.sub(
-        r"^(?:error(?: executing tool \w+)?|tool error):\s*", "", " ".join(text.split()), flags=re.I
-    )
-    return text[:200].rstrip(" .")
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold())) - {"the", "a", "an", "my"}

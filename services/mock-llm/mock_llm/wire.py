@@ -1,4 +1,4 @@
-"""The request of OpenAI's chat completions: what is read of it, and what is refused."""
+"""Reads and validates the requests of OpenAI's chat completions API."""
 
 import json
 from dataclasses import dataclass
@@ -8,52 +8,33 @@ ROLES = ("assistant", "developer", "function", "system", "tool", "user")
 
 
 class BadRequest(Exception):
-    """The request cannot be understood; `param` is the field at fault."""
+    """The request is invalid; `param` is the field at fault."""
 
     def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(message)
         self.message, self.param = message, param
 
-    def body(self) -> dict[str, Any]:
-        return error(self.message, "invalid_request_error", self.param)
-
-
-def error(
-    message: str, kind: str, param: str | None = None, code: str | None = None
-) -> dict[str, Any]:
-    """An error as OpenAI's API gives it."""
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
-
-
-@dataclass(frozen=True)
-class Call:
-    """A tool call; `arguments` are None if they were no JSON object."""
-
-    name: str
-    arguments: dict[str, Any] | None
-    id: str = ""
-
 
 @dataclass(frozen=True)
 class Message:
-    """A message of the conversation, its content flattened to text."""
+    """A message of the conversation, with its content as one text."""
 
     role: str
-    text: str = ""
-    calls: tuple[Call, ...] = ()
-    call_id: str = ""
+    text: str
+    # The name and the ID of each tool call.
+    calls: tuple[tuple[str, str], ...]
+    call_id: str
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the stand-in looks at; all else in a request is accepted and ignored."""
+    """The fields that the mock uses. All others are accepted and ignored."""
 
     model: str
     messages: tuple[Message, ...]
-    tools: frozenset[str] = frozenset()
-    parallel: bool = True
-    stream: bool = False
-    usage: bool = False
+    tools: frozenset[str]
+    stream: bool
+    usage: bool
 
 
 def read(content: bytes) -> Request:
@@ -62,86 +43,67 @@ def read(content: bytes) -> Request:
         body = json.loads(content)
     except (ValueError, RecursionError):
         raise BadRequest("The body of the request is not valid JSON.") from None
-    if not isinstance(body, dict):
-        raise BadRequest("The body of the request is not a JSON object.")
+    _require(isinstance(body, dict), "The body of the request is not a JSON object.")
     model, messages = body.get("model"), body.get("messages")
-    if not isinstance(model, str) or not model:
-        raise BadRequest("You must provide a model.", "model")
-    if not isinstance(messages, list) or not messages:
-        raise BadRequest("'messages' must be an array with at least one message.", "messages")
-    if body.get("n") not in (None, 1):
-        raise BadRequest("'n' must be 1: there is only one answer here.", "n")
-    options = body.get("stream_options") or {}
-    if not isinstance(options, dict):
-        raise BadRequest("'stream_options' must be an object.", "stream_options")
-    offered = _tools(body.get("tools"))
+    options, tools = body.get("stream_options") or {}, body.get("tools")
+    _require(isinstance(model, str) and model, "You must provide a model.", "model")
+    some = isinstance(messages, list) and messages
+    _require(some, "'messages' must be an array with at least one message.", "messages")
+    _require(body.get("n") in (None, 1), "'n' must be 1.", "n")
+    _require(isinstance(options, dict), "'stream_options' must be an object.", "stream_options")
+    _require(isinstance(tools, list | None), "'tools' must be an array.", "tools")
+    names = {_function(tool, f"tools[{i}]") for i, tool in enumerate(tools or [])}
+    _flag(body, "parallel_tool_calls")
     return Request(
         model=model,
         messages=tuple(_message(item, f"messages[{i}]") for i, item in enumerate(messages)),
-        tools=frozenset() if body.get("tool_choice") == "none" else offered,
-        parallel=_flag(body, "parallel_tool_calls", True),
-        stream=_flag(body, "stream", False),
-        usage=_flag(options, "include_usage", False),
+        tools=frozenset() if body.get("tool_choice") == "none" else frozenset(names),
+        stream=_flag(body, "stream"),
+        usage=_flag(options, "include_usage"),
     )
 
 
-def _flag(body: dict[str, Any], name: str, default: bool) -> bool:
+def _require(condition: object, message: str, param: str | None = None) -> None:
+    if not condition:
+        raise BadRequest(message, param)
+
+
+def _flag(body: dict[str, Any], name: str) -> bool:
     value = body.get(name)
-    if value is not None and not isinstance(value, bool):
-        raise BadRequest(f"'{name}' must be a boolean.", name)
-    return default if value is None else value
+    _require(isinstance(value, bool | None), f"'{name}' must be a boolean.", name)
+    return bool(value)
 
 
-def _tools(tools: Any) -> frozenset[str]:
-    if tools is None:
-        return frozenset()
-    if not isinstance(tools, list):
-        raise BadRequest("'tools' must be an array.", "tools")
-    names: set[str] = set()
-    for i, tool in enumerate(tools):
-        function = tool.get("function") if isinstance(tool, dict) else None
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise BadRequest("A tool must have a function with a name.", f"tools[{i}]")
-        names.add(function["name"])
-    return frozenset(names)
+def _function(item: Any, where: str) -> str:
+    """The name of the function of a tool, or of a tool call."""
+    function: Any = item.get("function") if isinstance(item, dict) else None
+    named = isinstance(function, dict) and isinstance(function.get("name"), str)
+    _require(named, "A tool must have a function with a name.", where)
+    return str(function["name"])
 
 
 def _message(item: Any, where: str) -> Message:
-    role = item.get("role") if isinstance(item, dict) else None
-    if not isinstance(role, str) or role not in ROLES:
-        raise BadRequest(f"A message must have a role: {', '.join(ROLES)}.", where)
-    call_id = item.get("tool_call_id")
-    if item["role"] == "tool" and not isinstance(call_id, str):
-        raise BadRequest("A tool message must have a tool_call_id.", f"{where}.tool_call_id")
-    calls = item.get("tool_calls")
-    if calls is not None and not isinstance(calls, list):
-        raise BadRequest("'tool_calls' must be an array.", f"{where}.tool_calls")
-    made = tuple(_call(call, f"{where}.tool_calls[{i}]") for i, call in enumerate(calls or []))
-    if item.get("content") is None and not made and item["role"] != "assistant":
-        raise BadRequest("A message must have content.", f"{where}.content")
-    return Message(item["role"], _text(item.get("content"), where), made, call_id or "")
+    known = isinstance(item, dict) and item.get("role") in ROLES
+    _require(known, f"A message must have a role: {', '.join(ROLES)}.", where)
+    role, calls = item["role"], item.get("tool_calls")
+    call_id, content = item.get("tool_call_id"), item.get("content")
+    answers = role != "tool" or isinstance(call_id, str)
+    _require(answers, "A tool message must have a tool_call_id.", f"{where}.tool_call_id")
+    is_list = isinstance(calls, list | None)
+    _require(is_list, "'tool_calls' must be an array.", f"{where}.tool_calls")
+    made = tuple(
+        (_function(call, f"{where}.tool_calls[{i}]"), str(call.get("id") or ""))
+        for i, call in enumerate(calls or [])
+    )
+    filled = content is not None or made or role == "assistant"
+    _require(filled, "A message must have content.", f"{where}.content")
+    return Message(role, _text(content, where), made, str(call_id or ""))
 
 
 def _text(content: Any, where: str) -> str:
-    if content is None or isinstance(content, str):
-        # Half of a surrogate pair cannot be written in any answer.
-        return (content or "").encode("utf-8", "replace").decode()
-    parts = content if isinstance(content, list) else [None]
-    if not all(isinstance(part, dict) for part in parts):
-        raise BadRequest("'content' must be text, or an array of parts.", f"{where}.content")
-    texts = [part["text"] for part in parts if part is not None and "text" in part]
-    return _text("\n".join(text for text in texts if isinstance(text, str)), where)
-
-
-def _call(call: Any, where: str) -> Call:
-    known: dict[str, Any] = call if isinstance(call, dict) else {}
-    function = known.get("function")
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise BadRequest("A tool call must have a function with a name.", where)
-    try:
-        arguments = json.loads(function.get("arguments") or "{}")
-    except (ValueError, TypeError, RecursionError):
-        arguments = None
-    given = arguments if isinstance(arguments, dict) else None
-    identity = known.get("id")
-    return Call(function["name"], given, identity if isinstance(identity, str) else "")
+    parts = content if isinstance(content, list) else [{"text": content or ""}]
+    texts = all(isinstance(part, dict) and isinstance(part.get("text", ""), str) for part in parts)
+    _require(texts, "'content' must be text, or an array of parts.", f"{where}.content")
+    text = "\n".join(part["text"] for part in parts if "text" in part)
+    # Half of a surrogate pair cannot be encoded in a response.
+    return text.encode("utf-8", "replace").decode()

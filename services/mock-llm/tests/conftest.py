@@ -1,14 +1,14 @@
-"""Fixtures: the service as a process, once for the session."""
+"""Fixtures: the service as a process, started once per session."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.program import Program, running
+from todo_testing.program import Program, running
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Program]:
-    with running() as program:
-        program.until_healthy()
+    with running("mock-llm", "mock_llm") as program:
+        program.until("/health")
         yield program

@@ -1,15 +1,17 @@
-"""The service as its clients see it: OpenAI's format, and the process."""
+"""The service as its clients see it: the format of OpenAI, and the process."""
 
 import json
 import signal
 from typing import Any
 
-from tests.program import Program, running
+from mock_llm import planner, wire
+from mock_llm.completion import whole
 from tests.support import NAMES, tools
+from todo_testing.program import Program, running
 
 ASKED = {
     "model": "mock-todo",
-    "messages": [{"role": "user", "content": "add “Grüße 🎉” and milk"}],
+    "messages": [{"role": "user", "content": "add “Grüße 🎉”"}],
     "tools": tools(*NAMES),
 }
 
@@ -26,10 +28,8 @@ def test_a_completion(server: Program) -> None:
     assert status == 200 and made["object"] == "chat.completion"
     (choice,) = made["choices"]
     assert choice["finish_reason"] == "tool_calls" and choice["message"]["content"] is None
-    calls = choice["message"]["tool_calls"]
-    titles = [json.loads(call["function"]["arguments"])["title"] for call in calls]
-    assert titles == ["Grüße 🎉", "milk"]
-    assert len({call["id"] for call in calls}) == 2
+    (call,) = choice["message"]["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == {"title": "Grüße 🎉"} and call["id"]
     usage = made["usage"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
     assert server.ask("/v1/chat/completions", ASKED)[1] == text
@@ -84,22 +84,38 @@ def test_half_of_a_surrogate_pair_is_no_failure(server: Program) -> None:
             assert streamed(server, body)
 
 
-def test_it_ends_when_it_is_told_to() -> None:
+def test_any_conversation_gets_a_text_or_a_call() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "list_tasks", "arguments": "[1"}}
+    results = ("", "null", "[]", "{", "[" * 9999, '{"tasks": 5}', '{"tasks": [{"id": "1"}, 7]}',
+               '{"tasks": [{"id": true, "title": "x"}]}', '{"error": {"code": 5}}')  # fmt: skip
+    for sentence in ("show my tasks", "delete the last task", "\ud800", "add \x00"):
+        for result in results:
+            messages = [
+                {"role": "system", "content": "delete everything"},
+                {"role": "user", "content": [{"type": "text", "text": sentence}, {"type": "x"}]},
+                {"role": "assistant", "content": None, "tool_calls": [call, call]},
+                {"role": "tool", "tool_call_id": "c", "content": result},
+            ]
+            body = {"model": "m", "messages": messages, "tools": tools(*NAMES)}
+            request = wire.read(json.dumps(body).encode())
+            answer = planner.answer(request)
+            assert bool(answer.text) != bool(answer.call)
+            json.dumps(whole(request, answer), ensure_ascii=False).encode()
+
+
+def test_it_exits_on_a_signal() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
-        with running() as program:
-            program.until_healthy()
+        with running("mock-llm", "mock_llm") as program:
+            program.until("/health")
             program.ask("/v1/chat/completions", ASKED)
-            program.process.send_signal(number)
-            output, _ = program.process.communicate(timeout=20)
+            lines = program.end(number)
             assert program.process.returncode == 0
-        lines = [json.loads(line) for line in output.splitlines()]
         assert [line["message"] for line in lines] == ["started", "answer", "request", "stopped"]
-        assert "Grüße" not in output
+        assert "Grüße" not in str(lines)
 
 
-def test_settings_that_cannot_be_used_are_named() -> None:
-    with running(PORT="x", LOG_LEVEL="loud") as program:
-        output, _ = program.process.communicate(timeout=20)
+def test_invalid_settings_are_named() -> None:
+    with running("mock-llm", "mock_llm", LOG_LEVEL="loud") as program:
+        problems = json.loads(program.output())["problems"]
         assert program.process.returncode == 2
-    problems = json.loads(output)["problems"]
-    assert [problem.split()[0] for problem in problems] == ["LOG_LEVEL", "PORT"]
+    assert [problem.split()[0] for problem in problems] == ["LOG_LEVEL"]

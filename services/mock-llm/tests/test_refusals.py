@@ -1,11 +1,11 @@
-"""Requests that cannot be answered."""
+"""Requests that are refused."""
 
 import json
 from typing import Any
 
 import pytest
 
-from tests.program import Program
+from todo_testing.program import Program
 
 USER = {"role": "user", "content": "hi"}
 TOOL = {"role": "tool", "content": "x"}
@@ -49,7 +49,7 @@ def test_malformed_requests(server: Program, body: Any, param: str | None) -> No
 
 def test_other_refusals(server: Program) -> None:
     assert server.ask("/v1/chat/completions", b"x" * 5_000_000)[0] == 413
-    for path, body, status in (("/none", None, 404), ("/v1/chat/completions", None, 405)):
+    for path, body, status in (("/none", None, 404), ("/v1/models", b"", 405)):
         found, text = server.ask(path, body)
         assert found == status and json.loads(text)["error"]["type"] == "invalid_request_error"
     assert server.ask("/v1/models", Origin="http://evil.example")[0] == 403

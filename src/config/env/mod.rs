@@ -129,17 +129,15 @@ impl Environment {
         pending.map(|setting| setting.key.as_str()).collect()
     }
 
-    /// Those of `[[overrides]]` that count with these settings: their key has a value, which does
-    /// not lead to the application's own service.
+    /// Those of `[[overrides]]` that apply with these settings.
     pub fn overrides<'a>(&self, application: &'a Application) -> Vec<&'a Override> {
-        let counts = |key: &str, part: &str| {
-            self.get(key).is_some_and(|setting| {
-                let value = setting.value.expose_secret();
-                !value.is_empty() && !value.contains(part)
-            })
+        let value = |key: &String| self.get(key).map_or("", |setting| setting.value.expose_secret());
+        let applies = |over: &&Override| {
+            let own = |value: &str| over.unless_contains.as_ref().is_some_and(|part| value.contains(part));
+            over.keys.iter().map(value).any(|value| !value.is_empty() && !own(value))
+                && !over.unless.iter().any(|(key, unless)| value(key) == unless)
         };
-        let overrides = application.overrides.iter();
-        overrides.filter(|over| counts(&over.key, &over.unless_contains)).collect()
+        application.overrides.iter().filter(applies).collect()
     }
 }
 

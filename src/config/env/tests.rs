@@ -45,7 +45,8 @@ impl Project {
         std::fs::create_dir(dir.path().join("chart")).unwrap();
         std::fs::write(dir.path().join("own.yaml"), "").unwrap();
         let text = "name = \"shop\"\nhost = \"h\"\nchart = \"chart\"\n\
-                    [[overrides]]\nkey = \"URL\"\nunless-contains = \"@store/\"\nvalues = \"own.yaml\"\n";
+                    [[overrides]]\nkeys = [\"URL\"]\nunless-contains = \"@store/\"\nvalues = \"own.yaml\"\n\
+                    [[overrides]]\nkeys = [\"KEY_A\", \"KEY_B\"]\nunless = {MOCK = \"true\"}\nvalues = \"own.yaml\"\n";
         std::fs::write(dir.path().join("application.toml"), text).unwrap();
         let application = Application::load(dir.path()).unwrap().unwrap();
         Self { dir, application }
@@ -156,6 +157,23 @@ fn an_override_counts_where_its_key_leads_elsewhere() {
         project.load().overrides(&project.application).len()
     };
     assert_eq!((count("store://a@store/"), count("store://a@elsewhere/"), count("")), (0, 1, 0));
+}
+
+#[test]
+fn an_override_applies_with_any_of_its_keys_unless_another_key_forbids_it() {
+    let example = "# @secret\nKEY_A=\n# @secret\nKEY_B=\n# @config\nMOCK=false\n";
+    for (env, applied) in [
+        ("KEY_A=\nKEY_B=\n", 0),
+        ("KEY_A=x\n", 1),
+        ("KEY_B=x\nMOCK=false\n", 1),
+        ("KEY_A=x\nKEY_B=x\nMOCK=true\n", 0),
+    ] {
+        let mut project = Project::new(Some(example), Some(env));
+        assert_eq!(project.load().overrides(&project.application).len(), applied, "{env}");
+        project.application.mock = [("MOCK".to_owned(), "true".to_owned())].into();
+        project.application = project.application.clone().mocked().unwrap();
+        assert!(project.load().overrides(&project.application).is_empty(), "--mock: {env}");
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn look(folder: &Path, prefix: &str, ignore: &Ignore, locks: &mut Vec<Lock>) -> 
         let excluded = ignore.excludes(&relative);
         // What packages bring along are their own locks, not the image's.
         if kind.is_dir() && name != "node_modules" {
-            if !excluded || ignore.has_exceptions() {
+            if !excluded || ignore.has_exceptions_below(&relative) {
                 look(&path, &format!("{relative}/"), ignore, locks)?;
             }
         } else if kind.is_file() && !excluded {

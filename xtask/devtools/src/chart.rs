@@ -11,6 +11,7 @@ use crate::shell::{self, Result, root};
 const CHART: &str = "manifests/todo-chatbot";
 /// Combined with any preset.
 const EXTERNAL: &str = "manifests/todo-chatbot/values/external-database.yaml";
+const EXTERNAL_MODEL: &str = "manifests/todo-chatbot/values/external-model.yaml";
 const PRESETS: [&str; 3] = ["tiny", "normal", "full"];
 /// Values files whose first line is a comment with the error that Helm must print.
 const REFUSED: &str = "tests/chart";
@@ -31,7 +32,7 @@ pub(crate) fn prove(helm: &Path) -> Result {
 fn presets_without_database(helm: &Path) -> Result {
     for preset in PRESETS {
         let values = format!("{CHART}/values/{preset}.yaml");
-        let values = [CHART, "--values", &values, "--values", EXTERNAL];
+        let values = [CHART, "--values", &values, "--values", EXTERNAL, "--values", EXTERNAL_MODEL];
         shell::read(helm, &[&["lint", "--strict"], &values[..]].concat())?;
         let rendered = shell::read(helm, &[&["template", "check"], &values[..]].concat())?;
         if uses(&rendered, PASSWORD) {

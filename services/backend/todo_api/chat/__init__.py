@@ -1,1 +1,1 @@
-"""The chat: a language model that works on the user's tasks by the tools of the MCP server."""
+"""The chat: a language model that uses the tools of the MCP server on the user's tasks."""

@@ -1,4 +1,4 @@
-"""The loop in which a model calls tools until it has an answer."""
+"""The loop in which the model calls tools until it has an answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,20 +10,20 @@ from todo_api.chat.prompt import SYSTEM
 from todo_api.chat.replies import Call, Reply
 from todo_api.chat.tools import Result, Tools
 
-# Rounds with the model, calls of tools, and seconds for one answer.
-MAX_ROUNDS, MAX_CALLS, PATIENCE = 8, 16, 60.0
+# The limits of one answer: requests to the model, tool calls, and time.
+MAX_ROUNDS, MAX_CALLS, ANSWER_TIMEOUT_S = 8, 16, 60.0
 
-# Takes the name of an event, and its data.
+# Receives the name and the data of an event.
 Emit = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass
 class Answer:
-    """What came of it so far; also what is kept when it breaks off."""
+    """The answer so far, which is stored even if it fails."""
 
     text: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
-    # Which neighbour is waited for.
+    # The service that is being waited for.
     waits_for: str = "database"
 
 
@@ -46,7 +46,7 @@ class Agent:
             reply = Reply()
             answer.waits_for = "ai"
             async for text in self.model.stream(messages, offered, reply):
-                # What is said before and after a call are paragraphs of one message.
+                # The texts before and after a call become paragraphs of one message.
                 gap = "\n\n" if answer.text and text and len(reply.text) == len(text) else ""
                 if text:
                     answer.text += gap + text
@@ -70,7 +70,7 @@ class Agent:
     ) -> Result:
         arguments = call.arguments()
         done = {"name": call.name, "arguments": arguments or {}, "ok": False}
-        # Before it is run: if no answer comes, it may have been done all the same.
+        # Before it runs: without a response, it may have taken effect nevertheless.
         answer.calls.append(done)
         shown = {"id": call.id, "name": call.name}
         emit("tool_call", shown | {"arguments": done["arguments"]})

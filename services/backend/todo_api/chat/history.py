@@ -1,4 +1,4 @@
-"""What was said, in the database. Every statement here names the user."""
+"""The messages of the chat in the database. Every statement here is limited to one user."""
 
 import json
 import uuid
@@ -21,7 +21,7 @@ class History:
         self.database = database
 
     async def conversation(self, user: str) -> str:
-        """The id of the user's conversation, which is begun if there is none."""
+        """The ID of the user's conversation, which is created if there is none."""
         mine = select(col(Conversation.id)).where(col(Conversation.user_id) == user)
         async with self.database.reading() as session:
             found = await session.scalar(mine)
@@ -33,7 +33,7 @@ class History:
                 session.add(made)
             return made.id
         except IntegrityError:
-            # Another request of the same user was first.
+            # Another request of the same user created it.
             async with self.database.reading() as session:
                 found = await session.scalar(mine)
             assert found is not None
@@ -56,7 +56,7 @@ class History:
             return message.id
 
     async def last(self, user: str, limit: int, until: int | None = None) -> list[MessageOut]:
-        """The last messages of the user, oldest first; none after the one of number `until`."""
+        """The last messages of the user up to the message `until`, oldest first."""
         query = (
             select(ChatMessage)
             .where(col(ChatMessage.user_id) == user)

@@ -1,4 +1,4 @@
-"""The language model, over the chat completions API of OpenAI."""
+"""The client of the language model, for the chat completions API of OpenAI."""
 
 import asyncio
 import json
@@ -8,14 +8,15 @@ from typing import Any
 
 import httpx2
 
-from todo_api import logs, tls
+from todo_api import tls
 from todo_api.chat.failures import ChatError, ai_away, ai_nonsense
 from todo_api.chat.replies import Reply
 from todo_api.provider import Provider
+from todo_common import logs
 
-# Seconds to connect, for the next piece of an answer, and before a second try to connect.
-CONNECT, SILENCE, PAUSE = 5.0, 30.0, 0.3
-# Bytes of one answer with everything around it.
+# The timeouts to connect and for the next part of an answer, and the pause before a second try.
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S, RETRY_PAUSE_S = 5.0, 30.0, 0.3
+# The bytes of one answer, including the protocol.
 MAX_ANSWER = 2 * 1024 * 1024
 
 
@@ -26,22 +27,22 @@ class Model:
         self, provider: Provider, transport: httpx2.AsyncBaseTransport | None = None
     ) -> None:
         self.provider = provider
-        # When the last exchange failed; one that goes well takes it back.
+        # When the last request failed; reset by a successful one.
         self.failed_at = float("-inf")
         key = provider.api_key
         self.client = httpx2.AsyncClient(
             headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx2.Timeout(SILENCE, connect=CONNECT),
+            timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             transport=transport,
             verify=tls.context(trust_env=not provider.mock),
-            # The mock is a neighbour; the others may be behind a proxy of the environment.
+            # The mock is in the same cluster; the others may require a proxy.
             trust_env=not provider.mock,
         )
 
     async def stream(
         self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], reply: Reply
     ) -> AsyncIterator[str]:
-        """Fills `reply`, and gives its text as it comes; raises `ChatError`."""
+        """Fills `reply` and yields its text as it arrives; raises `ChatError`."""
         body: dict[str, Any] = {"model": self.provider.model, "messages": messages, "stream": True}
         if tools:
             body |= {"tools": tools, "tool_choice": "auto"}
@@ -57,7 +58,7 @@ class Model:
                 self.failed_at = time.monotonic()
                 raise
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-                # Nothing was sent: a replica that ended is gone at the second try.
+                # Nothing was sent, and the second try does not reach a replica that has stopped.
                 if not tries:
                     self.failed_at = time.monotonic()
                     logs.warning("the AI cannot be reached", cause=type(error).__name__)
@@ -66,7 +67,7 @@ class Model:
                 self.failed_at = time.monotonic()
                 logs.warning("the AI does not answer", cause=type(error).__name__)
                 raise ai_away() from None
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(RETRY_PAUSE_S)
 
     async def close(self) -> None:
         await self.client.aclose()
@@ -78,7 +79,7 @@ class Model:
             if response.status_code != 200:
                 raise _refusal(response.status_code)
             if "json" in response.headers.get("Content-Type", ""):
-                # Asked for a stream, some give the whole answer at once.
+                # Some providers do not stream although it was requested.
                 yield reply.take(_content(await _whole(response), "message"))
                 return
             ended = False
@@ -105,7 +106,7 @@ async def _whole(response: httpx2.Response) -> str:
 
 
 async def _events(response: httpx2.Response) -> AsyncIterator[str]:
-    """The data of each event. Events of these APIs have one line of data."""
+    """The data of each event, which is one line in these APIs."""
     rest, size = b"", 0
     async for part in response.aiter_bytes():
         size += len(part)
@@ -118,13 +119,13 @@ async def _events(response: httpx2.Response) -> AsyncIterator[str]:
 
 
 def _content(data: str, name: str) -> dict[str, Any]:
-    """What one piece adds, with `ended` in the last one."""
+    """The content of one chunk, with `ended` in the last one."""
     try:
         found = json.loads(data)
         if found.get("error"):
             logs.warning("the AI told of an error")
             raise ai_away()
-        # Some end with a piece without choices, which counts what was used.
+        # Some providers send a last chunk without choices, with the usage.
         choices = found["choices"]
         if not choices:
             return {}
@@ -136,7 +137,7 @@ def _content(data: str, name: str) -> dict[str, Any]:
 
 
 def _refusal(status: int) -> ChatError:
-    # Not what the provider says about it: parts of the key may be in there.
+    # Without the provider's message, which may contain parts of the key.
     logs.warning("the AI refused a request", status=status)
     if status in (401, 403):
         return ChatError("ai_refused", "The AI does not accept the key that is set for it.")

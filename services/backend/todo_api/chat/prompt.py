@@ -1,4 +1,4 @@
-"""What the model is told before anything else."""
+"""The system prompt."""
 
 SYSTEM = """\
 You are the assistant of a to-do list. You help one person to see and change their own tasks by \

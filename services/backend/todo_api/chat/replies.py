@@ -1,4 +1,4 @@
-"""One reply of a model, put together from the pieces in which it comes."""
+"""A reply of the model, assembled from its chunks."""
 
 import json
 import math
@@ -8,27 +8,27 @@ from typing import Any
 
 from todo_api.chat.failures import ai_nonsense
 
-# Characters of a reply's text, of one call's arguments, and calls. More than this is no answer.
+# The maximum length of a text and of arguments, and the maximum number of calls.
 MAX_TEXT, MAX_ARGUMENTS, MAX_CALLS = 20_000, 20_000, 32
 MAX_NAME = 64
-# Levels of lists and objects in what a model writes: no tool has more, and encoders have an end.
+# The maximum nesting of arguments: no tool needs more, and encoders have limits.
 MAX_DEPTH = 16
-# Half of a character: JSON can name one, and nothing can hold it.
+# Lone surrogates: valid in JSON, but they cannot be encoded.
 HALF = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass
 class Call:
-    """A call of a tool as the model wrote it: nothing of it is checked yet."""
+    """A tool call as the model wrote it, not validated."""
 
     id: str
     name: str = ""
     written: str = ""
-    # What some providers want to see again with the call, unread.
+    # Opaque data that some providers require back with the call.
     extra: Any = None
 
     def arguments(self) -> dict[str, Any] | None:
-        """The arguments, None if they are no JSON object."""
+        """The arguments; None if they are not a JSON object."""
         try:
             found = json.loads(self.written or "{}")
         except (ValueError, RecursionError):
@@ -36,7 +36,7 @@ class Call:
         return found if isinstance(found, dict) and is_plain(found) else None
 
     def as_message(self) -> dict[str, Any]:
-        # A call that makes no sense goes back without its arguments: providers refuse to read it.
+        # Invalid arguments are left out, because providers reject them.
         written = self.written if self.arguments() is not None else ""
         function = {"name": self.name or "unknown", "arguments": written or "{}"}
         found: dict[str, Any] = {"id": self.id, "type": "function", "function": function}
@@ -45,15 +45,15 @@ class Call:
 
 @dataclass
 class Reply:
-    """What a model says, and what it wants to be done."""
+    """The text and the tool calls of a model."""
 
     text: str = ""
     calls: list[Call] = field(default_factory=list)
-    # By the index that the pieces of a call carry.
+    # By the index in the chunks of a call.
     _open: dict[Any, Call] = field(default_factory=dict)
 
     def take(self, piece: dict[str, Any]) -> str:
-        """Adds the content of a piece, or of a whole message; returns its text."""
+        """Adds the content of a chunk or of a whole message; returns its text."""
         text = piece.get("content") or ""
         calls = piece.get("tool_calls") or []
         if not isinstance(text, str) or not isinstance(calls, list):
@@ -74,7 +74,7 @@ class Reply:
         index = index if isinstance(index, int | str) else place
         given = _text(piece.get("id"))[:MAX_NAME]
         call = self._open.get(index)
-        # Some providers give all calls the same index, and each an id of its own.
+        # Some providers give all calls the same index, but different IDs.
         if call is None or (given and given != call.id and function.get("name")):
             taken = any(given == other.id for other in self.calls)
             call = Call(given if given and not taken else f"call_{len(self.calls) + 1}")
@@ -83,7 +83,7 @@ class Reply:
         call.name = (call.name + _text(function.get("name")))[:MAX_NAME]
         written = function.get("arguments") or ""
         if not isinstance(written, str):
-            # Some send them as they are, and not as a text.
+            # Some providers send an object in place of a text.
             written = json.dumps(written) if is_plain(written) else "?"
         call.written += written
         extra = piece.get("extra_content")
@@ -93,7 +93,7 @@ class Reply:
 
 
 def clean(text: str) -> str:
-    """Without what no database takes: NUL, and halves of characters."""
+    """The text without what databases reject: NUL and lone surrogates."""
     return HALF.sub("?", text.replace("\x00", ""))
 
 
@@ -102,7 +102,7 @@ def _text(value: Any) -> str:
 
 
 def is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
-    """Whether it can be sent on and kept: Python reads some JSON that nobody can write again."""
+    """Whether it can be stored: Python reads some JSON that it cannot write."""
     if isinstance(value, dict):
         return depth > 0 and all(
             is_plain(key, depth) and is_plain(each, depth - 1) for key, each in value.items()

@@ -25,16 +25,16 @@ User = Annotated[str, Depends(limited_user)]
 async def ask(
     user: Annotated[str, Depends(_chatting_user)], request: Request, new: NewMessage
 ) -> StreamingResponse:
-    """Answers in events: start, delta, tool_call and tool_result, and at last done or error."""
+    """Responds with events: start, delta, tool_call, tool_result, and finally done or error."""
     parts = ready(request)
     if parts.turns is None:
         raise ApiError(503, "The chat is switched off: MCP_SERVER_URL is not set.", "chat_off")
     conversation = await parts.history.conversation(user)
     if new.conversation_id is not None and str(new.conversation_id) != conversation:
-        # The same for the conversation of someone else: that it exists is theirs to know.
+        # The same for a conversation of another user, whose existence is private.
         raise ApiError(404, "There is no such conversation.")
     events = await parts.turns.stream(user, conversation, new.message)
-    # Proxies that collect answers are asked not to.
+    # Tells proxies not to buffer the response.
     headers = {"X-Accel-Buffering": "no"}
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 

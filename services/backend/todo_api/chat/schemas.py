@@ -1,4 +1,4 @@
-"""What the chat takes and gives."""
+"""The requests and responses of the chat."""
 
 import json
 from datetime import datetime
@@ -22,7 +22,7 @@ class NewMessage(Closed):
 
 
 class ToolCallOut(BaseModel):
-    """What the model did."""
+    """A tool call of the model."""
 
     name: str
     arguments: dict[str, Any]

@@ -9,19 +9,20 @@ from typing import Any
 
 import httpx2
 
-from todo_api import logs, service_token, tls
+from todo_api import service_token, tls
 from todo_api.chat.failures import tools_away
 from todo_api.chat.replies import clean
+from todo_common import logs
 
-# Seconds to connect, for one answer, and before a second try to connect.
-CONNECT, PATIENCE, PAUSE = 2.0, 15.0, 0.3
-# Characters of a result that the model gets to read: some hundred tasks.
+# The timeouts to connect and for a response, and the pause before a second try to connect.
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S, RETRY_PAUSE_S = 2.0, 15.0, 0.3
+# The characters of a result that the model receives: some hundred tasks.
 MAX_RESULT = 60_000
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a tool gave."""
+    """The result of a tool."""
 
     ok: bool
     text: str
@@ -35,15 +36,15 @@ class Tools:
     ) -> None:
         self.url, self.secret = url, secret
         self.client = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(PATIENCE, connect=CONNECT),
+            timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             transport=transport,
             verify=tls.context(),
-            # A neighbour: no proxy of the environment stands between.
+            # In the same cluster: ignore proxies.
             trust_env=False,
         )
 
     async def list(self, user: str) -> list[dict[str, Any]]:
-        """The tools as chat completions take them; raises `ChatError`."""
+        """The tools in the format of chat completions; raises `ChatError`."""
         found = await self._ask(user, "tools/list", {})
         try:
             return [
@@ -58,11 +59,11 @@ class Tools:
                 for tool in found["tools"]
             ]
         except (KeyError, TypeError, AttributeError):
-            logs.warning("the tools are described in a way that makes no sense")
+            logs.warning("the descriptions of the tools are invalid")
             raise tools_away() from None
 
     async def call(self, user: str, name: str, arguments: dict[str, Any]) -> Result:
-        """Runs a tool; its own errors are results too, all others raise `ChatError`."""
+        """Runs a tool. Its own errors are results; all others raise `ChatError`."""
         found = await self._ask(user, "tools/call", {"name": name, "arguments": arguments})
         if _is_error(found):
             return Result(False, f"{name} cannot be called like this.")
@@ -71,8 +72,8 @@ class Tools:
         texts = [str(part["text"]) for part in parts if isinstance(part, dict) and "text" in part]
         text = clean("\n".join(texts))
         if len(text) > MAX_RESULT:
-            # A part of it would be taken for the whole.
-            return Result(False, f"What {name} answered is too long to be read.")
+            # The model would take a part of it for the whole.
+            return Result(False, f"The result of {name} is too long.")
         return Result(found.get("isError") is not True, text)
 
     async def close(self) -> None:
@@ -86,11 +87,11 @@ class Tools:
             found = body.get("result") or body.get("error")
         except (ValueError, AttributeError, RecursionError):
             found = None
-        # The errors of JSON-RPC have numbers; those of whatever else may answer there do not.
+        # Errors of JSON-RPC have numeric codes; errors of other servers do not.
         fine = response.status_code == 200 or response.is_client_error
         if isinstance(found, dict) and fine and (response.is_success or _is_error(found)):
             return found
-        logs.warning("the tools refused a request", status=response.status_code)
+        logs.warning("the tools rejected a request", status=response.status_code)
         raise tools_away()
 
     async def _send(self, user: str, method: str, params: dict[str, Any]) -> httpx2.Response:
@@ -102,7 +103,7 @@ class Tools:
         }
         for last in (False, True):
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(READ_TIMEOUT_S):
                     return await self.client.post(self.url, json=body, headers=headers)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 # Nothing was sent, so a change cannot be made twice.
@@ -110,9 +111,9 @@ class Tools:
                     logs.warning("the tools cannot be reached", cause=type(error).__name__)
                     raise tools_away() from None
             except (httpx2.HTTPError, TimeoutError) as error:
-                logs.warning("the tools do not answer", cause=type(error).__name__)
+                logs.warning("the tools are not responding", cause=type(error).__name__)
                 raise tools_away() from None
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(RETRY_PAUSE_S)
         raise AssertionError("the last try returns or raises")
 
 

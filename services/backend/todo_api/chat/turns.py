@@ -1,26 +1,23 @@
-"""One question and its answer: as a stream of events, within its time, kept whatever happens."""
+"""A question and its answer: streamed as events, limited in time, and always stored."""
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
-from todo_api import logs
-from todo_api.chat.agent import PATIENCE, Agent, Answer
+from todo_api.chat.agent import ANSWER_TIMEOUT_S, Agent, Answer
 from todo_api.chat.failures import ChatError, broken, stopped, too_slow
 from todo_api.chat.history import History
 from todo_api.chat.schemas import MessageOut
 from todo_api.errors import ApiError
+from todo_common import logs
 
-# Messages that the model is told of what was said before, and characters of each.
-REMEMBERED, MAX_REMEMBERED = 20, 4000
-
-log = logging.getLogger("todo_api.chat")
+# How many earlier messages the model receives, and how many characters of each.
+MAX_HISTORY, MAX_MESSAGE = 20, 4000
 
 
 class Events:
-    """The events of one answer on their way to its stream."""
+    """The events of one answer, from the work to the stream."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -36,17 +33,17 @@ class Events:
 
 
 class Turns:
-    """Answers questions. Each runs as a task of its own, apart from the stream that shows it."""
+    """Answers questions, each in a task that is independent of the stream."""
 
     def __init__(self, agent: Agent, history: History, mock: bool) -> None:
         self.agent = agent
         self.history = history
         self.mock = mock
-        # Each turn with its work. The event loop itself does not keep a task alive.
+        # The work of each turn, referenced here because the event loop keeps weak references only.
         self._running: dict[asyncio.Task[None], asyncio.Task[None]] = {}
 
     async def stream(self, user: str, conversation: str, message: str) -> AsyncIterator[bytes]:
-        """The events of an answer. Whoever stops listening stops it."""
+        """The events of an answer, which stops when the client disconnects."""
         asked = await self.history.add(user, "user", message)
         events = Events()
         events.put("start", {"conversation_id": conversation, "mock": self.mock})
@@ -71,9 +68,9 @@ class Turns:
 
     async def _work(self, user: str, asked: int, answer: Answer, events: Events) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
-                # A question that came meanwhile, from another window, has a turn of its own.
-                said = await self.history.last(user, REMEMBERED, until=asked)
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                # Without newer questions, for example of another window.
+                said = await self.history.last(user, MAX_HISTORY, until=asked)
                 await self.agent.answer(user, _told(said), answer, events.put)
         except TimeoutError:
             raise too_slow(answer.waits_for) from None
@@ -81,15 +78,15 @@ class Turns:
     async def _turn(
         self, user: str, work: asyncio.Task[None], answer: Answer, events: Events
     ) -> None:
-        """Keeps what comes of the work, once: only the work can be stopped, and not this."""
+        """Stores the result of the work once. Only the work can be cancelled, not this task."""
         failure, number = await _failure(work), 0
         try:
-            # The user, and the model the next time, must know what was changed before it broke off.
+            # The user and the model need to know what was changed before a failure.
             if failure is None or answer.text or answer.calls:
                 number = await self.history.add(user, "assistant", answer.text, answer.calls)
         except Exception as error:
-            failure = failure or _told_to_the_log(error)
-            logs.warning("an answer could not be kept", code=failure.code)
+            failure = failure or _user_error(error)
+            logs.warning("an answer could not be stored", code=failure.code)
         if failure is None:
             events.put("done", {"message_id": number})
         else:
@@ -104,25 +101,25 @@ async def _failure(work: asyncio.Task[None]) -> ChatError | ApiError | None:
     except asyncio.CancelledError:
         return stopped()
     except Exception as error:
-        failure = _told_to_the_log(error)
-        logs.warning("an answer broke off", code=failure.code)
+        failure = _user_error(error)
+        logs.warning("an answer failed", code=failure.code)
         return failure
 
 
-def _told_to_the_log(error: Exception) -> ChatError | ApiError:
-    """The same if it is one for the user; all others are ours, and only the log has more."""
+def _user_error(error: Exception) -> ChatError | ApiError:
+    """Errors for the user as they are; logs all others and returns a general one."""
     if isinstance(error, ChatError | ApiError):
         return error
-    log.error("a chat failed", exc_info=error)
+    logs.log.error("a chat failed", exc_info=error)
     return broken()
 
 
 def _told(said: list[MessageOut]) -> list[dict[str, Any]]:
-    """What was said before, as the model gets it. Some models refuse messages that are empty."""
+    """The earlier messages for the model. Some models reject empty messages."""
     told = []
     for each in said:
         names = ", ".join(call.name for call in each.tool_calls)
-        text = each.text or (f"(An answer that broke off after: {names})" if names else "")
+        text = each.text or (f"(An answer that was interrupted after: {names})" if names else "")
         if text:
-            told.append({"role": each.role, "content": text[:MAX_REMEMBERED]})
+            told.append({"role": each.role, "content": text[:MAX_MESSAGE]})
     return told

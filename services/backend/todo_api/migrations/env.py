@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: by the connection, and in the transaction, of the process."""
+"""Lets Alembic use the connection and the transaction of the process."""
 
 from alembic import context
 from sqlmodel import SQLModel

@@ -1,4 +1,4 @@
-"""Log lines: one JSON object each on standard output, with the id of the request they belong to."""
+"""Log lines: one JSON object per line on standard output, with the ID of the current request."""
 
 import json
 import logging
@@ -10,13 +10,15 @@ from typing import TextIO
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
+log = logging.getLogger("todo")
+
 
 class JsonLines(logging.Formatter):
-    """Writes a record as JSON. Known secrets are blotted out, whoever put them into a message."""
+    """Writes a record as JSON and replaces known secrets, whichever code logged them."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        # The longest first: one may be part of another.
+        # Longest first: a secret may be part of another one.
         self.secrets = sorted((json.dumps(text)[1:-1] for text in secrets), key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -39,29 +41,31 @@ class JsonLines(logging.Formatter):
 
 
 def configure(level: str, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
-    """Sends every logger of the process, the libraries' too, to standard output as JSON lines.
+    """Sends the records of all loggers to standard output as JSON lines.
 
-    The level is that of our own lines. Libraries only warn: in what they tell besides are the
-    texts and the tokens of users.
+    `level` applies to the services' own records. Libraries log warnings only: their other
+    records contain the texts and the tokens of users.
     """
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonLines(secrets))
     logging.basicConfig(
         level=max(logging.WARNING, getattr(logging, level)), handlers=[handler], force=True
     )
-    logging.getLogger("todo_api").setLevel(level)
+    log.setLevel(level)
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
 
 
-_log = logging.getLogger("todo_api")
+def record(level: int, message: str, **fields: object) -> None:
+    """Logs a message with fields of its own."""
+    log.log(level, message, extra={"fields": fields})
 
 
 def info(message: str, **fields: object) -> None:
-    _log.info(message, extra={"fields": fields})
+    record(logging.INFO, message, **fields)
 
 
 def warning(message: str, **fields: object) -> None:
-    _log.warning(message, extra={"fields": fields})
+    record(logging.WARNING, message, **fields)

@@ -1,4 +1,4 @@
-"""Tokens as the backend makes them, by the standard library: no library checks itself here."""
+"""Tokens like those of the backend, made with the standard library only."""
 
 import base64
 import hashlib
