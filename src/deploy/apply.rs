@@ -8,7 +8,7 @@ use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 use kube::{Api, ResourceExt as _};
 
-use super::error::{api_error, not_found, passing};
+use super::error::{api_error, not_found, transient};
 use super::{Kube, LABEL, MANAGER, title};
 use crate::error::{Error, Result};
 use crate::task::Task;
@@ -95,7 +95,7 @@ async fn apply_one(kube: &Kube, object: &DynamicObject, namespace: Option<&str>)
             }
             Err(error) => error,
         };
-        if !passing(&error) || late {
+        if !transient(&error) || late {
             return Err(told(object, &format!("apply {name}"), &error));
         }
         tokio::time::sleep(pause).await;

@@ -11,5 +11,5 @@ mod volumes;
 pub use cause::Cause;
 pub use explain::{Scene, explain, verdict};
 pub(crate) use explain::{explain_async, gather, last_lines, moment, screen};
-pub use pods::{phase, pod_cause};
+pub use pods::{is_ready, phase, pod_cause};
 pub use volumes::claim_cause;

@@ -28,7 +28,7 @@ pub fn phase(pod: &Pod) -> String {
     if pod.metadata.deletion_timestamp.is_some() {
         return "ending".to_owned();
     }
-    if condition(pod, "Ready").is_some_and(|(status, _)| status == "True") {
+    if is_ready(pod) {
         return "ready".to_owned();
     }
     if condition(pod, "PodScheduled").is_none_or(|(status, _)| status != "True") {
@@ -71,6 +71,10 @@ fn about<'a>(pod: &Pod, events: &'a [Event]) -> Vec<&'a Event> {
             }
     };
     events.iter().filter(of_pod).collect()
+}
+
+pub fn is_ready(pod: &Pod) -> bool {
+    condition(pod, "Ready").is_some_and(|(status, _)| status == "True")
 }
 
 fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<(&'a str, &'a str)> {

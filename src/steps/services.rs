@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::deploy::routes;
 use crate::deploy::services::{Living, Service};
 use crate::deploy::usage::Usage;
-use crate::diagnose::{Scene, verdict};
+use crate::diagnose::{Scene, is_ready, verdict};
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct ServiceStatus {
@@ -76,11 +76,6 @@ fn one(view: &View<'_>, service: &Service) -> ServiceStatus {
         urls: urls(view, service),
         cause,
     }
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref());
-    conditions.unwrap_or_default().iter().any(|c| c.type_ == "Ready" && c.status == "True")
 }
 
 fn restarts(pod: &Pod) -> i32 {
