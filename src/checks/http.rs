@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _};
 use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
@@ -11,7 +12,7 @@ use tokio::net::TcpListener;
 
 use super::expect::{self, Answer, Expect};
 use super::spec::{required, required_port};
-use super::{Check, Context, Verdict};
+use super::{Check, Context, Spec, Verdict};
 use crate::config::Fields;
 use crate::deploy::reach;
 
@@ -65,6 +66,27 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
     let (path, headers) = (path?, headers?);
     let request = Request { via: via?, method, path, host, headers, body };
     Some(Box::new(Http { request, expect: expect? }))
+}
+
+/// The check that `host` serves a page through the ingress.
+pub fn page(host: &str) -> Spec {
+    let request = Request {
+        via: Via::Ingress,
+        method: Method::GET,
+        path: "/".to_owned(),
+        host: Some(host.to_owned()),
+        headers: HeaderMap::new(),
+        body: None,
+    };
+    Spec {
+        id: format!("address-{host}"),
+        title: format!("the address {host} answers"),
+        code: "address".to_owned(),
+        help: None,
+        timeout: Duration::from_mins(1),
+        kind: "http",
+        check: Box::new(Http { request, expect: Expect { page: true, ..Expect::default() } }),
+    }
 }
 
 pub(super) fn read_via(fields: &mut Fields<'_, '_>) -> Option<Via> {

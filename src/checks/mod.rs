@@ -35,6 +35,7 @@ use crate::deploy::Kube;
 use crate::images::Built;
 use crate::task::Task;
 
+pub use http::page;
 pub use run::{run_all, run_once};
 pub use spec::{Spec, load};
 
