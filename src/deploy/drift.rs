@@ -6,7 +6,7 @@ use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 use serde_json::Value;
 
-use super::apply::{labelled, told};
+use super::apply::{labelled, object_error};
 use super::error::not_found;
 use super::{Kube, MANAGER, title};
 use crate::error::Result;
@@ -73,7 +73,7 @@ async fn one(
     let params = PatchParams::apply(manager).dry_run().force();
     let patch = Patch::Apply(object);
     let (live, wanted) = futures::join!(api.get_opt(&name), api.patch(&name, &params, &patch));
-    let failed = |e: &kube::Error| told(object, &format!("compare {title}"), e);
+    let failed = |e: &kube::Error| object_error(object, &format!("compare {title}"), e);
     let live = match live {
         Ok(Some(live)) => live,
         Ok(None) => return missing(),

@@ -1,6 +1,6 @@
 //! Helm's releases as they stand in the cluster, read through the API without a helm process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
 use k8s_openapi::ByteString;
@@ -83,6 +83,34 @@ pub(super) async fn newest(kube: &Kube, namespace: &str, name: &str) -> Result<O
     Ok(list.items.into_iter().max_by_key(revision))
 }
 
+/// The objects and hooks (`Job/migrate`) of all releases in `namespace`; `None` without a release.
+pub(crate) async fn members(kube: &Kube, namespace: &str) -> Result<Option<BTreeSet<String>>> {
+    let api: Api<Secret> = Api::namespaced(kube.client().clone(), namespace);
+    let list = api.list(&ListParams::default().labels("owner=helm")).await;
+    let list = list.map_err(|e| api_error(&format!("list the releases in namespace {namespace}"), &e))?;
+    members_of(list.items, namespace)
+}
+
+fn members_of(secrets: Vec<Secret>, namespace: &str) -> Result<Option<BTreeSet<String>>> {
+    let mut newest: BTreeMap<String, Secret> = BTreeMap::new();
+    for secret in secrets {
+        let name = secret.labels().get("name").cloned().unwrap_or_default();
+        if newest.get(&name).is_none_or(|known| revision(known) < revision(&secret)) {
+            newest.insert(name, secret);
+        }
+    }
+    let mut members = BTreeSet::new();
+    for (name, secret) in &newest {
+        let stored = stored(secret, namespace, name)?;
+        let kind =
+            |object: &DynamicObject| object.types.as_ref().map_or(String::new(), |types| types.kind.clone());
+        let objects = objects(&stored.manifest)?;
+        members.extend(objects.iter().map(|object| format!("{}/{}", kind(object), object.name_any())));
+        members.extend(stored.hooks.iter().map(|hook| format!("{}/{}", hook.kind, hook.name)));
+    }
+    Ok((!newest.is_empty()).then_some(members))
+}
+
 fn revision(secret: &Secret) -> u32 {
     secret.labels().get("version").and_then(|version| version.parse().ok()).unwrap_or_default()
 }
@@ -93,15 +121,29 @@ struct Stored {
     manifest: String,
     #[serde(default)]
     info: BTreeMap<String, Value>,
+    #[serde(default)]
+    hooks: Vec<Hook>,
+}
+
+#[derive(Deserialize)]
+struct Hook {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    kind: String,
+}
+
+fn stored(secret: &Secret, namespace: &str, name: &str) -> Result<Stored> {
+    let stored = secret.data.as_ref().and_then(|data| data.get("release")).and_then(decode);
+    stored.ok_or_else(|| {
+        Error::failed(format!("cannot read the release {namespace}/{name}"))
+            .because(format!("the Secret {} does not contain what Helm writes", secret.name_any()))
+            .help(format!("helm uninstall {name} --namespace {namespace}   # then todo-bootstrap up"))
+    })
 }
 
 fn read(secret: &Secret, namespace: &str, name: &str) -> Result<Release> {
-    let stored = secret.data.as_ref().and_then(|data| data.get("release")).and_then(decode);
-    let stored = stored.ok_or_else(|| {
-        Error::failed(format!("cannot read the release {namespace}/{name}"))
-            .because(format!("the Secret {} does not hold what Helm writes", secret.name_any()))
-            .help(format!("helm uninstall {name} --namespace {namespace}   # then todo-bootstrap up"))
-    })?;
+    let stored = stored(secret, namespace, name)?;
     let status = stored.info.get("status").and_then(Value::as_str).unwrap_or("unknown");
     Ok(Release {
         name: name.to_owned(),
@@ -155,6 +197,19 @@ mod tests {
         let objects = release.objects().unwrap();
         assert_eq!(objects[0].annotations()["meta.helm.sh/release-namespace"], "shop");
         assert_eq!(objects[0].labels()["app.kubernetes.io/managed-by"], "Helm");
+    }
+
+    #[test]
+    fn a_hook_of_an_older_revision_is_no_member() {
+        let json = |hook: &str| {
+            format!(
+                r#"{{"manifest":"apiVersion: v1\nkind: Service\nmetadata: {{name: web}}\n","hooks":[{{"name":"{hook}","kind":"Job"}}]}}"#
+            )
+        };
+        let of = |version: &str, hook: &str| secret(&json(hook), &[("name", "web"), ("version", version)]);
+        let members = members_of(vec![of("10", "new"), of("9", "old")], "shop").unwrap().unwrap();
+        assert_eq!(members.into_iter().collect::<Vec<_>>(), ["Job/new", "Service/web"]);
+        assert_eq!(members_of(vec![], "shop").unwrap(), None);
     }
 
     #[test]

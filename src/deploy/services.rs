@@ -2,17 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{join, join4};
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec, Service as Endpoint};
 use k8s_openapi::api::networking::v1::Ingress;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt as _;
-use kube::api::{Api, ListParams};
+use kube::api::{Api, DynamicObject, ListParams};
 
 use super::routes::{Route, routes};
-use super::watch::{Target, Workload};
+use super::watch::{self, Target, Workload};
 use super::{Kube, api_error};
 use crate::error::Result;
 use crate::task::Task;
@@ -55,25 +52,23 @@ pub fn read(task: &Task<'_>, kube: &Kube, namespace: &str) -> Result<Living> {
 
 pub(crate) async fn living(kube: &Kube, namespace: &str) -> Result<Living> {
     let all = ListParams::default();
-    let failed = |e: kube::Error| api_error(&format!("look at namespace {namespace}"), &e);
-    let deployments: Api<Deployment> = Api::namespaced(kube.client().clone(), namespace);
-    let stateful_sets: Api<StatefulSet> = Api::namespaced(kube.client().clone(), namespace);
-    let daemon_sets: Api<DaemonSet> = Api::namespaced(kube.client().clone(), namespace);
-    let pods: Api<Pod> = Api::namespaced(kube.client().clone(), namespace);
-    let endpoints: Api<Endpoint> = Api::namespaced(kube.client().clone(), namespace);
-    let ingresses: Api<Ingress> = Api::namespaced(kube.client().clone(), namespace);
-    let ((deployments, stateful_sets, daemon_sets, pods), (endpoints, ingresses)) = futures::join!(
-        join4(deployments.list(&all), stateful_sets.list(&all), daemon_sets.list(&all), pods.list(&all)),
-        join(endpoints.list(&all), ingresses.list(&all)),
+    let client = kube.client();
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let endpoints: Api<Endpoint> = Api::namespaced(client.clone(), namespace);
+    let ingresses: Api<Ingress> = Api::namespaced(client.clone(), namespace);
+    let found = futures::try_join!(
+        watch::workloads(client, namespace),
+        pods.list(&all),
+        endpoints.list(&all),
+        ingresses.list(&all)
     );
-    let found = deployments.map_err(failed)?.items.into_iter().map(deployment);
-    let found = found.chain(stateful_sets.map_err(failed)?.items.into_iter().map(stateful_set));
-    let found = found.chain(daemon_sets.map_err(failed)?.items.into_iter().map(daemon_set));
+    let (workloads, pods, endpoints, ingresses) =
+        found.map_err(|error| api_error(&format!("list the objects in namespace {namespace}"), &error))?;
     Ok(Living {
-        services: together(found.collect()),
-        pods: pods.map_err(failed)?.items,
-        routes: routes(&ingresses.map_err(failed)?.items),
-        endpoints: endpoints.map_err(failed)?.items,
+        services: together(workloads.iter().map(|(workload, object)| service(*workload, object))),
+        pods: pods.items,
+        routes: routes(&ingresses.items),
+        endpoints: endpoints.items,
     })
 }
 
@@ -120,7 +115,7 @@ impl Living {
 
 /// The workload above a pod. A Deployment is not the owner itself, but its name is that of the
 /// `ReplicaSet` without the hash that both pod and `ReplicaSet` carry.
-fn owner(pod: &Pod) -> Option<(String, String)> {
+pub(crate) fn owner(pod: &Pod) -> Option<(String, String)> {
     let owner = pod.owner_references().iter().find(|owner| owner.controller == Some(true))?;
     if owner.kind == "ReplicaSet"
         && let Some(hash) = pod.labels().get("pod-template-hash")
@@ -131,8 +126,8 @@ fn owner(pod: &Pod) -> Option<(String, String)> {
     Some((owner.kind.clone(), owner.name.clone()))
 }
 
-/// Workloads of one name are one service.
-fn together(found: Vec<Service>) -> Vec<Service> {
+/// Workloads of the same name are one service.
+fn together(found: impl Iterator<Item = Service>) -> Vec<Service> {
     let mut services: BTreeMap<String, Service> = BTreeMap::new();
     for part in found {
         match services.get_mut(&part.name) {
@@ -153,49 +148,26 @@ fn together(found: Vec<Service>) -> Vec<Service> {
     services.into_values().collect()
 }
 
-fn deployment(object: Deployment) -> Service {
-    let status = object.status.unwrap_or_default();
-    let spec = object.spec.unwrap_or_default();
-    Service {
-        wanted: spec.replicas.unwrap_or(1),
-        ready: status.ready_replicas.unwrap_or_default(),
-        paused: spec.paused.unwrap_or_default(),
-        ..service(Workload::Deployment, object.metadata, spec.template)
-    }
-}
-
-fn stateful_set(object: StatefulSet) -> Service {
-    let spec = object.spec.unwrap_or_default();
-    Service {
-        wanted: spec.replicas.unwrap_or(1),
-        ready: object.status.and_then(|status| status.ready_replicas).unwrap_or_default(),
-        ..service(Workload::StatefulSet, object.metadata, spec.template)
-    }
-}
-
-fn daemon_set(object: DaemonSet) -> Service {
-    let status = object.status.unwrap_or_default();
-    Service {
-        wanted: status.desired_number_scheduled,
-        ready: status.number_ready,
-        ..service(Workload::DaemonSet, object.metadata, object.spec.unwrap_or_default().template)
-    }
-}
-
-fn service(workload: Workload, meta: ObjectMeta, template: PodTemplateSpec) -> Service {
-    let name = meta.name.unwrap_or_default();
-    let label = meta.labels.as_ref().and_then(|labels| labels.get(COMPONENT)).cloned();
-    let mut images: Vec<String> =
-        template.spec.into_iter().flat_map(|spec| spec.containers).filter_map(|c| c.image).collect();
+fn service(workload: Workload, object: &DynamicObject) -> Service {
+    let (spec, status) = (&object.data["spec"], &object.data["status"]);
+    let (wanted, ready) = match workload {
+        Workload::DaemonSet => (status["desiredNumberScheduled"].as_i64().unwrap_or(0), "numberReady"),
+        _ => (spec["replicas"].as_i64().unwrap_or(1), "readyReplicas"),
+    };
+    let count = |number: i64| i32::try_from(number).unwrap_or(i32::MAX);
+    let template: PodTemplateSpec = serde_json::from_value(spec["template"].clone()).unwrap_or_default();
+    let containers = template.spec.into_iter().flat_map(|spec| spec.containers);
+    let mut images: Vec<String> = containers.filter_map(|container| container.image).collect();
     images.dedup();
+    let name = object.name_any();
     Service {
-        name: label.unwrap_or_else(|| name.clone()),
-        workloads: vec![Target { workload, namespace: meta.namespace.unwrap_or_default(), name }],
-        wanted: 0,
-        ready: 0,
+        name: object.labels().get(COMPONENT).unwrap_or(&name).clone(),
+        workloads: vec![Target { workload, namespace: object.namespace().unwrap_or_default(), name }],
+        wanted: count(wanted),
+        ready: count(status[ready].as_i64().unwrap_or_default()),
         images,
-        created: meta.creation_timestamp.map(|time| time.0),
-        paused: false,
+        created: object.creation_timestamp().map(|time| time.0),
+        paused: spec["paused"].as_bool().unwrap_or_default(),
         labels: template.metadata.and_then(|meta| meta.labels).unwrap_or_default(),
     }
 }
@@ -204,12 +176,12 @@ fn service(workload: Workload, meta: ObjectMeta, template: PodTemplateSpec) -> S
 #[cfg(test)]
 pub(crate) fn recorded() -> Living {
     use crate::checks::testing::object;
-    let web: Deployment = object(
+    let web: DynamicObject = object(
         "metadata: {name: shop-web, namespace: shop, labels: {app.kubernetes.io/component: web}}
 spec: {replicas: 2, selector: {}, template: {metadata: {labels: {part: web, x: y}}, spec: {containers: [{name: a, image: 'web:1'}, {name: b, image: 'web:1'}]}}}
 status: {readyReplicas: 1}",
     );
-    let store: StatefulSet = object(
+    let store: DynamicObject = object(
         "metadata: {name: store, namespace: shop}
 spec: {serviceName: s, selector: {}, template: {spec: {containers: [{name: a, image: 'store:1'}]}}}
 status: {replicas: 1, readyReplicas: 1}",
@@ -232,7 +204,9 @@ status:
         "spec: {rules: [{host: shop.localhost, http: {paths: [{path: /, pathType: Prefix, to: {service: {name: shop-web, port: {name: http}}}}]}}]}",
     );
     Living {
-        services: together(vec![stateful_set(store), deployment(web)]),
+        services: together(
+            [service(Workload::StatefulSet, &store), service(Workload::Deployment, &web)].into_iter(),
+        ),
         pods: vec![pod("web-5d9c-a", 0, "{running: {}}"), pod("web-5d9c-b", 5, crashing)],
         routes: routes(&[ingress]),
         endpoints: vec![
@@ -278,12 +252,15 @@ mod tests {
 
     #[test]
     fn workloads_of_one_label_are_one_service() {
-        let part = |name: &str| -> Deployment {
-            object(&format!(
-                "metadata: {{name: {name}, labels: {{app.kubernetes.io/component: web}}}}\nspec: {{replicas: 1, selector: {{}}, template: {{}}}}"
-            ))
+        let part = |name: &str| {
+            service(
+                Workload::Deployment,
+                &object(&format!(
+                    "metadata: {{name: {name}, labels: {{app.kubernetes.io/component: web}}}}\nspec: {{replicas: 1, selector: {{}}, template: {{}}}}"
+                )),
+            )
         };
-        let services = together(vec![deployment(part("a")), deployment(part("b"))]);
+        let services = together([part("a"), part("b")].into_iter());
         assert_eq!((services.len(), services[0].wanted, services[0].workloads.len()), (1, 2, 2));
     }
 }

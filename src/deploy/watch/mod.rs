@@ -10,7 +10,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use kube::core::DynamicObject;
 
 use state::{Rollouts, Verdict};
-pub use workload::{Progress, Target, Workload, progress};
+pub use workload::{Progress, Target, Workload, progress, workloads};
 
 use super::{Kube, api_error};
 use crate::diagnose;

@@ -1,10 +1,12 @@
 //! How far the rollout of a workload is: pure functions over its status.
 
+use futures::future::try_join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::api::ListParams;
 use kube::core::{ApiResource, DynamicObject, Selector};
 use kube::{Api, Client, ResourceExt as _};
 
@@ -58,6 +60,20 @@ impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?} {}/{}", self.workload, self.namespace, self.name)
     }
+}
+
+/// The workloads in `namespace` whose pods keep running.
+pub async fn workloads(
+    client: &Client,
+    namespace: &str,
+) -> Result<Vec<(Workload, DynamicObject)>, kube::Error> {
+    let list = |workload: Workload| async move {
+        let api = Api::namespaced_with(client.clone(), namespace, &workload.resource());
+        let list = api.list(&ListParams::default()).await?;
+        Ok::<_, kube::Error>(list.items.into_iter().map(move |object| (workload, object)))
+    };
+    let kinds = [Workload::Deployment, Workload::StatefulSet, Workload::DaemonSet];
+    Ok(try_join_all(kinds.map(list)).await?.into_iter().flatten().collect())
 }
 
 /// How far a workload is, in its own words.
