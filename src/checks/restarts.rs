@@ -19,7 +19,7 @@ use kube::runtime::watcher;
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
 use crate::deploy::members;
-use crate::deploy::reach::said;
+use crate::deploy::reach::error_line;
 use crate::deploy::services::owner;
 
 /// The namespace with pods on every node.
@@ -59,7 +59,7 @@ impl Restarts {
         let all = ListParams::default();
         let selected = self.selector.as_ref().map_or_else(|| all.clone(), |s| all.clone().labels(s));
         let lists = tokio::try_join!(pods.list(&selected), nodes.list(&all), system.list(&all));
-        let (pods, nodes, system) = lists.map_err(|error| said(&error))?;
+        let (pods, nodes, system) = lists.map_err(|error| error_line(&error))?;
         let mut pods = pods.items;
         let runs = runs(&nodes.items, &[&system.items, &pods]);
         let verdict = judge(&pods, &runs, self.max);
@@ -71,7 +71,7 @@ impl Restarts {
             return Ok(verdict);
         };
         let jobs: Api<Job> = Api::namespaced(cx.client(), namespace);
-        let jobs = jobs.list(&all).await.map_err(|error| said(&error))?.items;
+        let jobs = jobs.list(&all).await.map_err(|error| error_line(&error))?.items;
         let mut foreign = BTreeSet::new();
         pods.retain(|pod| {
             let owner = foreign_owner(pod, &jobs, &members);

@@ -1,4 +1,4 @@
-//! Helm's releases as they stand in the cluster, read through the API without a helm process.
+//! Helm releases in the cluster, read through the API without running Helm.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -17,9 +17,9 @@ use super::{Drift, Kube, drift, objects};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// The field manager that Helm applies as.
+/// Helm's field manager.
 const HELM: &str = "helm";
-/// A release is some 100 KB; more than this is not read.
+/// A release is about 100 KB; more than this is not read.
 const LARGEST: u64 = 64 << 20;
 
 /// The newest revision of a release.
@@ -30,9 +30,9 @@ pub struct Release {
     pub revision: u32,
     /// `deployed`, `failed`, `pending-install`, …
     pub status: String,
-    /// All objects of the release but hooks, as YAML. May hold Secrets: not for showing.
+    /// All objects of the release except hooks, as YAML. May contain Secrets, so it is never shown.
     pub manifest: String,
-    /// [`super::helm::Chart::digest`] of what it was made from.
+    /// [`super::helm::Chart::digest`] of its inputs.
     pub inputs: Option<String>,
 }
 
@@ -41,12 +41,12 @@ impl Release {
         self.status == "deployed"
     }
 
-    /// Whether a helm process is at work on it, or was killed while it was.
+    /// Whether Helm is working on it, or was killed while it was.
     pub fn pending(&self) -> bool {
         self.status.starts_with("pending-") || self.status == "uninstalling"
     }
 
-    /// The objects of the release as Helm applies them: with its marks of ownership.
+    /// The objects of the release as Helm applies them, with its ownership metadata.
     pub fn objects(&self) -> Result<Vec<DynamicObject>> {
         let mut objects = objects(&self.manifest)?;
         for object in &mut objects {
@@ -67,7 +67,7 @@ pub fn release(task: &Task<'_>, kube: &Kube, namespace: &str, name: &str) -> Res
     })
 }
 
-/// What of a release's objects is missing or was changed.
+/// The objects of a release that are missing or were changed.
 pub fn release_drift(task: &Task<'_>, kube: &Kube, release: &Release) -> Result<Vec<Drift>> {
     drift(task, kube, &release.objects()?, HELM, Some(&release.namespace))
 }

@@ -1,4 +1,4 @@
-//! The services of an application as they live: workloads, with their pods, by one name each.
+//! The services of an application in the cluster: workloads and their pods, grouped by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,30 +14,30 @@ use super::{Kube, api_error};
 use crate::error::Result;
 use crate::task::Task;
 
-/// By this label charts name the part of an application that a workload is.
+/// The label by which charts name the component that a workload belongs to.
 const COMPONENT: &str = "app.kubernetes.io/component";
 
-/// One deployable of the application.
+/// One component of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     pub name: String,
-    /// Most often one.
+    /// Usually one.
     pub workloads: Vec<Target>,
     pub wanted: i32,
     pub ready: i32,
-    /// Of the containers that stay, without doubles.
+    /// Images of its containers, without init containers and duplicates.
     pub images: Vec<String>,
-    /// When the first of its workloads was made.
+    /// When its first workload was created.
     pub created: Option<Timestamp>,
-    /// A rollout that was paused by hand does not restart anything.
+    /// A rollout that was paused by hand restarts nothing.
     pub paused: bool,
-    /// Labels of its pods, by which a Service of Kubernetes finds them.
+    /// The labels of its pods, which Kubernetes Services select.
     labels: BTreeMap<String, String>,
 }
 
-/// What stands in a namespace.
+/// The application in a namespace.
 #[derive(Debug, Clone, Default)]
-pub struct Living {
+pub struct LiveServices {
     /// By name.
     pub services: Vec<Service>,
     pub pods: Vec<Pod>,
@@ -45,12 +45,12 @@ pub struct Living {
     endpoints: Vec<Endpoint>,
 }
 
-/// As [`living`], within the time of `task`.
-pub fn read(task: &Task<'_>, kube: &Kube, namespace: &str) -> Result<Living> {
-    task.wait("the services", living(kube, namespace))
+/// As [`live_services`], limited by the deadline of `task`.
+pub fn read(task: &Task<'_>, kube: &Kube, namespace: &str) -> Result<LiveServices> {
+    task.wait("the services", live_services(kube, namespace))
 }
 
-pub(crate) async fn living(kube: &Kube, namespace: &str) -> Result<Living> {
+pub(crate) async fn live_services(kube: &Kube, namespace: &str) -> Result<LiveServices> {
     let all = ListParams::default();
     let client = kube.client();
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
@@ -64,7 +64,7 @@ pub(crate) async fn living(kube: &Kube, namespace: &str) -> Result<Living> {
     );
     let (workloads, pods, endpoints, ingresses) =
         found.map_err(|error| api_error(&format!("list the objects in namespace {namespace}"), &error))?;
-    Ok(Living {
+    Ok(LiveServices {
         services: together(workloads.iter().map(|(workload, object)| service(*workload, object))),
         pods: pods.items,
         routes: routes(&ingresses.items),
@@ -72,15 +72,14 @@ pub(crate) async fn living(kube: &Kube, namespace: &str) -> Result<Living> {
     })
 }
 
-impl Living {
+impl LiveServices {
     pub fn names(&self) -> Vec<String> {
         let mut names: BTreeSet<String> = self.services.iter().map(|service| service.name.clone()).collect();
         names.extend(self.pods.iter().map(|pod| self.service_of(pod)));
         names.into_iter().collect()
     }
 
-    /// The service that a pod belongs to, by its owner; the pod's own label or name where no
-    /// workload owns it.
+    /// The service that a pod belongs to, by its owner; otherwise the pod's label or name.
     pub fn service_of(&self, pod: &Pod) -> String {
         let owner = owner(pod);
         let found = owner.as_ref().and_then(|(kind, name)| {
@@ -100,7 +99,7 @@ impl Living {
         self.pods.iter().filter(move |pod| self.service_of(pod) == service)
     }
 
-    /// The Services of Kubernetes that lead to the pods of `service`.
+    /// The Kubernetes Services that select the pods of `service`.
     pub fn endpoints_of<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = String> + 'a {
         let leads = |endpoint: &&Endpoint| {
             let selector = endpoint.spec.as_ref().and_then(|spec| spec.selector.as_ref());
@@ -113,8 +112,8 @@ impl Living {
     }
 }
 
-/// The workload above a pod. A Deployment is not the owner itself, but its name is that of the
-/// `ReplicaSet` without the hash that both pod and `ReplicaSet` carry.
+/// The kind and name of the workload that owns a pod. The owner of a Deployment's pod is a `ReplicaSet`,
+/// whose name is the Deployment's name with the hash that is also a label of the pod.
 pub(crate) fn owner(pod: &Pod) -> Option<(String, String)> {
     let owner = pod.owner_references().iter().find(|owner| owner.controller == Some(true))?;
     if owner.kind == "ReplicaSet"
@@ -174,11 +173,11 @@ fn service(workload: Workload, object: &DynamicObject) -> Service {
 
 /// A recorded application: `web` with two pods, one of them crashing, and `store` without any.
 #[cfg(test)]
-pub(crate) fn recorded() -> Living {
+pub(crate) fn recorded() -> LiveServices {
     use crate::checks::testing::object;
     let web: DynamicObject = object(
         "metadata: {name: shop-web, namespace: shop, labels: {app.kubernetes.io/component: web}}
-spec: {replicas: 2, selector: {}, template: {metadata: {labels: {part: web, x: y}}, spec: {containers: [{name: a, image: 'web:1'}, {name: b, image: 'web:1'}]}}}
+spec: {replicas: 2, selector: {}, template: {metadata: {labels: {part: web, x: 'y'}}, spec: {containers: [{name: a, image: 'web:1'}, {name: b, image: 'web:1'}]}}}
 status: {readyReplicas: 1}",
     );
     let store: DynamicObject = object(
@@ -203,7 +202,7 @@ status:
     let ingress = super::routes::recorded(
         "spec: {rules: [{host: shop.localhost, http: {paths: [{path: /, pathType: Prefix, to: {service: {name: shop-web, port: {name: http}}}}]}}]}",
     );
-    Living {
+    LiveServices {
         services: together(
             [service(Workload::StatefulSet, &store), service(Workload::Deployment, &web)].into_iter(),
         ),
@@ -231,23 +230,23 @@ mod tests {
 
     #[test]
     fn a_service_is_a_workload_by_its_label_or_its_name() {
-        let living = recorded();
-        let web = &living.services[1];
-        assert_eq!(living.names(), ["store", "web"]);
+        let live = recorded();
+        let web = &live.services[1];
+        assert_eq!(live.names(), ["store", "web"]);
         assert_eq!((web.ready, web.wanted, web.images.as_slice()), (1, 2, &["web:1".to_owned()][..]));
-        assert_eq!(living.endpoints_of(web).collect::<Vec<_>>(), ["shop-web"]);
-        assert_eq!(living.endpoints_of(&living.services[0]).count(), 0);
+        assert_eq!(live.endpoints_of(web).collect::<Vec<_>>(), ["shop-web"]);
+        assert_eq!(live.endpoints_of(&live.services[0]).count(), 0);
     }
 
     #[test]
     fn a_pod_belongs_to_the_service_of_its_owner() {
-        let living = recorded();
-        let of = |owner: &str, labels: &str| living.service_of(&pod(owner, labels));
+        let live = recorded();
+        let of = |owner: &str, labels: &str| live.service_of(&pod(owner, labels));
         assert_eq!(of("ReplicaSet/shop-web-5d9c", "pod-template-hash: 5d9c"), "web");
         assert_eq!(of("StatefulSet/store", "a: b"), "store");
         assert_eq!(of("Job/nightly-1", "a: b"), "nightly-1");
         assert_eq!(of("Job/nightly-1", "app.kubernetes.io/component: nightly"), "nightly");
-        assert_eq!(living.service_of(&object("metadata: {name: alone}")), "alone");
+        assert_eq!(live.service_of(&object("metadata: {name: alone}")), "alone");
     }
 
     #[test]

@@ -22,21 +22,21 @@ impl Session {
             return Ok(fit.clone());
         }
         let receipt = self.receipt();
-        let standing = match (receipt.complete, receipt.cpus, receipt.memory) {
+        let existing = match (receipt.complete, receipt.cpus, receipt.memory) {
             (true, Some(cpus), Some(memory)) => Some(Sizes { cpus, memory }),
             _ => None,
         };
         let candidates = self.candidates()?;
         let recorded = receipt.preset.filter(|preset| {
             // That of another application that was here before means nothing.
-            standing.is_some() && candidates.iter().any(|one| one.preset.as_ref() == Some(preset))
+            existing.is_some() && candidates.iter().any(|one| one.preset.as_ref() == Some(preset))
         });
         let fit = fit(&Question {
             candidates: &candidates,
             asked: self.asked().or(recorded.as_deref()).filter(|preset| *preset != AUTO),
             overhead: self.overhead()?,
             spec: &self.profile.cluster,
-            standing,
+            existing,
             facts: &self.facts,
             engine: self.engine().ok(),
         })?;

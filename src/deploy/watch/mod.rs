@@ -53,7 +53,7 @@ pub fn targets(task: &Task<'_>, kube: &Kube, targets: Vec<Target>) -> Result<()>
             match rollouts.verdict(Instant::now(), jiff::Timestamp::now()) {
                 Verdict::Ready => return Ok(()),
                 Verdict::Waiting => {}
-                Verdict::Hopeless(cause) => {
+                Verdict::Permanent(cause) => {
                     let log = match cause.log {
                         Some(which) => diagnose::last_lines(kube, &cause, which).await,
                         None => String::new(),

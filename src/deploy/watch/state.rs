@@ -29,7 +29,7 @@ pub(super) enum Verdict {
     Waiting,
     Ready,
     /// A pod is in a state from which it does not recover.
-    Hopeless(Cause),
+    Permanent(Cause),
     /// A controller gave up, with its message.
     Failed(String),
 }
@@ -131,7 +131,7 @@ impl Rollouts {
         if ready && self.pods().iter().all(|pod| workload::stable(pod, clock)) {
             return Verdict::Ready;
         }
-        self.hopeless(now).map_or(Verdict::Waiting, Verdict::Hopeless)
+        self.permanent(now).map_or(Verdict::Waiting, Verdict::Permanent)
     }
 
     /// The numbers of ready targets and of all targets.
@@ -209,7 +209,7 @@ impl Rollouts {
         pods
     }
 
-    fn hopeless(&mut self, now: Instant) -> Option<Cause> {
+    fn permanent(&mut self, now: Instant) -> Option<Cause> {
         let mut found = BTreeMap::new();
         for pod in self.pods() {
             let objects = self.namespaces.get(&pod.namespace().unwrap_or_default());
@@ -227,7 +227,7 @@ impl Rollouts {
         self.since.retain(|key, _| found.contains_key(key));
         found.into_iter().find_map(|(key, cause)| {
             let since = *self.since.entry(key).or_insert(now);
-            cause.hopeless(now.saturating_duration_since(since)).then_some(cause)
+            cause.permanent(now.saturating_duration_since(since)).then_some(cause)
         })
     }
 }

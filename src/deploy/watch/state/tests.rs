@@ -85,7 +85,7 @@ fn a_missing_image_has_a_short_grace_period() {
     let (mut state, _writers) = rollouts(0, pod);
     let start = Instant::now();
     assert_eq!(state.verdict(start, clock()), Verdict::Waiting);
-    let Verdict::Hopeless(cause) = state.verdict(start + Duration::from_secs(11), clock()) else {
+    let Verdict::Permanent(cause) = state.verdict(start + Duration::from_secs(11), clock()) else {
         panic!("still waiting")
     };
     assert_eq!(cause.code, "image-missing");
