@@ -1,5 +1,5 @@
-//! An addon: a folder `manifests/addons/<name>/` with its objects and the checks that say when the
-//! service that it gives works.
+//! Addons: a directory `manifests/addons/<name>/` with manifests, and the checks that show whether the addon
+//! works.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +19,17 @@ const IMAGE: &str = "{image:";
 pub struct Addon {
     pub name: String,
     pub title: String,
-    /// For objects that name none, and for its checks.
+    /// For objects without a namespace, and for its checks.
     pub namespace: String,
-    /// Names of the images whose references its manifests ask for, as `{image:NAME}`.
+    /// Names of the images that its manifests refer to as `{image:NAME}`.
     pub images: Vec<String>,
-    /// It works when all of these pass; they look into `namespace` where they name none.
+    /// It works when all of these pass. They use `namespace` unless they specify another.
     pub ready: Vec<Spec>,
-    /// Its manifests, versions filled in and images not.
+    /// Its manifests, with versions filled in, but not images.
     manifests: Vec<Text>,
 }
 
-/// What `addon.toml` says.
+/// The content of `addon.toml`.
 struct Description {
     title: String,
     namespace: String,
@@ -38,7 +38,7 @@ struct Description {
 }
 
 impl Addon {
-    /// The names of all addons that `data` has.
+    /// The names of all addons in `data`.
     pub fn names(data: &Data) -> Vec<String> {
         let exists = |name: &String| matches!(data.read(&format!("{FOLDER}/{name}/addon.toml")), Ok(Some(_)));
         data.list(FOLDER).into_iter().filter(exists).collect()
@@ -49,14 +49,13 @@ impl Addon {
         profile.addons.iter().map(|name| Self::load(data, versions, name)).collect()
     }
 
-    /// Reads the addon `name`; a manifest with an image that `addon.toml` does not list, or the
-    /// other way round, is an error here and not on the cluster.
+    /// Reads the addon `name`. Fails if the images in `addon.toml` and in the manifests differ.
     pub fn load(data: &Data, versions: &Versions, name: &str) -> Result<Self> {
         let folder = format!("{FOLDER}/{name}");
         let Some(text) = data.read(&format!("{folder}/addon.toml"))? else {
             return Err(Error::usage(format!("there is no addon `{name}`"))
                 .because(format!("the addons are: {}", Self::names(data).join(", ")))
-                .help("mend `addons` in the profile"));
+                .help("fix `addons` in the profile"));
         };
         let Description { title, namespace, images, ready } =
             Document::parse(&text.origin, &text.text)?.read(read)?;
@@ -74,8 +73,8 @@ impl Addon {
         Ok(addon)
     }
 
-    /// The objects with `images` (name → reference) filled in; an image without a reference, or
-    /// any other placeholder that is left, is an error.
+    /// The objects with `images` (name → reference) filled in. An image without a reference, or any other
+    /// placeholder, is an error.
     pub fn objects(&self, images: &BTreeMap<String, String>) -> Result<Vec<DynamicObject>> {
         let mut all = Vec::new();
         for manifest in &self.manifests {
@@ -87,7 +86,7 @@ impl Addon {
         Ok(all)
     }
 
-    /// What its pods request on one node.
+    /// The requests of its pods on one node.
     pub fn need(&self) -> Result<Need> {
         let mut sum = Need::default();
         for manifest in &self.manifests {
@@ -101,21 +100,20 @@ impl Addon {
         Ok(sum)
     }
 
-    /// Fails where `addon.toml` and the manifests disagree about the images.
+    /// Fails if the images in `addon.toml` and in the manifests differ.
     fn agree(&self) -> Result<()> {
         let used: Vec<&str> = self.manifests.iter().flat_map(|manifest| asked(&manifest.text)).collect();
         let mut error = Error::usage(format!("addon `{}` is not valid", self.name));
         for name in used.iter().filter(|name| !self.images.iter().any(|image| image == *name)) {
-            error =
-                error.because(format!("its manifests ask for image `{name}`, which `images` does not list"));
+            error = error.because(format!("its manifests use image `{name}`, which `images` does not list"));
         }
         for name in self.images.iter().filter(|image| !used.contains(&image.as_str())) {
-            error = error.because(format!("`images` lists `{name}`, which no manifest asks for"));
+            error = error.because(format!("`images` lists `{name}`, which no manifest uses"));
         }
         if error.causes().is_empty() {
             return Ok(());
         }
-        Err(error.help(format!("mend {FOLDER}/{}/addon.toml", self.name)))
+        Err(error.help(format!("fix {FOLDER}/{}/addon.toml", self.name)))
     }
 }
 
@@ -124,12 +122,12 @@ fn read(fields: &mut Fields<'_, '_>) -> Option<Description> {
     let images = fields.strings("images");
     let ready = fields.tables("ready", Spec::read);
     if !fields.has("ready") {
-        fields.problem("ready", "must hold a check that says when the addon works");
+        fields.problem("ready", "must contain a check that shows that the addon works");
     }
     Some(Description { title: title?, namespace: namespace?, images, ready })
 }
 
-/// The requests of a pod's containers; nothing where `spec` is none.
+/// The requests of a pod's containers; zero without `spec`.
 fn pod_need(spec: &serde_json::Value) -> Result<Need> {
     let containers = spec["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut sum = Need::default();
@@ -152,7 +150,7 @@ fn is_manifest(file: &str) -> bool {
     extension.is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
-/// The names of the images that `text` asks for.
+/// The names of the images that `text` refers to.
 fn asked(text: &str) -> impl Iterator<Item = &str> {
     let from = text.match_indices(IMAGE).map(|(start, _)| &text[start + IMAGE.len()..]);
     from.filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
@@ -164,16 +162,19 @@ fn fill(manifest: &Text, images: &BTreeMap<String, String>) -> Result<String> {
         text = text.replace(&format!("{IMAGE}{name}}}"), reference);
     }
     let Some((line, placeholder)) = text.lines().enumerate().find_map(|(index, line)| {
-        // What a comment says is not put on the cluster.
+        // Comments do not matter.
         let left = placeholder(line).filter(|_| !line.trim_start().starts_with('#'));
         left.map(|placeholder| (index + 1, placeholder))
     }) else {
         return Ok(text);
     };
-    Err(Error::failed(format!("{}:{line}: nothing is known to stand for `{placeholder}`", manifest.origin)))
+    Err(Error::failed(format!(
+        "{}:{line}: there is no value for the placeholder `{placeholder}`",
+        manifest.origin
+    )))
 }
 
-/// The first `{image:…}` or `{some-name}` of a line; YAML's own `{key: value}` is none.
+/// The first `{image:…}` or `{some-name}` of a line; YAML's own `{key: value}` is not a placeholder.
 fn placeholder(line: &str) -> Option<&str> {
     let mut rest = line;
     while let Some(start) = rest.find('{') {
@@ -269,7 +270,7 @@ mod tests {
     #[test]
     fn description_and_manifests_must_agree() {
         let error = load(&TOML.replace("[\"web\"]", "[\"wbe\"]"), YAML).unwrap_err().to_string();
-        assert!(error.contains("ask for image `web`") && error.contains("lists `wbe`"), "{error}");
+        assert!(error.contains("use image `web`") && error.contains("lists `wbe`"), "{error}");
     }
 
     #[test]

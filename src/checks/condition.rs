@@ -1,4 +1,4 @@
-//! Kind `condition`: objects of any API have the status conditions that they should.
+//! Kind `condition`: objects of any API have the given status conditions.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +11,16 @@ use serde_json::Value;
 use super::spec::required;
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
-use crate::deploy::reach::said;
+use crate::deploy::reach::error_line;
 
 #[derive(Debug)]
 struct Condition {
     kind: GroupVersionKind,
-    /// `None` means all, of which there must be one at least.
+    /// `None` selects all objects; there must be at least one.
     name: Option<String>,
     namespace: Option<String>,
-    /// Type of the condition → its status: `True`, `False` or `Unknown`. A condition that is
-    /// absent counts as `False`.
+    /// Type of the condition → its status: `True`, `False` or `Unknown`. A missing condition counts as
+    /// `False`.
     conditions: BTreeMap<String, String>,
 }
 
@@ -29,13 +29,13 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
         let (group, version) = text.split_once('/').unwrap_or(("", text));
         let good = version.starts_with('v') && !version.contains('/');
         good.then(|| (group.to_owned(), version.to_owned()))
-            .ok_or_else(|| "must be such as \"v1\" or \"apps/v1\"".to_owned())
+            .ok_or_else(|| "must be like \"v1\" or \"apps/v1\"".to_owned())
     });
     let object = fields.string("object");
     let (name, namespace) = (fields.opt_string("name"), fields.opt_string("namespace"));
     let conditions = fields.string_map("conditions");
     if conditions.is_empty() {
-        fields.problem("conditions", "must name one condition at least");
+        fields.problem("conditions", "must name at least one condition");
     }
     if conditions.values().any(|status| !["True", "False", "Unknown"].contains(&status.as_str())) {
         fields.problem("conditions", "must each be \"True\", \"False\" or \"Unknown\"");
@@ -50,19 +50,19 @@ impl Check for Condition {
         async move {
             match self.list(cx).await {
                 Ok(objects) => judge(&self.kind.kind, &objects, self.name.as_deref(), &self.conditions),
-                Err(error) => Verdict::NotYet(said(&error)),
+                Err(error) => Verdict::NotYet(error_line(&error)),
             }
         }
         .boxed()
     }
 
     fn changes(&self, _cx: &Context<'_>) -> Option<BoxStream<'static, ()>> {
-        // The plural under which it could be watched is known to discovery alone.
+        // Only discovery knows the plural that a watch would need.
         None
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap up   # repairs the cluster, or says what is in the way"
+        "todo-bootstrap up   # repairs the cluster, or shows why it cannot"
     }
 }
 

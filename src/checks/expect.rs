@@ -1,4 +1,4 @@
-//! What an HTTP answer must be like, as a pure comparison.
+//! The expected HTTP response, compared by pure functions.
 
 use std::collections::BTreeMap;
 
@@ -7,33 +7,33 @@ use serde_json::Value;
 use super::sse::{self, Event};
 use crate::config::Fields;
 
-/// The part of an answer that is looked at.
+/// The parts of a response that are compared.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answer {
     pub status: u16,
     /// Names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// Every `Set-Cookie` header by itself.
+    /// Every `Set-Cookie` header separately.
     pub cookies: Vec<String>,
     pub body: String,
 }
 
-/// Everything that is given must hold; what is not given may be anything.
+/// Every given condition must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Expect {
     pub status: u16,
-    /// Instead of one status: whatever a browser shows as a page, a demand to log in included.
+    /// Instead of one status: any status for which a browser shows a page, including a request to log in.
     pub page: bool,
-    /// By name in lower case: the header must be there and its value must contain this text.
+    /// By name in lower case: the header must exist, and its value must contain this text.
     pub headers: BTreeMap<String, String>,
-    /// The whole body, white space around it aside.
+    /// The whole body, without surrounding white space.
     pub body: Option<String>,
     pub contains: Vec<String>,
     /// By JSON pointer (RFC 6901): a string, or the JSON text of any other value.
     pub json: BTreeMap<String, String>,
-    /// Server-sent events that must come, in this order; others may come between them.
+    /// Server-sent events that must arrive in this order; others may arrive between them.
     pub events: Vec<WantedEvent>,
-    /// Names of server-sent events that must not come.
+    /// Names of server-sent events that must not arrive.
     pub no_events: Vec<String>,
 }
 
@@ -45,14 +45,14 @@ pub(super) struct WantedEvent {
     pub json: BTreeMap<String, String>,
 }
 
-/// How much of an answer a message shows, and what it must not show.
+/// How much of a response a message shows, and what it must not show.
 pub(super) struct Show<'a> {
-    /// Characters of the body; 0: none, where the caller shows it.
+    /// Characters of the body; 0 if the caller shows the body.
     pub body: usize,
     pub redact: &'a dyn Fn(&str) -> String,
 }
 
-/// What is shown of an answer to a request without secrets.
+/// For a response to a request without secrets.
 const PLAIN: Show<'_> = Show { body: 120, redact: &|text| text.to_owned() };
 
 impl Default for Expect {
@@ -75,7 +75,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Expect> {
     let status = fields.opt_integer("status", 100..=599).and_then(|status| u16::try_from(status).ok());
     let page = fields.opt_bool("page").unwrap_or(false);
     if page && fields.has("status") {
-        fields.problem("page", "goes without `status`");
+        fields.problem("page", "cannot be combined with `status`");
     }
     let headers = fields.string_map("headers");
     let body = fields.opt_string("body");
@@ -101,7 +101,7 @@ fn read_json(fields: &mut Fields<'_, '_>) -> BTreeMap<String, String> {
 }
 
 impl Expect {
-    /// The same with every text that is compared changed by `change`; the first error ends it.
+    /// The same with `change` applied to every compared text; stops at the first error.
     pub fn with_texts<E>(&self, change: &dyn Fn(&str) -> Result<String, E>) -> Result<Self, E> {
         let map = |map: &BTreeMap<String, String>| -> Result<BTreeMap<String, String>, E> {
             map.iter().map(|(key, value)| Ok((key.clone(), change(value)?))).collect()
@@ -122,16 +122,16 @@ impl Expect {
         })
     }
 
-    /// What is wrong with `answer`, or `Ok` with what was seen.
+    /// `Err` with the difference, or `Ok` with what was found.
     pub fn judge(&self, answer: &Answer) -> Result<String, String> {
         self.judge_shown(answer, &PLAIN)
     }
 
-    /// As [`Expect::judge`]; `show` says what the message may show.
+    /// As [`Expect::judge`]; `show` limits what the message shows.
     pub fn judge_shown(&self, answer: &Answer, show: &Show<'_>) -> Result<String, String> {
         let body = || show.excerpt(&answer.body);
         if self.page && !matches!(answer.status, 200..=399 | 401 | 403) {
-            return Err(format!("answered {}, which is no page{}", answer.status, body()));
+            return Err(format!("answered {}, which is not a page{}", answer.status, body()));
         }
         if !self.page && answer.status != self.status {
             return Err(format!("answered {} instead of {}{}", answer.status, self.status, body()));
@@ -170,7 +170,7 @@ impl Expect {
             return Ok(());
         }
         let document: Value = serde_json::from_str(&answer.body)
-            .map_err(|error| format!("the body is no JSON ({error}){}", body()))?;
+            .map_err(|error| format!("the body is not JSON ({error}){}", body()))?;
         compare(&document, &self.json, show)
             .map_err(|(pointer, wrong)| format!("{pointer} of the body {wrong}"))
     }
@@ -206,21 +206,24 @@ impl WantedEvent {
             return Ok(());
         }
         let document: Value =
-            serde_json::from_str(&event.data).map_err(|error| format!("is no JSON ({error})"))?;
+            serde_json::from_str(&event.data).map_err(|error| format!("is not JSON ({error})"))?;
         compare(&document, &self.json, show)
             .map_err(|(pointer, wrong)| format!("has {pointer}, which {wrong}"))
     }
 
-    /// Why none of `rest`, what is left of `all`, is this event.
+    /// Why none of `rest`, the remaining events of `all`, is this event.
     fn missing(&self, rest: &[Event], all: &[Event], show: &Show<'_>) -> String {
         if let Some(near) = rest.iter().find(|event| event.name == self.event) {
             let wrong = self.judge(near, show).err().unwrap_or_default();
             return format!("event {} {wrong}: {}", self.event, show.cut(&near.data));
         }
         let names: Vec<&str> = all.iter().map(|event| event.name.as_str()).collect();
-        let came =
-            if names.is_empty() { "none came".to_owned() } else { format!("came: {}", names.join(", ")) };
-        format!("event {} did not come{} ({})", self.event, order(all, &self.event), show.cut(&came))
+        let came = if names.is_empty() {
+            "none arrived".to_owned()
+        } else {
+            format!("arrived: {}", names.join(", "))
+        };
+        format!("event {} did not arrive{} ({})", self.event, order(all, &self.event), show.cut(&came))
     }
 }
 
@@ -228,7 +231,7 @@ fn order(all: &[Event], name: &str) -> &'static str {
     if all.iter().any(|event| event.name == name) { " in its place" } else { "" }
 }
 
-/// The first pointer at which `document` is not as wanted, with what is wrong there.
+/// The first pointer whose value in `document` is not the wanted one, and the difference.
 fn compare<'a>(
     document: &Value,
     wanted: &'a BTreeMap<String, String>,
@@ -251,7 +254,7 @@ pub(super) fn plain(value: &Value) -> String {
 }
 
 impl Show<'_> {
-    /// The start of a body for a message, on one line.
+    /// The start of a body for a message, in one line.
     pub fn excerpt(&self, body: &str) -> String {
         if self.body == 0 || body.trim().is_empty() {
             return String::new();
@@ -259,12 +262,12 @@ impl Show<'_> {
         format!(": {}", cut(&(self.redact)(body), self.body))
     }
 
-    /// A piece of an answer, which is shown where the body is not.
+    /// A part of a response, which is shown if the body is not.
     fn cut(&self, text: &str) -> String {
         cut(&(self.redact)(text), LONGEST)
     }
 
-    /// As it would stand in the document, so that what its name gives away is redacted.
+    /// As it appears in the document, so that secrets are recognised by their names.
     fn value(&self, pointer: &str, text: &str) -> String {
         let name = pointer.rsplit('/').next().unwrap_or_default();
         let member = serde_json::json!({ name: text }).to_string();
@@ -273,10 +276,10 @@ impl Show<'_> {
     }
 }
 
-/// The most characters that are shown of a piece of a body.
+/// The maximum number of characters of a part of a body that are shown.
 const LONGEST: usize = 120;
 
-/// The first `longest` characters on one line.
+/// The first `longest` characters in one line.
 fn cut(text: &str, longest: usize) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let cut: String = text.chars().take(longest).collect();
@@ -310,7 +313,7 @@ mod tests {
         for status in [200, 204, 302, 401, 403] {
             assert!(page.judge(&answer(status, "")).is_ok(), "{status}");
         }
-        assert_eq!(page.judge(&answer(404, "no")).unwrap_err(), "answered 404, which is no page: no");
+        assert_eq!(page.judge(&answer(404, "no")).unwrap_err(), "answered 404, which is not a page: no");
         assert!(page.judge(&answer(503, "")).is_err());
     }
 
@@ -373,12 +376,12 @@ mod tests {
         let judge = |events: Vec<WantedEvent>| Expect { events, ..expect() }.judge(&answer(200, CHAT));
         assert!(judge(vec![event("call", &[("/name", "add")]), event("done", &[])]).is_ok());
         let wrong = judge(vec![event("done", &[]), event("call", &[])]).unwrap_err();
-        assert_eq!(wrong, "event call did not come in its place (came: start, call, delta, done)");
+        assert_eq!(wrong, "event call did not arrive in its place (arrived: start, call, delta, done)");
         let wrong = judge(vec![event("call", &[("/name", "list")])]).unwrap_err();
         assert_eq!(wrong, "event call has /name, which is add, not list: {\"name\":\"add\"}");
         let said = WantedEvent { contains: vec!["Removed".to_owned()], ..event("delta", &[]) };
         assert!(judge(vec![said]).unwrap_err().contains("does not contain \"Removed\""));
-        assert!(judge(vec![event("pong", &[])]).unwrap_err().contains("event pong did not come (came"));
+        assert!(judge(vec![event("pong", &[])]).unwrap_err().contains("event pong did not arrive (arrived"));
     }
 
     #[test]

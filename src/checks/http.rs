@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _};
 use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
@@ -11,11 +12,11 @@ use tokio::net::TcpListener;
 
 use super::expect::{self, Answer, Expect};
 use super::spec::{required, required_port};
-use super::{Check, Context, Verdict};
+use super::{Check, Context, Spec, Verdict};
 use crate::config::Fields;
 use crate::deploy::reach;
 
-/// A body larger than this is no answer to a check.
+/// The maximum size of a body.
 const MAX_BODY: usize = 1 << 20;
 
 #[derive(Debug)]
@@ -24,7 +25,7 @@ struct Http {
     expect: Expect,
 }
 
-/// What is sent, and on which way.
+/// The request, and how it is sent.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     pub via: Via,
@@ -33,7 +34,7 @@ pub(super) struct Request {
     pub path: String,
     pub host: Option<String>,
     pub headers: HeaderMap,
-    /// Sent as it is.
+    /// Sent unchanged.
     pub body: Option<String>,
 }
 
@@ -43,11 +44,11 @@ pub(super) enum Via {
     Service { name: String, port: u16, namespace: Option<String> },
 }
 
-/// Why there is no answer, or no whole one.
+/// Why there is no complete response.
 #[derive(Debug)]
 pub(super) struct Unanswered {
     pub message: String,
-    /// Whether the request may have come to the other side.
+    /// Whether the request may have reached the server.
     pub sent: bool,
 }
 
@@ -65,6 +66,27 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
     let (path, headers) = (path?, headers?);
     let request = Request { via: via?, method, path, host, headers, body };
     Some(Box::new(Http { request, expect: expect? }))
+}
+
+/// The check that `host` serves a page through the ingress.
+pub fn page(host: &str) -> Spec {
+    let request = Request {
+        via: Via::Ingress,
+        method: Method::GET,
+        path: "/".to_owned(),
+        host: Some(host.to_owned()),
+        headers: HeaderMap::new(),
+        body: None,
+    };
+    Spec {
+        id: format!("address-{host}"),
+        title: format!("the address {host} responds"),
+        code: "address".to_owned(),
+        help: None,
+        timeout: Duration::from_mins(1),
+        kind: "http",
+        check: Box::new(Http { request, expect: Expect { page: true, ..Expect::default() } }),
+    }
 }
 
 pub(super) fn read_via(fields: &mut Fields<'_, '_>) -> Option<Via> {
@@ -91,10 +113,10 @@ pub(super) fn path(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn host(text: &str) -> Result<String, String> {
-    HeaderValue::from_str(text).map(|_| text.to_owned()).map_err(|_| "is no host name".to_owned())
+    HeaderValue::from_str(text).map(|_| text.to_owned()).map_err(|_| "is not a host name".to_owned())
 }
 
-/// The values are marked as sensitive: no log of a library shows them.
+/// The values are marked as sensitive, so that no library logs them.
 pub(super) fn header_map(headers: &BTreeMap<String, String>) -> Result<HeaderMap, String> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
@@ -123,14 +145,14 @@ impl Check for Http {
 
     fn help(&self) -> &'static str {
         match self.request.via {
-            Via::Ingress => "todo-bootstrap check   # names the layer below that fails, if one does",
+            Via::Ingress => "todo-bootstrap check   # shows which layer fails",
             Via::Service { .. } => "todo-bootstrap up   # rolls the service out again and shows its log",
         }
     }
 }
 
 impl Request {
-    /// Whom it asks: a host name, or the name of a Service.
+    /// The host: a host name, or the name of a Service.
     pub fn authority<'a>(&'a self, cx: &'a Context<'_>) -> &'a str {
         match &self.via {
             Via::Ingress => self.host.as_deref().unwrap_or(&cx.host),
@@ -138,7 +160,7 @@ impl Request {
         }
     }
 
-    /// What was asked, for messages.
+    /// The request, for messages.
     pub fn shown(&self, cx: &Context<'_>) -> String {
         match &self.via {
             Via::Ingress => format!("http://{}{}", self.authority(cx), self.path),
@@ -146,7 +168,7 @@ impl Request {
         }
     }
 
-    /// Asks, and fills `answer` as the answer comes: if it is cut off, what came so far is there.
+    /// Sends the request and fills `answer` while the response arrives, so that a partial response is kept.
     pub async fn ask(&self, cx: &Context<'_>, answer: &mut Answer) -> Result<(), Unanswered> {
         match &self.via {
             Via::Ingress => {
@@ -175,7 +197,7 @@ impl Request {
                 };
                 let answered = tokio::select! {
                     answered = self.request(at, self.host.as_deref(), answer) => answered,
-                    () = carry => Err(Unanswered::unsent("was not carried")),
+                    () = carry => Err(Unanswered::unsent("was not forwarded")),
                     error = failed => {
                         let refusal = reach::refusal(&error, &connection.target);
                         Err(Unanswered { message: format!("did not answer: {refusal}"), sent: true })
@@ -239,9 +261,9 @@ impl Unanswered {
     }
 }
 
-/// A client that follows nothing and goes through no proxy: what is asked for is on this machine.
+/// A client without redirects and proxies: the target is on this machine.
 fn client() -> Result<Client, String> {
-    // An error only says that another part of the program was first.
+    // An error only means that the provider was installed before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .no_proxy()

@@ -1,5 +1,5 @@
-//! Kind `image-digest`: containers are given images by digest, run exactly those, and what was built
-//! runs.
+//! Kind `image-digest`: containers specify images by digest and run exactly those, including the images that
+//! were built.
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::BoxStream;
@@ -9,14 +9,14 @@ use kube::runtime::watcher;
 
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
-use crate::deploy::reach::said;
+use crate::deploy::reach::error_line;
 use crate::images::Built;
 
 #[derive(Debug)]
 struct ImageDigest {
     namespace: Option<String>,
     all: bool,
-    /// The last parts of repositories that the node image holds, and that are referenced by tag.
+    /// Last parts of the repositories of images in the node image, which are referenced by tag.
     from_node: Vec<String>,
 }
 
@@ -44,9 +44,9 @@ impl Check for ImageDigest {
     fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
         async move {
             match self.api(cx).list(&ListParams::default()).await {
-                // The images of the application run in its own namespace.
+                // The application's images run in its own namespace.
                 Ok(pods) => judge(&pods.items, if self.all { &[] } else { &cx.built }, &self.from_node),
-                Err(error) => Verdict::NotYet(said(&error)),
+                Err(error) => Verdict::NotYet(error_line(&error)),
             }
         }
         .boxed()
@@ -61,11 +61,11 @@ impl Check for ImageDigest {
     }
 }
 
-/// A container and its image, as its pod asks for it and as the node says that it runs.
+/// A container, the image that its pod specifies, and the one that the node reports.
 struct Running<'a> {
     place: String,
     reference: &'a str,
-    /// Empty as long as the node says nothing.
+    /// Empty until the node reports one.
     runs: &'a str,
 }
 
@@ -75,14 +75,14 @@ fn judge(pods: &[Pod], built: &[Built], from_node: &[String]) -> Verdict {
     for container in containers.iter().filter(|container| !is_from_node(container.reference, from_node)) {
         let Running { place, reference, runs } = container;
         let Some((_, wanted)) = reference.split_once('@') else {
-            return Verdict::NotYet(format!("{place} is given {reference}, which has no digest"));
+            return Verdict::NotYet(format!("{place} specifies {reference}, which has no digest"));
         };
         if runs.is_empty() {
             return Verdict::NotYet(format!("{place} has not started"));
         }
         if *runs != wanted {
             let (runs, wanted) = (short(runs), short(wanted));
-            return Verdict::NotYet(format!("{place} runs {runs}, but is given {wanted}"));
+            return Verdict::NotYet(format!("{place} runs {runs}, but specifies {wanted}"));
         }
         checked += 1;
     }
@@ -98,17 +98,17 @@ fn judge(pods: &[Pod], built: &[Built], from_node: &[String]) -> Verdict {
             running.find(|found| !found.reference.ends_with(&image.stored.digest))
         {
             let wants = short(&image.stored.digest);
-            return Verdict::NotYet(format!("{place} is given {reference}, but built was {wants}"));
+            return Verdict::NotYet(format!("{place} specifies {reference}, but {wants} was built"));
         }
     }
     Verdict::Pass(match (checked, built.len()) {
-        (1, 0) => "1 container runs the image that its digest names".to_owned(),
-        (_, 0) => format!("{checked} containers run the images that their digests name"),
+        (1, 0) => "1 container runs the image of its digest".to_owned(),
+        (_, 0) => format!("{checked} containers run the images of their digests"),
         (_, images) => format!("{checked} containers run what was built ({images} of {images} images)"),
     })
 }
 
-/// The containers of a pod that stays; those for debugging come and go, and are the user's.
+/// The pod's containers without init and ephemeral (debug) containers.
 fn containers(pod: &Pod) -> Vec<Running<'_>> {
     if pod.metadata.deletion_timestamp.is_some() {
         return Vec::new();
@@ -150,7 +150,7 @@ fn repository(reference: &str) -> &str {
     name.split_once('/').map_or(name, |(_, repository)| repository)
 }
 
-/// The digest within what a runtime reports: `sha256:…`, `name@sha256:…`, `docker://sha256:…`.
+/// The digest in what a runtime reports: `sha256:…`, `name@sha256:…`, `docker://sha256:…`.
 fn digest(image_id: &str) -> &str {
     image_id.find("sha256:").map_or(image_id, |start| &image_id[start..])
 }
@@ -212,12 +212,12 @@ mod tests {
         assert!(matches!(judge(&pods, &built(), &["coredns".to_owned()]), Verdict::Pass(_)));
         // One that has a digest is held to it.
         let pods = [pod(&ours(NEW), NEW), pod(&format!("registry.k8s.io/coredns@{OLD}"), NEW)];
-        assert!(not_yet(&pods, &["coredns"]).contains("but is given"));
+        assert!(not_yet(&pods, &["coredns"]).contains("but specifies"));
     }
 
     #[test]
     fn what_runs_must_be_what_was_given() {
-        assert!(not_yet(&[pod(&ours(NEW), OLD)], &[]).contains("runs sha256:111111111111, but is given"));
+        assert!(not_yet(&[pod(&ours(NEW), OLD)], &[]).contains("runs sha256:111111111111, but specifies"));
         assert!(not_yet(&[pod(&ours(NEW), "")], &[]).contains("has not started"));
     }
 
@@ -234,7 +234,7 @@ mod tests {
             "metadata: {{name: web-1}}\nspec: {{initContainers: [{{name: first, image: 'app/first:1'}}], containers: [{{name: web, image: '{}'}}]}}\nstatus: {{containerStatuses: [{{name: web, image: x, imageID: '{NEW}', ready: true, restartCount: 0}}]}}\n",
             ours(NEW)
         ));
-        assert!(not_yet(&[pod], &[]).contains("container first is given app/first:1"));
+        assert!(not_yet(&[pod], &[]).contains("container first specifies app/first:1"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
-use crate::deploy::reach::said;
+use crate::deploy::reach::error_line;
 use crate::deploy::usage::metrics as resource;
 
 #[derive(Debug)]
@@ -34,19 +34,21 @@ impl Check for Metrics {
         async move {
             match self.facts(cx).await {
                 Ok((wanted, samples)) => judge(&wanted, &samples),
-                Err(error) => Verdict::NotYet(format!("the metrics API does not answer: {}", said(&error))),
+                Err(error) => {
+                    Verdict::NotYet(format!("the metrics API does not respond: {}", error_line(&error)))
+                }
             }
         }
         .boxed()
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap up   # puts the metrics add-on back in order"
+        "todo-bootstrap up   # repairs the metrics addon"
     }
 }
 
 impl Metrics {
-    /// The names of which there should be samples, and the samples.
+    /// The names for which there should be samples, and the samples.
     async fn facts(&self, cx: &Context<'_>) -> Result<(BTreeSet<String>, Vec<DynamicObject>), kube::Error> {
         let client = cx.client();
         let parameters = ListParams::default();
@@ -91,7 +93,7 @@ fn judge(wanted: &BTreeSet<String>, samples: &[DynamicObject]) -> Verdict {
     Verdict::NotYet(format!("no sample yet of {}", missing.join(", ")))
 }
 
-/// Whether a sample holds a figure of memory: an empty one is made before the first scrape ends.
+/// Whether a sample contains memory usage: an empty one exists before the first scrape ends.
 fn used(sample: &Value) -> bool {
     let figure = |usage: &Value| usage["memory"].as_str().is_some_and(|text| !text.is_empty() && text != "0");
     let containers = sample["containers"].as_array();

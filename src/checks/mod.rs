@@ -1,7 +1,7 @@
-//! Declarative verifications: one kind per file, the checks themselves are data.
+//! Checks: each kind is a module, and the checks themselves are data.
 //!
-//! A check is a file `checks/<group>/<id>.toml`. A kind evaluates the world once; how long and on
-//! what occasion it is asked again is decided in [`run`], the same for all.
+//! A check is a file `checks/<group>/<id>.toml`. A kind evaluates the state once; [`run`] decides when it is
+//! evaluated again, in the same way for all kinds.
 
 mod condition;
 mod expect;
@@ -35,6 +35,7 @@ use crate::deploy::Kube;
 use crate::images::Built;
 use crate::task::Task;
 
+pub use http::page;
 pub use run::{run_all, run_once};
 pub use spec::{Spec, load};
 
@@ -85,7 +86,7 @@ pub trait Check: Debug + Send + Sync {
     fn within(&mut self, _timeout: Duration) {}
 
     /// The longest that one look may take before it counts as no answer.
-    fn longest_look(&self) -> Duration {
+    fn look_timeout(&self) -> Duration {
         Duration::from_secs(5)
     }
 

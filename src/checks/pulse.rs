@@ -1,4 +1,4 @@
-//! Watches of the API as occasions to look again.
+//! Watches as triggers for another evaluation of a check.
 
 use std::fmt::Debug;
 
@@ -8,8 +8,8 @@ use kube::api::Api;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use serde::de::DeserializeOwned;
 
-/// One pulse for each change of the objects that `config` selects, and one for each that is there
-/// at first. A broken watch is taken up again, more and more slowly.
+/// One item for each change of the objects that `config` selects, and one for each that exists at first. A
+/// broken watch is restarted with increasing delays.
 pub(super) fn of<K>(api: Api<K>, config: watcher::Config) -> BoxStream<'static, ()>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
@@ -17,7 +17,7 @@ where
     watcher(api, config).default_backoff().map(|_| ()).boxed()
 }
 
-/// Pulses of the one object `name`.
+/// As [`of`], for the object `name`.
 pub(super) fn of_one<K>(api: Api<K>, name: &str) -> BoxStream<'static, ()>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,

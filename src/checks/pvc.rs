@@ -1,4 +1,4 @@
-//! Kind `pvc`: a claim is bound, to a volume of the class that was meant.
+//! Kind `pvc`: a claim is bound to a volume of the right class.
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::BoxStream;
@@ -7,7 +7,7 @@ use kube::api::Api;
 
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
-use crate::deploy::reach::said;
+use crate::deploy::reach::error_line;
 
 #[derive(Debug)]
 struct Pvc {
@@ -34,7 +34,7 @@ impl Check for Pvc {
             match self.api(cx).get_opt(&self.name).await {
                 Ok(Some(claim)) => judge(&claim, self.storage_class.as_deref()),
                 Ok(None) => Verdict::NotYet(format!("there is no claim {}", self.name)),
-                Err(error) => Verdict::NotYet(said(&error)),
+                Err(error) => Verdict::NotYet(error_line(&error)),
             }
         }
         .boxed()
@@ -45,7 +45,7 @@ impl Check for Pvc {
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap check   # shows whether the storage class is there"
+        "todo-bootstrap check   # shows whether the storage class exists"
     }
 }
 
@@ -55,7 +55,7 @@ fn judge(claim: &PersistentVolumeClaim, wanted: Option<&str>) -> Verdict {
         && class != Some(wanted)
     {
         let text = format!("is of storage class {}, not {wanted}", class.unwrap_or("(none)"));
-        // The API server fills in the default class a moment after the claim was made.
+        // The API server sets the default class a moment after the claim was created.
         return if class.is_none() { Verdict::NotYet(text) } else { Verdict::Never(text) };
     }
     let status = claim.status.as_ref();

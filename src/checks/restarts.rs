@@ -1,28 +1,32 @@
-//! Kind `restarts`: the pods of a namespace run, are ready, and did not crash on the way.
+//! Kind `restarts`: the pods of a namespace run, are ready, and have not crashed.
 //!
-//! A container that was restarted because its whole node was is no crash: it is excused if its
-//! pod is older than the node's present run and it ended before that run had settled. A node that
-//! is soon back stays `Ready` all the while; what tells of it is that its runtime has lost
-//! containers.
+//! A restart of the whole node does not count: a restarted container is ignored if its pod is older than
+//! the node's current run, and if it ended before that run had stabilised. A node that is back soon stays
+//! `Ready` all the time; then the containers that its runtime has lost show the restart. If a namespace
+//! has Helm releases, pods that belong to none of them are ignored with a warning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerStatus, Node, Pod};
+use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 use kube::runtime::watcher;
 
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
-use crate::deploy::reach::said;
+use crate::deploy::members;
+use crate::deploy::reach::error_line;
+use crate::deploy::services::owner;
 
-/// Where the pods that every node has live.
+/// The namespace with pods on every node.
 const SYSTEM: &str = "kube-system";
-/// After a node became ready, what still ends because of its restart: probes that time out while
-/// everything starts at once.
-const SETTLING: SignedDuration = SignedDuration::from_secs(120);
+/// How long after a node became ready its restart still causes others: probes time out while everything
+/// starts at once.
+const STABILISING: SignedDuration = SignedDuration::from_secs(120);
 
 #[derive(Debug)]
 struct Restarts {
@@ -42,22 +46,87 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
 
 impl Restarts {
     fn api(&self, cx: &Context<'_>) -> Api<Pod> {
-        Api::namespaced(cx.client(), self.namespace.as_deref().unwrap_or(&cx.namespace))
+        Api::namespaced(cx.client(), self.namespace(cx))
     }
+
+    fn namespace<'a>(&'a self, cx: &'a Context<'_>) -> &'a str {
+        self.namespace.as_deref().unwrap_or(&cx.namespace)
+    }
+
+    async fn read(&self, cx: &Context<'_>) -> Result<Verdict, String> {
+        let (pods, nodes): (Api<Pod>, Api<Node>) = (self.api(cx), Api::all(cx.client()));
+        let system: Api<Pod> = Api::namespaced(cx.client(), SYSTEM);
+        let all = ListParams::default();
+        let selected = self.selector.as_ref().map_or_else(|| all.clone(), |s| all.clone().labels(s));
+        let lists = tokio::try_join!(pods.list(&selected), nodes.list(&all), system.list(&all));
+        let (pods, nodes, system) = lists.map_err(|error| error_line(&error))?;
+        let mut pods = pods.items;
+        let runs = runs(&nodes.items, &[&system.items, &pods]);
+        let verdict = judge(&pods, &runs, self.max);
+        if matches!(verdict, Verdict::Pass(_)) {
+            return Ok(verdict);
+        }
+        let namespace = self.namespace(cx);
+        let Some(members) = members(cx.kube, namespace).await.map_err(|error| error.one_line())? else {
+            return Ok(verdict);
+        };
+        let jobs: Api<Job> = Api::namespaced(cx.client(), namespace);
+        let jobs = jobs.list(&all).await.map_err(|error| error_line(&error))?.items;
+        let mut foreign = BTreeSet::new();
+        pods.retain(|pod| {
+            let owner = foreign_owner(pod, &jobs, &members);
+            let counts = owner.is_none() && !of_completed_job(pod, &jobs);
+            foreign.extend(owner);
+            counts
+        });
+        let verdict = judge(&pods, &runs, self.max);
+        if matches!(verdict, Verdict::Pass(_)) {
+            for owner in &foreign {
+                cx.task.warn(format!(
+                    "{owner} does not belong to the current release and was ignored; to delete it: \
+                     kubectl --namespace {namespace} delete {}",
+                    owner.to_ascii_lowercase()
+                ));
+            }
+        }
+        Ok(verdict)
+    }
+}
+
+/// Whether the pod is an attempt of a job that has completed since.
+fn of_completed_job(pod: &Pod, jobs: &[Job]) -> bool {
+    let completed = |job: &&Job| {
+        let conditions = job.status.as_ref().and_then(|status| status.conditions.as_deref());
+        conditions.unwrap_or_default().iter().any(|c| c.type_ == "Complete" && c.status == "True")
+    };
+    let job = |name: &str| jobs.iter().filter(completed).any(|job| job.name_any() == name);
+    owner(pod).is_some_and(|(kind, name)| kind == "Job" && job(&name))
+}
+
+/// The object (`Job/migrate`) above a pod that is not part of any release, such as a hook that was removed
+/// from the chart. A pod of any other owner belongs to the release, or to an operator of it.
+fn foreign_owner(pod: &Pod, jobs: &[Job], members: &BTreeSet<String>) -> Option<String> {
+    let object = match owner(pod) {
+        None => format!("Pod/{}", pod.name_any()),
+        Some((kind, name)) if kind == "Job" => {
+            // One with an owner belongs to a CronJob.
+            let job = jobs.iter().find(|job| job.name_any() == name);
+            if job.is_none_or(|job| !job.owner_references().is_empty()) {
+                return None;
+            }
+            format!("Job/{name}")
+        }
+        Some(_) => return None,
+    };
+    (!members.contains(&object)).then_some(object)
 }
 
 impl Check for Restarts {
     fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
         async move {
-            let (pods, nodes): (Api<Pod>, Api<Node>) = (self.api(cx), Api::all(cx.client()));
-            let system: Api<Pod> = Api::namespaced(cx.client(), SYSTEM);
-            let all = ListParams::default();
-            let selected = self.selector.as_ref().map_or_else(|| all.clone(), |s| all.clone().labels(s));
-            match tokio::try_join!(pods.list(&selected), nodes.list(&all), system.list(&all)) {
-                Ok((pods, nodes, system)) => {
-                    judge(&pods.items, &runs(&nodes.items, &[&system.items, &pods.items]), self.max)
-                }
-                Err(error) => Verdict::NotYet(said(&error)),
+            match self.read(cx).await {
+                Ok(verdict) => verdict,
+                Err(error) => Verdict::NotYet(error),
             }
         }
         .boxed()
@@ -74,8 +143,8 @@ impl Check for Restarts {
     }
 }
 
-/// When the present run of each node began: it became ready, or its runtime came back and found
-/// that containers had gone without it, whichever was later.
+/// When the current run of each node began: when it became ready, or when its runtime noticed the loss of
+/// containers, whichever was later.
 fn runs(nodes: &[Node], pods: &[&[Pod]]) -> BTreeMap<String, Timestamp> {
     let mut runs = ready_since(nodes);
     for pod in pods.iter().copied().flatten() {
@@ -88,14 +157,14 @@ fn runs(nodes: &[Node], pods: &[&[Pod]]) -> BTreeMap<String, Timestamp> {
     runs
 }
 
-/// When the runtime noticed that a container had ended unseen; containerd writes it like this.
+/// When the runtime noticed that it had lost a container; this is how containerd reports it.
 fn lost(status: &ContainerStatus) -> Option<Timestamp> {
     let last = status.last_state.as_ref()?.terminated.as_ref()?;
     let unseen = last.exit_code == 255 && last.reason.as_deref() == Some("Unknown");
     last.finished_at.as_ref().filter(|_| unseen).map(|time| time.0)
 }
 
-/// Since when each node that is ready has been so.
+/// Since when each ready node has been ready.
 fn ready_since(nodes: &[Node]) -> BTreeMap<String, Timestamp> {
     let since = |node: &Node| {
         let conditions = node.status.as_ref()?.conditions.as_ref()?;
@@ -111,7 +180,7 @@ fn judge(pods: &[Pod], nodes: &BTreeMap<String, Timestamp>, max: i32) -> Verdict
     let mut waiting = Vec::new();
     for pod in pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
         let name = pod.metadata.name.as_deref().unwrap_or_default();
-        // A pod of a finished job has nothing to be ready for.
+        // The pod of a completed job is never ready.
         if phase(pod) == "Succeeded" {
             continue;
         }
@@ -139,7 +208,7 @@ fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     pod.status.iter().filter_map(|status| status.container_statuses.as_ref()).flatten()
 }
 
-/// The first container of the pod that was restarted too often, in words.
+/// Describes the first container of the pod that was restarted too often.
 fn crashes(pod: &Pod, nodes: &BTreeMap<String, Timestamp>, max: i32) -> Option<String> {
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref()).and_then(|name| nodes.get(name));
     let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
@@ -148,7 +217,7 @@ fn crashes(pod: &Pod, nodes: &BTreeMap<String, Timestamp>, max: i32) -> Option<S
         let ended = last.and_then(|last| last.finished_at.as_ref()).map(|time| time.0);
         if let (Some(node), Some(created), Some(ended)) = (node, created, ended)
             && created < *node
-            && ended <= *node + SETTLING
+            && ended <= *node + STABILISING
         {
             continue;
         }
@@ -247,6 +316,34 @@ status:
         ));
         last(&mut etcd, "Error", 255);
         assert!(matches!(judge(&[ours], &runs(&[etcd]), 0), Verdict::Never(_)));
+    }
+
+    /// A hook's pod failed, and then the hook was removed from the chart.
+    #[test]
+    fn pods_outside_the_release_are_ignored_and_named() {
+        let owned = |kind: &str, name: &str| -> Pod {
+            object(&format!(
+                "metadata: {{name: p, ownerReferences: [{{apiVersion: v1, kind: {kind}, name: {name}, uid: u, \
+                 controller: true}}]}}\nstatus: {{phase: Failed}}\n"
+            ))
+        };
+        let job = |name: &str, owners: &str| -> Job {
+            object(&format!("metadata: {{name: {name}, ownerReferences: [{owners}]}}"))
+        };
+        let nightly = "{apiVersion: batch/v1, kind: CronJob, name: nightly, uid: u}";
+        let jobs = [job("old", ""), job("migrate", ""), job("nightly-1", nightly)];
+        let members = BTreeSet::from(["Job/migrate".to_owned(), "CronJob/nightly".to_owned()]);
+        let foreign = |pod: &Pod| foreign_owner(pod, &jobs, &members);
+        assert_eq!(foreign(&owned("Job", "old")), Some("Job/old".to_owned()));
+        assert_eq!(foreign(&object("metadata: {name: debug}")), Some("Pod/debug".to_owned()));
+        for (kind, name) in [("Job", "migrate"), ("Job", "nightly-1"), ("StatefulSet", "db"), ("Custom", "x")]
+        {
+            assert_eq!(foreign(&owned(kind, name)), None, "{kind} {name}");
+        }
+        let mut done = job("migrate", "");
+        assert!(!of_completed_job(&owned("Job", "migrate"), std::slice::from_ref(&done)));
+        done.status = object("conditions: [{type: Complete, status: 'True'}]");
+        assert!(of_completed_job(&owned("Job", "migrate"), &[done]));
     }
 
     #[test]

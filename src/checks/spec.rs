@@ -1,4 +1,4 @@
-//! A check as its file describes it, and the loading of whole groups.
+//! The definition of a check in its file, and loading whole groups.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::config::{Document, Fields, Versions};
 use crate::data::Data;
 use crate::error::{Error, Exit, Result};
 
-/// What a check waits at most, if its file does not say.
+/// The default timeout.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_TIMEOUT: Duration = Duration::from_hours(1);
 
@@ -17,33 +17,33 @@ pub struct Spec {
     /// The name of its file without `.toml`; unique among all groups.
     pub id: String,
     pub title: String,
-    /// Kebab-case and unique: the name under which a failure is known.
+    /// Kebab-case and unique: identifies a failure.
     pub code: String,
-    /// An exact command that mends it, where the kind's own advice is too general.
+    /// An exact command that fixes a failure, if the kind's own help is too general.
     pub help: Option<String>,
-    /// How long it may take until it is so.
+    /// How long it may take until the check passes.
     pub timeout: Duration,
     pub kind: &'static str,
     pub(super) check: Box<dyn Check>,
 }
 
 impl Spec {
-    /// Reads the one check of a file.
+    /// Reads the only check of a file.
     pub fn parse(id: &str, origin: &str, text: &str) -> Result<Self> {
         Document::parse(origin, text)?.read(|fields| read(fields, id.to_owned()))
     }
 
-    /// Reads a check that names its `id` itself: one of a list within another file.
+    /// Reads a check that specifies its own `id`: one of a list in another file.
     pub fn read(fields: &mut Fields<'_, '_>) -> Option<Self> {
-        // Read on with a made-up id, so that the other mistakes of the table are named as well.
+        // Without an id, the rest is read all the same, to report its problems too.
         let id = required(fields, "id", kebab);
         let spec = read(fields, id.clone().unwrap_or_default());
         spec.filter(|_| id.is_some())
     }
 }
 
-/// All checks of the folders `checks/<group>`, in the order of their file names, with versions
-/// filled in. Fails with the problems of all files at once, reused ids and codes among them.
+/// All checks of the folders `checks/<group>`, in the order of their file names, with versions filled in.
+/// Fails with the problems of all files at once, including duplicate ids and codes.
 pub fn load(data: &Data, groups: &[&str], versions: &Versions) -> Result<Vec<Spec>> {
     let mut specs = Vec::new();
     let mut problems = Vec::new();
@@ -63,14 +63,14 @@ pub fn load(data: &Data, groups: &[&str], versions: &Versions) -> Result<Vec<Spe
         return Ok(specs);
     }
     let error = Error::new(Exit::Usage, "the checks are not valid");
-    Err(problems.into_iter().fold(error, Error::because).help("mend the lines named above"))
+    Err(problems.into_iter().fold(error, Error::because).help("fix the lines named above"))
 }
 
 fn read(fields: &mut Fields<'_, '_>, id: String) -> Option<Spec> {
     let title = fields.string("title");
     let code = if fields.has("code") { fields.opt_parsed("code", kebab) } else { kebab(&id).ok() };
     if code.is_none() && !fields.has("code") {
-        fields.problem("code", "is missing, and the file's name is no kebab-case code");
+        fields.problem("code", "is missing, and the file's name is not a kebab-case code");
     }
     let help = fields.opt_string("help");
     let timeout = fields.opt_parsed("timeout", duration).unwrap_or(TIMEOUT);
@@ -88,7 +88,7 @@ fn read(fields: &mut Fields<'_, '_>, id: String) -> Option<Spec> {
     Some(Spec { id, title: title?, code: code?, help, timeout, kind: kind.name, check })
 }
 
-/// A string that must be there and that `parse` understands.
+/// A required string that `parse` accepts.
 pub(super) fn required<T>(
     fields: &mut Fields<'_, '_>,
     key: &str,
@@ -101,7 +101,7 @@ pub(super) fn required<T>(
     fields.opt_parsed(key, parse)
 }
 
-/// An integer that must be there.
+/// A required integer.
 pub(super) fn required_port(fields: &mut Fields<'_, '_>, key: &str) -> Option<u16> {
     if !fields.has(key) {
         fields.string(key);

@@ -1,29 +1,29 @@
-//! Bodies of server-sent events (`text/event-stream`), read as a browser reads them.
+//! Bodies of server-sent events (`text/event-stream`), parsed as browsers do.
 
 use serde_json::Value;
 
-/// An event that was sent whole.
+/// A complete event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Event {
-    /// `message` where the stream gives none.
+    /// `message` if the stream does not specify one.
     pub name: String,
     pub data: String,
 }
 
 impl Event {
-    /// What stands at a JSON pointer of the data.
+    /// The value at a JSON pointer of the data.
     pub fn pointer(&self, pointer: &str) -> Option<Value> {
         let document: Value = serde_json::from_str(&self.data).ok()?;
         document.pointer(pointer).cloned()
     }
 }
 
-/// The events of a body; one that the end cut off is none.
+/// The complete events of a body.
 pub(super) fn events(body: &str) -> Vec<Event> {
     let body = body.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
     let mut events = Vec::new();
     let (mut name, mut data) = (String::new(), Vec::new());
-    // Behind the last line end stands no line, but what was cut off.
+    // After the last line end, there is no line, only the beginning of one.
     let whole = body.rfind('\n').map_or("", |end| &body[..end]);
     for line in whole.split('\n') {
         if line.is_empty() {

@@ -1,4 +1,4 @@
-//! Kind `storage-class`: claims find a class, the default one or one by name.
+//! Kind `storage-class`: there is a default class, or one of the given name.
 
 use futures::future::{BoxFuture, FutureExt as _};
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -6,7 +6,7 @@ use kube::api::{Api, ListParams};
 
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
-use crate::deploy::reach::said;
+use crate::deploy::reach::error_line;
 
 const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
 
@@ -27,14 +27,14 @@ impl Check for Class {
             let api: Api<StorageClass> = Api::all(cx.client());
             match api.list(&ListParams::default()).await {
                 Ok(classes) => judge(&classes.items, self.name.as_deref()),
-                Err(error) => Verdict::NotYet(said(&error)),
+                Err(error) => Verdict::NotYet(error_line(&error)),
             }
         }
         .boxed()
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap up   # makes the cluster's storage class again"
+        "todo-bootstrap up   # recreates the cluster's storage class"
     }
 }
 
@@ -50,8 +50,10 @@ fn judge(classes: &[StorageClass], wanted: Option<&str>) -> Verdict {
     };
     match (found.as_slice(), wanted) {
         ([class], _) => Verdict::Pass(format!("{} (by {})", name(class), class.provisioner)),
-        ([], Some(wanted)) => Verdict::NotYet(format!("there is no class {wanted}; there is: {}", names())),
-        ([], None) => Verdict::NotYet(format!("no class is the default; there is: {}", names())),
+        ([], Some(wanted)) => {
+            Verdict::NotYet(format!("there is no class {wanted}; the classes are: {}", names()))
+        }
+        ([], None) => Verdict::NotYet(format!("no class is the default; the classes are: {}", names())),
         (several, _) => Verdict::NotYet(format!("{} classes are the default: {}", several.len(), names())),
     }
 }
@@ -78,7 +80,7 @@ mod tests {
     fn none_and_two_are_wrong() {
         for (classes, part) in [
             (vec![], "no class is the default"),
-            (vec![class("a", false)], "there is: a"),
+            (vec![class("a", false)], "the classes are: a"),
             (vec![class("a", true), class("b", true)], "2 classes"),
         ] {
             let Verdict::NotYet(detail) = judge(&classes, None) else { panic!("passed") };

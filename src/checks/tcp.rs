@@ -1,4 +1,4 @@
-//! Kind `tcp`: a Service's port takes a connection, seen from inside the cluster.
+//! Kind `tcp`: a Service's port accepts a connection from inside the cluster.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use super::{Check, Context, Verdict};
 use crate::config::Fields;
 use crate::deploy::reach;
 
-/// How long a port-forward may take to say that the pod refused: it reports that late (measured:
-/// 40 ms on a node of this machine).
+/// How long a port-forward may take to report that the pod refused (measured: 40 ms on a node of this
+/// machine).
 const REFUSAL: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
@@ -65,7 +65,7 @@ async fn connect(cx: &Context<'_>, namespace: &str, service: &str, port: u16) ->
         },
         () = tokio::time::sleep(REFUSAL) => Ok(()),
     };
-    let seen = format!("{service}:{port} takes connections (pod {}, port {})", target.pod, target.port);
+    let seen = format!("{service}:{port} accepts connections (pod {}, port {})", target.pod, target.port);
     connection.forwarder.abort();
     result.map(|()| seen)
 }

@@ -9,7 +9,7 @@ use super::context::{Context, print_json};
 use crate::cluster::control_plane;
 use crate::config::Versions;
 use crate::data::Data;
-use crate::diagnose::machine::{Finding, PROBES, Scene, Severity};
+use crate::diagnose::machine::{Finding, Inputs, PROBES, Severity};
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
 use crate::progress::Silent;
@@ -21,7 +21,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let bench = context.bench(Arc::new(Silent), None)?;
     let versions = Versions::load(&Data::default())?;
     let pinned = context.pinned()?;
-    let bare = Scene {
+    let bare = Inputs {
         facts: &facts,
         engine: None,
         fault: None,
@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
         Ok(engine) => (Some(engine), None),
         Err(fault) => (None, Some(fault)),
     };
-    let scene = Scene { engine: engine.as_ref(), fault: fault.as_ref(), ..bare };
+    let inputs = Inputs { engine: engine.as_ref(), fault: fault.as_ref(), ..bare };
     let mut alone = alone.into_iter();
     let findings: Vec<_> = PROBES
         .iter()
@@ -51,7 +51,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
             if probe.alone {
                 return alone.next();
             }
-            let (finding, millis) = timed(|| probe.run(&scene));
+            let (finding, millis) = timed(|| probe.run(&inputs));
             Some((finding, if probe.code == "engine" { millis + engine_millis } else { millis }))
         })
         .collect();

@@ -20,8 +20,7 @@ pub(crate) fn connect(session: &Session, task: &Task<'_>) -> Result<()> {
             .because(format!("{} does not exist", kubeconfig.display()))
             .help("todo-bootstrap up"));
     }
-    let kube = crate::deploy::Kube::connect(task, &kubeconfig)?;
-    crate::cluster::identity::guard(task, &kube, &session.receipt().instance)?;
+    let kube = crate::cluster::identity::connect(task, &kubeconfig, &session.receipt().instance)?;
     session.set_kube(kube);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What an application asks for: its services with their replicas and requests, by the convention
-//! `services.NAME` of a chart's values. A chart without it has a demand that nobody knows.
+//! The requirements of an application: its services with replicas and requests, by the convention
+//! `services.NAME` of a chart's values. Those of a chart without it are unknown.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,20 +8,20 @@ use super::Need;
 use crate::config::{Values, parse_bytes, parse_milli};
 use crate::error::{Error, Result};
 
-/// A deployable of the application.
+/// One component of the application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Service {
     pub name: String,
-    /// Whether an update starts a pod before it ends an old one: a `Deployment` does, unless it has
-    /// a volume, which only one pod can have.
+    /// Whether an update starts a new pod before it ends an old one: a `Deployment` does, unless it has a
+    /// volume, which only one pod can use.
     pub surges: bool,
-    /// Pods that run always: `replicas`, or the autoscaler's minimum.
+    /// The minimum number of pods: `replicas`, or the autoscaler's minimum.
     pub replicas: u32,
-    /// Pods that run at most; more than `replicas` only with an autoscaler.
+    /// The maximum number of pods; differs from `replicas` only with an autoscaler.
     pub most: u32,
-    /// What one pod requests.
+    /// The requests of one pod.
     pub pod: Need,
-    /// The memory, in bytes, that one pod may take at most; what it requests where it says nothing.
+    /// The memory limit of one pod in bytes; its request if it has no limit.
     pub memory_limit: u64,
     /// Bytes of all its volumes together.
     pub storage: u64,
@@ -29,13 +29,13 @@ pub struct Service {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Demand {
-    /// Those that are enabled, by name.
+    /// The enabled services, by name.
     pub services: Vec<Service>,
 }
 
 impl Demand {
-    /// `None` where the values do not follow the convention. All mistakes are reported at once,
-    /// each with its file and key.
+    /// `None` if the values do not follow the convention. All mistakes are reported at once, each with its
+    /// file and key.
     pub fn read(values: &Values) -> Result<Option<Self>> {
         let Some(Value::Object(table)) = values.merged().get("services") else { return Ok(None) };
         let mut reading = Reading { values, problems: Vec::new() };
@@ -51,26 +51,26 @@ impl Demand {
         Err(error.help("fix the keys named above in their files"))
     }
 
-    /// The sum of what `pods` of each service request, and of the one further pod with which a
-    /// Deployment starts an update. One is enough for all: while it is taken, the other Deployments
-    /// wait, and each gets it when the one before has ended its old pod.
+    /// The requests of `pods` of each service, and of the one additional pod with which a Deployment starts
+    /// an update. One is enough for all: while it is in use, the other Deployments wait until the first has
+    /// ended its old pod.
     fn sum(&self, pods: impl Fn(&Service) -> u32) -> Need {
         let all = self.services.iter().map(|service| service.pod.times(pods(service)));
         let surges = self.services.iter().filter(|service| service.surges && service.replicas > 0);
         all.sum::<Need>() + surges.map(|service| service.pod).fold(Need::default(), Need::larger)
     }
 
-    /// All services at the fewest pods with which they run.
+    /// All services with their minimum number of pods.
     pub fn base(&self) -> Need {
         self.sum(|service| service.replicas)
     }
 
-    /// With `most` pods of each service at most (by name).
+    /// With at most `most` pods of each service (by name).
     pub fn at(&self, most: impl Fn(&Service) -> u32) -> Need {
         self.sum(most)
     }
 
-    /// The memory that pods may take when every one of `most` uses what it is allowed to.
+    /// The memory that the pods can use at most with `most` pods of each service.
     pub fn memory_limit(&self, most: impl Fn(&Service) -> u32) -> u64 {
         self.services.iter().map(|service| service.memory_limit.saturating_mul(most(service).into())).sum()
     }
@@ -81,7 +81,7 @@ impl Demand {
     }
 }
 
-/// Reads one service after the other and keeps what is wrong.
+/// Reads the services and collects all problems.
 struct Reading<'a> {
     values: &'a Values,
     problems: Vec<String>,
@@ -107,7 +107,7 @@ impl Reading<'_> {
         let memory = resource("requests", "memory", parse_bytes);
         let (cpu_limit, memory_limit) =
             (resource("limits", "cpu", parse_milli), resource("limits", "memory", parse_bytes));
-        // As Kubernetes has it: who only says a limit requests as much.
+        // As in Kubernetes, a limit without a request is the request.
         let (cpu, memory) =
             (cpu.or(cpu_limit).unwrap_or_default(), memory.or(memory_limit).unwrap_or_default());
         let size = &service["storage"]["size"];
@@ -149,7 +149,7 @@ impl Reading<'_> {
 
 type Parse = fn(&str) -> Result<u64, String>;
 
-/// A text as it is, anything else as JSON has it.
+/// A text unchanged, anything else as JSON.
 fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

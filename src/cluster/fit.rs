@@ -1,8 +1,7 @@
-//! Which preset of the application fits, how large its cluster is, and what has to be trimmed.
+//! Selects the preset of the application that fits, the size of the cluster, and the replica limits.
 //!
-//! Pure: decides by the facts that it is given. What an application needs is the sum of what all
-//! its pods request when each service runs with its fewest, of one pod more for updates, and of
-//! what the node and its addons need for themselves.
+//! Pure. The requirements are the requests of all pods at the minimum replica counts, of one additional pod
+//! for updates, and of the node and its addons.
 
 use serde::Serialize;
 
@@ -12,52 +11,52 @@ use crate::engine::{self, Engine};
 use crate::error::{Error, Result};
 use crate::host::Facts;
 
-/// A size that the application comes in.
+/// A preset of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// `None` for an application without presets.
     pub preset: Option<String>,
-    /// `None` where the chart does not say what it needs.
+    /// `None` if the chart does not specify its requirements.
     pub demand: Option<Demand>,
 }
 
-/// All that the choice depends on.
+/// The input of the selection.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// From small to large.
     pub candidates: &'a [Candidate],
-    /// A preset that was asked for, else the largest that fits is wanted.
+    /// The preset that was requested; otherwise the largest that fits is selected.
     pub asked: Option<&'a str>,
-    /// What node and addons need.
+    /// The requirements of node and addons.
     pub overhead: Need,
     pub spec: &'a ClusterSpec,
-    /// The size of the cluster, where there is one already.
-    pub standing: Option<Sizes>,
+    /// The size of the cluster, if it exists already.
+    pub existing: Option<Sizes>,
     pub facts: &'a Facts,
     pub engine: Option<&'a Engine>,
 }
 
-/// The choice.
+/// The result of the selection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Fit {
     pub preset: Option<String>,
     pub sizes: Sizes,
-    /// Node, addons, application and one pod for updates; `None` where nobody knows.
+    /// Node, addons, application and one pod for updates; `None` if unknown.
     pub need: Option<Need>,
     /// Bytes of the application's volumes.
     pub storage: u64,
-    /// Autoscalers that must stay below what the preset says.
-    pub trimmed: Vec<Trim>,
-    /// The most that the cluster can have.
+    /// Autoscalers whose maximum must be lower than in the preset.
+    pub trimmed: Vec<ReplicaCap>,
+    /// The maximum size of the cluster.
     pub room: Sizes,
-    /// Presets that are larger and do not fit, from small to large.
+    /// Larger presets that do not fit, from small to large.
     pub larger: Vec<Larger>,
-    /// What the profile asks for, where the cluster that stands was made with something else: it
-    /// keeps what it has, as neither kind nor minikube changes a node that is there.
+    /// The size in the profile, if the existing cluster has another one. It keeps its size, because neither
+    /// kind nor minikube changes an existing node.
     pub asked: Option<Sizes>,
 }
 
-/// A preset that does not fit, and what it needs.
+/// A preset that does not fit, with its requirements.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Larger {
     pub preset: String,
@@ -65,20 +64,20 @@ pub struct Larger {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Trim {
+pub struct ReplicaCap {
     pub service: String,
-    /// Replicas at most.
+    /// The maximum number of replicas.
     pub most: u32,
-    /// What the preset says.
+    /// The maximum in the preset.
     pub wanted: u32,
 }
 
 impl Fit {
-    /// The choice in sentences; nothing where there was none to make.
+    /// The result in sentences; empty if there was no choice.
     pub fn lines(&self) -> Vec<String> {
         let kept = self.asked.map(|asked| {
             format!(
-                "the profile asks for {}, but the cluster keeps the {} that it was created with; to change \
+                "the profile requests {}, but the cluster keeps the {} that it was created with; to change \
                  this and lose the data: todo-bootstrap down && todo-bootstrap up",
                 asked.show(),
                 self.sizes.show()
@@ -93,7 +92,7 @@ impl Fit {
             show_need(need.memory),
             show_bytes(self.sizes.memory),
         )];
-        for Trim { service, most, wanted } in &self.trimmed {
+        for ReplicaCap { service, most, wanted } in &self.trimmed {
             lines.push(format!("{name}: {service} at most {most} replicas instead of {wanted}"));
         }
         lines.extend(self.larger.iter().map(|one| {
@@ -104,7 +103,7 @@ impl Fit {
     }
 }
 
-/// What of `need` is more than `room`.
+/// The part of `need` that exceeds `room`.
 fn lack(room: Sizes, need: Need) -> Vec<String> {
     let mut lack = Vec::new();
     if need.cpu > u64::from(room.cpus) * 1000 {
@@ -116,20 +115,20 @@ fn lack(room: Sizes, need: Need) -> Vec<String> {
     lack
 }
 
-/// Chooses. An error names all figures and how to get there.
+/// Selects preset and size. An error contains all figures and the fix.
 pub fn fit(question: &Question<'_>) -> Result<Fit> {
     let scene = Scene::of(question);
-    if question.standing.is_none() && !scene.problems.is_empty() {
+    if question.existing.is_none() && !scene.problems.is_empty() {
         return Err(scene.refuse("the cluster does not fit this machine", question.candidates.first()));
     }
     let fit = match question.asked {
         Some(asked) => scene.asked(asked),
         None => scene.largest(),
     };
-    fit.map(|fit| Fit { asked: question.standing.and_then(|sizes| other(question.spec, sizes)), ..fit })
+    fit.map(|fit| Fit { asked: question.existing.and_then(|sizes| other(question.spec, sizes)), ..fit })
 }
 
-/// What `spec` asks for, if it gives something else than `sizes`.
+/// The size that `spec` requests, if it differs from `sizes`.
 fn other(spec: &ClusterSpec, sizes: Sizes) -> Option<Sizes> {
     let cpus = match spec.cpus {
         Amount::Given(cpus) => cpus,
@@ -143,12 +142,12 @@ fn other(spec: &ClusterSpec, sizes: Sizes) -> Option<Sizes> {
     (asked != sizes).then_some(asked)
 }
 
-/// What a question comes down to.
+/// Intermediate results of the selection.
 struct Scene<'a> {
     question: &'a Question<'a>,
     machine: Machine,
     span: Span,
-    /// What node, addons and the fewest pods can have together: of memory, only what is free now.
+    /// What node, addons and the minimum of pods can use together: of memory, only what is free now.
     room: Sizes,
     /// Why there can be no cluster at all.
     problems: Vec<String>,
@@ -157,13 +156,13 @@ struct Scene<'a> {
 impl<'a> Scene<'a> {
     fn of(question: &'a Question<'a>) -> Self {
         let machine = Machine::of(question.facts, question.engine);
-        if let Some(sizes) = question.standing {
+        if let Some(sizes) = question.existing {
             let span = Span::fixed(sizes);
             return Self { question, machine, span, room: sizes, problems: Vec::new() };
         }
         let span = Span::of(question.spec, machine);
         let known = question.candidates.iter().any(|candidate| candidate.demand.is_some());
-        // A cluster that stands has its memory already; a new one takes it from what is free.
+        // An existing cluster has its memory already; a new one needs free memory.
         let span = if known { span.within(machine.available) } else { span };
         let room = Sizes { memory: span.most.memory.min(machine.available), ..span.most };
         Self { question, machine, span, room, problems: span.problems(machine) }
@@ -184,7 +183,7 @@ impl<'a> Scene<'a> {
             return Ok(self.unknown(smallest.preset.clone()));
         }
         let Some(index) = candidates.iter().rposition(|candidate| self.fits(candidate)) else {
-            let place = if self.question.standing.is_some() { "the cluster" } else { "this machine" };
+            let place = if self.question.existing.is_some() { "the cluster" } else { "this machine" };
             let what = match &smallest.preset {
                 Some(preset) => format!("not even preset {preset} fits {place}"),
                 None => format!("the application does not fit {place}"),
@@ -218,7 +217,7 @@ impl<'a> Scene<'a> {
         if self.fits(candidate) {
             return Ok(self.take(candidate));
         }
-        let place = if self.question.standing.is_some() { "the cluster" } else { "this machine" };
+        let place = if self.question.existing.is_some() { "the cluster" } else { "this machine" };
         let error = self.refuse(format!("preset {asked} does not fit {place}"), Some(candidate));
         let fitting = candidates.iter().rev().find(|one| self.fits(one));
         Err(match fitting.and_then(|one| one.preset.as_ref()) {
@@ -249,7 +248,7 @@ impl<'a> Scene<'a> {
             need: Some(self.need(demand)),
             storage: demand.storage(),
             trimmed: trimmed
-                .map(|(service, most)| Trim {
+                .map(|(service, most)| ReplicaCap {
                     service: service.name.clone(),
                     most: *most,
                     wanted: service.most,
@@ -261,9 +260,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// How many pods of each service the cluster has room for: from the fewest on, each autoscaler
-    /// gets one more in turn as long as it fits. Asked again of the cluster that was made, it finds
-    /// the same.
+    /// How many pods of each service the cluster has room for: starting with the minimum, each autoscaler in
+    /// turn gets one more while it fits. The result for the created cluster is the same.
     fn trim<'d>(&self, demand: &'d Demand) -> Vec<(&'d Service, u32)> {
         let mut most: Vec<(&Service, u32)> =
             demand.services.iter().map(|service| (service, service.replicas)).collect();
@@ -283,7 +281,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The refusal of `candidate` with all figures, and the remedies.
+    /// The error for `candidate`, with all figures and fixes.
     fn refuse(&self, what: impl Into<String>, candidate: Option<&Candidate>) -> Error {
         let mut error = self.problems.iter().fold(Error::host(what), Error::because);
         let demand = candidate.and_then(|candidate| candidate.demand.as_ref());
@@ -304,7 +302,7 @@ impl<'a> Scene<'a> {
     }
 
     fn has(&self) -> String {
-        if self.question.standing.is_some() {
+        if self.question.existing.is_some() {
             return format!("the cluster was created with {}", self.room.show());
         }
         let of = Sizes { cpus: self.machine.cpus, memory: self.machine.memory };
@@ -313,7 +311,7 @@ impl<'a> Scene<'a> {
         format!("the cluster can use {} of {}{free}", self.room.show(), of.show())
     }
 
-    /// The one thing to do so that `need` fits.
+    /// The change that makes `need` fit.
     fn remedy(&self, need: Need) -> String {
         let spare = self.machine.spare();
         let (cpus, memory) = (need.cpus().max(MIN_CPUS), need.memory.max(MIN_MEMORY));
@@ -321,7 +319,7 @@ impl<'a> Scene<'a> {
             let wanted = self.machine.wanted(need);
             return engine::grow(self.question.facts, self.question.engine, wanted.cpus, wanted.memory);
         }
-        if self.question.standing.is_some() {
+        if self.question.existing.is_some() {
             let asked = self.question.asked.map_or(String::new(), |preset| format!(" --preset {preset}"));
             let commands = format!("todo-bootstrap down && todo-bootstrap up{asked}");
             return format!("{commands}   # creates a larger cluster; the data of this one is lost");
@@ -332,7 +330,7 @@ impl<'a> Scene<'a> {
                 "in [cluster] of the profile: cpus = \"{cpus}\", memory = \"{gib}Gi\", or \"auto\""
             );
         }
-        "stop programs that use much memory: ps aux --sort -rss | head".to_owned()
+        "ps aux --sort -rss | head   # shows the programs that use most memory".to_owned()
     }
 }
 

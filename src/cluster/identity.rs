@@ -1,6 +1,7 @@
-//! The mark by which a cluster is known to be ours: nothing is written to one without it.
+//! The mark that identifies a cluster as ours. Nothing is written to a cluster without it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, PostParams};
@@ -13,8 +14,7 @@ const NAMESPACE: &str = "kube-system";
 const NAME: &str = "todo-bootstrap";
 const KEY: &str = "instance";
 
-/// Marks a cluster that we just made as instance `id`. A mark that is there already stays; that
-/// of another instance is an error.
+/// Marks a new cluster as instance `id`. An existing mark is kept; that of another instance is an error.
 pub fn mark(task: &Task<'_>, kube: &Kube, id: &str) -> Result<()> {
     let api: Api<ConfigMap> = Api::namespaced(kube.client().clone(), NAMESPACE);
     let map = ConfigMap {
@@ -40,14 +40,21 @@ pub fn mark(task: &Task<'_>, kube: &Kube, id: &str) -> Result<()> {
     })
 }
 
-/// Passes only for the cluster that [`mark`] marked with the same `id`.
-pub fn guard(task: &Task<'_>, kube: &Kube, id: &str) -> Result<()> {
+/// Connects to a cluster that [`mark`] marked with `id`.
+pub fn connect(task: &Task<'_>, kubeconfig: &Path, id: &str) -> Result<Kube> {
+    let kube = Kube::connect(task, kubeconfig)?;
+    guard(task, &kube, id)?;
+    Ok(kube)
+}
+
+/// Fails unless [`mark`] marked the cluster with the same `id`.
+fn guard(task: &Task<'_>, kube: &Kube, id: &str) -> Result<()> {
     let found = instance(task, kube)?;
     verdict(found.as_deref(), id)
 }
 
 /// The instance that the cluster is marked with, if any.
-pub fn instance(task: &Task<'_>, kube: &Kube) -> Result<Option<String>> {
+fn instance(task: &Task<'_>, kube: &Kube) -> Result<Option<String>> {
     let api: Api<ConfigMap> = Api::namespaced(kube.client().clone(), NAMESPACE);
     task.wait("reading the cluster's mark", found(&api))
 }
@@ -65,7 +72,7 @@ fn verdict(found: Option<&str>, id: &str) -> Result<()> {
     };
     Err(Error::refused("this cluster was not created by this installation; nothing was written to it")
         .because(reason)
-        .because(format!("looked at ConfigMap {NAMESPACE}/{NAME}"))
+        .because(format!("see ConfigMap {NAMESPACE}/{NAME}"))
         .help("set another `name` in [cluster] of the profile to create a separate cluster"))
 }
 

@@ -1,4 +1,4 @@
-//! Clusters: what makes one, how large it is, what fits into it, and whether it is ours.
+//! Clusters: providers, sizes, what fits into a cluster, and ownership.
 
 mod demand;
 pub mod fit;
@@ -13,7 +13,7 @@ mod sizes;
 
 pub use demand::{Demand, Service};
 pub use fit::{Candidate, Fit};
-pub use local::{Local, Owner};
+pub use local::{Local, Naming, Owner};
 pub(crate) use need::show_need;
 pub use need::{Need, control_plane};
 pub use provider::{Owned, Ports, Provider, State};

@@ -1,4 +1,4 @@
-//! Processors and memory that something needs, and what a node needs for itself.
+//! Amounts of CPU and memory, and those that a node needs for itself.
 
 use std::iter::Sum;
 use std::ops::Add;
@@ -9,7 +9,7 @@ use crate::config::{show_bytes, show_milli};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Need {
-    /// Thousandths of a processor.
+    /// Thousandths of a CPU.
     pub cpu: u64,
     /// Bytes.
     pub memory: u64,
@@ -22,13 +22,13 @@ impl Need {
         Self { cpu: self.cpu.saturating_mul(count), memory: self.memory.saturating_mul(count) }
     }
 
-    /// The larger of both, of each kind.
+    /// The maximum of both, for each resource.
     #[must_use]
     pub fn larger(self, other: Self) -> Self {
         Self { cpu: self.cpu.max(other.cpu), memory: self.memory.max(other.memory) }
     }
 
-    /// Whole processors that hold it.
+    /// The number of CPUs, rounded up.
     pub fn cpus(self) -> u32 {
         u32::try_from(self.cpu.div_ceil(1000)).unwrap_or(u32::MAX)
     }
@@ -48,14 +48,14 @@ impl Sum for Need {
     }
 }
 
-/// `1.55 CPU and 1.2 GiB`; neither is shown smaller than it is.
+/// `1.55 CPU and 1.2 GiB`; both are rounded up.
 impl std::fmt::Display for Need {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} CPU and {}", show_milli(self.cpu), show_need(self.memory))
     }
 }
 
-/// As [`show_bytes`], but never less than there is.
+/// As [`show_bytes`], rounded up.
 pub fn show_need(bytes: u64) -> String {
     const GIB: u64 = 1 << 30;
     if bytes < GIB {
@@ -67,14 +67,11 @@ pub fn show_need(bytes: u64) -> String {
 
 const MIB: u64 = 1 << 20;
 
-/// What runs in a node before any addon: name, thousandths of a processor, MiB. The first is what
-/// its pods request, by which the scheduler reckons; the second is the larger of that and of what
-/// it really takes, as most of it requests none.
-///
-/// Sources: the requests are kubeadm's (static pods and `CoreDNS`, of which it makes two), and for the
-/// network the larger of kindnet's in the public node image and of our own; what is really taken
-/// was measured by `kubectl top` on an idle cluster (201 for the API server, 670 for the node in
-/// all), with room for it to grow.
+/// What runs in a node before any addon: name, thousandths of a CPU, MiB. The CPU is what its pods request,
+/// which the scheduler counts. The memory is the maximum of the request and the actual usage, because most of
+/// them request none. Requests are those of kubeadm (static pods, and two pods of `CoreDNS`), and for the
+/// network the larger of kindnet's and ours. The usage was measured with `kubectl top` on an idle cluster
+/// (API server 201, whole node 670), with a reserve.
 const NODE: [(&str, u64, u64); 9] = [
     ("kube-apiserver", 250, 320),
     ("kube-controller-manager", 200, 64),

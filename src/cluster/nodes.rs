@@ -1,4 +1,4 @@
-//! Whether the nodes are ready, in one look.
+//! Whether the nodes are ready now.
 
 use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt as _;
@@ -8,7 +8,7 @@ use crate::deploy::{Kube, api_error};
 use crate::error::Result;
 use crate::task::Task;
 
-/// `None` if every node is ready, else what is not.
+/// `None` if every node is ready, otherwise what is not.
 pub fn not_ready(task: &Task<'_>, kube: &Kube) -> Result<Option<String>> {
     let api: Api<Node> = Api::all(kube.client().clone());
     let nodes = task.wait("the state of the nodes", async {
@@ -21,7 +21,7 @@ pub fn not_ready(task: &Task<'_>, kube: &Kube) -> Result<Option<String>> {
     Ok(unready.map(|node| format!("node {} is not ready", node.name_any())))
 }
 
-/// What the node says of itself.
+/// The condition `Ready` of the node.
 pub fn ready(node: &Node) -> bool {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_deref());
     conditions.unwrap_or_default().iter().any(|c| c.type_ == "Ready" && c.status == "True")

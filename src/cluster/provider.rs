@@ -1,18 +1,19 @@
-//! What every provider can do with its one cluster.
+//! The interface of a provider: the program that creates a cluster.
 
-use crate::error::Result;
+use super::local::{Local, Naming};
+use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// What there is of a cluster, as the engine or the cloud tells it.
+/// The state of a cluster, as the engine reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     Absent,
-    /// Its making was cut short; it holds nothing of worth and is made anew.
+    /// Its creation was interrupted. It holds no data and is recreated.
     Partial {
         why: String,
     },
-    /// Whole, but [`Provider::start`] has to run before it can be used (it also restores a
-    /// kubeconfig that was lost).
+    /// Complete, but [`Provider::start`] must run before it can be used (which also restores a lost
+    /// kubeconfig).
     Stopped,
     Running,
 }
@@ -24,7 +25,7 @@ pub struct Ports {
     pub https: u16,
 }
 
-/// A thing on this machine that exists because of the cluster and goes with it.
+/// Something on this machine that belongs to the cluster and is deleted with it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Owned {
     /// `container`, `network`, `volume` or `file`.
@@ -44,40 +45,85 @@ impl std::fmt::Display for Owned {
     }
 }
 
-/// Makes, starts, stops and removes one cluster. Every method but [`Provider::state`],
-/// [`Provider::owned`] and [`Provider::ports`] may be called again after it was cut short.
+/// Creates, starts, stops and deletes one cluster. Every method may be called again after it was
+/// interrupted.
 pub trait Provider: Send + Sync {
-    fn name(&self) -> &'static str;
+    fn local(&self) -> &Local;
 
-    /// Reads only. Fails as refused where something of the cluster's name is not ours.
-    fn state(&self, task: &Task<'_>) -> Result<State>;
+    /// How the provider's program names the parts of this cluster.
+    fn naming(&self) -> Naming<'_>;
 
-    /// Makes the cluster, removing what is [`State::Partial`] before, until its API server answers
-    /// and images can be sent to its node; [`Provider::settle`] waits for the rest.
-    fn create(&self, task: &Task<'_>) -> Result<()>;
+    /// Creates the node. Network and directory exist already.
+    fn create_node(&self, task: &Task<'_>) -> Result<()>;
 
-    /// Waits until a new cluster is of use: its node, storage and DNS.
-    fn settle(&self, task: &Task<'_>) -> Result<()>;
-
-    /// Brings a stopped cluster back and waits until what it says of itself is true again.
+    /// Starts a stopped cluster, and waits until the state that it reports is current again.
     fn start(&self, task: &Task<'_>) -> Result<()>;
 
-    fn stop(&self, task: &Task<'_>) -> Result<()>;
+    /// Deletes everything that [`Provider::owned`] lists, as far as it exists.
+    fn delete(&self, task: &Task<'_>) -> Result<()> {
+        self.local().delete(task, &self.naming())
+    }
 
-    /// Removes all that [`Provider::owned`] lists; nothing there is no error.
-    fn delete(&self, task: &Task<'_>) -> Result<()>;
+    /// Refuses if something with the cluster's name is not ours. Changes nothing.
+    fn state(&self, task: &Task<'_>) -> Result<State> {
+        self.local().state(task, &self.naming())
+    }
+
+    /// Creates the cluster, after deleting what an interrupted creation left. Its API server responds
+    /// then, and images can be sent to its node; [`Provider::wait_ready`] waits for the rest.
+    fn create(&self, task: &Task<'_>) -> Result<()> {
+        let local = self.local();
+        match self.state(task)? {
+            State::Absent => {}
+            State::Partial { why } => {
+                task.warn(format!("deleting a partially created cluster ({why}) to recreate it"));
+            }
+            State::Stopped | State::Running => {
+                return Err(Error::failed(format!("cluster `{}` exists already", local.name())));
+            }
+        }
+        // Without a container there may still be a network or files.
+        self.delete(task)?;
+        local.prepare()?;
+        let created = local.create_network(task, &self.naming()).and_then(|()| {
+            self.create_node(task)?;
+            local.mark_complete(task, self.naming().node)?;
+            local.keep_kubeconfig()
+        });
+        if created.is_err()
+            && task.check().is_ok()
+            && let Err(error) = self.delete(task)
+        {
+            task.warn(format!("the partially created cluster still exists: {}", error.one_line()));
+        }
+        created
+    }
+
+    /// Waits until a new cluster can be used: its node, storage and DNS.
+    fn wait_ready(&self, task: &Task<'_>) -> Result<()> {
+        self.local().wait_ready(task, None)
+    }
+
+    fn stop(&self, task: &Task<'_>) -> Result<()> {
+        self.local().stop(task, &self.naming())
+    }
 
     /// The container of the control plane.
-    fn node(&self) -> String;
+    fn node(&self) -> String {
+        self.naming().node.to_owned()
+    }
 
     /// The containers of all nodes.
-    fn nodes(&self, task: &Task<'_>) -> Result<Vec<String>>;
+    fn nodes(&self, task: &Task<'_>) -> Result<Vec<String>> {
+        self.local().nodes(task, &self.naming())
+    }
 
     /// The engine's network that the nodes are on.
-    fn network(&self) -> String;
+    fn network(&self) -> String {
+        self.local().network(&self.naming())
+    }
 
-    fn owned(&self, task: &Task<'_>) -> Result<Vec<Owned>>;
-
-    /// The ports that the existing cluster listens on.
-    fn ports(&self, task: &Task<'_>) -> Result<Ports>;
+    fn owned(&self, task: &Task<'_>) -> Result<Vec<Owned>> {
+        self.local().owned(task, &self.naming())
+    }
 }

@@ -1,5 +1,5 @@
-//! How large the cluster can be: what the profile asks for, or what the machine of the engine has
-//! to spare. [`super::fit`] chooses within that.
+//! The possible sizes of the cluster: what the profile requests, or what the engine's machine can spare.
+//! [`super::fit`] selects one of them.
 
 use super::Need;
 use crate::config::{Amount, ClusterSpec, show_bytes};
@@ -10,16 +10,15 @@ use crate::host::{Facts, Os};
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// What `kubeadm` itself asks for.
+/// The minimum that `kubeadm` requires.
 pub(crate) const MIN_CPUS: u32 = 2;
-/// Control plane and addons take about 1 GiB; below 2 GiB the application is evicted.
+/// Control plane and addons need about 1 GiB; below 2 GiB the application is evicted.
 pub(crate) const MIN_MEMORY: u64 = 2 * GIB;
-/// More than this is of no use to an application that does not say what it needs; a profile can
-/// ask for it.
+/// The maximum for an application with unknown requirements; a profile can request more.
 const AUTO: Sizes = Sizes { cpus: 8, memory: 8 * GIB };
-/// Node image, its unpacked layers and the application's images (1 + 2 + 2 GB), and some air.
+/// Node image, its unpacked layers and the application's images (1 + 2 + 2 GB), and a reserve.
 const MIN_DISK: u64 = 6 * GIB;
-/// Totals are reported a little short (firmware and kernel keep some): 2 GiB minus this is fine.
+/// Totals are reported a little lower (firmware and kernel reserve some): 2 GiB minus this is enough.
 pub(crate) const SLACK: u64 = 256 * MIB;
 
 /// The node's size; what `kubectl describe node` shows as allocatable.
@@ -31,7 +30,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// For sentences.
+    /// For messages.
     pub fn show(self) -> String {
         format!("{} CPU and {}", self.cpus, show_bytes(self.memory))
     }
@@ -46,51 +45,51 @@ impl Sizes {
 pub struct Machine {
     pub cpus: u32,
     pub memory: u64,
-    /// Memory that nobody uses now; of a virtual machine, all that it has.
+    /// Free memory; for a virtual machine, all its memory.
     pub available: u64,
     /// Whether the user's own programs run on it as well.
     pub shared: bool,
 }
 
 impl Machine {
-    /// Without an engine it is taken for this machine, on which one would be installed.
+    /// Without an engine it is this machine, on which one would be installed.
     pub fn of(facts: &Facts, engine: Option<&Engine>) -> Self {
         let Some(engine) = engine else {
             let Facts { cpus, memory, memory_available: available, .. } = *facts;
             return Self { cpus, memory, available, shared: true };
         };
-        // A virtual machine has visibly less memory than the host it is on.
+        // A virtual machine has noticeably less memory than its host.
         let elsewhere = facts.os != Os::Linux || engine.memory + GIB < facts.memory;
         let shared = !elsewhere && engine.home == Home::Unknown;
         let available = if shared { facts.memory_available.min(engine.memory) } else { engine.memory };
         Self { cpus: engine.cpus, memory: engine.memory, available, shared }
     }
 
-    /// Memory that a cluster of automatic size leaves to everything else.
+    /// Memory that a cluster of automatic size leaves to other programs.
     fn kept_memory(self) -> u64 {
         if self.shared { (self.memory / 5).max(GIB) } else { 512 * MIB }
     }
 
-    /// The most that a cluster can get: all but what is kept for the user.
+    /// The maximum size of a cluster: everything except what is reserved for the user.
     pub fn spare(self) -> Sizes {
-        // With two processors there is none to spare.
+        // With two CPUs, none can be reserved.
         let cpus = if self.cpus <= 2 { self.cpus } else { self.cpus - u32::from(self.shared) };
         Sizes { cpus, memory: down(self.memory.saturating_sub(self.kept_memory())) }
     }
 
-    /// How large it has to be for a cluster that needs this much; never smaller than it is.
+    /// The size of a machine for a cluster with these requirements; never smaller than it is.
     pub fn wanted(self, need: Need) -> Sizes {
         let memory = need.memory.max(MIN_MEMORY);
-        // A fifth is kept, so five quarters of the rest are wanted.
+        // A fifth is reserved, so five quarters are needed.
         let kept = if self.shared { (memory / 4).max(GIB) } else { 512 * MIB };
         let cpus = need.cpus().max(MIN_CPUS);
-        // Beyond two, one is kept where the user works as well.
+        // With more than two, one is reserved for the user.
         let cpus = cpus + u32::from(self.shared && cpus > 2);
         Sizes { cpus: cpus.max(self.cpus), memory: (memory + kept).max(self.memory) }
     }
 }
 
-/// Between what and what the size of a cluster can be.
+/// The range of possible sizes of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     pub least: Sizes,
@@ -98,7 +97,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// What `spec` leaves to choose on `machine`: amounts that the profile gives are the size.
+    /// The range that `spec` allows on `machine`. Amounts in the profile are fixed.
     pub fn of(spec: &ClusterSpec, machine: Machine) -> Self {
         let spare = machine.spare();
         let cpus = match spec.cpus {
@@ -115,31 +114,31 @@ impl Span {
         }
     }
 
-    /// The size of a cluster that is there.
+    /// The size of an existing cluster.
     pub fn fixed(sizes: Sizes) -> Self {
         Self { least: sizes, most: sizes }
     }
 
-    /// The same with at most `free` bytes of memory, where the profile leaves it open.
+    /// The same with at most `free` bytes of memory, unless the profile sets the memory.
     #[must_use]
     pub fn within(self, free: u64) -> Self {
         let memory = self.most.memory.min(down(free).max(self.least.memory));
         Self { most: Sizes { memory, ..self.most }, ..self }
     }
 
-    /// Why no cluster can be made on `machine`, whatever is to run on it.
+    /// Why no cluster can be created on `machine`, whatever runs on it.
     pub fn problems(self, machine: Machine) -> Vec<String> {
         let mut problems = Vec::new();
         let Sizes { cpus, memory } = self.most;
         if cpus > machine.cpus {
-            problems.push(format!("the profile asks for {cpus} CPUs, but the engine has {}", machine.cpus));
+            problems.push(format!("the profile requests {cpus} CPUs, but the engine has {}", machine.cpus));
         } else if cpus < MIN_CPUS {
             problems
                 .push(format!("a cluster needs {MIN_CPUS} CPUs, but would get {cpus} of {}", machine.cpus));
         }
         if memory > machine.memory {
             let (asked, has) = (show_bytes(memory), show_bytes(machine.memory));
-            problems.push(format!("the profile asks for {asked} of memory, but the engine has {has}"));
+            problems.push(format!("the profile requests {asked} of memory, but the engine has {has}"));
         } else if memory + SLACK < MIN_MEMORY {
             let (least, gets, has) = (show_bytes(MIN_MEMORY), show_bytes(memory), show_bytes(machine.memory));
             problems.push(format!("a cluster needs {least} of memory, but would get {gets} of {has}"));
@@ -147,18 +146,18 @@ impl Span {
         problems
     }
 
-    /// For an application of which nobody knows what it needs: as large as is of use.
+    /// The size for an application with unknown requirements.
     pub fn unknown(self) -> Sizes {
         let cpus = self.most.cpus.min(AUTO.cpus).max(self.least.cpus.min(self.most.cpus));
         let memory = self.most.memory.min(AUTO.memory).max(self.least.memory.min(self.most.memory));
         Sizes { cpus, memory }
     }
 
-    /// The size for `need`, with memory for `limit` bytes as far as there is some: the kernel ends
-    /// pods in a node that is full, and memory that a node does not use is not taken from anybody.
+    /// The size for `need`, with memory for `limit` bytes if there is some: the kernel kills pods in a full
+    /// node, and a node does not take memory that it does not use.
     pub fn holding(self, need: Need, limit: u64) -> Sizes {
         let memory = up(need.memory).max(up(limit).min(AUTO.memory));
-        // Where there is less than the least, there is still what there is (see `problems`).
+        // If the minimum is not available, all that is available is used (see `problems`).
         let within = |wanted: u64, least: u64, most: u64| wanted.max(least).min(most);
         Sizes {
             cpus: need.cpus().max(self.least.cpus).min(self.most.cpus),
@@ -167,7 +166,7 @@ impl Span {
     }
 }
 
-/// Memory is given in steps of this.
+/// Memory is assigned in multiples of this.
 const STEP: u64 = 256 * MIB;
 
 fn down(memory: u64) -> u64 {
@@ -178,8 +177,7 @@ fn up(memory: u64) -> u64 {
     memory.div_ceil(STEP) * STEP
 }
 
-/// Whether the disk has room to make a cluster whose volumes hold `storage` bytes; not asked where
-/// one exists already.
+/// Whether the disk has room for a new cluster whose volumes contain `storage` bytes.
 pub fn room(facts: &Facts, storage: u64) -> Result<()> {
     let (free, needed) = (facts.disk_free, MIN_DISK.saturating_add(storage));
     if free >= needed {
@@ -252,8 +250,8 @@ mod tests {
         assert_eq!(
             Span::of(&wanted(16, 64), machine).problems(machine),
             [
-                "the profile asks for 16 CPUs, but the engine has 4",
-                "the profile asks for 64 GiB of memory, but the engine has 8.0 GiB"
+                "the profile requests 16 CPUs, but the engine has 4",
+                "the profile requests 64 GiB of memory, but the engine has 8.0 GiB"
             ]
         );
         let all = Span::of(&wanted(4, 8), machine);

@@ -1,4 +1,4 @@
-//! Server-side apply in an order that works, with conflicts told instead of overrun.
+//! Server-side apply in dependency order. Fields of other managers are not overwritten.
 
 use std::time::Duration;
 
@@ -8,20 +8,26 @@ use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 use kube::{Api, ResourceExt as _};
 
-use super::error::{api_error, not_found, passing};
+use super::error::{api_error, not_found, transient};
 use super::{Kube, LABEL, MANAGER, title};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
 const AT_ONCE: usize = 8;
-/// A kind that is unknown for longer is not coming; so is a webhook that does not answer.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long to wait for an unknown kind, or for a webhook that does not respond.
+const RETRY_TIMEOUT: Duration = Duration::from_mins(1);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// Makes the cluster agree with `objects`, as field manager [`MANAGER`], each with our [`LABEL`].
-/// Unknown kinds and unknown fields fail; fields that another manager holds are an error, except
-/// on an object that carries our label already.
+/// Unknown kinds and unknown fields are errors. So are fields that another manager has set, except on
+/// an object that has our label already; this is checked for all objects before the first is written.
 pub fn apply(task: &Task<'_>, kube: &Kube, objects: &[DynamicObject], namespace: Option<&str>) -> Result<()> {
     let objects: Vec<DynamicObject> = objects.iter().map(labelled).collect();
+    let all = || stream::iter(objects.iter());
+    task.wait("checking the owners of the objects", async {
+        let checks = all().map(|object| check_owner(kube, object, namespace));
+        checks.buffer_unordered(AT_ONCE).try_collect::<()>().await
+    })?;
     let total = objects.len() as u64;
     let mut done = 0;
     for rank in 0..=LAST {
@@ -44,6 +50,24 @@ pub fn apply(task: &Task<'_>, kube: &Kube, objects: &[DynamicObject], namespace:
     Ok(())
 }
 
+/// Refuses an object of another owner. An object that cannot be compared yet, because its kind or
+/// namespace does not exist, has no owner.
+async fn check_owner(kube: &Kube, object: &DynamicObject, namespace: Option<&str>) -> Result<()> {
+    let Some(api) = kube.api(object, namespace).await? else { return Ok(()) };
+    let params = PatchParams::apply(MANAGER).dry_run();
+    match api.patch(&object.name_any(), &params, &Patch::Apply(object)).await {
+        Err(kube::Error::Api(status)) if is_conflict(&status) => {
+            let name = title(object, namespace);
+            refuse_foreign(&api, object, &name, &status.message).await
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_conflict(status: &kube::core::Status) -> bool {
+    status.is_conflict() && status.reason == "Conflict"
+}
+
 /// `object` as we apply it.
 pub(super) fn labelled(object: &DynamicObject) -> DynamicObject {
     let mut object = object.clone();
@@ -53,7 +77,7 @@ pub(super) fn labelled(object: &DynamicObject) -> DynamicObject {
 
 const LAST: u8 = 4;
 
-/// What others need comes first; what calls others comes last.
+/// Objects that others need come first; those that call others come last.
 fn rank_of(object: &DynamicObject) -> u8 {
     match object.types.as_ref().map_or("", |types| types.kind.as_str()) {
         "Namespace" => 0,
@@ -75,56 +99,57 @@ fn rank_of(object: &DynamicObject) -> u8 {
 
 async fn apply_one(kube: &Kube, object: &DynamicObject, namespace: Option<&str>) -> Result<()> {
     let name = title(object, namespace);
-    let until = tokio::time::Instant::now() + PATIENCE;
+    let until = tokio::time::Instant::now() + RETRY_TIMEOUT;
     let mut pause = Duration::from_millis(200);
     loop {
-        let late = tokio::time::Instant::now() + pause > until;
-        let Some(api) = kube.api(object, namespace).await? else {
-            if late {
-                return Err(unknown_kind(object, &name));
+        let error = match kube.api(object, namespace).await? {
+            None => unknown_kind(object, &name),
+            Some(api) => {
+                let params = PatchParams::apply(MANAGER).validation_strict();
+                match api.patch(&object.name_any(), &params, &Patch::Apply(object)).await {
+                    Ok(_) => return Ok(()),
+                    Err(kube::Error::Api(status)) if is_conflict(&status) => {
+                        refuse_foreign(&api, object, &name, &status.message).await?;
+                        // Somebody changed a field of ours.
+                        let forced =
+                            api.patch(&object.name_any(), &params.force(), &Patch::Apply(object)).await;
+                        return forced
+                            .map(drop)
+                            .map_err(|error| object_error(object, &format!("apply {name}"), &error));
+                    }
+                    Err(error) if transient(&error) => object_error(object, &format!("apply {name}"), &error),
+                    Err(error) => return Err(object_error(object, &format!("apply {name}"), &error)),
+                }
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(2));
-            continue;
         };
-        let params = PatchParams::apply(MANAGER).validation_strict();
-        let error = match api.patch(&object.name_any(), &params, &Patch::Apply(object)).await {
-            Ok(_) => return Ok(()),
-            Err(kube::Error::Api(status)) if status.is_conflict() && status.reason == "Conflict" => {
-                return take_back(&api, object, &name, &status.message).await;
-            }
-            Err(error) => error,
-        };
-        if !passing(&error) || late {
-            return Err(told(object, &format!("apply {name}"), &error));
+        if tokio::time::Instant::now() + pause > until {
+            return Err(error);
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(2));
+        pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 
-/// Somebody changed a field of ours. On an object of ours that is mended, on any other told.
-async fn take_back(
+/// Refuses an object in the cluster that does not have our label.
+async fn refuse_foreign(
     api: &Api<DynamicObject>,
     object: &DynamicObject,
     name: &str,
     conflict: &str,
 ) -> Result<()> {
-    let failed = |error: &kube::Error| told(object, &format!("apply {name}"), error);
-    let live = api.get(&object.name_any()).await.map_err(|error| failed(&error))?;
-    if live.labels().get(LABEL.0).map(String::as_str) != Some(LABEL.1) {
-        return Err(Error::refused(format!("{name} exists already and is held by somebody else"))
-            .because(conflict)
-            .help(format!("remove it, or give it the label {}={} to hand it over", LABEL.0, LABEL.1)));
+    let live = api.get_opt(&object.name_any()).await;
+    let live = live.map_err(|error| object_error(object, &format!("read {name}"), &error))?;
+    if live.is_none_or(|live| live.labels().get(LABEL.0).map(String::as_str) == Some(LABEL.1)) {
+        return Ok(());
     }
-    let params = PatchParams::apply(MANAGER).validation_strict().force();
-    let patched = api.patch(&object.name_any(), &params, &Patch::Apply(object)).await;
-    patched.map(|_| ()).map_err(|error| failed(&error))
+    Err(Error::refused(format!("{name} exists already and is managed by somebody else"))
+        .because(conflict)
+        .help(format!("delete it, or add the label {}={} to hand it over", LABEL.0, LABEL.1)))
 }
 
-/// The error of one object, `what` being what cannot be done with it; of a Secret only the reason,
-/// as messages may quote its values.
-pub(super) fn told(object: &DynamicObject, what: &str, error: &kube::Error) -> Error {
+/// The error of one object; `what` completes "cannot …". For a Secret it has only the reason, because
+/// the API server's message may quote values.
+pub(super) fn object_error(object: &DynamicObject, what: &str, error: &kube::Error) -> Error {
     if object.types.as_ref().is_some_and(|types| types.kind == "Secret")
         && let kube::Error::Api(status) = error
         && !not_found(error)
@@ -142,7 +167,7 @@ fn unknown_kind(object: &DynamicObject, name: &str) -> Error {
         .help("add the addon that brings the kind's CustomResourceDefinition before this one")
 }
 
-/// Waits until the API server serves the kinds that were just defined.
+/// Waits until the API server serves the kinds that `batch` defines.
 async fn established(kube: &Kube, batch: &[&DynamicObject]) -> Result<()> {
     let crds: Api<CustomResourceDefinition> = Api::all(kube.client().clone());
     for object in batch {
@@ -152,7 +177,7 @@ async fn established(kube: &Kube, batch: &[&DynamicObject]) -> Result<()> {
         let name = object.name_any();
         let condition = kube::runtime::conditions::is_crd_established();
         let wait = kube::runtime::wait::await_condition(crds.clone(), &name, condition);
-        match tokio::time::timeout(PATIENCE, wait).await {
+        match tokio::time::timeout(RETRY_TIMEOUT, wait).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 return Err(
@@ -160,7 +185,7 @@ async fn established(kube: &Kube, batch: &[&DynamicObject]) -> Result<()> {
                 );
             }
             Err(_) => {
-                let seconds = PATIENCE.as_secs();
+                let seconds = RETRY_TIMEOUT.as_secs();
                 return Err(Error::failed(format!("CustomResourceDefinition {name} is not served"))
                     .because(format!("the API server did not accept its names within {seconds} s")));
             }
@@ -171,8 +196,14 @@ async fn established(kube: &Kube, batch: &[&DynamicObject]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use wiremock::matchers::{method, path, query_param, query_param_is_missing};
+    use wiremock::{Mock, ResponseTemplate};
+
     use super::*;
+    use crate::checks::testing::{serve, with_server};
     use crate::deploy::objects;
+    use crate::error::Exit;
 
     #[test]
     fn what_others_need_comes_first() {
@@ -185,11 +216,50 @@ mod tests {
         assert_eq!(labelled(&object("Pod")).labels()[LABEL.0], LABEL.1);
     }
 
+    /// The Service of the second rank has another owner: the Namespace of the first is not written.
+    #[test]
+    fn an_object_of_another_owner_is_refused_before_anything_is_written() {
+        let namespace = "/api/v1/namespaces/shop";
+        let service = "/api/v1/namespaces/shop/services/web";
+        let conflict = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Conflict",
+            "code": 409, "message": "conflict with \"kubectl\": .spec.selector"});
+        let kinds = json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [
+            {"name": "namespaces", "singularName": "", "namespaced": false, "kind": "Namespace", "verbs": []},
+            {"name": "services", "singularName": "", "namespaced": true, "kind": "Service", "verbs": []}]});
+        let object =
+            |kind: &str, name: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
+        let answer =
+            |status: u16, body: &serde_json::Value| ResponseTemplate::new(status).set_body_json(body);
+        let dry = || query_param("dryRun", "All");
+        let (_runtime, server) = serve([
+            Mock::given(path("/api/v1")).respond_with(answer(200, &kinds)),
+            Mock::given(method("PATCH"))
+                .and(path(namespace))
+                .and(dry())
+                .respond_with(answer(200, &object("Namespace", "shop"))),
+            Mock::given(method("PATCH")).and(path(service)).and(dry()).respond_with(answer(409, &conflict)),
+            Mock::given(method("GET"))
+                .and(path(service))
+                .respond_with(answer(200, &object("Service", "web"))),
+            Mock::given(method("PATCH"))
+                .and(query_param_is_missing("dryRun"))
+                .respond_with(answer(200, &object("Namespace", "shop")))
+                .expect(0),
+        ]);
+        let manifest = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\napiVersion: v1\nkind: Service\n\
+                        metadata: {name: web}\n";
+        let objects = objects(manifest).unwrap();
+        let error =
+            with_server(&server.uri(), |cx| apply(cx.task, cx.kube, &objects, Some("shop"))).unwrap_err();
+        assert_eq!(error.exit(), Exit::Refused, "{error}");
+        assert!(error.what().contains("Service shop/web exists already"), "{error}");
+    }
+
     #[test]
     fn an_error_of_a_secret_keeps_its_values() {
         let secret = &objects("apiVersion: v1\nkind: Secret\nmetadata: {name: x}").unwrap()[0];
         let status = kube::core::Status::failure("Invalid value: \"hunter2\"", "Invalid").with_code(422);
-        let error = told(secret, "apply Secret a/x", &kube::Error::Api(status.boxed()));
+        let error = object_error(secret, "apply Secret a/x", &kube::Error::Api(status.boxed()));
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The Kubernetes dashboard, where somebody installed it.
+//! The Kubernetes dashboard, if somebody installed it.
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -11,7 +11,7 @@ use crate::task::Task;
 
 pub const NAMESPACE: &str = "kubernetes-dashboard";
 
-/// Its Service: that of the Helm chart since version 7, else that of all that came before.
+/// Its Service: the first is that of the Helm chart since version 7, the second that of all other versions.
 const SERVICES: [&str; 2] = ["kubernetes-dashboard-kong-proxy", "kubernetes-dashboard"];
 
 #[derive(Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Dashboard {
     pub scheme: &'static str,
 }
 
-/// `None` where it is not installed.
+/// `None` if it is not installed.
 pub fn dashboard(task: &Task<'_>, kube: &Kube) -> Result<Option<Dashboard>> {
     task.wait("the dashboard", async {
         let api: Api<Service> = Api::namespaced(kube.client().clone(), NAMESPACE);

@@ -1,4 +1,4 @@
-//! What lives in the cluster and differs from what should.
+//! Differences between the cluster and the manifests.
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use kube::ResourceExt as _;
@@ -6,14 +6,14 @@ use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 use serde_json::Value;
 
-use super::apply::{labelled, told};
+use super::apply::{labelled, object_error};
 use super::error::not_found;
 use super::{Kube, MANAGER, title};
 use crate::error::Result;
 use crate::task::Task;
 
 const AT_ONCE: usize = 12;
-/// More paths than this do not help anybody.
+/// The maximum number of paths that are shown.
 const PATHS: usize = 8;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +39,8 @@ impl std::fmt::Display for Drift {
     }
 }
 
-/// Compares each of `objects` with what lives, by asking the API server what applying it as
-/// `manager` would change. Fields that the manifest does not name are not looked at. Writes
-/// nothing. Sorted by object.
+/// Compares each of `objects` with the cluster: asks the API server, without writing, what applying it as
+/// `manager` would change. Fields that the manifest does not contain are ignored. Sorted by object.
 pub fn drift(
     task: &Task<'_>,
     kube: &Kube,
@@ -73,7 +72,7 @@ async fn one(
     let params = PatchParams::apply(manager).dry_run().force();
     let patch = Patch::Apply(object);
     let (live, wanted) = futures::join!(api.get_opt(&name), api.patch(&name, &params, &patch));
-    let failed = |e: &kube::Error| told(object, &format!("compare {title}"), e);
+    let failed = |e: &kube::Error| object_error(object, &format!("compare {title}"), e);
     let live = match live {
         Ok(Some(live)) => live,
         Ok(None) => return missing(),
@@ -82,7 +81,7 @@ async fn one(
     let wanted = match wanted {
         Ok(wanted) => wanted,
         Err(error) if not_found(&error) => return missing(),
-        // An immutable field was changed, or the manifest is refused: that is a difference, too.
+        // An immutable field was changed, or the manifest is invalid: that is a difference as well.
         Err(kube::Error::Api(status)) if status.is_invalid() => {
             let causes = status.details.map(|details| details.causes).unwrap_or_default();
             let paths = causes.into_iter().map(|cause| cause.field).take(PATHS).collect();

@@ -1,4 +1,4 @@
-//! A port of this machine that leads to a Service, in this process, until it is told to stop.
+//! Forwards a port of this machine to a Service, in this process, until it is stopped.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -14,12 +14,12 @@ use crate::error::{Error, Result};
 use crate::host::{free_port, holder};
 use crate::task::Task;
 
-/// The port that is tried first where the user names none.
+/// The first port that is tried if the user does not specify one.
 const FIRST: u16 = 8080;
 
-/// Listens on `port` of the loopback address (a free one if `None`), tells `listening` the port,
-/// and carries each connection to a ready pod behind `route`. Every connection looks for its pod
-/// anew, so a pod may go and another come. Ends only with an error: the task's end, at the latest.
+/// Listens on `port` of the loopback address (a free one if `None`), calls `listening` with the port, and
+/// forwards each connection to a ready pod behind `route`. Every connection selects its pod again, because
+/// pods may be replaced. Returns only with an error, at the latest when the task ends.
 pub fn forward(
     task: &Task<'_>,
     kube: &Kube,
@@ -30,7 +30,7 @@ pub fn forward(
 ) -> Result<()> {
     task.wait("the port-forward", async {
         let number = number(kube, namespace, route).await?;
-        // One connection before anybody is told: a service without a pod is said now.
+        // A first connection, so that a Service without a ready pod fails now.
         let proof = reach::connect(kube.client(), namespace, &route.service, number).await;
         proof.map_err(|why| unreachable(namespace, route, &why))?.forwarder.abort();
         let wanted = port.unwrap_or_else(|| free_port(FIRST, &[]));
@@ -45,7 +45,7 @@ pub fn forward(
                     let namespace = namespace.to_owned();
                     tokio::spawn(async move { carry(local, &client, &namespace, &service, number).await });
                 }
-                Err(error) => return Err(Error::failed("cannot take a connection").because(error)),
+                Err(error) => return Err(Error::failed("cannot accept a connection").because(error)),
             }
         }
     })
@@ -54,11 +54,11 @@ pub fn forward(
 async fn carry(mut local: TcpStream, client: &Client, namespace: &str, service: &str, port: u16) {
     match reach::connect(client, namespace, service, port).await {
         Ok(mut connection) => {
-            // Either side may end it at any time; that is no error of ours.
+            // Either side may close the connection at any time.
             let _ = tokio::io::copy_bidirectional(&mut local, &mut connection.stream).await;
             connection.forwarder.abort();
         }
-        Err(why) => tracing::warn!(service, why, "a connection could not be carried"),
+        Err(why) => tracing::warn!(service, why, "a connection could not be forwarded"),
     }
 }
 
@@ -93,10 +93,10 @@ fn unreachable(namespace: &str, route: &Route, why: &str) -> Error {
 fn taken(port: u16, error: &std::io::Error) -> Error {
     let failed = Error::failed(format!("cannot listen on 127.0.0.1:{port}")).because(error);
     let failed = match holder(port) {
-        Some(holder) => failed.because(format!("{holder} does")),
+        Some(holder) => failed.because(format!("{holder} uses this port")),
         None => failed,
     };
-    failed.help("todo-bootstrap open --port-forward   # takes a free port")
+    failed.help("todo-bootstrap open --port-forward   # uses a free port")
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Helm as a program: installs, mends what a killed one left, uninstalls. It never waits for the
-//! release to be ready; that is [`super::watch`]'s.
+//! Runs Helm: installs releases, repairs what a killed Helm left, uninstalls. Does not wait until the release
+//! is ready; [`super::watch`] does.
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,10 @@ use crate::exec::{Cmd, Input};
 use crate::fetch::hex;
 use crate::task::Task;
 
-/// The label of a release that says what it was made from.
+/// The label of a release with the digest of its inputs.
 pub(super) const INPUTS: &str = "todo-bootstrap.dev/inputs";
 
-/// What the user's environment may hold and must not reach our helm.
+/// Variables of the user's environment that must not affect our Helm.
 const FOREIGN: [&str; 12] = [
     "KUBECONFIG",
     "HELM_NAMESPACE",
@@ -40,7 +40,7 @@ pub struct Helm {
     pub kubeconfig: PathBuf,
 }
 
-/// A chart with its values, to be installed under a name.
+/// A chart with its values and the name of its release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chart {
     pub release: String,
@@ -53,7 +53,7 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// A digest of all that goes into the release: 40 hexadecimal digits, fit for a label.
+    /// The digest of all inputs of the release: 40 hexadecimal digits, because it is stored in a label.
     pub fn digest(&self) -> Result<String> {
         let mut files = Vec::new();
         list(&self.path, &mut files)?;
@@ -90,8 +90,8 @@ fn list(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 impl Helm {
-    /// `helm upgrade --install`, with values by file only, without waiting. Fields that somebody
-    /// changed by hand go back to what the chart says.
+    /// `helm upgrade --install` without waiting; values are only passed by file. Fields that somebody changed
+    /// by hand are reset to the chart's values.
     pub fn install(&self, task: &Task<'_>, chart: &Chart) -> Result<()> {
         let mut cmd = self
             .cmd(&format!("install the release {}", chart.release), &chart.namespace)
@@ -101,7 +101,7 @@ impl Helm {
         for file in &chart.values {
             cmd = cmd.arg("--values").path(file);
         }
-        // By standard input: a file could be another one by the time Helm reads it.
+        // On standard input, because a file could change before Helm reads it.
         let cmd = cmd.args(["--values", "-"]).input(Input::Bytes(chart.own_values.clone()));
         let cmd = cmd.arg(&chart.release).path(&chart.path);
         task.run_lines(&cmd, &mut |line| {
@@ -113,10 +113,10 @@ impl Helm {
         .map_err(|error| error.help(format!("helm lint {}", chart.path.display())))
     }
 
-    /// Mends what a killed helm left. A release that is `pending-…` would make every later helm
-    /// refuse to work: its mark is removed, and what it had made, which carries the release's name
-    /// already, is adopted by the next install. One that is `uninstalling` is uninstalled to the
-    /// end. Says whether there was something to mend. Call it only while no helm of ours runs.
+    /// Repairs what a killed Helm left, and returns whether there was something to repair. A `pending-…`
+    /// release would make every later Helm fail: its Secret is deleted, and the next install adopts its
+    /// objects, which have the release's name already. The uninstallation of an `uninstalling` release is
+    /// completed. Must not be called while our Helm runs.
     pub fn recover(&self, task: &Task<'_>, kube: &Kube, namespace: &str, release: &str) -> Result<bool> {
         let look = super::release::newest(kube, namespace, release);
         let Some(secret) = task.wait("looking for an interrupted release", look)? else { return Ok(false) };
@@ -124,23 +124,22 @@ impl Helm {
         if !status.starts_with("pending-") && status != "uninstalling" {
             return Ok(false);
         }
-        task.warn(format!("release {release} was left {status} by an interrupted run; going on from there"));
+        task.warn(format!("release {release} was left {status} by an interrupted run; continuing"));
         if status == "uninstalling" {
             return self.uninstall(task, namespace, release).map(|()| true);
         }
         let api: Api<Secret> = Api::namespaced(kube.client().clone(), namespace);
-        task.wait("mending the release", async {
+        task.wait("repairing the release", async {
             match api.delete(&secret.name_any(), &DeleteParams::default()).await {
                 Err(error) if !not_found(&error) => {
-                    Err(api_error(&format!("mend the release {namespace}/{release}"), &error))
+                    Err(api_error(&format!("repair the release {namespace}/{release}"), &error))
                 }
                 _ => Ok(true),
             }
         })
     }
 
-    /// Removes the release; one that is not there is fine. Claims made by a `StatefulSet`
-    /// and the namespace stay.
+    /// Removes the release, if it exists. The claims of a `StatefulSet` and the namespace are kept.
     pub fn uninstall(&self, task: &Task<'_>, namespace: &str, release: &str) -> Result<()> {
         let cmd = self.cmd(&format!("uninstall the release {release}"), namespace).args([
             "uninstall",

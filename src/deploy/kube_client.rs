@@ -1,4 +1,4 @@
-//! The connection to one cluster, from one kubeconfig and nothing else.
+//! The connection to a cluster, which depends on one kubeconfig only.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Resources = Arc<Vec<(ApiResource, ApiCapabilities)>>;
 
-/// What kube says, but for the lines that it quotes: one of them may be a key.
+/// kube's error without quoted lines of the file: one of them may be a key.
 fn unquoted(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::Parse(error) => kubeconfig::fault(error),
@@ -28,19 +28,19 @@ fn unquoted(error: &KubeconfigError) -> String {
     }
 }
 
-/// Cheap to clone; connections and what was discovered are shared.
+/// Cheap to clone; clones share connections and discovered resources.
 #[derive(Clone)]
 pub struct Kube {
     client: Client,
-    /// As `client`, but an answer of 503 is an answer: a service without endpoints gives one.
+    /// As `client`, without retries of 503: a Service without endpoints responds with it.
     once: Client,
     address: String,
     resources: Arc<Mutex<HashMap<String, Resources>>>,
 }
 
 impl Kube {
-    /// Reads the kubeconfig; nothing is sent yet. Neither `KUBECONFIG`, `~/.kube/config`, the
-    /// environment of a pod nor, for a loopback address, proxy variables have a say.
+    /// Reads the kubeconfig without sending anything. `KUBECONFIG`, `~/.kube/config`, the environment of a
+    /// pod and, for a loopback address, proxy variables are ignored.
     pub fn connect(task: &Task<'_>, file: &Path) -> Result<Self> {
         let unusable = |error: &dyn std::fmt::Display| {
             Error::failed(format!("cannot use the kubeconfig {}", file.display()))
@@ -82,7 +82,7 @@ impl Kube {
         &self.address
     }
 
-    /// Whether the API server answers at all, within `limit`.
+    /// Whether the API server responds within `limit`.
     pub fn answers(&self, task: &Task<'_>, limit: Duration) -> bool {
         let call = async {
             let call = self.once.apiserver_version();
@@ -91,20 +91,20 @@ impl Kube {
         task.wait("asking the API server", call).unwrap_or(false)
     }
 
-    /// What kind of resource `object` is and whether it lives in a namespace. `None` for a kind
-    /// that the cluster does not know (yet).
+    /// The resource of `object`, and whether it is namespaced. `None` for a kind that the cluster does not
+    /// know (yet).
     pub(super) async fn resource(&self, object: &DynamicObject) -> Result<Option<(ApiResource, Scope)>> {
         let types = object.types.clone().unwrap_or_default();
         if let Some(found) = self.known(&types.api_version, &types.kind) {
             return Ok(Some(found));
         }
         let version: GroupVersion = types.api_version.parse().map_err(|_| {
-            Error::failed(format!("`{}` of {} is no apiVersion", types.api_version, types.kind))
+            Error::failed(format!("`{}` of {} is not an apiVersion", types.api_version, types.kind))
         })?;
         let group = match kube::discovery::pinned_group(&self.client, &version).await {
             Ok(group) => group,
             Err(error) if not_found(&error) => return Ok(None),
-            Err(error) => return Err(api_error("ask the cluster which kinds it knows", &error)),
+            Err(error) => return Err(api_error("list the kinds that the cluster knows", &error)),
         };
         let all = Arc::new(group.versioned_resources(&version.version));
         if let Ok(mut known) = self.resources.lock() {
@@ -119,7 +119,7 @@ impl Kube {
         Some((resource.clone(), capabilities.scope.clone()))
     }
 
-    /// The API for `object`; namespaced objects without a namespace go to `namespace`.
+    /// The API for `object`. A namespaced object without a namespace belongs to `namespace`.
     pub(super) async fn api(
         &self,
         object: &DynamicObject,

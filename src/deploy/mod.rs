@@ -1,4 +1,4 @@
-//! Writing to the cluster: server-side apply, Helm, Secrets; seeing what lives, waiting for it.
+//! Access to the cluster: server-side apply, Helm, Secrets; reading its state, and waiting for it.
 
 mod apply;
 pub mod dashboard;
@@ -9,7 +9,6 @@ pub mod helm;
 mod kube_client;
 pub mod logs;
 mod objects;
-mod proxy;
 pub(crate) mod reach;
 mod release;
 mod restart;
@@ -22,11 +21,11 @@ pub mod watch;
 
 pub use apply::apply;
 pub use drift::{Drift, What, drift};
-pub use error::api_error;
+pub use error::{api_error, certificates_expired, expired};
 pub use forward::forward;
 pub use kube_client::Kube;
 pub use objects::{objects, title};
-pub use proxy::{Executed, Reply, exec, service_get};
+pub(crate) use release::members;
 pub use release::{Release, release, release_drift};
 pub use restart::restart;
 pub use users::{Users, users};
@@ -34,5 +33,5 @@ pub use users::{Users, users};
 /// The field manager under which we apply.
 pub const MANAGER: &str = "todo-bootstrap";
 
-/// Carried by every object that we apply; only such objects are ever taken back by force.
+/// The label of every object that we apply. Only such objects are ever changed by force.
 pub const LABEL: (&str, &str) = ("todo-bootstrap.dev/managed", "true");

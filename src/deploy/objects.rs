@@ -1,4 +1,4 @@
-//! Manifests as values.
+//! Manifests as objects.
 
 use kube::ResourceExt as _;
 use kube::core::DynamicObject;
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// Every object of a YAML text with one or more documents; `List`s are taken apart, empty
-/// documents left out. A document without apiVersion, kind or name is an error.
+/// Every object of a YAML text with one or more documents. `List`s are flattened, empty documents skipped. A
+/// document without apiVersion, kind or name is an error.
 pub fn objects(yaml: &str) -> Result<Vec<DynamicObject>> {
-    // As kubectl and Helm read YAML: `0644` is octal, `yes` is a boolean. The text is our own.
+    // As kubectl and Helm read YAML: `0644` is octal, `yes` is a boolean. The text is trusted, so no limits.
     let options = serde_saphyr::options! { budget: None, legacy_octal_numbers: true };
     let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(yaml, options)
         .map_err(|e| Error::failed("a manifest is not valid YAML").because(e))?;
@@ -44,7 +44,7 @@ fn collect(document: Value, objects: &mut Vec<DynamicObject>) -> Result<()> {
         }
     }
     let object = serde_json::from_value(document)
-        .map_err(|e| Error::failed(format!("{kind} {name} is no Kubernetes object")).because(e))?;
+        .map_err(|e| Error::failed(format!("{kind} {name} is not a Kubernetes object")).because(e))?;
     objects.push(object);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Reaches a port of a Service from this machine: a port-forward through the API server to a pod
-//! behind it, in this process.
+//! Connects to a port of a Service: a port-forward through the API server to one of its pods, in this
+//! process.
 
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -14,14 +14,14 @@ pub(crate) struct Target {
     pub port: u16,
 }
 
-/// A connection; it lives as long as the forwarder is kept.
+/// A connection; it stays open as long as the forwarder exists.
 pub(crate) struct Connection {
     pub stream: DuplexStream,
     pub forwarder: Portforwarder,
     pub target: Target,
 }
 
-/// Connects to `port` of Service `name`; the error says in words what is in the way.
+/// Connects to `port` of Service `name`; the error describes the problem.
 pub(crate) async fn connect(
     client: &Client,
     namespace: &str,
@@ -33,7 +33,7 @@ pub(crate) async fn connect(
     let mut forwarder = pods
         .portforward(&target.pod, &[target.port])
         .await
-        .map_err(|error| format!("no port-forward to pod {}: {}", target.pod, said(&error)))?;
+        .map_err(|error| format!("no port-forward to pod {}: {}", target.pod, error_line(&error)))?;
     let stream =
         forwarder.take_stream(target.port).ok_or_else(|| "the port-forward has no stream".to_owned())?;
     Ok(Connection { stream, forwarder, target })
@@ -44,9 +44,9 @@ async fn resolve(client: &Client, namespace: &str, name: &str, port: u16) -> Res
     let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
     let labels = ListParams::default().labels(&format!("kubernetes.io/service-name={name}"));
     let (service, slices) = tokio::join!(services.get_opt(name), slices.list(&labels));
-    let service = service.map_err(|error| said(&error))?;
+    let service = service.map_err(|error| error_line(&error))?;
     let service = service.ok_or_else(|| format!("there is no Service {name} in namespace {namespace}"))?;
-    let slices = slices.map_err(|error| said(&error))?;
+    let slices = slices.map_err(|error| error_line(&error))?;
     choose(&service, &slices.items, port)
 }
 
@@ -54,7 +54,7 @@ async fn resolve(client: &Client, namespace: &str, name: &str, port: u16) -> Res
 fn choose(service: &Service, slices: &[EndpointSlice], port: u16) -> Result<Target, String> {
     let name = service.metadata.name.as_deref().unwrap_or_default();
     let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
-    // The same number may stand there for UDP too, as with DNS.
+    // UDP may use the same number, as for DNS.
     let mut ports = ports.iter().filter(|p| p.protocol.as_deref().unwrap_or("TCP") == "TCP");
     let Some(wanted) = ports.clone().find(|p| p.port == i32::from(port)) else {
         let known: Vec<String> = ports.by_ref().map(|p| p.port.to_string()).collect();
@@ -81,16 +81,16 @@ fn choose(service: &Service, slices: &[EndpointSlice], port: u16) -> Result<Targ
     Err(format!("Service {name} has no ready pod behind it"))
 }
 
-/// Why the pod did not take the connection, out of what the runtime says at length.
-pub(crate) fn refusal(said: &str, target: &Target) -> String {
-    if said.contains("connection refused") {
+/// Why the pod refused the connection, from the runtime's long message.
+pub(crate) fn refusal(message: &str, target: &Target) -> String {
+    if message.contains("connection refused") {
         return format!("pod {} refuses connections on port {}", target.pod, target.port);
     }
-    format!("pod {}, port {}: {}", target.pod, target.port, said.trim())
+    format!("pod {}, port {}: {}", target.pod, target.port, message.trim())
 }
 
-/// An API error on one line, without the noise of its wrapping.
-pub(crate) fn said(error: &kube::Error) -> String {
+/// An API error in one line.
+pub(crate) fn error_line(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
         other => {

@@ -1,6 +1,6 @@
-//! Helm's releases as they stand in the cluster, read through the API without a helm process.
+//! Helm releases in the cluster, read through the API without running Helm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
 use k8s_openapi::ByteString;
@@ -17,9 +17,9 @@ use super::{Drift, Kube, drift, objects};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// The field manager that Helm applies as.
+/// Helm's field manager.
 const HELM: &str = "helm";
-/// A release is some 100 KB; more than this is not read.
+/// A release is about 100 KB; more than this is not read.
 const LARGEST: u64 = 64 << 20;
 
 /// The newest revision of a release.
@@ -30,9 +30,9 @@ pub struct Release {
     pub revision: u32,
     /// `deployed`, `failed`, `pending-install`, …
     pub status: String,
-    /// All objects of the release but hooks, as YAML. May hold Secrets: not for showing.
+    /// All objects of the release except hooks, as YAML. May contain Secrets, so it is never shown.
     pub manifest: String,
-    /// [`super::helm::Chart::digest`] of what it was made from.
+    /// [`super::helm::Chart::digest`] of its inputs.
     pub inputs: Option<String>,
 }
 
@@ -41,12 +41,12 @@ impl Release {
         self.status == "deployed"
     }
 
-    /// Whether a helm process is at work on it, or was killed while it was.
+    /// Whether Helm is working on it, or was killed while it was.
     pub fn pending(&self) -> bool {
         self.status.starts_with("pending-") || self.status == "uninstalling"
     }
 
-    /// The objects of the release as Helm applies them: with its marks of ownership.
+    /// The objects of the release as Helm applies them, with its ownership metadata.
     pub fn objects(&self) -> Result<Vec<DynamicObject>> {
         let mut objects = objects(&self.manifest)?;
         for object in &mut objects {
@@ -67,7 +67,7 @@ pub fn release(task: &Task<'_>, kube: &Kube, namespace: &str, name: &str) -> Res
     })
 }
 
-/// What of a release's objects is missing or was changed.
+/// The objects of a release that are missing or were changed.
 pub fn release_drift(task: &Task<'_>, kube: &Kube, release: &Release) -> Result<Vec<Drift>> {
     drift(task, kube, &release.objects()?, HELM, Some(&release.namespace))
 }
@@ -83,6 +83,34 @@ pub(super) async fn newest(kube: &Kube, namespace: &str, name: &str) -> Result<O
     Ok(list.items.into_iter().max_by_key(revision))
 }
 
+/// The objects and hooks (`Job/migrate`) of all releases in `namespace`; `None` without a release.
+pub(crate) async fn members(kube: &Kube, namespace: &str) -> Result<Option<BTreeSet<String>>> {
+    let api: Api<Secret> = Api::namespaced(kube.client().clone(), namespace);
+    let list = api.list(&ListParams::default().labels("owner=helm")).await;
+    let list = list.map_err(|e| api_error(&format!("list the releases in namespace {namespace}"), &e))?;
+    members_of(list.items, namespace)
+}
+
+fn members_of(secrets: Vec<Secret>, namespace: &str) -> Result<Option<BTreeSet<String>>> {
+    let mut newest: BTreeMap<String, Secret> = BTreeMap::new();
+    for secret in secrets {
+        let name = secret.labels().get("name").cloned().unwrap_or_default();
+        if newest.get(&name).is_none_or(|known| revision(known) < revision(&secret)) {
+            newest.insert(name, secret);
+        }
+    }
+    let mut members = BTreeSet::new();
+    for (name, secret) in &newest {
+        let stored = stored(secret, namespace, name)?;
+        let kind =
+            |object: &DynamicObject| object.types.as_ref().map_or(String::new(), |types| types.kind.clone());
+        let objects = objects(&stored.manifest)?;
+        members.extend(objects.iter().map(|object| format!("{}/{}", kind(object), object.name_any())));
+        members.extend(stored.hooks.iter().map(|hook| format!("{}/{}", hook.kind, hook.name)));
+    }
+    Ok((!newest.is_empty()).then_some(members))
+}
+
 fn revision(secret: &Secret) -> u32 {
     secret.labels().get("version").and_then(|version| version.parse().ok()).unwrap_or_default()
 }
@@ -93,15 +121,29 @@ struct Stored {
     manifest: String,
     #[serde(default)]
     info: BTreeMap<String, Value>,
+    #[serde(default)]
+    hooks: Vec<Hook>,
+}
+
+#[derive(Deserialize)]
+struct Hook {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    kind: String,
+}
+
+fn stored(secret: &Secret, namespace: &str, name: &str) -> Result<Stored> {
+    let stored = secret.data.as_ref().and_then(|data| data.get("release")).and_then(decode);
+    stored.ok_or_else(|| {
+        Error::failed(format!("cannot read the release {namespace}/{name}"))
+            .because(format!("the Secret {} does not contain what Helm writes", secret.name_any()))
+            .help(format!("helm uninstall {name} --namespace {namespace}   # then todo-bootstrap up"))
+    })
 }
 
 fn read(secret: &Secret, namespace: &str, name: &str) -> Result<Release> {
-    let stored = secret.data.as_ref().and_then(|data| data.get("release")).and_then(decode);
-    let stored = stored.ok_or_else(|| {
-        Error::failed(format!("cannot read the release {namespace}/{name}"))
-            .because(format!("the Secret {} does not hold what Helm writes", secret.name_any()))
-            .help(format!("helm uninstall {name} --namespace {namespace}   # then todo-bootstrap up"))
-    })?;
+    let stored = stored(secret, namespace, name)?;
     let status = stored.info.get("status").and_then(Value::as_str).unwrap_or("unknown");
     Ok(Release {
         name: name.to_owned(),
@@ -155,6 +197,19 @@ mod tests {
         let objects = release.objects().unwrap();
         assert_eq!(objects[0].annotations()["meta.helm.sh/release-namespace"], "shop");
         assert_eq!(objects[0].labels()["app.kubernetes.io/managed-by"], "Helm");
+    }
+
+    #[test]
+    fn a_hook_of_an_older_revision_is_no_member() {
+        let json = |hook: &str| {
+            format!(
+                r#"{{"manifest":"apiVersion: v1\nkind: Service\nmetadata: {{name: web}}\n","hooks":[{{"name":"{hook}","kind":"Job"}}]}}"#
+            )
+        };
+        let of = |version: &str, hook: &str| secret(&json(hook), &[("name", "web"), ("version", version)]);
+        let members = members_of(vec![of("10", "new"), of("9", "old")], "shop").unwrap().unwrap();
+        assert_eq!(members.into_iter().collect::<Vec<_>>(), ["Job/new", "Service/web"]);
+        assert_eq!(members_of(vec![], "shop").unwrap(), None);
     }
 
     #[test]

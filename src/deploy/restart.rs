@@ -1,13 +1,7 @@
 //! Rolling restart of a workload, as `kubectl rollout restart` does it.
 
-use std::fmt::Debug;
-
 use jiff::Timestamp;
-use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use kube::Resource;
-use kube::api::{Api, Patch, PatchParams};
-use serde::de::DeserializeOwned;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::watch::{self, Target, Workload};
@@ -15,34 +9,25 @@ use super::{Kube, MANAGER, api_error};
 use crate::error::Result;
 use crate::task::Task;
 
-/// Of the pod template. Nobody's manifest names it, so that it is no drift of what was applied.
+/// An annotation of the pod template. No manifest contains it, so it does not count as drift.
 const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
-/// Restarts the pods of `targets` as their workloads replace pods, and waits until all are ready
-/// again. Says where each pod is; fails with the cause as soon as it is known that they will not be.
+/// Restarts the pods of `targets` by their update strategies, and waits until all are ready again.
+/// Reports the state of each pod; fails with the cause once it is known that they will not be ready.
 pub fn restart(task: &Task<'_>, kube: &Kube, targets: &[Target], now: Timestamp) -> Result<()> {
     task.wait("the restart", async {
-        for target in targets {
-            match target.workload {
-                Workload::Deployment => patch::<Deployment>(kube, target, now).await?,
-                Workload::StatefulSet => patch::<StatefulSet>(kube, target, now).await?,
-                Workload::DaemonSet => patch::<DaemonSet>(kube, target, now).await?,
-                // A job runs once; there is nothing that could be replaced.
-                Workload::Job => {}
-            }
+        // A job runs once, so it has no pods to replace.
+        for target in targets.iter().filter(|target| target.workload != Workload::Job) {
+            patch(kube, target, now).await?;
         }
         Ok(())
     })?;
     watch::targets(task, kube, targets.to_vec())
 }
 
-async fn patch<K>(kube: &Kube, target: &Target, now: Timestamp) -> Result<()>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
-{
-    let api: Api<K> = Api::namespaced(kube.client().clone(), &target.namespace);
+async fn patch(kube: &Kube, target: &Target, now: Timestamp) -> Result<()> {
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    let patched = api.patch(&target.name, &params, &Patch::Merge(body(now))).await;
+    let patched = target.api(kube.client()).patch(&target.name, &params, &Patch::Merge(body(now))).await;
     patched.map(|_| ()).map_err(|error| api_error(&format!("restart {target}"), &error))
 }
 
@@ -75,9 +60,9 @@ mod tests {
         let target =
             Target { workload: Workload::StatefulSet, namespace: "app".to_owned(), name: "store".to_owned() };
         with_server(&server.uri(), |cx| {
-            cx.task.wait("the patch", patch::<StatefulSet>(cx.kube, &target, now)).unwrap();
+            cx.task.wait("the patch", patch(cx.kube, &target, now)).unwrap();
             let gone = Target { name: "gone".to_owned(), ..target.clone() };
-            let error = cx.task.wait("the patch", patch::<StatefulSet>(cx.kube, &gone, now)).unwrap_err();
+            let error = cx.task.wait("the patch", patch(cx.kube, &gone, now)).unwrap_err();
             assert!(error.what().contains("restart StatefulSet app/gone"), "{error}");
         });
     }

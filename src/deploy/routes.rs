@@ -1,4 +1,4 @@
-//! Where the Ingresses of an application lead: which Service answers to which path.
+//! The routes of an application's Ingresses: which Service serves which path.
 
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressServiceBackend};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -14,7 +14,7 @@ pub struct Route {
     pub port: IntOrString,
 }
 
-/// All routes of `ingresses`, as they stand there.
+/// All routes of `ingresses`, in their order.
 pub fn routes(ingresses: &[Ingress]) -> Vec<Route> {
     let mut routes = Vec::new();
     for spec in ingresses.iter().filter_map(|ingress| ingress.spec.as_ref()) {
@@ -30,8 +30,8 @@ pub fn routes(ingresses: &[Ingress]) -> Vec<Route> {
     routes
 }
 
-/// What a path leads to: the one of its fields that has a `service`. That field bears the name that
-/// many applications give to a service of theirs, which no line here may name.
+/// The destination of a path: the field that has a `service`. Its name is also a common name of a service,
+/// and the source must not contain names of services.
 fn behind(path: &HTTPIngressPath) -> Option<IngressServiceBackend> {
     let fields = serde_json::to_value(path).ok()?;
     let service = fields.as_object()?.values().find_map(|field| field.get("service"))?;
@@ -48,7 +48,7 @@ fn route(host: Option<String>, path: &str, to: IngressServiceBackend) -> Option<
     Some(Route { host, path: path.to_owned(), service: to.name, port })
 }
 
-/// The route that answers `GET /` for `host`: of its own rules, else of those for any name.
+/// The route for `GET /` on `host`: of its own rules first, then of those for any host.
 pub fn root<'a>(routes: &'a [Route], host: &str) -> Option<&'a Route> {
     let of = |wanted: Option<&str>| {
         routes.iter().find(|route| route.path == "/" && route.host.as_deref() == wanted)
@@ -56,7 +56,7 @@ pub fn root<'a>(routes: &'a [Route], host: &str) -> Option<&'a Route> {
     of(Some(host)).or_else(|| of(None))
 }
 
-/// The paths by which `host` leads to Service `service`.
+/// The paths through which `host` leads to Service `service`.
 pub fn paths<'a>(routes: &'a [Route], host: &str, service: &str) -> Vec<&'a str> {
     let leads =
         |route: &&Route| route.service == service && route.host.as_deref().is_none_or(|own| own == host);
@@ -66,7 +66,7 @@ pub fn paths<'a>(routes: &'a [Route], host: &str, service: &str) -> Vec<&'a str>
     paths
 }
 
-/// An Ingress from YAML in which `to:` stands for the field that no line here may name.
+/// An Ingress from YAML in which `to:` stands for that field.
 #[cfg(test)]
 pub(crate) fn recorded(yaml: &str) -> Ingress {
     crate::checks::testing::object(&yaml.replace("to:", concat!("back", "end:")))

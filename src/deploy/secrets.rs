@@ -1,5 +1,5 @@
-//! The settings in the cluster: a Secret and a `ConfigMap`, made from memory, compared key by key,
-//! told by keyed digests. Values are never shown.
+//! The settings in the cluster: a Secret and a `ConfigMap`, compared key by key and identified by keyed
+//! digests. Values are never shown.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::fetch::hex;
 use crate::task::Task;
 
-/// The object of one class, and the values that belong in it.
+/// The object of one class, and its values.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     pub class: Class,
@@ -48,7 +48,7 @@ impl What {
     }
 }
 
-/// A key whose value in the cluster is not the wanted one.
+/// A key whose value in the cluster differs from the wanted one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     pub key: String,
@@ -88,13 +88,13 @@ impl Wanted {
                 ..ConfigMap::default()
             }),
         };
-        // Neither the values nor the error of serde, which may quote them, may be shown.
+        // Neither the values nor serde's error, which may quote them, may be shown.
         object
             .and_then(serde_json::from_value)
-            .map_err(|_| Error::failed(format!("cannot make {}/{}", self.namespace, self.name)))
+            .map_err(|_| Error::failed(format!("cannot create {}/{}", self.namespace, self.name)))
     }
 
-    /// The values that live in the cluster, or `None` where the object is missing.
+    /// The values in the cluster, or `None` if the object does not exist.
     async fn live(&self, kube: &Kube) -> Result<Option<EnvValues>> {
         let failed = |error: &kube::Error| {
             api_error(&format!("read the settings {}/{}", self.namespace, self.name), error)
@@ -120,7 +120,7 @@ impl Wanted {
         })
     }
 
-    /// What applying the wanted values would change.
+    /// The changes that applying the wanted values would make.
     fn compare(&self, live: &EnvValues) -> Vec<Change> {
         let change = |key: &str, what| Change { key: key.to_owned(), class: self.class, what };
         let wanted = self.values.iter().filter_map(|(key, value)| match live.get(key) {
@@ -132,14 +132,14 @@ impl Wanted {
         wanted.chain(gone.map(|key| change(key, What::Removed))).collect()
     }
 
-    /// A digest for each key, which says nothing about the value without `key`. Charts put the
-    /// digests of what a service uses into its pods, so that a change starts those anew.
+    /// A digest for each key, which reveals nothing about the value without `key`. Charts add the digests of
+    /// a service's settings to its pods, so that a change restarts them.
     pub fn digests(&self, key: &[u8]) -> BTreeMap<String, String> {
         self.values.iter().map(|(name, value)| (name.clone(), digest(key, name, value))).collect()
     }
 }
 
-/// The values as they live in the cluster; empty where there are none yet.
+/// The values in the cluster; empty if there are none yet.
 pub fn live(task: &Task<'_>, kube: &Kube, wanted: &Wanted) -> Result<EnvValues> {
     task.wait("reading the settings in the cluster", async {
         Ok(wanted.live(kube).await?.unwrap_or_default())
@@ -170,12 +170,12 @@ pub fn told(wanted: &[Wanted], changes: &[Change]) -> String {
     wanted.iter().filter_map(of).collect::<Vec<_>>().join("; ")
 }
 
-/// Makes the cluster hold `wanted` and nothing else in these objects, whoever put it there.
+/// Makes these objects contain `wanted` and nothing else.
 pub fn apply(task: &Task<'_>, kube: &Kube, wanted: &[Wanted]) -> Result<()> {
     let objects = wanted.iter().map(Wanted::object).collect::<Result<Vec<_>>>()?;
     super::apply(task, kube, &objects, None)?;
     for object in wanted {
-        // Keys that another hand added are that hand's, and outlive an apply.
+        // Applying does not remove keys that belong to another field manager.
         let live = live(task, kube, object)?;
         let foreign: serde_json::Map<String, Value> = live
             .into_keys()
@@ -210,7 +210,7 @@ fn bytes(value: &SecretString) -> ByteString {
     ByteString(value.expose_secret().as_bytes().to_vec())
 }
 
-/// What is no text was not written by us; it differs from all that we write.
+/// Data that is not text was not written by us. The result differs from every value that we write.
 fn text(bytes: Vec<u8>) -> SecretString {
     String::from_utf8(bytes).unwrap_or_else(|_| "\u{fffd}\0".to_owned()).into()
 }

@@ -1,46 +1,43 @@
-//! The services of an application as they live: workloads, with their pods, by one name each.
+//! The services of an application in the cluster: workloads and their pods, grouped by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{join, join4};
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec, Service as Endpoint};
 use k8s_openapi::api::networking::v1::Ingress;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt as _;
-use kube::api::{Api, ListParams};
+use kube::api::{Api, DynamicObject, ListParams};
 
 use super::routes::{Route, routes};
-use super::watch::{Target, Workload};
+use super::watch::{self, Target, Workload};
 use super::{Kube, api_error};
 use crate::error::Result;
 use crate::task::Task;
 
-/// By this label charts name the part of an application that a workload is.
+/// The label by which charts name the component that a workload belongs to.
 const COMPONENT: &str = "app.kubernetes.io/component";
 
-/// One deployable of the application.
+/// One component of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     pub name: String,
-    /// Most often one.
+    /// Usually one.
     pub workloads: Vec<Target>,
     pub wanted: i32,
     pub ready: i32,
-    /// Of the containers that stay, without doubles.
+    /// Images of its containers, without init containers and duplicates.
     pub images: Vec<String>,
-    /// When the first of its workloads was made.
+    /// When its first workload was created.
     pub created: Option<Timestamp>,
-    /// A rollout that was paused by hand does not restart anything.
+    /// A rollout that was paused by hand restarts nothing.
     pub paused: bool,
-    /// Labels of its pods, by which a Service of Kubernetes finds them.
+    /// The labels of its pods, which Kubernetes Services select.
     labels: BTreeMap<String, String>,
 }
 
-/// What stands in a namespace.
+/// The application in a namespace.
 #[derive(Debug, Clone, Default)]
-pub struct Living {
+pub struct LiveServices {
     /// By name.
     pub services: Vec<Service>,
     pub pods: Vec<Pod>,
@@ -48,44 +45,41 @@ pub struct Living {
     endpoints: Vec<Endpoint>,
 }
 
-/// As [`living`], within the time of `task`.
-pub fn read(task: &Task<'_>, kube: &Kube, namespace: &str) -> Result<Living> {
-    task.wait("the services", living(kube, namespace))
+/// As [`live_services`], limited by the deadline of `task`.
+pub fn read(task: &Task<'_>, kube: &Kube, namespace: &str) -> Result<LiveServices> {
+    task.wait("the services", live_services(kube, namespace))
 }
 
-pub(crate) async fn living(kube: &Kube, namespace: &str) -> Result<Living> {
+pub(crate) async fn live_services(kube: &Kube, namespace: &str) -> Result<LiveServices> {
     let all = ListParams::default();
-    let failed = |e: kube::Error| api_error(&format!("look at namespace {namespace}"), &e);
-    let deployments: Api<Deployment> = Api::namespaced(kube.client().clone(), namespace);
-    let stateful_sets: Api<StatefulSet> = Api::namespaced(kube.client().clone(), namespace);
-    let daemon_sets: Api<DaemonSet> = Api::namespaced(kube.client().clone(), namespace);
-    let pods: Api<Pod> = Api::namespaced(kube.client().clone(), namespace);
-    let endpoints: Api<Endpoint> = Api::namespaced(kube.client().clone(), namespace);
-    let ingresses: Api<Ingress> = Api::namespaced(kube.client().clone(), namespace);
-    let ((deployments, stateful_sets, daemon_sets, pods), (endpoints, ingresses)) = futures::join!(
-        join4(deployments.list(&all), stateful_sets.list(&all), daemon_sets.list(&all), pods.list(&all)),
-        join(endpoints.list(&all), ingresses.list(&all)),
+    let client = kube.client();
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let endpoints: Api<Endpoint> = Api::namespaced(client.clone(), namespace);
+    let ingresses: Api<Ingress> = Api::namespaced(client.clone(), namespace);
+    let found = futures::try_join!(
+        watch::workloads(client, namespace),
+        pods.list(&all),
+        endpoints.list(&all),
+        ingresses.list(&all)
     );
-    let found = deployments.map_err(failed)?.items.into_iter().map(deployment);
-    let found = found.chain(stateful_sets.map_err(failed)?.items.into_iter().map(stateful_set));
-    let found = found.chain(daemon_sets.map_err(failed)?.items.into_iter().map(daemon_set));
-    Ok(Living {
-        services: together(found.collect()),
-        pods: pods.map_err(failed)?.items,
-        routes: routes(&ingresses.map_err(failed)?.items),
-        endpoints: endpoints.map_err(failed)?.items,
+    let (workloads, pods, endpoints, ingresses) =
+        found.map_err(|error| api_error(&format!("list the objects in namespace {namespace}"), &error))?;
+    Ok(LiveServices {
+        services: together(workloads.iter().map(|(workload, object)| service(*workload, object))),
+        pods: pods.items,
+        routes: routes(&ingresses.items),
+        endpoints: endpoints.items,
     })
 }
 
-impl Living {
+impl LiveServices {
     pub fn names(&self) -> Vec<String> {
         let mut names: BTreeSet<String> = self.services.iter().map(|service| service.name.clone()).collect();
         names.extend(self.pods.iter().map(|pod| self.service_of(pod)));
         names.into_iter().collect()
     }
 
-    /// The service that a pod belongs to, by its owner; the pod's own label or name where no
-    /// workload owns it.
+    /// The service that a pod belongs to, by its owner; otherwise the pod's label or name.
     pub fn service_of(&self, pod: &Pod) -> String {
         let owner = owner(pod);
         let found = owner.as_ref().and_then(|(kind, name)| {
@@ -105,7 +99,7 @@ impl Living {
         self.pods.iter().filter(move |pod| self.service_of(pod) == service)
     }
 
-    /// The Services of Kubernetes that lead to the pods of `service`.
+    /// The Kubernetes Services that select the pods of `service`.
     pub fn endpoints_of<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = String> + 'a {
         let leads = |endpoint: &&Endpoint| {
             let selector = endpoint.spec.as_ref().and_then(|spec| spec.selector.as_ref());
@@ -118,9 +112,9 @@ impl Living {
     }
 }
 
-/// The workload above a pod. A Deployment is not the owner itself, but its name is that of the
-/// `ReplicaSet` without the hash that both pod and `ReplicaSet` carry.
-fn owner(pod: &Pod) -> Option<(String, String)> {
+/// The kind and name of the workload that owns a pod. The owner of a Deployment's pod is a `ReplicaSet`,
+/// whose name is the Deployment's name with the hash that is also a label of the pod.
+pub(crate) fn owner(pod: &Pod) -> Option<(String, String)> {
     let owner = pod.owner_references().iter().find(|owner| owner.controller == Some(true))?;
     if owner.kind == "ReplicaSet"
         && let Some(hash) = pod.labels().get("pod-template-hash")
@@ -131,8 +125,8 @@ fn owner(pod: &Pod) -> Option<(String, String)> {
     Some((owner.kind.clone(), owner.name.clone()))
 }
 
-/// Workloads of one name are one service.
-fn together(found: Vec<Service>) -> Vec<Service> {
+/// Workloads of the same name are one service.
+fn together(found: impl Iterator<Item = Service>) -> Vec<Service> {
     let mut services: BTreeMap<String, Service> = BTreeMap::new();
     for part in found {
         match services.get_mut(&part.name) {
@@ -153,63 +147,40 @@ fn together(found: Vec<Service>) -> Vec<Service> {
     services.into_values().collect()
 }
 
-fn deployment(object: Deployment) -> Service {
-    let status = object.status.unwrap_or_default();
-    let spec = object.spec.unwrap_or_default();
-    Service {
-        wanted: spec.replicas.unwrap_or(1),
-        ready: status.ready_replicas.unwrap_or_default(),
-        paused: spec.paused.unwrap_or_default(),
-        ..service(Workload::Deployment, object.metadata, spec.template)
-    }
-}
-
-fn stateful_set(object: StatefulSet) -> Service {
-    let spec = object.spec.unwrap_or_default();
-    Service {
-        wanted: spec.replicas.unwrap_or(1),
-        ready: object.status.and_then(|status| status.ready_replicas).unwrap_or_default(),
-        ..service(Workload::StatefulSet, object.metadata, spec.template)
-    }
-}
-
-fn daemon_set(object: DaemonSet) -> Service {
-    let status = object.status.unwrap_or_default();
-    Service {
-        wanted: status.desired_number_scheduled,
-        ready: status.number_ready,
-        ..service(Workload::DaemonSet, object.metadata, object.spec.unwrap_or_default().template)
-    }
-}
-
-fn service(workload: Workload, meta: ObjectMeta, template: PodTemplateSpec) -> Service {
-    let name = meta.name.unwrap_or_default();
-    let label = meta.labels.as_ref().and_then(|labels| labels.get(COMPONENT)).cloned();
-    let mut images: Vec<String> =
-        template.spec.into_iter().flat_map(|spec| spec.containers).filter_map(|c| c.image).collect();
+fn service(workload: Workload, object: &DynamicObject) -> Service {
+    let (spec, status) = (&object.data["spec"], &object.data["status"]);
+    let (wanted, ready) = match workload {
+        Workload::DaemonSet => (status["desiredNumberScheduled"].as_i64().unwrap_or(0), "numberReady"),
+        _ => (spec["replicas"].as_i64().unwrap_or(1), "readyReplicas"),
+    };
+    let count = |number: i64| i32::try_from(number).unwrap_or(i32::MAX);
+    let template: PodTemplateSpec = serde_json::from_value(spec["template"].clone()).unwrap_or_default();
+    let containers = template.spec.into_iter().flat_map(|spec| spec.containers);
+    let mut images: Vec<String> = containers.filter_map(|container| container.image).collect();
     images.dedup();
+    let name = object.name_any();
     Service {
-        name: label.unwrap_or_else(|| name.clone()),
-        workloads: vec![Target { workload, namespace: meta.namespace.unwrap_or_default(), name }],
-        wanted: 0,
-        ready: 0,
+        name: object.labels().get(COMPONENT).unwrap_or(&name).clone(),
+        workloads: vec![Target { workload, namespace: object.namespace().unwrap_or_default(), name }],
+        wanted: count(wanted),
+        ready: count(status[ready].as_i64().unwrap_or_default()),
         images,
-        created: meta.creation_timestamp.map(|time| time.0),
-        paused: false,
+        created: object.creation_timestamp().map(|time| time.0),
+        paused: spec["paused"].as_bool().unwrap_or_default(),
         labels: template.metadata.and_then(|meta| meta.labels).unwrap_or_default(),
     }
 }
 
 /// A recorded application: `web` with two pods, one of them crashing, and `store` without any.
 #[cfg(test)]
-pub(crate) fn recorded() -> Living {
+pub(crate) fn recorded() -> LiveServices {
     use crate::checks::testing::object;
-    let web: Deployment = object(
+    let web: DynamicObject = object(
         "metadata: {name: shop-web, namespace: shop, labels: {app.kubernetes.io/component: web}}
-spec: {replicas: 2, selector: {}, template: {metadata: {labels: {part: web, x: y}}, spec: {containers: [{name: a, image: 'web:1'}, {name: b, image: 'web:1'}]}}}
+spec: {replicas: 2, selector: {}, template: {metadata: {labels: {part: web, x: 'y'}}, spec: {containers: [{name: a, image: 'web:1'}, {name: b, image: 'web:1'}]}}}
 status: {readyReplicas: 1}",
     );
-    let store: StatefulSet = object(
+    let store: DynamicObject = object(
         "metadata: {name: store, namespace: shop}
 spec: {serviceName: s, selector: {}, template: {spec: {containers: [{name: a, image: 'store:1'}]}}}
 status: {replicas: 1, readyReplicas: 1}",
@@ -231,8 +202,10 @@ status:
     let ingress = super::routes::recorded(
         "spec: {rules: [{host: shop.localhost, http: {paths: [{path: /, pathType: Prefix, to: {service: {name: shop-web, port: {name: http}}}}]}}]}",
     );
-    Living {
-        services: together(vec![stateful_set(store), deployment(web)]),
+    LiveServices {
+        services: together(
+            [service(Workload::StatefulSet, &store), service(Workload::Deployment, &web)].into_iter(),
+        ),
         pods: vec![pod("web-5d9c-a", 0, "{running: {}}"), pod("web-5d9c-b", 5, crashing)],
         routes: routes(&[ingress]),
         endpoints: vec![
@@ -257,33 +230,36 @@ mod tests {
 
     #[test]
     fn a_service_is_a_workload_by_its_label_or_its_name() {
-        let living = recorded();
-        let web = &living.services[1];
-        assert_eq!(living.names(), ["store", "web"]);
+        let live = recorded();
+        let web = &live.services[1];
+        assert_eq!(live.names(), ["store", "web"]);
         assert_eq!((web.ready, web.wanted, web.images.as_slice()), (1, 2, &["web:1".to_owned()][..]));
-        assert_eq!(living.endpoints_of(web).collect::<Vec<_>>(), ["shop-web"]);
-        assert_eq!(living.endpoints_of(&living.services[0]).count(), 0);
+        assert_eq!(live.endpoints_of(web).collect::<Vec<_>>(), ["shop-web"]);
+        assert_eq!(live.endpoints_of(&live.services[0]).count(), 0);
     }
 
     #[test]
     fn a_pod_belongs_to_the_service_of_its_owner() {
-        let living = recorded();
-        let of = |owner: &str, labels: &str| living.service_of(&pod(owner, labels));
+        let live = recorded();
+        let of = |owner: &str, labels: &str| live.service_of(&pod(owner, labels));
         assert_eq!(of("ReplicaSet/shop-web-5d9c", "pod-template-hash: 5d9c"), "web");
         assert_eq!(of("StatefulSet/store", "a: b"), "store");
         assert_eq!(of("Job/nightly-1", "a: b"), "nightly-1");
         assert_eq!(of("Job/nightly-1", "app.kubernetes.io/component: nightly"), "nightly");
-        assert_eq!(living.service_of(&object("metadata: {name: alone}")), "alone");
+        assert_eq!(live.service_of(&object("metadata: {name: alone}")), "alone");
     }
 
     #[test]
     fn workloads_of_one_label_are_one_service() {
-        let part = |name: &str| -> Deployment {
-            object(&format!(
-                "metadata: {{name: {name}, labels: {{app.kubernetes.io/component: web}}}}\nspec: {{replicas: 1, selector: {{}}, template: {{}}}}"
-            ))
+        let part = |name: &str| {
+            service(
+                Workload::Deployment,
+                &object(&format!(
+                    "metadata: {{name: {name}, labels: {{app.kubernetes.io/component: web}}}}\nspec: {{replicas: 1, selector: {{}}, template: {{}}}}"
+                )),
+            )
         };
-        let services = together(vec![deployment(part("a")), deployment(part("b"))]);
+        let services = together([part("a"), part("b")].into_iter());
         assert_eq!((services.len(), services[0].wanted, services[0].workloads.len()), (1, 2, 2));
     }
 }

@@ -1,4 +1,4 @@
-//! What pods use right now, from the metrics API where there is one.
+//! The current resource usage of pods, from the metrics API if it is available.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use serde_json::Value;
 use super::Kube;
 use crate::config::parse_bytes;
 
-/// Figures are of use at once or not at all.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Usage is optional information, so it must not delay anything.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Usage {
-    /// Thousandths of a processor.
+    /// Thousandths of a CPU.
     pub cpu_millis: u64,
     /// Bytes of RAM.
     pub memory: u64,
@@ -28,19 +28,19 @@ impl std::ops::Add for Usage {
     }
 }
 
-/// The resources of the metrics API: an add-on serves it, so its types are not Kubernetes' own.
+/// The resources of the metrics API. An addon serves it, so its types are not part of Kubernetes.
 pub(crate) fn metrics(kind: &str, plural: &str) -> ApiResource {
     let kind = GroupVersionKind::gvk("metrics.k8s.io", "v1beta1", kind);
     ApiResource::from_gvk_with_plural(&kind, plural)
 }
 
-/// By the name of the pod; empty where nobody measures.
+/// By the name of the pod; empty without metrics.
 pub(crate) async fn of_pods(kube: &Kube, namespace: &str) -> BTreeMap<String, Usage> {
     let resource = metrics("PodMetrics", "pods");
-    // Not tried again: a cluster without metrics answers 404 or 503, and is no worse for it.
+    // Without retries: a cluster without metrics responds with 404 or 503.
     let api: Api<DynamicObject> = Api::namespaced_with(kube.once().clone(), namespace, &resource);
     let parameters = ListParams::default();
-    let asked = tokio::time::timeout(PATIENCE, api.list(&parameters)).await;
+    let asked = tokio::time::timeout(TIMEOUT, api.list(&parameters)).await;
     let samples = asked.ok().and_then(Result::ok).map(|list| list.items).unwrap_or_default();
     samples.iter().filter_map(|sample| Some((sample.metadata.name.clone()?, of(&sample.data)?))).collect()
 }
@@ -58,7 +58,7 @@ fn of(sample: &Value) -> Option<Usage> {
     figures.reduce(|a, b| a + b)
 }
 
-/// Thousandths of a processor from `12m`, `1500000n`, `2`; rounded up, as little is not nothing.
+/// Thousandths of a CPU from `12m`, `1500000n`, `2`; rounded up.
 fn millis(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..digits].parse().ok()?;

@@ -2,17 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::try_join3;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Container, PodSpec};
-use kube::api::{Api, ListParams};
+use kube::ResourceExt as _;
 
-use super::Kube;
-use super::error::api_error;
+use super::{Kube, api_error, watch};
 use crate::error::Result;
 use crate::task::Task;
 
-/// Names of workloads by object and key; one that takes all keys of an object stands under `None`.
+/// Names of workloads by object and key; `None` for workloads that use all keys of the object.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Users {
     by_key: BTreeMap<(String, Option<String>), BTreeSet<String>>,
@@ -37,7 +34,7 @@ impl Users {
     }
 }
 
-/// What a container takes into its environment: object and key, or all keys of an object.
+/// The environment variables of a container: object and key, or all keys of an object.
 fn uses(container: &Container) -> Vec<(String, Option<String>)> {
     let from = container.env.iter().flatten().filter_map(|variable| variable.value_from.as_ref());
     let one = from.filter_map(|from| {
@@ -55,26 +52,16 @@ fn uses(container: &Container) -> Vec<(String, Option<String>)> {
 
 /// The users of all settings in `namespace`.
 pub fn users(task: &Task<'_>, kube: &Kube, namespace: &str) -> Result<Users> {
-    let client = kube.client();
-    let params = ListParams::default();
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
-    let stateful: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
-    let daemons: Api<DaemonSet> = Api::namespaced(client.clone(), namespace);
-    let (deployments, stateful, daemons) = task.wait("reading the workloads", async {
-        try_join3(deployments.list(&params), stateful.list(&params), daemons.list(&params))
+    let workloads = task.wait("reading the workloads", async {
+        watch::workloads(kube.client(), namespace)
             .await
             .map_err(|error| api_error("list the workloads", &error))
     })?;
     let mut users = Users::default();
-    let name = |meta: &kube::core::ObjectMeta| meta.name.clone().unwrap_or_default();
-    for one in deployments {
-        users.add(&name(&one.metadata), one.spec.and_then(|spec| spec.template.spec).as_ref());
-    }
-    for one in stateful {
-        users.add(&name(&one.metadata), one.spec.and_then(|spec| spec.template.spec).as_ref());
-    }
-    for one in daemons {
-        users.add(&name(&one.metadata), one.spec.and_then(|spec| spec.template.spec).as_ref());
+    for (_, object) in workloads {
+        let pod: Option<PodSpec> =
+            serde_json::from_value(object.data["spec"]["template"]["spec"].clone()).ok();
+        users.add(&object.name_any(), pod.as_ref());
     }
     Ok(users)
 }

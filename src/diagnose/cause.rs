@@ -1,4 +1,4 @@
-//! One thing that is wrong, as a value.
+//! A cause why something is not ready.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ pub struct Cause {
     /// `namespace/name` of the pod or claim.
     pub object: String,
     pub container: Option<String>,
-    /// What is wrong, as a sentence without a full stop.
+    /// What is wrong: a sentence without a full stop.
     pub what: String,
-    /// What the cluster said about it.
+    /// Messages of the cluster about it.
     pub details: Vec<String>,
     pub help: Vec<String>,
-    /// After how long in this state waiting is of no use; `None` where it may always heal.
-    pub patience: Option<Duration>,
-    /// Whose log tells more: the container's current one, or that of its last end.
+    /// How long it may last before waiting is useless; `None` if it may always recover.
+    pub grace: Option<Duration>,
+    /// Which log shows more: the container's current one, or that of its last run.
     pub log: Option<Log>,
 }
 
@@ -36,7 +36,7 @@ impl Cause {
             what: what.into(),
             details: Vec::new(),
             help: Vec::new(),
-            patience: None,
+            grace: None,
             log: None,
         }
     }
@@ -60,7 +60,7 @@ impl Cause {
     }
 
     pub(super) fn after(mut self, seconds: u64) -> Self {
-        self.patience = Some(Duration::from_secs(seconds));
+        self.grace = Some(Duration::from_secs(seconds));
         self
     }
 
@@ -69,8 +69,8 @@ impl Cause {
         self
     }
 
-    /// Whether the cause lasted long enough that waiting on is of no use.
-    pub fn hopeless(&self, lasted: Duration) -> bool {
-        self.patience.is_some_and(|patience| lasted >= patience)
+    /// Whether the cause has lasted so long that waiting is useless.
+    pub fn permanent(&self, lasted: Duration) -> bool {
+        self.grace.is_some_and(|grace| lasted >= grace)
     }
 }

@@ -1,4 +1,4 @@
-//! Gathers what lives and makes the error of it that the user reads.
+//! Reads the state of a namespace, and turns its problems into an error.
 
 use futures::future::join3;
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
@@ -11,34 +11,34 @@ use crate::deploy::Kube;
 use crate::error::Error;
 use crate::task::Task;
 
-/// Lines of a log that a screen has room for.
+/// The number of log lines that are shown.
 const LOG_LINES: i64 = 8;
 const LINE: usize = 160;
 
-/// What was found in a namespace; [`verdict`] judges it.
+/// The state of a namespace, for [`verdict`].
 #[derive(Debug, Clone, Default)]
-pub struct Scene {
+pub struct Observed {
     pub pods: Vec<Pod>,
     pub claims: Vec<PersistentVolumeClaim>,
     /// Oldest first.
     pub events: Vec<Event>,
 }
 
-/// The cause that explains most: of all that is wrong, what cannot heal first.
-pub fn verdict(scene: &Scene) -> Option<Cause> {
-    let pods = scene.pods.iter().filter_map(|pod| pod_cause(pod, &scene.events));
-    let claims = scene.claims.iter().filter_map(|claim| claim_cause(claim, &scene.events));
-    // A claim without a volume is why its pod has no place; it says more.
+/// The most important cause: those that do not recover come first.
+pub fn verdict(observed: &Observed) -> Option<Cause> {
+    let pods = observed.pods.iter().filter_map(|pod| pod_cause(pod, &observed.events));
+    let claims = observed.claims.iter().filter_map(|claim| claim_cause(claim, &observed.events));
+    // A claim without a volume is the reason why its pod is not scheduled.
     claims.chain(pods).min_by_key(|cause| match cause.code {
         "storage-class-missing" | "volume-pending" => 0,
-        _ if cause.patience.is_some() => 1,
+        _ if cause.grace.is_some() => 1,
         "crash-loop" | "init-failing" | "out-of-memory" => 2,
         _ => 3,
     })
 }
 
-/// Why the pods that `selector` (`a=b,c=d`, empty for all) picks in `namespace` are not ready.
-/// Always gives an error that names something: at the least, where each pod is.
+/// Why the pods in `namespace` that `selector` (`a=b,c=d`, empty for all) selects are not ready. Without a
+/// known cause, the error lists the state of each pod.
 pub fn explain(task: &Task<'_>, kube: &Kube, namespace: &str, selector: &str) -> Error {
     let look = async { Ok(explain_async(kube, namespace, selector).await) };
     match task.wait("looking for the cause", look) {
@@ -47,11 +47,13 @@ pub fn explain(task: &Task<'_>, kube: &Kube, namespace: &str, selector: &str) ->
 }
 
 pub(crate) async fn explain_async(kube: &Kube, namespace: &str, selector: &str) -> Error {
-    let scene = match gather(kube, namespace, selector).await {
-        Ok(scene) => scene,
-        Err(error) => return crate::deploy::api_error(&format!("look at namespace {namespace}"), &error),
+    let observed = match gather(kube, namespace, selector).await {
+        Ok(observed) => observed,
+        Err(error) => {
+            return crate::deploy::api_error(&format!("list the objects in namespace {namespace}"), &error);
+        }
     };
-    let Some(cause) = verdict(&scene) else { return unclear(namespace, &scene) };
+    let Some(cause) = verdict(&observed) else { return unclear(namespace, &observed) };
     let log = match cause.log {
         Some(which) => last_lines(kube, &cause, which).await,
         None => String::new(),
@@ -72,26 +74,26 @@ pub(crate) fn screen(cause: &Cause, log: &str) -> Error {
     cause.help.iter().fold(error, |error, help| error.help(help.clone()))
 }
 
-fn unclear(namespace: &str, scene: &Scene) -> Error {
-    let mut error = Error::failed(format!("the pods in namespace {namespace} are not ready in time"));
-    if scene.pods.is_empty() {
-        error = error.because("there is no pod at all");
+fn unclear(namespace: &str, observed: &Observed) -> Error {
+    let mut error = Error::failed(format!("the pods in namespace {namespace} are not ready"));
+    if observed.pods.is_empty() {
+        error = error.because("there is no pod");
     }
-    for pod in scene.pods.iter().filter(|pod| phase(pod) != "ready").take(6) {
+    for pod in observed.pods.iter().filter(|pod| phase(pod) != "ready").take(6) {
         error = error.because(format!("{}: {}", pod.name_any(), phase(pod)));
     }
-    let warnings = scene.events.iter().rev().filter(|event| event.type_.as_deref() == Some("Warning"));
+    let warnings = observed.events.iter().rev().filter(|event| event.type_.as_deref() == Some("Warning"));
     for event in warnings.take(3) {
         let (reason, message) = (event.reason.as_deref(), event.message.as_deref());
         let line = format!("{}: {}", reason.unwrap_or_default(), message.unwrap_or_default());
         error = error.because(shorten(&line));
     }
     error
-        .help("todo-bootstrap logs   # shows what the containers said")
-        .help("todo-bootstrap up   # waits for them once more")
+        .help("todo-bootstrap logs   # shows the logs of the containers")
+        .help("todo-bootstrap up   # waits for them again")
 }
 
-pub(crate) async fn gather(kube: &Kube, namespace: &str, selector: &str) -> Result<Scene, kube::Error> {
+pub(crate) async fn gather(kube: &Kube, namespace: &str, selector: &str) -> Result<Observed, kube::Error> {
     let client = kube.client();
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
@@ -102,10 +104,10 @@ pub(crate) async fn gather(kube: &Kube, namespace: &str, selector: &str) -> Resu
     let (pods, claims, events) = join3(pods.list(&params), claims.list(&all), events.list(&all)).await;
     let mut events = events?.items;
     events.sort_by_key(moment);
-    Ok(Scene { pods: pods?.items, claims: claims?.items, events })
+    Ok(Observed { pods: pods?.items, claims: claims?.items, events })
 }
 
-/// When an event was last seen; the fields differ between who reports it.
+/// When an event was last seen; the fields depend on the component that reports it.
 pub(crate) fn moment(event: &Event) -> String {
     let time = event.last_timestamp.as_ref().map(|time| time.0.to_string());
     let micro = event.event_time.as_ref().map(|time| time.0.to_string());
@@ -113,7 +115,7 @@ pub(crate) fn moment(event: &Event) -> String {
     time.or(micro).or(made).unwrap_or_default()
 }
 
-/// The end of a container's log, or nothing where there is none.
+/// The end of a container's log; empty if there is none.
 pub(crate) async fn last_lines(kube: &Kube, cause: &Cause, which: Log) -> String {
     let Some((namespace, pod)) = cause.object.split_once('/') else { return String::new() };
     let api: Api<Pod> = Api::namespaced(kube.client().clone(), namespace);
@@ -158,9 +160,9 @@ mod tests {
         let error = screen(&cause, "Traceback\nKeyError: 'DATABASE_URL'\n");
         assert_eq!(
             error.to_string(),
-            "shop/web-5d9c-abcde: container web ends with status 3 again and again (4 restarts) (crash-loop)\n  \
+            "shop/web-5d9c-abcde: container web keeps exiting with status 3 (4 restarts) (crash-loop)\n  \
              because its last lines are\n          | Traceback\n          | KeyError: 'DATABASE_URL'\n  \
-             help: todo-bootstrap up   # goes on, once what its last lines say is mended"
+             help: todo-bootstrap up   # continues once the problem in its last log lines is fixed"
         );
     }
 
@@ -170,16 +172,16 @@ mod tests {
         let (mut never, more) = pod(include_str!("recorded/image-never-pull.json"));
         never.metadata.uid = Some("2".to_owned());
         events.extend(more);
-        let scene = Scene { pods: vec![probe, never], events, ..Scene::default() };
-        assert_eq!(verdict(&scene).unwrap().code, "image-missing");
+        let observed = Observed { pods: vec![probe, never], events, ..Observed::default() };
+        assert_eq!(verdict(&observed).unwrap().code, "image-missing");
     }
 
     #[test]
     fn without_a_cause_the_pods_are_listed() {
         let (mut pod, _) = pod(include_str!("recorded/probe-failing.json"));
         pod.metadata.uid = None;
-        let scene = Scene { pods: vec![pod], ..Scene::default() };
-        let error = unclear("shop", &scene);
+        let observed = Observed { pods: vec![pod], ..Observed::default() };
+        let error = unclear("shop", &observed);
         assert_eq!(error.causes(), ["web-5d9c-abcde: running, not ready yet"]);
     }
 }

@@ -1,6 +1,6 @@
-//! From statuses, events and logs to one cause and its remedy, on one screen.
+//! From statuses, events and logs to one cause, with its fix.
 //!
-//! [`pod_cause`] and [`claim_cause`] are pure; [`explain`] feeds them with what lives.
+//! [`pod_cause`] and [`claim_cause`] are pure; [`explain`] reads their input from the cluster.
 
 mod cause;
 mod explain;
@@ -9,7 +9,7 @@ mod pods;
 mod volumes;
 
 pub use cause::Cause;
-pub use explain::{Scene, explain, verdict};
+pub use explain::{Observed, explain, verdict};
 pub(crate) use explain::{explain_async, gather, last_lines, moment, screen};
-pub use pods::{phase, pod_cause};
+pub use pods::{is_ready, phase, pod_cause};
 pub use volumes::claim_cause;

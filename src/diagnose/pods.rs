@@ -1,15 +1,15 @@
-//! What a pod's status and events say about it.
+//! Causes from a pod's status and events.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 use kube::ResourceExt as _;
 
 use super::cause::{Cause, Log};
 
-/// A container that ended this often in a row does so again.
+/// A container that has crashed this often is expected to crash again.
 const CRASHES: i32 = 3;
 
-/// The one thing that keeps `pod` from being ready, or `None` where nothing is known to be wrong
-/// (it is ready, or on its way). `events` may hold those of other objects, oldest first.
+/// The cause that keeps `pod` from being ready, or `None` if none is known: it is ready, or still starting.
+/// `events` may contain those of other objects, oldest first.
 pub fn pod_cause(pod: &Pod, events: &[Event]) -> Option<Cause> {
     if pod.metadata.deletion_timestamp.is_some() {
         return None;
@@ -23,16 +23,16 @@ pub fn pod_cause(pod: &Pod, events: &[Event]) -> Option<Cause> {
         .or_else(|| statuses(pod).find_map(|(status, _)| probing(status, &object, &events)))
 }
 
-/// Where a pod is on its way, in a few words for a progress line.
+/// The state of a pod in a few words, for a progress line.
 pub fn phase(pod: &Pod) -> String {
     if pod.metadata.deletion_timestamp.is_some() {
         return "ending".to_owned();
     }
-    if condition(pod, "Ready").is_some_and(|(status, _)| status == "True") {
+    if is_ready(pod) {
         return "ready".to_owned();
     }
     if condition(pod, "PodScheduled").is_none_or(|(status, _)| status != "True") {
-        return "waiting for a place on the node".to_owned();
+        return "waiting to be scheduled".to_owned();
     }
     let status = pod.status.as_ref();
     if status.and_then(|status| status.phase.as_deref()) == Some("Succeeded") {
@@ -43,7 +43,7 @@ pub fn phase(pod: &Pod) -> String {
         if let Some(ended) = state.and_then(|state| state.terminated.as_ref())
             && ended.exit_code != 0
         {
-            return format!("{} ended with {}", status.name, ended.exit_code);
+            return format!("{} exited with status {}", status.name, ended.exit_code);
         }
         if let Some(waiting) = state.and_then(|state| state.waiting.as_ref()) {
             return match waiting.reason.as_deref() {
@@ -53,7 +53,7 @@ pub fn phase(pod: &Pod) -> String {
             };
         }
         if init && state.is_some_and(|state| state.running.is_some()) {
-            return format!("{} prepares it", status.name);
+            return format!("init container {} is running", status.name);
         }
     }
     if status.and_then(|status| status.phase.as_deref()) == Some("Running") {
@@ -73,13 +73,17 @@ fn about<'a>(pod: &Pod, events: &'a [Event]) -> Vec<&'a Event> {
     events.iter().filter(of_pod).collect()
 }
 
+pub fn is_ready(pod: &Pod) -> bool {
+    condition(pod, "Ready").is_some_and(|(status, _)| status == "True")
+}
+
 fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<(&'a str, &'a str)> {
     let conditions = pod.status.as_ref()?.conditions.as_deref()?;
     let found = conditions.iter().find(|condition| condition.type_ == kind)?;
     Some((&found.status, found.message.as_deref().unwrap_or_default()))
 }
 
-/// Init containers first, in the order in which they run; `true` marks those.
+/// Init containers first, in their order; `true` marks them.
 fn statuses(pod: &Pod) -> impl Iterator<Item = (&ContainerStatus, bool)> {
     let status = pod.status.as_ref();
     let init = status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();
@@ -93,9 +97,9 @@ fn evicted(pod: &Pod, object: &str) -> Option<Cause> {
         return None;
     }
     Some(
-        Cause::new("evicted", object, "the node put the pod out, as it ran short of a resource")
+        Cause::new("evicted", object, "the node evicted the pod because it ran short of a resource")
             .detail(status.message.clone().unwrap_or_default())
-            .help("raise `memory` in [cluster] of the profile, or free disk on the engine: docker system df")
+            .help("docker system df   # shows the engine's disk usage; if memory ran short, raise `memory` in [cluster] of the profile")
             .after(30),
     )
 }
@@ -108,32 +112,32 @@ fn unschedulable(pod: &Pod, object: &str) -> Option<Cause> {
     let (code, what, help) = if message.contains("Insufficient cpu") {
         (
             "unschedulable-cpu",
-            "the node has not enough CPU left for the pod",
-            "raise `cpus` in [cluster] of the profile (todo-bootstrap plan shows what fits), or lower the pods' requests",
+            "the node does not have enough CPU left for the pod",
+            "todo-bootstrap plan   # shows what fits; raise `cpus` in [cluster] of the profile, or lower the pods' requests",
         )
     } else if message.contains("Insufficient memory") {
         (
             "unschedulable-memory",
-            "the node has not enough memory left for the pod",
-            "raise `memory` in [cluster] of the profile (todo-bootstrap plan shows what fits), or lower the pods' requests",
+            "the node does not have enough memory left for the pod",
+            "todo-bootstrap plan   # shows what fits; raise `memory` in [cluster] of the profile, or lower the pods' requests",
         )
     } else if message.contains("PersistentVolumeClaim") || message.contains("persistentvolumeclaim") {
         (
             "volume-pending",
-            "the pod waits for a volume that is not there",
-            "see whether the claim names a StorageClass that exists: kubectl get storageclass,pvc",
+            "the pod waits for a volume that does not exist",
+            "kubectl get storageclass,pvc   # shows whether the claim's StorageClass exists",
         )
     } else if message.contains("didn't have free ports") {
         (
             "unschedulable-port",
-            "another pod holds the port of the node that this one wants",
-            "remove the other pod that has the same hostPort",
+            "another pod uses the node port that this one needs",
+            "delete the other pod with the same hostPort",
         )
     } else {
         (
             "unschedulable",
-            "no node takes the pod",
-            "kubectl describe nodes   # shows taints and what is in use",
+            "no node accepts the pod",
+            "kubectl describe nodes   # shows taints and allocated resources",
         )
     };
     Some(Cause::new(code, object, what).detail(message).help(help).after(20))
@@ -150,39 +154,43 @@ fn container(pod: &Pod, status: &ContainerStatus, init: bool, object: &str) -> O
     let message = waiting.message.clone().unwrap_or_default();
     let image = &status.image;
     let cause = match waiting.reason.as_deref()? {
-        "ErrImageNeverPull" => {
-            Cause::new("image-missing", object, format!("the image {image} is not in the node"))
-                .help("todo-bootstrap up   # loads what it builds; see that the image's name and tag are those it built")
-                .after(10)
+        "ErrImageNeverPull" => Cause::new(
+            "image-missing",
+            object,
+            format!("the image {image} is not in the node"),
+        )
+        .help("todo-bootstrap up   # builds and loads the image; its name and tag must be those of the build")
+        .after(10),
+        "InvalidImageName" => {
+            Cause::new("image-name", object, format!("`{image}` is not a valid image name"))
+                .help("fix the image's name in the chart's values")
+                .after(0)
         }
-        "InvalidImageName" => Cause::new("image-name", object, format!("`{image}` is no name of an image"))
-            .help("mend the image's name in the chart's values")
-            .after(0),
         "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable" => {
-            Cause::new("image-pull", object, format!("the image {image} cannot be fetched"))
-                .help("set `imagePullPolicy: Never` for images that todo-bootstrap loads; see that name and tag are right")
+            Cause::new("image-pull", object, format!("the image {image} cannot be pulled"))
+                .help("check the image's name and tag in the chart's values")
                 .after(20)
         }
         "CreateContainerConfigError" => {
-            Cause::new("config-missing", object, "a Secret or ConfigMap, or a key of it, is not there")
-                .help("todo-bootstrap up   # goes on, once .env has the key that the message names")
+            Cause::new("config-missing", object, "a Secret or ConfigMap, or a key of it, does not exist")
+                .help("todo-bootstrap up   # continues once .env contains the key")
                 .after(15)
         }
         "CreateContainerError" | "RunContainerError" | "StartError" => {
             Cause::new("container-start", object, "the container cannot be started")
-                .help("see that command, user and mounts of the container fit its image")
+                .help("check that command, user and mounts of the container fit its image")
                 .after(20)
         }
         "CrashLoopBackOff" => {
-            let patience = (status.restart_count >= CRASHES).then_some(0);
-            return Some(crash(status, init, object, patience, Log::Previous));
+            let grace = (status.restart_count >= CRASHES).then_some(0);
+            return Some(crash(status, init, object, grace, Log::Previous));
         }
         _ => return None,
     };
     Some(cause.of_container(&status.name).detail(message))
 }
 
-fn crash(status: &ContainerStatus, init: bool, object: &str, patience: Option<u64>, log: Log) -> Cause {
+fn crash(status: &ContainerStatus, init: bool, object: &str, grace: Option<u64>, log: Log) -> Cause {
     let last = |state: &Option<k8s_openapi::api::core::v1::ContainerState>| {
         state.as_ref().and_then(|state| state.terminated.clone())
     };
@@ -202,28 +210,28 @@ fn crash(status: &ContainerStatus, init: bool, object: &str, patience: Option<u6
     let mut cause = Cause::new(
         code,
         object,
-        format!("{name} {} ends with status {exit} again and again ({restarts} restarts)", status.name),
+        format!("{name} {} keeps exiting with status {exit} ({restarts} restarts)", status.name),
     )
     .of_container(&status.name)
     .detail(reason)
     .detail(ended.and_then(|ended| ended.message).unwrap_or_default())
     .log(log);
-    cause.patience = patience.map(std::time::Duration::from_secs);
+    cause.grace = grace.map(std::time::Duration::from_secs);
     if code == "out-of-memory" {
         cause.help("raise the container's memory limit in the chart's values")
     } else {
-        cause.help("todo-bootstrap up   # goes on, once what its last lines say is mended")
+        cause.help("todo-bootstrap up   # continues once the problem in its last log lines is fixed")
     }
 }
 
-/// What an exit status means by convention, where it means something.
+/// What an exit status means by convention; empty if nothing.
 fn meaning(exit: i32) -> &'static str {
     match exit {
         126 => "status 126: its command is not executable",
         127 => "status 127: its command was not found in the image",
         137 => "status 137: it was killed (SIGKILL)",
         139 => "status 139: it crashed (SIGSEGV)",
-        143 => "status 143: it was told to end (SIGTERM), often by a failing liveness probe",
+        143 => "status 143: it was terminated (SIGTERM), often by a failing liveness probe",
         _ => "",
     }
 }
@@ -237,11 +245,11 @@ fn mounting(pod: &Pod, object: &str, events: &[&Event]) -> Option<Cause> {
     }
     let message = event.message.clone().unwrap_or_default();
     let cause = if event.reason.as_deref() == Some("FailedCreatePodSandBox") {
-        Cause::new("pod-network", object, "the node cannot give the pod a network")
-            .help("todo-bootstrap doctor   # looks at the engine and the host")
+        Cause::new("pod-network", object, "the node cannot create a network for the pod")
+            .help("todo-bootstrap doctor   # checks the engine and this machine")
     } else if message.contains("not found") && (message.contains("secret") || message.contains("configmap")) {
-        Cause::new("config-missing", object, "a Secret or ConfigMap that the pod mounts is not there")
-            .help("todo-bootstrap up   # makes those that it knows; see the chart for the others")
+        Cause::new("config-missing", object, "a Secret or ConfigMap that the pod mounts does not exist")
+            .help("todo-bootstrap up   # creates those of .env; the chart must create the others")
     } else {
         Cause::new("volume-mount", object, "a volume of the pod cannot be mounted")
             .help("kubectl get pvc,pv   # shows the state of the volumes")
@@ -261,10 +269,10 @@ fn probing(status: &ContainerStatus, object: &str, events: &[&Event]) -> Option<
             && (path.is_empty() || path.contains(&format!("{{{name}}}")))
     })?;
     Some(
-        Cause::new("probe-failing", object, format!("container {name} runs, but its probe fails"))
+        Cause::new("probe-failing", object, format!("container {name} is running, but its probe fails"))
             .of_container(name)
             .detail(unhealthy.message.clone().unwrap_or_default())
-            .help("see that path and port of the probe are what the program serves, and what its log says")
+            .help("check the path and port of the probe, and the container's log")
             .log(Log::Current),
     )
 }
@@ -292,7 +300,7 @@ mod tests {
         let cause = cause(include_str!("recorded/image-never-pull.json"));
         assert_eq!((cause.code, cause.container.as_deref()), ("image-missing", Some("web")));
         assert!(cause.what.contains("localhost/web:0.1.0"), "{cause:?}");
-        assert!(!cause.hopeless(Duration::from_secs(1)) && cause.hopeless(Duration::from_secs(10)));
+        assert!(!cause.permanent(Duration::from_secs(1)) && cause.permanent(Duration::from_secs(10)));
     }
 
     #[test]
@@ -306,15 +314,15 @@ mod tests {
     fn a_crash_loop_has_its_exit_status() {
         let cause = cause(include_str!("recorded/crash-loop.json"));
         assert_eq!((cause.code, cause.log), ("crash-loop", Some(Log::Previous)));
-        assert_eq!(cause.what, "container web ends with status 3 again and again (4 restarts)");
-        assert!(cause.hopeless(Duration::ZERO));
+        assert_eq!(cause.what, "container web keeps exiting with status 3 (4 restarts)");
+        assert!(cause.permanent(Duration::ZERO));
     }
 
     #[test]
     fn few_crashes_may_heal() {
         let json =
             include_str!("recorded/crash-loop.json").replace("\"restartCount\": 4", "\"restartCount\": 1");
-        assert!(!cause(&json).hopeless(Duration::from_hours(1)));
+        assert!(!cause(&json).permanent(Duration::from_hours(1)));
     }
 
     #[test]
@@ -340,7 +348,7 @@ mod tests {
         let cause = cause(include_str!("recorded/probe-failing.json"));
         assert_eq!(cause.code, "probe-failing");
         assert!(cause.details[0].contains("statuscode: 404"), "{cause:?}");
-        assert_eq!(cause.patience, None);
+        assert_eq!(cause.grace, None);
     }
 
     #[test]
@@ -359,7 +367,7 @@ mod tests {
     #[test]
     fn progress_lines_say_where_a_pod_is() {
         let line = |json: &str| phase(&recorded(json).0);
-        assert_eq!(line(include_str!("recorded/unschedulable.json")), "waiting for a place on the node");
+        assert_eq!(line(include_str!("recorded/unschedulable.json")), "waiting to be scheduled");
         assert_eq!(line(include_str!("recorded/crash-loop.json")), "web: CrashLoopBackOff");
         assert_eq!(line(include_str!("recorded/probe-failing.json")), "running, not ready yet");
     }

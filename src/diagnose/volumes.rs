@@ -1,11 +1,11 @@
-//! What a claim's status and events say about it.
+//! Causes from a claim's status and events.
 
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim};
 use kube::ResourceExt as _;
 
 use super::cause::Cause;
 
-/// Why a claim has no volume, or `None` where it has one or waits for its first pod, as it should.
+/// Why a claim has no volume; `None` if it has one, or is meant to wait for its first pod.
 pub fn claim_cause(claim: &PersistentVolumeClaim, events: &[Event]) -> Option<Cause> {
     if claim.status.as_ref()?.phase.as_deref() != Some("Pending") {
         return None;
@@ -26,23 +26,23 @@ pub fn claim_cause(claim: &PersistentVolumeClaim, events: &[Event]) -> Option<Ca
             )
             .detail(message)
             .help(
-                "kubectl get storageclass   # shows those that do; leave storageClassName out for the default",
+                "kubectl get storageclass   # shows those that exist; omit storageClassName to use the default",
             )
             .after(20),
         ),
         Some("ProvisioningFailed") => Some(
-            Cause::new("volume-pending", &object, "no volume could be made for the claim")
+            Cause::new("volume-pending", &object, "no volume could be created for the claim")
                 .detail(message)
                 .help("docker system df   # shows whether the engine's disk is full")
                 .after(60),
         ),
         Some("FailedBinding") => Some(
-            Cause::new("volume-pending", &object, "no volume fits the claim, and no StorageClass makes one")
+            Cause::new("volume-pending", &object, "no volume fits the claim, and no StorageClass provisions one")
                 .detail(message)
                 .help("kubectl get storageclass   # must show one that is marked (default)")
                 .after(30),
         ),
-        // WaitForFirstConsumer, Provisioning, ExternalProvisioning: on its way.
+        // WaitForFirstConsumer, Provisioning, ExternalProvisioning: in progress.
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The registry's container and volume: made, found, connected to networks, stopped and removed.
+//! The registry's container and volume.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,14 +13,14 @@ use crate::lock::{Lock, try_lock};
 use crate::registry::Registry;
 use crate::task::Task;
 
-/// On container and volume, with the instance of the record.
+/// The label of container and volume, with the instance of the record.
 pub const LABEL: &str = "todo-bootstrap.dev/registry";
 /// The port inside the container.
 pub(super) const INSIDE: u16 = 5000;
-/// How long a registry takes at most to answer once its container runs.
+/// How long a registry may take to respond after its container has started.
 const START: Duration = Duration::from_mins(2);
 const TICK: Duration = Duration::from_millis(50);
-/// How many ports are tried: another program may take one between our look and the engine's.
+/// How many ports are tried: another program may take one after it was found free.
 const TRIES: usize = 5;
 
 /// Settings of the program, the same for our image and the published one
@@ -30,24 +30,24 @@ const SETTINGS: [(&str, &str); 6] = [
     ("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "/var/lib/registry"),
     ("REGISTRY_STORAGE_DELETE_ENABLED", "true"),
     ("REGISTRY_LOG_LEVEL", "warn"),
-    // A line for each request, thousands in an hour.
+    // One line per request, thousands in an hour.
     ("REGISTRY_LOG_ACCESSLOG_DISABLED", "true"),
-    // 3.x logs an error for each request where no collector of traces is there (distribution#4270).
+    // 3.x logs an error for each request if there is no trace collector (distribution#4270).
     ("OTEL_TRACES_EXPORTER", "none"),
 ];
 
-/// A registry that runs.
+/// A running registry.
 #[derive(Debug, Clone)]
 pub struct LocalRegistry {
     engine: Engine,
     /// The name of container and volume.
     pub name: String,
-    /// The networks that it is on.
+    /// The networks that it is connected to.
     pub networks: Vec<String>,
     client: Registry,
 }
 
-/// What there is of a registry.
+/// The state of a registry.
 enum Found {
     Nothing,
     Stopped(Container),
@@ -55,7 +55,7 @@ enum Found {
 }
 
 impl LocalRegistry {
-    /// The registry, if it runs; nothing is changed.
+    /// The registry, if it is running. Changes nothing.
     pub fn find(task: &Task<'_>, engine: &Engine, cache: &Path) -> Result<Option<Self>> {
         let Some(record) = Record::load(cache)? else { return Ok(None) };
         match look(task, engine, &record)? {
@@ -64,8 +64,8 @@ impl LocalRegistry {
         }
     }
 
-    /// The registry, started or made where it does not run; `image` gives the reference of its image
-    /// in the engine, and is only asked where a container has to be made.
+    /// The registry, started or created if it is not running. `image` returns the reference of its image in
+    /// the engine; it is only called to create a container.
     pub fn ensure(
         task: &Task<'_>,
         engine: &Engine,
@@ -88,7 +88,7 @@ impl LocalRegistry {
                 task.warn(format!("the registry {} is not responding; restarting it", registry.name));
                 engine.remove_container(task, &registry.name)?;
             }
-            // A container keeps its port, and the port may be taken by now: then a new one is made.
+            // The port of a container cannot be changed. If it is in use, a new container is created.
             Found::Stopped(container) => match engine.start(task, &container.id) {
                 Ok(()) => {
                     if let Found::Running(registry) = look(task, engine, &record)?
@@ -119,12 +119,12 @@ impl LocalRegistry {
         &self.client
     }
 
-    /// `127.0.0.1:PORT`, where the engine reaches it.
+    /// `127.0.0.1:PORT`, for the engine.
     pub fn authority(&self) -> &str {
         self.client.authority()
     }
 
-    /// `http://NAME:5000`, where nodes reach it.
+    /// `http://NAME:5000`, for nodes.
     pub fn endpoint(&self) -> String {
         format!("http://{}:{INSIDE}", self.name)
     }
@@ -147,24 +147,24 @@ impl LocalRegistry {
         }
     }
 
-    /// Puts it on the network of a cluster. The address is the last one of the network's range where
-    /// the engine lets us choose it: a node that stands still keeps its address (ctlptl#144).
+    /// Connects it to the network of a cluster. It gets the last address of the network's range, if the
+    /// engine allows that, so that a stopped node keeps its address (ctlptl#144).
     pub fn connect(&self, task: &Task<'_>, network: &str) -> Result<()> {
         self.engine.network_connect(task, network, &self.name)
     }
 
-    /// Takes it off the network; one that it is not on is no error.
+    /// Disconnects it from the network, if it is connected.
     pub fn disconnect(&self, task: &Task<'_>, network: &str) -> Result<()> {
         self.engine.network_disconnect(task, network, &self.name)
     }
 
-    /// Stops the container unless another cluster than the one on `network` uses it.
+    /// Stops the container unless a cluster other than the one on `network` uses it.
     pub fn stop(task: &Task<'_>, engine: &Engine, cache: &Path, network: &str) -> Result<bool> {
         unused(task, engine, cache, network, |container| engine.stop(task, &container.id))
     }
 
-    /// Removes the container, and not its volume, unless another cluster than the one on `network`
-    /// uses it. `false` where it stays or was gone.
+    /// Removes the container but not its volume, unless a cluster other than the one on `network` uses it.
+    /// `false` if it was not removed.
     pub fn remove(task: &Task<'_>, engine: &Engine, cache: &Path, network: &str) -> Result<bool> {
         unused(task, engine, cache, network, |container| {
             engine.remove_container(task, &container.id).map(drop)
@@ -177,7 +177,7 @@ impl LocalRegistry {
         Ok(container(task, engine, &record)?.is_some_and(|container| shared(&container, network)))
     }
 
-    /// Whether a registry was ever made: its volume, which outlives the clusters, may be there.
+    /// Whether a registry was ever created. Its volume, which is kept when clusters are deleted, may exist.
     pub fn is_recorded(cache: &Path) -> Result<bool> {
         Ok(Record::load(cache)?.is_some())
     }
@@ -195,7 +195,7 @@ impl LocalRegistry {
         Ok(owned)
     }
 
-    /// Removes container and volume.
+    /// Removes the container and the volume.
     pub fn purge(task: &Task<'_>, engine: &Engine, cache: &Path) -> Result<()> {
         let Some(record) = Record::load(cache)? else { return Ok(()) };
         if let Some(container) = container(task, engine, &record)? {
@@ -207,7 +207,7 @@ impl LocalRegistry {
     }
 }
 
-/// Runs `act` on the container if only the cluster on `network`, or none, uses it.
+/// Runs `act` on the container if no cluster other than the one on `network` uses it.
 fn unused(
     task: &Task<'_>,
     engine: &Engine,
@@ -248,7 +248,7 @@ fn look(task: &Task<'_>, engine: &Engine, record: &Record) -> Result<Found> {
     })
 }
 
-/// Makes volume and container; on a taken port the next free one is tried.
+/// Creates the volume and the container. If the port is taken, the next free one is tried.
 fn make(task: &Task<'_>, engine: &Engine, cache: &Path, record: &mut Record, image: &str) -> Result<()> {
     let name = record.name();
     engine.volume_ensure(task, &name, &[(LABEL.to_owned(), record.instance.clone())])?;
@@ -263,7 +263,7 @@ fn make(task: &Task<'_>, engine: &Engine, cache: &Path, record: &mut Record, ima
             Ok(_) => return Ok(()),
             Err(error) => {
                 task.check()?;
-                // The engine leaves the container that it could not start.
+                // The engine keeps a container that it could not start.
                 engine.remove_container(task, &name)?;
                 if !is_taken(&error) {
                     return Err(error.help("todo-bootstrap doctor"));
@@ -290,7 +290,7 @@ fn run(engine: &Engine, record: &Record, image: &str) -> Cmd {
         .arg(format!("127.0.0.1:{}:{INSIDE}", record.port))
         .arg("--volume")
         .arg(format!("{name}:/var/lib/registry"))
-        // A volume's folder belongs to root; without capabilities that is all root may do.
+        // The directory of a volume belongs to root; without capabilities, root may do nothing else.
         .args(["--user", "0:0", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only"]);
     for (key, value) in SETTINGS {
         cmd = cmd.arg("--env").arg(format!("{key}={value}"));
@@ -312,14 +312,14 @@ fn ended(task: &Task<'_>, engine: &Engine, record: &Record) -> Error {
         .help("todo-bootstrap up")
 }
 
-/// The last lines of the container; best effort.
+/// The last lines of the container's log; empty if it cannot be read.
 fn logs(task: &Task<'_>, engine: &Engine, name: &str) -> String {
     let cmd = engine.cmd("read the log of the registry").args(["logs", "--tail", "5", name]).any_status();
     let output = task.within(Duration::from_secs(10)).run(&cmd);
     output.map(|output| format!("{}{}", output.text(), output.stderr)).unwrap_or_default()
 }
 
-/// One command at a time makes or removes the registry.
+/// Only one command at a time may create or remove the registry.
 fn lock(task: &Task<'_>, cache: &Path) -> Result<File> {
     std::fs::create_dir_all(cache).map_err(|e| Error::io("create", cache, &e))?;
     let path = cache.join("registry.lock");

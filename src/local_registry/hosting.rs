@@ -1,10 +1,9 @@
-//! `kube-public/local-registry-hosting`: tells other tools (Tilt, Skaffold) of the registry
+//! `kube-public/local-registry-hosting`: describes the registry for other tools such as Tilt and Skaffold
 //! (<https://github.com/kubernetes/enhancements/tree/master/keps/sig-cluster-lifecycle/generic/1755-communicating-a-local-registry>).
 
 use kube::core::DynamicObject;
 
 use super::{HOST, LocalRegistry};
-use crate::deploy::objects;
 use crate::error::{Error, Result};
 
 /// The `ConfigMap` that describes `registry`.
@@ -16,13 +15,13 @@ pub fn hosting(registry: &LocalRegistry) -> Result<DynamicObject> {
         "hostFromContainerRuntime": HOST,
         "help": "https://kind.sigs.k8s.io/docs/user/local-registry/",
     });
-    // The value is YAML by the KEP, and JSON is YAML.
+    // The KEP requires YAML, and JSON is YAML.
     let map = serde_json::json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": { "name": "local-registry-hosting", "namespace": "kube-public" },
         "data": { "localRegistryHosting.v1": value.to_string() },
     });
-    let mut all = objects(&map.to_string())?;
-    all.pop().ok_or_else(|| Error::failed("the description of the local registry is empty"))
+    serde_json::from_value(map)
+        .map_err(|error| Error::failed("cannot describe the local registry").because(error))
 }

@@ -1,8 +1,9 @@
-//! The local registry: a container of ours that every image goes through. The engine pushes to it and
-//! builds from it over loopback; the nodes of each cluster pull from it over the cluster's network.
+//! The local registry: a container managed by todo-bootstrap. All images go through it. The engine pushes to
+//! it and builds from it over the loopback address; the nodes of each cluster pull from it over the cluster's
+//! network.
 //!
-//! It belongs to the cache: its content can be made or fetched again, it is shared by all clusters that
-//! use the cache, and its volume goes with the cache (`down --purge`).
+//! It belongs to the cache: its content can be built or downloaded again, all clusters that use the cache
+//! share it, and its volume is removed with the cache (`down --purge`).
 
 mod container;
 mod hosting;
@@ -17,12 +18,12 @@ pub use container::{LABEL, LocalRegistry};
 pub use hosting::hosting;
 pub use nodes::{is_configured, node_images, pull, write_hosts};
 
-/// The registry's name in the references of pods. Nodes map it to the container (`hosts.toml`); it
-/// resolves nowhere else, so nothing can be pulled from another place by mistake. `.internal` is
+/// The registry's name in the image references of pods. Nodes map it to the container (`hosts.toml`). It does
+/// not resolve anywhere else, so nothing can be pulled from another registry by mistake. `.internal` is
 /// reserved for private use (ICANN, 2024-07-29).
 pub const HOST: &str = "registry.todo-bootstrap.internal";
 
-/// An image in the registry. The digest identifies it; the tag is for people.
+/// An image in the registry. The digest identifies it; the tag is for readers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stored {
     /// Such as `todo-bootstrap/node` or `docker.io/library/traefik`.
@@ -38,14 +39,14 @@ impl Stored {
         format!("{HOST}/{self}")
     }
 
-    /// The reference for the engine, which reaches the registry at `authority`. It names no tag, as
-    /// some engines refuse a reference that has both.
+    /// The reference for the engine, which reaches the registry at `authority`. Without a tag, because some
+    /// engines refuse a reference with tag and digest.
     pub fn in_engine(&self, authority: &str) -> String {
         format!("{authority}/{}@{}", self.repository, self.digest)
     }
 
-    /// The name in an archive, and in an engine that loads it: engines take a name without a
-    /// registry for one of Docker Hub.
+    /// The name in an archive and in an engine that loads it. Engines take a name without a registry as one
+    /// of Docker Hub.
     pub fn in_archive(&self) -> String {
         let first = self.repository.split('/').next().unwrap_or_default();
         let host = if first.contains('.') { "" } else { "localhost/" };
@@ -59,8 +60,8 @@ impl fmt::Display for Stored {
     }
 }
 
-/// Repository and tag for an image that is known as `reference` elsewhere: `localhost/a/b:1` becomes
-/// `a/b`, every other registry's name becomes the first part of the path.
+/// Repository and tag for an image that has the name `reference` elsewhere: `localhost/a/b:1` becomes `a/b`;
+/// any other registry's name becomes the first part of the path.
 pub fn place_of(reference: &str) -> (String, String) {
     let name = reference.split_once('@').map_or(reference, |(name, _)| name);
     let (name, tag) = match name.rsplit_once(':') {

@@ -1,4 +1,4 @@
-//! The nodes of a cluster: where they find the registry, what they have, how they pull.
+//! Configures the nodes of a cluster for the registry, lists their images, and pulls.
 
 use std::collections::BTreeSet;
 
@@ -14,14 +14,14 @@ use crate::task::Task;
 const FOLDER: &str = "/etc/containerd/certs.d";
 
 /// How a node reaches the registry at `endpoint`
-/// (<https://github.com/containerd/containerd/blob/main/docs/hosts.md>). With `server` as well, an
-/// error names the registry and not a fallback that does not exist.
+/// (<https://github.com/containerd/containerd/blob/main/docs/hosts.md>). Because `server` is set too, an
+/// error names the registry, not a fallback that does not exist.
 fn hosts_toml(endpoint: &str) -> String {
     format!("server = \"{endpoint}\"\n\n[host.\"{endpoint}\"]\n  capabilities = [\"pull\", \"resolve\"]\n")
 }
 
-/// The names under which nodes find the registry: ours, and the one that the engine pushes to, which
-/// other tools use (KEP-1755).
+/// The names of the registry for nodes: ours, and the one that the engine pushes to, which other tools use
+/// (KEP-1755).
 fn names(registry: &LocalRegistry) -> [String; 2] {
     let port = registry.authority().rsplit(':').next().unwrap_or_default();
     [HOST.to_owned(), format!("localhost:{port}")]
@@ -36,7 +36,7 @@ pub fn is_configured(task: &Task<'_>, engine: &Engine, node: &str, registry: &Lo
     Ok(output.ok() && output.stdout == wanted.as_bytes())
 }
 
-/// Tells the containerd of `node` where the registry is; it reads the files at each pull.
+/// Configures the registry in the containerd of `node`, which reads the files at each pull.
 pub fn write_hosts(task: &Task<'_>, engine: &Engine, node: &str, registry: &LocalRegistry) -> Result<()> {
     const SCRIPT: &str = "set -eu; text=$(cat); for name; do mkdir -p \"$name\"; \
                           printf '%s\\n' \"$text\" >\"$name/hosts.toml.new\"; \
@@ -50,8 +50,7 @@ pub fn write_hosts(task: &Task<'_>, engine: &Engine, node: &str, registry: &Loca
     task.run(&cmd).map(drop)
 }
 
-/// `repository@digest` of all images of `node` that came from the registry: one process, however many
-/// images are asked for.
+/// `repository@digest` of all images in `node` that came from the registry. Runs one process for all of them.
 pub fn node_images(task: &Task<'_>, engine: &Engine, node: &str) -> Result<BTreeSet<String>> {
     #[derive(Deserialize)]
     struct Answer {
@@ -76,13 +75,13 @@ pub fn node_images(task: &Task<'_>, engine: &Engine, node: &str) -> Result<BTree
 }
 
 impl Stored {
-    /// As [`node_images`] names it.
+    /// In the format of [`node_images`].
     pub fn in_node(&self) -> String {
         format!("{}@{}", self.repository, self.digest)
     }
 }
 
-/// Has `node` pull the image, by its digest.
+/// Makes `node` pull the image by its digest.
 pub fn pull(task: &Task<'_>, engine: &Engine, node: &str, image: &Stored) -> Result<()> {
     task.say(format!("{node} pulls {}:{}", image.repository, image.tag));
     let cmd = engine
@@ -92,7 +91,7 @@ pub fn pull(task: &Task<'_>, engine: &Engine, node: &str, image: &Stored) -> Res
     task.run(&cmd).map(drop).map_err(|error| explain(error, node))
 }
 
-/// What the node's runtime says, as a fault of a name.
+/// Turns the error of the node's runtime into one with a code.
 fn explain(error: Error, node: &str) -> Error {
     let text = error.to_string().to_ascii_lowercase();
     let any = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));

@@ -1,4 +1,4 @@
-//! What is remembered of the registry, `<cache>/registry.json`: written before it is made.
+//! The record of the registry, `<cache>/registry.json`, written before the registry is created.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::fetch::write_atomic;
 
-/// Where a free port is looked for first. 5000 is taken by `AirPlay` on macOS.
+/// The first port that is tried. `AirPlay` uses 5000 on macOS.
 const PORT: u16 = 5001;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     schema: u32,
-    /// A random id, which container and volume carry as a label: without it they are not ours.
+    /// A random id. Container and volume have it as a label; without it they are not ours.
     pub(super) instance: String,
     /// On 127.0.0.1.
     pub(super) port: u16,
@@ -28,7 +28,7 @@ impl Record {
         cache.join("registry.json")
     }
 
-    /// `None` where there is none. A damaged one is an error: it may name a container of ours.
+    /// `None` if there is none. A damaged record is an error, because a container of ours may exist.
     pub(super) fn load(cache: &Path) -> Result<Option<Self>> {
         let file = Self::file(cache);
         let text = match std::fs::read(&file) {
@@ -51,7 +51,7 @@ impl Record {
         write_atomic(&file, &json, 0o600)
     }
 
-    /// The name of the container and of the volume; also the host name in the clusters' networks.
+    /// The name of container and volume, and the host name in the clusters' networks.
     pub(super) fn name(&self) -> String {
         let short = self.instance.get(..8).unwrap_or(&self.instance);
         format!("todo-bootstrap-registry-{short}")

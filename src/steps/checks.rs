@@ -33,7 +33,7 @@ pub fn specs(session: &Session) -> Result<Vec<Spec>> {
         leave_out(application, &*session.environment(application)?, &mut specs)?;
     }
     for host in session.application.iter().flat_map(Application::hosts) {
-        specs.push(address(&host)?);
+        specs.push(checks::page(&host));
     }
     Ok(specs)
 }
@@ -50,15 +50,6 @@ fn leave_out(application: &Application, environment: &Environment, specs: &mut V
         specs.retain(|spec| !over.without_checks.contains(&spec.id));
     }
     Ok(())
-}
-
-/// The check of one name of the application: what is given to the user was asked for.
-fn address(host: &str) -> Result<Spec> {
-    let text = format!(
-        "title = \"the address {host} answers\"\ncode = \"address\"\nkind = \"http\"\nvia = \"ingress\"\n\
-         timeout = \"60s\"\npath = \"/\"\nhost = \"{host}\"\n[expect]\npage = true\n"
-    );
-    Spec::parse(&format!("address-{host}"), "the check of an address", &text)
 }
 
 /// What checks may use.

@@ -40,9 +40,8 @@ impl ClusterStep {
         if self.session.kube().is_ok() {
             return Ok(());
         }
-        let kube = Kube::connect(task, &self.session.kubeconfig())?;
-        identity::guard(task, &kube, &self.session.receipt().instance)?;
-        self.session.set_kube(kube);
+        let (kubeconfig, instance) = (self.session.kubeconfig(), &self.session.receipt().instance);
+        self.session.set_kube(identity::connect(task, &kubeconfig, instance)?);
         Ok(())
     }
 

@@ -24,21 +24,21 @@ impl Session {
         }
         let receipt = self.receipt();
         let made = &receipt.made.cluster;
-        let standing = match (made.complete, made.cpus, made.memory) {
+        let existing = match (made.complete, made.cpus, made.memory) {
             (true, Some(cpus), Some(memory)) => Some(Sizes { cpus, memory }),
             _ => None,
         };
         let candidates = self.candidates()?;
         let recorded = receipt.preset.filter(|preset| {
             // That of another application that was here before means nothing.
-            standing.is_some() && candidates.iter().any(|one| one.preset.as_ref() == Some(preset))
+            existing.is_some() && candidates.iter().any(|one| one.preset.as_ref() == Some(preset))
         });
         let fit = fit(&Question {
             candidates: &candidates,
             asked: self.asked().or(recorded.as_deref()).filter(|preset| *preset != AUTO),
             overhead: self.overhead()?,
             spec: &self.profile.cluster,
-            standing,
+            existing,
             facts: &self.facts,
             engine: self.engine().ok(),
         })?;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Plan, Probe, Session, Step, Undo};
-use crate::deploy::services::{Living, Service};
+use crate::deploy::services::{LiveServices, Service};
 use crate::deploy::{self, watch::Target};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
 /// The services named by `wanted`, all if it is empty. Every unknown one is named, with what there
 /// is.
-pub fn chosen(living: &Living, wanted: &[String]) -> Result<Vec<Service>> {
+pub fn chosen(living: &LiveServices, wanted: &[String]) -> Result<Vec<Service>> {
     let names: Vec<String> = living.services.iter().map(|service| service.name.clone()).collect();
     known(&names, wanted)?;
     let services = living.services.iter();
@@ -109,6 +109,8 @@ mod tests {
              help: todo-bootstrap status   # shows them"
         );
         assert!(known(&names, &[]).is_ok());
-        assert!(chosen(&Living::default(), &["x".to_owned()]).unwrap_err().to_string().contains("none"));
+        assert!(
+            chosen(&LiveServices::default(), &["x".to_owned()]).unwrap_err().to_string().contains("none")
+        );
     }
 }

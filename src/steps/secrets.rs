@@ -11,6 +11,7 @@ use crate::deploy::{self, MANAGER};
 use crate::error::{Error, Result};
 use crate::task::Task;
 use kube::api::DynamicObject;
+use serde_json::json;
 
 pub struct NamespaceStep {
     pub application: Application,
@@ -19,12 +20,12 @@ pub struct NamespaceStep {
 
 impl NamespaceStep {
     fn objects(&self) -> Result<Vec<DynamicObject>> {
-        // The strictest level of Pod Security: the application's chart must fit it.
-        deploy::objects(&format!(
-            "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {}\n  labels:\n    \
-             pod-security.kubernetes.io/enforce: restricted\n",
-            self.application.namespace,
-        ))
+        // The strictest Pod Security level: the application's chart must comply with it.
+        let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": self.application.namespace, "labels": labels}});
+        let object = serde_json::from_value(namespace);
+        Ok(vec![object.map_err(|error| Error::failed("cannot create the namespace").because(error))?])
     }
 }
 

@@ -8,9 +8,9 @@ use kube::ResourceExt as _;
 use serde::Serialize;
 
 use crate::deploy::routes;
-use crate::deploy::services::{Living, Service};
+use crate::deploy::services::{LiveServices, Service};
 use crate::deploy::usage::Usage;
-use crate::diagnose::{Scene, verdict};
+use crate::diagnose::{Observed, is_ready, verdict};
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct ServiceStatus {
@@ -42,10 +42,10 @@ pub struct CauseStatus {
 
 /// What is looked at.
 pub struct View<'a> {
-    pub living: &'a Living,
+    pub living: &'a LiveServices,
     pub usage: &'a BTreeMap<String, Usage>,
     /// Events and claims of the namespace.
-    pub scene: &'a Scene,
+    pub observed: &'a Observed,
     /// The application's address, with the name that its requests carry.
     pub address: Option<(&'a str, &'a str)>,
     pub now: Timestamp,
@@ -78,11 +78,6 @@ fn one(view: &View<'_>, service: &Service) -> ServiceStatus {
     }
 }
 
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref());
-    conditions.unwrap_or_default().iter().any(|c| c.type_ == "Ready" && c.status == "True")
-}
-
 fn restarts(pod: &Pod) -> i32 {
     let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_deref());
     statuses.unwrap_or_default().iter().map(|status| status.restart_count).sum()
@@ -94,12 +89,12 @@ fn cause(view: &View<'_>, pods: &[&Pod]) -> Option<CauseStatus> {
             |volume| volume.persistent_volume_claim.as_ref().is_some_and(|claim| claim.claim_name == *name),
         )
     };
-    let scene = Scene {
+    let observed = Observed {
         pods: pods.iter().map(|pod| (*pod).clone()).collect(),
-        claims: view.scene.claims.iter().filter(|claim| claimed(&claim.name_any())).cloned().collect(),
-        events: view.scene.events.clone(),
+        claims: view.observed.claims.iter().filter(|claim| claimed(&claim.name_any())).cloned().collect(),
+        events: view.observed.events.clone(),
     };
-    let cause = verdict(&scene)?;
+    let cause = verdict(&observed)?;
     let (code, object, what) = (cause.code, cause.object, cause.what);
     Some(CauseStatus { code, object, what, details: cause.details, help: cause.help })
 }
@@ -136,7 +131,7 @@ mod tests {
         let view = View {
             living: &living,
             usage: &usage,
-            scene: &Scene::default(),
+            observed: &Observed::default(),
             address: Some(("http://shop.localhost:8080/", "shop.localhost")),
             now: "2026-01-01T10:02:00Z".parse().unwrap(),
         };

@@ -40,7 +40,7 @@ impl Step for SettleStep {
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
-        self.session.provider()?.settle(task)?;
+        self.session.provider()?.wait_ready(task)?;
         Ok("ready".to_owned())
     }
 

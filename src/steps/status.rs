@@ -88,8 +88,8 @@ async fn services_of(
         return Ok(Vec::new());
     }
     let kube = session.kube()?;
-    let (living, usage, scene) = futures::join!(
-        deploy::services::living(kube, namespace),
+    let (living, usage, observed) = futures::join!(
+        deploy::services::live_services(kube, namespace),
         deploy::usage::of_pods(kube, namespace),
         diagnose::gather(kube, namespace, ""),
     );
@@ -97,7 +97,7 @@ async fn services_of(
         living: &living?,
         usage: &usage,
         // Without events a cause is only less certain.
-        scene: &scene.unwrap_or_default(),
+        observed: &observed.unwrap_or_default(),
         address: address.map(|address| (address.url.as_str(), address.host.as_str())),
         now: (session.world.now)(),
     }))

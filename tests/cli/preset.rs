@@ -114,8 +114,8 @@ fn doctor_reckons_as_up_does() {
     machine(1, 2)
         .run(&["doctor"])
         .exits(3)
-        .out_has("CPUs: 1 for containers, 2 are needed")
-        .out_has("the smallest cluster needs 2.0 GiB, 1.5 GiB can be had")
+        .out_has("CPUs: 1 for containers, 2 required")
+        .out_has("the smallest cluster needs 2.0 GiB, 1.5 GiB are available")
         .out_has("Docker Desktop: Settings > Resources");
 }
 

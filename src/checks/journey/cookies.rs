@@ -1,4 +1,4 @@
-//! The cookies of a journey, kept as a browser keeps them.
+//! The cookies of a journey, handled as browsers do.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ pub(super) struct Jar(Vec<Cookie>);
 
 #[derive(Debug)]
 struct Cookie {
-    /// Whom it came from; it is sent to nobody else (`Domain` is not looked at).
+    /// The host that set it. It is sent to no other host (`Domain` is ignored).
     host: String,
     path: String,
     name: String,
@@ -19,13 +19,13 @@ struct Cookie {
     until: Option<Instant>,
 }
 
-/// What a `Set-Cookie` header says.
+/// A parsed `Set-Cookie` header.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Given<'a> {
     pub name: &'a str,
     pub value: &'a str,
     path: Option<&'a str>,
-    /// `Some(0)`: to be forgotten.
+    /// `Some(0)`: the cookie is deleted.
     seconds: Option<u64>,
 }
 
@@ -40,25 +40,25 @@ impl<'a> Given<'a> {
             let value = value.trim();
             match key.trim().to_ascii_lowercase().as_str() {
                 "path" => given.path = Some(value).filter(|path| path.starts_with('/')),
-                // What is negative is as good as 0.
+                // Negative values mean 0.
                 "max-age" => given.seconds = value.parse::<i64>().ok().map(|age| age.max(0).unsigned_abs()),
                 "expires" => past = is_past(value),
                 _ => {}
             }
         }
-        // Max-Age goes before Expires.
+        // Max-Age takes precedence over Expires.
         given.seconds = given.seconds.or(past.then_some(0));
         (!given.name.is_empty()).then_some(given)
     }
 }
 
-/// A date that cannot be read is none.
+/// `None` for an invalid date.
 fn is_past(date: &str) -> bool {
     rfc2822::parse(date).is_ok_and(|date| date.timestamp() <= Timestamp::now())
 }
 
 impl Jar {
-    /// Takes a cookie that `host` gave in answer to a request for `path`.
+    /// Stores a cookie from the response of `host` to a request for `path`.
     pub fn take(&mut self, host: &str, path: &str, given: &Given<'_>) {
         let path = given.path.unwrap_or_else(|| folder(path)).to_owned();
         self.0.retain(|old| !(old.host == host && old.path == path && old.name == given.name));
@@ -84,7 +84,7 @@ impl Jar {
     }
 }
 
-/// The path of a cookie that gives none (RFC 6265, 5.1.4).
+/// The path of a cookie that specifies none (RFC 6265, 5.1.4).
 fn folder(path: &str) -> &str {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     match path.rfind('/') {

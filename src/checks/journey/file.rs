@@ -1,4 +1,4 @@
-//! A journey as its file describes it; all that is wrong with the file comes out here.
+//! The definition of a journey in its file, and all problems of the file.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,23 +14,23 @@ use crate::checks::http::{self, Via};
 use crate::checks::spec::{duration, required};
 use crate::config::{Fields, suggest};
 
-/// What a step waits for its answer, if the file does not say.
+/// The default timeout of a step.
 const STEP: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct File {
     pub vars: BTreeMap<String, Template>,
-    /// Whom `{host}` names; `None`: the application.
+    /// The value of `{host}`; `None`: the application's host.
     pub host: Option<String>,
     pub steps: Vec<Step>,
     pub finally: Vec<Step>,
 }
 
-/// A request, what its answer must be like, and what is taken from that.
+/// A request, the expected response, and the values to capture from it.
 #[derive(Debug)]
 pub(super) struct Step {
     pub name: String,
-    /// Which way the request takes, in words.
+    /// The segment of the request path that it exercises.
     pub hop: Option<String>,
     pub via: Via,
     pub host: Option<String>,
@@ -38,11 +38,11 @@ pub(super) struct Step {
     pub path: Template,
     pub headers: BTreeMap<String, Template>,
     pub body: Body,
-    /// Its texts may have gaps.
+    /// Its texts may contain placeholders.
     pub expect: Expect,
     pub captures: Vec<Capture>,
     pub timeout: Duration,
-    /// Of `[[finally]]`: the step without which there is nothing to do.
+    /// Of `[[finally]]`: the step that it undoes.
     pub undoes: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Step {
 pub(super) enum Body {
     None,
     Text(Template),
-    /// Its texts may have gaps.
+    /// Its texts may contain placeholders.
     Json(Value),
     Form(BTreeMap<String, Template>),
 }
@@ -59,31 +59,31 @@ pub(super) enum Body {
 pub(super) struct Capture {
     pub name: String,
     pub from: Source,
-    /// Whether it is kept out of messages.
+    /// Whether messages must not show it.
     pub hide: bool,
 }
 
-/// Where a value stands in an answer.
+/// Where a value is in a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
     Json(String),
     Header(String),
     Cookie(String),
-    /// In the first event of that name which has something there.
+    /// In the first event of that name that has a value there.
     Event {
         name: String,
         pointer: String,
     },
 }
 
-/// What a step may name: what stands above it.
+/// The names that a step may use.
 struct Scope {
     vars: BTreeSet<String>,
     captures: BTreeSet<String>,
     steps: BTreeSet<String>,
 }
 
-/// What holds for every step that says nothing else.
+/// Defaults for the steps.
 struct Defaults {
     via: Via,
     host: Option<String>,
@@ -92,14 +92,14 @@ struct Defaults {
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> File {
     let via = if fields.has("via") { http::read_via(fields) } else { Some(Via::Ingress) };
     let host = fields.opt_parsed("host", http::host);
-    // Where `via` is wrong, its problem is known; the steps are still read for theirs.
+    // An invalid `via` is reported already; the steps are still read for their problems.
     let defaults = Defaults { via: via.unwrap_or(Via::Ingress), host: host.clone() };
     let vars = read_vars(fields);
     let names = vars.keys().cloned().chain([HOST.to_owned()]).collect();
     let mut scope = Scope { vars: names, captures: BTreeSet::new(), steps: BTreeSet::new() };
     let steps = fields.tables("step", |fields| read_step(fields, &mut scope, &defaults, false));
     if !fields.has("step") {
-        fields.problem("step", "is missing: a journey has one step at least");
+        fields.problem("step", "is missing: a journey has at least one step");
     }
     let finally = fields.tables("finally", |fields| read_step(fields, &mut scope, &defaults, true));
     File { vars, host, steps, finally }
@@ -115,12 +115,12 @@ fn read_vars(fields: &mut Fields<'_, '_>) -> BTreeMap<String, Template> {
                 let other = template.names().find(|part| ![HOST, RANDOM, SECRET].contains(part));
                 if let Some(other) = other {
                     return Err(format!(
-                        "is made of `{{{other}}}`, but may use {{random}}, {{secret}}, {{host}}"
+                        "contains `{{{other}}}`, but may only contain {{random}}, {{secret}}, {{host}}"
                     ));
                 }
                 Ok(template)
             });
-            // Known even if it is wrong, so that its uses are no further problems.
+            // Added even if it is invalid, so that its uses cause no further problems.
             vars.insert(name, text.unwrap_or_else(|| Template::parse("")));
         }
         Some(())
@@ -130,23 +130,23 @@ fn read_vars(fields: &mut Fields<'_, '_>) -> BTreeMap<String, Template> {
 
 fn check_name(name: &str) -> Result<(), String> {
     if !is_name(name) {
-        return Err("is no name for a value: a-z, then a-z, 0-9 and `_`".to_owned());
+        return Err("is not a valid name: a-z, then a-z, 0-9 and `_`".to_owned());
     }
     if [HOST, RANDOM, SECRET].contains(&name) {
-        return Err("is the name of what is always there".to_owned());
+        return Err("is a predefined name".to_owned());
     }
     Ok(())
 }
 
 impl Scope {
-    /// Whether every gap of `text` can be filled.
+    /// Whether every placeholder of `text` can be filled.
     fn check(&self, text: &str) -> Result<(), String> {
         let known = |name: &str| self.vars.contains(name) || self.captures.contains(name);
         let template = Template::parse(text);
         let Some(unknown) = template.names().find(|name| !known(name)) else { return Ok(()) };
         let names: Vec<&str> = self.vars.iter().chain(&self.captures).map(String::as_str).collect();
         let near = suggest(unknown, &names);
-        Err(format!("uses `{{{unknown}}}`, which neither [vars] nor a step above gives{near}"))
+        Err(format!("uses `{{{unknown}}}`, which neither [vars] nor an earlier step defines{near}"))
     }
 
     fn template(&self, text: &str) -> Result<Template, String> {
@@ -169,7 +169,7 @@ fn read_step(
     let headers = templates(fields, "headers", scope);
     let body = read_body(fields, scope);
     if !matches!(body, Body::None) && !fields.has("method") {
-        fields.problem("method", "is missing, and GET sends no body");
+        fields.problem("method", "is missing, and GET has no body");
     }
     let expect = read_expect(fields, scope);
     let timeout = fields.opt_parsed("timeout", duration).unwrap_or(STEP);
@@ -179,7 +179,7 @@ fn read_step(
         && !last
         && !scope.steps.insert(name.clone())
     {
-        fields.problem("name", format!("is \"{name}\", as that of a step above"));
+        fields.problem("name", format!("is \"{name}\", like that of an earlier step"));
     }
     let method = method.unwrap_or(Method::GET);
     let (name, via, path, expect) = (name?, via?, path?, expect?);
@@ -191,7 +191,7 @@ fn read_undoes(fields: &mut Fields<'_, '_>, scope: &Scope) -> Option<String> {
     fields.opt_choice("undoes", &names)
 }
 
-/// A table of texts with gaps; of headers, the names and the fixed texts are checked as well.
+/// A table of texts with placeholders; for headers, the names and fixed texts are checked as well.
 fn templates(fields: &mut Fields<'_, '_>, key: &str, scope: &Scope) -> BTreeMap<String, Template> {
     let mut map = BTreeMap::new();
     fields.opt_table(key, |fields| {
@@ -212,7 +212,7 @@ fn templates(fields: &mut Fields<'_, '_>, key: &str, scope: &Scope) -> BTreeMap<
 fn read_body(fields: &mut Fields<'_, '_>, scope: &Scope) -> Body {
     let given: Vec<&str> = ["body", "json", "form"].into_iter().filter(|key| fields.has(key)).collect();
     if let [_, second, ..] = given.as_slice() {
-        fields.problem(second, "is a second body: give one of `body`, `json`, `form`");
+        fields.problem(second, "is a second body: use one of `body`, `json`, `form`");
     }
     let text = fields.opt_parsed("body", |text| scope.template(text));
     let json = fields.opt_json("json", &|text| scope.check(text));

@@ -1,7 +1,7 @@
-//! Kind `journey`: requests in their order, as somebody makes them who uses the application.
+//! Kind `journey`: a sequence of requests, as a user of the application makes them.
 //!
-//! A look is one pass from the first step on, with new values of its own. `[[finally]]` is taken at
-//! the end of every pass; of a pass that was cut off, in [`Check::tidy`].
+//! An evaluation is one pass over all steps, with new generated values. `[[finally]]` runs at the end of
+//! every pass; after an interrupted pass, in [`Check::tidy`].
 
 mod cookies;
 mod file;
@@ -59,7 +59,7 @@ impl Check for Journey {
     }
 
     fn help(&self) -> &'static str {
-        "todo-bootstrap logs   # shows what the services on the way of that step said last"
+        "todo-bootstrap logs   # shows the last log lines of the services"
     }
 
     fn within(&mut self, timeout: Duration) {
@@ -67,7 +67,7 @@ impl Check for Journey {
     }
 
     /// The steps keep their time themselves; this is only longer.
-    fn longest_look(&self) -> Duration {
+    fn look_timeout(&self) -> Duration {
         self.timeout + AFTER + Duration::from_secs(1)
     }
 

@@ -1,4 +1,4 @@
-//! One pass through a journey: what it knows, and how a step is taken.
+//! One pass through a journey: its values, and how a step runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,24 +18,24 @@ use crate::checks::sse;
 /// Characters of a body that a message shows.
 const SHOWN: usize = 300;
 
-/// Shows no value: neither [`Values`] nor [`Jar`] does.
+/// Its `Debug` output shows no value, because those of [`Values`] and [`Jar`] do not.
 #[derive(Debug)]
 pub(super) struct Pass {
     values: Values,
     jar: Jar,
-    /// Names of the steps that did, or may have done, what they are for.
+    /// Names of the steps that were or may have been executed.
     taken: BTreeSet<String>,
-    /// How many steps of `[[finally]]` are over.
+    /// How many steps of `[[finally]]` have finished.
     pub finished: usize,
 }
 
-/// Why a step failed, without secrets.
+/// The failure of a step, without secrets.
 #[derive(Debug)]
 pub(super) struct Wrong {
     pub message: String,
-    /// Of an answer that was not the expected one.
+    /// Of a response that was not the expected one.
     pub status: Option<u16>,
-    /// Whether an application that is only starting explains it.
+    /// Whether an application that is still starting can cause it.
     pub may_pass: bool,
 }
 
@@ -45,22 +45,22 @@ impl Pass {
         Ok(Self { values: Values::new(vars, host)?, jar, taken, finished: 0 })
     }
 
-    /// Whether there is something for a step of `[[finally]]`: what it undoes may have been done, and
-    /// all that it names is known.
+    /// Whether a step of `[[finally]]` is needed: the step that it undoes may have been executed, and all
+    /// values that it uses are known.
     pub fn is_needed(&self, step: &Step) -> bool {
         let undoes = step.undoes.as_ref().is_none_or(|name| self.taken.contains(name));
         undoes && self.request(step).is_ok()
     }
 
-    /// Sends the step's request, judges the answer within its time (or `left`, if that is less) and
-    /// captures from it.
+    /// Sends the step's request, compares the response within its timeout (or `left`, if that is less) and
+    /// captures values from it.
     pub async fn take(&mut self, cx: &Context<'_>, step: &Step, left: Duration) -> Result<(), Wrong> {
         let mut answer = Answer::default();
         let mut may_pass = false;
-        // With what was known before: the step may capture a new value for a name.
+        // With the values before the step, which may capture a new value for a name.
         let expect = self.expect(step);
         let found = self.ask(cx, step, left, &mut answer, &mut may_pass).await;
-        // Whatever came is known before a word is said about it.
+        // Everything that arrived is registered before any message is written.
         let captured = self.learn(cx, step, &answer);
         let found = found.and_then(|()| self.judge(&expect?, &answer)).and(captured);
         let Err(why) = found else { return Ok(()) };
@@ -93,9 +93,9 @@ impl Pass {
         }
         if left.is_zero() {
             *may_pass = true;
-            return Err("was not asked: the `timeout` was up".to_owned());
+            return Err("was not sent: the `timeout` has expired".to_owned());
         }
-        // From here on it may be done, even if this future ends in the middle of it.
+        // From here on it may have been executed, even if this future is dropped.
         self.taken.insert(step.name.clone());
         let limit = step.timeout.min(left);
         let asked = tokio::time::timeout(limit, request.ask(cx, answer)).await;
@@ -122,7 +122,7 @@ impl Pass {
         }
     }
 
-    /// The request of a step, with every gap filled. The error names what is not known.
+    /// The request of a step, with every placeholder filled. The error names missing values.
     fn request(&self, step: &Step) -> Result<Request, String> {
         let value = |name: &str| self.value(name);
         let path = step.path.fill(|name| value(name).map(|value| percent_encoded(&value)))?;
@@ -151,7 +151,7 @@ impl Pass {
         Ok(Request { via, method, path, host, headers, body })
     }
 
-    /// Keeps cookies and captures; the error names the first capture that is not there.
+    /// Stores cookies and captures; the error names the first missing capture.
     fn learn(&mut self, cx: &Context<'_>, step: &Step, answer: &Answer) -> Result<(), String> {
         if let Ok(request) = self.request(step) {
             for given in answer.cookies.iter().filter_map(|header| Given::parse(header)) {
@@ -178,7 +178,7 @@ impl Pass {
 
     fn judge(&self, expect: &Expect, answer: &Answer) -> Result<(), String> {
         let redact = |text: &str| self.values.redact(text);
-        // The body is shown by the caller, whatever is wrong.
+        // The caller shows the body.
         expect.judge_shown(answer, &Show { body: 0, redact: &redact }).map(|_| ())
     }
 
@@ -192,7 +192,7 @@ fn content_type(headers: &mut HeaderMap, kind: &'static str) {
     headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
 }
 
-/// `json` with the gaps of its texts filled.
+/// `json` with the placeholders of its texts filled.
 fn filled(json: &Value, value: &dyn Fn(&str) -> Result<String, String>) -> Result<Value, String> {
     Ok(match json {
         Value::String(text) => Value::String(Template::parse(text).fill(value)?),
@@ -238,7 +238,7 @@ impl std::fmt::Display for Source {
     }
 }
 
-/// What was asked, with the gaps as they stand in the file.
+/// The request, with the placeholders of the file.
 fn asked(cx: &Context<'_>, step: &Step) -> String {
     let path = step.path.to_string();
     let (via, method, host) = (step.via.clone(), step.method.clone(), step.host.clone());
@@ -254,7 +254,7 @@ fn hop(cx: &Context<'_>, step: &Step) -> String {
     }
 }
 
-/// To two digits, which is as exact as it is of use.
+/// Rounded to two digits.
 pub(super) fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
 }

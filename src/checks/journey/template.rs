@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-/// A text whose gaps are filled when a step is sent.
+/// A text whose placeholders are filled when a step is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template(Vec<Part>);
 
@@ -13,8 +13,8 @@ enum Part {
 }
 
 impl Template {
-    /// `{name}` is a gap and `{{name}}` the text `{name}`; any other brace stands for itself, so
-    /// JSON needs no escapes.
+    /// `{name}` is a placeholder and `{{name}}` the text `{name}`. Any other brace stands for itself, so JSON
+    /// needs no escaping.
     pub fn parse(text: &str) -> Self {
         let mut parts = Vec::new();
         let (mut plain, mut rest) = (String::new(), text);
@@ -52,7 +52,7 @@ impl Template {
         })
     }
 
-    /// The text with every gap filled by `value`; its first error ends it.
+    /// The text with every placeholder filled by `value`; stops at the first error.
     pub fn fill<E>(&self, mut value: impl FnMut(&str) -> Result<String, E>) -> Result<String, E> {
         let mut text = String::new();
         for part in &self.0 {
@@ -65,7 +65,7 @@ impl Template {
     }
 }
 
-/// As it stands in the file.
+/// As in the file.
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {
@@ -79,7 +79,7 @@ fn text_part(plain: &mut String) -> Option<Part> {
     (!plain.is_empty()).then(|| Part::Text(std::mem::take(plain)))
 }
 
-/// The name that `text` begins with and what stands behind its closing brace.
+/// The name at the beginning of `text`, and the text after its closing brace.
 fn gap(text: &str) -> Option<(&str, &str)> {
     let (name, rest) = text.split_once('}')?;
     is_name(name).then_some((name, rest))
@@ -91,7 +91,7 @@ pub(super) fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// As it may stand in a path or a query, or in a form.
+/// Percent-encoded for a path, a query, or a form.
 pub(super) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {

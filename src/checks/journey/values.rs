@@ -1,4 +1,4 @@
-//! What a journey knows while it runs, and how none of it gets into a message.
+//! The values of a journey, and how they are kept out of messages.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,17 +10,17 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::template::{Template, is_name, percent_encoded};
 use crate::fetch::hex;
 
-/// Names that every journey may use.
+/// Names that are predefined in every journey.
 pub(super) const HOST: &str = "host";
-/// What a variable may be made of, new in every run.
+/// The generators of a variable; each run generates a new value.
 pub(super) const RANDOM: &str = "random";
 pub(super) const SECRET: &str = "secret";
 
-/// A value of fewer characters is only replaced where it stands by itself: as part of a word it tells
-/// nothing, and a number such as an id would tear up every other number.
+/// A shorter value is only replaced if it stands alone: as part of a word it reveals nothing, and a number
+/// such as an id would alter every other number.
 const SHORT: usize = 8;
 
-/// The values of a run. What was once hidden stays hidden, also when its name has another value.
+/// The values of a run. A hidden value stays hidden, even if its name gets another value.
 pub(super) struct Values {
     known: BTreeMap<String, SecretString>,
     hidden: Vec<(String, SecretString)>,
@@ -33,7 +33,7 @@ impl fmt::Debug for Values {
 }
 
 impl Values {
-    /// The variables of a file, with new random parts.
+    /// The variables of a file, with new generated parts.
     pub fn new(vars: &BTreeMap<String, Template>, host: &str) -> Result<Self, String> {
         let mut values = Self { known: BTreeMap::new(), hidden: Vec::new() };
         values.set(HOST, host.to_owned(), false);
@@ -42,14 +42,14 @@ impl Values {
             let text = template.fill(|part| {
                 let random = match part {
                     RANDOM => random::<6>()?,
-                    // Of every class of characters that rules for passwords know.
+                    // With every class of characters that password rules require.
                     SECRET => format!("Aa1-{}", random::<16>()?),
                     _ => return Ok(host.to_owned()),
                 };
                 made.push(random.clone());
                 Ok::<_, String>(random)
             })?;
-            // By themselves too: an answer may hold a part of the value.
+            // The parts as well, because a response may contain a part of the value.
             for part in &made {
                 values.hide(name, part);
             }
@@ -62,7 +62,7 @@ impl Values {
         self.known.get(name).map(SecretString::expose_secret)
     }
 
-    /// Gives `name` a value; `hide` keeps it out of messages.
+    /// Sets `name` to a value; `hide` keeps it out of messages.
     pub fn set(&mut self, name: &str, value: String, hide: bool) {
         if hide {
             self.hide(name, &value);
@@ -78,7 +78,7 @@ impl Values {
         }
     }
 
-    /// `text` without anything that is hidden, and without what looks like a secret.
+    /// `text` without hidden values and without what looks like a secret.
     pub fn redact(&self, text: &str) -> String {
         let mut forms: Vec<(String, &str)> = Vec::new();
         for (label, value) in &self.hidden {
@@ -90,7 +90,7 @@ impl Values {
                 forms.push((form.to_owned(), label));
             }
         }
-        // The longest first: a value may be a part of another.
+        // The longest first, because a value may be part of another.
         forms.sort_by_key(|(form, _)| std::cmp::Reverse(form.len()));
         let text = forms.iter().fold(text.to_owned(), |text, (form, label)| {
             if text.contains(form.as_str()) { replace(&text, form, &format!("{{{label}}}")) } else { text }
@@ -101,7 +101,7 @@ impl Values {
 
 fn random<const BYTES: usize>() -> Result<String, String> {
     let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| format!("the system gives no random numbers: {error}"))?;
+    getrandom::fill(&mut bytes).map_err(|error| format!("cannot generate random numbers: {error}"))?;
     Ok(hex(&bytes))
 }
 
@@ -123,8 +123,8 @@ fn replace(text: &str, value: &str, label: &str) -> String {
     new
 }
 
-/// Members of JSON whose name says that they are secret, and tokens by their form: an answer may
-/// hold some that the journey never took from it.
+/// JSON members with names of secrets, and tokens by their form: a response may contain some that the journey
+/// did not capture.
 fn mask(text: &str) -> String {
     #[allow(clippy::unwrap_used)] // constants, which a test compiles
     static SECRETS: LazyLock<[Regex; 3]> = LazyLock::new(|| {
@@ -139,7 +139,7 @@ fn mask(text: &str) -> String {
         let masked = |found: &Captures<'_>| {
             let (whole, before) = (&found[0], &found[1]);
             let label = whole[before.len()..].strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-            // A label already says what was there.
+            // A label already describes the value.
             if label.is_some_and(is_name) { whole.to_owned() } else { format!("{before}…") }
         };
         secret.replace_all(&text, masked).into_owned()

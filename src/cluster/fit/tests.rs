@@ -45,14 +45,14 @@ struct Asked {
     engine: Engine,
     spec: ClusterSpec,
     candidates: Vec<Candidate>,
-    standing: Option<Sizes>,
+    existing: Option<Sizes>,
 }
 
 impl Asked {
     fn here(cpus: u32, gib: u64) -> Self {
         let facts = Facts { cpus, memory: gib * GIB, memory_available: gib * GIB * 9 / 10, ..debian() };
         let engine = Engine { cpus, memory: gib * GIB, ..engine() };
-        Self { facts, engine, spec: spec(AUTO.0, AUTO.1), candidates: presets(), standing: None }
+        Self { facts, engine, spec: spec(AUTO.0, AUTO.1), candidates: presets(), existing: None }
     }
 
     fn machine_of(home: Home, cpus: u32, gib: u64) -> Self {
@@ -71,7 +71,7 @@ impl Asked {
             asked,
             overhead: OVERHEAD,
             spec: &self.spec,
-            standing: self.standing,
+            existing: self.existing,
             facts: &self.facts,
             engine: Some(&self.engine),
         })
@@ -126,7 +126,7 @@ fn each_machine_gets_the_largest_preset_that_fits() {
 #[track_caller]
 fn settled(asked: Asked) {
     let Ok(first) = asked.fit(None) else { return };
-    let again = Asked { standing: Some(first.sizes), ..asked };
+    let again = Asked { existing: Some(first.sizes), ..asked };
     let second = again.fit(first.preset.as_deref()).unwrap();
     assert_eq!((second.preset, second.sizes, second.trimmed), (first.preset, first.sizes, first.trimmed));
 }
@@ -153,7 +153,7 @@ fn what_others_use_now_counts_for_a_new_cluster_only() {
     assert_eq!(error.what(), "not even preset small fits this machine");
     assert_eq!(error.hints(), ["stop programs that use much memory: ps aux --sort -rss | head"]);
     assert!(error.causes()[1].contains("1.0 GiB of 8 CPU and 16 GiB, based on what is free now"), "{error}");
-    busy.standing = Some(Sizes { cpus: 4, memory: 6 * GIB });
+    busy.existing = Some(Sizes { cpus: 4, memory: 6 * GIB });
     assert_eq!(told(&busy), "middle 4×6144");
 }
 
@@ -206,8 +206,8 @@ fn a_preset_that_was_asked_for_is_taken_or_refused_with_what_would_fit() {
 
 #[test]
 fn a_cluster_that_stands_keeps_its_size() {
-    let standing = Some(Sizes { cpus: 3, memory: 5 * GIB });
-    let asked = Asked { standing, ..Asked::here(16, 64) };
+    let existing = Some(Sizes { cpus: 3, memory: 5 * GIB });
+    let asked = Asked { existing, ..Asked::here(16, 64) };
     assert_eq!(told(&asked), "middle 3×5120");
     let error = asked.fit(Some("large")).unwrap_err();
     assert_eq!(error.what(), "preset large does not fit the cluster");
@@ -250,7 +250,7 @@ fn autoscalers_share_what_is_left_and_never_fall_below_their_minimum() {
 fn a_cluster_keeps_its_size_and_that_is_said() {
     let made = Sizes { cpus: 4, memory: 8 * GIB };
     let lines = |cpus: Amount<u32>, memory: Amount<u64>| {
-        let asked = Asked { standing: Some(made), spec: spec(cpus, memory), ..Asked::here(8, 32) };
+        let asked = Asked { existing: Some(made), spec: spec(cpus, memory), ..Asked::here(8, 32) };
         let fit = asked.fit(None).unwrap();
         assert_eq!(fit.sizes, made);
         fit.lines().into_iter().filter(|line| line.contains("but the cluster keeps")).collect::<Vec<_>>()

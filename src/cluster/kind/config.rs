@@ -1,28 +1,28 @@
-//! The configuration that kind makes a cluster from.
+//! The configuration from which kind creates a cluster.
 
 use serde_json::{Value, json};
 
 use crate::cluster::Ports;
 
-/// What stands in the configuration; everything else is kind's own default.
+/// The configured values; all others are kind's defaults.
 #[derive(Debug, Clone)]
 pub struct Config<'a> {
     pub name: &'a str,
     pub image: &'a str,
     pub ports: Ports,
-    /// CPUs and bytes of memory that the node's kubelet leaves alone.
+    /// CPUs and bytes of memory that the kubelet reserves for the system.
     pub reserved: (u32, u64),
-    /// Whether the engine's containers are in control groups of version 1.
+    /// Whether the engine's containers use cgroup v1.
     pub cgroup_v1: bool,
-    /// Further patches for kubeadm, each one YAML document.
+    /// Additional kubeadm patches, each a YAML document.
     pub patches: Vec<String>,
-    /// Patches of the configuration of the nodes' containerd, in TOML.
+    /// Patches of the nodes' containerd configuration, in TOML.
     pub containerd: Vec<String>,
 }
 
-/// Where containerd looks for registries. Node images of kind do not set it, and the default of
-/// containerd 2.2 and newer is a list of two folders, which its transfer service does not split
-/// (kind#3918, containerd#12808). kind's own file is of version 2.
+/// Where containerd looks for registries. kind's node images do not set it, and the default of containerd 2.2
+/// and newer is a list of two directories, which its transfer service does not split (kind#3918,
+/// containerd#12808). kind's own file has version 2.
 pub const REGISTRIES: &str =
     "[plugins.\"io.containerd.grpc.v1.cri\".registry]\nconfig_path = \"/etc/containerd/certs.d\"\n";
 
@@ -43,7 +43,7 @@ impl Config<'_> {
             }],
             "kubeadmConfigPatches": patches,
         });
-        // Any patch makes kind restart containerd, so none is given without need.
+        // Any patch makes kind restart containerd, so there is none without need.
         if !self.containerd.is_empty() {
             config["containerdConfigPatches"] = json!(self.containerd);
         }
@@ -52,7 +52,7 @@ impl Config<'_> {
 
     fn kubelet(&self) -> String {
         let (cpus, memory) = self.reserved;
-        // From Kubernetes 1.35 on, a kubelet refuses version 1 unless it is told not to.
+        // Since Kubernetes 1.35, the kubelet refuses cgroup v1 by default.
         let cgroup = if self.cgroup_v1 { "failCgroupV1: false\n" } else { "" };
         format!(
             "kind: KubeletConfiguration\n{cgroup}systemReserved:\n  cpu: \"{cpus}\"\n  memory: \"{memory}\"\n"

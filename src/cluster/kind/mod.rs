@@ -1,26 +1,25 @@
-//! A cluster in one container, made by kind on a network of its own.
+//! A cluster in one container, created by kind on a network of its own.
 
 mod config;
-mod progress;
 
 pub use config::Config;
 
-use super::local::{Local, Naming, fault, settle};
-use super::{Owned, Ports, Provider, State};
+use super::Provider;
+use super::local::{Local, Naming, fault};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Input};
 use crate::task::Task;
 
-/// What a node image of ours needs said to kubeadm.
+/// A kubeadm patch that the node images built by todo-bootstrap need.
 const PATCH: &str = "offline/images/node/kubeadm-patch.yaml";
 
-/// A cluster that kind makes and keeps.
+/// A cluster that kind creates.
 #[derive(Debug, Clone)]
 pub struct Kind {
     local: Local,
     /// The control plane's container.
     node: String,
-    /// How kind labels it.
+    /// kind's label on the cluster's containers.
     label: String,
 }
 
@@ -31,14 +30,10 @@ impl Kind {
         Self { local, node, label }
     }
 
-    fn naming(&self) -> Naming<'_> {
-        Naming { provider: "kind", node: &self.node, label: &self.label, volume: None }
-    }
-
-    /// A kind command that sees our engine, our network and nobody's kubeconfig.
+    /// A kind command that uses our engine and network, and no kubeconfig of the user.
     fn kind(&self, purpose: &str) -> Result<Cmd> {
         let provider = if self.local.engine.is_podman() { "podman" } else { "docker" };
-        let network = self.local.network(&self.naming());
+        let network = self.network();
         let cmd = Cmd::new(&self.local.tool, purpose)
             .env_remove("KUBECONFIG")
             .env_remove("KIND_CLUSTER_NAME")
@@ -69,70 +64,52 @@ impl Kind {
         })
     }
 
-    fn run_create(&self, task: &Task<'_>) -> Result<()> {
-        let local = &self.local;
-        let cmd = self
-            .kind("create the cluster")?
-            .args(["create", "cluster", "--name", local.name(), "--image", &local.image])
-            .args(["--config", "-", "--wait", "0s", "--retain", "--kubeconfig"])
-            .path(&local.unfinished())
-            .input(Input::Bytes(self.config(task)?.render().into_bytes()));
-        let mut said = Vec::new();
-        let ran = task.run_lines(&cmd, &mut |line| {
-            if let Some(line) = progress::progress(line) {
-                task.say(line);
-            }
-            said.push(line.to_owned());
-        });
-        let Err(error) = ran else { return Ok(()) };
-        task.check()?;
-        let log = local.node_log(task, &self.node);
-        let explained = fault::explain("kind", error, &said.join("\n"), &log, local.ports);
-        // kind was told to leave the node for its log; what is left of it goes now.
-        if let Err(error) = self.delete(task) {
-            task.warn(format!("the partially created cluster still exists: {}", error.one_line()));
-        }
-        Err(explained)
-    }
-
-    /// Writes the kubeconfig again from what the node holds.
+    /// Writes the kubeconfig again, from the one in the node.
     fn restore_kubeconfig(&self, task: &Task<'_>) -> Result<()> {
         let local = &self.local;
         let cmd = self
             .kind("write the kubeconfig again")?
             .args(["export", "kubeconfig", "--name", local.name(), "--kubeconfig"])
             .path(&local.unfinished());
-        local.forget_unfinished()?;
+        local.remove_unfinished()?;
         task.run(&cmd)?;
         local.keep_kubeconfig()
     }
 }
 
 impl Provider for Kind {
-    fn name(&self) -> &'static str {
-        "kind"
+    fn local(&self) -> &Local {
+        &self.local
     }
 
-    fn state(&self, task: &Task<'_>) -> Result<State> {
-        self.local.state(task, &self.naming())
+    fn naming(&self) -> Naming<'_> {
+        Naming { provider: "kind", node: &self.node, label: &self.label, volume: None }
     }
 
-    fn create(&self, task: &Task<'_>) -> Result<()> {
-        if let State::Partial { why } = self.state(task)? {
-            task.warn(format!("deleting a partially created cluster ({why}) to recreate it"));
-            self.delete(task)?;
-        }
+    fn create_node(&self, task: &Task<'_>) -> Result<()> {
         let local = &self.local;
-        local.prepare()?;
-        local.claim(task, &self.naming())?;
-        self.run_create(task)?;
-        local.engine.limit(task, &self.node, local.sizes.cpus, local.sizes.memory)?;
-        local.mark_whole(task, &self.node)?;
-        local.keep_kubeconfig()
-    }
-
-    fn settle(&self, task: &Task<'_>) -> Result<()> {
-        settle::ready(task, &self.local.kubeconfig, None)
+        // The node is kept for its log, and deleted by the caller.
+        let cmd = self
+            .kind("create the cluster")?
+            .args(["create", "cluster", "--name", local.name(), "--image", &local.image])
+            .args(["--config", "-", "--wait", "0s", "--retain", "--kubeconfig"])
+            .path(&local.unfinished())
+            .input(Input::Bytes(self.config(task)?.render().into_bytes()));
+        let mut output = String::new();
+        let ran = task.run_lines(&cmd, &mut |line| {
+            if let Some(step) = progress(line) {
+                task.say(step);
+            }
+            output.push_str(line);
+            output.push('\n');
+        });
+        if let Err(error) = ran {
+            task.check()?;
+            let node_log = local.node_log(task, &self.node);
+            let failed = fault::Failed { error, output: &output, node_log: &node_log, help: "" };
+            return Err(fault::explain(task, &local.engine, fault::Action::Create, failed));
+        }
+        local.engine.limit(task, &self.node, local.sizes.cpus, local.sizes.memory)
     }
 
     fn start(&self, task: &Task<'_>) -> Result<()> {
@@ -142,43 +119,23 @@ impl Provider for Kind {
         self.local.rejoin(task, &self.naming(), &containers)?;
         for container in containers.iter().filter(|container| !container.running) {
             task.say(format!("starting the node {}", container.name));
-            self.local.engine.start(task, &container.id)?;
-            // A paused node goes on where it was; its pods were never gone.
+            self.local.start_container(task, container)?;
+            // The pods of a paused node continue where they were.
             started = started || !container.paused;
         }
-        if !self.local.kubeconfig.is_file() {
-            self.restore_kubeconfig(task)?;
-        }
-        settle::ready(task, &self.local.kubeconfig, started.then_some(since))
+        self.local.renew_certificates(task, &self.node)?;
+        self.restore_kubeconfig(task)?;
+        self.local.wait_ready(task, started.then_some(since))
     }
+}
 
-    fn stop(&self, task: &Task<'_>) -> Result<()> {
-        self.local.stop(task, &self.naming())
-    }
-
-    fn delete(&self, task: &Task<'_>) -> Result<()> {
-        self.local.delete(task, &self.naming())
-    }
-
-    fn node(&self) -> String {
-        self.node.clone()
-    }
-
-    fn nodes(&self, task: &Task<'_>) -> Result<Vec<String>> {
-        self.local.nodes(task, &self.naming())
-    }
-
-    fn network(&self) -> String {
-        self.local.network(&self.naming())
-    }
-
-    fn owned(&self, task: &Task<'_>) -> Result<Vec<Owned>> {
-        self.local.owned(task, &self.naming())
-    }
-
-    fn ports(&self, task: &Task<'_>) -> Result<Ports> {
-        self.local.published(task, &self.node)
-    }
+/// The step that a line of kind's output announces. The line with `✓`, which ends it, is left out.
+fn progress(line: &str) -> Option<String> {
+    const STEPS: [&str; 7] =
+        ["Creating", "Ensuring", "Preparing", "Writing", "Starting", "Installing", "Joining"];
+    let text: String = line.chars().filter(char::is_ascii).collect();
+    let text = text.trim().trim_end_matches("...").trim();
+    (!line.contains('✓') && STEPS.iter().any(|step| text.starts_with(step))).then(|| text.to_owned())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::super::local::testing::local;
 use super::*;
+use crate::cluster::State;
 use crate::engine::testing::with_task;
 use crate::error::Exit;
 use crate::exec::Script;
@@ -19,7 +20,10 @@ fn kind(dir: &Path) -> Kind {
 fn a_failed_creation_is_explained_and_cleared_away() {
     let dir = tempfile::tempdir().unwrap();
     let script = Script::default()
-        .on("docker ps", 0, "")
+        .on("docker ps --all", 0, "")
+        .on("docker ps --all", 0, "")
+        .on("docker ps --format", 0, "web\t127.0.0.1:80->80/tcp\n")
+        .on_err("docker network inspect --format '{{json .Labels}}'", 1, "", "Error: No such network: c-kind")
         .on_err("docker network inspect --format '{{json .Labels}}'", 1, "", "Error: No such network: c-kind")
         .on("docker network create", 0, "")
         .on("docker network inspect --format '{{range", 0, "")
@@ -28,12 +32,13 @@ fn a_failed_creation_is_explained_and_cleared_away() {
         .on("docker exec", 1, "")
         .on("docker logs", 1, "")
         .on("docker network inspect --format '{{json .Labels}}'", 0, LABELS)
-        .on("docker ps", 0, NODE)
+        .on("docker ps --all", 0, NODE)
         .on("docker rm", 0, "")
         .on("docker network disconnect", 0, "")
         .on("docker network rm", 0, "");
     let error = with_task(&script, |task| kind(dir.path()).create(task)).0.unwrap_err();
-    assert!(error.what().contains("(port-taken)"), "{error}");
+    assert!(error.what().contains("port 80 is in use (port-taken)"), "{error}");
+    assert_eq!(error.hints()[0], "docker stop web   # frees the port");
     let ran = script.ran();
     let at = |prefix: &str| {
         ran.iter()
@@ -140,6 +145,40 @@ fn a_network_that_was_pruned_is_made_again_before_the_node_is_started() {
     assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{ran:?}");
     let create = &ran[order[0].unwrap()];
     assert!(create.contains("todo-bootstrap.dev/instance=mine"), "{create}");
+}
+
+#[test]
+fn a_port_that_is_taken_at_the_start_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let stopped = NODE.replace("running", "exited");
+    let taken = "Bind for 127.0.0.1:80 failed: port is already allocated";
+    let script = Script::default()
+        .on("docker ps --all", 0, &stopped)
+        .on("docker ps --format", 0, "web\t127.0.0.1:80->80/tcp\n")
+        .on("docker network inspect --format '{{json .Labels}}'", 0, LABELS)
+        .on("docker inspect", 0, "same same")
+        .on("docker network inspect --format {{.ID}}", 0, "same")
+        .on_err("docker start", 1, "", taken);
+    let error = with_task(&script, |task| kind(dir.path()).start(task)).0.unwrap_err();
+    assert_eq!(error.what(), "cannot start the cluster: port 80 is in use (port-taken)");
+    assert!(error.to_string().contains(taken) && error.to_string().contains("container web"), "{error}");
+}
+
+#[test]
+fn a_cluster_that_exists_is_not_created_again() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("kubeconfig"), "").unwrap();
+    let script = Script::default().on("docker ps", 0, NODE).on("docker network inspect", 0, LABELS);
+    assert!(with_task(&script, |task| kind(dir.path()).create(task)).0.is_err());
+    assert!(!script.ran().iter().any(|line| line.starts_with("docker rm")), "{:?}", script.ran());
+}
+
+#[test]
+fn progress_names_each_step_once() {
+    assert_eq!(progress(" • Starting control-plane 🕹️  ...").as_deref(), Some("Starting control-plane"));
+    assert_eq!(progress("Creating cluster \"c\" ...").as_deref(), Some("Creating cluster \"c\""));
+    assert_eq!(progress(" ✓ Starting control-plane 🕹️"), None);
+    assert_eq!(progress("Set kubectl context to \"kind-c\""), None);
 }
 
 #[test]

@@ -1,50 +1,131 @@
-//! What it means when a node cannot be made, told from what was said meanwhile.
+//! Why a node cannot be created or started, according to the engine and the node.
 
-use crate::cluster::Ports;
+use crate::engine::Engine;
 use crate::error::Error;
+use crate::host;
+use crate::task::Task;
 
-/// The error with the one line of `said` before it that tells the cause, and its remedy; unchanged
-/// where none does.
-pub(in crate::cluster) fn known(error: Error, said: &str, ports: Ports) -> Result<Error, Error> {
-    for (code, mark, what, help) in FAULTS {
-        if said.contains(mark) {
-            return Ok(error
-                .context(format!("cannot create the cluster: {what} ({code})"))
-                .help((*help).to_owned()));
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cluster) enum Action {
+    Create,
+    Start,
+}
+
+impl Action {
+    fn headline(self) -> &'static str {
+        match self {
+            Self::Create => "cannot create the cluster",
+            Self::Start => "cannot start the cluster",
         }
     }
-    let taken = ["port is already allocated", "address already in use", "Ports are not available"];
-    if taken.iter().any(|mark| said.contains(mark)) {
-        let Ports { http, https } = ports;
-        return Ok(error
-            .context(format!("cannot create the cluster: port {http} or {https} is taken (port-taken)"))
-            .help("set `http-port` and `https-port` in [cluster] of the profile, or stop what uses them"));
-    }
-    Err(error)
 }
 
-/// The error for the user, of what the program and the node said.
+/// A failed command of the provider or the engine.
+pub(in crate::cluster) struct Failed<'a> {
+    pub error: Error,
+    /// What the command printed.
+    pub output: &'a str,
+    pub node_log: &'a str,
+    /// For a failure whose cause is not known; empty for the default.
+    pub help: &'a str,
+}
+
+/// The error for the user. A message of the engine or the node that names the cause comes first.
 pub(in crate::cluster) fn explain(
-    provider: &str,
-    error: Error,
-    said: &str,
-    node: &str,
-    ports: Ports,
+    task: &Task<'_>,
+    engine: &Engine,
+    action: Action,
+    failed: Failed<'_>,
 ) -> Error {
-    known(error, &format!("{said}\n{node}"), ports).unwrap_or_else(|error| {
-        let error = error.context(format!("cannot create the cluster ({provider}-failed)"));
-        with_tail(error, node).help("todo-bootstrap doctor   # checks what this machine lacks")
-    })
-}
-
-/// The error with the end of the node's log.
-pub(in crate::cluster) fn with_tail(error: Error, node: &str) -> Error {
-    let last: Vec<&str> = node.lines().filter(|line| !line.trim().is_empty()).collect();
+    let Failed { error, output, node_log, help } = failed;
+    let headline = action.headline();
+    if let Some((code, _, what, help)) =
+        FAULTS.iter().find(|(_, text, ..)| output.contains(text) || node_log.contains(text))
+    {
+        return error.context(format!("{headline}: {what} ({code})")).help(*help);
+    }
+    if PORT_TAKEN.iter().any(|text| output.contains(text)) {
+        let port = taken_port(output);
+        let container = port.and_then(|port| publisher(task, engine, port));
+        let process = port.and_then(host::holder);
+        return port_taken(error, action, port, &engine.name, container.as_deref(), process);
+    }
+    let help =
+        if help.is_empty() { "todo-bootstrap doctor   # checks the engine and this machine" } else { help };
+    let last: Vec<&str> = node_log.lines().filter(|line| !line.trim().is_empty()).collect();
     let tail = last[last.len().saturating_sub(6)..].join("\n");
+    let error = error.context(headline).help(help);
     if tail.is_empty() { error } else { error.because(format!("the node's last log lines are\n{tail}")) }
 }
 
-/// Code, what gives it away, what it means, what to do.
+/// How engines report a port that cannot be published.
+const PORT_TAKEN: [&str; 3] =
+    ["port is already allocated", "address already in use", "Ports are not available"];
+
+/// The port of this machine in such a message.
+fn taken_port(output: &str) -> Option<u16> {
+    let mut lines = output.lines().filter(|line| PORT_TAKEN.iter().any(|text| line.contains(text)));
+    let address = regex_lite::Regex::new(r"(?:127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):([0-9]+)").ok()?;
+    lines.find_map(|line| address.captures(line)?.get(1)?.as_str().parse().ok())
+}
+
+/// The running container that publishes `port`. If the engine does not answer, none.
+fn publisher(task: &Task<'_>, engine: &Engine, port: u16) -> Option<String> {
+    let cmd = engine.cmd("list published ports").args(["ps", "--format", "{{.Names}}\t{{.Ports}}"]);
+    publisher_in(&task.run(&cmd).ok()?.text(), port)
+}
+
+/// In lines such as `web<TAB>127.0.0.1:80->80/tcp, 0.0.0.0:8000-8002->8000-8002/tcp`.
+fn publisher_in(list: &str, port: u16) -> Option<String> {
+    let publishes = |mapping: &str| {
+        let host = mapping.split_once("->").map_or("", |(host, _)| host);
+        let range = host.rsplit_once(':').map_or(host, |(_, range)| range);
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        first.parse::<u16>().is_ok_and(|first| first <= port)
+            && last.parse::<u16>().is_ok_and(|last| port <= last)
+    };
+    list.lines().find_map(|line| {
+        let (name, ports) = line.split_once('\t')?;
+        ports.split(", ").any(publishes).then(|| name.to_owned())
+    })
+}
+
+fn port_taken(
+    error: Error,
+    action: Action,
+    port: Option<u16>,
+    engine: &str,
+    container: Option<&str>,
+    process: Option<String>,
+) -> Error {
+    let headline = action.headline();
+    let Some(port) = port else {
+        return error
+            .context(format!("{headline}: one of its ports is in use (port-taken)"))
+            .help("sudo ss --listening --tcp --processes   # shows which process uses it");
+    };
+    let error = error.context(format!("{headline}: port {port} is in use (port-taken)"));
+    let error = match (container, process) {
+        (Some(name), _) => error
+            .because(format!("the container {name} publishes this port"))
+            .help(format!("{engine} stop {name}   # frees the port")),
+        (None, Some(process)) => error
+            .because(format!("{process} listens on this port"))
+            .help("stop that process, then run the command again; the data in the cluster is kept"),
+        (None, None) => error.help(format!(
+            "sudo ss --listening --tcp --processes 'sport = {port}'   # shows which process uses it"
+        )),
+    };
+    match action {
+        Action::Create => error.help("set `http-port` and `https-port` in [cluster] of the profile"),
+        // The ports of an existing container cannot be changed.
+        Action::Start => {
+            error.help("todo-bootstrap up   # continues once the port is free; the data is kept")
+        }
+    }
+}
+
+/// Code, text that identifies the fault, what it means, and the fix.
 const FAULTS: &[(&str, &str, &str, &str)] = &[
     (
         "engine-capabilities",
@@ -99,19 +180,82 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::testing::{engine, with_task};
+    use crate::exec::Script;
 
-    const PORTS: Ports = Ports { http: 80, https: 443 };
+    const ALLOCATED: &str = "Error response from daemon: driver failed programming external connectivity on endpoint c \
+         (4711): Bind for 127.0.0.1:80 failed: port is already allocated";
+
+    fn explained(action: Action, output: &str, node_log: &str, script: &Script) -> Error {
+        let error = Error::failed("cannot start the container c: it ended with status 1");
+        let failed = Failed { error, output, node_log, help: "" };
+        with_task(script, |task| explain(task, &engine(), action, failed)).0
+    }
 
     #[test]
     fn the_cause_is_found_in_either_log() {
-        let error = || Error::failed("cannot create the cluster: `kind …` ended with status 1");
-        let port =
-            explain("kind", error(), "Bind for 127.0.0.1:80 failed: port is already allocated", "", PORTS);
-        assert!(port.what().ends_with("port 80 or 443 is taken (port-taken)"), "{port}");
-        let caps = explain("kind", error(), "", "unable to apply caps: operation not permitted", PORTS);
+        let none = Script::default();
+        let caps = explained(Action::Create, "", "unable to apply caps: operation not permitted", &none);
         assert!(caps.what().contains("(engine-capabilities)"), "{caps}");
-        let other = explain("kind", error(), "boom", "one\n\nkubelet: failed to run\n", PORTS);
+        let other = explained(Action::Create, "boom", "one\n\nkubelet: failed to run\n", &none);
         assert!(other.to_string().contains("kubelet: failed to run"), "{other}");
         assert_eq!(other.hints().len(), 1);
+    }
+
+    #[test]
+    fn a_taken_port_is_named_with_the_container_that_holds_it() {
+        let script =
+            Script::default().on("docker ps", 0, "db\t5432/tcp\nweb\t127.0.0.1:80->8080/tcp, 9000/tcp\n");
+        let error = explained(Action::Start, ALLOCATED, "", &script);
+        assert_eq!(error.what(), "cannot start the cluster: port 80 is in use (port-taken)");
+        assert!(error.causes().contains(&"the container web publishes this port".to_owned()), "{error}");
+        assert_eq!(error.hints()[0], "docker stop web   # frees the port");
+        assert!(error.hints()[1].contains("todo-bootstrap up") && error.hints()[1].contains("data is kept"));
+        let create = explained(Action::Create, ALLOCATED, "", &script);
+        assert!(create.hints()[1].contains("`http-port`"), "{create}");
+    }
+
+    #[test]
+    fn a_taken_port_is_named_with_the_process_that_holds_it() {
+        let error = || Error::failed("x");
+        let taken = |process| port_taken(error(), Action::Start, Some(80), "docker", None, process);
+        let named = taken(Some("nginx (pid 7)".to_owned())).to_string();
+        assert!(named.contains("port 80") && named.contains("nginx (pid 7) listens on this port"), "{named}");
+        assert!(taken(None).hints()[0].contains("'sport = 80'"));
+        assert!(
+            port_taken(error(), Action::Start, None, "docker", None, None).what().contains("(port-taken)")
+        );
+    }
+
+    #[test]
+    fn the_port_is_found_in_the_messages_of_all_engines() {
+        for (message, port) in [
+            (ALLOCATED, Some(80)),
+            (
+                "failed to bind host port for 127.0.0.1:8080:172.18.0.2:80/tcp: address already in use",
+                Some(8080),
+            ),
+            ("failed to bind host port 127.0.0.1:443/tcp: address already in use", Some(443)),
+            ("rootlessport listen tcp 127.0.0.1:8443: bind: address already in use", Some(8443)),
+            (
+                "Ports are not available: exposing port TCP 127.0.0.1:80 -> 127.0.0.1:0: listen tcp 127.0.0.1:80: bind",
+                Some(80),
+            ),
+            (
+                "cannot listen on the TCP port: listen tcp4 0.0.0.0:6443: bind: address already in use",
+                Some(6443),
+            ),
+            ("dial tcp 127.0.0.1:9\nlisten: address already in use", None),
+        ] {
+            assert_eq!(taken_port(message), port, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_range_of_published_ports_is_understood() {
+        let list = "a\t80/tcp\nb\t0.0.0.0:8000-8002->8000-8002/tcp, [::]:8000-8002->8000-8002/tcp\nc\t:::81->81/tcp\n";
+        assert_eq!(publisher_in(list, 8001).as_deref(), Some("b"));
+        assert_eq!(publisher_in(list, 81).as_deref(), Some("c"));
+        assert_eq!(publisher_in(list, 80), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The private kubeconfig and what stands beside it.
+//! The private kubeconfig and the files next to it.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub(super) fn remove_file(file: &Path) -> Result<()> {
     }
 }
 
-/// A name for the engine's client; a link where the system has them.
+/// Makes the engine's client available under a name: a link if the system supports it.
 pub(super) fn link(client: &Path, link: &Path) -> Result<()> {
     let dir = link.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;

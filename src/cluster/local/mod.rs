@@ -1,38 +1,33 @@
-//! What providers have in common whose node is one container of the local engine, on a network of
-//! its own: whose it is, how it stands, its kubeconfig, and how it goes.
+//! What kind and minikube have in common: the cluster's node is one container of the local engine, on a
+//! network of its own. Ownership, state, kubeconfig, and deletion.
 
 pub(super) mod fault;
 mod files;
+mod node;
 mod owner;
-pub(super) mod settle;
-mod standing;
+mod ready;
 #[cfg(test)]
 pub(super) mod testing;
 
 use std::ffi::OsString;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::{Owned, Ports, Sizes, State};
 use crate::config::{ClusterSpec, Versions};
 use crate::data::Data;
 use crate::engine::{Container, Engine};
 use crate::error::{Error, Result};
-use crate::exec::{Cmd, Output};
+use crate::exec::Cmd;
 use crate::local_registry;
 use crate::task::Task;
 use files::{beside, keep_private, link, remove_file};
 pub use owner::Owner;
 use owner::{Names, Whose};
 
-/// Written into the node, with our instance, when the provider's program was done with it: a node
-/// without it was cut short. Versions before instances left it empty.
-const WHOLE: &str = "/kind/todo-bootstrap-whole";
-/// The label of an image that we built as a node.
+/// The label of a node image that we built.
 const OUR_NODE_IMAGE: &str = "todo-bootstrap.dev/node";
 
-/// What it takes to make and keep one cluster in the local engine.
+/// One cluster in the local engine.
 #[derive(Debug, Clone)]
 pub struct Local {
     pub spec: ClusterSpec,
@@ -43,25 +38,25 @@ pub struct Local {
     pub tool: PathBuf,
     /// The node image: a reference in the engine, or `name@digest`. Always passed to the program.
     pub image: String,
-    /// Private, mode 0600; `~/.kube/config` is not touched by this.
+    /// Private, mode 0600. `~/.kube/config` is not changed here.
     pub kubeconfig: PathBuf,
-    /// For a cluster that is to be made; [`Local::ports`] tells those of one that exists.
+    /// For a cluster that is to be created.
     pub ports: Ports,
     pub data: Data,
     pub versions: Versions,
-    /// `PATH` of the world: the program looks for the engine's client there.
+    /// The user's `PATH`: the program looks for the engine's client there.
     pub path: OsString,
 }
 
-/// How a provider's program names things.
+/// How a provider's program names the parts of a cluster.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Naming<'a> {
+pub struct Naming<'a> {
     pub provider: &'static str,
     /// The container that is the node.
     pub node: &'a str,
-    /// `key=value`, by which the program labels the cluster's containers.
+    /// The label (`key=value`) of the cluster's containers.
     pub label: &'a str,
-    /// The volume that the program makes for the node under a name of its own.
+    /// The volume with a fixed name that the program creates for the node.
     pub volume: Option<&'a str>,
 }
 
@@ -70,14 +65,14 @@ impl Local {
         &self.spec.name
     }
 
-    /// The network that only this cluster is on.
+    /// The network that only this cluster uses.
     pub(super) fn network(&self, naming: &Naming<'_>) -> String {
         format!("{}-{}", self.spec.name, naming.provider)
     }
 
-    /// Makes the network unless it is there, and refuses one that is not ours; `true` if it was made.
-    /// It is made first and removed last: it says whose a cluster is whose making was cut short.
-    pub(super) fn claim(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<bool> {
+    /// Creates the network if it does not exist, and refuses one that is not ours; `true` if it was
+    /// created. It is created first and removed last, and identifies the owner of an interrupted creation.
+    fn claim(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<bool> {
         let (network, cluster) = (self.network(naming), self.name());
         let names = Names { provider: naming.provider, cluster, network: &network };
         let refuse = |labels: &owner::Labels| {
@@ -86,14 +81,31 @@ impl Local {
         self.engine.network_ensure_fixed(task, &network, &self.owner.labels(cluster), refuse)
     }
 
-    /// Whether the network is there and ours.
+    /// The network of a new cluster. Refuses if the cluster would use a volume that exists already.
+    pub(super) fn create_network(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<()> {
+        if self.claim(task, naming)?
+            && let Some(volume) = naming.volume
+            && self.engine.volume_exists(task, volume)?
+        {
+            self.engine.network_remove(task, &self.network(naming))?;
+            return Err(Error::refused(format!(
+                "engine volume `{volume}` was not created by todo-bootstrap"
+            ))
+            .because("a cluster of that name would use the data in it")
+            .help("set another `name` in [cluster] of the profile")
+            .help(format!("{} volume rm {volume}   # if it is no longer needed", self.engine.name)));
+        }
+        Ok(())
+    }
+
+    /// Whether the network exists and is ours.
     fn claimed(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<bool> {
         let labels = self.engine.network_labels(task, &self.network(naming))?;
         Ok(labels.is_some_and(|labels| self.owner.of_network(self.name(), &labels) == Whose::Ours))
     }
 
-    /// Makes a cluster that stands still ready to be started: its network may have been pruned. The node
-    /// is put on the new one, as the engine looks for the old one by its id.
+    /// Prepares a stopped cluster for its start: its network may have been pruned. The node is connected
+    /// to the new one, because the engine looks for the old one by its id.
     pub(super) fn rejoin(
         &self,
         task: &Task<'_>,
@@ -113,7 +125,12 @@ impl Local {
             .try_for_each(|container| self.engine.network_rejoin(task, &network, &container.id))
     }
 
-    /// The cluster's containers, once it is sure that none of them is somebody else's.
+    /// Waits until the cluster can be used; `since`: when it was started, unless it is new.
+    pub(super) fn wait_ready(&self, task: &Task<'_>, since: Option<jiff::Timestamp>) -> Result<()> {
+        ready::wait(task, &self.kubeconfig, since)
+    }
+
+    /// The cluster's containers. Refuses if one of them is not ours.
     pub(super) fn ours(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<Vec<Container>> {
         let containers = self.engine.containers(task, &[format!("label={}", naming.label)])?;
         if containers.is_empty() {
@@ -127,8 +144,7 @@ impl Local {
         Ok(containers)
     }
 
-    /// The nodes' containers by name. With several control planes kind adds a load balancer, which
-    /// is no node.
+    /// The names of the nodes' containers, without kind's load balancer for several control planes.
     pub(super) fn nodes(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<Vec<String>> {
         let containers = self.ours(task, naming)?.into_iter().map(|container| container.name);
         Ok(containers.filter(|name| !name.ends_with("-external-load-balancer")).collect())
@@ -137,9 +153,9 @@ impl Local {
     pub(super) fn state(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<State> {
         let containers = self.ours(task, naming)?;
         let known = self.kubeconfig.is_file();
-        // Only a lost kubeconfig makes it worth the time to look into the node.
-        let whole = known || (!containers.is_empty() && self.mark(task, naming.node)?.is_some());
-        Ok(standing::state(&containers, naming.node, known, whole))
+        // The mark is read only if the kubeconfig is lost, because that takes time.
+        let complete = known || (!containers.is_empty() && self.mark(task, naming.node)?.is_some());
+        Ok(state_of(&containers, naming.node, known, complete))
     }
 
     /// The directory of this cluster's state.
@@ -147,15 +163,15 @@ impl Local {
         self.kubeconfig.parent().unwrap_or(Path::new("."))
     }
 
-    /// Makes the directory, and leaves no kubeconfig of an earlier cluster in it.
+    /// Creates the directory, and removes the kubeconfig of an earlier cluster.
     pub(super) fn prepare(&self) -> Result<()> {
         let home = self.home();
         std::fs::create_dir_all(home).map_err(|e| Error::io("create", home, &e))?;
         [&self.kubeconfig, &self.unfinished()].into_iter().try_for_each(|file| remove_file(file))
     }
 
-    /// Programs start the engine's client by name: where `PATH` leads to another one, a directory
-    /// with a link to ours goes in front.
+    /// Programs start the engine's client by name. If `PATH` has another one, a directory with a link to
+    /// ours is put first.
     pub(super) fn with_client(&self, cmd: Cmd, name: &str) -> Result<Cmd> {
         Ok(match self.path_with_client(name)? {
             Some(path) => cmd.env("PATH", path),
@@ -176,73 +192,18 @@ impl Local {
         Ok(Some(path))
     }
 
-    /// Whether the node image is one that we built, with all of Kubernetes in it.
+    /// Whether we built the node image, which then contains everything that Kubernetes needs.
     pub(super) fn has_our_image(&self, task: &Task<'_>) -> Result<bool> {
         Ok(self.engine.image_label(task, &self.image, OUR_NODE_IMAGE)?.as_deref() == Some("true"))
     }
 
-    /// The last lines of what the node's kubelet, or the container itself, said. Best effort.
-    pub(super) fn node_log(&self, task: &Task<'_>, node: &str) -> String {
-        let task = task.within(Duration::from_secs(15));
-        let journal = self.engine.exec(node, "read the log of the kubelet").args([
-            "journalctl",
-            "--no-pager",
-            "--output=cat",
-            "--unit=kubelet",
-            "--lines=60",
-        ]);
-        let console = self.engine.cmd("read the log of the node").args(["logs", "--tail", "30", node]);
-        let text = |cmd: &Cmd| task.run(&cmd.clone().any_status()).ok().filter(Output::ok);
-        let journal = text(&journal).map_or_else(String::new, |output| output.text());
-        if journal.trim().is_empty() || journal.contains("-- No entries --") {
-            return text(&console).map(|output| output.text() + &output.stderr).unwrap_or_default();
-        }
-        journal
-    }
-
-    /// Leaves the mark by which a node is known to be whole, and ours.
-    pub(super) fn mark_whole(&self, task: &Task<'_>, node: &str) -> Result<()> {
-        const SCRIPT: &str = "printf '%s\\n' \"$1\" >\"$2.new\" && mv \"$2.new\" \"$2\"";
-        let cmd = self.engine.exec(node, "mark the node as complete");
-        task.run(&cmd.args(["sh", "-c", SCRIPT, "sh", &self.owner.instance, WHOLE])).map(|_| ())
-    }
-
-    /// What the mark says; `None` where there is none. Works on a stopped node as well.
-    fn mark(&self, task: &Task<'_>, node: &str) -> Result<Option<String>> {
-        let cmd = self.engine.cmd("check whether the node is complete");
-        let cmd = cmd.args(["cp", &format!("{node}:{WHOLE}"), "-"]).any_status();
-        let output = task.run(&cmd)?;
-        if output.ok() {
-            // A tar of one file.
-            let unreadable = |error: std::io::Error| {
-                Error::failed(format!("cannot read the mark of the node {node}")).because(error)
-            };
-            let mut mark = String::new();
-            if let Some(Ok(mut file)) =
-                tar::Archive::new(output.stdout.as_slice()).entries().map_err(unreadable)?.next()
-            {
-                file.read_to_string(&mut mark).map_err(unreadable)?;
-            }
-            return Ok(Some(mark));
-        }
-        // An engine that fails otherwise says nothing of the node, which may hold data.
-        let low = output.stderr.to_ascii_lowercase();
-        let absent =
-            ["no such", "not find", "not found", "not be found"].iter().any(|said| low.contains(said));
-        if low.trim().is_empty() || (absent && !low.contains("dial ")) {
-            return Ok(None);
-        }
-        Err(Error::failed(format!("cannot determine whether the node {node} is complete"))
-            .because(output.stderr))
-    }
-
-    /// Where the program writes the kubeconfig; it gets its name when all is done, so that its being
-    /// there says that the cluster is whole.
+    /// Where the program writes the kubeconfig. It is renamed at the end, so a kubeconfig exists only for
+    /// a complete cluster.
     pub(super) fn unfinished(&self) -> PathBuf {
         beside(&self.kubeconfig, ".new")
     }
 
-    pub(super) fn forget_unfinished(&self) -> Result<()> {
+    pub(super) fn remove_unfinished(&self) -> Result<()> {
         remove_file(&self.unfinished())
     }
 
@@ -257,11 +218,10 @@ impl Local {
         running.into_iter().try_for_each(|container| self.engine.stop(task, &container.id))
     }
 
-    /// All that the provider's program itself would do; this way, a `down` needs none.
+    /// Does what the provider's program would do, so that `down` does not need it.
     pub(super) fn delete(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<()> {
         let containers = self.ours(task, naming)?;
-        // With Podman, kind creates the node's volume by itself, so it is no anonymous one, which would go
-        // with its container.
+        // With Podman, kind creates the node's volume by name, so it is not removed with its container.
         let volumes = if self.engine.is_podman() { self.volumes(task, &containers)? } else { Vec::new() };
         for container in containers {
             self.engine.remove_container(task, &container.id)?;
@@ -282,7 +242,7 @@ impl Local {
         [&self.kubeconfig, &new, &locks[0], &locks[1]].into_iter().try_for_each(|file| remove_file(file))
     }
 
-    /// Takes the local registry off the network, which could not be removed with it.
+    /// Disconnects the local registry; a network with containers cannot be removed.
     fn disconnect_registry(&self, task: &Task<'_>, network: &str) -> Result<()> {
         let filters = [format!("label={}", local_registry::LABEL), format!("network={network}")];
         for container in self.engine.containers(task, &filters)? {
@@ -291,7 +251,7 @@ impl Local {
         Ok(())
     }
 
-    /// The volumes that the engine made for the node.
+    /// The volumes of the nodes' containers.
     fn volumes(&self, task: &Task<'_>, containers: &[Container]) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for container in containers {
@@ -329,19 +289,8 @@ impl Local {
         Ok(owned)
     }
 
-    /// The ports that the existing cluster listens on.
-    pub(super) fn published(&self, task: &Task<'_>, node: &str) -> Result<Ports> {
-        let cmd = self.engine.cmd("read the cluster's ports").args([
-            "inspect",
-            "--format",
-            "{{json .HostConfig.PortBindings}}",
-            node,
-        ]);
-        standing::ports(&task.run(&cmd)?.text())
-    }
-
-    /// What the node's kubelet must leave alone, as it reckons with the engine's whole machine,
-    /// whatever the container's limits are: then its allocatable is the cluster's size. CPUs, bytes.
+    /// CPUs and bytes that the kubelet reserves for the system. It counts the engine's whole machine,
+    /// whatever the container's limits are; with this, its allocatable capacity is the cluster's size.
     pub(super) fn reserved(&self) -> (u32, u64) {
         (
             self.engine.cpus.saturating_sub(self.sizes.cpus),
@@ -350,12 +299,53 @@ impl Local {
     }
 }
 
+/// `known`: there is a kubeconfig; `complete`: the provider's program finished.
+fn state_of(containers: &[Container], node: &str, known: bool, complete: bool) -> State {
+    if containers.is_empty() {
+        return State::Absent;
+    }
+    let Some(node) = containers.iter().find(|container| container.name == node) else {
+        return State::Partial { why: "its control plane no longer exists".to_owned() };
+    };
+    if !complete {
+        return State::Partial { why: "its creation was interrupted".to_owned() };
+    }
+    if !node.running || node.paused || !known {
+        return State::Stopped;
+    }
+    State::Running
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn container(running: bool, network: &str) -> Container {
+        Container {
+            id: "4711".to_owned(),
+            name: "c-control-plane".to_owned(),
+            running,
+            networks: vec![network.to_owned()],
+            ..Container::default()
+        }
+    }
+
     #[test]
-    fn the_client_of_the_engine_is_put_in_front_of_another_one() {
+    fn states_follow_from_what_there_is() {
+        let node = "c-control-plane";
+        let running = [container(true, "c-kind")];
+        let stopped = [container(false, "c-kind")];
+        assert_eq!(state_of(&[], node, true, true), State::Absent);
+        assert_eq!(state_of(&running, node, true, true), State::Running);
+        assert_eq!(state_of(&stopped, node, true, true), State::Stopped);
+        assert_eq!(state_of(&running, node, false, true), State::Stopped);
+        assert!(matches!(state_of(&running, node, false, false), State::Partial { .. }));
+        assert!(matches!(state_of(&stopped, node, false, false), State::Partial { .. }));
+        assert!(matches!(state_of(&running, "other", true, true), State::Partial { .. }));
+    }
+
+    #[test]
+    fn the_engines_client_comes_first_in_path() {
         let dir = tempfile::tempdir().unwrap();
         let local = testing::local(dir.path(), "kind");
         let path = local.path_with_client("docker").unwrap().unwrap();

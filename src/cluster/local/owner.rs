@@ -1,8 +1,8 @@
-//! Whose a cluster in the engine is: told by labels of its network, else by the mark in its node.
+//! The owner of a cluster in the engine, from labels of its network or from the mark in its node.
 //!
-//! Names prove nothing, as every installation uses the same. Programs such as kind do not let us label
-//! the container itself, and a network goes with `docker network prune` while the cluster stands still:
-//! the two together outlive each other.
+//! Names prove nothing, because all installations use the same ones. kind provides no way to label the
+//! container, and `docker network prune` removes the network of a stopped cluster. At least one of the two
+//! always exists.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,46 +10,46 @@ use std::path::PathBuf;
 use crate::engine::Container;
 use crate::error::{Error, Result};
 
-/// On the network: the name of the cluster that it belongs to.
+/// Label of the network: the name of the cluster that it belongs to.
 pub(super) const CLUSTER: &str = "todo-bootstrap.dev/cluster";
-/// On the network: the instance of the receipt. Clusters of versions before this one have none.
+/// Label of the network: the instance of the receipt. Clusters of old versions have none.
 const INSTANCE: &str = "todo-bootstrap.dev/instance";
-/// On the network: where the state of the installation is, for people.
+/// Label of the network: the installation's state directory, for users.
 const STATE: &str = "todo-bootstrap.dev/state";
 
 pub(super) type Labels = BTreeMap<String, String>;
 
-/// What the receipt says of the cluster.
+/// The receipt's data about the cluster.
 #[derive(Debug, Clone)]
 pub struct Owner {
     /// A random id.
     pub instance: String,
-    /// Whether the receipt knows of a cluster that was begun.
+    /// Whether the receipt says that creating the cluster was begun.
     pub began: bool,
     /// The directory of the installation's state.
     pub state: PathBuf,
 }
 
-/// Whose something is.
+/// The owner of something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Whose {
     Ours,
-    /// Of another installation, whose state is there, if it is known.
+    /// Of another installation; its state directory, if it is known.
     Another(Option<String>),
     /// Of this installation, whose receipt was deleted.
     Lost,
-    /// Made without todo-bootstrap.
+    /// Created without todo-bootstrap.
     Foreign,
 }
 
 impl Owner {
-    /// The labels of a network of ours.
+    /// The labels of our network.
     pub(super) fn labels(&self, cluster: &str) -> [(String, String); 3] {
         [(CLUSTER, cluster), (INSTANCE, &self.instance), (STATE, &self.state.to_string_lossy())]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
     }
 
-    /// Whose a network with these labels is.
+    /// The owner of a network with these labels.
     pub(super) fn of_network(&self, cluster: &str, labels: &Labels) -> Whose {
         if labels.get(CLUSTER).map(String::as_str) != Some(cluster) {
             return Whose::Foreign;
@@ -60,12 +60,12 @@ impl Owner {
         }
     }
 
-    /// Whose a node with this mark in it is.
+    /// The owner of a node with this mark.
     pub(super) fn of_mark(&self, mark: Option<&str>) -> Whose {
         mark.map_or(Whose::Foreign, |mark| self.of_instance(mark.trim(), None))
     }
 
-    /// Before there were instances, at most one installation could begin a cluster of a name.
+    /// Before there were instances, only one installation could create a cluster with a given name.
     fn of_instance(&self, instance: &str, state: Option<&String>) -> Whose {
         if instance == self.instance || (instance.is_empty() && self.began) {
             return Whose::Ours;
@@ -77,7 +77,7 @@ impl Owner {
     }
 }
 
-/// How the cluster and its network are called.
+/// The names of the cluster and its network.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Names<'a> {
     pub provider: &'a str,
@@ -85,8 +85,8 @@ pub(super) struct Names<'a> {
     pub network: &'a str,
 }
 
-/// Refuses where one of the containers is not ours. `mark` reads the one in the node: it is asked where
-/// the network says nothing, as it was pruned, or the node is off it, as putting it back was cut short.
+/// Refuses if one of the containers is not ours. `mark` reads the mark in the node. It is called if the
+/// network was pruned, or if the node is not connected to it because reconnecting was interrupted.
 pub(super) fn ours(
     owner: &Owner,
     names: Names<'_>,
@@ -107,7 +107,7 @@ pub(super) fn ours(
     refusal(&whose, names, &found).map_or(Ok(()), Err)
 }
 
-/// The error where something of the cluster's name, that `found` describes, is not ours.
+/// The error if something with the cluster's name, described by `found`, is not ours.
 pub(super) fn refusal(whose: &Whose, names: Names<'_>, found: &str) -> Option<Error> {
     let Names { provider, cluster, network } = names;
     let rename = "set another `name` in [cluster] of the profile to create a cluster of your own";
@@ -143,7 +143,7 @@ pub(super) fn refusal(whose: &Whose, names: Names<'_>, found: &str) -> Option<Er
         ),
         Whose::Foreign => Some(
             Error::refused(format!(
-                "there is a {provider} cluster `{cluster}` that todo-bootstrap did not make"
+                "there is a {provider} cluster `{cluster}` that todo-bootstrap did not create"
             ))
             .because(format!("{found} has neither our network {network} nor our mark"))
             .help(rename)
@@ -237,7 +237,7 @@ mod tests {
             (Whose::Another(Some("/root/s".to_owned())), "/root/s"),
             (Whose::Another(None), "another user of this engine"),
             (Whose::Lost, "no longer has a receipt"),
-            (Whose::Foreign, "todo-bootstrap did not make"),
+            (Whose::Foreign, "todo-bootstrap did not create"),
         ] {
             let error = refused(&whose).unwrap();
             assert_eq!(error.exit(), Exit::Refused);

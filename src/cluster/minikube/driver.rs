@@ -1,141 +1,202 @@
-//! What minikube's node runs in: chosen from the host, or as the profile says.
+//! The minikube driver for the container engine of this machine.
 
-use super::gear::Gear;
-use super::obstacle::{self, Obstacle};
-use crate::engine::{Engine, Fault, remedy};
+use std::time::Duration;
+
+use crate::cluster::Ports;
+use crate::engine::{Engine, Home};
 use crate::error::{Error, Result};
+use crate::exec::{Cmd, Output};
 use crate::host::{Facts, Os};
+use crate::task::Task;
+use crate::world::World;
 
-/// The drivers that are chosen from; minikube has more, which nobody tests here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Driver {
-    Docker,
-    Podman,
-    Vfkit,
-    Hyperv,
-    Kvm2,
-    /// The node is this machine itself: only for who asks for it.
-    None,
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Properties of an engine that only minikube's drivers depend on (`pkg/minikube/registry/drvs` and
+/// `pkg/drivers/kic/oci` of minikube v1.38.1).
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Traits {
+    pub rootless: bool,
+    /// `DOCKER_HOST` or `CONTAINER_HOST` names another machine.
+    pub remote: bool,
+    /// `sudo -n` works: minikube runs a rootful Podman with it on Linux, even as root.
+    pub sudo: bool,
 }
 
-/// A machine as drivers see it.
-#[derive(Debug, Clone, Copy)]
-pub struct Host<'a> {
-    pub facts: &'a Facts,
-    /// The engine that answers.
-    pub engine: Option<&'a Engine>,
-    pub gear: &'a [Gear],
-    /// Bytes that the node is to get, where the profile says so.
-    pub memory: Option<u64>,
-}
-
-impl Host<'_> {
-    pub(super) fn has(&self, gear: Gear) -> bool {
-        self.gear.contains(&gear)
-    }
-}
-
-impl Driver {
-    const ALL: [Self; 6] = [Self::Docker, Self::Podman, Self::Vfkit, Self::Hyperv, Self::Kvm2, Self::None];
-
-    /// What minikube calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Docker => "docker",
-            Self::Podman => "podman",
-            Self::Vfkit => "vfkit",
-            Self::Hyperv => "hyperv",
-            Self::Kvm2 => "kvm2",
-            Self::None => "none",
+impl Traits {
+    /// A property that cannot be determined counts as absent.
+    pub(super) fn probe(task: &Task<'_>, world: &World, engine: &Engine) -> Self {
+        let podman = engine.is_podman();
+        let format = if podman { "{{.Host.Security.Rootless}}" } else { "{{.SecurityOptions}}" };
+        let info = engine.cmd("check whether the engine is rootless").args(["info", "--format", format]);
+        let host = world.var(if podman { "CONTAINER_HOST" } else { "DOCKER_HOST" });
+        let sudo = || output(task, &Cmd::new("sudo", "check sudo").args(["-n", "true"])).is_some();
+        Self {
+            rootless: output(task, &info).is_some_and(|text| is_rootless(&text)),
+            remote: host.is_some_and(is_remote),
+            sudo: podman && sudo(),
         }
     }
-
-    fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|driver| driver.name() == name)
-    }
-
-    /// Whether the node is a container.
-    pub fn is_container(self) -> bool {
-        matches!(self, Self::Docker | Self::Podman)
-    }
-
-    /// The flags of `minikube start` that follow from the driver on this host.
-    pub fn flags(self, host: &Host<'_>) -> Vec<String> {
-        let mut flags = vec![format!("--driver={}", self.name())];
-        if self.is_container() && host.has(Gear::RootlessEngine) {
-            // minikube's documents name containerd for every rootless engine.
-            flags.extend(["--rootless".to_owned(), "--container-runtime=containerd".to_owned()]);
-        }
-        flags
-    }
 }
 
-/// The driver for this host; pure. `asked` is the profile's `driver`, which wins.
-///
-/// Fails as a usage error where `asked` is no driver, else as a host that is not ready, with all
-/// that stands in the way as causes, and what mends it.
-pub fn choose(host: &Host<'_>, asked: Option<&str>) -> Result<Driver> {
-    let Some(asked) = asked else { return fit(suggest(host)?, host) };
-    let Some(driver) = Driver::parse(asked) else {
-        let names = Driver::ALL.map(Driver::name).join(", ");
-        return Err(Error::usage(format!("there is no driver `{asked}`"))
-            .because(format!("the drivers are: {names}"))
-            .help("remove `driver` from [cluster] of the profile to use the host's default"));
+fn output(task: &Task<'_>, cmd: &Cmd) -> Option<String> {
+    let output = task.run(&cmd.clone().within(PROBE_TIMEOUT).any_status()).ok()?;
+    Some(output).filter(Output::ok).map(|output| output.text())
+}
+
+/// Podman prints `true`, Docker its security options: `[name=seccomp,profile=builtin name=rootless]`.
+fn is_rootless(info: &str) -> bool {
+    info.trim() == "true" || info.contains("name=rootless")
+}
+
+/// As in minikube: an address with a host name is not a socket of this machine.
+fn is_remote(address: &str) -> bool {
+    let Some((scheme, rest)) = address.split_once("://") else { return false };
+    !matches!(scheme, "unix" | "npipe" | "fd") && !rest.is_empty() && !rest.starts_with('/')
+}
+
+/// The flags of `minikube start` for the driver of `engine`; `requested` is the profile's `driver`.
+pub(super) fn flags(
+    engine: &Engine,
+    facts: &Facts,
+    traits: Traits,
+    requested: Option<&str>,
+    ports: Ports,
+) -> Result<Vec<String>> {
+    let driver = if engine.is_podman() { "podman" } else { "docker" };
+    match requested {
+        None => {}
+        Some("docker" | "podman") if requested == Some(driver) => {}
+        Some(other @ ("docker" | "podman")) => {
+            return Err(Error::host(format!("the minikube driver `{other}` cannot be used"))
+                .because(format!("the container engine of this machine is {driver}"))
+                .help(format!("set driver = \"{driver}\" in [cluster] of the profile")));
+        }
+        Some(other) => {
+            return Err(Error::usage(format!("the minikube driver `{other}` is not supported"))
+                .because("the supported drivers are docker and podman")
+                .help("remove `driver` from [cluster] of the profile"));
+        }
+    }
+    let unusable = |why: String| Error::host(format!("minikube cannot use {}", engine.name)).because(why);
+    if traits.remote {
+        return Err(unusable(
+            "the engine runs on another machine and would publish the cluster's ports there".to_owned(),
+        )
+        .help(if driver == "docker" { "unset DOCKER_HOST" } else { "unset CONTAINER_HOST" }));
+    }
+    let cgroup = match engine.cgroup_version {
+        0 => facts.cgroup.version().unwrap_or_default(),
+        version => version,
     };
-    fit(driver, host).map_err(|error| match suggest(host) {
-        Ok(own) if own != driver && own.is_container() && obstacle::all(own, host).is_empty() => error.help(
-            format!("remove `driver` from [cluster] of the profile: this machine can use {}", own.name()),
-        ),
-        _ => error,
-    })
+    if traits.rootless && cgroup == 1 {
+        let error =
+            unusable("it runs rootless, which requires cgroup v2, but this machine has v1".to_owned())
+                .help("boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line");
+        return Err(match driver {
+            "docker" => error.help("docker context use default   # if a rootful engine is also installed"),
+            _ => error,
+        });
+    }
+    // On macOS and Windows, Podman is a client of its virtual machine and needs no sudo.
+    if driver == "podman" && facts.os == Os::Linux && !traits.rootless && !traits.sudo {
+        return Err(unusable(
+            "minikube starts a rootful Podman with `sudo -n`, which does not work here".to_owned(),
+        )
+        .help("install sudo, and allow `NOPASSWD: /usr/bin/podman` for this user with visudo")
+        .help("todo-bootstrap up --profile kind   # needs no sudo"));
+    }
+    // A rootless engine and Podman's machine publish ports as the user.
+    let unprivileged = traits.rootless || engine.home == Home::PodmanMachine;
+    if unprivileged && ports.http.min(ports.https) < 1024 {
+        return Err(Error::host("the engine cannot publish ports below 1024 (port-privileged)")
+            .because(format!("the cluster would use ports {} and {}", ports.http, ports.https))
+            .help("set http-port = 8080 and https-port = 8443 in [cluster] of the profile"));
+    }
+    let mut flags = vec![format!("--driver={driver}")];
+    if traits.rootless {
+        // minikube's documentation requires containerd for every rootless engine.
+        flags.extend(["--rootless".to_owned(), "--container-runtime=containerd".to_owned()]);
+    }
+    let publish = [(ports.http, 80), (ports.https, 443)];
+    flags.extend(publish.map(|(host, node)| format!("--ports=127.0.0.1:{host}:{node}")));
+    Ok(flags)
 }
 
-/// The driver that the host has most reason for, fit or not.
-fn suggest(host: &Host<'_>) -> Result<Driver> {
-    match (host.engine, host.facts.os) {
-        (Some(engine), _) if engine.is_podman() => Ok(Driver::Podman),
-        (Some(_), _) => Ok(Driver::Docker),
-        (None, Os::MacOs) => Ok(Driver::Vfkit),
-        (None, Os::Windows) => Ok(Driver::Hyperv),
-        (None, Os::Linux) if obstacle::all(Driver::Kvm2, host).is_empty() => Ok(Driver::Kvm2),
-        (None, Os::Linux) => Err(nothing(host)),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::{engine, with_task};
+    use crate::error::Exit;
+    use crate::exec::Script;
+    use crate::host::recorded::{debian, macos, micro_vm};
 
-fn nothing(host: &Host<'_>) -> Error {
-    let mut error =
-        Error::host("minikube found nothing to run its node in").because("no container engine answers");
-    for obstacle in obstacle::all(Driver::Kvm2, host) {
-        error = error.because(format!("kvm2: {}", obstacle.what));
-    }
-    engine_help(host).into_iter().fold(error, Error::help)
-}
+    const HIGH: Ports = Ports { http: 8080, https: 8443 };
+    const LOW: Ports = Ports { http: 80, https: 443 };
+    const PLAIN: Traits = Traits { rootless: false, remote: false, sudo: false };
+    const ROOTLESS: Traits = Traits { rootless: true, ..PLAIN };
 
-/// How this machine gets an engine.
-pub(super) fn engine_help(host: &Host<'_>) -> Vec<String> {
-    let remedy = remedy(&Fault::Absent, host.facts);
-    if remedy.automatic {
-        return vec!["todo-bootstrap up --yes   # installs and starts one".to_owned()];
+    fn of(name: &str, cgroup_version: u8) -> Engine {
+        Engine { name: name.to_owned(), cgroup_version, ..engine() }
     }
-    remedy.commands
-}
 
-fn fit(driver: Driver, host: &Host<'_>) -> Result<Driver> {
-    let obstacles = obstacle::all(driver, host);
-    if obstacles.is_empty() {
-        return Ok(driver);
+    #[test]
+    fn the_driver_is_that_of_the_engine() {
+        let docker = flags(&engine(), &micro_vm(), PLAIN, None, LOW).unwrap();
+        assert_eq!(docker, ["--driver=docker", "--ports=127.0.0.1:80:80", "--ports=127.0.0.1:443:443"]);
+        let rootful = Traits { sudo: true, ..PLAIN };
+        let podman = flags(&of("podman", 2), &debian(), rootful, Some("podman"), LOW).unwrap();
+        assert_eq!(podman[0], "--driver=podman");
+        let rootless = flags(&of("podman", 2), &debian(), ROOTLESS, None, HIGH).unwrap();
+        assert_eq!(rootless[..3], ["--driver=podman", "--rootless", "--container-runtime=containerd"]);
+        let machine = Engine { home: Home::PodmanMachine, ..of("podman", 2) };
+        assert!(flags(&machine, &macos(), PLAIN, None, HIGH).is_ok(), "no sudo on macOS");
+        assert!(flags(&machine, &macos(), PLAIN, None, LOW).is_err());
     }
-    let mut error = Error::host(format!("minikube cannot use the driver {} here", driver.name()));
-    let mut said: Vec<String> = Vec::new();
-    for Obstacle { what, help } in obstacles {
-        error = error.because(what);
-        for line in help.into_iter().filter(|line| !line.is_empty()) {
-            if !said.contains(&line) {
-                said.push(line.clone());
-                error = error.help(line);
-            }
+
+    #[test]
+    fn what_minikube_cannot_use_is_explained() {
+        let remote = Traits { remote: true, ..PLAIN };
+        for (engine, traits, requested, ports, part) in [
+            (of("docker", 2), PLAIN, Some("podman"), LOW, "set driver = \"docker\""),
+            (of("docker", 2), remote, None, LOW, "help: unset DOCKER_HOST"),
+            (of("docker", 1), ROOTLESS, None, HIGH, "docker context use default"),
+            (of("podman", 1), ROOTLESS, None, HIGH, "requires cgroup v2"),
+            (of("podman", 2), PLAIN, None, LOW, "NOPASSWD: /usr/bin/podman"),
+            (of("docker", 2), ROOTLESS, None, LOW, "http-port = 8080"),
+        ] {
+            let error = flags(&engine, &debian(), traits, requested, ports).unwrap_err();
+            assert_eq!(error.exit(), Exit::HostNotReady, "{error}");
+            assert!(error.to_string().contains(part), "{part} not in {error}");
         }
     }
-    Err(error)
+
+    #[test]
+    fn another_driver_is_refused_with_the_supported_ones() {
+        for driver in ["kvm2", "none", "virtualbox", "Docker"] {
+            let error = flags(&engine(), &debian(), PLAIN, Some(driver), LOW).unwrap_err();
+            assert_eq!(error.exit(), Exit::Usage);
+            assert!(error.to_string().contains("the supported drivers are docker and podman"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_engine_is_asked_for_its_traits() {
+        let mut world = World::real();
+        world.env.clear();
+        world.env.insert("DOCKER_HOST".to_owned(), "ssh://me@box".into());
+        let script = Script::default().on("docker info", 0, "[name=seccomp,profile=builtin name=rootless]\n");
+        let traits = with_task(&script, |task| Traits::probe(task, &world, &engine())).0;
+        assert!(traits.rootless && traits.remote && !traits.sudo);
+        let script = Script::default().on("docker info", 0, "true\n").on("sudo -n true", 0, "");
+        world.env.clear();
+        let traits = with_task(&script, |task| Traits::probe(task, &world, &of("podman", 2))).0;
+        assert!(traits.rootless && !traits.remote && traits.sudo);
+        let traits = with_task(&Script::default(), |task| Traits::probe(task, &world, &engine())).0;
+        assert!(!traits.rootless && !traits.remote && !traits.sudo, "{traits:?}");
+        for local in ["", "unix:///run/user/1000/docker.sock", "npipe:////./pipe/docker_engine", "box"] {
+            assert!(!is_remote(local), "{local}");
+        }
+        assert!(is_remote("tcp://10.0.0.7:2376"));
+    }
 }

@@ -1,10 +1,10 @@
-//! What `minikube start` is told.
+//! The flags of `minikube start`.
 
 use crate::cluster::Sizes;
 
 const MIB: u64 = 1 << 20;
 
-/// A cluster that is to be made.
+/// A cluster that is to be created.
 pub(super) struct New<'a> {
     /// The node image.
     pub image: &'a str,
@@ -12,23 +12,23 @@ pub(super) struct New<'a> {
     /// The version of Kubernetes, without `v`.
     pub kubernetes: &'a str,
     pub sizes: Sizes,
-    /// CPUs and bytes that the node's kubelet leaves alone.
+    /// CPUs and bytes that the kubelet reserves for the system.
     pub reserved: (u32, u64),
-    /// Whether the node image is one that we built.
+    /// Whether we built the node image.
     pub ours: bool,
 }
 
-/// For a start of any kind. The API server is enough to wait for: more is waited for by us.
+/// For every start. minikube waits for the API server only; we wait for the rest.
 pub(super) fn always(name: &str) -> Vec<String> {
     let mut flags: Vec<String> = [
         "--output=json",
         "--interactive=false",
         "--embed-certs",
         "--wait=apiserver",
-        // What failed is looked at, and then deleted, by us.
+        // We read the node's log before we delete it.
         "--delete-on-failure=false",
-        // minikube refuses root, and patches of Kubernetes newer than itself that it does not find on
-        // GitHub. What else it would refuse we look at before.
+        // Otherwise minikube refuses root, and patch releases of Kubernetes that are newer than itself. The
+        // other conditions that it checks are checked before.
         "--force",
     ]
     .map(str::to_owned)
@@ -37,7 +37,7 @@ pub(super) fn always(name: &str) -> Vec<String> {
     flags
 }
 
-/// With a node image of ours nothing is fetched: all is in it.
+/// For a node image that we built: it contains everything, so nothing is downloaded.
 pub(super) fn without_network() -> Vec<String> {
     ["--preload=false", "--cache-images=false", "--install-addons=false"].map(str::to_owned).to_vec()
 }
@@ -57,7 +57,7 @@ pub(super) fn create(new: &New<'_>) -> Vec<String> {
         format!("--extra-config=kubelet.system-reserved=cpu={cpus},memory={memory}"),
     ];
     if new.ours {
-        // The names of the images in the node; its part before the last is what ours begin with.
+        // The images in the node have the same repository as the node image.
         let repository = new.image.rsplit_once('/').map_or("localhost", |(repository, _)| repository);
         flags.push(format!("--image-repository={repository}"));
     }

@@ -1,46 +1,35 @@
-//! A cluster that minikube makes in one container of the local engine.
+//! A cluster that minikube creates in one container of the local engine.
 //!
-//! Its `MINIKUBE_HOME` is in our state, so that the user's own minikube and this one never see each
-//! other.
+//! Its `MINIKUBE_HOME` is in our state directory, separate from the user's own minikube.
 
-mod access;
 mod driver;
-mod events;
 mod flags;
-mod gear;
-mod obstacle;
+mod output;
 mod profile;
-mod reasons;
-#[cfg(test)]
-mod recorded;
-mod said;
-mod verdict;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::local::{Local, Naming, settle};
-use super::{Owned, Ports, Provider, State};
-use crate::config::Amount;
+use super::Provider;
+use super::local::{Local, Naming, fault};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
 use crate::host::Facts;
 use crate::task::Task;
 use crate::world::World;
-use driver::{Driver, Host};
+use driver::Traits;
+use output::Log;
 use profile::Profile;
-use said::Said;
 
-/// The default `StorageClass` of a node that we built; it is in the node already.
+/// The default `StorageClass`, as a file in the node images that we built.
 const STORAGE: &str = "/kind/manifests/default-storage.yaml";
-/// What minikube copies into a node that does not have them.
+/// What minikube copies into a node that lacks them.
 const BINARIES: [&str; 3] = ["kubeadm", "kubelet", "kubectl"];
 
-/// A cluster that minikube makes and keeps.
+/// A cluster that minikube creates.
 #[derive(Debug, Clone)]
 pub struct Minikube {
     local: Local,
-    /// How minikube labels its containers.
+    /// minikube's label on the cluster's containers.
     label: String,
     world: World,
     facts: Facts,
@@ -52,13 +41,7 @@ impl Minikube {
         Self { local, label, world, facts }
     }
 
-    /// The container and its volume are called as the cluster is.
-    fn naming(&self) -> Naming<'_> {
-        let name = self.local.name();
-        Naming { provider: "minikube", node: name, label: &self.label, volume: Some(name) }
-    }
-
-    /// What minikube takes for its own; a name that ends so is used as it is.
+    /// `MINIKUBE_HOME`. minikube uses a path that ends in `.minikube` as it is.
     fn home(&self) -> PathBuf {
         self.local.home().join("minikube").join(".minikube")
     }
@@ -67,8 +50,7 @@ impl Minikube {
         Profile { home: self.home(), name: self.local.name().to_owned() }
     }
 
-    /// A command that sees our engine and our home, and none of the variables by which the user
-    /// speaks to a minikube of their own.
+    /// A minikube command that uses our engine and home, and none of the user's `MINIKUBE_` variables.
     fn minikube(&self, purpose: &str) -> Result<Cmd> {
         let mut cmd = Cmd::new(&self.local.tool, purpose);
         for name in self.world.env.keys().filter(|name| name.starts_with("MINIKUBE_")) {
@@ -78,60 +60,44 @@ impl Minikube {
             .env("MINIKUBE_HOME", self.home())
             .env("KUBECONFIG", self.local.unfinished())
             .env("MINIKUBE_IN_STYLE", "false")
-            .env("MINIKUBE_WANTUPDATENOTIFICATION", OsString::from("false"));
+            .env("MINIKUBE_WANTUPDATENOTIFICATION", "false");
         self.local.with_client(cmd, if self.local.engine.is_podman() { "podman" } else { "docker" })
     }
 
-    /// What the node runs in, with the flags that follow from it, and how it is reached.
-    fn choose(&self, task: &Task<'_>) -> Result<Vec<String>> {
-        let local = &self.local;
-        let gear = gear::probe(task, &self.world, &self.facts, Some(&local.engine));
-        let memory = match local.spec.memory {
-            Amount::Given(bytes) => Some(bytes),
-            Amount::Auto => None,
-        };
-        let host = Host { facts: &self.facts, engine: Some(&local.engine), gear: &gear, memory };
-        let driver = driver::choose(&host, local.spec.driver.as_deref())?;
-        if !driver.is_container() {
-            return Err(machine(driver));
-        }
-        let access = access::choose(driver, &host);
-        task.say(format!("driver {}; {}", driver.name(), access.reason()));
-        if local.ports.http < access.lowest_port || local.ports.https < access.lowest_port {
-            let lowest = access.lowest_port;
-            return Err(Error::host(format!(
-                "the engine has no right to ports below {lowest} (port-privileged)"
-            ))
-            .because(format!("the profile asks for {} and {}", local.ports.http, local.ports.https))
-            .help("set http-port = 8080 and https-port = 8443 in [cluster] of the profile"));
-        }
-        Ok([driver.flags(&host), access.start_flags(local.ports)].concat())
-    }
-
-    /// `minikube start`, for a new cluster or one that stands still.
-    fn run_start(&self, task: &Task<'_>, purpose: &str, more: Vec<String>) -> Result<()> {
+    /// `minikube start`, for a new cluster or a stopped one.
+    fn run_start(&self, task: &Task<'_>, action: fault::Action, more: Vec<String>) -> Result<()> {
         let local = &self.local;
         let mut flags = flags::always(local.name());
         if local.has_our_image(task)? {
             flags.extend(flags::without_network());
         }
         flags.extend(more);
+        let purpose = match action {
+            fault::Action::Create => "create the cluster",
+            fault::Action::Start => "start the cluster",
+        };
         let cmd = self.minikube(purpose)?.arg("start").args(flags).any_status();
-        let mut said = Said::default();
-        let output = task.run_lines(&cmd, &mut |line| said.hear(task, line))?;
+        let mut log = Log::default();
+        let output = task.run_lines(&cmd, &mut |line| log.line(task, line))?;
         if output.ok() {
             return Ok(());
         }
         task.check()?;
-        Err(said.explain(output.status, &local.node_log(task, local.name()), local.ports))
+        let failure = log.failure(output.status);
+        let (error, help) = failure.error();
+        let node_log = local.node_log(task, local.name());
+        let failed = fault::Failed { error, output: &log.text, node_log: &node_log, help };
+        Err(fault::explain(task, &local.engine, action, failed))
     }
 
-    fn new_flags(&self, task: &Task<'_>) -> Result<Vec<String>> {
+    fn create_flags(&self, task: &Task<'_>) -> Result<Vec<String>> {
         let local = &self.local;
-        let mut flags = self.choose(task)?;
+        let traits = Traits::probe(task, &self.world, &local.engine);
+        let requested = local.spec.driver.as_deref();
+        let mut flags = driver::flags(&local.engine, &self.facts, traits, requested, local.ports)?;
         flags.extend(flags::create(&flags::New {
             image: &local.image,
-            network: &local.network(&self.naming()),
+            network: &self.network(),
             kubernetes: local.versions.get("kubernetes")?,
             sizes: local.sizes,
             reserved: local.reserved(),
@@ -140,8 +106,7 @@ impl Minikube {
         Ok(flags)
     }
 
-    /// The binaries that minikube would fetch are in the node image: from there they come to where
-    /// it looks for them.
+    /// Copies the binaries that minikube would download from the node image to its cache.
     fn stage_binaries(&self, task: &Task<'_>) -> Result<()> {
         let local = &self.local;
         let version = local.versions.get("kubernetes")?;
@@ -157,39 +122,6 @@ impl Minikube {
         copied.and(removed.map(drop))
     }
 
-    /// The network before all else: it says whose the rest is.
-    fn claim(&self, task: &Task<'_>) -> Result<()> {
-        let (local, naming) = (&self.local, self.naming());
-        let new = local.claim(task, &naming)?;
-        if new && local.engine.volume_exists(task, local.name())? {
-            let name = local.name();
-            local.engine.network_remove(task, &local.network(&naming))?;
-            return Err(Error::refused(format!("engine volume `{name}` was not created by todo-bootstrap"))
-                .because("a cluster of that name would use the data in it")
-                .help("set another `name` in [cluster] of the profile")
-                .help(format!("{} volume rm {name}   # if it is no longer needed", local.engine.name)));
-        }
-        Ok(())
-    }
-
-    fn make(&self, task: &Task<'_>) -> Result<()> {
-        let local = &self.local;
-        let flags = self.new_flags(task)?;
-        let ours = local.has_our_image(task)?;
-        if ours {
-            self.stage_binaries(task)?;
-        }
-        self.run_start(task, "create the cluster", flags)?;
-        if ours {
-            let kubectl = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf"];
-            let cmd = local.engine.exec(local.name(), "add the storage class").args(kubectl);
-            task.run(&cmd.args(["apply", "--filename", STORAGE]))?;
-        }
-        self.profile().back_up()?;
-        local.mark_whole(task, local.name())?;
-        local.keep_kubeconfig()
-    }
-
     fn delete_files(&self) -> Result<()> {
         let dir = self.local.home().join("minikube");
         match std::fs::remove_dir_all(&dir) {
@@ -201,92 +133,58 @@ impl Minikube {
     }
 }
 
-/// Images are built by a container engine and sent to the node through it.
-fn machine(driver: Driver) -> Error {
-    Error::usage(format!("the driver `{}` cannot be used by todo-bootstrap", driver.name()))
-        .because("the node runs in the container engine, which also builds the images")
-        .help("remove `driver` from [cluster] of the profile to use docker or podman")
-}
-
 impl Provider for Minikube {
-    fn name(&self) -> &'static str {
-        "minikube"
+    fn local(&self) -> &Local {
+        &self.local
     }
 
-    fn state(&self, task: &Task<'_>) -> Result<State> {
-        self.local.state(task, &self.naming())
+    /// The container and its volume have the cluster's name.
+    fn naming(&self) -> Naming<'_> {
+        let name = self.local.name();
+        Naming { provider: "minikube", node: name, label: &self.label, volume: Some(name) }
     }
 
-    fn create(&self, task: &Task<'_>) -> Result<()> {
-        if let State::Partial { why } = self.state(task)? {
-            task.warn(format!("deleting a partially created cluster ({why}) to recreate it"));
+    fn create_node(&self, task: &Task<'_>) -> Result<()> {
+        let local = &self.local;
+        let flags = self.create_flags(task)?;
+        let ours = local.has_our_image(task)?;
+        if ours {
+            self.stage_binaries(task)?;
         }
-        // Also where there is no container: minikube was killed before it made one.
-        self.delete(task)?;
-        self.local.prepare()?;
-        self.claim(task)?;
-        let made = self.make(task);
-        if made.is_err()
-            && task.check().is_ok()
-            && let Err(error) = self.delete(task)
-        {
-            task.warn(format!("the partially created cluster still exists: {}", error.one_line()));
+        self.run_start(task, fault::Action::Create, flags)?;
+        if ours {
+            let kubectl = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf"];
+            let cmd = local.engine.exec(local.name(), "add the storage class").args(kubectl);
+            task.run(&cmd.args(["apply", "--filename", STORAGE]))?;
         }
-        made
+        self.profile().back_up()
     }
 
-    fn settle(&self, task: &Task<'_>) -> Result<()> {
-        settle::ready(task, &self.local.kubeconfig, None)
-    }
-
+    /// minikube itself renews certificates that have expired.
     fn start(&self, task: &Task<'_>) -> Result<()> {
         let since = jiff::Timestamp::now();
-        let containers = self.local.ours(task, &self.naming())?;
-        if containers.iter().any(|container| container.paused) {
-            task.say(format!("resuming the node {}", self.local.name()));
-            for container in containers.iter().filter(|container| container.paused) {
-                self.local.engine.start(task, &container.id)?;
-            }
-            if self.local.kubeconfig.is_file() {
-                return settle::ready(task, &self.local.kubeconfig, None);
-            }
+        let local = &self.local;
+        let containers = local.ours(task, &self.naming())?;
+        let paused: Vec<_> = containers.iter().filter(|container| container.paused).collect();
+        for container in &paused {
+            task.say(format!("resuming the node {}", container.name));
+            local.start_container(task, container)?;
         }
-        self.local.rejoin(task, &self.naming(), &containers)?;
-        self.profile().mend(task)?;
-        self.local.forget_unfinished()?;
-        self.run_start(task, "start the cluster", Vec::new())?;
+        if !paused.is_empty() && local.kubeconfig.is_file() {
+            return local.wait_ready(task, None);
+        }
+        local.rejoin(task, &self.naming(), &containers)?;
+        self.profile().restore(task)?;
+        local.remove_unfinished()?;
+        self.run_start(task, fault::Action::Start, Vec::new())?;
         self.profile().back_up()?;
-        self.local.keep_kubeconfig()?;
-        settle::ready(task, &self.local.kubeconfig, Some(since))
-    }
-
-    fn stop(&self, task: &Task<'_>) -> Result<()> {
-        self.local.stop(task, &self.naming())
+        local.keep_kubeconfig()?;
+        local.wait_ready(task, Some(since))
     }
 
     fn delete(&self, task: &Task<'_>) -> Result<()> {
         self.local.delete(task, &self.naming())?;
         self.delete_files()
-    }
-
-    fn node(&self) -> String {
-        self.local.name().to_owned()
-    }
-
-    fn nodes(&self, task: &Task<'_>) -> Result<Vec<String>> {
-        self.local.nodes(task, &self.naming())
-    }
-
-    fn network(&self) -> String {
-        self.local.network(&self.naming())
-    }
-
-    fn owned(&self, task: &Task<'_>) -> Result<Vec<Owned>> {
-        self.local.owned(task, &self.naming())
-    }
-
-    fn ports(&self, task: &Task<'_>) -> Result<Ports> {
-        self.local.published(task, self.local.name())
     }
 }
 

@@ -1,5 +1,5 @@
-//! minikube's own record of a cluster: two files without which it knows nothing of a node that is
-//! there. A copy is kept, so that a damaged one costs no data.
+//! minikube's own record of a cluster: two files without which it does not find an existing node. A copy
+//! is kept, so that no data is lost if one of them is damaged.
 
 use std::path::{Path, PathBuf};
 
@@ -35,11 +35,11 @@ impl Profile {
         Ok(())
     }
 
-    /// Puts the copies in the place of files that are damaged or gone.
-    pub(super) fn mend(&self, task: &Task<'_>) -> Result<()> {
+    /// Replaces files that are damaged or missing by their copies.
+    pub(super) fn restore(&self, task: &Task<'_>) -> Result<()> {
         for (file, copy) in self.files() {
-            let Err(why) = whole(&file) else { continue };
-            let bytes = std::fs::read(&copy).ok().filter(|_| whole(&copy).is_ok()).ok_or_else(|| {
+            let Err(why) = intact(&file) else { continue };
+            let bytes = std::fs::read(&copy).ok().filter(|_| intact(&copy).is_ok()).ok_or_else(|| {
                 Error::failed("minikube's record of the cluster cannot be used (minikube-profile-corrupt)")
                     .because(format!("{}: {why}", file.display()))
                     .because(format!("its copy {} cannot be used either", copy.display()))
@@ -54,7 +54,7 @@ impl Profile {
     }
 }
 
-fn whole(file: &Path) -> Result<(), String> {
+fn intact(file: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
     match serde_json::from_str::<Value>(&text) {
         Ok(Value::Object(object)) if !object.is_empty() => Ok(()),
@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_taken_from_its_copy() {
+    fn a_damaged_file_is_restored_from_its_copy() {
         for damage in ["", "{\"Name\": \"c", "[]", "{}"] {
             let dir = tempfile::tempdir().unwrap();
             let profile = profile(dir.path());
             profile.back_up().unwrap();
             let (file, _) = &profile.files()[0];
             std::fs::write(file, damage).unwrap();
-            with_task(&Script::default(), |task| profile.mend(task)).0.unwrap();
+            with_task(&Script::default(), |task| profile.restore(task)).0.unwrap();
             assert_eq!(std::fs::read_to_string(file).unwrap(), "{\"Name\": \"c\"}");
         }
     }
@@ -96,7 +96,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let profile = profile(dir.path());
         std::fs::write(&profile.files()[1].0, "nonsense").unwrap();
-        let error = with_task(&Script::default(), |task| profile.mend(task)).0.unwrap_err();
+        let error = with_task(&Script::default(), |task| profile.restore(task)).0.unwrap_err();
         assert!(error.to_string().contains("machines/c/config.json"), "{error}");
         assert_eq!(std::fs::read_to_string(&profile.files()[1].0).unwrap(), "nonsense");
     }

@@ -1,4 +1,4 @@
-//! What is said from now on: a watch over the pods, and a stream for each container that runs.
+//! New log lines: a watch over the pods, and a stream for each running container.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::deploy::Kube;
 use crate::error::Result;
 use crate::task::Task;
 
-/// A stream that broke off while its container runs is opened again after this long.
+/// The delay before a broken stream of a running container is opened again.
 const AGAIN: Duration = Duration::from_secs(1);
 
 enum News {
@@ -27,8 +27,8 @@ enum News {
     Closed(Life),
 }
 
-/// Goes on where `past` ended and hands over each line as it comes, until `on` returns false or the
-/// task is stopped. Pods that come are listened to, those that go are said.
+/// Continues where `past` ended and passes on each line as it arrives, until `on` returns false or the task
+/// is stopped. Follows new pods, and reports pods that are gone.
 pub fn follow(
     task: &Task<'_>,
     kube: &Kube,
@@ -54,9 +54,9 @@ pub fn follow(
                 one = news.next() => match one {
                     Some(News::Pods(event)) => match *event {
                         Ok(event) => pods(&mut tracker, event, past, query, now),
-                        // The watch mends itself; what lives is listened to meanwhile.
+                        // The watch recovers by itself; open streams continue meanwhile.
                         Err(error) => {
-                            tracing::debug!(%error, "the watch over the pods broke off");
+                            tracing::debug!(%error, "the watch over the pods failed");
                             Vec::new()
                         }
                     },
@@ -93,9 +93,9 @@ fn pods(
 ) -> Vec<Action> {
     match event {
         watcher::Event::Apply(pod) | watcher::Event::InitApply(pod) => {
-            tracker.seen(&pod, &past.living.service_of(&pod), query, now)
+            tracker.seen(&pod, &past.live.service_of(&pod), query, now)
         }
-        watcher::Event::Delete(pod) => tracker.gone(&pod, &past.living.service_of(&pod), query, now),
+        watcher::Event::Delete(pod) => tracker.gone(&pod, &past.live.service_of(&pod), query, now),
         watcher::Event::Init | watcher::Event::InitDone => Vec::new(),
     }
 }
@@ -106,7 +106,7 @@ enum Reading {
     End,
 }
 
-/// The lines of one container, with one [`News::Closed`] behind them.
+/// The lines of one container, followed by one [`News::Closed`].
 fn listen(
     api: Api<Pod>,
     life: Life,

@@ -1,4 +1,4 @@
-//! The logs of an application's pods as one: merged by time, or as they come.
+//! The merged logs of an application's pods: sorted by time, or as lines arrive.
 
 mod follow;
 mod past;
@@ -14,7 +14,7 @@ pub use follow::follow;
 pub use past::{Past, past};
 pub use source::Source;
 
-/// What is asked for.
+/// Which logs are requested.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
     /// Names of services; empty for all.
@@ -35,13 +35,13 @@ impl Query {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// The program said it.
+    /// The program wrote it.
     Line,
     /// It happened to the container or the pod.
     Event,
 }
 
-/// One line of the whole.
+/// One line of the merged log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub time: Timestamp,
@@ -55,8 +55,8 @@ impl Entry {
         Self { time, source, kind: Kind::Event, message: message.into() }
     }
 
-    /// From a line that the API server put a time in front of. A line without one (the rest of a
-    /// line that was cut) counts for `last`.
+    /// From a line that begins with a time, which the API server adds. A line without one, such as the rest
+    /// of a long line, gets the time `last`.
     fn line(source: &Arc<Source>, line: &str, last: Timestamp) -> Self {
         let line = line.strip_suffix('\n').unwrap_or(line);
         let line = line.strip_suffix('\r').unwrap_or(line);

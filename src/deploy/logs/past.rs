@@ -1,4 +1,4 @@
-//! What was said until now: every container is asked once, and the answers are merged by time.
+//! The logs until now: every container is read once, and the lines are merged by time.
 
 use std::sync::Arc;
 
@@ -10,37 +10,36 @@ use kube::api::{Api, LogParams};
 
 use super::source::{Source, containers};
 use super::{Entry, Kind, Query};
-use crate::deploy::reach::said;
-use crate::deploy::services::Living;
+use crate::deploy::reach::error_line;
+use crate::deploy::services::LiveServices;
 use crate::deploy::{Kube, services};
 use crate::error::Result;
 use crate::task::Task;
 
 const AT_ONCE: usize = 8;
 
-/// All that was found, oldest first.
+/// Everything that was found, oldest first.
 #[derive(Debug, Default)]
 pub struct Past {
     pub entries: Vec<Entry>,
-    /// The names of all services that there are.
+    /// The names of all services.
     pub services: Vec<String>,
-    /// What could not be read, in words.
+    /// Descriptions of what could not be read.
     pub missed: Vec<String>,
-    /// What stood then, for [`super::follow`].
-    pub(super) living: Living,
+    /// The state at that time, for [`super::follow`].
+    pub(super) live: LiveServices,
     pub(super) taken: Timestamp,
 }
 
-/// Reads what `query` asks for. A service that does not exist finds nothing: see
-/// [`Past::services`].
+/// Reads what `query` requests. For a service that does not exist nothing is found: see [`Past::services`].
 pub fn past(task: &Task<'_>, kube: &Kube, namespace: &str, query: &Query) -> Result<Past> {
     task.wait("the logs", async {
         let taken = Timestamp::now();
-        let living = services::living(kube, namespace).await?;
+        let live = services::live_services(kube, namespace).await?;
         let mut wanted = Vec::new();
         let mut entries = Vec::new();
-        for pod in &living.pods {
-            let service = living.service_of(pod);
+        for pod in &live.pods {
+            let service = live.service_of(pod);
             if !query.wants(&service) {
                 continue;
             }
@@ -60,7 +59,7 @@ pub fn past(task: &Task<'_>, kube: &Kube, namespace: &str, query: &Query) -> Res
                 Err(why) => missed.push(why),
             }
         }
-        Ok(Past { entries: merged(entries, query, taken), services: living.names(), missed, living, taken })
+        Ok(Past { entries: merged(entries, query, taken), services: live.names(), missed, live, taken })
     })
 }
 
@@ -89,14 +88,14 @@ async fn read(
             };
             Ok(text.lines().map(&mut entry).collect())
         }
-        // The pod went between the list and now: there is nothing to read, and nothing wrong.
+        // The pod was deleted after it was listed.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
-        Err(error) => Err(format!("{}/{}: {}", source.pod, source.container, said(&error))),
+        Err(error) => Err(format!("{}/{}: {}", source.pod, source.container, error_line(&error))),
     }
 }
 
-/// By time; lines of one container keep their order. What happened before the time that is asked
-/// for is left out, and so is what happened before the first line that is shown of a container.
+/// Sorts by time; lines of one container keep their order. Events before the requested time, or before a
+/// container's first line that is shown, are left out.
 fn merged(mut entries: Vec<Entry>, query: &Query, now: Timestamp) -> Vec<Entry> {
     if let Some(since) = query.since {
         let first = now.checked_sub(since).unwrap_or(Timestamp::MIN);
@@ -107,7 +106,7 @@ fn merged(mut entries: Vec<Entry>, query: &Query, now: Timestamp) -> Vec<Entry> 
 }
 
 impl Past {
-    /// When a container was last heard of, for following on from there.
+    /// The time of a container's last line, from which its log is followed.
     pub(super) fn heard(&self, pod: &Pod, container: &str) -> Timestamp {
         let name = pod.name_any();
         let own = |entry: &&Entry| {
@@ -176,7 +175,7 @@ mod tests {
             let one = Query { services: vec!["web".to_owned()], ..Query::default() };
             let one = past(cx.task, cx.kube, "app", &one).unwrap();
             assert_eq!(lines(&one), ["web-1 Line one", "web-1 Line three"]);
-            assert_eq!(one.heard(&one.living.pods[0], "c").to_string(), "2026-01-01T10:00:03.5Z");
+            assert_eq!(one.heard(&one.live.pods[0], "c").to_string(), "2026-01-01T10:00:03.5Z");
         });
     }
 

@@ -1,4 +1,4 @@
-//! Where lines come from: the containers of a pod, and what happened to them.
+//! The sources of log lines: containers, and the events of containers and pods.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use super::Entry;
 pub struct Source {
     pub service: String,
     pub pod: String,
-    /// Empty where the pod itself is meant.
+    /// Empty if the source is the pod itself.
     pub container: String,
-    /// Whether it is the pod's only container, so that its name says nothing.
+    /// Whether it is the pod's only container, so that its name is not shown.
     pub only: bool,
 }
 
 impl Source {
-    /// What stands in front of a line: the service, if the pod's name does not begin with it, the
-    /// pod, and the container where there is more than one.
+    /// The label in front of a line: the service, if the pod's name does not begin with it, the pod, and the
+    /// container if there are several.
     pub fn label(&self) -> String {
         let known = self.pod == self.service || self.pod.starts_with(&format!("{}-", self.service));
         let service = if known { String::new() } else { format!("{} ", self.service) };
@@ -33,13 +33,13 @@ impl Source {
     }
 }
 
-/// A container of a pod, as its status has it.
+/// A container of a pod, with its status.
 pub(super) struct Container<'a> {
     pub source: Arc<Source>,
     pub status: &'a ContainerStatus,
 }
 
-/// All containers of a pod, those that prepare it first.
+/// All containers of a pod, init containers first.
 pub(super) fn containers<'a>(pod: &'a Pod, service: &str) -> Vec<Container<'a>> {
     let status = pod.status.as_ref();
     let init = status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();
@@ -57,14 +57,14 @@ pub(super) fn containers<'a>(pod: &'a Pod, service: &str) -> Vec<Container<'a>> 
     init.iter().map(|status| of(status, false)).chain(main.iter().map(|status| of(status, alone))).collect()
 }
 
-/// The pod as a whole, for what happens to all of it.
+/// The pod as a source, for events that concern all of it.
 pub(super) fn whole(pod: &Pod, service: &str) -> Arc<Source> {
     let container = String::new();
     Arc::new(Source { service: service.to_owned(), pod: pod.name_any(), container, only: true })
 }
 
 impl Container<'_> {
-    /// Whether it ever ran, so that there is a log.
+    /// Whether it has ever run, so that there is a log.
     pub fn has_log(&self) -> bool {
         let state = self.status.state.as_ref();
         state.is_some_and(|state| state.running.is_some() || state.terminated.is_some())
@@ -80,7 +80,7 @@ impl Container<'_> {
         self.status.last_state.as_ref()?.terminated.as_ref()
     }
 
-    /// The line that stands for its last restart; `now` where the cluster does not say when.
+    /// The event of its last restart; `now` if the cluster does not report when it was.
     pub fn restart(&self, now: Timestamp) -> Option<Entry> {
         let count = self.status.restart_count;
         if count == 0 {

@@ -1,4 +1,4 @@
-//! Which containers are listened to while following: pure decisions over what the watch tells.
+//! Which containers are followed: pure decisions based on the watch over the pods.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use kube::ResourceExt as _;
 use super::source::{Source, containers, whole};
 use super::{Entry, Past, Query};
 
-/// One life of a container: a restart begins another one.
+/// One run of a container; a restart begins another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Life {
     pub uid: String,
@@ -18,7 +18,7 @@ pub(super) struct Life {
     pub restarts: i32,
 }
 
-/// What is to be done.
+/// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Say(Entry),
@@ -32,7 +32,7 @@ pub(super) enum Action {
 
 struct Heard {
     source: Arc<Source>,
-    /// The time of the last line; `None`: none yet, and all of them are wanted.
+    /// The time of the last line; `None` if there is none yet, and all lines are wanted.
     last: Option<Timestamp>,
     open: bool,
     running: bool,
@@ -41,7 +41,7 @@ struct Heard {
 #[derive(Default)]
 pub(super) struct Tracker {
     lives: BTreeMap<Life, Heard>,
-    /// Pods by uid, with whether their end was told.
+    /// Pods by uid, and whether their end was reported.
     pods: BTreeMap<String, bool>,
 }
 
@@ -49,10 +49,10 @@ impl Tracker {
     /// Knows what `past` has shown already.
     pub fn new(past: &Past) -> Self {
         let mut tracker = Self::default();
-        for pod in &past.living.pods {
+        for pod in &past.live.pods {
             let uid = pod.uid().unwrap_or_default();
             tracker.pods.insert(uid.clone(), ended(pod));
-            for container in containers(pod, &past.living.service_of(pod)) {
+            for container in containers(pod, &past.live.service_of(pod)) {
                 if !container.has_log() {
                     continue;
                 }
@@ -67,7 +67,7 @@ impl Tracker {
         tracker
     }
 
-    /// A pod was seen, with the service that it belongs to.
+    /// Handles a new state of a pod of `service`.
     pub fn seen(&mut self, pod: &Pod, service: &str, query: &Query, now: Timestamp) -> Vec<Action> {
         let mut actions = Vec::new();
         if !query.wants(service) {
@@ -96,7 +96,7 @@ impl Tracker {
                     running: false,
                 });
                 heard.running = container.running();
-                // One that ended before it was seen has a log to read once.
+                // A container that ended before it was seen has a log that is read once.
                 if !heard.open && (heard.running || fresh) {
                     heard.open = true;
                     actions.push(listen(&life, heard));
@@ -111,7 +111,7 @@ impl Tracker {
         actions
     }
 
-    /// A pod is gone.
+    /// Handles the deletion of a pod.
     pub fn gone(&mut self, pod: &Pod, service: &str, query: &Query, now: Timestamp) -> Vec<Action> {
         let uid = pod.uid().unwrap_or_default();
         self.lives.retain(|life, _| life.uid != uid);
@@ -123,7 +123,7 @@ impl Tracker {
         }
     }
 
-    /// A line came; `None` for one that was shown already.
+    /// Handles a new line; `None` for a line that was shown already.
     pub fn line(&mut self, life: &Life, source: &Arc<Source>, text: &str, now: Timestamp) -> Option<Entry> {
         let heard = self.lives.get_mut(life);
         let last = heard.as_ref().and_then(|heard| heard.last);
@@ -137,7 +137,7 @@ impl Tracker {
         Some(entry)
     }
 
-    /// A log came to its end; that of a container which runs on is opened again by [`Self::again`].
+    /// Handles the end of a log. [`Self::again`] reopens that of a running container.
     pub fn closed(&mut self, life: &Life) {
         if let Some(heard) = self.lives.get_mut(life) {
             heard.open = false;
@@ -158,7 +158,7 @@ fn listen(life: &Life, heard: &Heard) -> Action {
     Action::Listen { life: life.clone(), source: heard.source.clone(), after: heard.last }
 }
 
-/// Whether the container waits for its next start: its log is still that of the last life.
+/// Whether the container waits for its next start: its log is still that of the last run.
 fn waits(container: &super::source::Container<'_>) -> bool {
     container.status.state.as_ref().is_some_and(|state| state.waiting.is_some())
 }
@@ -201,7 +201,7 @@ mod tests {
 
     fn known(pods: Vec<Pod>) -> Tracker {
         let mut past = Past { taken: now(), ..Past::default() };
-        past.living.pods = pods;
+        past.live.pods = pods;
         Tracker::new(&past)
     }
 

@@ -1,21 +1,24 @@
-//! Which pods of a workload are made as it stands now: pure functions over what its controller says.
+//! Which pods of a workload belong to its newest template: pure functions over its controller's status.
 
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
+use kube::core::DynamicObject;
 
-/// The revision of a Deployment, which it shares with the `ReplicaSet` that is its newest.
+use super::Workload;
+
+/// The revision of a Deployment, and of the `ReplicaSet` of its newest template.
 const REVISION: &str = "deployment.kubernetes.io/revision";
 const TEMPLATE: &str = "pod-template-hash";
 const CONTROLLER: &str = "controller-revision-hash";
 
-/// What tells the pods of a workload's newest template from older ones.
+/// Distinguishes the pods of a workload's newest template from older ones.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Revision {
-    /// A workload whose template never changes.
+    /// The template never changes.
     Any,
-    /// The controller has not acted on the newest template yet.
-    None,
     Label {
         key: &'static str,
         value: String,
@@ -23,57 +26,60 @@ pub(super) enum Revision {
 }
 
 impl Revision {
+    /// `None` if the controller has not acted on the newest template yet.
+    pub(super) fn of(
+        workload: Workload,
+        object: &DynamicObject,
+        sets: &[Arc<ReplicaSet>],
+        pods: &[Arc<Pod>],
+    ) -> Option<Self> {
+        let status = &object.data["status"];
+        if workload == Workload::Job {
+            return Some(Self::Any);
+        }
+        if status["observedGeneration"].as_i64() < object.metadata.generation {
+            return None;
+        }
+        match workload {
+            Workload::Job => Some(Self::Any),
+            Workload::Deployment => {
+                // The controller numbers both before it reports the generation that it has seen.
+                let revision = object.annotations().get(REVISION)?;
+                let newest = |set: &&Arc<ReplicaSet>| {
+                    owned(object, set.owner_references()) && set.annotations().get(REVISION) == Some(revision)
+                };
+                label(TEMPLATE, sets.iter().find(newest)?.labels().get(TEMPLATE)?)
+            }
+            Workload::StatefulSet => label(CONTROLLER, status["updateRevision"].as_str()?),
+            Workload::DaemonSet => {
+                // It does not name its newest revision. Once it has created pods of it, the youngest is one.
+                if status["updatedNumberScheduled"].as_i64().unwrap_or_default() == 0 {
+                    return None;
+                }
+                let pods = pods.iter().filter(|pod| owned(object, pod.owner_references()));
+                let youngest = pods.max_by_key(|pod| pod.metadata.creation_timestamp.clone())?;
+                label(CONTROLLER, youngest.labels().get(CONTROLLER)?)
+            }
+        }
+    }
+
     pub(super) fn holds(&self, pod: &Pod) -> bool {
         match self {
             Self::Any => true,
-            Self::None => false,
             Self::Label { key, value } => pod.labels().get(*key) == Some(value),
         }
     }
 }
 
-/// The controller numbers the `ReplicaSet` and the Deployment before it says which generation it saw.
-pub(super) fn deployment<'a>(
-    object: &Deployment,
-    mut sets: impl Iterator<Item = &'a ReplicaSet>,
-) -> Option<Revision> {
-    let status = object.status.as_ref()?;
-    if status.observed_generation < object.metadata.generation {
-        return None;
-    }
-    let revision = object.annotations().get(REVISION)?;
-    let owned = |set: &&ReplicaSet| {
-        set.owner_references().iter().any(|owner| Some(&owner.uid) == object.metadata.uid.as_ref())
-            && set.annotations().get(REVISION) == Some(revision)
-    };
-    label(TEMPLATE, sets.find(owned)?.labels().get(TEMPLATE))
+fn owned(
+    object: &DynamicObject,
+    owners: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference],
+) -> bool {
+    owners.iter().any(|owner| Some(&owner.uid) == object.metadata.uid.as_ref())
 }
 
-pub(super) fn stateful_set(object: &StatefulSet) -> Option<Revision> {
-    let status = object.status.as_ref()?;
-    if status.observed_generation < object.metadata.generation {
-        return None;
-    }
-    label(CONTROLLER, status.update_revision.as_ref())
-}
-
-/// A `DaemonSet` does not say the name of its newest revision; once it has made pods of it, the
-/// youngest is one of them.
-pub(super) fn daemon_set<'a>(object: &DaemonSet, pods: impl Iterator<Item = &'a Pod>) -> Option<Revision> {
-    let status = object.status.as_ref()?;
-    let made = status.updated_number_scheduled.unwrap_or_default();
-    if status.observed_generation < object.metadata.generation || made == 0 {
-        return None;
-    }
-    let owned = |pod: &&Pod| {
-        pod.owner_references().iter().any(|owner| Some(&owner.uid) == object.metadata.uid.as_ref())
-    };
-    let youngest = pods.filter(owned).max_by_key(|pod| pod.metadata.creation_timestamp.clone())?;
-    label(CONTROLLER, youngest.labels().get(CONTROLLER))
-}
-
-fn label(key: &'static str, value: Option<&String>) -> Option<Revision> {
-    value.map(|value| Revision::Label { key, value: value.clone() })
+fn label(key: &'static str, value: &str) -> Option<Revision> {
+    Some(Revision::Label { key, value: value.to_owned() })
 }
 
 #[cfg(test)]
@@ -86,25 +92,22 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
-    fn web(generation: i64, revision: &str) -> Deployment {
-        from(json!({"metadata": {"name": "web", "uid": "u", "generation": generation,
-            "annotations": {REVISION: revision}}, "status": {"observedGeneration": 2}}))
-    }
-
-    fn replica_set(hash: &str, revision: &str, owner: &str) -> ReplicaSet {
-        from(json!({"metadata": {"name": hash, "labels": {TEMPLATE: hash},
-            "annotations": {REVISION: revision},
-            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": owner}]}}))
-    }
-
     #[test]
     fn a_deployment_has_the_hash_of_its_newest_replica_set() {
-        let sets =
-            [replica_set("old", "1", "u"), replica_set("other", "2", "v"), replica_set("new", "2", "u")];
-        let found = deployment(&web(2, "2"), sets.iter());
-        assert_eq!(found, Some(Revision::Label { key: TEMPLATE, value: "new".to_owned() }));
-        assert_eq!(deployment(&web(3, "2"), sets.iter()), None, "it has not seen generation 3");
-        assert_eq!(deployment(&web(2, "3"), sets.iter()), None, "its ReplicaSet is not told of yet");
+        let set = |hash: &str, revision: &str, owner: &str| {
+            let owner = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": owner});
+            Arc::new(from::<ReplicaSet>(json!({"metadata": {"name": hash, "labels": {TEMPLATE: hash},
+                "annotations": {REVISION: revision}, "ownerReferences": [owner]}})))
+        };
+        let sets = [set("old", "1", "u"), set("other", "2", "v"), set("new", "2", "u")];
+        let with = |generation: i64, revision: &str| {
+            let object = json!({"metadata": {"name": "web", "uid": "u", "generation": generation,
+                "annotations": {REVISION: revision}}, "status": {"observedGeneration": 2}});
+            Revision::of(Workload::Deployment, &from(object), &sets, &[])
+        };
+        assert_eq!(with(2, "2"), label(TEMPLATE, "new"));
+        assert_eq!(with(3, "2"), None, "it has not seen generation 3");
+        assert_eq!(with(2, "3"), None, "its ReplicaSet is not known yet");
     }
 
     #[test]
@@ -112,25 +115,23 @@ mod tests {
         let with = |generation: i64| {
             let object = json!({"metadata": {"name": "db", "generation": generation},
                 "status": {"observedGeneration": 2, "replicas": 1, "updateRevision": "db-2"}});
-            stateful_set(&from(object))
+            Revision::of(Workload::StatefulSet, &from(object), &[], &[])
         };
-        assert_eq!(with(2), Some(Revision::Label { key: CONTROLLER, value: "db-2".to_owned() }));
-        assert_eq!(with(3), None);
+        assert_eq!((with(2), with(3)), (label(CONTROLLER, "db-2"), None));
     }
 
     #[test]
-    fn a_daemon_set_has_the_revision_of_its_youngest_pod_once_it_made_one() {
+    fn a_daemon_set_has_the_revision_of_its_youngest_pod_once_it_created_one() {
         let pod = |hash: &str, time: &str| {
-            from::<Pod>(json!({"metadata": {"name": hash, "labels": {CONTROLLER: hash},
+            Arc::new(from::<Pod>(json!({"metadata": {"name": hash, "labels": {CONTROLLER: hash},
                 "creationTimestamp": time, "ownerReferences":
-                    [{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "cni", "uid": "u"}]}}))
+                    [{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "cni", "uid": "u"}]}})))
         };
         let pods = [pod("old", "2026-01-01T09:00:00Z"), pod("new", "2026-01-01T10:00:00Z")];
-        let with = |made: i32| {
-            let set = from(json!({"metadata": {"name": "cni", "uid": "u", "generation": 2}, "status": {
-                "observedGeneration": 2, "updatedNumberScheduled": made, "currentNumberScheduled": 1,
-                "desiredNumberScheduled": 1, "numberMisscheduled": 0, "numberReady": 1}}));
-            daemon_set(&set, pods.iter())
+        let with = |created: i32| {
+            let set = from(json!({"metadata": {"name": "cni", "uid": "u", "generation": 2},
+                "status": {"observedGeneration": 2, "updatedNumberScheduled": created}}));
+            Revision::of(Workload::DaemonSet, &set, &[], &pods)
         };
         assert_eq!(with(0), None);
         let new = with(1).unwrap();

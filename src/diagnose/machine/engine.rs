@@ -1,24 +1,24 @@
-//! Whether the engine answers, and how it builds.
+//! Whether the engine responds, and how it builds images.
 
-use super::{Answer, Scene};
+use super::{Answer, Inputs};
 use crate::engine::{Builder, Fault, buildx_command, remedy};
 
-pub(super) fn answers(scene: &Scene<'_>) -> Answer {
-    if let Some(engine) = scene.engine {
+pub(super) fn answers(inputs: &Inputs<'_>) -> Answer {
+    if let Some(engine) = inputs.engine {
         let driver = &engine.storage_driver;
-        let aged = super::support::engine(scene, engine).map(|aged| format!("; {aged}")).unwrap_or_default();
+        let aged = super::support::engine(inputs, engine).map(|aged| format!("; {aged}")).unwrap_or_default();
         return Answer::ok(format!("{} {}, {driver} storage{aged}", engine.name, engine.version));
     }
-    let fault = scene.fault.unwrap_or(&Fault::Absent);
-    let how = remedy(fault, scene.facts);
+    let fault = inputs.fault.unwrap_or(&Fault::Absent);
+    let how = remedy(fault, inputs.facts);
     let detail = [fault.detail(), &how.explain].into_iter().filter(|text| !text.is_empty());
     let detail = detail.collect::<Vec<_>>().join("; ");
     let answer = Answer::fail(detail, how.commands.join(" && "));
     Answer { fault: Some((fault.code(), fault.title())), ..answer }
 }
 
-pub(super) fn builder(scene: &Scene<'_>) -> Answer {
-    let Some(engine) = scene.engine else { return Answer::ok("known once an engine answers") };
+pub(super) fn builder(inputs: &Inputs<'_>) -> Answer {
+    let Some(engine) = inputs.engine else { return Answer::ok("known once an engine responds") };
     match engine.builder {
         Builder::BuildKit => Answer::ok("BuildKit, in the client"),
         Builder::Buildx => Answer::ok("BuildKit, by buildx"),
@@ -28,7 +28,7 @@ pub(super) fn builder(scene: &Scene<'_>) -> Answer {
                 "{} has no buildx, so images are built by the old builder: no cache mounts, no COPY --chmod",
                 engine.client.display()
             ),
-            buildx_command(scene.facts),
+            buildx_command(inputs.facts),
         ),
     }
 }
@@ -46,7 +46,7 @@ mod tests {
     fn a_client_without_buildx_is_warned_of() {
         let engine = Engine { builder: Builder::Legacy, ..engine() };
         let (debian, alpine) = (debian(), alpine());
-        let scene = Scene {
+        let inputs = Inputs {
             facts: &debian,
             engine: Some(&engine),
             fault: None,
@@ -54,8 +54,8 @@ mod tests {
             need: Need::default(),
             pinned: None,
         };
-        assert_eq!(builder(&scene).severity, Severity::Warn);
-        let remedy = builder(&Scene { facts: &alpine, ..scene }).remedy.unwrap();
+        assert_eq!(builder(&inputs).severity, Severity::Warn);
+        let remedy = builder(&Inputs { facts: &alpine, ..inputs }).remedy.unwrap();
         assert_eq!(remedy, "sudo apk add docker-cli-buildx");
     }
 
@@ -63,7 +63,7 @@ mod tests {
     fn a_stopped_engine_shows_what_it_said_and_the_command() {
         let facts = debian();
         let fault = Fault::NotRunning { detail: "Cannot connect to x".to_owned() };
-        let scene = Scene {
+        let inputs = Inputs {
             facts: &facts,
             engine: None,
             fault: Some(&fault),
@@ -71,7 +71,7 @@ mod tests {
             need: Need::default(),
             pinned: None,
         };
-        let answer = answers(&scene);
+        let answer = answers(&inputs);
         assert!(answer.detail.starts_with("Cannot connect to x; "), "{}", answer.detail);
         assert_eq!(answer.remedy.as_deref(), Some("sudo systemctl enable --now docker"));
     }

@@ -1,48 +1,48 @@
-//! What of the kernel nodes need: control groups and capabilities.
+//! Kernel features that nodes need: control groups and capabilities.
 
-use super::{Answer, Scene};
+use super::{Answer, Inputs};
 use crate::host::{Cgroup, Os};
 
-/// The first Kubernetes that has no cgroup v1 any more, at the earliest (KEP 5573). From 1.35 on a
-/// kubelet takes it only when told to, which clusters of ours do (`failCgroupV1: false`).
+/// The earliest Kubernetes version that may not support cgroup v1 (KEP 5573). Since 1.35, the kubelet only
+/// accepts it with `failCgroupV1: false`, which our clusters set.
 const NEEDS_V2: u64 = 38;
-/// Without these no container engine runs at all.
+/// Without these, no container engine works.
 const ENGINES_NEED: [&str; 2] = ["CAP_SYS_ADMIN", "CAP_NET_ADMIN"];
-/// Without this one runc starts no privileged container.
+/// Without this one, runc cannot start privileged containers.
 const PRIVILEGED_NEED: &str = "CAP_SYS_RESOURCE";
 
-pub(super) fn cgroup_version(scene: &Scene<'_>) -> Answer {
-    let asked = scene.engine.map(|engine| engine.cgroup_version).filter(|version| *version > 0);
-    let minor = scene.kubernetes_minor;
-    match asked.or_else(|| scene.facts.cgroup.version()) {
+pub(super) fn cgroup_version(inputs: &Inputs<'_>) -> Answer {
+    let asked = inputs.engine.map(|engine| engine.cgroup_version).filter(|version| *version > 0);
+    let minor = inputs.kubernetes_minor;
+    match asked.or_else(|| inputs.facts.cgroup.version()) {
         Some(2) => Answer::ok("version 2"),
         Some(version) if minor >= NEEDS_V2 => {
-            Answer::fail(format!("version {version}; Kubernetes 1.{minor} needs version 2"), unify(scene))
+            Answer::fail(format!("version {version}; Kubernetes 1.{minor} needs version 2"), unify(inputs))
         }
         Some(version) => {
-            let layout = if scene.facts.cgroup == Cgroup::Hybrid { " (hybrid)" } else { "" };
+            let layout = if inputs.facts.cgroup == Cgroup::Hybrid { " (hybrid)" } else { "" };
             Answer::warn(
                 format!("version {version}{layout}; Kubernetes 1.{minor} runs, 1.{NEEDS_V2} may not"),
-                unify(scene),
+                unify(inputs),
             )
         }
-        None if scene.facts.os == Os::Linux => {
+        None if inputs.facts.os == Os::Linux => {
             Answer::fail("none is mounted at /sys/fs/cgroup", "sudo mount -t cgroup2 none /sys/fs/cgroup")
         }
-        None => Answer::ok("the engine's own business"),
+        None => Answer::ok("provided by the engine"),
     }
 }
 
-fn unify(scene: &Scene<'_>) -> String {
-    if scene.facts.wsl {
+fn unify(inputs: &Inputs<'_>) -> String {
+    if inputs.facts.wsl {
         return "set kernelCommandLine = cgroup_no_v1=all below [wsl2] in %UserProfile%\\.wslconfig"
             .to_owned();
     }
     "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line".to_owned()
 }
 
-pub(super) fn unmounted(scene: &Scene<'_>) -> Answer {
-    let missing = &scene.facts.unmounted_controllers;
+pub(super) fn unmounted(inputs: &Inputs<'_>) -> Answer {
+    let missing = &inputs.facts.unmounted_controllers;
     if missing.is_empty() {
         return Answer::ok("all mounted, or none in use");
     }
@@ -52,40 +52,42 @@ pub(super) fn unmounted(scene: &Scene<'_>) -> Answer {
              of \"missing paths\" (our node image hides them)",
             missing.join(", ")
         ),
-        "use the node image that todo-bootstrap makes",
+        "use the node image that todo-bootstrap builds",
     )
 }
 
-pub(super) fn capabilities(scene: &Scene<'_>) -> Answer {
-    let missing = &scene.facts.missing_capabilities;
+pub(super) fn capabilities(inputs: &Inputs<'_>) -> Answer {
+    let missing = &inputs.facts.missing_capabilities;
     let lacks = |name: &str| missing.iter().any(|missing| missing == name);
     if missing.is_empty() {
-        return Answer::ok("none is cut from this machine");
+        return Answer::ok("none is missing");
     }
     let list = missing.join(", ");
     if ENGINES_NEED.iter().any(|name| lacks(name)) {
         return Answer::fail(
-            format!("{list} cut: this looks like an unprivileged container"),
+            format!("{list} missing: this looks like an unprivileged container"),
             "run on the machine itself, or in a container started with --privileged",
         );
     }
     if !lacks(PRIVILEGED_NEED) {
-        return Answer::ok(format!("{list} cut; nodes do without"));
+        return Answer::ok(format!("{list} missing; nodes do not need them"));
     }
-    match scene.engine {
+    match inputs.engine {
         Some(engine) if engine.runtime == "bounded" => {
-            Answer::ok(format!("{list} cut; the engine's runtime asks for what there is"))
+            Answer::ok(format!("{list} missing; the engine's runtime requests only the available ones"))
         }
-        // Podman gives a privileged container what Podman itself has (`--privileged` in podman-run(1)).
-        Some(engine) if engine.is_podman() => Answer::ok(format!("{list} cut; Podman does without")),
+        // Podman gives a privileged container its own capabilities (`--privileged` in podman-run(1)).
+        Some(engine) if engine.is_podman() => {
+            Answer::ok(format!("{list} missing; Podman does not need them"))
+        }
         Some(_) => Answer::fail(
-            format!("{list} cut: privileged containers fail with \"unable to apply caps\""),
+            format!("{list} missing: privileged containers fail with \"unable to apply caps\""),
             "make a runtime that does not ask for it the default in /etc/docker/daemon.json (see \
              offline/host/runc-bounded), then restart the engine",
         ),
         None => Answer::warn(
-            format!("{list} cut: privileged containers need a runtime that does not ask for it"),
-            "todo-bootstrap up --yes   # sets it up with the engine that it installs",
+            format!("{list} missing: privileged containers need a runtime that does not request it"),
+            "todo-bootstrap up --yes   # configures it in the engine that it installs",
         ),
     }
 }
@@ -98,21 +100,21 @@ mod tests {
     use crate::host::Facts;
     use crate::host::recorded::{debian, macos, micro_vm, wsl};
 
-    fn scene(facts: &Facts, kubernetes_minor: u64) -> Scene<'_> {
-        Scene { facts, engine: None, fault: None, kubernetes_minor, need: Need::default(), pinned: None }
+    fn inputs(facts: &Facts, kubernetes_minor: u64) -> Inputs<'_> {
+        Inputs { facts, engine: None, fault: None, kubernetes_minor, need: Need::default(), pinned: None }
     }
 
     #[test]
     fn cgroup_v1_serves_up_to_1_37() {
         let facts = micro_vm();
-        assert_eq!(cgroup_version(&scene(&facts, 37)).severity, Severity::Warn);
-        assert_eq!(cgroup_version(&scene(&facts, 38)).severity, Severity::Fail);
-        assert_eq!(cgroup_version(&scene(&debian(), 38)).severity, Severity::Ok);
-        assert_eq!(cgroup_version(&scene(&macos(), 38)).severity, Severity::Ok);
+        assert_eq!(cgroup_version(&inputs(&facts, 37)).severity, Severity::Warn);
+        assert_eq!(cgroup_version(&inputs(&facts, 38)).severity, Severity::Fail);
+        assert_eq!(cgroup_version(&inputs(&debian(), 38)).severity, Severity::Ok);
+        assert_eq!(cgroup_version(&inputs(&macos(), 38)).severity, Severity::Ok);
         let facts = Facts { cgroup: Cgroup::V1, ..wsl() };
-        assert!(cgroup_version(&scene(&facts, 37)).remedy.unwrap().contains(".wslconfig"));
+        assert!(cgroup_version(&inputs(&facts, 37)).remedy.unwrap().contains(".wslconfig"));
         let facts = Facts { cgroup: Cgroup::None, ..debian() };
-        assert_eq!(cgroup_version(&scene(&facts, 37)).severity, Severity::Fail);
+        assert_eq!(cgroup_version(&inputs(&facts, 37)).severity, Severity::Fail);
     }
 
     #[test]
@@ -120,7 +122,7 @@ mod tests {
         let of = |names: &[&str]| {
             let missing_capabilities = names.iter().map(|name| (*name).to_owned()).collect();
             let facts = Facts { missing_capabilities, ..debian() };
-            capabilities(&scene(&facts, 37)).severity
+            capabilities(&inputs(&facts, 37)).severity
         };
         assert_eq!(of(&[]), Severity::Ok);
         assert_eq!(of(&["CAP_SYS_TIME"]), Severity::Ok);
@@ -130,7 +132,7 @@ mod tests {
 
     #[test]
     fn unmounted_controllers_are_listed() {
-        assert!(unmounted(&scene(&micro_vm(), 37)).detail.starts_with("hugetlb not mounted"));
-        assert_eq!(unmounted(&scene(&debian(), 37)).severity, Severity::Ok);
+        assert!(unmounted(&inputs(&micro_vm(), 37)).detail.starts_with("hugetlb not mounted"));
+        assert_eq!(unmounted(&inputs(&debian(), 37)).severity, Severity::Ok);
     }
 }

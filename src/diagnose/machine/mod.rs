@@ -1,7 +1,7 @@
-//! What `doctor` says about the machine: a table of probes, each with a stable code.
+//! The findings of `doctor` about the machine: a table of probes, each with a stable code.
 //!
-//! Probes are independent of each other, so that they can run in parallel; all but the ports'
-//! decide by recorded facts alone.
+//! Probes are independent of each other, so they can run in parallel. All except the ports' only use recorded
+//! facts.
 
 mod engine;
 mod kernel;
@@ -23,13 +23,13 @@ use crate::pins::{Due, Images, Support, due};
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     Ok,
-    /// It works, with a loss that the detail names.
+    /// It works, with a disadvantage that the detail names.
     Warn,
     /// `up` will not succeed.
     Fail,
 }
 
-/// One thing that was looked at.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
     /// Stable, kebab-case; docs/TROUBLESHOOTING.md explains it.
@@ -41,17 +41,17 @@ pub struct Finding {
     pub remedy: Option<String>,
 }
 
-/// The pins, and until when they are supported.
+/// The pinned versions, and how long they are supported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pinned {
     pub today: Date,
     pub support: Support,
-    /// What is pinned, the first to lose support first.
+    /// The pinned versions, ordered by the end of their support.
     pub due: Vec<Due>,
 }
 
 impl Pinned {
-    /// What `data` pins, as it is on the day `today`.
+    /// The versions that `data` pins, on the day `today`.
     pub fn load(data: &Data, today: Date) -> Result<Self> {
         let (support, versions) = (Support::load(data)?, Versions::load(data)?);
         let due = due(&support, &versions, &Images::load(data, &versions)?, today);
@@ -59,29 +59,29 @@ impl Pinned {
     }
 }
 
-/// What probes may look at.
+/// The input of the probes.
 #[derive(Debug, Clone, Copy)]
-pub struct Scene<'a> {
+pub struct Inputs<'a> {
     pub facts: &'a Facts,
     pub engine: Option<&'a Engine>,
     pub fault: Option<&'a Fault>,
-    /// The minor version of the Kubernetes that would be started.
+    /// The minor version of Kubernetes in a new cluster.
     pub kubernetes_minor: u64,
-    /// What the node, its addons and the smallest size of the application need together.
+    /// The requirements of the node, its addons and the application's smallest preset together.
     pub need: Need,
     pub pinned: Option<&'a Pinned>,
 }
 
-/// A question that `doctor` asks.
+/// A probe of `doctor`.
 pub struct Probe {
     pub code: &'static str,
     pub title: &'static str,
-    /// Whether its answer does not depend on the engine's, so that it can be asked meanwhile.
+    /// Whether it does not depend on the engine, so that it can run while the engine is detected.
     pub alone: bool,
-    run: fn(&Scene<'_>) -> Answer,
+    run: fn(&Inputs<'_>) -> Answer,
 }
 
-/// Severity, detail, remedy; a fault of the engine brings a code and a title of its own.
+/// Severity, detail and fix; a fault of the engine has a code and a title of its own.
 struct Answer {
     severity: Severity,
     detail: String,
@@ -104,14 +104,14 @@ impl Answer {
 }
 
 impl Probe {
-    pub fn run(&self, scene: &Scene<'_>) -> Finding {
-        let Answer { severity, detail, remedy, fault } = (self.run)(scene);
+    pub fn run(&self, inputs: &Inputs<'_>) -> Finding {
+        let Answer { severity, detail, remedy, fault } = (self.run)(inputs);
         let (code, title) = fault.unwrap_or((self.code, self.title));
         Finding { code, title, severity, detail, remedy }
     }
 }
 
-/// Every probe, in the order in which they are shown.
+/// Every probe, in the order in which the findings are shown.
 pub const PROBES: &[Probe] = &[
     Probe { code: "host-platform", title: "operating system", alone: false, run: size::platform },
     Probe { code: "host-cpu", title: "CPUs", alone: false, run: size::cpu },
@@ -134,7 +134,7 @@ pub const PROBES: &[Probe] = &[
     Probe { code: "support-ends", title: "supported versions", alone: false, run: support::pins },
 ];
 
-/// The codes of the engine's faults, which take the place of `engine`.
+/// The codes of the engine's faults, which replace `engine`.
 pub const FAULT_CODES: [&str; 4] =
     ["engine-absent", "engine-not-running", "engine-no-permission", "engine-unusable"];
 
@@ -143,15 +143,15 @@ pub fn codes() -> Vec<&'static str> {
     PROBES.iter().map(|probe| probe.code).chain(FAULT_CODES).collect()
 }
 
-/// Runs all probes; they take microseconds but for the ports. Either `engine` or `fault` is given.
+/// Runs all probes, which only takes time for the ports. Either `engine` or `fault` is given.
 pub fn findings(
     facts: &Facts,
     engine: Option<&Engine>,
     fault: Option<&Fault>,
     kubernetes_minor: u64,
 ) -> Vec<Finding> {
-    let scene = Scene { facts, engine, fault, kubernetes_minor, need: control_plane(), pinned: None };
-    PROBES.iter().map(|probe| probe.run(&scene)).collect()
+    let inputs = Inputs { facts, engine, fault, kubernetes_minor, need: control_plane(), pinned: None };
+    PROBES.iter().map(|probe| probe.run(&inputs)).collect()
 }
 
 #[cfg(test)]

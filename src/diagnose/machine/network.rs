@@ -1,17 +1,17 @@
 //! Ports, proxies and gateways.
 
-use super::{Answer, Scene};
+use super::{Answer, Inputs};
 use crate::host::{holder, port_free};
 
-pub(super) fn http(_scene: &Scene<'_>) -> Answer {
+pub(super) fn http(_scene: &Inputs<'_>) -> Answer {
     port(80)
 }
 
-pub(super) fn https(_scene: &Scene<'_>) -> Answer {
+pub(super) fn https(_scene: &Inputs<'_>) -> Answer {
     port(443)
 }
 
-/// A taken port is no failure: the next free one is used, and said aloud.
+/// A taken port is not an error: the next free one is used, and announced.
 fn port(port: u16) -> Answer {
     if port_free(port) {
         return Answer::ok("free");
@@ -22,25 +22,25 @@ fn port(port: u16) -> Answer {
 fn taken(port: u16, holder: Option<String>) -> Answer {
     let who = holder.unwrap_or_else(|| "another process".to_owned());
     Answer::warn(
-        format!("{who} listens; a new cluster takes the next free port"),
+        format!("{who} uses it; a new cluster uses the next free port"),
         format!("sudo ss --listening --tcp --processes 'sport = {port}'"),
     )
 }
 
-pub(super) fn authorities(scene: &Scene<'_>) -> Answer {
-    let added = &scene.facts.local_cas;
+pub(super) fn authorities(inputs: &Inputs<'_>) -> Answer {
+    let added = &inputs.facts.local_cas;
     if added.is_empty() {
-        return Answer::ok("none; certificates are taken as they come");
+        return Answer::ok("none");
     }
     let names: Vec<_> = added.iter().map(|path| path.display().to_string()).collect();
     Answer::ok(format!(
-        "{} (a TLS-inspecting gateway?): copied into the base images that are made here",
+        "{} (a TLS-inspecting gateway?): copied into the base images that are built here",
         names.join(", ")
     ))
 }
 
-pub(super) fn proxies(scene: &Scene<'_>) -> Answer {
-    let set = &scene.facts.proxies;
+pub(super) fn proxies(inputs: &Inputs<'_>) -> Answer {
+    let set = &inputs.facts.proxies;
     let names = set.join(", ");
     let has = |name: &str| set.iter().any(|variable| variable.eq_ignore_ascii_case(name));
     if !has("http_proxy") && !has("https_proxy") && !has("all_proxy") {
@@ -65,7 +65,7 @@ mod tests {
 
     fn with_proxies(names: &[&str]) -> Severity {
         let facts = Facts { proxies: names.iter().map(|name| (*name).to_owned()).collect(), ..debian() };
-        proxies(&Scene {
+        proxies(&Inputs {
             facts: &facts,
             engine: None,
             fault: None,
@@ -86,14 +86,14 @@ mod tests {
 
     #[test]
     fn a_taken_port_names_who_listens() {
-        assert!(taken(80, Some("nginx (pid 7)".to_owned())).detail.starts_with("nginx (pid 7) listens"));
-        assert!(taken(80, None).detail.starts_with("another process listens"));
+        assert!(taken(80, Some("nginx (pid 7)".to_owned())).detail.starts_with("nginx (pid 7) uses it"));
+        assert!(taken(80, None).detail.starts_with("another process uses it"));
     }
 
     #[test]
     fn a_gateways_authority_is_named() {
         let facts = micro_vm();
-        let scene = Scene {
+        let inputs = Inputs {
             facts: &facts,
             engine: None,
             fault: None,
@@ -101,6 +101,6 @@ mod tests {
             need: Need::default(),
             pinned: None,
         };
-        assert!(authorities(&scene).detail.contains("gateway.crt"));
+        assert!(authorities(&inputs).detail.contains("gateway.crt"));
     }
 }

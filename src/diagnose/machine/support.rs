@@ -1,30 +1,33 @@
-//! Whether what is pinned, and the engine, still get patches.
+//! Whether the pinned versions and the engine still receive patches.
 
-use super::{Answer, Scene};
+use super::{Answer, Inputs};
 use crate::engine::Engine;
 use crate::pins::Due;
 
-/// Pins are changed with the program: a newer one has newer pins.
+/// The pinned versions belong to the program: a newer one has newer versions.
 const UPDATE: &str = "git pull && ./install.sh   # or, outside a checkout: install.sh --from-release";
 
-pub(super) fn pins(scene: &Scene<'_>) -> Answer {
-    let Some(pinned) = scene.pinned else { return Answer::ok("told where the pins can be read") };
+pub(super) fn pins(inputs: &Inputs<'_>) -> Answer {
+    let Some(pinned) = inputs.pinned else { return Answer::ok("not available") };
     let near: Vec<String> = pinned.due.iter().filter(|due| due.is_near()).map(Due::to_string).collect();
     if !near.is_empty() {
         return Answer::warn(near.join("; "), UPDATE);
     }
     Answer::ok(match pinned.due.first() {
-        Some(first) => format!("all are; {first}"),
-        None => "of none is an end known".to_owned(),
+        Some(first) => format!("all supported; {first}"),
+        None => "no end of support is known".to_owned(),
     })
 }
 
-/// What there is to say of an engine that its project does not support any more.
-pub(super) fn engine(scene: &Scene<'_>, engine: &Engine) -> Option<String> {
-    let pinned = scene.pinned?;
+/// The finding for an engine version that its project no longer supports.
+pub(super) fn engine(inputs: &Inputs<'_>, engine: &Engine) -> Option<String> {
+    let pinned = inputs.pinned?;
     let line = pinned.support.line(&engine.name.to_lowercase(), &engine.version)?;
     let end = line.ended(pinned.today)?;
-    Some(format!("{} has no support of its project since {end}, but may have its distribution's", line.title))
+    Some(format!(
+        "{} has not been supported by its project since {end}, but may be supported by the distribution",
+        line.title
+    ))
 }
 
 #[cfg(test)]
@@ -51,7 +54,7 @@ mod tests {
         });
         let support = Support::parse("support.toml", SUPPORT).unwrap();
         let pinned = Pinned { today, support, due: due.collect() };
-        let scene = Scene {
+        let inputs = Inputs {
             facts: &debian(),
             engine: Some(&engine),
             fault: None,
@@ -59,7 +62,7 @@ mod tests {
             need: control_plane(),
             pinned: Some(&pinned),
         };
-        PROBES.iter().find(|probe| probe.code == code).unwrap().run(&scene)
+        PROBES.iter().find(|probe| probe.code == code).unwrap().run(&inputs)
     }
 
     #[test]
@@ -83,7 +86,9 @@ mod tests {
         let of = |version: &str| finding("engine", date(2026, 11, 29), &[], version);
         let found = of("28.5.2");
         assert_eq!(found.severity, Severity::Ok);
-        assert!(found.detail.contains("Docker Engine 28 has no support of its project since 2026-05-13"));
+        assert!(
+            found.detail.contains("Docker Engine 28 has not been supported by its project since 2026-05-13")
+        );
         assert!(!of("29.1.0").detail.contains("support"));
         assert!(!of("99").detail.contains("support"));
     }

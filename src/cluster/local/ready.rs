@@ -1,7 +1,8 @@
-//! Waiting until a cluster that was just made or started is of use, by watching it.
+//! Waits until a cluster that was just created or started can be used, by watching it.
 
 use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -10,49 +11,49 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::Api;
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::runtime::{WatchStreamExt as _, reflector, watcher};
 use kube::{Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
-use crate::deploy::Kube;
+use crate::cluster::nodes;
 use crate::deploy::watch::{self, Target, Workload};
+use crate::deploy::{Kube, certificates_expired, expired};
+use crate::diagnose::is_ready;
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// Several times what a slow machine takes from `kubeadm init` to a working DNS.
-const PATIENCE: Duration = Duration::from_mins(3);
+/// Several times what a slow machine needs from `kubeadm init` to a working DNS.
+const TIMEOUT: Duration = Duration::from_mins(3);
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
-/// Waits for the node, a default `StorageClass` and DNS. After a start (`since`), what the cluster
-/// says of itself is from before the stop until kubelet and controllers have spoken anew; that is
+/// Waits for the node, a default `StorageClass` and DNS. After a start (`since`), the state that the
+/// cluster reports is from before the stop until kubelet and controllers have renewed it; that is
 /// waited for first.
-pub(in crate::cluster) fn ready(task: &Task<'_>, kubeconfig: &Path, since: Option<Timestamp>) -> Result<()> {
-    let task = &task.within(PATIENCE);
+pub(super) fn wait(task: &Task<'_>, kubeconfig: &Path, since: Option<Timestamp>) -> Result<()> {
+    let task = &task.within(TIMEOUT);
     let kube = Kube::connect(task, kubeconfig)?;
     let client = kube.client().clone();
     if let Some(since) = since {
         task.say("waiting for the node to report its status again");
         let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-node-lease");
         until(task, "the wait for the node's first response", leases, |leases| {
-            leases.iter().any(|l| renewed(l, since))
+            leases.iter().any(|lease| renewed(lease, since))
         })?;
     }
     task.say("waiting for the node");
     until(task, "the wait for the node", Api::<Node>::all(client.clone()), |nodes| {
-        !nodes.is_empty() && nodes.iter().all(node_ready)
+        !nodes.is_empty() && nodes.iter().all(|node| nodes::ready(node))
     })
     .map_err(|error| error.help("todo-bootstrap doctor   # checks the engine and the host"))?;
     task.say("waiting for a default storage class");
-    until(
-        task,
-        "the wait for a default StorageClass",
-        Api::<StorageClass>::all(client.clone()),
-        |classes| {
-            classes.iter().any(|class| class.annotations().get(DEFAULT_CLASS).is_some_and(|v| v == "true"))
-        },
-    )?;
+    let is_default = |class: &Arc<StorageClass>| {
+        class.annotations().get(DEFAULT_CLASS).is_some_and(|value| value == "true")
+    };
+    until(task, "the wait for a default StorageClass", Api::all(client.clone()), |classes| {
+        classes.iter().any(is_default)
+    })?;
     if let Some(since) = since {
-        awake(task, &client, since)?;
+        controllers(task, &client, since)?;
     }
     let dns = Target {
         workload: Workload::Deployment,
@@ -62,73 +63,48 @@ pub(in crate::cluster) fn ready(task: &Task<'_>, kubeconfig: &Path, since: Optio
     watch::targets(task, &kube, vec![dns]).map_err(|error| error.context("the cluster's DNS does not work"))
 }
 
-/// Waits until the controllers work again and no pod is taken for ready that is not.
-fn awake(task: &Task<'_>, client: &Client, since: Timestamp) -> Result<()> {
+/// Waits until the controllers work again and every pod's reported state is current.
+fn controllers(task: &Task<'_>, client: &Client, since: Timestamp) -> Result<()> {
     task.say("waiting for the controllers");
-    // They lead again once the lease that they held before the stop has run out (15 s); where a
-    // single one is told not to ask for it (minikube), there is none to wait for.
+    // They work again once the lease from before the stop has expired (15 s). minikube runs a single one
+    // without leader election, so there is no lease to wait for.
     let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-system");
     until(task, "the wait for the controllers", leases, |leases| {
         let mut held = leases.iter().filter(|lease| lease.name_any() == "kube-controller-manager");
         held.next().is_none_or(|lease| renewed(lease, since))
     })?;
     task.say("waiting for the pods to restart");
-    until(task, "the wait for the pods' true state", Api::<Pod>::all(client.clone()), |pods| {
+    until(task, "the wait for the pods' current state", Api::<Pod>::all(client.clone()), |pods| {
         pods.iter().all(|pod| {
             let of_system = pod.namespace().as_deref() == Some("kube-system");
-            fresh(pod, since) || (!of_system && !is_ready(pod)) || is_over(pod)
+            fresh(pod, since) || (!of_system && !is_ready(pod)) || has_ended(pod)
         })
     })
 }
 
 /// Watches until `done` holds for all objects of a kind.
-fn until<K>(task: &Task<'_>, what: &str, api: Api<K>, done: impl Fn(&[K]) -> bool) -> Result<()>
+fn until<K>(task: &Task<'_>, what: &str, api: Api<K>, done: impl Fn(&[Arc<K>]) -> bool) -> Result<()>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
-    task.wait(what, async {
-        let mut last = String::new();
-        let mut objects: Vec<K> = Vec::new();
-        let mut stream = pin!(watcher(api, watcher::Config::default()).default_backoff());
+    let mut last = None;
+    let waited = task.wait(what, async {
+        let (objects, writer) = reflector::store();
+        let stream = reflector(writer, watcher(api, watcher::Config::default()).default_backoff());
+        let mut stream = pin!(stream);
         while let Some(event) = stream.next().await {
             match event {
-                Ok(event) => {
-                    let whole = !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
-                    take(&mut objects, event);
-                    if whole && done(&objects) {
-                        return Ok(());
-                    }
-                }
-                // The API server is not up yet, or was restarted; the watch goes on by itself.
-                Err(error) => {
-                    let error = error.to_string();
-                    if error != last {
-                        tracing::debug!(what, error, "watch");
-                        last = error;
-                    }
-                }
+                Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => {}
+                Ok(_) if done(&objects.state()) => return Ok(()),
+                Ok(_) => last = None,
+                Err(error) if expired(&error) => return Err(certificates_expired()),
+                // The API server has not started yet or was restarted; the watch continues by itself.
+                Err(error) => last = Some(error.to_string()),
             }
         }
         Err(Error::failed(format!("the cluster closed the watch for {what}")))
-    })
-}
-
-fn take<K: kube::ResourceExt>(objects: &mut Vec<K>, event: watcher::Event<K>) {
-    let same = |a: &K, b: &K| a.name_any() == b.name_any() && a.namespace() == b.namespace();
-    match event {
-        watcher::Event::Init => objects.clear(),
-        watcher::Event::InitApply(object) | watcher::Event::Apply(object) => {
-            objects.retain(|known| !same(known, &object));
-            objects.push(object);
-        }
-        watcher::Event::Delete(object) => objects.retain(|known| !same(known, &object)),
-        watcher::Event::InitDone => {}
-    }
-}
-
-fn node_ready(node: &Node) -> bool {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_deref());
-    conditions.unwrap_or_default().iter().any(|c| c.type_ == "Ready" && c.status == "True")
+    });
+    waited.map_err(|error| last.into_iter().fold(error, Error::because))
 }
 
 fn renewed(lease: &Lease, since: Timestamp) -> bool {
@@ -136,25 +112,20 @@ fn renewed(lease: &Lease, since: Timestamp) -> bool {
     renewed.is_some_and(|time| time.0 >= since)
 }
 
-/// Whether the pod is ready, with containers that all run since the node was started.
+/// Whether the pod is ready, and all its containers were started after the node.
 fn fresh(pod: &Pod, since: Timestamp) -> bool {
     let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_deref());
     is_ready(pod)
         && statuses.unwrap_or_default().iter().all(|status| {
             let running = status.state.as_ref().and_then(|state| state.running.as_ref());
             let started = running.and_then(|running| running.started_at.as_ref());
-            // Times of containers are in whole seconds.
+            // The times of containers are in whole seconds.
             started.is_some_and(|time| time.0.as_second() >= since.as_second())
         })
 }
 
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref());
-    conditions.unwrap_or_default().iter().any(|c| c.type_ == "Ready" && c.status == "True")
-}
-
-/// Whether the pod has ended, or is told to: nothing is expected of it.
-fn is_over(pod: &Pod) -> bool {
+/// Whether the pod has ended or is being deleted.
+fn has_ended(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     pod.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed"))
 }
@@ -179,21 +150,11 @@ mod tests {
         assert!(!fresh(&pod("2026-01-01T09:59:59Z", "True"), since));
         assert!(fresh(&pod("2026-01-01T10:00:00Z", "True"), since));
         assert!(!fresh(&pod("2026-01-01T10:00:00Z", "False"), since));
-        assert!(is_over(&from(
+        assert!(has_ended(&from(
             serde_json::json!({"metadata": {"name": "p"}, "status": {"phase": "Succeeded"}})
         )));
         let lease = |time: &str| from::<Lease>(serde_json::json!({"spec": {"renewTime": time}}));
         assert!(renewed(&lease("2026-01-01T10:00:01.000000Z"), since));
         assert!(!renewed(&lease("2026-01-01T10:00:00.000000Z"), since));
-    }
-
-    #[test]
-    fn only_a_ready_node_counts() {
-        let node = |status: &str| {
-            from::<Node>(serde_json::json!({"metadata": {"name": "n"}, "status": {"conditions": [
-                {"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": status}]}}))
-        };
-        assert!(node_ready(&node("True")));
-        assert!(!node_ready(&node("Unknown")) && !node_ready(&Node::default()));
     }
 }

@@ -1,0 +1,126 @@
+//! The state of a Deployment with one pod, as its watches report it.
+
+use std::time::Duration;
+
+use kube::runtime::watcher::Event as Change;
+use serde_json::json;
+
+use super::*;
+
+fn clock() -> Timestamp {
+    "2026-01-01T11:00:00Z".parse().unwrap()
+}
+
+fn from<T: DeserializeOwned>(json: serde_json::Value) -> T {
+    serde_json::from_value(json).unwrap()
+}
+
+fn recorded(json: &str) -> Pod {
+    let mut both: serde_json::Value = serde_json::from_str(json).unwrap();
+    from(both["pod"].take())
+}
+
+fn list<K>(writer: &mut Writer<K>, objects: Vec<K>)
+where
+    K: reflector::Lookup + Clone + 'static,
+    K::DynamicType: Eq + Hash + Clone,
+{
+    writer.apply_watcher_event(&Change::Init);
+    objects.into_iter().for_each(|object| writer.apply_watcher_event(&Change::InitApply(object)));
+    writer.apply_watcher_event(&Change::InitDone);
+}
+
+fn replica_set(hash: &str, revision: &str) -> ReplicaSet {
+    from(json!({"metadata": {"name": hash, "namespace": "shop", "labels": {"pod-template-hash": hash},
+        "annotations": {"deployment.kubernetes.io/revision": revision},
+        "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "u"}]}}))
+}
+
+fn deployment(generation: i64, available: i32) -> DynamicObject {
+    from(json!({"metadata": {"name": "web", "namespace": "shop", "generation": generation, "uid": "u",
+            "annotations": {"deployment.kubernetes.io/revision": "2"}},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": {}},
+        "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": available}}))
+}
+
+fn rollouts(available: i32, pod: Pod) -> (Rollouts, Writers) {
+    let target =
+        Target { workload: Workload::Deployment, namespace: "shop".to_owned(), name: "web".to_owned() };
+    let mut opened = None;
+    let rollouts = Rollouts::new(vec![target], |_, writers| opened = Some(writers));
+    let mut writers = opened.unwrap();
+    list(writers.workloads.get_mut(&Workload::Deployment).unwrap(), vec![deployment(1, available)]);
+    list(&mut writers.replica_sets, vec![replica_set("5d9c", "2")]);
+    list(&mut writers.pods, vec![pod]);
+    list(&mut writers.events, vec![]);
+    (rollouts, writers)
+}
+
+#[test]
+fn ready_when_the_workload_is() {
+    let (mut state, _writers) = rollouts(1, recorded(include_str!("../../../diagnose/recorded/ready.json")));
+    assert_eq!(state.verdict(Instant::now(), clock()), Verdict::Ready);
+    assert_eq!(state.verdict(Instant::now(), "2026-01-01T10:00:01Z".parse().unwrap()), Verdict::Waiting);
+    assert_eq!(state.news(), ["web-5d9c-abcde: ready"]);
+    assert!(state.news().is_empty());
+}
+
+#[test]
+fn nothing_is_decided_before_the_first_list_is_complete() {
+    let target =
+        Target { workload: Workload::Deployment, namespace: "shop".to_owned(), name: "web".to_owned() };
+    let mut opened = None;
+    let mut state = Rollouts::new(vec![target], |_, writers| opened = Some(writers));
+    let mut writers = opened.unwrap();
+    list(writers.workloads.get_mut(&Workload::Deployment).unwrap(), vec![deployment(1, 1)]);
+    assert_eq!(state.verdict(Instant::now(), clock()), Verdict::Waiting);
+    list(&mut writers.pods, vec![]);
+    list(&mut writers.events, vec![]);
+    assert_eq!(state.verdict(Instant::now(), clock()), Verdict::Ready);
+}
+
+#[test]
+fn a_missing_image_has_a_short_grace_period() {
+    let pod = recorded(include_str!("../../../diagnose/recorded/image-never-pull.json"));
+    let (mut state, _writers) = rollouts(0, pod);
+    let start = Instant::now();
+    assert_eq!(state.verdict(start, clock()), Verdict::Waiting);
+    let Verdict::Permanent(cause) = state.verdict(start + Duration::from_secs(11), clock()) else {
+        panic!("still waiting")
+    };
+    assert_eq!(cause.code, "image-missing");
+    assert_eq!(state.first_unready(), Some(("shop".to_owned(), "app=web".to_owned())));
+    assert_eq!(state.late(), "not ready in time: Deployment shop/web");
+}
+
+#[test]
+fn the_grace_period_starts_again_when_the_cause_goes() {
+    let broken = recorded(include_str!("../../../diagnose/recorded/image-never-pull.json"));
+    let mut fine = recorded(include_str!("../../../diagnose/recorded/probe-failing.json"));
+    fine.metadata.name.clone_from(&broken.metadata.name);
+    let (mut state, mut writers) = rollouts(0, broken.clone());
+    let start = Instant::now();
+    state.verdict(start, clock());
+    writers.pods.apply_watcher_event(&Change::Apply(fine));
+    state.verdict(start + Duration::from_secs(5), clock());
+    writers.pods.apply_watcher_event(&Change::Apply(broken));
+    state.verdict(start + Duration::from_secs(6), clock());
+    assert_eq!(state.verdict(start + Duration::from_secs(12), clock()), Verdict::Waiting);
+}
+
+#[test]
+fn pods_of_the_last_rollout_are_ignored() {
+    let old = recorded(include_str!("../../../diagnose/recorded/crash-loop.json"));
+    let blamed = |newest: &str| {
+        let (mut state, mut writers) = rollouts(0, old.clone());
+        list(&mut writers.replica_sets, vec![replica_set("5d9c", "1"), replica_set(newest, "2")]);
+        state.verdict(Instant::now(), clock()) != Verdict::Waiting
+    };
+    assert!(blamed("5d9c"));
+    assert!(!blamed("6e8a"), "the new ReplicaSet has no pod yet");
+    let (mut state, mut writers) = rollouts(0, old.clone());
+    let changed = Change::Apply(deployment(2, 0));
+    writers.workloads.get_mut(&Workload::Deployment).unwrap().apply_watcher_event(&changed);
+    let verdict = state.verdict(Instant::now(), clock());
+    assert_eq!(verdict, Verdict::Waiting, "its controller has not seen the change");
+}
