@@ -11,7 +11,7 @@ use std::path::Path;
 use tempfile::{NamedTempFile, PersistError};
 
 use crate::error::{Error, Result};
-use crate::fetch::set_mode;
+use crate::files::{parent, set_mode, sync};
 
 /// What lies at `path`, links followed; `None` where nothing does. What is no regular file is
 /// refused.
@@ -70,7 +70,7 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, backup: Option<&Path>) -> IoR
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    let mut new = match NamedTempFile::new_in(folder(&target)) {
+    let mut new = match NamedTempFile::new_in(parent(&target)) {
         Ok(new) => new,
         Err(error) if old.is_some() && irreplaceable(&error) => {
             return in_place(&target, bytes, backup.ok_or(error)?);
@@ -81,7 +81,7 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, backup: Option<&Path>) -> IoR
     let failed = match finish(new.as_file(), &target, mode, old.as_ref()) {
         Err(error) => PersistError { error, file: new },
         Ok(()) => match new.persist(&target) {
-            Ok(_) => return sync_folder(&target),
+            Ok(_) => return sync(parent(&target)),
             Err(failed) => failed,
         },
     };
@@ -95,11 +95,11 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, backup: Option<&Path>) -> IoR
 /// As [`write`], for a file that must not be there yet.
 pub fn create(path: &Path, bytes: &[u8], mode: u32) -> IoResult<()> {
     // A temporary file is the user's alone from its first byte on.
-    let mut new = NamedTempFile::new_in(folder(path))?;
+    let mut new = NamedTempFile::new_in(parent(path))?;
     new.write_all(bytes)?;
     finish(new.as_file(), path, mode, None)?;
     new.persist_noclobber(path).map_err(|failed| failed.error)?;
-    sync_folder(path)
+    sync(parent(path))
 }
 
 /// Makes the folder with all above it; new ones belong to whom the one above them belongs to.
@@ -107,7 +107,7 @@ pub fn create_dir(dir: &Path) -> IoResult<()> {
     if dir.is_dir() {
         return Ok(());
     }
-    create_dir(folder(dir))?;
+    create_dir(parent(dir))?;
     match std::fs::create_dir(dir) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
         made => made?,
@@ -149,7 +149,7 @@ fn own(_file: &File, _like: &Metadata) -> IoResult<()> {
 #[cfg(unix)]
 fn adopt(file: &File, path: &Path) -> IoResult<()> {
     if rustix::process::geteuid().is_root()
-        && let Err(error) = own(file, &std::fs::metadata(folder(path))?)
+        && let Err(error) = own(file, &std::fs::metadata(parent(path))?)
     {
         // Some file systems know no owners, and some servers no root.
         tracing::debug!(path = %path.display(), %error, "the owner stays root");
@@ -183,16 +183,6 @@ fn overwrite(path: &Path, bytes: &[u8]) -> IoResult<()> {
     file.set_len(0)?;
     file.write_all(bytes)?;
     file.sync_all()
-}
-
-fn sync_folder(path: &Path) -> IoResult<()> {
-    #[cfg(unix)]
-    File::open(folder(path))?.sync_all()?;
-    Ok(())
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

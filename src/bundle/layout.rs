@@ -5,8 +5,8 @@
 
 use super::manifest::{Entry, Manifest};
 use super::{MANIFEST, SUMS};
-use crate::fetch::sha256;
 pub(super) use crate::fetch::tar::{BLOCK, END, append, head, padding, zeros};
+use crate::files::sha256;
 
 /// What a tool needs to be started; nothing else is executable.
 pub(super) fn mode(entry: &Entry) -> u32 {

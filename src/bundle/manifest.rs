@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FILES;
 use crate::error::{Error, Result};
-use crate::fetch::{is_sha256, sha256};
+use crate::files::{is_sha256, sha256};
 
 /// The version of the manifest's form.
 pub const SCHEMA: u32 = 2;

@@ -9,7 +9,7 @@ use super::manifest::{MANIFEST_LIMIT, Manifest};
 use super::walk::{Sink, Walked, walk};
 use super::{Bundle, FILES, MANIFEST, SUMS};
 use crate::error::{Error, Result};
-use crate::fetch::{place, sha256, sha256_file};
+use crate::files::{place, sha256, sha256_file};
 use crate::task::Task;
 
 impl Bundle {

@@ -141,7 +141,7 @@ mod tests {
     use crate::bundle::Manifest;
 
     fn entry(name: &str, kind: &str, reference: Option<&str>) -> Entry {
-        let sha256 = crate::fetch::sha256(name.as_bytes());
+        let sha256 = crate::files::sha256(name.as_bytes());
         Entry {
             name: name.to_owned(),
             kind: kind.to_owned(),

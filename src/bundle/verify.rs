@@ -9,7 +9,7 @@ use super::open::{open_dir, walked};
 use super::walk::{Sink, Walked};
 use super::{Bundle, FILES, MANIFEST, SUMS};
 use crate::error::{Error, Result};
-use crate::fetch::{sha256, sha256_file};
+use crate::files::{sha256, sha256_file};
 use crate::task::Task;
 
 /// What is in a bundle, all of it verified.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
+use crate::files::write_atomic;
 
 /// What is kept of a bundle that was made here, `<state>/bundles/<sha256 of its manifest>.json`.
 #[derive(Debug, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use super::MANIFEST;
 use super::layout::{BLOCK, END, Part, head, padding, parts, sums, sums_part};
 use super::manifest::{Entry, MANIFEST_LIMIT, Manifest};
 use crate::error::{Error, Result};
-use crate::fetch::{place, sha256, sha256_stream};
+use crate::files::{place, sha256, sha256_stream};
 use crate::task::Task;
 
 /// More faults than this say nothing that the first ones do not.

@@ -8,8 +8,9 @@ use std::path::Path;
 
 use reqwest::Url;
 
-use super::{Client, FetchError, atomic, sha256_file, sync_dir};
+use super::{Client, FetchError};
 use crate::error::Error;
+use crate::files::{set_mode, sha256_file, sync_dir};
 use crate::task::Task;
 pub use ask::{Answered, Question, ask, read};
 use disk::{Disk, Held};
@@ -174,12 +175,12 @@ fn finish(held: Held, wanted: &Wanted<'_>, names: &Names) -> Result<u64, FetchEr
     }
     let file = partial.file()?;
     let failed = |verb| move |error: std::io::Error| Error::io(verb, &names.to, &error);
-    atomic::set_mode(file, 0o644).map_err(failed("set the mode of"))?;
+    set_mode(file, 0o644).map_err(failed("set the mode of"))?;
     file.sync_all().map_err(failed("sync"))?;
     // A link of that name is replaced, not followed.
     std::fs::rename(&names.partial, &names.to).map_err(failed("rename into place"))?;
     files::remove(&names.notes)?;
-    sync_dir(names.folder())?;
+    sync_dir(&names.to)?;
     Ok(len)
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::Order;
 use super::ignore::Ignore;
 use crate::error::{Error, Result};
-use crate::fetch::{hex, sha256_file};
+use crate::files::{hex, sha256_file};
 
 /// Changed when the hash is to mean something else.
 const FORMAT: &str = "todo-bootstrap image inputs 3";

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Entries;
 use super::yaml::{self, Yaml};
 use crate::error::{Error, Result};
-use crate::fetch::sha256;
+use crate::files::sha256;
 
 /// The lists that a kubeconfig consists of, each with the key that its items have.
 const LISTS: [(&str, &str); 3] = [("clusters", "cluster"), ("contexts", "context"), ("users", "user")];

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Document;
 use super::lock::{FileLock, PATIENCE};
 use crate::error::{Error, Result};
+use crate::files::parent;
 use crate::task::Task;
 use crate::user_file;
 use crate::world::World;
@@ -76,7 +77,7 @@ impl KubeconfigFile {
         change: impl FnOnce(&mut Document) -> Result<Then>,
     ) -> Result<Saved> {
         user_file::look(&self.path).map_err(|error| error.help(OTHER))?;
-        let dir = self.path.parent().unwrap_or(Path::new("."));
+        let dir = parent(&self.path);
         user_file::create_dir(dir).map_err(|e| Error::io("create", dir, &e))?;
         let _lock = FileLock::take(task, &self.path, patience)?;
         let target = self.target()?;
@@ -133,7 +134,7 @@ impl KubeconfigFile {
 
 /// `path` with its folder, but not itself, freed of links.
 fn plain(path: &Path) -> Result<PathBuf> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = parent(path);
     let real = std::fs::canonicalize(dir).map_err(|e| Error::io("find", dir, &e))?;
     let name = path.file_name().ok_or_else(|| {
         Error::usage(format!("{} is not the name of a file", path.display())).help("name one: --file FILE")

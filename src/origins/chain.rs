@@ -1,7 +1,7 @@
 //! Tries origins one after the other and keeps what was said against each.
 
 use super::{Origin, Refusal};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result};
 use crate::fetch::FetchError;
 use crate::task::Task;
 
@@ -60,7 +60,10 @@ pub(super) fn walk<T>(
         task.check()?;
         match attempt(origin) {
             Ok(found) => return Ok(Walked { found: Some((origin, found)), refusals }),
-            Err(Miss::Fatal(error)) if origin == Origin::Source => return Err(with(error, &refusals)),
+            // The last origin failed: why the others were not used explains the attempt.
+            Err(Miss::Fatal(error)) if origin == Origin::Source && task.cancel.reason().is_none() => {
+                return Err(refusals.iter().fold(error, Error::because));
+            }
             Err(Miss::Fatal(error)) => return Err(error),
             Err(Miss::Refused { reason, help }) => {
                 task.say(format!("{name}: not from {origin}: {reason}"));
@@ -69,14 +72,6 @@ pub(super) fn walk<T>(
         }
     }
     Ok(Walked { found: None, refusals })
-}
-
-/// The last origin failed: what was said against the others belongs to the story.
-fn with(error: Error, refusals: &[Refusal]) -> Error {
-    if error.exit() == Exit::Interrupted {
-        return error;
-    }
-    refusals.iter().fold(error, Error::because)
 }
 
 /// The error of an artifact that no origin has.

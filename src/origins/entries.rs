@@ -8,7 +8,7 @@ use super::{FoundImage, Origins};
 use crate::bundle::{Entry, sbom};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::fetch::{sha256 as sha256_of, sha256_file};
+use crate::files::{sha256 as sha256_of, sha256_file};
 use crate::images::{self, Built, Order, inputs_hash};
 use crate::local_registry::{Stored, place_of};
 use crate::registry::{Registry, fetch_archive, normalise_archive};

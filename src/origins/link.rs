@@ -51,7 +51,7 @@ impl Origins {
         if cfg!(unix) {
             return false;
         }
-        let Ok((sha256, _)) = crate::fetch::sha256_file(path) else { return false };
+        let Ok((sha256, _)) = crate::files::sha256_file(path) else { return false };
         TOOLS.iter().flat_map(|spec| self.store.all(spec)).any(|cached| cached.record.sha256 == sha256)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Found;
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
+use crate::files;
 
 /// What was accepted, and when it was first seen so.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -31,11 +31,7 @@ impl SystemTools {
 
     /// All of them; a file that is not there holds none.
     pub(super) fn load(&self) -> Result<BTreeMap<String, Accepted>> {
-        let text = match std::fs::read(&self.file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-            Err(error) => return Err(Error::io("read", &self.file, &error)),
-        };
+        let Some(text) = files::read(&self.file)? else { return Ok(BTreeMap::new()) };
         serde_json::from_slice(&text).map_err(|error| {
             Error::failed(format!("cannot parse the list of tools {}", self.file.display()))
                 .because(error)
@@ -56,12 +52,7 @@ impl SystemTools {
         if old == Some(accepted(found)) {
             return Ok(None);
         }
-        if let Some(dir) = self.file.parent() {
-            std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
-        }
-        let json = serde_json::to_vec_pretty(&known)
-            .map_err(|error| Error::failed(format!("cannot write {}", self.file.display())).because(error))?;
-        write_atomic(&self.file, &json, 0o600)?;
+        files::write_json(&self.file, &known)?;
         Ok(old.filter(|old| old.path == found.path && old.sha256 != found.sha256))
     }
 }

@@ -15,7 +15,7 @@ use crate::bundle::Entry;
 use crate::cancel::Cancel;
 use crate::engine::testing::engine;
 use crate::exec::Script;
-use crate::fetch::sha256;
+use crate::files::sha256;
 use crate::host::recorded::debian;
 use crate::progress::{Recorder, State};
 use crate::registry::Registry;
@@ -74,7 +74,7 @@ impl Bench {
 
     fn program(&self, name: &str) {
         let file = self.dir.path().join("bin").join(name);
-        crate::fetch::write_atomic(&file, b"#!/bin/sh\n", 0o755).unwrap();
+        crate::files::write_atomic(&file, b"#!/bin/sh\n", 0o755).unwrap();
     }
 
     fn kind(&mut self, script: &Script) -> (Result<Found>, Recorder) {

@@ -8,7 +8,7 @@ use super::{Found, Origin, Origins, Refusal};
 use crate::bundle::Entry;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::fetch::sha256_file;
+use crate::files::sha256_file;
 use crate::progress::Silent;
 use crate::task::Task;
 use crate::tools::{Asset, ToolSpec, Unpack, Wanted, on_path};
@@ -269,7 +269,7 @@ fn fitting(search: &Search, entry: &Entry) -> Attempt<Version> {
     let Ok(version) = Version::parse(&entry.version) else {
         return refused(format!("its version \"{}\" is invalid", entry.version));
     };
-    match (search.spec.fits)(&version, &search.wanted) {
+    match search.spec.fits(&version, &search.wanted) {
         Ok(()) => Ok(version),
         Err(why) => refused(format!("it has version {version}, which {why}")),
     }

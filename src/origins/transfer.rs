@@ -11,7 +11,8 @@ use super::store::adopt;
 use super::tools::{Search, of_cached, record};
 use super::{Found, Mirror, Origin, Origins};
 use crate::error::Error;
-use crate::fetch::{FetchError, LIMIT, Remote, download, extract_member, permitted, place};
+use crate::fetch::{FetchError, LIMIT, Remote, download, extract_member, permitted};
+use crate::files::place;
 use crate::task::Task;
 use crate::tools::{Asset, Unpack};
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::store::{Cached, Store};
 use super::{Origin, Origins};
 use crate::error::Result;
-use crate::fetch::sha256_file;
+use crate::files::sha256_file;
 use crate::task::Task;
 use crate::tools::{TOOLS, ToolSpec};
 

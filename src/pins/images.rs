@@ -7,7 +7,7 @@ use super::support::{FILE as SUPPORT, Line, Support};
 use crate::config::{Document, Fields, Versions};
 use crate::data::Data;
 use crate::error::Result;
-use crate::fetch::is_sha256;
+use crate::files::is_sha256;
 use crate::tools::{hosts, sources};
 
 const FILE: &str = "manifests/images.toml";

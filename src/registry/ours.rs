@@ -8,7 +8,8 @@ use super::push::Push;
 use super::reference::{is_digest, is_repository, is_tag};
 use super::retry::{Fault, again};
 use super::{Registry, RegistryError, Result, wait};
-use crate::fetch::{Answered, FetchError, Question, Remote, ask, sha256};
+use crate::fetch::{Answered, FetchError, Question, Remote, ask};
+use crate::files::sha256;
 use crate::task::Task;
 
 /// The header that tells a manifest's digest.

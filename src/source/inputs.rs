@@ -9,7 +9,7 @@ use super::recipe::{Go, Kind, Recipe};
 use super::{Source, layers};
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::fetch::hex;
+use crate::files::hex;
 
 /// Changes when this program makes another artifact of the same inputs.
 const BUILDER: u32 = 1;

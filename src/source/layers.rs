@@ -13,7 +13,7 @@ use tar::{Builder, EntryType, Header};
 use super::recipe::{IMAGE_TAR, Layers};
 use super::{INPUTS_LABEL, Source};
 use crate::error::{Error, Result};
-use crate::fetch::{hex, sha256};
+use crate::files::{hex, sha256};
 use crate::task::Task;
 
 /// kubeadm's manifests name programs without a path.

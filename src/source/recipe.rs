@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::{Document, Fields};
 use crate::error::Result;
-use crate::fetch::is_sha256;
+use crate::files::is_sha256;
 
 /// What the archive of an image is called among an artifact's outputs.
 pub const IMAGE_TAR: &str = "image.tar";

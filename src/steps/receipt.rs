@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{ProviderKind, Target};
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
+use crate::files::write_atomic;
 
 /// What one cluster consists of. Old receipts keep parsing: new fields have defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,8 @@ use semver::Version;
 use super::signature::Signature;
 use crate::config::{Document, Fields};
 use crate::error::Result;
-use crate::fetch::{is_sha256, permitted};
+use crate::fetch::permitted;
+use crate::files::is_sha256;
 
 /// So many published texts have to agree on a checksum before it is believed.
 pub const SOURCES: usize = 2;

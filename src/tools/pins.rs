@@ -130,7 +130,7 @@ fn given(
     let text = std::fs::read_to_string(&file).map_err(|e| vec![Error::io("read", &file, &e).one_line()])?;
     let pin = Pin::parse(&shown.to_string(), &text).map_err(|error| error.causes().to_vec())?;
     let wanted = own.wanted(spec, versions).map_err(|error| vec![error.one_line()])?;
-    match (spec.fits)(&pin.version, &wanted) {
+    match spec.fits(&pin.version, &wanted) {
         Ok(()) => Ok((spec, pin)),
         Err(why) => Err(vec![format!("{shown}: version {} of {folder} {why}", pin.version)]),
     }

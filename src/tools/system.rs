@@ -64,9 +64,9 @@ fn ask(
             };
         }
     };
-    let Some(version) = (spec.parse)(&output.text()) else {
+    let Some(version) = spec.parse(&output.text()) else {
         return Ok(Err("says no version that we understand".to_owned()));
     };
-    let fits = (spec.fits)(&version, wanted);
+    let fits = spec.fits(&version, wanted);
     Ok(fits.map_err(|why| format!("is version {version}, which {why}")).map(|()| version))
 }

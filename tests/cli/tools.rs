@@ -21,7 +21,7 @@ pub(super) fn publish(machine: &Machine, tool: &str, version: &str, body: &str) 
     let folder = machine.path("work/mirror/release.example").join(version);
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join(tool), body).expect("a program");
-    let sha256 = todo_bootstrap::fetch::sha256(body.as_bytes());
+    let sha256 = todo_bootstrap::files::sha256(body.as_bytes());
     let mut pin = format!(
         "version = \"{version}\"\nurl = \"https://release.example/{{version}}/{tool}\"\n\
          sources = [\"a test\", \"another test\"]\n"

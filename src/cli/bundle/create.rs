@@ -9,7 +9,7 @@ use crate::bundle::{self, Entry};
 use crate::config::{Paths, show_bytes};
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
-use crate::fetch::sha256_file;
+use crate::files::sha256_file;
 use crate::host::{Arch, Facts, Os};
 use crate::images::Order;
 use crate::local_registry::LocalRegistry;

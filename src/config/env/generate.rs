@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 use super::contract::Generated;
 use crate::error::{Error, Result};
-use crate::fetch::hex;
+use crate::files::hex;
 
 impl Generated {
     pub(super) fn bytes(self) -> usize {

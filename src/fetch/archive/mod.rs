@@ -11,8 +11,8 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek as _};
 use std::path::Path;
 
-use super::{place, sync_dir};
 use crate::error::{Error, Result};
+use crate::files::{parent, place, sync_dir};
 use names::Names;
 
 /// The largest file that is taken out, in bytes. The largest program that we know (minikube) has
@@ -61,7 +61,7 @@ pub fn extract_member(archive: &Path, member: &str, to: &Path, mode: u32) -> Res
     let opening = |e: std::io::Error| Error::io("open", archive, &e);
     let mut file = File::open(archive).map_err(opening)?;
     let size = file.metadata().map_err(opening)?.len();
-    let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = parent(to);
     let temp = tempfile::Builder::new().prefix(".unpacking-").tempfile_in(dir);
     let temp = temp.map_err(|e| Error::io("create a file in", dir, &e))?.into_temp_path();
     let target = Target { path: &temp, mode };
@@ -77,7 +77,7 @@ pub fn extract_member(archive: &Path, member: &str, to: &Path, mode: u32) -> Res
     match found {
         Ok(Some(digest)) => {
             temp.persist(to).map_err(|e| Error::io("rename into place", to, &e.error))?;
-            sync_dir(dir)?;
+            sync_dir(to)?;
             Ok(digest)
         }
         Ok(None) => Err(Error::failed(format!("{} holds no {member}", archive.display()))

@@ -11,7 +11,7 @@ use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use tar::EntryType;
 
 use super::*;
-use crate::fetch::sha256;
+use crate::files::sha256;
 
 const BODY: &[u8] = b"#!/bin/sh\nexit 0\n";
 const FILE_KIND: EntryType = EntryType::Regular;

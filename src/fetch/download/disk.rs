@@ -9,10 +9,11 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TryRecvError};
 
-use super::super::{FetchError, hex};
+use super::super::FetchError;
 use super::edition::Edition;
 use super::partial::Partial;
 use crate::error::Error;
+use crate::files::hex;
 
 /// So many pieces of a few hundred kilobytes at most may wait for the disk.
 const WAITING: usize = 16;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::FetchError;
 use crate::error::Error;
+use crate::files::{parent, set_mode};
 
 /// The names of one download's files.
 #[derive(Debug, Clone)]
@@ -35,12 +36,8 @@ impl Names {
     }
 
     pub(super) fn folder(&self) -> &Path {
-        folder(&self.to)
+        parent(&self.to)
     }
-}
-
-pub(super) fn folder(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 /// Opens a file to read and write, made if need be, never through a link.
@@ -57,7 +54,7 @@ pub(super) fn open(path: &Path) -> Result<File, FetchError> {
     if links(&meta) > 1 {
         return Err(planted("a file with a second name"));
     }
-    super::super::atomic::set_mode(&file, 0o600).map_err(|error| failed("set the mode of", path, &error))?;
+    set_mode(&file, 0o600).map_err(|error| failed("set the mode of", path, &error))?;
     Ok(file)
 }
 
@@ -81,10 +78,10 @@ pub(super) fn remove(path: &Path) -> Result<(), FetchError> {
 pub(super) fn failed(verb: &str, path: &Path, error: &std::io::Error) -> FetchError {
     match error.kind() {
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
-            FetchError::ReadOnly { folder: folder(path).to_owned(), cause: error.to_string() }
+            FetchError::ReadOnly { folder: parent(path).to_owned(), cause: error.to_string() }
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            FetchError::DiskFull { folder: folder(path).to_owned(), file: path.to_owned() }
+            FetchError::DiskFull { folder: parent(path).to_owned(), file: path.to_owned() }
         }
         ErrorKind::IsADirectory => FetchError::Planted { path: path.to_owned(), what: "a folder".to_owned() },
         _ if is_link(path) => FetchError::Planted { path: path.to_owned(), what: "a link".to_owned() },

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Built, Order};
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
+use crate::files::{self, write_atomic};
 
 /// A package that a lock file names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,11 +73,7 @@ pub fn write(dir: &Path, image: &str, bill: &[u8]) -> Result<()> {
 /// The bill that was written last; `None` where there is none.
 pub fn read(dir: &Path, image: &str) -> Result<Option<serde_json::Value>> {
     let path = file(dir, image);
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("read", &path, &error)),
-    };
+    let Some(text) = files::read(&path)? else { return Ok(None) };
     serde_json::from_slice(&text).map(Some).map_err(|error| {
         Error::failed(format!("{} is no bill of materials", path.display()))
             .because(error)

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Output};
-use crate::fetch::sha256_file;
+use crate::files::sha256_file;
 use crate::task::Task;
 use crate::world::World;
 

@@ -7,7 +7,7 @@ use super::super::blob::{Blob, Place};
 use super::super::manifest::{Descriptor, Manifest, OCI_MANIFEST, Parsed};
 use super::members::Members;
 use super::{Config, Image, Wish};
-use crate::fetch::sha256;
+use crate::files::sha256;
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";

@@ -15,7 +15,8 @@ use super::super::manifest::{Descriptor, Manifest, OCI_INDEX};
 use super::super::{Reference, RegistryError, Result};
 use super::layout::path;
 use crate::error::Error;
-use crate::fetch::{hex, set_mode, tar};
+use crate::fetch::tar;
+use crate::files::{hex, parent, persist};
 
 const BUFFER: usize = 1 << 20;
 
@@ -75,7 +76,7 @@ impl Writer {
     /// An archive whose image is called `name`.
     pub(in super::super) fn create(to: &Path, name: &str) -> Result<Self> {
         let name = tagged(name)?;
-        let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let dir = parent(to);
         let temp = tempfile::Builder::new().prefix(".image-").suffix(".partial").tempfile_in(dir);
         let temp = temp.map_err(|e| Error::io("create a file in", dir, &e))?;
         let out = BufWriter::with_capacity(BUFFER, temp);
@@ -179,9 +180,7 @@ impl Writer {
         let Self { to, out, .. } = self;
         let failed = |e: std::io::Error| RegistryError::from(Error::io("write", &to, &e));
         let temp = out.into_inner().map_err(|e| failed(e.into_error()))?;
-        set_mode(temp.as_file(), 0o644).map_err(failed)?;
-        temp.persist(&to).map_err(|e| Error::io("rename into place", &to, &e.error))?;
-        Ok(())
+        Ok(persist(temp, &to, 0o644)?)
     }
 
     fn member(&mut self, name: &str, bytes: &[u8]) -> Result<()> {

@@ -10,7 +10,8 @@ use super::super::ours::said;
 use super::super::retry::{Fault, again};
 use super::super::{Reference, RegistryError, Result, wait};
 use super::auth;
-use crate::fetch::{Answered, Client, FetchError, Question, Remote, ask, download, permitted, sha256};
+use crate::fetch::{Answered, Client, FetchError, Question, Remote, ask, download, permitted};
+use crate::files::sha256;
 use crate::task::Task;
 
 #[derive(Debug)]

@@ -9,7 +9,7 @@ fn makes_what_is_missing_once() {
     let (made, recorder) = bench.make(&maker, "t-layers");
     let made = made.unwrap();
     assert_eq!((made.entry.kind.as_str(), made.entry.platform.as_str()), ("image", "linux/amd64"));
-    assert_eq!(crate::fetch::sha256_file(&made.file()).unwrap().0, made.entry.sha256);
+    assert_eq!(crate::files::sha256_file(&made.file()).unwrap().0, made.entry.sha256);
     assert!(said(&recorder).contains("3 of 3 artifacts: t-layers"), "{}", said(&recorder));
     let mut ran = maker.ran();
     ran.sort();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
-use super::super::super::sha256;
+use crate::files::sha256;
 use super::super::plan::CHUNK;
 use super::*;
 

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use todo_bootstrap::fetch::sha256;
+use todo_bootstrap::files::sha256;
 
 use super::*;
 
