@@ -281,13 +281,7 @@ impl Origins {
             Reference::parse(published).map_err(|why| Miss::refused(format!("{published}: {why}")))?;
         let (cache, platform) = (self.transit()?, self.facts.container_platform());
         let client = self.client().map_err(|error| Miss::refused(error.one_line()))?;
-        let from = Upstream {
-            client: &client,
-            reference: &reference,
-            platform: &platform,
-            mirrors: &[],
-            cache: &cache,
-        };
+        let from = Upstream { client: &client, reference: &reference, platform: &platform, cache: &cache };
         work(&from).map_err(|error| super::chain::miss(task, error.into()))
     }
 

@@ -14,7 +14,6 @@ mod archives;
 mod copy;
 mod export;
 mod fixtures;
-mod mirrors;
 mod push;
 mod refused;
 mod upstream;

@@ -14,7 +14,6 @@ pub struct Scene {
     pub index: String,
     /// The digest of the image for amd64.
     pub image: String,
-    pub mirrors: Vec<String>,
     pub platform: &'static str,
 }
 
@@ -27,8 +26,8 @@ impl Scene {
         let (bench, hub) = (Bench::new(), TestRegistry::start());
         let arm = content_for("arm64", vec![noise(8, 800)]);
         let (index, images) = publish(&hub, REPOSITORY, "1", &[arm, content.clone()]);
-        let (image, mirrors) = (images[1].clone(), Vec::new());
-        Self { bench, hub, content, index, image, mirrors, platform: "linux/amd64" }
+        let image = images[1].clone();
+        Self { bench, hub, content, index, image, platform: "linux/amd64" }
     }
 
     pub fn reference(&self, pinned: &str) -> Reference {
@@ -61,8 +60,7 @@ impl Scene {
 
     fn up<T>(&self, client: &Client, reference: &Reference, work: impl FnOnce(&Upstream<'_>) -> T) -> T {
         let cache = self.bench.path("cache");
-        let (platform, mirrors) = (self.platform, &self.mirrors[..]);
-        work(&Upstream { client, reference, platform, mirrors, cache: &cache })
+        work(&Upstream { client, reference, platform: self.platform, cache: &cache })
     }
 
     /// What lies in the cache but the locks of downloads.
