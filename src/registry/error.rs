@@ -16,9 +16,9 @@ pub enum RegistryError {
     /// No connection was made.
     #[error("{host} cannot be reached ({cause})")]
     Unreachable { host: String, cause: String },
-    #[error("{host} shows a certificate that is not trusted here ({cause})")]
+    #[error("the certificate of {host} is not trusted ({cause})")]
     Certificate { host: String, cause: String },
-    #[error("{url} returned a web page instead of a response: it looks like the log-in page of a network")]
+    #[error("{url} returned a web page instead of a response; it may be the login page of a network")]
     LoginPage { url: String },
     #[error("{host} refuses {what} ({status}{})", colon(.said))]
     Unauthorized { host: String, what: String, status: StatusCode, said: String },
@@ -80,8 +80,8 @@ fn limited(quota: Option<&str>) -> String {
 fn later(after: Option<Duration>) -> String {
     match after.map(|after| after.as_secs()) {
         None => String::new(),
-        Some(seconds @ 0..=120) => format!(", it asks to come back in {seconds} s"),
-        Some(seconds) => format!(", it asks to come back in {} min", seconds.div_ceil(60)),
+        Some(seconds @ 0..=120) => format!(", it asks to retry in {seconds} s"),
+        Some(seconds) => format!(", it asks to retry in {} min", seconds.div_ceil(60)),
     }
 }
 

@@ -27,7 +27,7 @@ impl Fault {
         let told = |error| RegistryError::of(error, host, what);
         match halt {
             Halt::Again { error, after } => Self::Passing { error: told(error), after },
-            Halt::Anew { error, .. } | Halt::Final(error) => Self::Final(told(error)),
+            halt => Self::Final(told(halt.into_error())),
         }
     }
 

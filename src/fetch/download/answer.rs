@@ -4,8 +4,8 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_T
 use reqwest::{Response, StatusCode, Url};
 
 use super::super::FetchError;
-use super::edition::Edition;
 use super::retry::{ASKED, Halt, asked, is_passing};
+use super::validator::Validator;
 use super::{LIMIT, Wanted, shown};
 
 /// The bytes that were asked for.
@@ -22,9 +22,9 @@ pub(super) struct Asked {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// The file from its first byte on.
-    Whole(Edition),
+    Whole(Validator),
     /// From where it was asked for, up to here.
-    Part { to: u64, edition: Edition },
+    Part { to: u64, validator: Validator },
     /// There is nothing after what was asked for.
     Nothing { total: u64 },
 }
@@ -33,7 +33,7 @@ pub(super) struct Judge<'a> {
     /// Who answered: the end of all redirects.
     pub(super) at: &'a Url,
     pub(super) wanted: &'a Wanted<'a>,
-    pub(super) known: &'a Edition,
+    pub(super) known: &'a Validator,
     pub(super) now: jiff::Timestamp,
 }
 
@@ -89,7 +89,7 @@ impl Judge<'_> {
     fn whole(&self, headers: &HeaderMap) -> Result<Answer, FetchError> {
         let length = text(headers, CONTENT_LENGTH).and_then(|text| text.parse().ok());
         self.fits(length)?;
-        Ok(Answer::Whole(Edition::of(headers, self.wanted.size.or(length))))
+        Ok(Answer::Whole(Validator::of(headers, self.wanted.size.or(length))))
     }
 
     /// Holds an announced length of the whole file against what is pinned.
@@ -119,12 +119,12 @@ impl Judge<'_> {
         }
         let Some(total) = total.or(self.wanted.size).filter(|total| to <= *total) else { return Err(bad()) };
         self.fits(Some(total))?;
-        let edition = Edition::of(headers, Some(total));
-        if let Some(what) = self.known.difference(&edition) {
+        let validator = Validator::of(headers, Some(total));
+        if let Some(what) = self.known.difference(&validator) {
             let error = FetchError::Changed { url: shown(self.at.as_str()), what };
-            return Err(Halt::Anew { error, ranges: true });
+            return Err(Halt::Restart { error, ranges: true });
         }
-        Ok(Answer::Part { to, edition })
+        Ok(Answer::Part { to, validator })
     }
 
     /// The server has no bytes there: the file is complete already, or is another one.
@@ -144,7 +144,7 @@ impl Judge<'_> {
     fn bad_range(&self, asked: Asked, said: &str) -> Halt {
         let (url, got) = (shown(self.at.as_str()), said.to_owned());
         let error = FetchError::BadRange { url, asked: asked.from, got };
-        if asked.ranged { Halt::Anew { error, ranges: false } } else { error.into() }
+        if asked.ranged { Halt::Restart { error, ranges: false } } else { error.into() }
     }
 }
 

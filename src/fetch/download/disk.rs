@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TryRecvError};
 
 use super::super::FetchError;
-use super::edition::Edition;
 use super::partial::Partial;
+use super::validator::Validator;
 use crate::error::Error;
 use crate::files::hex;
 
@@ -22,9 +22,9 @@ const BLOCK: usize = 256 << 10;
 
 #[derive(Debug)]
 pub(super) enum Order {
-    /// What follows is of this edition; without `keep`, the file begins anew.
+    /// What follows is of this validator; without `keep`, the file begins anew.
     Begin {
-        edition: Edition,
+        validator: Validator,
         keep: bool,
     },
     Write {
@@ -82,7 +82,7 @@ impl Writer {
         }
         if self.partial.file().is_err() {
             // An empty file: nothing was to be fetched.
-            self.partial.begin(Edition::default(), false)?;
+            self.partial.begin(Validator::default(), false)?;
         }
         while self.catch_up()? {}
         let sha256 = Some(hex(&self.hasher.finalize()));
@@ -102,11 +102,11 @@ impl Writer {
             match order {
                 None => return Ok(false),
                 Some(Order::End) => return Ok(true),
-                Some(Order::Begin { edition, keep }) => {
+                Some(Order::Begin { validator, keep }) => {
                     if !keep {
                         (self.hasher, self.hashed) = (Sha256::new(), 0);
                     }
-                    self.partial.begin(edition, keep)?;
+                    self.partial.begin(validator, keep)?;
                 }
                 Some(Order::Write { at, bytes }) => {
                     self.partial.write(at, &bytes)?;

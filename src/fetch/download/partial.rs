@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::FetchError;
 use super::Wanted;
-use super::edition::Edition;
 use super::files::{self, Names};
 use super::ranges::Ranges;
+use super::validator::Validator;
 
 /// The notes may be that much behind the bytes: what a killed process costs at most, with what
 /// was on its way. They are small, so this is cheap.
@@ -22,7 +22,7 @@ struct Notes {
     sha256: String,
     /// Where the bytes came from, without name and password.
     url: String,
-    edition: Edition,
+    validator: Validator,
     /// The bytes came one after the other: all that the file holds is good, whatever `there` says.
     in_order: bool,
     there: Ranges,
@@ -42,7 +42,7 @@ impl Partial {
         let notes = Notes {
             sha256: wanted.sha256.to_owned(),
             url: wanted.shown(),
-            edition: Edition::default(),
+            validator: Validator::default(),
             in_order: true,
             there: Ranges::default(),
         };
@@ -66,13 +66,13 @@ impl Partial {
         if notes.in_order {
             notes.there = Ranges::up_to(len);
         }
-        let most = size.or(notes.edition.total).unwrap_or(u64::MAX);
+        let most = size.or(notes.validator.total).unwrap_or(u64::MAX);
         if notes.there.end() > len.min(most) {
             return Ok(());
         }
         // Another server tells its editions apart in another way; the bytes may still be good.
         if notes.url != self.notes.url {
-            (notes.edition, notes.url) = (Edition::default(), self.notes.url.clone());
+            (notes.validator, notes.url) = (Validator::default(), self.notes.url.clone());
         }
         (self.file, self.notes) = (Some(file), notes);
         Ok(())
@@ -82,12 +82,12 @@ impl Partial {
         &self.notes.there
     }
 
-    pub(super) fn edition(&self) -> &Edition {
-        &self.notes.edition
+    pub(super) fn validator(&self) -> &Validator {
+        &self.notes.validator
     }
 
-    /// Notes which edition the bytes are of; without `keep`, begins with an empty file.
-    pub(super) fn begin(&mut self, edition: Edition, keep: bool) -> Result<(), FetchError> {
+    /// Notes which validator the bytes are of; without `keep`, begins with an empty file.
+    pub(super) fn begin(&mut self, validator: Validator, keep: bool) -> Result<(), FetchError> {
         if !keep || self.file.is_none() {
             // The notes of an older file must not be taken for those of the new one.
             files::remove(&self.names.notes)?;
@@ -97,7 +97,7 @@ impl Partial {
             self.file = Some(file);
             (self.notes.in_order, self.notes.there) = (true, Ranges::default());
         }
-        self.notes.edition = edition;
+        self.notes.validator = validator;
         self.save()
     }
 

@@ -1,4 +1,4 @@
-//! Requests that got no answer: what their errors mean.
+//! Requests without a response: what their errors mean.
 
 use std::error::Error as _;
 use std::io::ErrorKind;
@@ -9,8 +9,8 @@ use super::super::{FetchError, causes};
 use super::retry::Halt;
 use super::shown;
 
-/// A request failed before there was an answer.
-pub fn request(url: &Url, error: &reqwest::Error) -> Halt {
+/// Why a request failed before there was a response.
+pub fn unanswered(url: &Url, error: &reqwest::Error) -> Halt {
     let host = url.host_str().unwrap_or_default().to_owned();
     let (cause, url) = (causes(error), shown(url.as_str()));
     if is_certificate(error) {
