@@ -38,6 +38,17 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
+/// Everything below `dir`, sorted by name, folders before their content; `follow` follows links.
+pub fn tree(dir: &Path, follow: bool) -> impl Iterator<Item = Result<walkdir::DirEntry>> {
+    let walk = walkdir::WalkDir::new(dir).min_depth(1).follow_links(follow).sort_by_file_name();
+    walk.into_iter().map(|entry| entry.map_err(|error| listing(&error)))
+}
+
+/// An error of listing a folder.
+pub fn listing(error: &walkdir::Error) -> Error {
+    Error::failed(format!("cannot list {}", error.path().unwrap_or(Path::new(".")).display())).because(error)
+}
+
 /// Writes `bytes` to `path` with the permission bits `mode`: to a temporary file in the same directory, which
 /// is synced and renamed. The directory must exist. Readers see the old content or the new one, never a part.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {

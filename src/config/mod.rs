@@ -20,7 +20,7 @@ pub use application::{
 };
 pub use dockerfile::Dockerfile;
 pub use paths::Paths;
-pub use problems::{Problem, Problems};
+pub use problems::Problems;
 pub use profile::{ClusterSpec, Profile, ProviderKind};
 pub use quantity::{parse_bytes, parse_milli, show_milli};
 pub(crate) use reader::suggest;

@@ -56,7 +56,7 @@ fn read(path: &Path) -> Result<Value> {
     parse(&text).map_err(|why| {
         Error::usage(format!("{} cannot be read as values", path.display()))
             .because(why)
-            .help(format!("mend what is named above in {}", path.display()))
+            .help(format!("fix the problem named above in {}", path.display()))
     })
 }
 

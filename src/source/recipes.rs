@@ -41,7 +41,7 @@ impl Recipes {
         if !causes.is_empty() {
             let noun = if causes.len() == 1 { "problem" } else { "problems" };
             let error = Error::usage(format!("the recipes in {FOLDER} have {} {noun}", causes.len()));
-            return Err(causes.into_iter().fold(error, Error::because).help("mend what is named above"));
+            return Err(causes.into_iter().fold(error, Error::because).help("fix the problems named above"));
         }
         for recipe in recipes.map.values_mut() {
             if let Kind::Go(go) = &recipe.kind {

@@ -56,7 +56,7 @@ impl Pins {
         let noun = if count == 1 { "problem" } else { "problems" };
         let error = Error::usage(format!("the pins in {} have {count} {noun}", dir.display()));
         let error = problems.iter().fold(error, Error::because);
-        Err(error.help(format!("mend what is named above, or leave out: --pins {}", dir.display())))
+        Err(error.help(format!("fix the problems named above, or leave out: --pins {}", dir.display())))
     }
 
     pub fn get(&self, name: &str) -> Option<&Pin> {

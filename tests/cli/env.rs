@@ -96,7 +96,7 @@ fn all_that_is_wrong_is_named_and_no_value_shown() {
       because [machine]/work/.env:1: the value of `OWNER` does not match [a-z]+ (Who the shop belongs to)
       because [machine]/work/.env:2: `URLL` is no key of this application (did you mean `URL`?)
       because [machine]/work/.env:4: the value of `API_KEY` is a placeholder; put the real one there, or leave it empty
-      help: mend the lines named above in [machine]/work/.env
+      help: fix the lines named above in [machine]/work/.env
     ");
 }
 

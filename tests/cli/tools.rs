@@ -245,7 +245,7 @@ fn pins_that_are_wrong_are_told_all_at_once() {
       because [machine]/work/pins/helm/pin.toml: `platforms` is missing: no file is pinned
       because [machine]/work/pins/hlem/pin.toml: there is no tool `hlem` (did you mean `helm`?)
       because [machine]/work/pins/kind/pin.toml:3: unknown key `sauces` (did you mean `sources`?)
-      help: mend what is named above, or leave out: --pins [machine]/work/pins
+      help: fix the problems named above, or leave out: --pins [machine]/work/pins
     ");
     machine.run(&["tools", "list", "--pins", "none"]).exits(2).err_has("help: --pins DIR");
 }
