@@ -27,7 +27,7 @@ pub fn look(path: &Path) -> Result<Option<Metadata>> {
         return Ok(Some(meta));
     }
     Err(Error::usage(format!("cannot use {}", path.display()))
-        .because(format!("it is {}, and must be a regular file; nothing was changed", kind(&meta)))
+        .because(format!("it is {}, but must be a regular file; nothing was changed", kind(&meta)))
         .help(format!("ls -ld {}", path.display())))
 }
 

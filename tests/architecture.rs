@@ -169,7 +169,7 @@ const ABOVE: &[(&[&str], &[&str])] = &[
         ],
     ),
     (
-        &["error", "cancel", "lock", "progress", "task", "world"],
+        &["error", "cancel", "files", "lock", "progress", "task", "world"],
         &[
             "cli",
             "ui",

@@ -10,8 +10,8 @@ mod layout;
 mod manifest;
 mod open;
 pub mod sbom;
+pub mod trust;
 mod verify;
-mod vouch;
 mod walk;
 
 use std::path::PathBuf;
@@ -20,7 +20,6 @@ pub use create::{create, taken};
 pub use folder::pack;
 pub use manifest::{Entry, Manifest, SCHEMA};
 pub use verify::{Contents, contents};
-pub use vouch::{is_vouched, vouch};
 
 /// The name of the manifest within a bundle.
 pub const MANIFEST: &str = "manifest.json";

@@ -102,7 +102,7 @@ impl Application {
         if self.mock.is_empty() {
             return Err(Error::usage(format!("--mock means nothing to {}", self.name))
                 .because(format!("{} has no [mock]", self.dir.join(FILE).display()))
-                .help("todo-bootstrap up   # takes it as it is"));
+                .help("todo-bootstrap up   # uses the real settings"));
         }
         Ok(Self { is_mocked: true, ..self })
     }
@@ -134,14 +134,14 @@ fn read(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<Application> {
     let version = fields.opt_parsed("version", |text| {
         semver::Version::parse(text)
             .map(|_| text.to_owned())
-            .map_err(|e| format!("is no semantic version: {e}"))
+            .map_err(|e| format!("is not a semantic version: {e}"))
     });
     let version = if fields.has("version") { version } else { Some("0.1.0".to_owned()) };
     let host = fields.string("host");
     let chart = inside(dir, fields, "chart", Path::is_dir);
     let values: Vec<PathBuf> = fields.strings("values").iter().map(|file| dir.join(file)).collect();
     if let Some(missing) = values.iter().find(|file| !file.is_file()) {
-        fields.problem("values", format!("names {}, which is no file", missing.display()));
+        fields.problem("values", format!("refers to {}, which is not a file", missing.display()));
     }
     let aliases = fields.strings("aliases");
     let mut ready_images = Vec::new();
@@ -210,12 +210,13 @@ fn read_targets(fields: &mut Fields<'_, '_>, offers: &Dockerfile) -> BTreeMap<Ta
         let spec = fields.opt_table(target.name(), |fields| {
             let stage = fields.opt_string("stage");
             if let Some(stage) = stage.as_ref().filter(|stage| !offers.has_stage(stage)) {
-                fields.problem("stage", format!("names {stage}, which is no stage of the Dockerfile"));
+                fields.problem("stage", format!("refers to {stage}, which is not a stage of the Dockerfile"));
             }
             let args = fields.string_map("args");
             if let Some(arg) = args.keys().find(|arg| !offers.has_arg(arg) || *arg == BASE_ARG) {
-                let why = if arg == BASE_ARG { "is set by `base`" } else { "is no ARG of the Dockerfile" };
-                fields.problem("args", format!("names {arg}, which {why}"));
+                let why =
+                    if arg == BASE_ARG { "is set by `base`" } else { "is not an ARG of the Dockerfile" };
+                fields.problem("args", format!("sets {arg}, which {why}"));
             }
             Some(TargetSpec { stage, args })
         });
@@ -227,7 +228,7 @@ fn read_targets(fields: &mut Fields<'_, '_>, offers: &Dockerfile) -> BTreeMap<Ta
 fn inside(dir: &Path, fields: &mut Fields<'_, '_>, key: &str, is: fn(&Path) -> bool) -> Option<PathBuf> {
     let path = dir.join(fields.string(key)?);
     if !is(&path) {
-        fields.problem(key, format!("names {}, which does not exist", path.display()));
+        fields.problem(key, format!("refers to {}, which does not exist", path.display()));
         return None;
     }
     Some(path)

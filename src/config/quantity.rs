@@ -11,7 +11,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
 }
 
 fn wrong(text: &str, examples: &str) -> String {
-    format!("is `{text}`, which is no amount (write {examples})")
+    format!("is `{text}`, which is not a quantity (write {examples})")
 }
 
 /// The amount times `unit`, rounded up; `None` where it is no quantity, negative or too large.
@@ -119,7 +119,7 @@ mod tests {
         }
         assert_eq!(
             parse_milli("half"),
-            Err("is `half`, which is no amount (write 100m, 0.5 or 2)".to_owned())
+            Err("is `half`, which is not a quantity (write 100m, 0.5 or 2)".to_owned())
         );
     }
 

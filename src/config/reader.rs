@@ -279,7 +279,9 @@ fn json(
                 None => refuse(start, "contains a number that JSON does not support", wrong),
             }
         }
-        DeValue::Datetime(_) => refuse(start, "holds a date, which JSON does not know: quote it", wrong),
+        DeValue::Datetime(_) => {
+            refuse(start, "contains a date, which JSON does not support; put it in quotes", wrong)
+        }
     }
 }
 

@@ -68,7 +68,7 @@ fn parse(text: &str) -> Result<Value, String> {
     match documents.into_iter().next() {
         None => Ok(Value::Null),
         Some(value @ (Value::Object(_) | Value::Null)) => Ok(value),
-        Some(_) => Err("it is no table of keys and values".to_owned()),
+        Some(_) => Err("it is not a map of keys and values".to_owned()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use kube::core::Status;
 
-use crate::error::Error;
+use crate::error::{Error, sources};
 
 /// A failed call of the API; `what` completes "cannot …".
 pub fn api_error(what: &str, error: &kube::Error) -> Error {
@@ -43,11 +43,7 @@ fn status_line(status: &Status) -> String {
 
 /// The deepest cause; the layers above it only repeat that something failed.
 fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
+    sources(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 #[cfg(test)]

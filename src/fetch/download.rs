@@ -149,8 +149,7 @@ fn attempt(
     let transfer = Transfer::new(task, client, wanted, orders, there, ranges);
     let fetched =
         task.wait(&format!("the download of {}", wanted.shown()), async { Ok(transfer.run().await) });
-    // This closes the channel to the disk, which then ends.
-    let stitched = transfer.state.into_inner().stitched;
+    let stitched = transfer.end();
     let result = disk.end().and_then(|held| {
         fetched??;
         finish(held, wanted, names)

@@ -90,9 +90,9 @@ impl HostsFile {
             Entry::Foreign(_, address) if address == "127.0.0.1" => Ok(false),
             Entry::Foreign(number, address) => {
                 let path = self.path.display();
-                Err(Error::refused(format!("{path} leads {name} to {address} already; nothing was changed"))
+                Err(Error::refused(format!("{path} already maps {name} to {address}; nothing was changed"))
                     .because(format!("its line {number} was not written by todo-bootstrap"))
-                    .help(format!("remove line {number} of {path}, and call the command again")))
+                    .help(format!("remove line {number} of {path}, then run the command again")))
             }
             Entry::None => {
                 let command = self.append_command(name);

@@ -60,7 +60,7 @@ fn current(
     };
     // The tag has half of the hash; the label has all of it.
     if image.label(INPUTS_LABEL) != Some(inputs) {
-        return Ok(Err(format!("{repository} has other inputs than its tag says")));
+        return Ok(Err(format!("{repository} was built from other inputs than its tag indicates")));
     }
     if !registry.complete(task, &repository, &image.digest)? {
         return Ok(Err(format!("the registry lost a part of {repository}")));

@@ -114,9 +114,9 @@ fn supported<'s>(
     let (product, version) = (product?, version?);
     let line = support.line(product, version);
     if !support.has(product) {
-        fields.problem("product", format!("is \"{product}\", which {SUPPORT} does not know"));
+        fields.problem("product", format!("is \"{product}\", which is not in {SUPPORT}"));
     } else if line.is_none() {
-        let why = format!("is {version}, and {SUPPORT} does not say until when {product} of that line");
+        let why = format!("is {version}, but {SUPPORT} does not list until when this line of {product}");
         fields.problem("version", format!("{why} is supported"));
     }
     line

@@ -90,33 +90,7 @@ fn listed(there: &[String]) -> String {
 }
 
 impl RegistryError {
-    /// Stable and in kebab-case.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Unreachable { .. } => "unreachable",
-            Self::Certificate { .. } => "certificate",
-            Self::LoginPage { .. } => "login-page",
-            Self::Unauthorized { .. } => "unauthorized",
-            Self::NotFound { .. } => "not-found",
-            Self::RateLimited { .. } => "rate-limited",
-            Self::Answered { .. } => "refused",
-            Self::Malformed { .. } => "bad-answer",
-            Self::Mismatch { .. } => "digest-mismatch",
-            Self::Moved { .. } => "tag-moved",
-            Self::NoPlatform { .. } => "no-platform",
-            Self::Stranger { .. } => "not-a-registry",
-            Self::Died { .. } => "registry-died",
-            Self::Full { .. } => "registry-full",
-            Self::Stalled { .. } => "stalled",
-            Self::Differs { .. } => "pushed-differs",
-            Self::Archive { .. } => "bad-archive",
-            Self::Name(_) => "bad-name",
-            Self::Transfer(_) => "transfer",
-            Self::Local(_) => "local",
-        }
-    }
-
-    /// Whether it lies with this machine, so that no other source of the image would do better.
+    /// Whether the cause is on this machine, so that no other source of the image would do better.
     pub fn is_local(&self) -> bool {
         match self {
             Self::Local(_)
@@ -129,11 +103,6 @@ impl RegistryError {
             Self::Transfer(error) => error.is_local(),
             _ => false,
         }
-    }
-
-    /// Whether what came is not what was pinned: worth a warning, as somebody may have changed it.
-    pub fn is_mismatch(&self) -> bool {
-        matches!(self, Self::Mismatch { .. })
     }
 
     /// A failed transfer of `what`, told as it is for registries.

@@ -129,7 +129,7 @@ impl Manifest {
         for blob in [config].into_iter().chain(layers) {
             if !super::reference::is_digest(&blob.digest) {
                 return Err(format!(
-                    "its manifest names a blob by {}, which is not a sha256 digest",
+                    "its manifest refers to a blob by {}, which is not a sha256 digest",
                     blob.digest
                 ));
             }

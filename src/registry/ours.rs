@@ -1,20 +1,22 @@
 //! Asking our registry what it has.
 
 use futures::future::try_join_all;
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 
 use super::manifest::{ACCEPTED, LONGEST, Manifest};
 use super::push::Push;
 use super::reference::{is_digest, is_repository, is_tag};
 use super::retry::{Fault, again};
 use super::{Registry, RegistryError, Result, wait};
-use crate::fetch::{Answered, FetchError, Question, Remote, ask};
+use crate::fetch::{Answered, FetchError, Question, Remote, ask, read, unanswered};
 use crate::files::sha256;
 use crate::task::Task;
 
 /// The header that tells a manifest's digest.
 const DIGEST: &str = "docker-content-digest";
-/// What every registry of the distribution protocol says.
+/// The limit of a response to a blob or a manifest (bytes).
+const SHORT: u64 = 64 << 10;
+/// The header that registries of the distribution protocol send.
 const VERSION: &str = "docker-distribution-api-version";
 
 impl Registry {
@@ -48,11 +50,7 @@ impl Registry {
     /// The digest that a tag or digest has there; `None` if there is none.
     pub fn digest(&self, task: &Task<'_>, repository: &str, reference: &str) -> Result<Option<String>> {
         let what = self.named(repository, reference)?;
-        wait(
-            task,
-            &format!("asking for {what}"),
-            again(task, self.timeouts(), async || self.digest_once(repository, reference, &what).await),
-        )
+        self.asking(task, &what, async || self.digest_once(repository, reference, &what).await)
     }
 
     pub(super) async fn digest_once(
@@ -80,11 +78,7 @@ impl Registry {
     /// The manifest of a tag or digest, hashed; `None` if there is none.
     pub fn manifest(&self, task: &Task<'_>, repository: &str, reference: &str) -> Result<Option<Manifest>> {
         let what = self.named(repository, reference)?;
-        wait(
-            task,
-            &format!("asking for {what}"),
-            again(task, self.timeouts(), async || self.manifest_once(repository, reference, &what).await),
-        )
+        self.asking(task, &what, async || self.manifest_once(repository, reference, &what).await)
     }
 
     pub(super) async fn manifest_once(
@@ -118,21 +112,17 @@ impl Registry {
     pub fn config(&self, task: &Task<'_>, repository: &str, manifest: &Manifest) -> Result<Option<Vec<u8>>> {
         let Some(digest) = manifest.config_digest() else { return Ok(None) };
         let what = format!("the configuration {digest} of {repository}");
-        wait(
-            task,
-            &format!("asking for {what}"),
-            again(task, self.timeouts(), async || {
-                let answer = self.ask(Method::GET, &format!("{repository}/blobs/{digest}"), &what).await?;
-                match answer.status {
-                    StatusCode::OK => {
-                        same(&what, &digest, &format!("sha256:{}", sha256(&answer.body)))?;
-                        Ok(Some(answer.body))
-                    }
-                    StatusCode::NOT_FOUND => Ok(None),
-                    _ => Err(self.refusal(&answer, &what)),
+        self.asking(task, &what, async || {
+            let answer = self.ask(Method::GET, &format!("{repository}/blobs/{digest}"), &what).await?;
+            match answer.status {
+                StatusCode::OK => {
+                    same(&what, &digest, &format!("sha256:{}", sha256(&answer.body)))?;
+                    Ok(Some(answer.body))
                 }
-            }),
-        )
+                StatusCode::NOT_FOUND => Ok(None),
+                _ => Err(self.refusal(&answer, &what)),
+            }
+        })
     }
 
     /// Gives the image that has `digest` one more tag.
@@ -148,11 +138,7 @@ impl Registry {
     /// Whether the manifest is there and all that it names.
     pub fn complete(&self, task: &Task<'_>, repository: &str, digest: &str) -> Result<bool> {
         let what = self.named(repository, digest)?;
-        wait(
-            task,
-            &format!("looking for {what}"),
-            again(task, self.timeouts(), async || self.whole(repository, digest.to_owned(), &what).await),
-        )
+        self.asking(task, &what, async || self.whole(repository, digest.to_owned(), &what).await)
     }
 
     async fn whole(&self, repository: &str, digest: String, what: &str) -> Result<bool, Fault> {
@@ -189,7 +175,42 @@ impl Registry {
         }
     }
 
-    /// Asks once for what stands below `/v2/`.
+    /// Repeats a request about `what` until it succeeds, or until repeating cannot help.
+    fn asking<T>(
+        &self,
+        task: &Task<'_>,
+        what: &str,
+        attempt: impl AsyncFnMut() -> Result<T, Fault>,
+    ) -> Result<T> {
+        wait(task, &format!("asking for {what}"), again(task, self.timeouts(), attempt))
+    }
+
+    /// Sends a request and waits for its response, as long as the server may be silent.
+    pub(super) async fn send(
+        &self,
+        request: RequestBuilder,
+        url: &Url,
+        what: &str,
+    ) -> Result<Response, Fault> {
+        match tokio::time::timeout(self.timeouts().idle, request.send()).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(Fault::of(unanswered(url, &error), &self.authority, what)),
+            Err(_) => Err(self.stalled(what)),
+        }
+    }
+
+    /// Reads the short response to a request.
+    pub(super) async fn read(&self, response: Response, url: &Url, what: &str) -> Result<Answered, Fault> {
+        let answer = read(&self.client, response, url, SHORT).await;
+        answer.map_err(|halt| Fault::of(halt, &self.authority, what))
+    }
+
+    pub(super) fn stalled(&self, what: &str) -> Fault {
+        let (host, idle) = (self.authority.clone(), self.timeouts().idle);
+        Fault::passing(RegistryError::Stalled { host, what: what.to_owned(), idle })
+    }
+
+    /// Sends one request for a path below `/v2/`.
     async fn ask(&self, method: Method, path: &str, what: &str) -> Result<Answered, Fault> {
         let url = self.url(path);
         let remote = Remote { url: &url, ..Remote::default() };

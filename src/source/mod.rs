@@ -162,6 +162,4 @@ impl Source {
 }
 
 #[cfg(test)]
-mod live;
-#[cfg(test)]
 mod tests;

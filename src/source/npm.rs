@@ -32,7 +32,8 @@ impl Source {
             let (sha256, size) = (package.sha256.as_str(), Some(package.size));
             let remote = Remote { url: &url, sha256, size, ..Remote::default() };
             download(task, &client, &remote, &file).map_err(|error| {
-                Error::from(error).help("npm config get registry   # names what has to be reachable")
+                Error::from(error)
+                    .help("npm config get registry   # shows the registry that must be reachable")
             })?;
             let to = out.join(output);
             std::fs::rename(&file, &to).map_err(|e| Error::io("rename", &to, &e))?;

@@ -203,7 +203,7 @@ fn go(fields: &mut Fields<'_, '_>) -> Option<Go> {
         fields.problem("outputs", "must name at least one binary and its package");
     }
     for name in outputs.keys().filter(|name| !is_component(name)) {
-        fields.problem("outputs", format!("has {name:?}, which is no file name"));
+        fields.problem("outputs", format!("has {name:?}, which is not a file name"));
     }
     Some(Go { module: module?, cgo, tags, ldflags, outputs })
 }
@@ -329,7 +329,7 @@ fn all_filled(fields: &mut Fields<'_, '_>, key: &str) -> Vec<String> {
 fn unknown(fields: &mut Fields<'_, '_>, key: &str, text: &str) {
     let braces = text.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
     if let Some((name, _)) = braces {
-        fields.problem(key, format!("names `{{{name}}}`, which is not in versions.toml"));
+        fields.problem(key, format!("refers to `{{{name}}}`, which is not in versions.toml"));
     }
 }
 

@@ -87,10 +87,10 @@ impl Store {
             task.check()?;
             let fault = match sha256_file(&dir.join(output)) {
                 Ok(got) if got == (wanted.sha256.clone(), wanted.size) => continue,
-                Ok(_) => "is not what was made".to_owned(),
+                Ok(_) => "does not match its record".to_owned(),
                 Err(error) => error.one_line(),
             };
-            task.warn(format!("{}: {output}: {fault}; it is dropped and made anew", dir.display()));
+            task.warn(format!("{}: {output}: {fault}; removing and building it again", dir.display()));
             std::fs::remove_dir_all(&dir).map_err(|e| Error::io("remove", &dir, &e))?;
             return Ok(None);
         }
@@ -108,7 +108,8 @@ impl Store {
             synced.map_err(|e| Error::io("sync", &path, &e))?;
             outputs.insert(output.to_owned(), Digest { sha256, size });
         }
-        let (file, digest) = outputs.first_key_value().ok_or_else(|| Error::failed("nothing was made"))?;
+        let (file, digest) =
+            outputs.first_key_value().ok_or_else(|| Error::failed("the build produced no files"))?;
         let entry = Entry {
             name: recipe.name.clone(),
             kind: recipe.kind.word().to_owned(),

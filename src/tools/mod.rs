@@ -206,7 +206,7 @@ impl ToolSpec {
 fn version(versions: &Versions, key: &str) -> Result<Version> {
     let text = versions.get(key)?;
     Version::parse(text).map_err(|error| {
-        Error::usage(format!("versions.toml: `{key}` is \"{text}\", which is no version")).because(error)
+        Error::usage(format!("versions.toml: `{key}` is \"{text}\", which is not a version")).because(error)
     })
 }
 

@@ -47,7 +47,7 @@ impl Pins {
             }
         }
         if problems.is_empty() && self.given.is_empty() {
-            problems.push(format!("{} holds no <tool>/{FILE}", dir.display()));
+            problems.push(format!("{} contains no <tool>/{FILE}", dir.display()));
         }
         if problems.is_empty() {
             return Ok(());
@@ -100,7 +100,7 @@ fn folders(dir: &Path) -> Result<Vec<String>> {
     let list = |e: &std::io::Error| {
         Error::io("list the pins in", dir, e)
             .exit_with(crate::error::Exit::Usage)
-            .help("--pins DIR   # names a folder with <tool>/pin.toml")
+            .help("--pins DIR   # a folder with <tool>/pin.toml")
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(|e| list(&e))? {
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_folder_without_pins_is_no_folder_of_pins() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(Pins::load(Some(dir.path()), &versions()).unwrap_err().to_string().contains("holds no"));
+        assert!(Pins::load(Some(dir.path()), &versions()).unwrap_err().to_string().contains("contains no"));
         let error = Pins::load(Some(&dir.path().join("none")), &versions()).unwrap_err();
         assert_eq!(error.exit(), crate::error::Exit::Usage);
     }

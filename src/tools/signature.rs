@@ -33,7 +33,7 @@ impl Signature {
 fn template(fields: &mut Fields<'_, '_>, key: &str) -> Option<String> {
     let text = fields.string(key)?;
     if !text.contains("{url}") {
-        fields.problem(key, "must hold {url}, the address of the file");
+        fields.problem(key, "must contain {url}, the address of the file");
     }
     Some(text)
 }

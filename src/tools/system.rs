@@ -60,12 +60,12 @@ fn ask(
         Err(error) => {
             return match task.cancel.reason() {
                 Some(reason) => Err(stopped(reason)),
-                None => Ok(Err(format!("does not say its version ({})", error.one_line()))),
+                None => Ok(Err(format!("does not print its version ({})", error.one_line()))),
             };
         }
     };
     let Some(version) = spec.parse(&output.text()) else {
-        return Ok(Err("says no version that we understand".to_owned()));
+        return Ok(Err("prints no version that can be parsed".to_owned()));
     };
     let fits = spec.fits(&version, wanted);
     Ok(fits.map_err(|why| format!("is version {version}, which {why}")).map(|()| version))

@@ -29,16 +29,16 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unset(_) => {
-                "uses `$` with a name that is not set above it; for a dollar sign write $$, for a name that \
-                 may be missing ${NAME-}"
+                "uses `$` with a name that is not set above it; write $$ for a dollar sign, or ${NAME-} for \
+                 a name that may be missing"
             }
-            Self::Required => "asks by `${NAME?…}` for a name that is not set above it, or is empty",
+            Self::Required => "requires a name by `${NAME?…}` that is not set above it, or is empty",
             Self::Form => {
-                "holds `${` without a form that is known: ${NAME}, ${NAME:-value}, ${NAME-value}, \
+                "contains an unknown form of `${`: ${NAME}, ${NAME:-value}, ${NAME-value}, \
                  ${NAME:?text}, ${NAME?text}, ${NAME:+value}, ${NAME+value}; for a dollar sign write $$"
             }
-            Self::Braces => "holds {{ or {} within `${…}`, which docker compose reads in its own way",
-            Self::Open => "holds `${` without its closing brace on the same line",
+            Self::Braces => "contains {{ or {} within `${…}`, which docker compose parses differently",
+            Self::Open => "contains `${` without its closing brace on the same line",
             Self::Deep => "nests `${…}` too deeply",
             Self::Long => "is longer than an environment variable can be (128 KiB)",
         })

@@ -9,7 +9,6 @@ mod contract;
 mod decorators;
 mod expand;
 mod file;
-mod generate;
 mod git;
 mod looks;
 mod quoted;
@@ -17,7 +16,8 @@ mod statements;
 mod write;
 
 pub use check::{Finding, Level};
-pub use contract::{Class, Contract, Declaration, Generated, Pattern};
+pub use contract::{Contract, Declaration};
+pub use decorators::{Class, Generated, Pattern};
 pub use git::tracked;
 pub use write::{Written, complete};
 
@@ -218,7 +218,7 @@ fn mock(application: &Application, settings: &mut [Setting]) -> Result<()> {
                 setting.value = SecretString::from(value.as_str());
                 setting.source = Source::Mock;
             }
-            None => problems.add(None, format!("[mock] names {key}, which is no setting of .env.example")),
+            None => problems.add(None, format!("[mock] sets {key}, which is not in .env.example")),
         }
     }
     problems.or(Some(()))

@@ -54,8 +54,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Statements {
     for statement in &found.list {
         if let Some(line) = first.get(statement.key.as_str()) {
             let name = shown(&statement.key);
-            problems
-                .add(Some(statement.line), format!("{name} stands here a second time, after line {line}"));
+            problems.add(Some(statement.line), format!("{name} is already set in line {line}"));
         } else {
             first.insert(&statement.key, statement.line);
         }
@@ -127,7 +126,7 @@ impl Reader<'_, '_> {
             head = rest.trim_start_matches(blank);
         }
         let Some(separator) = head.find(['=', ':']) else {
-            self.problem(line, "has no `=`; docker compose would take the value from the shell, which is not read here: write NAME=value, or NAME= for an empty one");
+            self.problem(line, "has no `=`; docker compose would use the value from the shell, but the shell is not read here: write NAME=value, or NAME= for an empty value");
             self.at = end;
             return;
         };
@@ -169,14 +168,11 @@ impl Reader<'_, '_> {
         let raw = &self.text[start..end];
         let value = raw.split(" #").next().unwrap_or(raw).trim_end();
         if spaced && value.starts_with('#') {
-            self.problem(line, "has a comment where docker compose reads the value; give the comment a line of its own, or put a value that begins with # in quotes");
+            self.problem(line, "has a comment where docker compose reads the value; put the comment on a line of its own, or put a value that begins with # in quotes");
             return None;
         }
         if value.contains('\r') {
-            self.problem(
-                line,
-                "holds a carriage return; save the file with the line ends of Unix or Windows",
-            );
+            self.problem(line, "contains a carriage return; save the file with Unix or Windows line endings");
             return None;
         }
         self.without_nul(value, line)?;
@@ -221,7 +217,7 @@ impl Reader<'_, '_> {
 
     fn quoted(&mut self, start: usize, quote: char, line: usize) -> Option<(Range<usize>, String, bool)> {
         let Some(Quoted { value, length }) = quoted::read(&self.text[start..], quote) else {
-            self.problem(line, "begins a quoted value that does not end; add the closing quote");
+            self.problem(line, "begins a quoted value without an end; add the closing quote");
             self.at = self.next_assignment(start);
             return None;
         };
@@ -230,7 +226,7 @@ impl Reader<'_, '_> {
         self.at = end;
         let tail = self.text[close..end].trim_start();
         if !tail.is_empty() && !tail.starts_with('#') {
-            let message = "goes on behind a closing quote; write \\\" for a quote within the value";
+            let message = "continues after a closing quote; write \\\" for a quote within the value";
             self.problem(self.line_at(close), message);
             return None;
         }
@@ -240,7 +236,7 @@ impl Reader<'_, '_> {
 
     fn without_nul(&mut self, value: &str, line: usize) -> Option<()> {
         if value.contains('\0') {
-            self.problem(line, "holds a NUL character, which no environment variable can");
+            self.problem(line, "contains a NUL character, which environment variables cannot");
             return None;
         }
         Some(())

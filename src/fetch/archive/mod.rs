@@ -55,7 +55,7 @@ type Digest = (String, u64);
 ///
 /// Refused are: a member that is anything but a regular file or is there twice (also in another
 /// case, as not every file system tells those apart), a path anywhere in the archive that leads out
-/// of a folder, an archive that unpacks to too much, that is damaged, cut or goes on after its end,
+/// of a folder, an archive that unpacks to too much, that is damaged, cut or continues after its end,
 /// and a .zip that is encrypted or contradicts itself.
 pub fn extract_member(archive: &Path, member: &str, to: &Path, mode: u32) -> Result<(String, u64)> {
     let opening = |e: std::io::Error| Error::io("open", archive, &e);
@@ -80,11 +80,11 @@ pub fn extract_member(archive: &Path, member: &str, to: &Path, mode: u32) -> Res
             sync_dir(to)?;
             Ok(digest)
         }
-        Ok(None) => Err(Error::failed(format!("{} holds no {member}", archive.display()))
-            .help("todo-bootstrap tools list   # shows which tools can be had")),
+        Ok(None) => Err(Error::failed(format!("{} does not contain {member}", archive.display()))
+            .help("todo-bootstrap tools list   # shows the available tools")),
         Err(Fault::Refused(why)) => {
             Err(Error::refused(format!("{} is refused: it {why}", archive.display())).help(
-                "todo-bootstrap up   # fetches it again; if that is refused as well, do not use that file",
+                "todo-bootstrap up   # downloads it again; if that file is refused as well, do not use it",
             ))
         }
         Err(Fault::Local(error)) => Err(error),
@@ -118,7 +118,7 @@ impl Target<'_> {
     /// Takes `size` bytes out of the archive; fewer or more are a lie of it.
     fn fill(&self, from: &mut dyn Read, size: u64) -> Checked<Digest> {
         if size > FILE {
-            return refused(format!("says that the file has {size} bytes, more than {FILE}"));
+            return refused(format!("declares a file size of {size} bytes, more than {FILE}"));
         }
         let mut watched = Watched { inner: from, fault: None };
         let placed = place(&mut watched, self.path, self.mode, FILE);
@@ -127,7 +127,7 @@ impl Target<'_> {
         }
         let (sha256, got) = placed.map_err(Fault::Local)?;
         if got != size {
-            return refused(format!("says that the file has {size} bytes, and has {got} of it"));
+            return refused(format!("declares a file size of {size} bytes, but contains {got}"));
         }
         Ok((sha256, got))
     }

@@ -52,7 +52,7 @@ fn plain(name: &[u8]) -> Checked<Vec<u8>> {
     let parts = name.split(|byte| matches!(byte, b'/' | b'\\'));
     let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty() && *part != b".").collect();
     if parts.contains(&&b".."[..]) {
-        return refused(format!("has a path that leads out of it, {}", shown(name)));
+        return refused(format!("has a path that leaves the archive, {}", shown(name)));
     }
     Ok(parts.join(&b'/'))
 }

@@ -72,7 +72,7 @@ impl TryFrom<Vec<(u64, u64)>> for Ranges {
         let mut ranges = Self::default();
         for (from, to) in pairs {
             if from >= to {
-                return Err(format!("{from} to {to} is no range"));
+                return Err(format!("{from} to {to} is not a range"));
             }
             ranges.insert(from..to);
         }

@@ -124,6 +124,11 @@ impl<'a> Transfer<'a> {
         Ok(())
     }
 
+    /// Closes the channel to the disk, which then ends; returns whether bytes were joined without proof.
+    pub(super) fn end(self) -> bool {
+        self.state.into_inner().stitched
+    }
+
     async fn round(&self) -> Result<(), Halt> {
         self.state.borrow_mut().alive = 1;
         let mut lead = Connection::new(self);

@@ -11,7 +11,7 @@ use crate::images::{Built, Order, inputs_hash};
 use crate::local_registry::Stored;
 
 /// What no lock file of a build context tells.
-const LEFT_OUT: &str = "packages of the base image's system; what the Dockerfile fetches by itself";
+const LEFT_OUT: &str = "packages of the base image's system; what the Dockerfile downloads itself";
 
 /// No time stands in it: the same image has the same bill whenever it is asked for.
 pub(super) fn render(order: &Order<'_>, image: &Built, locks: &[Lock]) -> Result<Vec<u8>> {
@@ -34,7 +34,7 @@ pub(crate) fn sealed(mut bill: Value) -> Result<Vec<u8>> {
     let id = uuid::Builder::from_custom_bytes(id).into_uuid();
     bill["serialNumber"] = Value::String(id.urn().to_string());
     let mut text = serde_json::to_vec_pretty(&bill)
-        .map_err(|error| Error::failed("cannot write a bill of materials").because(error))?;
+        .map_err(|error| Error::failed("cannot write the SBOM").because(error))?;
     text.push(b'\n');
     Ok(text)
 }

@@ -75,7 +75,7 @@ pub fn read(dir: &Path, image: &str) -> Result<Option<serde_json::Value>> {
     let path = file(dir, image);
     let Some(text) = files::read(&path)? else { return Ok(None) };
     serde_json::from_slice(&text).map(Some).map_err(|error| {
-        Error::failed(format!("{} is no bill of materials", path.display()))
+        Error::failed(format!("{} is not an SBOM", path.display()))
             .because(error)
             .help("todo-bootstrap up   # writes it again")
     })

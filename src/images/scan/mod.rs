@@ -111,14 +111,16 @@ impl Scanner {
             Kind::Grype => grype::parse(&output.stdout),
         };
         read.map_err(|error| {
-            let what = format!("cannot {}: `{}` said what is no report", cmd.purpose, cmd.argv());
+            let what = format!("cannot {}: `{}` printed no valid report", cmd.purpose, cmd.argv());
             self.help(Error::failed(what).because(error))
         })
     }
 
     fn help(&self, error: Error) -> Error {
         let name = self.kind.name();
-        error.help(format!("{name} --version   # it needs its database of vulnerabilities; see its manual"))
+        error.help(format!(
+            "{name} --version   # the scanner needs its vulnerability database; see its manual"
+        ))
     }
 }
 

@@ -32,7 +32,7 @@ fn goes_on_after_a_failure_and_names_the_log() {
     let error = bench.make(&maker, "t-layers").0.unwrap_err();
     let log = bench.path("cache/logs/t-b.log");
     let text = error.to_string();
-    assert!(text.starts_with("cannot make t-b from source") && text.contains("it broke"), "{text}");
+    assert!(text.starts_with("cannot build t-b from source") && text.contains("it broke"), "{text}");
     assert!(text.contains(&format!("help: less {}", log.display())), "{text}");
     let logged = std::fs::read_to_string(&log).unwrap();
     assert!(logged.contains("$ go build") && logged.contains("a line of its output"), "{logged}");
@@ -53,7 +53,7 @@ fn a_module_that_does_not_arrive_is_asked_for_again() {
 fn goes_on_where_a_failed_build_stopped() {
     let bench = Bench::new();
     let maker = Maker { fails: Some("docker build"), engine: docker(), ..Maker::default() };
-    assert!(bench.make(&maker, "t-image").0.unwrap_err().to_string().contains("cannot make t-image"));
+    assert!(bench.make(&maker, "t-image").0.unwrap_err().to_string().contains("cannot build t-image"));
     assert_eq!(bench.source().unwrap().missing("t-image").unwrap(), ["t-image"]);
     let second = Maker { engine: docker(), ..Maker::default() };
     bench.make(&second, "t-image").0.unwrap();

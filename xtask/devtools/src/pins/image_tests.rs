@@ -238,7 +238,7 @@ fn a_new_version_is_pinned_by_what_its_tag_names() {
     for (version, why) in [
         ("1.36.5", "1.36.5-slim is not there"),
         ("1.37.2", "it has nothing for linux/arm64"),
-        ("1.99.0", "does not say until when"),
+        ("1.99.0", "does not list until when"),
     ] {
         let error = update(version).unwrap_err();
         assert!(error.contains(why), "{error}");
