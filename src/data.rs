@@ -1,7 +1,7 @@
-//! The data that the tool works from, embedded in the binary and overridable by a directory.
+//! The data of the program, embedded in the binary and overridable by a directory.
 //!
-//! A file under `--dir` (or the current directory, where it holds a project) wins over the
-//! embedded one of the same path, so a new profile, addon or check needs no new binary.
+//! A file below `--dir` (or the current directory, if it contains a project) overrides the embedded file with
+//! the same path, so a new profile, addon or check needs no new binary.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Making a bundle: each file is hashed on its way in, and the whole appears at once.
+//! Creates a bundle: each file is hashed while it is copied, and the bundle appears completely or not at all.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};

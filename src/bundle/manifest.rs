@@ -1,4 +1,4 @@
-//! The manifest: what a bundle holds, with the digest and size of each file.
+//! The manifest: the content of a bundle, with the digest and size of each file.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Bundles as users meet them: made, handed on, damaged.
+//! Bundles as users handle them: created, copied, damaged.
 
 use std::path::{Path, PathBuf};
 

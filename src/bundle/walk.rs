@@ -1,4 +1,4 @@
-//! Reading a bundle's tar from its first byte to its last; each one is known beforehand or hashed.
+//! Reads a bundle's tar from its first byte to its last; every byte is known in advance or hashed.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -65,7 +65,7 @@ enum Found {
 }
 
 impl Tar<'_> {
-    /// `None` where it makes no sense to read on; why is among the faults.
+    /// `None` if it makes no sense to read on; why is among the faults.
     fn walk(&mut self, task: &Task<'_>, sink: &mut Sink<'_>) -> Result<Option<Walked>> {
         let Some(bytes) = self.manifest()? else { return Ok(None) };
         let digest = sums(&bytes);

@@ -1,5 +1,5 @@
-//! An application by data alone: the images to build, the chart to install, the host name to
-//! answer to. Read from `application.toml` in `--dir`.
+//! An application, defined by data: the images to build, the chart to install, the host name. Read from
+//! `application.toml` in `--dir`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ pub struct ImageSpec {
 pub struct TargetSpec {
     /// The Dockerfile's stage to stop at; without it the one that has the target's name, if any.
     pub stage: Option<String>,
-    /// Build arguments. They stand in the image's history: nothing secret.
+    /// Build arguments. The image's history contains them, so none may be secret.
     pub args: BTreeMap<String, String>,
 }
 
@@ -74,7 +74,7 @@ pub struct Preset {
     pub values: PathBuf,
 }
 
-/// Values that count only where a key of `.env` does not lead to our own service.
+/// Values that are used only if a key of `.env` does not refer to the application's own service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
     pub key: String,
@@ -85,7 +85,7 @@ pub struct Override {
 }
 
 impl Application {
-    /// The application in `dir`, or `None` where it holds none.
+    /// The application in `dir`, or `None` if it holds none.
     pub fn load(dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(FILE);
         let text = match std::fs::read_to_string(&path) {
@@ -107,12 +107,12 @@ impl Application {
         Ok(Self { is_mocked: true, ..self })
     }
 
-    /// The Secret that holds the values of `.env`.
+    /// The Secret with the values of `.env`.
     pub fn secret_name(&self) -> String {
         format!("{}-env", self.name)
     }
 
-    /// The `ConfigMap` with those values of `.env` that are no secrets.
+    /// The `ConfigMap` with the values of `.env` that are not secrets.
     pub fn config_name(&self) -> String {
         format!("{}-config", self.name)
     }

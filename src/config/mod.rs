@@ -1,5 +1,5 @@
-//! Typed configuration: profiles, applications, versions. Reading one reports every problem in it
-//! at once, each with its line.
+//! Typed configuration: profiles, applications, versions. Readers report all problems at once, each with its
+//! line.
 
 mod amount;
 mod application;

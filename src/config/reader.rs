@@ -1,6 +1,4 @@
-//! Reads a TOML table field by field, collecting every problem instead of stopping at the first.
-//!
-//! serde would stop at the first mistake; a user with five mistakes wants to see five.
+//! Reads a TOML table field by field and collects all problems; serde would stop at the first.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -77,7 +75,7 @@ impl<'p, 'a> Fields<'p, 'a> {
         None
     }
 
-    /// Whether `key` is there, without marking it as known.
+    /// Whether the table has `key`, without marking it as known.
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
@@ -164,7 +162,7 @@ impl<'p, 'a> Fields<'p, 'a> {
         })
     }
 
-    /// A table of its own; `None` where the key is missing or no table (which is reported).
+    /// A table of its own; `None` if the key is missing or no table (which is reported).
     pub fn opt_table<T>(
         &mut self,
         key: &str,

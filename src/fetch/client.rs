@@ -9,7 +9,7 @@ use reqwest::{Certificate, NoProxy, Proxy, Url};
 use crate::error::{Error, Result, sources};
 use crate::world::World;
 
-/// How long what may take, and what counts as too slow.
+/// Time limits, and what counts as too slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// An unreachable release host is to be refused quickly: another origin may have the artifact.
@@ -61,9 +61,9 @@ pub struct Client {
 impl Client {
     /// Proxies are those of `world` (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, in
     /// either case of letters); loopback addresses are always reached directly.
-    /// `TODO_BOOTSTRAP_IDLE_TIMEOUT` shortens what a transfer may stand still (30 s).
+    /// `TODO_BOOTSTRAP_IDLE_TIMEOUT` changes how long a transfer may stall (30 s).
     ///
-    /// Redirects are answers here: who follows them has to judge each one.
+    /// Redirects are not followed: the caller has to check each one.
     pub fn new(world: &World) -> Result<Self> {
         let timeouts = Timeouts::of(world)?;
         let mut builder = builder(timeouts);
@@ -101,14 +101,14 @@ impl Client {
         self.timeouts
     }
 
-    /// Without a bound for answers: give one to each request.
+    /// Without a timeout for responses: set one for each request.
     pub fn http(&self) -> &reqwest::Client {
         &self.http
     }
 }
 
 fn builder(timeouts: Timeouts) -> reqwest::ClientBuilder {
-    // An error means that another part installed one before; there is only this provider.
+    // An error means that it is already installed; there is only this provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .user_agent(concat!("todo-bootstrap/", env!("CARGO_PKG_VERSION")))

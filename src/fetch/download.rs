@@ -47,7 +47,7 @@ pub struct Remote<'a> {
     pub url: &'a str,
     /// 64 lower-case hex digits.
     pub sha256: &'a str,
-    /// Bytes, where it is known.
+    /// Bytes, if it is known.
     pub size: Option<u64>,
     /// The hosts that a redirect may lead to, besides that of `url`: names, or `*.suffix`.
     pub hosts: &'a [String],

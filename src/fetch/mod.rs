@@ -1,4 +1,4 @@
-//! Hashing downloads into place: nothing arrives under its final name unverified.
+//! Verified downloads: no file gets its final name before it is verified.
 
 mod archive;
 mod client;

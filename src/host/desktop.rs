@@ -1,4 +1,4 @@
-//! Whether a browser can be shown on this machine.
+//! Whether a browser can be opened on this machine.
 
 use super::Os;
 

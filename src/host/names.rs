@@ -1,4 +1,4 @@
-//! Which of an application's names lead to this machine, and the one address to give the user.
+//! Which names of an application resolve to this machine, and the one address to show the user.
 //!
 //! [`resolve`] asks the system's resolver; [`choose`] is pure.
 

@@ -1,4 +1,4 @@
-//! The hash of all that goes into an image.
+//! The hash of all inputs of an image.
 
 use std::fs::Metadata;
 use std::path::Path;

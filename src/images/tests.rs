@@ -1,4 +1,4 @@
-//! Building, with an engine from a script and a registry in this process.
+//! Builds, with a scripted engine and a registry in this process.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Tries origins one after the other and keeps what was said against each.
+//! Tries origins one after the other and records why each was not used.
 
 use super::{Origin, Refusal};
 use crate::error::{Error, Result};
@@ -40,15 +40,15 @@ pub(super) fn refused<T>(reason: impl Into<String>) -> Attempt<T> {
     Err(Miss::refused(reason))
 }
 
-/// What came of a walk.
+/// The result of [`walk`].
 #[derive(Debug)]
 pub(super) struct Walked<T> {
-    /// `None` where every origin refused.
+    /// `None` if no origin could be used.
     pub(super) found: Option<(Origin, T)>,
     pub(super) refusals: Vec<Refusal>,
 }
 
-/// The first success of `attempt` over `order`; each refusal is said as it comes.
+/// The first success of `attempt` over `order`; skip reasons are reported as they occur.
 pub(super) fn walk<T>(
     task: &Task<'_>,
     name: &str,
@@ -86,7 +86,7 @@ pub(super) fn nowhere(name: &str, refusals: &[Refusal]) -> Error {
 }
 
 /// What a failed transfer means for the chain: a fault of this machine ends it, all others are
-/// refusals. A file that is not what was pinned is said aloud.
+/// skip reasons. A file that does not match its pin causes a warning.
 pub(super) fn fetch_miss(task: &Task<'_>, error: FetchError) -> Miss {
     if error.is_local() {
         return Miss::Fatal(error.into());

@@ -1,4 +1,4 @@
-//! The way of an image through the origins; it ends in the local registry.
+//! Finds an image among the origins and puts it into the local registry.
 
 use std::path::{Path, PathBuf};
 

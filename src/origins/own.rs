@@ -1,5 +1,5 @@
-//! Hashes a program of the cache such that what is run afterwards is what was hashed: nobody else
-//! can put another one in its place.
+//! Hashes a program in the cache in such a way that the hashed file is the one that runs: no one else can
+//! replace it.
 
 use std::fs::File;
 use std::path::Path;

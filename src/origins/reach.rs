@@ -1,4 +1,4 @@
-//! Which hosts cannot be reached, so that no two artifacts wait for the same dead end.
+//! Hosts that cannot be reached, so that no two artifacts wait for the same one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

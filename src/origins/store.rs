@@ -17,7 +17,7 @@ use crate::tools::{Asset, ToolSpec, Unpack, Wanted};
 
 const RECORD: &str = "found.json";
 
-/// What was put into the cache, and on whose word.
+/// What was installed into the cache, and how it was verified.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Record {
@@ -74,7 +74,7 @@ impl Store {
         lock::wait(task, &dir.join(name), held).map_err(elsewhere)
     }
 
-    /// The folder of a version, made if need be; only its owner may look into it, and nobody else
+    /// The folder of a version, made if needed; only its owner may look into it, and no one else
     /// can put another one in its place.
     pub(super) fn folder(&self, name: &str, version: &Version) -> Result<PathBuf> {
         let folder = self.dir.join(format!("{name}-{version}"));
@@ -119,7 +119,7 @@ impl Store {
 
     /// Whether a cached program may be used: what stands in its record still holds, and its bytes
     /// are those of the record. `asset` is today's pin of that version, `inputs` are those of
-    /// today's recipe or bundle, where they are known.
+    /// today's recipe or bundle, if they are known.
     pub(super) fn judge(cached: &Cached, asset: Option<&Asset>, inputs: &[&str]) -> Result<(), Unfit> {
         let Cached { path, version, record } = cached;
         let pin = asset.map(|asset| asset.sha256.as_str());
@@ -192,7 +192,7 @@ fn elsewhere(error: Error) -> Error {
     error.help("TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap …   # stores tools in another folder")
 }
 
-/// A program that is not what it was, or that others could change, counts as tampered with.
+/// A program that was changed, or that others could change, counts as tampered with.
 fn same(path: &Path, expected: &str) -> Result<(), Unfit> {
     let reason = match hash_own(path) {
         Ok(sha256) if sha256 == expected => return Ok(()),

@@ -1,4 +1,4 @@
-//! Tools of this machine that were accepted: what they were then, so that a change is noticed.
+//! Tools of this machine that were accepted, with their hashes, so that a change is noticed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ impl SystemTools {
         Self { file: state.join("system-tools.json"), turn: Mutex::default() }
     }
 
-    /// All of them; a file that is not there holds none.
+    /// All accepted tools; none if the file does not exist.
     pub(super) fn load(&self) -> Result<BTreeMap<String, Accepted>> {
         let Some(text) = files::read(&self.file)? else { return Ok(BTreeMap::new()) };
         serde_json::from_slice(&text).map_err(|error| {
@@ -44,7 +44,7 @@ impl SystemTools {
         self.load().is_ok_and(|known| known.get(&found.name) == Some(&accepted(found)))
     }
 
-    /// Records a tool; returns what stood there if the same path was another program then.
+    /// Records a tool; returns the previous record if the program at this path has changed.
     pub(super) fn record(&self, found: &Found) -> Result<Option<Accepted>> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = self.load()?;

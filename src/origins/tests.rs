@@ -1,4 +1,4 @@
-//! The chain, with programs from a script, caches in temporary folders and servers on loopback.
+//! Origins, with scripted programs, caches in temporary folders and servers on loopback.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

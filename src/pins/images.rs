@@ -19,7 +19,7 @@ pub struct Images {
 }
 
 impl Images {
-    /// A project's own file (below `--dir`) stands in for the built-in one as a whole; without any,
+    /// A project's own file (below `--dir`) stands in for the built-in one completely; without any,
     /// nothing is published.
     pub fn load(data: &Data, versions: &Versions) -> Result<Self> {
         let Some(text) = data.read(FILE)? else { return Ok(Self::default()) };

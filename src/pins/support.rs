@@ -1,4 +1,4 @@
-//! `support.toml`: until when the lines of versions that we pin are supported.
+//! `support.toml`: until when the pinned lines of versions are supported.
 
 use std::collections::BTreeMap;
 

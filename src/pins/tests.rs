@@ -1,4 +1,4 @@
-//! The pins of the program: of supported lines, vouched for, and of the versions that recipes make.
+//! The pins of the program: supported, confirmed by two sources, and of the versions that recipes build.
 
 use jiff::civil::date;
 

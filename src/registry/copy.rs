@@ -1,4 +1,4 @@
-//! Bringing published images here: into our registry, or into an archive.
+//! Copies published images into our registry, or into an archive.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Why an image could not be moved, told apart so that a caller can act on it.
+//! Why an image could not be transferred, in variants so that a caller can act on them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::fetch::FetchError;
 
 mod help;
 
-/// Addresses stand in these without names and passwords.
+/// Addresses in these contain no user names and passwords.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RegistryError {
     /// No connection was made.
@@ -40,10 +40,10 @@ pub enum RegistryError {
     #[error("{name} has no image for {platform}, only for {}", listed(.there))]
     NoPlatform { name: String, platform: String, there: Vec<String> },
 
-    /// What listens there is something else.
+    /// Another program listens there.
     #[error("the server at {authority} is not an image registry ({what})")]
     Stranger { authority: String, what: String },
-    /// It was there when the push began.
+    /// It was available when the push started.
     #[error("lost the connection to the registry at {authority} while pushing {what} ({cause})")]
     Died { authority: String, what: String, cause: String },
     #[error("the disk of the registry at {authority} is full ({said})")]
@@ -90,21 +90,6 @@ fn listed(there: &[String]) -> String {
 }
 
 impl RegistryError {
-    /// Whether the cause is on this machine, so that no other source of the image would do better.
-    pub fn is_local(&self) -> bool {
-        match self {
-            Self::Local(_)
-            | Self::Archive { .. }
-            | Self::Name(_)
-            | Self::Died { .. }
-            | Self::Full { .. }
-            | Self::Stranger { .. }
-            | Self::Differs { .. } => true,
-            Self::Transfer(error) => error.is_local(),
-            _ => false,
-        }
-    }
-
     /// A failed transfer of `what`, told as it is for registries.
     pub(super) fn of(error: FetchError, host: &str, what: &str) -> Self {
         let (host, what) = (host.to_owned(), what.to_owned());

@@ -1,4 +1,4 @@
-//! Writing an image of our registry as an archive.
+//! Writes an image of our registry as an archive.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

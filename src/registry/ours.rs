@@ -1,4 +1,4 @@
-//! Asking our registry what it has.
+//! Queries to our registry.
 
 use futures::future::try_join_all;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -12,7 +12,7 @@ use crate::fetch::{Answered, FetchError, Question, Remote, ask, read, unanswered
 use crate::files::sha256;
 use crate::task::Task;
 
-/// The header that tells a manifest's digest.
+/// The header with a manifest's digest.
 const DIGEST: &str = "docker-content-digest";
 /// The limit of a response to a blob or a manifest (bytes).
 const SHORT: u64 = 64 << 10;
@@ -108,7 +108,7 @@ impl Registry {
         Ok(Some(manifest))
     }
 
-    /// The configuration of an image; `None` where the registry does not have it.
+    /// The configuration of an image; `None` if the registry does not have it.
     pub fn config(&self, task: &Task<'_>, repository: &str, manifest: &Manifest) -> Result<Option<Vec<u8>>> {
         let Some(digest) = manifest.config_digest() else { return Ok(None) };
         let what = format!("the configuration {digest} of {repository}");
@@ -135,7 +135,7 @@ impl Registry {
         wait(task, &format!("tagging {repository}:{tag}"), push.manifest(&manifest, Some(tag))).map(drop)
     }
 
-    /// Whether the manifest is there and all that it names.
+    /// Whether the registry has the manifest and everything that it refers to.
     pub fn complete(&self, task: &Task<'_>, repository: &str, digest: &str) -> Result<bool> {
         let what = self.named(repository, digest)?;
         self.asking(task, &what, async || self.whole(repository, digest.to_owned(), &what).await)
@@ -249,7 +249,7 @@ impl Registry {
     }
 }
 
-/// Holds a digest against a reference, if that is a digest as well.
+/// Compares a digest with a reference, if that is a digest as well.
 fn same(what: &str, expected: &str, got: &str) -> Result<()> {
     if !is_digest(expected) || expected == got {
         return Ok(());
@@ -262,7 +262,7 @@ pub(super) fn manifests(repository: &str, reference: &str) -> String {
     format!("{repository}/manifests/{reference}")
 }
 
-/// What a registry says of an error, in one line: `CODE: message (detail)`.
+/// The error of a registry in one line: `CODE: message (detail)`.
 pub(super) fn said(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Said {
@@ -291,7 +291,7 @@ pub(super) fn said(body: &[u8]) -> String {
     text.lines().next().unwrap_or_default().trim().chars().take(200).collect()
 }
 
-/// How the distribution project's registry tells that its disk is full: by what the system said.
+/// Whether the distribution project's registry reports a full disk, which it does with the message of the system.
 fn is_full(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body).to_ascii_lowercase();
     ["no space left on device", "enospc", "disk quota exceeded", "\"err\":28"]

@@ -1,4 +1,4 @@
-//! Pushing an image: what is missing of its blobs, then its manifest, then a look whether it is there.
+//! Pushes an image: the missing blobs, then the manifest, then a check that the registry has it.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -38,7 +38,7 @@ pub(super) struct Push<'a> {
     pub(super) met: Cell<bool>,
 }
 
-/// How the blobs got there (bytes).
+/// How the blobs got into the registry (bytes).
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Moved {
     pub(super) sent: u64,
@@ -162,7 +162,7 @@ impl<'a> Push<'a> {
         }
     }
 
-    /// Notes that the registry is there; one that never was is not worth a second try.
+    /// Notes that the registry has responded; one that never has is not tried again.
     pub(super) fn noted<T>(&self, result: Result<T, Fault>) -> Result<T, Fault> {
         match result {
             Err(Fault::Passing { error: error @ RegistryError::Unreachable { .. }, .. })

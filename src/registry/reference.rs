@@ -1,8 +1,8 @@
-//! Names of images, as registries and engines read them.
+//! Names of images, as registries and engines parse them.
 
 use std::fmt;
 
-/// What engines mean where no host is named.
+/// The host that engines use if none is named.
 const DEFAULT_HOST: &str = "docker.io";
 /// The host that answers for it.
 const DEFAULT_SERVER: &str = "registry-1.docker.io";

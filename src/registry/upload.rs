@@ -1,4 +1,4 @@
-//! Sending one blob, in one request; begun anew where that breaks.
+//! Uploads one blob in one request; starts again if that fails.
 
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};

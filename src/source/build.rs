@@ -1,4 +1,4 @@
-//! Making what is missing: independent artifacts at the same time, each one once.
+//! Builds missing artifacts: independent ones at the same time, each one once.
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -174,7 +174,7 @@ impl Source {
     }
 }
 
-/// An artifact in work; ends with it even if its thread panics, so that nobody waits for ever.
+/// An artifact that is being built; ends even if its thread panics, so that no other thread waits for ever.
 struct Turn<'a>(&'a Run<'a>);
 
 impl Drop for Turn<'_> {

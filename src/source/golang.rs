@@ -1,4 +1,4 @@
-//! Programs of Go modules, built by the ordinary go command from what go.sum pins.
+//! Programs from Go modules, built by the go command from what go.sum pins.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The graph of the recipes: what has to be made, in what order.
+//! The dependency graph of the recipes: what has to be built, in which order.
 
 use std::collections::{BTreeMap, BTreeSet};
 

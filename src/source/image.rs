@@ -1,4 +1,4 @@
-//! Images built by the engine from a context of ours and what other recipes made.
+//! Images that the engine builds from one of our contexts and the outputs of other recipes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

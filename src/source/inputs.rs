@@ -1,4 +1,4 @@
-//! The hash of all that an artifact is made from: when it changes, the artifact is another one.
+//! The hash of all inputs of an artifact: when it changes, the artifact is rebuilt.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,4 @@
-//! Images of one layer, written as a docker-archive without any engine: the same files give the
-//! same bytes.
+//! Images with one layer, written as a docker-archive without an engine: the same files give the same bytes.
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -1,5 +1,5 @@
-//! Archives of npm packages, as the registry serves them: pinned by sha256, unpacked by whoever uses
-//! them. No npm is needed; where there is one, it says which registry its user has.
+//! Archives of npm packages from the registry, pinned by sha256 and unpacked by their users. npm is not
+//! needed; if it is installed, its configured registry is used.
 
 use std::path::Path;
 
@@ -41,7 +41,7 @@ impl Source {
         Ok(())
     }
 
-    /// The user's own registry: it may be a mirror, as what it serves is held against the pin.
+    /// The user's own registry: it may be a mirror, as what it serves is compared with the pin.
     fn registry(&self, task: &Task<'_>) -> Result<String> {
         let given = VARIABLES.iter().find_map(|key| self.world.var(key));
         let registry = match (given, program(&self.world, "npm", &[])) {

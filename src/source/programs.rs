@@ -1,4 +1,4 @@
-//! The programs of the host that make things: Go, debootstrap.
+//! The programs on this machine that builds need: Go, debootstrap.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! One recipe: how an artifact is made, read from `offline/recipes/<artifact>.toml`.
+//! A recipe: how an artifact is built, read from `offline/recipes/<artifact>.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

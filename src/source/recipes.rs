@@ -1,4 +1,4 @@
-//! All recipes, proved to fit each other.
+//! All recipes, checked for consistency.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Debian trees: laid out by debootstrap from signed metadata, packed the same way each time.
+//! Debian root file systems: created by debootstrap from signed metadata, and packed reproducibly.
 
 use std::path::Path;
 
@@ -57,7 +57,7 @@ impl Source {
     }
 }
 
-/// The last lines of debootstrap's own log, which goes with the tree; nothing where there is none.
+/// The last lines of debootstrap's own log, which goes with the tree; nothing if there is none.
 fn tail(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();

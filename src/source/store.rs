@@ -1,7 +1,7 @@
-//! Where artifacts are kept: `<cache>/artifacts/<name>-<start of the inputs' hash>/`.
+//! The cache of artifacts: `<cache>/artifacts/<name>-<start of the inputs' hash>/`.
 //!
-//! An artifact is a folder with its files and `entry.json`. It is put together elsewhere and renamed
-//! into place, so a killed build leaves no half of one.
+//! An artifact is a folder with its files and `entry.json`. It is assembled elsewhere and renamed into place,
+//! so an interrupted build leaves nothing incomplete.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -126,7 +126,7 @@ impl Store {
         write_json(&from.join(ENTRY), &record)?;
         let artifacts = self.create("artifacts")?;
         let dir = self.folder(&recipe.name, inputs);
-        // What is there was found wanting, or it would have been used.
+        // The existing one was not usable, otherwise it would have been used.
         if dir.exists() {
             std::fs::remove_dir_all(&dir).map_err(|e| Error::io("remove", &dir, &e))?;
         }

@@ -1,4 +1,5 @@
-//! `pin.toml`: where each platform's file of a tool is published, its sha256, and on whose word.
+//! `pin.toml`: where each platform's file of a tool is published, its sha256, and the sources that confirm
+//! it.
 
 use std::collections::BTreeMap;
 

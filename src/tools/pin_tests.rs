@@ -1,4 +1,4 @@
-//! Pin files: what is read, what is refused, and that nothing makes them panic.
+//! Pin files: what is read, what is refused, and that nothing causes a panic.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The pins that count in a run: those of the program, and those that the user puts in their place.
+//! The pins of a run: those of the program, and those that the user provides instead.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A tool that is on this machine already: found on PATH and asked for its version.
+//! A tool that is already on this machine: found on PATH and asked for its version.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The pins of the program: complete, of the right versions, and vouched for.
+//! The pins of the program: complete, of the right versions, and confirmed by two sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 

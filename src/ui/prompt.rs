@@ -1,4 +1,4 @@
-//! Questions, asked on a terminal only; without one the error names the flag that answers.
+//! Questions, asked on a terminal only; without one, the error names the flag that answers.
 
 use dialoguer::{Confirm, Input};
 

@@ -1,4 +1,4 @@
-//! `.env` held against its contract. Findings name key, line and reason; never a value.
+//! Checks `.env` against its contract. Findings name key, line and reason, never a value.
 
 use secrecy::ExposeSecret as _;
 
@@ -21,7 +21,7 @@ pub struct Finding {
     pub level: Level,
     /// Stable, kebab-case.
     pub code: &'static str,
-    /// Empty where it is about the file.
+    /// Empty if it is about the file.
     pub key: String,
     /// In `.env`.
     pub line: Option<usize>,
@@ -31,7 +31,7 @@ pub struct Finding {
 /// The fewest characters that a secret has to have to be searched for in public values.
 const TELLING: usize = 8;
 
-/// All that is to be said of the settings, by line.
+/// All findings about the settings, by line.
 pub(super) fn findings(environment: &Environment, lines: &[Entry]) -> Vec<Finding> {
     let mut found = Findings::default();
     for line in lines {
@@ -82,7 +82,7 @@ impl Findings {
         self.add(level, "unknown-key", key, Some(line.line), message);
     }
 
-    /// What somebody cannot see in an editor, or did not mean to write.
+    /// Characters that are invisible in an editor, or hardly intended.
     fn characters(&mut self, line: &Entry) {
         let (name, value) = (shown(&line.key), line.value.expose_secret());
         let key = if name.starts_with('`') { line.key.as_str() } else { "" };
@@ -159,7 +159,7 @@ impl Findings {
         }
     }
 
-    /// What anybody can read must not hold a secret.
+    /// Values that anybody can read must not contain a secret.
     fn public(&mut self, environment: &Environment, contract: &Contract, lines: &[Entry]) {
         let secrets: Vec<&Setting> = environment
             .settings
@@ -202,7 +202,7 @@ impl Findings {
     fn mode(&mut self, _environment: &Environment) {}
 }
 
-/// The first sentence of the key's description: what somebody who has to fill it in wants to know.
+/// The first sentence of the key's description, for the user who has to fill it in.
 fn why(declaration: &Declaration) -> String {
     match declaration.description.lines().next() {
         Some(line) if !line.is_empty() => format!(" ({})", line.trim_end_matches('.')),

@@ -25,7 +25,7 @@ use super::statements::{self, Comment, Statement, shown};
 use crate::config::problems::Problems;
 use crate::error::Result;
 
-/// What the contract says of one key.
+/// The declaration of one key.
 #[derive(Debug)]
 pub struct Declaration {
     pub key: String,
@@ -35,7 +35,7 @@ pub struct Declaration {
     pub generated: Option<Generated>,
     pub pattern: Option<Pattern>,
     pub public: bool,
-    /// The comment lines above it that are no decorators.
+    /// The comment lines above it without decorators.
     pub description: String,
     pub(super) template: SecretString,
     pub(super) literal: bool,
@@ -45,12 +45,12 @@ pub struct Declaration {
 pub struct Contract {
     pub declarations: Vec<Declaration>,
     pub public_prefixes: Vec<String>,
-    /// The text itself, which a new `.env` is made from.
+    /// The text itself, from which a new `.env` is created.
     pub(super) text: String,
 }
 
 impl Contract {
-    /// The contract in the file `path`, or `None` where there is no such file.
+    /// The contract in the file `path`, or `None` if there is no such file.
     pub fn load(path: &Path) -> Result<Option<Self>> {
         let Some(text) = super::file::read(path)? else { return Ok(None) };
         Self::parse(&path.display().to_string(), text.expose_secret()).map(Some)
@@ -150,7 +150,7 @@ fn declaration(
     })
 }
 
-/// Defaults must be readable, and follow their own patterns as far as they are known here.
+/// Defaults must be valid, and match their patterns as far as their values are known here.
 fn check_defaults(declarations: &[Declaration], problems: &mut Problems) {
     let mut known: Vec<(&str, SecretString)> = Vec::new();
     for declaration in declarations {
@@ -187,7 +187,7 @@ impl Declaration {
         (self.literal || !template.contains('$')).then_some(template)
     }
 
-    /// The value that counts where `.env` has none.
+    /// The value if `.env` has none.
     pub(super) fn default<'v>(
         &self,
         look: &dyn Fn(&str) -> Option<&'v str>,

@@ -176,7 +176,7 @@ fn generated(value: &str) -> Result<Generated, String> {
     }
 }
 
-/// What comments apart from any key say: the prefixes of public keys.
+/// Reads the comments that belong to no key: the prefixes of public keys.
 pub(super) fn public_prefixes(free: &[Comment], problems: &mut Problems) -> Vec<String> {
     let mut prefixes = Vec::new();
     for comment in free.iter().filter(|comment| comment.text.starts_with('@')) {

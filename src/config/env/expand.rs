@@ -6,12 +6,12 @@
 
 use std::fmt;
 
-/// Deeper nesting is nobody's intention.
+/// Deeper nesting is hardly intended.
 const DEEPEST: usize = 16;
 /// Linux takes no environment variable that is longer.
 pub(super) const LONGEST: usize = 128 * 1024 - 1;
 
-/// Why a value cannot be expanded. Its text holds no part of the value: what stands behind a `$`
+/// Why a value cannot be expanded. Its text holds no part of the value: what follows a `$`
 /// may be the middle of a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -89,7 +89,7 @@ impl Expansion<'_, '_> {
         self.push(rest)
     }
 
-    /// What stands behind `${`; returns what stands behind its `}`.
+    /// What follows `${`; returns what follows its `}`.
     fn braced<'t>(&mut self, text: &'t str, depth: usize) -> std::result::Result<&'t str, Fault> {
         if text.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(Fault::Form);

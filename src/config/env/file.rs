@@ -1,4 +1,4 @@
-//! Reading an env file from disk: what it must be before it is looked into.
+//! Reads an env file from disk and checks its type, size and encoding.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use secrecy::SecretString;
 use crate::error::{Error, Result};
 use crate::user_file;
 
-/// A Secret holds no more than this.
+/// The limit of a Secret.
 const LARGEST: u64 = 1 << 20;
 
-/// The text of `path`, or `None` where there is no such file.
+/// The text of `path`, or `None` if there is no such file.
 pub(super) fn read(path: &Path) -> Result<Option<SecretString>> {
     let name = path.display();
     let wanted = "todo-bootstrap env init   # creates .env from .env.example if it is missing";

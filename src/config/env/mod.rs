@@ -42,17 +42,17 @@ pub type EnvValues = BTreeMap<String, SecretString>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
-    /// It stands in `.env`.
+    /// It is in `.env`.
     File,
-    /// `.env` does not name it; the default of the contract counts.
+    /// It is not in `.env`; the default of the contract is used.
     Default,
-    /// `--mock` puts it in place of what stands in the files.
+    /// `--mock` replaces the value of the files.
     Mock,
     /// It is to be generated, and empty until [`complete`] did.
     Pending,
 }
 
-/// One key with the value that counts.
+/// One key with its effective value.
 #[derive(Debug)]
 pub struct Setting {
     pub key: String,
@@ -156,7 +156,7 @@ struct Entry {
     key: String,
     line: usize,
     value: SecretString,
-    /// It stands in quotes.
+    /// Whether it is quoted.
     quoted: bool,
 }
 
@@ -209,7 +209,7 @@ fn lines(file: &str, text: &str, contract: Option<&Contract>, in_use: &EnvValues
     problems.or(Some(lines))
 }
 
-/// Puts the values of `--mock` in place, where it counts.
+/// Applies the values of `--mock`, if it was given.
 fn mock(application: &Application, settings: &mut [Setting]) -> Result<()> {
     let mut problems = Problems::new(application.dir.join(super::application::FILE).display().to_string());
     for (key, value) in application.mock.iter().filter(|_| application.is_mocked) {
@@ -228,7 +228,7 @@ fn checked_length(value: &str) -> std::result::Result<String, Fault> {
     if value.len() > expand::LONGEST { Err(Fault::Long) } else { Ok(value.to_owned()) }
 }
 
-/// The value that counts for each key of the contract; without one, each key is a secret.
+/// The effective value of each key of the contract; without a contract, each key is a secret.
 fn settings(
     contract: Option<&Contract>,
     lines: &[Entry],

@@ -1,8 +1,7 @@
-//! The statements of an env file as they are written: names, lines, values before `$` is expanded.
+//! The statements of an env file as written: names, lines, values before `$` is expanded.
 //!
-//! Reads what docker compose reads. Where compose reads something that its writer can hardly have
-//! meant, the line is a problem instead of a value, so that a value here is never another one than
-//! compose's.
+//! The reader accepts what docker compose accepts. If compose would read something that the author can hardly
+//! have intended, the line is a problem instead, so no value ever differs from compose's.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -18,13 +17,13 @@ pub(super) struct Statement {
     pub key: String,
     /// One-based.
     pub line: usize,
-    /// Where the value stands in the text, quotes included; empty where it is empty.
+    /// The position of the value in the text, quotes included.
     pub span: Range<usize>,
     /// The value without quotes and escapes.
     pub template: SecretString,
-    /// Whether `$` means itself: the value stands in single quotes.
+    /// Whether `$` is literal, because the value is in single quotes.
     pub literal: bool,
-    /// Whether the value stands in quotes of either kind.
+    /// Whether the value is in quotes of either kind.
     pub quoted: bool,
 }
 
@@ -41,7 +40,7 @@ pub(super) struct Statements {
     pub comments: Vec<Comment>,
 }
 
-/// Reads `text`; what is wrong goes to `problems`, and never with a value in it.
+/// Reads `text`; adds what is wrong to `problems`, never with a value.
 pub(super) fn read(text: &str, problems: &mut Problems) -> Statements {
     let ends = text.match_indices('\n').map(|(at, _)| at).collect();
     let mut reader = Reader { text, at: 0, ends, found: Statements::default(), problems };
@@ -75,7 +74,7 @@ pub(super) fn shown(key: &str) -> String {
     }
 }
 
-/// White space that may stand around names and before values, as compose sees it.
+/// White space around names and before values, as compose defines it.
 fn blank(c: char) -> bool {
     matches!(c, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{85}' | '\u{a0}')
 }
@@ -98,7 +97,7 @@ impl Reader<'_, '_> {
         self.text[from..].find('\n').map_or(self.text.len(), |length| from + length)
     }
 
-    /// Reads one comment or statement; says whether there may be more.
+    /// Reads one comment or statement; returns whether there may be more.
     fn next(&mut self) -> bool {
         let rest = &self.text[self.at..];
         let trimmed = rest.trim_start();

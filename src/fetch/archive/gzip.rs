@@ -1,4 +1,4 @@
-//! A .tar.gz, read once from its first byte to its last.
+//! A .tar.gz, read once from start to end.
 
 use std::io::{BufRead, Error as IoError, ErrorKind, Read};
 
@@ -25,7 +25,7 @@ pub(super) fn extract<R: BufRead>(
     if bounded.ended {
         return refused("is cut: its tar has no end");
     }
-    // To the last byte, as the checksum comes after it.
+    // To the end, because the checksum follows the data.
     let mut buffer = [0; 8 << 10];
     loop {
         match bounded.read(&mut buffer) {
@@ -43,7 +43,7 @@ pub(super) fn extract<R: BufRead>(
     }
 }
 
-/// What was said of the entry that comes next.
+/// The description of the next entry.
 #[derive(Default)]
 struct Told {
     name: Option<Vec<u8>>,
@@ -83,7 +83,7 @@ fn entries<R: Read>(
     Ok(found)
 }
 
-/// Reads an entry that describes the next one; `false` where it is one by itself.
+/// Reads an entry that describes the next one; `false` if it is an ordinary entry.
 fn describe<R: Read>(kind: EntryType, entry: &mut tar::Entry<'_, R>, told: &mut Told) -> Checked<bool> {
     let describes = matches!(
         kind,
@@ -140,10 +140,10 @@ fn attributes(text: &[u8], told: &mut Told) -> Checked<()> {
     Ok(())
 }
 
-/// What an entry is, where it is no regular file.
+/// The kind of an entry that is not a regular file.
 fn irregular(kind: EntryType, name: &[u8]) -> Option<&'static str> {
     Some(match kind {
-        // In the oldest form of a tar only the name says so.
+        // In the oldest tar format, only the name shows it.
         EntryType::Regular if name.ends_with(b"/") => "a folder",
         EntryType::Regular => return None,
         EntryType::Directory => "a folder",
@@ -155,12 +155,12 @@ fn irregular(kind: EntryType, name: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Ends with an error where an archive unpacks to too much.
+/// Fails if an archive unpacks to too much.
 struct Bounded<R> {
     inner: R,
     got: u64,
     packed: u64,
-    /// Whether there is nothing more.
+    /// Whether the end was reached.
     ended: bool,
 }
 

@@ -1,7 +1,7 @@
-//! Takes one named regular file out of a .tar.gz or .zip; nothing else of it touches the disk.
+//! Extracts one named regular file from a .tar.gz or .zip; nothing else is written to disk.
 //!
-//! What an archive is, is told by its first bytes. It is read to its end before the file gets its
-//! name, so that what is refused leaves nothing behind.
+//! The first bytes decide which format an archive has. The archive is read completely before the file gets
+//! its name, so a refused archive leaves nothing behind.
 
 mod gzip;
 mod names;
@@ -42,7 +42,7 @@ fn refused<T>(why: impl Into<String>) -> Checked<T> {
     Err(Fault::Refused(why.into()))
 }
 
-/// Something that cannot be read as what it says it is.
+/// Content that is not in the expected format.
 fn damaged(error: impl std::fmt::Display) -> Fault {
     Fault::Refused(format!("is damaged: {error}"))
 }
@@ -115,7 +115,7 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Takes `size` bytes out of the archive; fewer or more are a lie of it.
+    /// Extracts `size` bytes; fewer or more are an error of the archive.
     fn fill(&self, from: &mut dyn Read, size: u64) -> Checked<Digest> {
         if size > FILE {
             return refused(format!("declares a file size of {size} bytes, more than {FILE}"));

@@ -1,4 +1,4 @@
-//! Names in archives: what they come to on a disk, and whether they are the one that is wanted.
+//! Names in archives: the paths they mean on disk, and whether one is the wanted one.
 
 use super::{Checked, refused};
 

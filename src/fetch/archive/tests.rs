@@ -1,4 +1,4 @@
-//! Honest archives give their file, all others nothing and a reason.
+//! Valid archives give their file, all others nothing and a reason.
 
 use std::io::{Cursor, Write as _};
 use std::path::PathBuf;

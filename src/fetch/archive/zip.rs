@@ -1,4 +1,4 @@
-//! A .zip: every record of it is held against every other that speaks of the same.
+//! A .zip: all records about the same thing must agree.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -11,7 +11,7 @@ use super::{Checked, Digest, ENTRIES, RATIO, SMALL, Target, WHOLE, damaged, refu
 /// The length of the last record, without a comment.
 const END_LENGTH: usize = 22;
 const END: u64 = END_LENGTH as u64;
-/// The length of the record that stands before it in a zip64.
+/// The length of the record before it in a zip64.
 const LOCATOR: u64 = 20;
 
 /// `size` is that of the archive.
@@ -55,7 +55,7 @@ fn end<R: Read + Seek>(from: &mut R, size: u64) -> Checked<()> {
     let [b'P', b'K', 5, 6, _, _, _, _, _, _, low, high, .., 0, 0] = end else {
         return refused("is cut, or continues after its end");
     };
-    // A second place that tells how many entries there are and where; only above 4 GB is it needed.
+    // A second record with the number and position of the entries, needed above 4 GB only.
     if before.starts_with(b"PK\x06\x07") {
         return refused("is a zip64, which only archives larger than any release need");
     }
@@ -96,7 +96,7 @@ fn find<R: Read + Seek>(zip: &ZipArchive<R>, packed: u64, names: &mut Names) -> 
     Ok(found)
 }
 
-/// What the list at the end of the archive tells of the file.
+/// What the list at the end of the archive contains about the file.
 struct Told {
     header: u64,
     crc: u32,
@@ -134,7 +134,7 @@ fn at<R: Read + Seek>(from: &mut R, start: u64, length: u64) -> Checked<Vec<u8>>
     Ok(bytes)
 }
 
-/// What an entry is, where it is no regular file.
+/// The kind of an entry that is not a regular file.
 fn irregular(folder: bool, mode: Option<u32>) -> Option<&'static str> {
     const KIND: u32 = 0o170_000;
     if folder {

@@ -1,4 +1,4 @@
-//! What a server's answer is worth, judged by its head alone: nothing was written yet.
+//! Judges a response by its head alone, before anything is written.
 
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName};
 use reqwest::{Response, StatusCode, Url};
@@ -23,7 +23,7 @@ pub(super) struct Asked {
 pub(super) enum Answer {
     /// The file from its first byte on.
     Whole(Validator),
-    /// From where it was asked for, up to here.
+    /// The requested part, up to here.
     Part { to: u64, validator: Validator },
     /// There is nothing after what was asked for.
     Nothing { total: u64 },
@@ -127,7 +127,7 @@ impl Judge<'_> {
         Ok(Answer::Part { to, validator })
     }
 
-    /// The server has no bytes there: the file is complete already, or is another one.
+    /// The server has no bytes there: the file is already complete, or a different one.
     fn beyond(&self, asked: Asked, headers: &HeaderMap) -> Result<Answer, Halt> {
         let said = text(headers, CONTENT_RANGE).unwrap_or("no more");
         let total = said.strip_prefix("bytes */").and_then(|total| total.parse().ok());
@@ -148,7 +148,7 @@ impl Judge<'_> {
     }
 }
 
-/// `bytes 0-9/10`: first, last and, if it is told, how many there are.
+/// `bytes 0-9/10`: the first, the last and, if given, the total.
 fn parse(range: &str) -> Option<(u64, u64, Option<u64>)> {
     let (range, total) = range.strip_prefix("bytes ")?.trim().split_once('/')?;
     let (from, last) = range.split_once('-')?;

@@ -1,4 +1,4 @@
-//! Small answers, read into memory: what registries say of what they hold.
+//! Small responses, read into memory, such as those of registries.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl Answered {
         kind.starts_with("text/html") || kind.starts_with("application/xhtml")
     }
 
-    /// Whether such an answer often goes away by itself, and soon.
+    /// Whether such an error is often temporary, and short.
     pub fn is_passing(&self) -> bool {
         retry::is_passing(self.status) && self.after.is_none_or(|after| after <= retry::ASKED)
     }

@@ -133,7 +133,7 @@ impl<'a> Connection<'a> {
         let chunked = state.borrow().mode == Mode::Chunked;
         match answer {
             Answer::Nothing { total } => {
-                state.borrow_mut().settle(None);
+                state.borrow_mut().choose_mode(None);
                 state.borrow_mut().plan.total = Some(total);
                 Ok(None)
             }
@@ -144,7 +144,7 @@ impl<'a> Connection<'a> {
             }
             Answer::Whole(validator) => {
                 let claim = Claim { from: 0, to: validator.total };
-                state.borrow_mut().settle(None);
+                state.borrow_mut().choose_mode(None);
                 state.borrow_mut().plan.take_all();
                 self.transfer.begin(validator, false).await?;
                 Ok(Some(Opened { response, claim }))
@@ -153,7 +153,7 @@ impl<'a> Connection<'a> {
                 let got = {
                     let mut state = state.borrow_mut();
                     state.stitched |= state.got > 0 && validator.strong().is_none();
-                    state.settle(Some(&validator));
+                    state.choose_mode(Some(&validator));
                     state.got
                 };
                 if !chunked {

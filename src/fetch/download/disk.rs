@@ -1,7 +1,7 @@
-//! The thread that writes what arrives and hashes it, so that no connection waits for either.
+//! The thread that writes and hashes what arrives, so that no connection waits for either.
 //!
-//! The hash follows the bytes that are there without a hole. Bytes that come in order are hashed
-//! as they are; what came too early is read back, from memory that the system still has it in.
+//! The hash follows the contiguous bytes from the start. Bytes that arrive in order are hashed directly;
+//! others are read back later, usually from the page cache.
 
 use std::thread::JoinHandle;
 
@@ -22,7 +22,7 @@ const BLOCK: usize = 256 << 10;
 
 #[derive(Debug)]
 pub(super) enum Order {
-    /// What follows is of this validator; without `keep`, the file begins anew.
+    /// The following bytes belong to this version; without `keep`, the file starts over.
     Begin {
         validator: Validator,
         keep: bool,
@@ -31,15 +31,15 @@ pub(super) enum Order {
         at: u64,
         bytes: Bytes,
     },
-    /// All is there: hash the rest.
+    /// Everything has arrived: hash the rest.
     End,
 }
 
-/// What was held when the thread ended.
+/// The result of the thread.
 pub(super) struct Held {
     pub(super) partial: Partial,
     pub(super) len: u64,
-    /// Of the whole file, if it was told that it has all.
+    /// Of the whole file, if it is complete.
     pub(super) sha256: Option<String>,
 }
 
@@ -89,7 +89,7 @@ impl Writer {
         Ok(Held { partial: self.partial, len, sha256 })
     }
 
-    /// Does what comes until all is there (true) or nobody sends any more.
+    /// Processes orders until the file is complete (true) or all senders are gone.
     fn serve(&mut self, orders: &mut Receiver<Order>) -> Result<bool, FetchError> {
         loop {
             // Only what has nothing else to do waits.
@@ -119,7 +119,7 @@ impl Writer {
         }
     }
 
-    /// Hashes one block that is there and was not hashed; false if there is none.
+    /// Hashes one block that is not hashed yet; false if there is none.
     fn catch_up(&mut self) -> Result<bool, FetchError> {
         let behind = self.partial.there().prefix().saturating_sub(self.hashed);
         if behind == 0 {

@@ -1,4 +1,4 @@
-//! One download of a file at a time, among all processes of this machine.
+//! Locks a download, so that one process at a time works on a file.
 
 use std::fs::File;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use super::files::{self, Names};
 use crate::lock;
 use crate::task::Task;
 
-/// How often a wait says how it goes on.
+/// How often a wait is reported.
 const SAY: Duration = Duration::from_secs(2);
 
 /// Two runs that want the same file take turns; the second one finds it done. The lock ends with

@@ -1,4 +1,4 @@
-//! What has arrived and is on disk: the bytes, and notes of which they are.
+//! What has arrived on disk: the bytes, and notes about which bytes they are.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -11,19 +11,19 @@ use super::files::{self, Names};
 use super::ranges::Ranges;
 use super::validator::Validator;
 
-/// The notes may be that much behind the bytes: what a killed process costs at most, with what
-/// was on its way. They are small, so this is cheap.
+/// The notes may be this many bytes behind, which is what a killed process loses at most, besides what was in
+/// transit.
 const BEHIND: u64 = 2 << 20;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Notes {
-    /// Of the whole file, as it is pinned.
+    /// The pinned hash of the whole file.
     sha256: String,
-    /// Where the bytes came from, without name and password.
+    /// Where the bytes came from, without user name and password.
     url: String,
     validator: Validator,
-    /// The bytes came one after the other: all that the file holds is good, whatever `there` says.
+    /// The bytes arrived in order: the whole file is valid, whatever `there` says.
     in_order: bool,
     there: Ranges,
 }
@@ -37,7 +37,7 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Opens what an earlier run left of the wanted file; what is of another file counts as none.
+    /// Opens what an earlier run left of the wanted file; the bytes of another file are ignored.
     pub(super) fn open(names: &Names, wanted: &Wanted<'_>) -> Result<Self, FetchError> {
         let notes = Notes {
             sha256: wanted.sha256.to_owned(),
@@ -51,7 +51,7 @@ impl Partial {
         let Some(file) = files::open_existing(&names.partial)? else { return Ok(partial) };
         let notes = match notes {
             Some(notes) => read_notes(notes, names)?,
-            // Without notes, it is as earlier versions left it: in order. The hash tells.
+            // Without notes, it is a file of an earlier version: in order. The hash decides.
             None => Some(partial.notes.clone()),
         };
         if let Some(notes) = notes.filter(|notes| notes.sha256 == wanted.sha256) {
@@ -70,7 +70,7 @@ impl Partial {
         if notes.there.end() > len.min(most) {
             return Ok(());
         }
-        // Another server tells its editions apart in another way; the bytes may still be good.
+        // Another server has other validators; the bytes may still be valid.
         if notes.url != self.notes.url {
             (notes.validator, notes.url) = (Validator::default(), self.notes.url.clone());
         }
@@ -86,7 +86,7 @@ impl Partial {
         &self.notes.validator
     }
 
-    /// Notes which validator the bytes are of; without `keep`, begins with an empty file.
+    /// Notes the validator of the bytes; without `keep`, starts with an empty file.
     pub(super) fn begin(&mut self, validator: Validator, keep: bool) -> Result<(), FetchError> {
         if !keep || self.file.is_none() {
             // The notes of an older file must not be taken for those of the new one.
@@ -123,8 +123,8 @@ impl Partial {
         self.file.as_ref().ok_or_else(|| files::failed("open", &self.names.partial, &missing()))
     }
 
-    /// Writes the notes whole or not at all. They survive this process, not a power cut: after
-    /// one, the hash tells.
+    /// Writes the notes completely or not at all. They survive this process, but not a power cut; after one, the hash
+    /// decides.
     pub(super) fn save(&mut self) -> Result<(), FetchError> {
         self.unsaved = 0;
         if self.file.is_none() {

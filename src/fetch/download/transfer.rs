@@ -220,7 +220,7 @@ impl State {
     }
 
     /// Decides by the first response whether more connections join.
-    pub(super) fn settle(&mut self, validator: Option<&Validator>) {
+    pub(super) fn choose_mode(&mut self, validator: Option<&Validator>) {
         if self.mode == Mode::Unknown {
             let large =
                 |one: &Validator| one.can_be_compared() && one.total.is_some_and(|total| total > LARGE);

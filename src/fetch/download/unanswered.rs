@@ -43,7 +43,7 @@ fn is_no_tls(error: &reqwest::Error) -> bool {
     any(error, |io| io.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(other))
 }
 
-/// A connection that was made and then cut, while TLS was agreed upon: that passes.
+/// A connection that was closed during the TLS handshake, which is temporary.
 fn was_cut(error: &reqwest::Error) -> bool {
     let cut = [
         ErrorKind::ConnectionReset,

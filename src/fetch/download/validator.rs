@@ -1,4 +1,4 @@
-//! Which validator of a file the bytes are of: what a server says to tell one from the next.
+//! The validators of a version of a file: what a server sends to distinguish it from the next version.
 
 use reqwest::header::{ETAG, HeaderMap, HeaderName, LAST_MODIFIED};
 
@@ -21,12 +21,12 @@ impl Validator {
         self.etag.as_deref().filter(|tag| tag.starts_with('"') && tag.len() > 2)
     }
 
-    /// Whether later answers can be held against this one.
+    /// Whether later responses can be compared with this one.
     pub(super) fn can_be_compared(&self) -> bool {
         self.etag.is_some() || self.modified.is_some()
     }
 
-    /// In which way `other` is another validator; what either does not say is no difference.
+    /// How `other` differs; values that either of them lacks are not compared.
     pub(super) fn difference(&self, other: &Self) -> Option<String> {
         if let (Some(was), Some(is)) = (self.total, other.total)
             && was != is
@@ -38,7 +38,7 @@ impl Validator {
             (Some(was), Some(is)) if was != is => Some(format!("its {name} was {was} and now is {is}")),
             _ => None,
         });
-        // Servers behind one name often disagree about the date; a strong tag has the last word.
+        // Servers behind one name often have different dates; a strong tag decides.
         let same_tag = self.strong().is_some() && self.strong() == other.strong();
         differs.filter(|_| !same_tag)
     }

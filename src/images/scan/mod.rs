@@ -1,6 +1,7 @@
-//! Known vulnerabilities in an image, by a scanner that this machine has.
+//! Known vulnerabilities in an image, found by a scanner that is installed on this machine.
 //!
-//! None is fetched unasked: a scanner needs a database of its own, which only its user can vouch for.
+//! No scanner is downloaded without being asked: it needs a database of its own, which the user has to
+//! choose.
 
 mod grype;
 mod trivy;
@@ -56,7 +57,7 @@ pub struct Finding {
     pub id: String,
     pub package: String,
     pub installed: String,
-    /// The versions that mend it; empty where there is none.
+    /// The versions that fix it; empty if there is none.
     pub fixed: String,
 }
 

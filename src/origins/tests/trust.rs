@@ -1,4 +1,4 @@
-//! What the user says of origins: a mirror, no tools of this machine, one source being enough.
+//! What the user trusts: a mirror, no tools of this machine, a single source.
 
 use super::*;
 
@@ -42,7 +42,7 @@ fn a_mirror_is_asked_before_the_release_host_and_plain_http_is_announced_once() 
     assert_eq!(order(&found.refusals), [Origin::System, Origin::Cache, Origin::Bundle]);
     let plain = recorder.events().into_iter().filter(|event| event.message.contains("plain HTTP")).count();
     assert_eq!(plain, 1);
-    // The next run finds it in the cache, held against the same pin.
+    // The next run finds it in the cache, compared with the same pin.
     bench.trust.mirror = None;
     assert_eq!(bench.kind(&Script::default()).0.unwrap().origin, Origin::Cache);
     let left: Vec<_> = std::fs::read_dir(found.path.parent().unwrap()).unwrap().flatten().collect();

@@ -1,4 +1,4 @@
-//! The older form of archives, a list of layers: they have no manifest, so one is made.
+//! The older archive format, a list of layers without a manifest; one is generated.
 
 use serde::Deserialize;
 

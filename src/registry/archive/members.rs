@@ -1,4 +1,4 @@
-//! What stands where in an archive, which is a tar.
+//! The members of an archive, which is a tar, and their positions.
 
 use std::collections::BTreeMap;
 use std::fs::File;

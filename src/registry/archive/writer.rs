@@ -1,7 +1,7 @@
-//! Archives in one form: what engines save differs by engine, and has the time of day in it.
+//! Writes archives in one form: those of engines differ, and contain the current time.
 //!
-//! It is an OCI layout with the list of the older form beside it, so that every `docker load` since
-//! 20.10, podman and `ctr images import` take it. It follows from image and name alone.
+//! The form is an OCI layout with the list of the older format, so that every `docker load` since 20.10,
+//! podman and `ctr images import` accept it. It depends on image and name only.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Read, Seek as _, SeekFrom, Write as _};
@@ -103,7 +103,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Begins the blob anew.
+    /// Starts the blob over.
     pub(in super::super) fn again(&mut self) -> Result<()> {
         self.out.seek(SeekFrom::Start(self.blob.from)).map_err(|e| self.failed(&e))?;
         (self.blob.got, self.blob.hasher) = (0, Sha256::new());
@@ -119,7 +119,7 @@ impl Writer {
         self.put(bytes)
     }
 
-    /// Holds what came against digest and size.
+    /// Compares what came with digest and size.
     pub(in super::super) fn end(&mut self) -> Result<()> {
         if self.blob.got != self.blob.size {
             return Err(self.wrong(format!("{} bytes, not {}", self.blob.got, self.blob.size)));
@@ -136,7 +136,7 @@ impl Writer {
         RegistryError::Mismatch { what, expected, got }
     }
 
-    /// A blob as a whole; `path` is where it comes from.
+    /// A blob completely; `path` is where it comes from.
     pub(in super::super) fn blob(
         &mut self,
         digest: &str,
@@ -156,7 +156,7 @@ impl Writer {
         }
     }
 
-    /// Writes what tells what the blobs are, and puts the archive into place.
+    /// Writes the lists of blobs, and puts the archive into place.
     pub(in super::super) fn finish(mut self, manifest: &Manifest) -> Result<()> {
         let layers = manifest.parse().map_err(|why| RegistryError::Archive { path: self.to.clone(), why })?;
         let name = self.name.to_string();

@@ -1,4 +1,4 @@
-//! Archives of all engines, read and written anew.
+//! Archives of all engines, read and rewritten.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::fixtures::{
 };
 use super::*;
 
-/// The archive written anew, and its digest.
+/// The archive rewritten, and its digest.
 fn normal(bench: &Bench, from: &Path, name: &str) -> (String, Vec<u8>) {
     let to = bench.path("normal.tar");
     let digest = normalise_archive(from, name, &to).unwrap();

@@ -1,4 +1,4 @@
-//! Copies that break off, and tokens.
+//! Interrupted copies, and tokens.
 
 use super::super::copy::through;
 use super::super::testing::{Fault, TestRegistry, What, digest};

@@ -1,4 +1,4 @@
-//! The client against a registry in this process, which fails in all the ways that it is told to.
+//! The client against a registry in this process with configurable faults.
 
 use std::path::PathBuf;
 use std::time::Instant;

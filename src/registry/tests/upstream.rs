@@ -1,4 +1,4 @@
-//! Bringing published images here: what is asked, what is refused.
+//! Copying published images: what is requested, what is refused.
 
 use super::super::testing::{Fault, TestRegistry, What, digest};
 use super::fixtures::{Content, content, content_for, gzip, manifest, noise, publish};

@@ -29,7 +29,7 @@ pub struct Upstream<'a> {
 }
 
 impl Upstream<'_> {
-    /// The image's name without its digest, which nobody reads.
+    /// The image's name without its digest.
     pub(super) fn shown(&self) -> String {
         Reference { digest: None, ..self.reference.clone() }.to_string()
     }

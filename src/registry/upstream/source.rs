@@ -22,7 +22,7 @@ pub(super) struct Source {
     base: String,
     repository: String,
     plain_http: bool,
-    /// `Bearer …`, where the registry wants one.
+    /// `Bearer …`, if the registry requires one.
     authorization: RefCell<Option<String>>,
 }
 
@@ -76,7 +76,7 @@ impl Source {
         Ok(answer)
     }
 
-    /// The digest that a tag has now, where the registry tells it.
+    /// The current digest of a tag, if the registry returns it.
     pub(super) fn tag(&self, task: &Task<'_>, client: &Client, tag: &str) -> Result<Option<String>> {
         let (path, what) = (format!("manifests/{tag}"), format!("tag {tag}"));
         // Asked once: it is only for a remark.
@@ -133,7 +133,7 @@ impl Source {
 
     fn remote<'a>(&self, url: &'a str, authorization: Option<&'a str>) -> Remote<'a> {
         // Registries lead to networks of caches, by hosts that nobody can list. Any will do as long as
-        // it is encrypted: what arrives is held against a digest, and our token is for us alone.
+        // it is encrypted: what arrives is compared with a digest, and our token is for us alone.
         Remote { url, any_host: true, plain_http: self.plain_http, authorization, ..Remote::default() }
     }
 
@@ -145,7 +145,7 @@ impl Source {
         Ok(got)
     }
 
-    /// Brings a blob to `to`, going on with what is there.
+    /// Downloads a blob to `to`, resuming an earlier transfer.
     pub(super) fn download(
         &self,
         task: &Task<'_>,
@@ -162,7 +162,7 @@ impl Source {
             download(task, client, &Remote { sha256, size: Some(blob.size), ..remote }, to)
         };
         let result = match fetch() {
-            // There is no token yet, or it is too old: asking for the head brings one.
+            // There is no token yet, or it has expired: a HEAD request gets one.
             Err(FetchError::Answered { status: StatusCode::UNAUTHORIZED, .. }) => {
                 self.ask(task, client, &Method::HEAD, &path, &what)?;
                 fetch()

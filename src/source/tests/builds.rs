@@ -20,7 +20,6 @@ fn makes_what_is_missing_once() {
     let second = Maker::default();
     assert_eq!(bench.make(&second, "t-layers").0.unwrap(), made);
     assert!(second.ran().is_empty());
-    assert!(!bench.source().unwrap().needs_engine("t-layers"));
     let program = bench.source().unwrap().cached("t-b").unwrap().unwrap();
     assert_eq!((program.entry.version.as_str(), program.outputs.len()), ("3.0.1", 2));
 }

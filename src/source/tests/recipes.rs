@@ -1,4 +1,4 @@
-//! Recipes: read, proved, refused.
+//! Recipes: read, checked, refused.
 
 use super::*;
 
@@ -74,7 +74,6 @@ fn what_cannot_be_made_here_is_refused_with_the_reason() {
     bench.recipe("t-root", "kind = \"rootfs\"\nsuite = \"{debian}\"\nvariant = \"minbase\"\n");
     let source = bench.source().unwrap();
     assert_eq!(source.refusal("t-image"), None);
-    assert!(source.needs_engine("t-image"));
     assert!(source.refusal("t-none").unwrap().contains("there is no recipe `t-none`"));
     assert!(source.refusal("t-root").unwrap().contains("requires root"));
     bench.write("go/VERSION", "go1.19");

@@ -1,4 +1,4 @@
-//! What lies in the folder: links and strange files, rights, old notes.
+//! Files in the folder: links and special files, permissions, old notes.
 #![cfg(unix)]
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};

@@ -1,4 +1,4 @@
-//! Files that come in parts, over several connections, over several runs.
+//! Downloads in parts, over several connections and several runs.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 server whose every answer a test decides.
+//! A small HTTP/1.1 server; the test determines every response.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
