@@ -5,7 +5,8 @@
 use std::cell::RefCell;
 
 use todo_bootstrap::bundle::Manifest;
-use todo_bootstrap::fetch::{extract_member, permitted, sha256};
+use todo_bootstrap::fetch::{extract_member, permitted};
+use todo_bootstrap::files::sha256;
 use todo_bootstrap::tools::Pin;
 
 thread_local! {

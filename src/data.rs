@@ -1,7 +1,7 @@
-//! The data that the tool works from, embedded in the binary and overridable by a directory.
+//! The data of the program, embedded in the binary and overridable by a directory.
 //!
-//! A file under `--dir` (or the current directory, where it holds a project) wins over the
-//! embedded one of the same path, so a new profile, addon or check needs no new binary.
+//! A file below `--dir` (or the current directory, if it contains a project) overrides the embedded file with
+//! the same path, so a new profile, addon or check needs no new binary.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, DirEntry, include_dir};
 
 use crate::error::{Error, Result};
+use crate::files::tree;
 
 static PROFILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/profiles");
 static MANIFESTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/manifests");
@@ -124,17 +125,16 @@ fn extract(dir: &Dir<'_>, base: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies a folder with all below it; links are followed, modes are kept.
+/// Copies a folder with all its content; links are followed, modes are kept.
 pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to).map_err(|e| Error::io("create", to, &e))?;
-    let entries = std::fs::read_dir(from).map_err(|e| Error::io("list", from, &e))?;
-    for entry in entries {
-        let path = entry.map_err(|e| Error::io("list", from, &e))?.path();
-        let target = to.join(path.file_name().unwrap_or_default());
-        if path.is_dir() {
-            copy_tree(&path, &target)?;
+    for entry in tree(from, true) {
+        let entry = entry?;
+        let target = to.join(entry.path().strip_prefix(from).unwrap_or(entry.path()));
+        if entry.file_type().is_dir() {
+            std::fs::create_dir_all(&target).map_err(|e| Error::io("create", &target, &e))?;
         } else {
-            std::fs::copy(&path, &target).map_err(|e| Error::io("copy", &path, &e))?;
+            std::fs::copy(entry.path(), &target).map_err(|e| Error::io("copy", entry.path(), &e))?;
         }
     }
     Ok(())

@@ -147,6 +147,11 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// The causes of an error, innermost last.
+pub fn sources(error: &dyn std::error::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |error| error.source())
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Error, Exit};

@@ -25,6 +25,7 @@ pub mod engine;
 pub mod error;
 pub mod exec;
 pub mod fetch;
+pub mod files;
 pub mod host;
 pub mod images;
 pub mod kubeconfig;

@@ -2,8 +2,35 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::path::Path;
+use std::time::Duration;
 
-/// What asking for a lock came to.
+use crate::error::{Error, Result};
+use crate::task::Task;
+
+/// How often a lock that another process holds is tried.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Opens the lock file `path`, creating it if needed, and waits until the lock is ours. It ends when the file is
+/// closed. `waiting` is called again and again while another process holds it.
+pub fn wait(task: &Task<'_>, path: &Path, waiting: impl FnMut()) -> Result<File> {
+    let file = File::options().create(true).truncate(false).write(true).open(path);
+    let file = file.map_err(|e| Error::io("open", path, &e))?;
+    wait_for(task, &file, path, waiting)?;
+    Ok(file)
+}
+
+/// As [`wait`], for an open file. A file system without locks protects nothing, and is no reason to stop.
+pub fn wait_for(task: &Task<'_>, file: &File, path: &Path, mut waiting: impl FnMut()) -> Result<()> {
+    while let Lock::Held = try_lock(file).map_err(|e| Error::io("lock", path, &e))? {
+        waiting();
+        task.check().map_err(|error| error.because(format!("{} is in use", path.display())))?;
+        std::thread::sleep(TICK);
+    }
+    Ok(())
+}
+
+/// The result of an attempt.
 #[derive(Debug)]
 pub enum Lock {
     /// Ours, until the file is closed or the process ends.

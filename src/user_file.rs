@@ -1,8 +1,7 @@
-//! Files of the user that we read and write: `.env`, a kubeconfig, the hosts file.
+//! Files of the user that are read and written: `.env`, a kubeconfig, the hosts file.
 //!
-//! Only regular files are: a named pipe would be waited for, and a device would be replaced. What
-//! is written keeps owner, group and mode; what is new belongs to whom its folder belongs to, also
-//! where root writes.
+//! Only regular files are accepted: a named pipe would block, and a device would be replaced. Existing files
+//! keep owner, group and mode; new ones get the owner of their folder, also if root writes them.
 
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Result as IoResult, Write as _};
@@ -11,10 +10,9 @@ use std::path::Path;
 use tempfile::{NamedTempFile, PersistError};
 
 use crate::error::{Error, Result};
-use crate::fetch::set_mode;
+use crate::files::{parent, set_mode, sync};
 
-/// What lies at `path`, links followed; `None` where nothing does. What is no regular file is
-/// refused.
+/// The file at `path`, links followed; `None` if it does not exist. Anything but a regular file is refused.
 pub fn look(path: &Path) -> Result<Option<Metadata>> {
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
@@ -27,7 +25,7 @@ pub fn look(path: &Path) -> Result<Option<Metadata>> {
         return Ok(Some(meta));
     }
     Err(Error::usage(format!("cannot use {}", path.display()))
-        .because(format!("it is {}, and must be a regular file; nothing was changed", kind(&meta)))
+        .because(format!("it is {}, but must be a regular file; nothing was changed", kind(&meta)))
         .help(format!("ls -ld {}", path.display())))
 }
 
@@ -48,7 +46,7 @@ fn kind(meta: &Metadata) -> &'static str {
     if meta.is_dir() { "a folder" } else { "no file" }
 }
 
-/// Its content; `None` where there is no such file.
+/// The content of the file; `None` if it does not exist.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     if look(path)?.is_none() {
         return Ok(None);
@@ -70,7 +68,7 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, backup: Option<&Path>) -> IoR
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    let mut new = match NamedTempFile::new_in(folder(&target)) {
+    let mut new = match NamedTempFile::new_in(parent(&target)) {
         Ok(new) => new,
         Err(error) if old.is_some() && irreplaceable(&error) => {
             return in_place(&target, bytes, backup.ok_or(error)?);
@@ -81,33 +79,33 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, backup: Option<&Path>) -> IoR
     let failed = match finish(new.as_file(), &target, mode, old.as_ref()) {
         Err(error) => PersistError { error, file: new },
         Ok(()) => match new.persist(&target) {
-            Ok(_) => return sync_folder(&target),
+            Ok(_) => return sync(parent(&target)),
             Err(failed) => failed,
         },
     };
     if old.is_none() || !irreplaceable(&failed.error) {
         return Err(failed.error);
     }
-    // The file beside it goes only when this is done.
+    // The temporary file is removed only after this.
     overwrite(&target, bytes)
 }
 
-/// As [`write`], for a file that must not be there yet.
+/// As [`write`], for a file that must not exist yet.
 pub fn create(path: &Path, bytes: &[u8], mode: u32) -> IoResult<()> {
-    // A temporary file is the user's alone from its first byte on.
-    let mut new = NamedTempFile::new_in(folder(path))?;
+    // A temporary file is private from the start.
+    let mut new = NamedTempFile::new_in(parent(path))?;
     new.write_all(bytes)?;
     finish(new.as_file(), path, mode, None)?;
     new.persist_noclobber(path).map_err(|failed| failed.error)?;
-    sync_folder(path)
+    sync(parent(path))
 }
 
-/// Makes the folder with all above it; new ones belong to whom the one above them belongs to.
+/// Creates the folder and its parents; each new one gets the owner of its parent.
 pub fn create_dir(dir: &Path) -> IoResult<()> {
     if dir.is_dir() {
         return Ok(());
     }
-    create_dir(folder(dir))?;
+    create_dir(parent(dir))?;
     match std::fs::create_dir(dir) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
         made => made?,
@@ -117,11 +115,11 @@ pub fn create_dir(dir: &Path) -> IoResult<()> {
     Ok(())
 }
 
-/// Gives `file`, which is to lie at `path`, the rights of `old`; without one those of a new file.
+/// Gives `file`, the future `path`, the owner and mode of `old`, or those of a new file.
 fn finish(file: &File, path: &Path, mode: u32, old: Option<&Metadata>) -> IoResult<()> {
     if let Some(old) = old {
         own(file, old)?;
-        // Behind the owner, whose change takes some bits away.
+        // After the owner, because changing the owner clears some bits.
         file.set_permissions(old.permissions())?;
     } else {
         adopt(file, path)?;
@@ -145,13 +143,13 @@ fn own(_file: &File, _like: &Metadata) -> IoResult<()> {
     Ok(())
 }
 
-/// Where root makes a file, it belongs to whom the folder belongs to.
+/// A file that root creates gets the owner of its folder.
 #[cfg(unix)]
 fn adopt(file: &File, path: &Path) -> IoResult<()> {
     if rustix::process::geteuid().is_root()
-        && let Err(error) = own(file, &std::fs::metadata(folder(path))?)
+        && let Err(error) = own(file, &std::fs::metadata(parent(path))?)
     {
-        // Some file systems know no owners, and some servers no root.
+        // Some file systems have no owners, and some servers do not trust root.
         tracing::debug!(path = %path.display(), %error, "the owner stays root");
     }
     Ok(())
@@ -171,7 +169,7 @@ fn irreplaceable(error: &std::io::Error) -> bool {
 
 fn in_place(path: &Path, bytes: &[u8], backup: &Path) -> IoResult<()> {
     let old = std::fs::read(path)?;
-    // Who may not write the file leaves no backup behind.
+    // Without permission to write the file, no backup is left behind.
     std::fs::OpenOptions::new().append(true).open(path)?;
     std::fs::write(backup, old)?;
     overwrite(path, bytes)?;
@@ -183,16 +181,6 @@ fn overwrite(path: &Path, bytes: &[u8]) -> IoResult<()> {
     file.set_len(0)?;
     file.write_all(bytes)?;
     file.sync_all()
-}
-
-fn sync_folder(path: &Path) -> IoResult<()> {
-    #[cfg(unix)]
-    File::open(folder(path))?.sync_all()?;
-    Ok(())
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Making a bundle: each file is hashed on its way in, and the whole appears at once.
+//! Creates a bundle: each file is hashed while it is copied, and the bundle appears completely or not at all.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
@@ -8,7 +8,7 @@ use super::layout::{END, Part, append, mode, parts, sums, sums_part, zeros};
 use super::manifest::{Entry, Manifest};
 use super::{FILES, MANIFEST, SUMS};
 use crate::error::{Error, Result};
-use crate::fetch::{place, set_mode, sha256_file, sync_dir};
+use crate::files::{self, place, set_mode, sha256_file, sync_dir};
 use crate::task::Task;
 
 /// Makes a bundle at `to` of entries and the files that they describe: a directory, or a tar where
@@ -23,14 +23,14 @@ pub fn create(task: &Task<'_>, entries: &[(Entry, PathBuf)], to: &Path) -> Resul
     let manifest = Manifest::new(items.iter().map(|item| item.entry.clone()).collect())?;
     // Two names of one artifact share a file.
     items.dedup_by(|a, b| a.entry.file == b.entry.file);
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = files::parent(to);
     std::fs::create_dir_all(parent).map_err(|e| Error::io("create", parent, &e))?;
     if to.extension().is_some_and(|extension| extension == "tar") {
         write_tar(task, &manifest, &items, parent, to)?;
     } else {
         write_dir(task, &manifest, &items, parent, to)?;
     }
-    sync_dir(parent)?;
+    sync_dir(to)?;
     manifest.sha256()
 }
 
@@ -72,8 +72,8 @@ fn write_dir(
 ) -> Result<()> {
     let temp = tempfile::Builder::new().prefix(".bundle-").tempdir_in(parent);
     let temp = temp.map_err(|e| Error::io("create a folder in", parent, &e))?;
-    let files = temp.path().join(FILES);
-    std::fs::create_dir(&files).map_err(|e| Error::io("create", &files, &e))?;
+    let folder = temp.path().join(FILES);
+    std::fs::create_dir(&folder).map_err(|e| Error::io("create", &folder, &e))?;
     let mut progress = Progress::new(task, items);
     for item in items {
         progress.next(item)?;

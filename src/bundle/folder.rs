@@ -6,34 +6,23 @@ use std::path::Path;
 
 use super::layout::{END, append, zeros};
 use crate::error::{Error, Result};
+use crate::files::tree;
 
-/// Writes all regular files below `from` to the tar `to`, by name; links are followed, as whoever
-/// uses the folder does. The same files give the same bytes.
+/// Writes all regular files below `from` to the tar `to`, sorted by name; links are followed. The same files give the
+/// same bytes.
 pub fn pack(from: &Path, to: &Path) -> Result<()> {
-    let mut names = Vec::new();
-    list(from, "", &mut names)?;
-    names.sort();
     let writing = |e: std::io::Error| Error::io("write", to, &e);
     let mut out = BufWriter::new(File::create(to).map_err(writing)?);
-    for name in names {
-        let path = from.join(&name);
-        let bytes = std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
-        append(&mut out, &name, 0o644, bytes.len() as u64, &mut &bytes[..])?.map_err(writing)?;
+    let mut files = tree(from, true).collect::<Result<Vec<_>>>()?;
+    files.retain(|entry| entry.file_type().is_file());
+    let name = |path: &Path| path.strip_prefix(from).unwrap_or(path).to_string_lossy().into_owned();
+    files.sort_by_key(|entry| name(entry.path()));
+    for entry in files {
+        let path = entry.path();
+        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
+        append(&mut out, &name(path), 0o644, bytes.len() as u64, &mut &bytes[..])?.map_err(writing)?;
     }
     zeros(&mut out, END).and_then(|()| out.flush()).map_err(writing)
-}
-
-fn list(dir: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
-    for entry in std::fs::read_dir(dir).map_err(|e| Error::io("list", dir, &e))? {
-        let path = entry.map_err(|e| Error::io("list", dir, &e))?.path();
-        let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
-        if path.is_dir() {
-            list(&path, &format!("{name}/"), names)?;
-        } else if path.is_file() {
-            names.push(name);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

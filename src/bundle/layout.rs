@@ -1,12 +1,12 @@
-//! The bytes of a bundle besides its files: all of them follow from the manifest.
+//! The bytes of a bundle besides its files; all of them follow from the manifest.
 //!
-//! So a tar can be held against what it must be, headers and padding included, and the same content
-//! always gives the same bytes.
+//! So a tar can be compared with what it must be, including headers and padding, and the same content always
+//! gives the same bytes.
 
 use super::manifest::{Entry, Manifest};
 use super::{MANIFEST, SUMS};
-use crate::fetch::sha256;
 pub(super) use crate::fetch::tar::{BLOCK, END, append, head, padding, zeros};
+use crate::files::sha256;
 
 /// What a tool needs to be started; nothing else is executable.
 pub(super) fn mode(entry: &Entry) -> u32 {

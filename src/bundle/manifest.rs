@@ -1,4 +1,4 @@
-//! The manifest: what a bundle holds, with the digest and size of each file.
+//! The manifest: the content of a bundle, with the digest and size of each file.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FILES;
 use crate::error::{Error, Result};
-use crate::fetch::{is_sha256, sha256};
+use crate::files::{is_sha256, sha256};
 
 /// The version of the manifest's form.
 pub const SCHEMA: u32 = 2;

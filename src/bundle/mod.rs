@@ -1,8 +1,8 @@
 //! Bundles: a directory or tar of artifacts and a manifest of their digests.
 //!
-//! A bundle is `manifest.json`, its digest in `manifest.json.sha256`, and `files/<sha256>-<name>`; as
-//! a tar, they come in this order. The same content gives the same bytes. The manifest's digest is to
-//! be known from outside as well: with it, nobody can change anything in a bundle unseen.
+//! A bundle consists of `manifest.json`, its digest in `manifest.json.sha256`, and `files/<sha256>-<name>`; a
+//! tar contains them in this order. The same content gives the same bytes. If the manifest's digest is also
+//! known from another source, no change in the bundle goes unnoticed.
 
 mod create;
 mod folder;
@@ -10,8 +10,8 @@ mod layout;
 mod manifest;
 mod open;
 pub mod sbom;
+pub mod trust;
 mod verify;
-mod vouch;
 mod walk;
 
 use std::path::PathBuf;
@@ -20,7 +20,6 @@ pub use create::{create, taken};
 pub use folder::pack;
 pub use manifest::{Entry, Manifest, SCHEMA};
 pub use verify::{Contents, contents};
-pub use vouch::{is_vouched, vouch};
 
 /// The name of the manifest within a bundle.
 pub const MANIFEST: &str = "manifest.json";

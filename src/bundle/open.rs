@@ -1,4 +1,4 @@
-//! Opening a bundle; a tar is checked and extracted to the cache under its digest.
+//! Opens a bundle; a tar is verified and extracted to the cache, under its digest.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,7 +9,7 @@ use super::manifest::{MANIFEST_LIMIT, Manifest};
 use super::walk::{Sink, Walked, walk};
 use super::{Bundle, FILES, MANIFEST, SUMS};
 use crate::error::{Error, Result};
-use crate::fetch::{place, sha256, sha256_file};
+use crate::files::{place, sha256, sha256_file};
 use crate::task::Task;
 
 impl Bundle {
@@ -114,7 +114,7 @@ pub(super) fn walked(
     }
 }
 
-/// Holds a manifest's digest against the one that is known from outside.
+/// Compares a manifest's digest with the one that is known from outside.
 fn as_expected(bundle: &Path, got: &str, expected: Option<&str>) -> Result<()> {
     match expected.map(str::trim).filter(|expected| !expected.eq_ignore_ascii_case(got)) {
         Some(expected) => {

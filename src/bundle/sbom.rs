@@ -1,7 +1,7 @@
-//! A bill of materials for a whole bundle, in `CycloneDX` 1.5.
+//! The SBOM of a whole bundle, in `CycloneDX` 1.5.
 //!
-//! Made of the manifest and of the bills that lie in the bundle, so it needs neither an engine nor a
-//! network, and the same bundle has the same bill.
+//! It is composed of the manifest and the SBOMs in the bundle, so it needs neither an engine nor a network,
+//! and the same bundle has the same SBOM.
 
 use std::collections::BTreeMap;
 
@@ -16,23 +16,23 @@ pub fn application(image: &str) -> String {
     format!("app-{image}")
 }
 
-/// The entry with the bill of such an image.
-pub fn bill(image: &str) -> String {
+/// The entry with the SBOM of such an image.
+pub fn entry_name(image: &str) -> String {
     format!("sbom-{image}")
 }
 
-/// The bill as the bytes of a file.
+/// The SBOM as the bytes of a file.
 pub fn render(contents: &Contents) -> Result<Vec<u8>> {
-    let bills = bills(contents)?;
+    let sboms = sboms(contents)?;
     let mut components = Vec::new();
     for entry in &contents.manifest.entries {
         let image = entry.name.strip_prefix("app-").filter(|_| entry.kind == "application");
-        let parts = image.and_then(|image| bills.get(&(self::bill(image), entry.platform.clone())));
+        let parts = image.and_then(|image| sboms.get(&(entry_name(image), entry.platform.clone())));
         components.push(component(entry, parts));
     }
     let images: Vec<&Value> =
         components.iter().filter(|part| part["type"] == "container").map(|part| &part["bom-ref"]).collect();
-    let bill = json!({
+    let sbom = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -50,20 +50,20 @@ pub fn render(contents: &Contents) -> Result<Vec<u8>> {
             },
         },
         "components": components,
-        // What is in an image's system nobody told us.
+        // The packages of an image's system are not known.
         "compositions": [{ "aggregate": "incomplete", "assemblies": images }],
     });
-    sealed(bill)
+    sealed(sbom)
 }
 
-/// The packages that the bills in the bundle tell, by name and platform of the bill.
-fn bills(contents: &Contents) -> Result<BTreeMap<(String, String), Vec<Value>>> {
+/// The packages that the SBOMs in the bundle tell, by name and platform of the SBOM.
+fn sboms(contents: &Contents) -> Result<BTreeMap<(String, String), Vec<Value>>> {
     let mut all = BTreeMap::new();
     for entry in contents.manifest.entries.iter().filter(|entry| entry.kind == "sbom") {
-        let Some(text) = contents.bills.get(&entry.file) else { continue };
-        let bill: Value = serde_json::from_slice(text)
+        let Some(text) = contents.sboms.get(&entry.file) else { continue };
+        let sbom: Value = serde_json::from_slice(text)
             .map_err(|error| Error::refused(format!("{} is not an SBOM", entry.file)).because(error))?;
-        let parts = bill["components"].as_array().cloned().unwrap_or_default();
+        let parts = sbom["components"].as_array().cloned().unwrap_or_default();
         all.insert((entry.name.clone(), entry.platform.clone()), parts);
     }
     Ok(all)
@@ -141,7 +141,7 @@ mod tests {
     use crate::bundle::Manifest;
 
     fn entry(name: &str, kind: &str, reference: Option<&str>) -> Entry {
-        let sha256 = crate::fetch::sha256(name.as_bytes());
+        let sha256 = crate::files::sha256(name.as_bytes());
         Entry {
             name: name.to_owned(),
             kind: kind.to_owned(),
@@ -166,18 +166,18 @@ mod tests {
         ];
         let packages =
             json!({ "components": [{ "bom-ref": "pkg:npm/a@1", "name": "a", "type": "library" }] });
-        let bill = packages.to_string().into_bytes();
+        let sbom = packages.to_string().into_bytes();
         let file = entries[3].file.clone();
         let contents = Contents {
             manifest: Manifest::new(entries).unwrap(),
             sha256: "0".repeat(64),
-            bills: [(file, bill)].into(),
+            sboms: [(file, sbom)].into(),
         };
         let text = render(&contents).unwrap();
         assert_eq!(render(&contents).unwrap(), text);
-        let bill: Value = serde_json::from_slice(&text).unwrap();
-        assert_eq!((&bill["bomFormat"], &bill["specVersion"]), (&"CycloneDX".into(), &"1.5".into()));
-        let parts = bill["components"].as_array().unwrap();
+        let sbom: Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!((&sbom["bomFormat"], &sbom["specVersion"]), (&"CycloneDX".into(), &"1.5".into()));
+        let parts = sbom["components"].as_array().unwrap();
         let purls: Vec<&str> = parts.iter().map(|part| part["purl"].as_str().unwrap()).collect();
         assert_eq!(
             purls,
@@ -191,6 +191,6 @@ mod tests {
         assert!(parts.iter().all(|part| part["hashes"][0]["content"].as_str().unwrap().len() == 64));
         let inner = &parts[0]["components"][0];
         assert_eq!(inner["bom-ref"], format!("{}#pkg:npm/a@1", purls[0]));
-        assert!(bill["serialNumber"].as_str().unwrap().starts_with("urn:uuid:"));
+        assert!(sbom["serialNumber"].as_str().unwrap().starts_with("urn:uuid:"));
     }
 }

@@ -1,4 +1,4 @@
-//! Bundles as users meet them: made, handed on, damaged.
+//! Bundles as users handle them: created, copied, damaged.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use proptest::prelude::{ProptestConfig, any, proptest};
 use super::*;
 use crate::engine::testing::with_task;
 use crate::exec::Script;
-use crate::fetch::sha256;
+use crate::files::sha256;
 use crate::task::Task;
 
 fn task<T>(work: impl FnOnce(&Task<'_>) -> T) -> T {

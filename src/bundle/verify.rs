@@ -1,4 +1,4 @@
-//! Proving that a bundle holds what its manifest says, and nothing else.
+//! Verifies that a bundle contains what its manifest lists, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::open::{open_dir, walked};
 use super::walk::{Sink, Walked};
 use super::{Bundle, FILES, MANIFEST, SUMS};
 use crate::error::{Error, Result};
-use crate::fetch::{sha256, sha256_file};
+use crate::files::{sha256, sha256_file};
 use crate::task::Task;
 
 /// What is in a bundle, all of it verified.
@@ -18,28 +18,28 @@ pub struct Contents {
     pub manifest: Manifest,
     /// Of the manifest.
     pub sha256: String,
-    /// The bills of materials, by their entries' files.
-    pub bills: BTreeMap<String, Vec<u8>>,
+    /// The SBOMs, by their entries' files.
+    pub sboms: BTreeMap<String, Vec<u8>>,
 }
 
 /// Verifies the bundle at `path`, a directory or a .tar, to its last byte. Nothing is written; the
 /// error names every file that is not right, and of a tar the bytes as well.
 pub fn contents(task: &Task<'_>, path: &Path, expected_sha256: Option<&str>) -> Result<Contents> {
-    let mut bills = BTreeMap::new();
+    let mut sboms = BTreeMap::new();
     let meta = std::fs::metadata(path).map_err(|e| super::open::unopened(path, &e))?;
     if !meta.is_dir() {
-        let mut sink = Sink::Kind("sbom", &mut bills);
+        let mut sink = Sink::Kind("sbom", &mut sboms);
         let Walked { manifest, sha256 } = walked(task, path, expected_sha256, &mut sink)?;
-        return Ok(Contents { manifest, sha256, bills });
+        return Ok(Contents { manifest, sha256, sboms });
     }
     let bundle = open_dir(path, path, expected_sha256)?;
     bundle.verify(task)?;
     for entry in bundle.manifest.entries.iter().filter(|entry| entry.kind == "sbom") {
         let file = bundle.dir.join(&entry.file);
         let bytes = std::fs::read(&file).map_err(|e| Error::io("read", &file, &e))?;
-        bills.insert(entry.file.clone(), bytes);
+        sboms.insert(entry.file.clone(), bytes);
     }
-    Ok(Contents { manifest: bundle.manifest, sha256: bundle.sha256, bills })
+    Ok(Contents { manifest: bundle.manifest, sha256: bundle.sha256, sboms })
 }
 
 impl Bundle {

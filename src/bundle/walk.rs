@@ -1,4 +1,4 @@
-//! Reading a bundle's tar from its first byte to its last; each one is known beforehand or hashed.
+//! Reads a bundle's tar from its first byte to its last; every byte is known in advance or hashed.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,7 +11,7 @@ use super::MANIFEST;
 use super::layout::{BLOCK, END, Part, head, padding, parts, sums, sums_part};
 use super::manifest::{Entry, MANIFEST_LIMIT, Manifest};
 use crate::error::{Error, Result};
-use crate::fetch::{place, sha256, sha256_stream};
+use crate::files::{place, sha256, sha256_stream};
 use crate::task::Task;
 
 /// More faults than this say nothing that the first ones do not.
@@ -65,7 +65,7 @@ enum Found {
 }
 
 impl Tar<'_> {
-    /// `None` where it makes no sense to read on; why is among the faults.
+    /// `None` if it makes no sense to read on; why is among the faults.
     fn walk(&mut self, task: &Task<'_>, sink: &mut Sink<'_>) -> Result<Option<Walked>> {
         let Some(bytes) = self.manifest()? else { return Ok(None) };
         let digest = sums(&bytes);

@@ -12,7 +12,7 @@ use crate::config::Application;
 use crate::config::env::{self, EnvValues, Environment, Finding, Level, Setting, Source};
 use crate::deploy::{self, secrets};
 use crate::error::{Exit, Result};
-use crate::fetch::sha256;
+use crate::files::sha256;
 use crate::progress::Silent;
 use crate::steps::Session;
 use crate::steps::env::{in_use, told};

@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::context::Context;
-use crate::bundle::{Bundle, is_vouched};
+use crate::bundle::{Bundle, trust};
 use crate::cluster::Fit;
 use crate::config::Target;
 use crate::engine::{self, Engine, Fault};
@@ -118,7 +118,7 @@ pub(crate) fn open_bundle(context: &Context<'_>, args: &UpArgs) -> Result<Option
 
 /// A bundle proves that it is whole, not who made it: somebody has to vouch for it.
 fn anchored(context: &Context<'_>, args: &UpArgs, bundle: &Bundle, path: &Path) -> Result<()> {
-    if args.bundle_sha256.is_some() || is_vouched(&context.paths()?.state, &bundle.sha256) {
+    if args.bundle_sha256.is_some() || trust::is_recorded(&context.paths()?.state, &bundle.sha256) {
         return Ok(());
     }
     let shown = path.display();

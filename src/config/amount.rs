@@ -1,4 +1,4 @@
-//! Amounts that a profile may leave to the host, and how they are shown.
+//! Amounts that a profile may leave to the program, and how amounts are shown.
 
 /// A number given by the user, or what fits the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! An application by data alone: the images to build, the chart to install, the host name to
-//! answer to. Read from `application.toml` in `--dir`.
+//! An application, defined by data: the images to build, the chart to install, the host name. Read from
+//! `application.toml` in `--dir`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ pub struct ImageSpec {
 pub struct TargetSpec {
     /// The Dockerfile's stage to stop at; without it the one that has the target's name, if any.
     pub stage: Option<String>,
-    /// Build arguments. They stand in the image's history: nothing secret.
+    /// Build arguments. The image's history contains them, so none may be secret.
     pub args: BTreeMap<String, String>,
 }
 
@@ -74,7 +74,7 @@ pub struct Preset {
     pub values: PathBuf,
 }
 
-/// Values that apply if settings select an external service in place of one of the application's own.
+/// Values that are used only if a key of `.env` does not refer to the application's own service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
     /// It applies if one of these keys of `.env` has a value, …
@@ -89,7 +89,7 @@ pub struct Override {
 }
 
 impl Application {
-    /// The application in `dir`, or `None` where it holds none.
+    /// The application in `dir`, or `None` if it holds none.
     pub fn load(dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(FILE);
         let text = match std::fs::read_to_string(&path) {
@@ -106,17 +106,17 @@ impl Application {
         if self.mock.is_empty() {
             return Err(Error::usage(format!("--mock means nothing to {}", self.name))
                 .because(format!("{} has no [mock]", self.dir.join(FILE).display()))
-                .help("todo-bootstrap up   # takes it as it is"));
+                .help("todo-bootstrap up   # uses the real settings"));
         }
         Ok(Self { is_mocked: true, ..self })
     }
 
-    /// The Secret that holds the values of `.env`.
+    /// The Secret with the values of `.env`.
     pub fn secret_name(&self) -> String {
         format!("{}-env", self.name)
     }
 
-    /// The `ConfigMap` with those values of `.env` that are no secrets.
+    /// The `ConfigMap` with the values of `.env` that are not secrets.
     pub fn config_name(&self) -> String {
         format!("{}-config", self.name)
     }
@@ -138,14 +138,14 @@ fn read(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<Application> {
     let version = fields.opt_parsed("version", |text| {
         semver::Version::parse(text)
             .map(|_| text.to_owned())
-            .map_err(|e| format!("is no semantic version: {e}"))
+            .map_err(|e| format!("is not a semantic version: {e}"))
     });
     let version = if fields.has("version") { version } else { Some("0.1.0".to_owned()) };
     let host = fields.string("host");
     let chart = inside(dir, fields, "chart", Path::is_dir);
     let values: Vec<PathBuf> = fields.strings("values").iter().map(|file| dir.join(file)).collect();
     if let Some(missing) = values.iter().find(|file| !file.is_file()) {
-        fields.problem("values", format!("names {}, which is no file", missing.display()));
+        fields.problem("values", format!("refers to {}, which is not a file", missing.display()));
     }
     let aliases = fields.strings("aliases");
     let mut ready_images = Vec::new();
@@ -218,12 +218,13 @@ fn read_targets(fields: &mut Fields<'_, '_>, offers: &Dockerfile) -> BTreeMap<Ta
         let spec = fields.opt_table(target.name(), |fields| {
             let stage = fields.opt_string("stage");
             if let Some(stage) = stage.as_ref().filter(|stage| !offers.has_stage(stage)) {
-                fields.problem("stage", format!("names {stage}, which is no stage of the Dockerfile"));
+                fields.problem("stage", format!("refers to {stage}, which is not a stage of the Dockerfile"));
             }
             let args = fields.string_map("args");
             if let Some(arg) = args.keys().find(|arg| !offers.has_arg(arg) || *arg == BASE_ARG) {
-                let why = if arg == BASE_ARG { "is set by `base`" } else { "is no ARG of the Dockerfile" };
-                fields.problem("args", format!("names {arg}, which {why}"));
+                let why =
+                    if arg == BASE_ARG { "is set by `base`" } else { "is not an ARG of the Dockerfile" };
+                fields.problem("args", format!("sets {arg}, which {why}"));
             }
             Some(TargetSpec { stage, args })
         });
@@ -235,7 +236,7 @@ fn read_targets(fields: &mut Fields<'_, '_>, offers: &Dockerfile) -> BTreeMap<Ta
 fn inside(dir: &Path, fields: &mut Fields<'_, '_>, key: &str, is: fn(&Path) -> bool) -> Option<PathBuf> {
     let path = dir.join(fields.string(key)?);
     if !is(&path) {
-        fields.problem(key, format!("names {}, which does not exist", path.display()));
+        fields.problem(key, format!("refers to {}, which does not exist", path.display()));
         return None;
     }
     Some(path)

@@ -1,7 +1,6 @@
-//! What a Dockerfile offers to whoever builds it (the names of its stages and its arguments), and what
-//! it asks of the builder.
+//! The stages and arguments of a Dockerfile, and which features of the builder it needs.
 
-/// Names only; nothing is expanded, and here-documents are not told from instructions.
+/// Names only; nothing is expanded, and here-documents are not distinguished from instructions.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Dockerfile {
     /// As written; Docker compares them without regard to case.

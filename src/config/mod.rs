@@ -1,5 +1,5 @@
-//! Typed configuration: profiles, applications, versions. Reading one reports every problem in it
-//! at once, each with its line.
+//! Typed configuration: profiles, applications, versions. Readers report all problems at once, each with its
+//! line.
 
 mod amount;
 mod application;
@@ -20,7 +20,7 @@ pub use application::{
 };
 pub use dockerfile::Dockerfile;
 pub use paths::Paths;
-pub use problems::{Problem, Problems};
+pub use problems::Problems;
 pub use profile::{ClusterSpec, Profile, ProviderKind};
 pub use quantity::{parse_bytes, parse_milli, show_milli};
 pub(crate) use reader::suggest;

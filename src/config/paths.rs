@@ -1,4 +1,4 @@
-//! Where the tool keeps things: cache (can be made again), state (what it must know to undo).
+//! Where todo-bootstrap keeps its files: the cache (can be recreated) and the state (needed to undo).
 
 use std::path::{Path, PathBuf};
 

@@ -1,67 +1,64 @@
-//! What is wrong with a file, all of it at once.
-
-use std::fmt;
+//! All problems of a file at once.
 
 use crate::error::Error;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// One-based; `None` where the problem is something that is missing.
-    pub line: Option<usize>,
-    pub message: String,
+struct Problem {
+    /// One-based; `None` if something is missing.
+    line: Option<usize>,
+    message: String,
 }
 
 /// The problems of one file, in the order of its lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems {
-    pub file: String,
-    pub list: Vec<Problem>,
+    file: String,
+    /// Its text, if the error may quote lines of it.
+    text: String,
+    list: Vec<Problem>,
 }
 
 impl Problems {
+    /// For a file whose lines are never shown: it may contain secrets.
     pub fn new(file: impl Into<String>) -> Self {
-        Self { file: file.into(), list: Vec::new() }
+        Self { file: file.into(), ..Self::default() }
+    }
+
+    /// For a file whose lines are shown with the problems.
+    pub fn in_text(file: &str, text: &str) -> Self {
+        Self { file: file.to_owned(), text: text.to_owned(), list: Vec::new() }
     }
 
     pub fn add(&mut self, line: Option<usize>, message: impl Into<String>) {
         self.list.push(Problem { line, message: message.into() });
     }
 
-    /// `value` if nothing is wrong, else the error that lists all that is.
-    pub fn or<T>(mut self, value: Option<T>) -> Result<T, Error> {
+    /// `value` if there are no problems, otherwise the error that lists all of them.
+    pub fn or<T>(self, value: Option<T>) -> Result<T, Error> {
         match value {
             Some(value) if self.list.is_empty() => Ok(value),
-            _ => {
-                self.list.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
-                Err(self.into())
-            }
+            _ => Err(self.into()),
         }
     }
-}
 
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.list.iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
-            }
-            match problem.line {
-                Some(line) => write!(f, "{}:{line}: {}", self.file, problem.message)?,
-                None => write!(f, "{}: {}", self.file, problem.message)?,
-            }
+    fn shown(&self, problem: &Problem) -> String {
+        let Problem { line, message } = problem;
+        let Some(line) = line else { return format!("{}: {message}", self.file) };
+        let shown = format!("{}:{line}: {message}", self.file);
+        match self.text.lines().nth(line - 1) {
+            Some(quoted) => format!("{shown}\n{line} | {quoted}"),
+            None => shown,
         }
-        Ok(())
     }
 }
 
 impl From<Problems> for Error {
-    fn from(problems: Problems) -> Self {
-        let count = problems.list.len();
+    fn from(mut problems: Problems) -> Self {
+        problems.list.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
+        let (file, count) = (&problems.file, problems.list.len());
         let noun = if count == 1 { "problem" } else { "problems" };
-        let mut error = Self::usage(format!("{} has {count} {noun}", problems.file));
-        for line in problems.to_string().lines() {
-            error = error.because(line);
-        }
-        error.help(format!("mend the lines named above in {}", problems.file))
+        let error = Self::usage(format!("{file} has {count} {noun}"));
+        let error = problems.list.iter().fold(error, |error, problem| error.because(problems.shown(problem)));
+        error.help(format!("fix the lines named above in {file}"))
     }
 }

@@ -1,20 +1,20 @@
 //! Kubernetes' quantities: `100m`, `0.5`, `128Mi`, `1G`, `1e3`.
 
-/// What `text` stands for in thousandths (of a processor), rounded up as the scheduler does.
+/// The value of `text` in thousandths (of a processor), rounded up as the scheduler does.
 pub fn parse_milli(text: &str) -> Result<u64, String> {
     scaled(text, 1000).ok_or_else(|| wrong(text, "100m, 0.5 or 2"))
 }
 
-/// What `text` stands for in bytes, rounded up.
+/// The value of `text` in bytes, rounded up.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     scaled(text, 1).ok_or_else(|| wrong(text, "128Mi or 4Gi"))
 }
 
 fn wrong(text: &str, examples: &str) -> String {
-    format!("is `{text}`, which is no amount (write {examples})")
+    format!("is `{text}`, which is not a quantity (write {examples})")
 }
 
-/// The amount times `unit`, rounded up; `None` where it is no quantity, negative or too large.
+/// The amount times `unit`, rounded up; `None` if it is not a quantity, negative or too large.
 fn scaled(text: &str, unit: u128) -> Option<u64> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -60,7 +60,7 @@ fn factor(suffix: &str) -> Option<(u128, u128)> {
     }
 }
 
-/// Processors for people, never less than there are: `2`, `1.5`, `0.08`.
+/// Processors as text, rounded up: `2`, `1.5`, `0.08`.
 pub fn show_milli(milli: u64) -> String {
     let hundredths = milli.div_ceil(10);
     let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
@@ -119,7 +119,7 @@ mod tests {
         }
         assert_eq!(
             parse_milli("half"),
-            Err("is `half`, which is no amount (write 100m, 0.5 or 2)".to_owned())
+            Err("is `half`, which is not a quantity (write 100m, 0.5 or 2)".to_owned())
         );
     }
 

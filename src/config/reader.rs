@@ -1,6 +1,4 @@
-//! Reads a TOML table field by field, collecting every problem instead of stopping at the first.
-//!
-//! serde would stop at the first mistake; a user with five mistakes wants to see five.
+//! Reads a TOML table field by field and collects all problems; serde would stop at the first.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -24,7 +22,7 @@ impl<'a> Document<'a> {
         if errors.is_empty() {
             return Ok(Self { file: file.to_owned(), text, table: table.into_inner() });
         }
-        let mut problems = Problems::new(file);
+        let mut problems = Problems::in_text(file, text);
         for error in errors {
             let line = error.span().map(|span| line_of(text, span.start));
             problems.add(line, format!("not valid TOML: {}", error.message()));
@@ -35,7 +33,7 @@ impl<'a> Document<'a> {
     /// Reads the whole document with `read` and fails with all problems that it met, unknown keys
     /// among them.
     pub fn read<T>(&self, read: impl FnOnce(&mut Fields<'_, 'a>) -> Option<T>) -> Result<T, Error> {
-        let mut problems = Problems::new(self.file.clone());
+        let mut problems = Problems::in_text(&self.file, self.text);
         let value = {
             let mut fields = Fields::new(self.text, &self.table, String::new(), &mut problems);
             let value = read(&mut fields);
@@ -77,7 +75,7 @@ impl<'p, 'a> Fields<'p, 'a> {
         None
     }
 
-    /// Whether `key` is there, without marking it as known.
+    /// Whether the table has `key`, without marking it as known.
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
@@ -164,7 +162,7 @@ impl<'p, 'a> Fields<'p, 'a> {
         })
     }
 
-    /// A table of its own; `None` where the key is missing or no table (which is reported).
+    /// A table of its own; `None` if the key is missing or no table (which is reported).
     pub fn opt_table<T>(
         &mut self,
         key: &str,
@@ -271,15 +269,17 @@ fn json(
         }
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => number.into(),
-            Err(_) => refuse(start, "holds a number that is too large", wrong),
+            Err(_) => refuse(start, "contains a number that is too large", wrong),
         },
         DeValue::Float(number) => {
             match number.as_str().parse::<f64>().ok().and_then(serde_json::Number::from_f64) {
                 Some(number) => number.into(),
-                None => refuse(start, "holds what is no number in JSON", wrong),
+                None => refuse(start, "contains a number that JSON does not support", wrong),
             }
         }
-        DeValue::Datetime(_) => refuse(start, "holds a date, which JSON does not know: quote it", wrong),
+        DeValue::Datetime(_) => {
+            refuse(start, "contains a date, which JSON does not support; put it in quotes", wrong)
+        }
     }
 }
 
@@ -307,28 +307,13 @@ fn line_of(text: &str, offset: usize) -> usize {
     1 + text.get(..offset).unwrap_or(text).matches('\n').count()
 }
 
-/// ` (did you mean …?)` for the nearest of `choices`, or nothing.
+/// ` (did you mean …?)` for the most similar of `choices`, or nothing.
 pub(crate) fn suggest(text: &str, choices: &[&str]) -> String {
-    let near = |choice: &&&str| distance(text, choice) <= 1 + text.len() / 4;
-    match choices.iter().filter(near).min_by_key(|choice| distance(text, choice)) {
-        Some(choice) => format!(" (did you mean `{choice}`?)"),
-        None => String::new(),
-    }
-}
-
-/// Levenshtein's distance, by bytes.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let change = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
+    let distances = choices.iter().map(|choice| (strsim::levenshtein(text, choice), choice));
+    let near = distances
+        .filter(|(distance, _)| *distance <= 1 + text.len() / 4)
+        .min_by_key(|(distance, _)| *distance);
+    near.map(|(_, choice)| format!(" (did you mean `{choice}`?)")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -351,10 +336,10 @@ mod tests {
         assert_eq!(
             error.causes(),
             [
-                "p.toml:1: `name` must be a string, but is a number",
-                "p.toml:2: `cpus` must be from 1 to 64",
-                "p.toml:3: unknown key `color`",
-                "p.toml:4: unknown key `ingres` (did you mean `ingress`?)",
+                "p.toml:1: `name` must be a string, but is a number\n1 | name = 3",
+                "p.toml:2: `cpus` must be from 1 to 64\n2 | cpus = 99",
+                "p.toml:3: unknown key `color`\n3 | color = true",
+                "p.toml:4: unknown key `ingres` (did you mean `ingress`?)\n4 | [ingres]",
                 "p.toml: `provider` is missing",
             ]
         );
@@ -375,8 +360,9 @@ mod tests {
             document.read(|fields| fields.opt_json("body", &check))
         };
         let causes = read("x").unwrap_err();
-        let day = "p.toml:6: `body` holds a date, which JSON does not know: quote it";
-        assert_eq!(causes.causes(), ["p.toml:5: `body` is bad", day]);
+        let day = "p.toml:6: `body` contains a date, which JSON does not support; put it in quotes";
+        let first_lines = causes.causes().iter().filter_map(|cause| cause.lines().next());
+        assert_eq!(first_lines.collect::<Vec<_>>(), ["p.toml:5: `body` is bad", day]);
         let text = "body = {a = 1, b = [true, 1.5], c = {d = \"e\"}}";
         let document = Document::parse("p.toml", text).unwrap();
         let json = document.read(|fields| fields.opt_json("body", &|_| Ok(()))).unwrap();

@@ -1,4 +1,4 @@
-//! A chart's values with other values files over them, merged as Helm merges them.
+//! A chart's values merged with other values files, as Helm merges them.
 
 use std::path::{Path, PathBuf};
 
@@ -43,7 +43,7 @@ impl Values {
         &self.merged
     }
 
-    /// The file that has the last word on the value at `path`; the chart's own where none has.
+    /// The last file that sets the value at `path`, or the chart's own.
     pub fn file_of(&self, path: &[&str]) -> &str {
         let at = |value: &Value| path.iter().try_fold(value.clone(), |value, key| value.get(key).cloned());
         let last = self.files.iter().rev().find(|(_, value)| at(value).is_some());
@@ -56,7 +56,7 @@ fn read(path: &Path) -> Result<Value> {
     parse(&text).map_err(|why| {
         Error::usage(format!("{} cannot be read as values", path.display()))
             .because(why)
-            .help(format!("mend what is named above in {}", path.display()))
+            .help(format!("fix the problem named above in {}", path.display()))
     })
 }
 
@@ -68,11 +68,11 @@ fn parse(text: &str) -> Result<Value, String> {
     match documents.into_iter().next() {
         None => Ok(Value::Null),
         Some(value @ (Value::Object(_) | Value::Null)) => Ok(value),
-        Some(_) => Err("it is no table of keys and values".to_owned()),
+        Some(_) => Err("it is not a map of keys and values".to_owned()),
     }
 }
 
-/// Lays `over` on `under`: tables key by key, everything else as a whole.
+/// Merges `over` into `under`: maps key by key, everything else as one value.
 fn lay(under: &mut Value, over: &Value) {
     match (under, over) {
         (_, Value::Null) => {}

@@ -1,4 +1,4 @@
-//! `versions.toml`: the one place for versions that must fit each other.
+//! `versions.toml`: the one place for versions that must fit together.
 
 use std::collections::BTreeMap;
 

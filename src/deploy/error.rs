@@ -2,7 +2,7 @@
 
 use kube::core::Status;
 
-use crate::error::Error;
+use crate::error::{Error, sources};
 
 /// A failed call of the API; `what` completes "cannot …".
 pub fn api_error(what: &str, error: &kube::Error) -> Error {
@@ -61,9 +61,8 @@ fn status_line(status: &Status) -> String {
 }
 
 /// The deepest cause; the layers above it only repeat that something failed.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let all = std::iter::successors(Some(error), |error| error.source());
-    all.last().map(ToString::to_string).unwrap_or_default()
+fn innermost(error: &dyn std::error::Error) -> String {
+    sources(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::Kube;
 use super::error::{api_error, not_found};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Input};
-use crate::fetch::hex;
+use crate::files::hex;
 use crate::task::Task;
 
 /// The label of a release with the digest of its inputs.

@@ -18,7 +18,7 @@ use super::error::api_error;
 use super::{Kube, MANAGER};
 use crate::config::env::{Class, EnvValues};
 use crate::error::{Error, Result};
-use crate::fetch::hex;
+use crate::files::hex;
 use crate::task::Task;
 
 /// The object of one class, and its values.

@@ -11,7 +11,7 @@ use super::packages::{install_packages, remove_packages};
 use super::remedy::{engine_packages, remedy};
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
+use crate::files::write_atomic;
 use crate::host::{Facts, Packages};
 use crate::task::Task;
 use crate::world::World;

@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, NoProxy, Proxy, Url};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, sources};
 use crate::world::World;
 
-/// How long what may take, and what counts as too slow.
+/// Time limits, and what counts as too slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// An unreachable release host is to be refused quickly: another origin may have the artifact.
@@ -41,8 +41,10 @@ impl Timeouts {
         let parsed = text.parse::<SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
         match parsed.filter(|time| !time.is_zero()) {
             Some(time) => Ok(Self { idle: time, slow: time, ..defaults }),
-            None => Err(Error::usage(format!("TODO_BOOTSTRAP_IDLE_TIMEOUT is \"{text}\", which is no time"))
-                .help("TODO_BOOTSTRAP_IDLE_TIMEOUT=30s todo-bootstrap up")),
+            None => Err(Error::usage(format!(
+                "TODO_BOOTSTRAP_IDLE_TIMEOUT is \"{text}\", which is not a duration"
+            ))
+            .help("TODO_BOOTSTRAP_IDLE_TIMEOUT=30s todo-bootstrap up")),
         }
     }
 }
@@ -59,9 +61,9 @@ pub struct Client {
 impl Client {
     /// Proxies are those of `world` (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, in
     /// either case of letters); loopback addresses are always reached directly.
-    /// `TODO_BOOTSTRAP_IDLE_TIMEOUT` shortens what a transfer may stand still (30 s).
+    /// `TODO_BOOTSTRAP_IDLE_TIMEOUT` changes how long a transfer may stall (30 s).
     ///
-    /// Redirects are answers here: who follows them has to judge each one.
+    /// Redirects are not followed: the caller has to check each one.
     pub fn new(world: &World) -> Result<Self> {
         let timeouts = Timeouts::of(world)?;
         let mut builder = builder(timeouts);
@@ -99,14 +101,14 @@ impl Client {
         self.timeouts
     }
 
-    /// Without a bound for answers: give one to each request.
+    /// Without a timeout for responses: set one for each request.
     pub fn http(&self) -> &reqwest::Client {
         &self.http
     }
 }
 
 fn builder(timeouts: Timeouts) -> reqwest::ClientBuilder {
-    // An error means that another part installed one before; there is only this provider.
+    // An error means that it is already installed; there is only this provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .user_agent(concat!("todo-bootstrap/", env!("CARGO_PKG_VERSION")))
@@ -121,7 +123,7 @@ fn builder(timeouts: Timeouts) -> reqwest::ClientBuilder {
 
 /// Whether `url` may be fetched: HTTPS, or plain HTTP on the loopback address.
 pub fn permitted(url: &str) -> Result<Url, String> {
-    let url = Url::parse(url).map_err(|error| format!("it is no URL: {error}"))?;
+    let url = Url::parse(url).map_err(|error| format!("it is not a URL: {error}"))?;
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
@@ -144,7 +146,7 @@ fn proxies(world: &World) -> Result<Vec<Proxy>> {
     let var = |key: &str| world.var(key).or_else(|| world.var(&key.to_lowercase()));
     let except = format!("localhost,127.0.0.0/8,::1,{}", var("NO_PROXY").unwrap_or_default());
     let bad = |key: &str, error: &reqwest::Error| {
-        Error::usage(format!("{key} names no proxy that can be used")).because(causes(error))
+        Error::usage(format!("{key} is not a usable proxy")).because(causes(error))
     };
     let mut proxies = Vec::new();
     let kinds: [(&str, Make); 3] =
@@ -164,22 +166,15 @@ fn extra_roots(world: &World) -> Result<Vec<Certificate>> {
     let pem =
         std::fs::read(&path).map_err(|e| Error::io("read the certificates (SSL_CERT_FILE) in", &path, &e))?;
     Certificate::from_pem_bundle(&pem).map_err(|error| {
-        Error::usage(format!("SSL_CERT_FILE names {}, which holds no certificates", path.display()))
+        Error::usage(format!("SSL_CERT_FILE refers to {}, which contains no certificates", path.display()))
             .because(causes(&error))
     })
 }
 
-/// The causes of an error in one line, innermost last; reqwest's own text names none.
+/// The causes of an error in one line, innermost last; reqwest's own text contains none.
 pub fn causes(error: &dyn std::error::Error) -> String {
-    let mut parts = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if parts.last() != Some(&text) {
-            parts.push(text);
-        }
-        next = cause.source();
-    }
+    let mut parts: Vec<String> = sources(error).map(ToString::to_string).collect();
+    parts.dedup();
     if parts.is_empty() { error.to_string() } else { parts.join(": ") }
 }
 

@@ -1,68 +1,67 @@
-//! One download: in several parts where that is faster, hashed on the way, resumed after a break,
+//! One download: over several connections if that is faster, hashed on the way, resumed after an interruption,
 //! renamed when verified.
 //!
-//! Beside the file `to` lie `to.lock` (one process at a time), `to.partial` (what has arrived) and
-//! `to.partial.json` (which bytes those are, and of which edition of the file).
+//! Next to the file `to` are `to.lock` (one process at a time), `to.partial` (what has arrived) and
+//! `to.partial.json` (which bytes of which version of the file those are).
 
 use std::path::Path;
 
 use reqwest::Url;
 
-use super::{Client, FetchError, atomic, sha256_file, sync_dir};
+use super::{Client, FetchError};
 use crate::error::Error;
+use crate::files::{set_mode, sha256_file, sync_dir};
 use crate::task::Task;
 pub use ask::{Answered, Question, ask, read};
 use disk::{Disk, Held};
 use files::Names;
-use hops::Route;
-pub use hops::allows;
-use job::Job;
 use partial::Partial;
-pub use refused::request as unanswered;
+use redirects::Route;
+pub use redirects::allows;
 pub use retry::{Halt, TRIES, Tries};
+use transfer::Transfer;
+pub use unanswered::unanswered;
 
 mod answer;
 mod ask;
+mod connection;
 mod disk;
-mod edition;
 mod files;
-mod hops;
-mod job;
 mod lock;
-mod open;
 mod partial;
 mod plan;
 mod ranges;
 mod rate;
-mod refused;
+mod redirects;
 mod retry;
 mod transfer;
-mod worker;
+mod unanswered;
+mod validator;
 
-/// Where no size is pinned: no tool that we fetch has a third of this.
+/// The limit where no size is pinned. No tool has a third of it.
 pub const LIMIT: u64 = 1 << 30;
 
-/// A published file, and all that is known of it beforehand.
+/// A published file, and what is known of it in advance.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Remote<'a> {
     pub url: &'a str,
     /// 64 lower-case hex digits.
     pub sha256: &'a str,
-    /// Bytes, where it is known.
+    /// Bytes, if it is known.
     pub size: Option<u64>,
     /// The hosts that a redirect may lead to, besides that of `url`: names, or `*.suffix`.
     pub hosts: &'a [String],
-    /// Whether a redirect may lead to any host that speaks https. For what is named by its digest and
-    /// served from networks of caches whose hosts nobody can list: blobs of registries.
+    /// Whether a redirect may lead to any HTTPS host. For blobs of registries: they are verified by their digest,
+    /// and the hosts of the caches that serve them cannot be listed.
     pub any_host: bool,
-    /// A header that the server of `url` sees, and nobody else that a redirect leads to.
+    /// A header for the server of `url` only; it is not sent to other servers that a redirect leads to.
     pub authorization: Option<&'a str>,
     /// Whether plain HTTP is allowed; only for a mirror that the user named.
     pub plain_http: bool,
 }
 
-/// Fetches what `remote` describes to `to`. What was fetched before a break stays as
-/// `<to>.partial`; a file that does not match is removed. Returns the size in bytes.
+/// Downloads `remote` to `to`. What arrives before an interruption is kept as `<to>.partial`; a file that does not
+/// match is removed. Returns the size in bytes.
 pub fn download(task: &Task<'_>, client: &Client, remote: &Remote<'_>, to: &Path) -> Result<u64, FetchError> {
     let names = Names::of(to);
     let Remote { sha256, size, .. } = *remote;
@@ -80,17 +79,21 @@ pub fn download(task: &Task<'_>, client: &Client, remote: &Remote<'_>, to: &Path
         }
         _ => {}
     }
-    match pass(task, client, &wanted, &names, true) {
-        // The parts may be those of different files: only a transfer in one piece is a verdict.
-        (Err(error @ (FetchError::Wrong { .. } | FetchError::Size { .. })), true) => {
-            task.say(format!("{error}; once more, in one piece"));
-            pass(task, client, &wanted, &names, false).0
+    match attempt(task, client, &wanted, &names, true) {
+        // The ranges may be those of different files: only one complete response is conclusive.
+        Err(Failed {
+            error: error @ (FetchError::Wrong { .. } | FetchError::Size { .. }),
+            stitched: true,
+        }) => {
+            task.say(format!("{error}; downloading it again in one piece"));
+            attempt(task, client, &wanted, &names, false)
         }
-        (result, _) => result,
+        result => result,
     }
+    .map_err(|failed| failed.error)
 }
 
-/// What is wanted, and from where it may come.
+/// What is wanted, and where it may come from.
 #[derive(Debug)]
 struct Wanted<'a> {
     route: Route<'a>,
@@ -105,60 +108,56 @@ impl Wanted<'_> {
     }
 }
 
-/// An address without what may be secret: messages go into logs. That is the name and password of
-/// a mirror, and the signature in the query of a link that is good for a while.
+/// An address without its secret parts, for messages: the user name and password of a mirror, and the signature in
+/// the query of a temporary link.
 fn shown(url: &str) -> String {
     let Ok(mut parsed) = Url::parse(url) else {
-        // Whatever it is, what stands before an @ may be a password.
+        // Anything before an @ may be a password.
         return url.rsplit('@').next().unwrap_or_default().to_owned();
     };
-    // Both are refused for addresses that can carry neither.
+    // Both fail for addresses that cannot have them.
     let _ = parsed.set_username("");
     let _ = parsed.set_password(None);
     parsed.set_query(None);
     parsed.to_string()
 }
 
-/// Transfers (in parts only with `ranges`), verifies and renames; also tells whether parts were
-/// put together on trust.
-fn pass(
-    task: &Task<'_>,
-    client: &Client,
-    wanted: &Wanted<'_>,
-    names: &Names,
-    ranges: bool,
-) -> (Result<u64, FetchError>, bool) {
-    let mut stitched = false;
-    let result = transfer(task, client, wanted, names, ranges, &mut stitched);
-    if let Err(FetchError::Wrong { .. } | FetchError::Size { .. } | FetchError::TooLong { .. }) = &result
-        && let Err(error) = partial::discard(names)
-    {
-        return (Err(error), false);
-    }
-    (result, stitched)
+/// An attempt that failed.
+struct Failed {
+    error: FetchError,
+    /// Whether bytes were joined that no strong tag holds together.
+    stitched: bool,
 }
 
-fn transfer(
+impl<E: Into<FetchError>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), stitched: false }
+    }
+}
+
+/// Transfers, verifies and renames; requests ranges only with `ranges`.
+fn attempt(
     task: &Task<'_>,
     client: &Client,
     wanted: &Wanted<'_>,
     names: &Names,
     ranges: bool,
-    stitched: &mut bool,
-) -> Result<u64, FetchError> {
+) -> Result<u64, Failed> {
     let partial = Partial::open(names, wanted)?;
-    let there = (partial.there().clone(), partial.edition().clone());
+    let there = (partial.there().clone(), partial.validator().clone());
     let (disk, orders) = Disk::start(partial)?;
-    let job = Job::new(task, client, wanted, orders, there);
-    job.ranges.set(ranges);
-    let what = format!("the download of {}", wanted.shown());
-    let fetched = task.wait(&what, async { Ok(job.run().await) });
-    *stitched = job.stitched.get();
-    // With it goes the way to the disk, which then ends.
-    drop(job);
-    let held = disk.end()?;
-    fetched??;
-    finish(held, wanted, names)
+    let transfer = Transfer::new(task, client, wanted, orders, there, ranges);
+    let fetched =
+        task.wait(&format!("the download of {}", wanted.shown()), async { Ok(transfer.run().await) });
+    let stitched = transfer.end();
+    let result = disk.end().and_then(|held| {
+        fetched??;
+        finish(held, wanted, names)
+    });
+    if let Err(FetchError::Wrong { .. } | FetchError::Size { .. } | FetchError::TooLong { .. }) = &result {
+        partial::discard(names)?;
+    }
+    result.map_err(|error| Failed { error, stitched })
 }
 
 /// Verifies what arrived and gives it its name.
@@ -174,12 +173,12 @@ fn finish(held: Held, wanted: &Wanted<'_>, names: &Names) -> Result<u64, FetchEr
     }
     let file = partial.file()?;
     let failed = |verb| move |error: std::io::Error| Error::io(verb, &names.to, &error);
-    atomic::set_mode(file, 0o644).map_err(failed("set the mode of"))?;
+    set_mode(file, 0o644).map_err(failed("set the mode of"))?;
     file.sync_all().map_err(failed("sync"))?;
-    // A link of that name is replaced, not followed.
+    // A link with that name is replaced, not followed.
     std::fs::rename(&names.partial, &names.to).map_err(failed("rename into place"))?;
     files::remove(&names.notes)?;
-    sync_dir(names.folder())?;
+    sync_dir(&names.to)?;
     Ok(len)
 }
 

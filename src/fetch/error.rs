@@ -1,4 +1,4 @@
-//! Why something could not be fetched, told apart so that a caller can try another origin.
+//! Why a download failed, in variants so that a caller can try another origin.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,77 +10,77 @@ use crate::error::{Error, Exit};
 
 mod help;
 
-/// Addresses stand in these without names and passwords.
+/// Addresses in these contain no user names and passwords.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum FetchError {
-    /// No connection was made; other addresses of this host will fail in the same way.
+    /// No connection was made; other addresses of this host would fail in the same way.
     #[error("{host} cannot be reached ({cause})")]
     Unreachable { host: String, cause: String },
-    #[error("{host} shows a certificate that is not trusted here ({cause})")]
+    #[error("the certificate of {host} is not trusted ({cause})")]
     Certificate { host: String, cause: String },
 
-    #[error("{url} may not be fetched: {why}")]
+    #[error("{url} cannot be downloaded: {why}")]
     NotPermitted { url: String, why: String },
-    #[error("{from} leads to {to}, a host that is not allowed; allowed are {}", allowed.join(", "))]
+    #[error("{from} redirects to {to}, a host that is not allowed; allowed are {}", allowed.join(", "))]
     RedirectHost { from: String, to: String, allowed: Vec<String> },
-    #[error("{from} leads to {to}, which is not https")]
+    #[error("{from} redirects to {to}, which is not https")]
     RedirectPlain { from: String, to: String },
-    #[error("{url} leads back to {to}: a loop of redirects")]
+    #[error("{url} redirects back to {to}: a redirect loop")]
     RedirectLoop { url: String, to: String },
-    #[error("{url} leads on and on: more than {hops} redirects, the last one to {to}")]
-    RedirectMany { url: String, to: String, hops: usize },
-    #[error("{url} was answered with {status}, but without an address to go to ({why})")]
+    #[error("too many redirects from {url} (limit {limit}), the last one to {to}")]
+    RedirectMany { url: String, to: String, limit: usize },
+    #[error("{url} returned {status} without a valid address ({why})")]
     RedirectNowhere { url: String, status: StatusCode, why: String },
 
-    /// A final answer: to ask again would give the same one.
-    #[error("{url} was answered with {status}")]
+    /// A final response: repeating the request would give the same one.
+    #[error("{url} returned {status}")]
     Answered { url: String, status: StatusCode },
-    /// An answer that often goes away, and did not.
-    #[error("{url} was answered with {status}{}", tried(*.tries))]
+    /// An error that is often temporary, and was not.
+    #[error("{url} returned {status}{}", tried(*.tries))]
     Unwell { url: String, status: StatusCode, tries: u32 },
-    #[error("{url} gave a web page instead of a file: it looks like the log-in page of a network")]
+    #[error("{url} returned a web page instead of a file; it may be the login page of a network")]
     LoginPage { url: String },
-    #[error("{url} was answered with {status} and asks to come back in {}", long(*.after))]
+    #[error("{url} returned {status} and asks to retry in {}", long(*.after))]
     Busy { url: String, status: StatusCode, after: Duration },
-    #[error("{url} is sent as \"{encoding}\", which was not asked for")]
+    #[error("{url} is sent as \"{encoding}\", which was not requested")]
     Encoded { url: String, encoding: String },
-    #[error("{url} was asked for bytes from {asked} on and answered with \"{got}\"")]
+    #[error("{url} returned \"{got}\" to a request for the bytes from {asked} on")]
     BadRange { url: String, asked: u64, got: String },
-    /// Another length than the pinned one, known before anything was written.
+    /// The length differs from the pinned one; known before anything was written.
     #[error("{url} is announced with {announced} bytes, expected {expected}")]
     Announced { url: String, expected: u64, announced: u64 },
-    #[error("{url} goes on after the {expected} bytes that it may have: the transfer was stopped")]
+    #[error("{url} is longer than the expected {expected} bytes; the transfer was stopped")]
     TooLong { url: String, expected: u64 },
-    #[error("{url} has more than {}, the most that is fetched where no size is pinned", show_bytes(*.limit))]
+    #[error("{url} is larger than {}, the limit for files without a pinned size", show_bytes(*.limit))]
     TooLarge { url: String, limit: u64 },
-    #[error("{url} changes while it is fetched ({what})")]
+    #[error("{url} changed during the download ({what})")]
     Changed { url: String, what: String },
 
-    /// The transfer began and did not end; what arrived is kept, a later try goes on from there.
-    #[error("the transfer of {url} broke off after {got} bytes ({cause})")]
+    /// What arrived is kept; a later attempt resumes from there.
+    #[error("the transfer of {url} was interrupted after {got} bytes ({cause})")]
     Broken { url: String, got: u64, cause: String },
-    #[error("the transfer of {url} stood still after {got} bytes: nothing came for {} s", .idle.as_secs_f32())]
+    #[error("the transfer of {url} stalled after {got} bytes: no data for {} s", .idle.as_secs_f32())]
     Stalled { url: String, got: u64, idle: Duration },
     #[error("the transfer of {url} is too slow: {got} bytes in {:.0} s", .took.as_secs_f32())]
     TooSlow { url: String, got: u64, took: Duration },
 
-    #[error("{url} has {got} bytes, expected {expected}: it was removed")]
+    #[error("{url} has {got} bytes, expected {expected}; it was removed")]
     Size { url: String, expected: u64, got: u64 },
-    #[error("{url} has sha256 {got}, expected {expected}: it was removed")]
+    #[error("{url} has sha256 {got}, expected {expected}; it was removed")]
     Wrong { url: String, expected: String, got: String },
 
     #[error(
-        "the disk of {} has {} free, {} more are needed",
+        "the disk of {} has {} free, but {} more are needed",
         .folder.display(), show_bytes(*.free), show_bytes(*.needed)
     )]
     NoSpace { folder: PathBuf, free: u64, needed: u64 },
-    #[error("the disk of {} became full while {} was written", .folder.display(), .file.display())]
+    #[error("the disk of {} became full while writing {}", .folder.display(), .file.display())]
     DiskFull { folder: PathBuf, file: PathBuf },
-    #[error("nothing can be written to {} ({cause})", .folder.display())]
+    #[error("cannot write to {} ({cause})", .folder.display())]
     ReadOnly { folder: PathBuf, cause: String },
-    #[error("{} is {what}, so nothing is written to it", .path.display())]
+    #[error("{} is {what}; nothing was written to it", .path.display())]
     Planted { path: PathBuf, what: String },
-    /// Another fault of this machine, or the work was asked to stop.
+    /// Another error on this machine, or the work was cancelled.
     #[error("{0}")]
     Local(Error),
 }
@@ -96,13 +96,21 @@ fn long(time: Duration) -> String {
 }
 
 impl FetchError {
-    /// Whether it lies with this machine, so that no other origin would do better.
+    /// The error after so many attempts.
+    pub(super) fn tried(self, tries: u32) -> Self {
+        match self {
+            Self::Unwell { url, status, .. } => Self::Unwell { url, status, tries },
+            error => error,
+        }
+    }
+
+    /// Whether the cause is on this machine, so that no other origin would do better.
     pub fn is_local(&self) -> bool {
         use FetchError::{DiskFull, Local, NoSpace, Planted, ReadOnly};
         matches!(self, NoSpace { .. } | DiskFull { .. } | ReadOnly { .. } | Planted { .. } | Local(_))
     }
 
-    /// Whether what came is not what was pinned: worth a warning, as somebody may have changed it.
+    /// Whether the file is not the pinned one: worth a warning, because somebody may have changed it.
     pub fn is_mismatch(&self) -> bool {
         use FetchError::{Announced, Size, TooLong, Wrong};
         matches!(self, Announced { .. } | Size { .. } | TooLong { .. } | Wrong { .. })

@@ -1,4 +1,4 @@
-//! Tars in which nothing stands but names, modes and content: the same content gives the same bytes.
+//! Reproducible tars: only names, modes and content, so the same content gives the same bytes.
 
 use std::io::{Read, Write};
 
@@ -10,7 +10,7 @@ pub const BLOCK: u64 = 512;
 /// Bytes of zeros at the end of every tar.
 pub const END: u64 = 2 * BLOCK;
 
-/// What stands before a file in the tar: of nobody in particular, of no time.
+/// The header of a file, without an owner or a time.
 pub fn head(name: &str, mode: u32, size: u64) -> Result<Vec<u8>> {
     header(EntryType::Regular, name, mode, size)
 }
@@ -33,7 +33,7 @@ fn header(kind: EntryType, name: &str, mode: u32, size: u64) -> Result<Vec<u8>> 
     Ok(std::mem::take(tar.get_mut()))
 }
 
-/// The zeros behind `size` bytes.
+/// The number of zeros after `size` bytes.
 pub fn padding(size: u64) -> u64 {
     size.next_multiple_of(BLOCK) - size
 }

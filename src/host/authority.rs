@@ -1,8 +1,10 @@
-//! Certificate authorities that this machine's owner added: what a TLS-inspecting gateway needs.
+//! Certificate authorities that were added to this machine, for example for a TLS-inspecting gateway.
 
 use std::path::{Path, PathBuf};
 
-/// Where distributions keep the authorities that were added by hand.
+use walkdir::WalkDir;
+
+/// Where distributions keep added authorities.
 const FOLDERS: [&str; 5] = [
     "usr/local/share/ca-certificates",          // Debian, Ubuntu, Alpine
     "etc/pki/ca-trust/source/anchors",          // Fedora, RHEL
@@ -13,23 +15,13 @@ const FOLDERS: [&str; 5] = [
 
 /// The PEM files below `root` (`/`, but for tests), sorted.
 pub fn local(root: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for folder in FOLDERS {
-        collect(&root.join(folder), 2, &mut found);
-    }
+    let files = FOLDERS.iter().flat_map(|folder| {
+        let walk = WalkDir::new(root.join(folder)).max_depth(3).follow_links(true);
+        walk.into_iter().flatten().map(walkdir::DirEntry::into_path).filter(|path| is_certificate(path))
+    });
+    let mut found: Vec<PathBuf> = files.collect();
     found.sort();
     found
-}
-
-fn collect(dir: &Path, depth: u8, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(dir) else { return };
-    for path in entries.flatten().map(|entry| entry.path()) {
-        if path.is_dir() && depth > 0 {
-            collect(&path, depth - 1, found);
-        } else if is_certificate(&path) {
-            found.push(path);
-        }
-    }
 }
 
 fn is_certificate(path: &Path) -> bool {

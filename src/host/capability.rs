@@ -1,62 +1,24 @@
-//! Linux capabilities: which of them the machine's own bounding set lacks.
+//! Linux capabilities: which of them this machine's own bounding set lacks.
 
-/// Bit number = place in the list (`linux/capability.h`).
-const NAMES: [&str; 41] = [
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETGID",
-    "SETUID",
-    "SETPCAP",
-    "LINUX_IMMUTABLE",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_ADMIN",
-    "NET_RAW",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "SYS_MODULE",
-    "SYS_RAWIO",
-    "SYS_CHROOT",
-    "SYS_PTRACE",
-    "SYS_PACCT",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_NICE",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "MKNOD",
-    "LEASE",
-    "AUDIT_WRITE",
-    "AUDIT_CONTROL",
-    "SETFCAP",
-    "MAC_OVERRIDE",
-    "MAC_ADMIN",
-    "SYSLOG",
-    "WAKE_ALARM",
-    "BLOCK_SUSPEND",
-    "AUDIT_READ",
-    "PERFMON",
-    "BPF",
-    "CHECKPOINT_RESTORE",
-];
-
-/// The names (`CAP_SYS_RESOURCE`) of the capabilities that the kernel knows and the bounding set
-/// lacks. `status` is the text of `/proc/self/status`; `last` is the kernel's highest number, from
-/// `/proc/sys/kernel/cap_last_cap`. Empty where the text says nothing.
+/// The names (`CAP_SYS_RESOURCE`) of the capabilities that the kernel has and the bounding set lacks. `status` is the
+/// text of `/proc/self/status`; `last` is the kernel's highest number, from `/proc/sys/kernel/cap_last_cap`. Empty if
+/// the text does not tell.
+#[cfg(target_os = "linux")]
 pub fn missing(status: &str, last: Option<u32>) -> Vec<String> {
+    use rustix::thread::CapabilitySet;
     let bounding = status
         .lines()
         .find_map(|line| line.strip_prefix("CapBnd:"))
         .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
     let Some(bounding) = bounding else { return Vec::new() };
-    let known = last.map_or(NAMES.len(), |last| last as usize + 1).min(NAMES.len());
-    let lacks = |bit: &usize| bounding >> bit & 1 == 0;
-    (0..known).filter(lacks).map(|bit| format!("CAP_{}", NAMES[bit])).collect()
+    let known = last.and_then(|last| 2_u64.checked_shl(last)).map_or(u64::MAX, |end| end.wrapping_sub(1));
+    let missing = CapabilitySet::from_bits_truncate(!bounding & known);
+    missing.iter_names().map(|(name, _)| format!("CAP_{name}")).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn missing(_status: &str, _last: Option<u32>) -> Vec<String> {
+    Vec::new()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which cgroup hierarchies are mounted, and which the kernel has but nobody mounted.
+//! Which cgroup hierarchies are mounted, and which controllers of the kernel are not.
 
 /// How control groups are mounted at `/sys/fs/cgroup`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

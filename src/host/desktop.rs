@@ -1,4 +1,4 @@
-//! Whether a browser can be shown on this machine.
+//! Whether a browser can be opened on this machine.
 
 use super::Os;
 
@@ -10,7 +10,7 @@ pub fn desktop<'a>(os: Os, wsl: bool, var: impl Fn(&str) -> Option<&'a str>) -> 
         // WSL hands addresses over to Windows.
         Os::Linux if display || (wsl && !remote) => Ok(()),
         Os::Linux if remote => Err("this is a session over SSH without a display"),
-        Os::Linux => Err("there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set)"),
+        Os::Linux => Err("there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"),
         Os::MacOs | Os::Windows if remote => Err("this is a session over SSH"),
         Os::MacOs | Os::Windows => Ok(()),
     }

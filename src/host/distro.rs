@@ -1,4 +1,4 @@
-//! The Linux distribution: `/etc/os-release`, and the package manager that goes with it.
+//! The Linux distribution (`/etc/os-release`) and its package manager.
 
 /// As `/etc/os-release` names it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]

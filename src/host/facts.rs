@@ -1,4 +1,4 @@
-//! The facts about a machine that decisions rest on.
+//! Facts about the machine on which decisions are based.
 
 use std::path::{Path, PathBuf};
 
@@ -79,7 +79,7 @@ pub struct Facts {
     pub systemd: bool,
     pub root: bool,
     pub cgroup: Cgroup,
-    /// v1 controllers that the kernel has and nobody mounted.
+    /// v1 controllers of the kernel that are not mounted.
     pub unmounted_controllers: Vec<String>,
     /// `CAP_SYS_RESOURCE`, …: what the bounding set of this machine lacks.
     pub missing_capabilities: Vec<String>,
@@ -88,7 +88,7 @@ pub struct Facts {
     pub local_cas: Vec<PathBuf>,
     /// The names (never the values) of the proxy variables that are set.
     pub proxies: Vec<String>,
-    /// The process that `/proc/1` is, empty where that cannot be known.
+    /// The process that `/proc/1` is, empty if that cannot be known.
     pub init: String,
 }
 

@@ -1,6 +1,6 @@
-//! The system's hosts file: one marked line of ours per name, and never another line touched.
+//! The system's hosts file: one marked line per name; no other line is ever changed.
 //!
-//! The text is handled as bytes: a comment in it may be in any encoding.
+//! The text is handled as bytes, because comments in it may have any encoding.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -81,7 +81,7 @@ impl HostsFile {
         Ok(user_file::read(&self.path)?.unwrap_or_default())
     }
 
-    /// Adds our line; `false` where a line leads the name here already. `backup` is where the old
+    /// Adds our line; `false` if a line leads the name here already. `backup` is where the old
     /// text is kept while the file is written in place.
     pub fn add(&self, name: &str, backup: &Path) -> Result<bool> {
         let text = self.read()?;
@@ -90,9 +90,9 @@ impl HostsFile {
             Entry::Foreign(_, address) if address == "127.0.0.1" => Ok(false),
             Entry::Foreign(number, address) => {
                 let path = self.path.display();
-                Err(Error::refused(format!("{path} leads {name} to {address} already; nothing was changed"))
+                Err(Error::refused(format!("{path} already maps {name} to {address}; nothing was changed"))
                     .because(format!("its line {number} was not written by todo-bootstrap"))
-                    .help(format!("remove line {number} of {path}, and call the command again")))
+                    .help(format!("remove line {number} of {path}, then run the command again")))
             }
             Entry::None => {
                 let command = self.append_command(name);
@@ -101,7 +101,7 @@ impl HostsFile {
         }
     }
 
-    /// Removes our line; `false` where there is none.
+    /// Removes our line; `false` if there is none.
     pub fn remove(&self, name: &str, backup: &Path) -> Result<bool> {
         let text = self.read()?;
         let rest = without(&text, name);

@@ -1,6 +1,6 @@
-//! What the machine is: OS, CPU, RAM, disk, cgroups, capabilities, ports, distribution.
+//! Facts about the machine: OS, CPU, RAM, disk, cgroups, capabilities, ports, distribution.
 //!
-//! The parsers are pure; [`probe`] only feeds them with what the machine says.
+//! The parsers are pure; [`probe`] gives them the files of the machine.
 
 mod authority;
 mod capability;
@@ -14,7 +14,6 @@ mod port;
 #[cfg(test)]
 pub(crate) mod recorded;
 
-pub use capability::missing as missing_capabilities;
 pub use cgroup::Cgroup;
 pub use desktop::desktop;
 pub use distro::{Distro, Packages};

@@ -1,4 +1,4 @@
-//! Which of an application's names lead to this machine, and the one address to give the user.
+//! Which names of an application resolve to this machine, and the one address to show the user.
 //!
 //! [`resolve`] asks the system's resolver; [`choose`] is pure.
 
@@ -126,20 +126,20 @@ fn below_localhost(name: &str) -> bool {
 fn notes(os: Os, wsl: bool, main: &Answer, address: &Address) -> Vec<String> {
     let mut notes = Vec::new();
     if let Leads::Elsewhere(ip) = main.leads {
-        notes.push(format!("{} leads to {ip} here, not to this machine", main.name));
+        notes.push(format!("{} resolves to {ip}, not to this machine", main.name));
     }
     match address.by {
         By::Resolver => {}
         By::Browser => {
             let who = match os {
-                Os::MacOs => "Chrome, Edge and Firefox lead this name here by themselves, Safari does not",
-                Os::Linux | Os::Windows => "browsers lead this name here by themselves",
+                Os::MacOs => "Chrome, Edge and Firefox resolve this name to this machine, Safari does not",
+                Os::Linux | Os::Windows => "browsers resolve this name to this machine",
             };
-            notes.push(format!("{who}; this system's resolver does not know it"));
+            notes.push(format!("{who}; the system's resolver does not"));
             notes.push(format!("in a terminal:   {}", address.curl()));
         }
         By::Header => {
-            notes.push(format!("{} is not known here, so a browser cannot reach it yet", main.name));
+            notes.push(format!("the system cannot resolve {}, so a browser cannot reach it yet", main.name));
             notes.push(format!("in a terminal:   {}", address.curl()));
             notes.push("in a browser:    todo-bootstrap open --port-forward".to_owned());
         }

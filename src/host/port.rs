@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Ports tried upwards from the wanted one before the system chooses.
 const TRIES: u16 = 100;
 
-/// Whether nobody listens on `port`, neither on 127.0.0.1 nor on all addresses.
+/// Whether `port` is free on 127.0.0.1 and on all addresses.
 pub fn port_free(port: u16) -> bool {
     [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED].into_iter().all(|address| {
         match TcpListener::bind((address, port)) {
@@ -42,7 +42,7 @@ fn any() -> Option<u16> {
     listener.local_addr().ok().map(|address| address.port())
 }
 
-/// Who listens on `port`, as `name (pid 7)`; `None` where nobody does or it is not ours to see.
+/// Who listens on `port`, as `name (pid 7)`; `None` if nobody does or it is not ours to see.
 /// Linux only: `/proc` says it without a process.
 pub fn holder(port: u16) -> Option<String> {
     let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]

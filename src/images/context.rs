@@ -1,16 +1,17 @@
-//! The hash of all that goes into an image.
+//! The hash of all inputs of an image.
 
 use std::fs::Metadata;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
+use walkdir::{DirEntry, WalkDir};
 
 use super::Order;
 use super::ignore::Ignore;
 use crate::error::{Error, Result};
-use crate::fetch::{hex, sha256_file};
+use crate::files::{hex, listing, sha256_file};
 
-/// Changed when the hash is to mean something else.
+/// Changed when the hash is computed differently.
 const FORMAT: &str = "todo-bootstrap image inputs 3";
 
 /// The sha256 over the files of the build context that `.dockerignore` leaves in (paths, modes,
@@ -27,7 +28,19 @@ pub fn inputs_hash(order: &Order<'_>) -> Result<String> {
         add(&mut hasher, &["argument", name, value]);
     }
     let ignore = Ignore::load(&spec.context, &spec.dockerfile)?;
-    add_folder(&mut hasher, &spec.context, "", &ignore)?;
+    for (relative, entry) in included(&spec.context, &ignore)? {
+        let path = entry.path();
+        let meta = entry.metadata().map_err(|error| listing(&error))?;
+        if meta.is_dir() {
+            add(&mut hasher, &["folder", &relative, &mode(&meta)]);
+        } else if meta.is_symlink() {
+            let target = std::fs::read_link(path).map_err(|e| Error::io("read the link", path, &e))?;
+            add(&mut hasher, &["link", &relative, &target.to_string_lossy()]);
+        } else if meta.is_file() {
+            add(&mut hasher, &["file", &relative, &mode(&meta), &sha256_file(path)?.0]);
+        }
+        // Sockets and pipes are not sent to a builder.
+    }
     Ok(hex(&hasher.finalize()))
 }
 
@@ -39,43 +52,28 @@ fn add(hasher: &mut Sha256, fields: &[&str]) {
     }
 }
 
-fn add_folder(hasher: &mut Sha256, folder: &Path, prefix: &str, ignore: &Ignore) -> Result<()> {
-    let list = |e: &std::io::Error| Error::io("list", folder, e);
-    let entries = std::fs::read_dir(folder).map_err(|e| list(&e))?;
-    let mut entries = entries.collect::<std::io::Result<Vec<_>>>().map_err(|e| list(&e))?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
+/// What is in a build context and not excluded by `.dockerignore`, with its relative path.
+pub(super) fn included(context: &Path, ignore: &Ignore) -> Result<Vec<(String, DirEntry)>> {
+    let mut found = Vec::new();
+    let mut walk = WalkDir::new(context).min_depth(1).sort_by_file_name().into_iter();
+    while let Some(entry) = walk.next() {
+        let entry = entry.map_err(|error| listing(&error))?;
         let path = entry.path();
-        let name = entry.file_name().into_string().map_err(|name| {
-            Error::failed(format!("{} holds a name that is no text", folder.display()))
-                .because(name.to_string_lossy())
-        })?;
-        let relative = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-        let meta = std::fs::symlink_metadata(&path).map_err(|e| Error::io("look at", &path, &e))?;
+        let relative = path
+            .strip_prefix(context)
+            .unwrap_or(path)
+            .to_str()
+            .ok_or_else(|| Error::failed(format!("{} has a name that is not text", path.display())))?;
+        let relative = relative.replace(std::path::MAIN_SEPARATOR, "/");
         let excluded = ignore.excludes(&relative);
-        if meta.is_dir() {
-            if !excluded {
-                add(hasher, &["folder", &relative, &mode(&meta)]);
-            }
-            if !excluded || ignore.has_exceptions_below(&relative) {
-                add_folder(hasher, &path, &relative, ignore)?;
-            }
-        } else if !excluded {
-            add_file(hasher, &path, &relative, &meta)?;
+        if excluded && entry.file_type().is_dir() && !ignore.has_exceptions_below(&relative) {
+            walk.skip_current_dir();
+        }
+        if !excluded {
+            found.push((relative, entry));
         }
     }
-    Ok(())
-}
-
-fn add_file(hasher: &mut Sha256, path: &Path, relative: &str, meta: &Metadata) -> Result<()> {
-    if meta.is_symlink() {
-        let target = std::fs::read_link(path).map_err(|e| Error::io("read the link", path, &e))?;
-        add(hasher, &["link", relative, &target.to_string_lossy()]);
-    } else if meta.is_file() {
-        add(hasher, &["file", relative, &mode(meta), &sha256_file(path)?.0]);
-    }
-    // Sockets and pipes are not sent to a builder.
-    Ok(())
+    Ok(found)
 }
 
 #[cfg(unix)]

@@ -1,9 +1,8 @@
 //! `.dockerignore`: which files of a folder are not part of the build.
 //!
-//! Understood are comments, `!` exceptions (the last match counts), `*`, `?`, `**`, and slashes at
-//! either end. Character classes (`[a-z]`) and escapes are not: such a line excludes nothing, and
-//! such an exception keeps everything, so that at worst an image is built once too often, and
-//! never one too few.
+//! Supported are comments, `!` exceptions (the last match counts), `*`, `?`, `**`, and slashes at either end.
+//! Lines with character classes (`[a-z]`) or escapes exclude nothing, and such exceptions keep everything: at
+//! worst an image is built once too often, never too rarely.
 
 use std::path::Path;
 
@@ -17,12 +16,12 @@ pub(super) struct Ignore {
 #[derive(Debug, Clone)]
 struct Rule {
     except: bool,
-    /// The segments of the pattern; `None` where we do not understand it.
+    /// The segments of the pattern; `None` if we do not understand it.
     pattern: Option<Vec<String>>,
 }
 
 impl Ignore {
-    /// Reads `<Dockerfile>.dockerignore` where there is one, as `BuildKit` does, else the
+    /// Reads `<Dockerfile>.dockerignore` if there is one, as `BuildKit` does, else the
     /// context's `.dockerignore`.
     pub(super) fn load(context: &Path, dockerfile: &Path) -> Result<Self> {
         let mut own = dockerfile.as_os_str().to_owned();

@@ -1,7 +1,7 @@
-//! What stands on an image: our own labels, and the OCI's annotations.
+//! The labels of an image: our own, and the OCI annotations.
 //!
-//! No label may make an image of unchanged inputs another one, so none says when it was built:
-//! `created` is the time of the commit, and left out where the folder is not that of a commit.
+//! Labels must not change an image whose inputs are unchanged, so none contains the build time: `created` is
+//! the time of the commit, and is left out if the folder differs from the commit.
 
 use super::Order;
 use super::tag::Commit;

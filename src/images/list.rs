@@ -1,4 +1,4 @@
-//! The application's images as the registry has them, for people and programs.
+//! The application's images in the registry, for people and programs.
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::task::Task;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Listed {
     pub name: String,
-    /// What pods are given; `None` where the registry has none.
+    /// What pods are given; `None` if the registry has none.
     pub reference: Option<String>,
     pub digest: Option<String>,
     /// Bytes of the layers in the registry, compressed where they are.

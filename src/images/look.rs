@@ -1,4 +1,4 @@
-//! What the registry says of an image.
+//! What the registry knows about an image.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ struct Settings {
     labels: Option<BTreeMap<String, String>>,
 }
 
-/// `reference` is a tag or a digest; `None` where there is no such image.
+/// `reference` is a tag or a digest; `None` if there is no such image.
 pub(super) fn look_up(
     task: &Task<'_>,
     registry: &Registry,

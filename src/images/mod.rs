@@ -1,7 +1,7 @@
-//! The application's images: build, push to the local registry, list, say what is in them, scan.
+//! The application's images: build, push to the local registry, list, describe, scan.
 //!
-//! An image is known by the hash of all that goes into it, which is a tag in the registry; a build of
-//! what is already there is skipped.
+//! An image is identified by the hash of all its inputs, which is a tag in the registry; an image that is
+//! already there is not built.
 
 mod context;
 mod ignore;
@@ -32,7 +32,7 @@ use look::{InRegistry, look_up};
 pub struct Built {
     pub name: String,
     pub stored: Stored,
-    /// `false` where it was there already.
+    /// `false` if it was there already.
     pub built: bool,
 }
 
@@ -60,7 +60,7 @@ fn current(
     };
     // The tag has half of the hash; the label has all of it.
     if image.label(INPUTS_LABEL) != Some(inputs) {
-        return Ok(Err(format!("{repository} has other inputs than its tag says")));
+        return Ok(Err(format!("{repository} was built from other inputs than its tag indicates")));
     }
     if !registry.complete(task, &repository, &image.digest)? {
         return Ok(Err(format!("the registry lost a part of {repository}")));

@@ -1,4 +1,4 @@
-//! What is to be built: an image of an application, for a target, on a base.
+//! What to build: an image of an application, for a target, on a base.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub struct Order<'a> {
 /// What the target comes to in this build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Meaning {
-    /// The stage to stop at; the last one where there is none.
+    /// The stage to stop at; the last one if there is none.
     pub(super) stage: Option<String>,
     pub(super) args: BTreeMap<String, String>,
 }

@@ -1,5 +1,5 @@
-//! Names of images: `<app>/<image>:v<version>-<commit>[-<target>]` in the local registry, and what git
-//! says of the folder.
+//! Names of images: `<app>/<image>:v<version>-<commit>[-<target>]` in the local registry, and the state of
+//! the folder in git.
 
 use std::path::Path;
 use std::time::Duration;
@@ -36,7 +36,7 @@ fn with_commit(version: &str, commit: Option<&str>, dirty: Option<&str>) -> Stri
     // Build metadata of a semantic version begins with `+`, which no tag may contain.
     let mut tag = format!("v{}-", version.replace('+', "_"));
     let Some(commit) = commit else { return tag + "local" };
-    // `src<hash>` stands for a commit where there is no git.
+    // `src<hash>` stands for a commit if there is no git.
     let length = if commit.starts_with("src") { "src".len() + HASH } else { COMMIT };
     tag.push_str(commit.get(..length).unwrap_or(commit));
     if let Some(hash) = dirty {
@@ -58,7 +58,7 @@ pub(super) struct Commit {
     pub(super) source: Option<String>,
 }
 
-/// `None` where there is no git, no repository, or no commit with that folder in it.
+/// `None` if there is no git, no repository, or no commit with that folder in it.
 pub(super) fn commit(task: &Task<'_>, context: &Path) -> Option<Commit> {
     let git = |args: &[&str]| {
         let cmd = Cmd::new("git", "ask for the last commit")

@@ -1,4 +1,4 @@
-//! Building, with an engine from a script and a registry in this process.
+//! Builds, with a scripted engine and a registry in this process.
 
 use serde_json::json;
 
@@ -93,7 +93,7 @@ fn what_is_missing_or_of_other_inputs_is_told_and_built_again() {
     assert_eq!(why(), "its sources or its base image changed");
     // Half of the hash is the tag: the label has to have all of it.
     put(&site.served, &tag::input_tag(&inputs), "other", "v1");
-    assert!(why().contains("other inputs than its tag says"));
+    assert!(why().contains("other inputs than its tag indicates"));
     put(&site.served, &tag::input_tag(&inputs), &inputs, "v1");
     site.served.state().repositories.get_mut("app/web").unwrap().blobs.remove(&digest(b"a layer"));
     assert_eq!(why(), "the registry lost a part of app/web");

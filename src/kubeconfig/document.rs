@@ -1,4 +1,4 @@
-//! A kubeconfig's content: entries of ours put in and taken out, and nothing else touched.
+//! The content of a kubeconfig: our entries are added and removed, and nothing else is changed.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Entries;
 use super::yaml::{self, Yaml};
 use crate::error::{Error, Result};
-use crate::fetch::sha256;
+use crate::files::sha256;
 
 /// The lists that a kubeconfig consists of, each with the key that its items have.
 const LISTS: [(&str, &str); 3] = [("clusters", "cluster"), ("contexts", "context"), ("users", "user")];
@@ -15,9 +15,9 @@ const CURRENT: &str = "current-context";
 
 pub struct Document {
     root: Yaml,
-    /// As a value has none, they are lost by writing it.
+    /// Whether the file has comments, which are lost when it is written.
     pub(super) comments: bool,
-    /// Stands in errors.
+    /// For errors.
     path: PathBuf,
 }
 
@@ -25,13 +25,13 @@ pub struct Document {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Merged {
     pub changed: bool,
-    /// Of each entry as it stands there now; it makes it known again.
+    /// The digest of each entry as it is now, by which it is recognised later.
     pub digests: BTreeSet<String>,
-    /// The current context before it became ours; `None` where it was not changed.
+    /// The current context before it became ours; `None` if it was not changed.
     pub previous: Option<String>,
 }
 
-/// An entry of our name that somebody changed, and that is therefore not ours to remove.
+/// An entry with our name that somebody changed, and that is therefore not removed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Left {
     pub key: &'static str,
@@ -44,18 +44,18 @@ pub struct Unmerged {
     /// `cluster`, `context`, `user`: those that were removed.
     pub removed: Vec<&'static str>,
     pub left: Vec<Left>,
-    /// The current context now, where it was ours.
+    /// The new current context, if it was ours before.
     pub current: Option<String>,
 }
 
 impl Document {
-    /// Reads `text` of the file `path`; no text is a kubeconfig without entries.
+    /// Reads `text` of the file `path`; an empty text is a kubeconfig without entries.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let wrong = |why: &str| {
             Error::failed(format!("{} cannot be read as a kubeconfig; nothing was changed", path.display()))
                 .because(why)
                 .help(format!(
-                    "todo-bootstrap kubeconfig merge --file FILE   # takes another file; or mend {}",
+                    "todo-bootstrap kubeconfig merge --file FILE   # uses another file; or fix {}",
                     path.display()
                 ))
         };
@@ -63,26 +63,26 @@ impl Document {
         let mut documents = read.documents.into_iter();
         let root = match (documents.next(), documents.next()) {
             (_, Some(_)) => {
-                let why = "it holds several YAML documents, of which kubectl reads the first only";
+                let why = "it contains several YAML documents, of which kubectl reads the first only";
                 return Err(wrong(why));
             }
             (None | Some(Yaml::Null), None) => empty(),
             (Some(root @ Yaml::Map(_)), None) => root,
-            (Some(_), None) => return Err(wrong("it is no table of keys and values")),
+            (Some(_), None) => return Err(wrong("it is not a map of keys and values")),
         };
         if root.get("kind").is_some_and(|kind| !matches!(kind.as_text(), Some("Config" | ""))) {
             return Err(wrong("its `kind` is not `Config`"));
         }
         for (plural, _) in LISTS {
             if !matches!(root.get(plural), None | Some(Yaml::Null | Yaml::List(_))) {
-                return Err(wrong(&format!("its `{plural}` are no list")));
+                return Err(wrong(&format!("its `{plural}` are not a list")));
             }
         }
         Ok(Self { root, comments: read.comments, path: path.to_owned() })
     }
 
-    /// Puts `entries` in. An entry of their name must be one that we wrote, known by its digest, or
-    /// be the same as ours.
+    /// Adds `entries`. An existing entry of their name must be one that we wrote, recognised by its digest, or equal
+    /// to ours.
     pub fn merge(&mut self, entries: &Entries, known: &BTreeSet<String>, current: bool) -> Result<Merged> {
         let name = &entries.name;
         let context = Yaml::map([("cluster", Yaml::text(name)), ("user", Yaml::text(name))]);
@@ -101,7 +101,7 @@ impl Document {
             }
             places.push(found.first().copied());
         }
-        // All of it can be done: only now something is changed.
+        // Nothing is changed before all checks have passed.
         let mut changed = false;
         for (((plural, key), body), place) in LISTS.into_iter().zip(bodies).zip(places) {
             match place {
@@ -124,8 +124,8 @@ impl Document {
         Ok(Merged { changed: changed || previous.is_some(), digests, previous })
     }
 
-    /// Takes the entries `name` out that are known by their digest. A current context of ours
-    /// becomes `previous` where that is there still, else none.
+    /// Removes the entries `name` whose digests are known. If the current context is ours, it becomes `previous` if
+    /// that still exists, otherwise none.
     pub fn unmerge(&mut self, name: &str, known: &BTreeSet<String>, previous: Option<&str>) -> Unmerged {
         let mut done = Unmerged::default();
         for (plural, key) in LISTS {
@@ -147,27 +147,27 @@ impl Document {
         done
     }
 
-    /// Whether it says nothing.
+    /// Whether it has no content.
     pub fn is_empty(&self) -> bool {
         self.root.sorted() == empty().sorted()
     }
 
-    /// The current context; empty where there is none.
+    /// The current context; empty if there is none.
     pub fn current(&self) -> &str {
         self.root.get(CURRENT).and_then(Yaml::as_text).unwrap_or_default()
     }
 
-    /// The text to write, proved to say what this says.
+    /// The text to write, verified to have the same content.
     pub fn text(&self) -> Result<String> {
         let wrong = |why: &str| {
-            Error::failed(format!("{} cannot be written again; nothing was changed", self.path.display()))
+            Error::failed(format!("cannot write {}; nothing was changed", self.path.display()))
                 .because(why)
-                .help("todo-bootstrap kubeconfig merge --file FILE   # takes another file; KUBECONFIG may name several, parted by colons")
+                .help("todo-bootstrap kubeconfig merge --file FILE   # uses another file; KUBECONFIG may name several, separated by colons")
         };
         let text = yaml::write(&self.root).map_err(|why| wrong(&why))?;
         match yaml::read(&text).map(|read| read.documents) {
             Ok(documents) if documents == [self.root.clone()] => Ok(text),
-            _ => Err(wrong("it would not be the same; this is a fault of todo-bootstrap, please report it")),
+            _ => Err(wrong("its content would change; this is a bug in todo-bootstrap, please report it")),
         }
     }
 
@@ -185,7 +185,7 @@ impl Document {
         self.items(plural).get(at).and_then(|item| item.get(key)).unwrap_or(&Yaml::Null)
     }
 
-    /// Changes the list, which is made where it is missing.
+    /// Changes the list, which is created if it is missing.
     fn list(&mut self, plural: &str, change: impl FnOnce(&mut Vec<Yaml>)) {
         if !matches!(self.root.get(plural), Some(Yaml::List(_))) {
             self.root.set(plural, Yaml::List(Vec::new()));
@@ -198,13 +198,15 @@ impl Document {
     fn foreign(&self, key: &str, name: &str) -> Error {
         let path = self.path.display();
         Error::refused(format!("{path} has a {key} `{name}` that is not ours; nothing was changed"))
-            .because("it is not as todo-bootstrap wrote it, or was written by somebody else")
-            .help(format!("kubectl config delete-{key} {name} --kubeconfig {path}   # if nobody needs it"))
-            .help("todo-bootstrap kubeconfig merge --file FILE   # takes another file")
+            .because("it was changed, or it was written by another program")
+            .help(format!(
+                "kubectl config delete-{key} {name} --kubeconfig {path}   # if it is no longer needed"
+            ))
+            .help("todo-bootstrap kubeconfig merge --file FILE   # uses another file")
     }
 }
 
-/// As kubectl writes a new one.
+/// A new kubeconfig as kubectl writes it.
 fn empty() -> Yaml {
     Yaml::map([
         ("apiVersion", Yaml::text("v1")),
@@ -212,19 +214,19 @@ fn empty() -> Yaml {
         ("contexts", Yaml::List(Vec::new())),
         (CURRENT, Yaml::text("")),
         ("kind", Yaml::text("Config")),
-        ("preferences", Yaml::Map(Vec::new())),
+        ("preferences", Yaml::map([])),
         ("users", Yaml::List(Vec::new())),
     ])
 }
 
-/// Keys in the order of the alphabet, as kubectl has them.
+/// Keys in alphabetical order, as kubectl writes them.
 fn item(key: &str, name: &str, body: Yaml) -> Yaml {
     let (body, name) = ((key, body), ("name", Yaml::text(name)));
     if key < "name" { Yaml::map([body, name]) } else { Yaml::map([name, body]) }
 }
 
-/// Knows an entry again, whatever the order of its keys. Of a context only what it leads to counts:
-/// a namespace is set there every day (`kubectl config set-context --current --namespace`).
+/// Identifies an entry regardless of the order of its keys. Of a context, only the cluster and the user count: users
+/// change its namespace (`kubectl config set-context --current --namespace`).
 fn digest(key: &str, name: &str, body: &Yaml) -> String {
     let body = if key == "context" {
         let part = |part: &str| body.get(part).cloned().unwrap_or(Yaml::Null);
@@ -232,7 +234,7 @@ fn digest(key: &str, name: &str, body: &Yaml) -> String {
     } else {
         body.sorted()
     };
-    // It lies in receipts, which later versions read.
+    // Receipts contain it, and later versions read them.
     let body = serde_json::to_string(&body).unwrap_or_else(|_| format!("{body:?}"));
     sha256(format!("{key} {name} {body}").as_bytes())
 }

@@ -1,4 +1,4 @@
-//! What our private kubeconfig says of one cluster, ready to stand in another file.
+//! The cluster, user and context of our private kubeconfig, ready to be merged into another file.
 
 use std::path::Path;
 
@@ -7,8 +7,9 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::yaml::{self, Yaml};
 use crate::error::{Error, Result};
+use crate::files::parent;
 
-/// Begins the name of everything of ours in a file that is not ours.
+/// Prefix of the names of our entries in the user's file.
 const PREFIX: &str = "todo-bootstrap";
 
 /// The name that the entries of `cluster` have in the user's file.
@@ -16,7 +17,7 @@ pub fn name_for(cluster: &str) -> String {
     if cluster.starts_with(PREFIX) { cluster.to_owned() } else { format!("{PREFIX}-{cluster}") }
 }
 
-/// A cluster and how to enter it, with all certificates within.
+/// A cluster and its credentials, with all certificates embedded.
 #[derive(Clone, PartialEq)]
 pub struct Entries {
     pub(super) name: String,
@@ -25,14 +26,13 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// What the current context of `kubeconfig`, the file of `cluster`, leads to.
+    /// Reads what the current context of `kubeconfig`, the file of `cluster`, refers to.
     pub fn load(kubeconfig: &Path, cluster: &str) -> Result<Self> {
         let text = std::fs::read_to_string(kubeconfig).map_err(|e| Error::io("read", kubeconfig, &e))?;
-        let dir = kubeconfig.parent().unwrap_or(Path::new("."));
-        Self::parse(&text, dir, &name_for(cluster)).map_err(|why| {
+        Self::parse(&text, parent(kubeconfig), &name_for(cluster)).map_err(|why| {
             Error::failed(format!("cannot use the kubeconfig {}", kubeconfig.display()))
                 .because(why)
-                .help("todo-bootstrap up   # writes it again")
+                .help("todo-bootstrap up   # recreates it")
         })
     }
 
@@ -56,18 +56,55 @@ impl Entries {
     }
 }
 
+/// Why a cluster's own kubeconfig cannot be used, or `None` if it can: it may be missing, empty, truncated or damaged.
+/// The reason quotes nothing from the file except names, because the file contains a private key.
+pub fn damage(kubeconfig: &Path) -> Option<String> {
+    let text = match std::fs::read(kubeconfig).map(String::from_utf8) {
+        Ok(Ok(text)) => text,
+        Ok(Err(_)) => return Some("it is not text".to_owned()),
+        Err(error) => return Some(format!("it cannot be read: {error}")),
+    };
+    if text.contains('\0') {
+        return Some("it contains NUL bytes".to_owned());
+    }
+    let Entries { cluster, user, .. } = match Entries::parse(&text, parent(kubeconfig), "") {
+        Ok(entries) => entries,
+        Err(why) => return Some(why),
+    };
+    let has =
+        |entry: &Yaml, key: &str| entry.get(key).and_then(Yaml::as_text).is_some_and(|text| !text.is_empty());
+    if !has(&cluster, "server") {
+        return Some("it has no address of the server".to_owned());
+    }
+    let (certificate, key) = ("client-certificate-data", "client-key-data");
+    let pair = has(&user, certificate) && has(&user, key);
+    if !pair && !has(&user, "token") && user.get("exec").is_none() {
+        return Some("it has no complete credentials".to_owned());
+    }
+    let parts = [(&cluster, "certificate-authority-data"), (&user, certificate), (&user, key)];
+    let broken = parts.into_iter().find(|(entry, key)| entry.get(key).is_some_and(|data| !is_complete(data)));
+    broken.map(|(_, key)| format!("its `{key}` is damaged"))
+}
+
+/// Whether `data` is base64, and complete if it is PEM.
+fn is_complete(data: &Yaml) -> bool {
+    let bytes = data.as_text().and_then(|text| BASE64_STANDARD.decode(text).ok()).unwrap_or_default();
+    !bytes.is_empty() && (!bytes.starts_with(b"-----BEGIN") || bytes.trim_ascii_end().ends_with(b"-----"))
+}
+
 fn named(document: &Yaml, plural: &str, key: &str, name: &str) -> Result<Yaml, String> {
     let Some(Yaml::List(items)) = document.get(plural) else { return Err(format!("it has no {plural}")) };
     let item = items.iter().find(|item| item.get("name").and_then(Yaml::as_text) == Some(name));
-    item.and_then(|item| item.get(key)).cloned().ok_or_else(|| format!("its {plural} do not hold `{name}`"))
+    item.and_then(|item| item.get(key))
+        .cloned()
+        .ok_or_else(|| format!("its {plural} do not contain `{name}`"))
 }
 
-/// Replaces the name of a file by what is in it: the other kubeconfig lies in another folder, and
-/// outlives ours.
+/// Replaces the name of a file by its content: the other kubeconfig is in another folder, and outlives ours.
 fn embed(entry: &mut Yaml, key: &str, dir: &Path) -> Result<(), String> {
     let Some(file) = entry.take(key) else { return Ok(()) };
     let data = format!("{key}-data");
-    // Where both stand, client-go takes the data.
+    // If both are present, client-go uses the data.
     if entry.get(&data).is_some() {
         return Ok(());
     }
@@ -122,10 +159,55 @@ mod tests {
     }
 
     #[test]
+    fn damage_is_recognised_and_not_quoted() {
+        let pem = |kind: &str| {
+            BASE64_STANDARD
+                .encode(format!("-----BEGIN {kind}-----\nQUJDREVGR0hJSktMTU5PUA==\n-----END {kind}-----\n"))
+        };
+        let (certificate, key) = (pem("CERTIFICATE"), pem("EC PRIVATE KEY"));
+        let whole = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters:\n- name: c\n  cluster:\n    \
+             certificate-authority-data: {certificate}\n    server: https://127.0.0.1:1\n\
+             contexts:\n- name: c\n  context:\n    cluster: c\n    user: c\nusers:\n- name: c\n  user:\n    \
+             client-certificate-data: {certificate}\n    client-key-data: {key}\n"
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kubeconfig");
+        assert!(damage(&path).unwrap().contains("cannot be read"));
+        let why = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let why = damage(&path);
+            assert!(!why.as_ref().is_some_and(|why| why.contains(&key[..12])), "{why:?}");
+            why
+        };
+        assert_eq!(why(&whole), None);
+        // Wherever the file is truncated, up to the last bytes of the key.
+        for length in (0..whole.len() - 16).step_by(7) {
+            assert!(why(&whole[..length]).is_some(), "{length} bytes");
+        }
+        for damaged in [
+            "\n# nothing\n".to_owned(),
+            "\0".repeat(whole.len()),
+            whole.replace("server: https", "\0erver: https"),
+            whole.replace("    client-key-data", "   client-key-data"),
+            whole.replace("    client-key-data", "  client-key-data"),
+            whole.replace("client-key-data: ", "client-key-data:\n  "),
+            whole.replace("client-key-data: ", "client-key-data: *"),
+            whole.replace("    user: c\n", "    user: d\n"),
+            whole.replace("    server: https://127.0.0.1:1\n", ""),
+            format!("{key}\n"),
+        ] {
+            assert!(why(&damaged).is_some(), "{damaged}");
+        }
+        std::fs::write(dir.path().join("kubeconfig"), b"a: \xff").unwrap();
+        assert_eq!(damage(&dir.path().join("kubeconfig")).unwrap(), "it is not text");
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         let error = |text: &str| Entries::parse(text, Path::new("."), "n").err().unwrap();
         assert_eq!(error(""), "it is empty");
         assert_eq!(error("current-context: c\n"), "it has no contexts");
-        assert_eq!(error("current-context: c\ncontexts: []\n"), "its contexts do not hold `c`");
+        assert_eq!(error("current-context: c\ncontexts: []\n"), "its contexts do not contain `c`");
     }
 }

@@ -1,21 +1,22 @@
-//! The user's kubeconfig as a file: which one it is, and its change in one go.
+//! The user's kubeconfig as a file: which one it is, and how it is changed.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::Document;
-use super::lock::{FileLock, PATIENCE};
+use super::lock::{FileLock, MAX_WAIT};
 use crate::error::{Error, Result};
+use crate::files::parent;
 use crate::task::Task;
 use crate::user_file;
 use crate::world::World;
 
-/// The mode of a new file: there are keys in it.
+/// The mode of a new file, because it contains keys.
 const MODE: u32 = 0o600;
 
-const OTHER: &str = "todo-bootstrap kubeconfig merge --file FILE   # takes another file";
+const OTHER: &str = "todo-bootstrap kubeconfig merge --file FILE   # uses another file";
 
-/// What is to become of the file.
+/// What to do with the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
     Keep,
@@ -23,10 +24,10 @@ pub enum Then {
     Delete,
 }
 
-/// What became of it.
+/// The result of a change.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Saved {
-    /// The copy of a file that had comments, which are not in the new one.
+    /// A copy of the file, if it had comments, which the new one lacks.
     pub backup: Option<PathBuf>,
 }
 
@@ -35,15 +36,15 @@ pub struct KubeconfigFile {
     pub path: PathBuf,
 }
 
-/// The file that kubectl would take: the first that `KUBECONFIG` names, else `~/.kube/config`.
+/// The file that kubectl would use: the first that `KUBECONFIG` names, else `~/.kube/config`.
 pub fn default_file(world: &World) -> Result<PathBuf> {
     let named = world.env.get("KUBECONFIG").map(|paths| std::env::split_paths(paths).collect::<Vec<_>>());
     if let Some(first) = named.unwrap_or_default().into_iter().find(|path| !path.as_os_str().is_empty()) {
         return Ok(world.cwd.join(first));
     }
     let home = world.home.as_ref().ok_or_else(|| {
-        Error::usage("no kubeconfig of yours is known: neither KUBECONFIG nor HOME is set")
-            .help("name it: --file FILE")
+        Error::usage("cannot determine your kubeconfig: neither KUBECONFIG nor HOME is set")
+            .help("name the file: --file FILE")
     })?;
     Ok(home.join(".kube").join("config"))
 }
@@ -53,40 +54,39 @@ impl KubeconfigFile {
         self.path.exists()
     }
 
-    /// Whether it is the file `other`, by whatever name.
+    /// Whether it is the same file as `other`.
     pub fn is(&self, other: &Path) -> bool {
         let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         real(&self.path) == real(other)
     }
 
-    /// Changes it, as `change` says, while no other program does. Links are followed. A file that
-    /// is not there is an empty one.
+    /// Changes the file while no other program does. Links are followed. A missing file counts as empty.
     pub fn change(
         &self,
         task: &Task<'_>,
         change: impl FnOnce(&mut Document) -> Result<Then>,
     ) -> Result<Saved> {
-        self.change_within(task, PATIENCE, change)
+        self.change_within(task, MAX_WAIT, change)
     }
 
     fn change_within(
         &self,
         task: &Task<'_>,
-        patience: std::time::Duration,
+        max_wait: std::time::Duration,
         change: impl FnOnce(&mut Document) -> Result<Then>,
     ) -> Result<Saved> {
         user_file::look(&self.path).map_err(|error| error.help(OTHER))?;
-        let dir = self.path.parent().unwrap_or(Path::new("."));
+        let dir = parent(&self.path);
         user_file::create_dir(dir).map_err(|e| Error::io("create", dir, &e))?;
-        let _lock = FileLock::take(task, &self.path, patience)?;
+        let _lock = FileLock::take(task, &self.path, max_wait)?;
         let target = self.target()?;
-        // Who knows the file by its real name looks there for the lock.
+        // Programs that use the file's real name look for the lock there.
         let linked = target != plain(&self.path)?;
-        let _second = linked.then(|| FileLock::take(task, &target, patience)).transpose()?;
+        let _second = linked.then(|| FileLock::take(task, &target, max_wait)).transpose()?;
         let old = user_file::read(&target)?;
         let text = std::str::from_utf8(old.as_deref().unwrap_or_default()).map_err(|error| {
             let line = 1 + old.iter().flatten().take(error.valid_up_to()).filter(|b| **b == b'\n').count();
-            Error::failed(format!("{} is no text; nothing was changed", self.path.display()))
+            Error::failed(format!("{} is not text; nothing was changed", self.path.display()))
                 .because(format!("line {line} is not UTF-8"))
                 .help("name another file: --file FILE")
         })?;
@@ -126,14 +126,14 @@ impl KubeconfigFile {
             Ok(target) => Ok(target),
             Err(error) if error.kind() == ErrorKind::NotFound && !self.path.is_symlink() => plain(&self.path),
             Err(error) => Err(Error::io("follow the link", &self.path, &error)
-                .help("mend what the link leads to, or name another file: --file FILE")),
+                .help("fix the link, or name another file: --file FILE")),
         }
     }
 }
 
-/// `path` with its folder, but not itself, freed of links.
+/// `path` with the links in its folder resolved, but not the file itself.
 fn plain(path: &Path) -> Result<PathBuf> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = parent(path);
     let real = std::fs::canonicalize(dir).map_err(|e| Error::io("find", dir, &e))?;
     let name = path.file_name().ok_or_else(|| {
         Error::usage(format!("{} is not the name of a file", path.display())).help("name one: --file FILE")

@@ -9,22 +9,22 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// Others hold it for as long as a file takes to write.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// Other programs hold the lock while they write the file.
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(10);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Goes with the value, however the work ends.
+/// Removed when the value is dropped.
 #[derive(Debug)]
 pub(super) struct FileLock {
     path: PathBuf,
 }
 
 impl FileLock {
-    /// Waits until `file` is free, `patience` long at most. Its directory must exist.
-    pub fn take(task: &Task<'_>, file: &Path, patience: Duration) -> Result<Self> {
+    /// Waits until `file` is free, at most for `max_wait`. Its directory must exist.
+    pub fn take(task: &Task<'_>, file: &Path, max_wait: Duration) -> Result<Self> {
         let path = lock_of(file);
-        let until = Instant::now() + patience;
+        let until = Instant::now() + max_wait;
         loop {
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(_) => return Ok(Self { path }),
@@ -33,7 +33,7 @@ impl FileLock {
             }
             task.check()?;
             if Instant::now() >= until {
-                return Err(held(file, &path, patience));
+                return Err(held(file, &path, max_wait));
             }
             std::thread::sleep(PAUSE);
         }
@@ -54,11 +54,11 @@ fn lock_of(file: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn held(file: &Path, lock: &Path, patience: Duration) -> Error {
+fn held(file: &Path, lock: &Path, max_wait: Duration) -> Error {
     Error::failed(format!("{} is locked by another program; nothing was changed", file.display()))
-        .because(format!("{} was there for {} seconds", lock.display(), patience.as_secs_f32()))
+        .because(format!("{} existed for {} seconds", lock.display(), max_wait.as_secs_f32()))
         .help(format!(
-            "rm {}   # if no kubectl, kind or minikube is at work: one left it behind",
+            "rm {}   # if no kubectl, kind or minikube is running: one of them left it behind",
             lock.display()
         ))
 }
@@ -92,7 +92,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(120));
             std::fs::remove_file(lock).unwrap();
         });
-        with_context(|cx| FileLock::take(cx.task, &file, PATIENCE).unwrap());
+        with_context(|cx| FileLock::take(cx.task, &file, MAX_WAIT).unwrap());
         other.join().unwrap();
     }
 
@@ -103,7 +103,7 @@ mod tests {
         std::fs::write(lock_of(&file), "").unwrap();
         with_context(|cx| {
             cx.task.cancel.cancel(crate::cancel::Reason::Interrupted);
-            let error = FileLock::take(cx.task, &file, PATIENCE).unwrap_err();
+            let error = FileLock::take(cx.task, &file, MAX_WAIT).unwrap_err();
             assert_eq!(error.exit(), crate::error::Exit::Interrupted);
         });
     }

@@ -1,5 +1,5 @@
-//! The user's own kubeconfig: our cluster goes into it on request, and out of it again, with
-//! everything else in it as it was.
+//! Kubeconfig files: the user's own, into which our cluster is merged on request and removed again without changing
+//! anything else, and the private one of a cluster.
 
 mod document;
 mod entries;
@@ -10,6 +10,6 @@ mod tests;
 mod yaml;
 
 pub use document::{Document, Left, Merged, Unmerged};
-pub use entries::{Entries, name_for};
+pub use entries::{Entries, damage, name_for};
 pub use file::{KubeconfigFile, Saved, Then, default_file};
 pub use yaml::fault;

@@ -172,9 +172,9 @@ fn what_is_no_kubeconfig_is_refused_with_its_line() {
     assert!(broken.contains("line ") && !broken.contains("hunter2"), "{broken}");
     assert!(broken.contains("/c cannot be read as a kubeconfig; nothing was changed"), "{broken}");
     assert!(error("a: 1\n---\nb: 2\n").contains("several YAML documents"));
-    assert!(error("- a\n").contains("no table"));
+    assert!(error("- a\n").contains("not a map"));
     assert!(error("kind: Pod\n").contains("`kind`"));
-    assert!(error("users: {a: 1}\n").contains("`users` are no list"));
+    assert!(error("users: {a: 1}\n").contains("`users` are not a list"));
 }
 
 fn scalar() -> impl Strategy<Value = Yaml> {
@@ -189,7 +189,7 @@ fn scalar() -> impl Strategy<Value = Yaml> {
 
 fn list(key: &'static str) -> impl Strategy<Value = Yaml> {
     let body = prop::collection::vec(("[a-z-]{1,6}", scalar()), 0..4).prop_map(|fields| {
-        let mut map = Yaml::Map(Vec::new());
+        let mut map = Yaml::map([]);
         for (name, value) in fields {
             map.set(&name, value);
         }
@@ -206,16 +206,16 @@ fn kubeconfig() -> impl Strategy<Value = Yaml> {
     let lists = (list("cluster"), list("context"), list("user"));
     (lists, "[a-c]{0,2}", scalar(), any::<bool>()).prop_map(|((clusters, contexts, users), now, x, turn)| {
         let mut fields = vec![
-            (Yaml::text("users"), users),
-            (Yaml::text("current-context"), Yaml::text(&now)),
-            (Yaml::text("contexts"), contexts),
-            (Yaml::text("x-y"), x),
-            (Yaml::text("clusters"), clusters),
+            ("users", users),
+            ("current-context", Yaml::text(&now)),
+            ("contexts", contexts),
+            ("x-y", x),
+            ("clusters", clusters),
         ];
         if turn {
             fields.reverse();
         }
-        Yaml::Map(fields)
+        Yaml::Map(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     })
 }
 

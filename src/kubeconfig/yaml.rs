@@ -1,37 +1,36 @@
-//! A YAML document as a value that keeps everything: the order of keys, and each scalar's type.
+//! A YAML document as a value that keeps the order of keys and the type of each scalar.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::rc::Rc;
 
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::ser::{SerializeMap as _, SerializeSeq as _, Serializer};
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Yaml {
     Null,
     Bool(bool),
     Int(i64),
-    /// Larger than an [`Yaml::Int`] can be.
+    /// Too large for [`Yaml::Int`].
     Large(u64),
     Float(f64),
     Text(String),
     List(Vec<Yaml>),
-    Map(Vec<(Yaml, Yaml)>),
+    Map(IndexMap<String, Yaml>),
 }
 
-/// What kubectl takes for a boolean, besides `true` and `false`; in no other case.
+/// What kubectl reads as a boolean, besides `true` and `false`; in this case only.
 const SPELLINGS: [&str; 20] = [
     "True", "TRUE", "False", "FALSE", "yes", "Yes", "YES", "no", "No", "NO", "on", "On", "ON", "off", "Off",
     "OFF", "y", "Y", "n", "N",
 ];
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug)]
 pub struct Read {
     pub documents: Vec<Yaml>,
-    /// A value has no comments: they get lost when it is written.
+    /// Whether there are comments: a value has none, so they are lost when it is written.
     pub comments: bool,
 }
 
@@ -42,49 +41,42 @@ impl Yaml {
 
     /// A map of `fields`, in their order.
     pub fn map<const N: usize>(fields: [(&str, Self); N]) -> Self {
-        Self::Map(fields.into_iter().map(|(key, value)| (Self::text(key), value)).collect())
+        Self::Map(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
-    /// The value of `key`, where this is a map that has it.
+    /// The value of `key`, if this is a map that has it.
     pub fn get(&self, key: &str) -> Option<&Self> {
-        let Self::Map(fields) = self else { return None };
-        fields.iter().find(|(name, _)| name.as_text() == Some(key)).map(|(_, value)| value)
+        if let Self::Map(fields) = self { fields.get(key) } else { None }
     }
 
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
-        let Self::Map(fields) = self else { return None };
-        fields.iter_mut().find(|(name, _)| name.as_text() == Some(key)).map(|(_, value)| value)
+        if let Self::Map(fields) = self { fields.get_mut(key) } else { None }
     }
 
-    /// Sets `key` where it stands, or at the end; nothing where this is no map.
+    /// Sets `key` in its place, or at the end; does nothing if this is not a map.
     pub fn set(&mut self, key: &str, value: Self) {
-        if let Some(place) = self.get_mut(key) {
-            *place = value;
-        } else if let Self::Map(fields) = self {
-            fields.push((Self::text(key), value));
+        if let Self::Map(fields) = self {
+            fields.insert(key.to_owned(), value);
         }
     }
 
-    /// Takes `key` out.
+    /// Removes `key`.
     pub fn take(&mut self, key: &str) -> Option<Self> {
-        let Self::Map(fields) = self else { return None };
-        let at = fields.iter().position(|(name, _)| name.as_text() == Some(key))?;
-        Some(fields.remove(at).1)
+        if let Self::Map(fields) = self { fields.shift_remove(key) } else { None }
     }
 
     pub fn as_text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    /// The same whatever the order of keys: what other programs write in an order of their own is
-    /// known again.
+    /// With sorted keys, so that an entry is recognised after another program has reordered it.
     pub fn sorted(&self) -> Self {
         match self {
             Self::List(items) => Self::List(items.iter().map(Self::sorted).collect()),
             Self::Map(fields) => {
-                let mut fields: Vec<(Self, Self)> =
-                    fields.iter().map(|(key, value)| (key.sorted(), value.sorted())).collect();
-                fields.sort_by_cached_key(|(key, _)| format!("{key:?}"));
+                let mut fields: IndexMap<String, Self> =
+                    fields.iter().map(|(key, value)| (key.clone(), value.sorted())).collect();
+                fields.sort_unstable_keys();
                 Self::Map(fields)
             }
             scalar => scalar.clone(),
@@ -92,8 +84,7 @@ impl Yaml {
     }
 }
 
-/// Reads all documents of `text`. The error tells the line, and never quotes a line: there are
-/// secrets in these files.
+/// Reads all documents of `text`. The error names the line and never quotes it: these files contain secrets.
 pub fn read(text: &str) -> Result<Read, String> {
     let comments = Rc::new(RefCell::new(0));
     let documents = documents(text, false, &comments)?;
@@ -119,20 +110,20 @@ fn documents(text: &str, strict_booleans: bool, comments: &Rc<RefCell<usize>>) -
     serde_saphyr::from_multiple_with_options(text, options).map_err(|error| fault(&error))
 }
 
-/// What is wrong, by its line and in our words: those of the parser may hold a part of a key.
+/// What is wrong and in which line, without the parser's own message: it may contain a part of a key.
 pub fn fault(error: &serde_saphyr::Error) -> String {
     use serde_saphyr::Error as E;
     let what = match error.without_snippet() {
-        E::DuplicateMappingKey { .. } => "a key stands there a second time",
-        E::UnsupportedTag { .. } => "it has a tag, which would get lost",
+        E::DuplicateMappingKey { .. } => "a key occurs twice",
+        E::UnsupportedTag { .. } => "it has a tag, which would be lost",
         E::NonFiniteFloat { .. } => "it has a number that is too large",
-        _ => "it is not valid YAML, or not what belongs there",
+        _ => "it is not valid YAML, or not what is expected there",
     };
     error.location().map_or_else(|| what.to_owned(), |at| format!("line {}: {what}", at.line()))
 }
 
-/// Reads booleans as kubectl does: `yes` is one, `yEs` is a text. What is a boolean
-/// to one reading and a text to the other one stands there without quotes.
+/// Reads booleans as kubectl does: `yes` is one, `yEs` is text. What is a boolean to one reader and text to the other
+/// is written without quotes.
 fn as_kubectl(wide: Yaml, strict: Yaml) -> Yaml {
     match (wide, strict) {
         (Yaml::Bool(value), Yaml::Text(text)) => {
@@ -147,108 +138,17 @@ fn as_kubectl(wide: Yaml, strict: Yaml) -> Yaml {
         }
         (Yaml::Map(wide), Yaml::Map(strict)) => {
             let fields = wide.into_iter().zip(strict);
-            Yaml::Map(fields.map(|(w, s)| (as_kubectl(w.0, s.0), as_kubectl(w.1, s.1))).collect())
+            Yaml::Map(fields.map(|((key, wide), (_, strict))| (key, as_kubectl(wide, strict))).collect())
         }
         (wide, _) => wide,
     }
 }
 
-/// The text of one document, in the form that kubectl writes.
+/// One document as text, in the form that kubectl writes.
 pub fn write(value: &Yaml) -> Result<String, String> {
-    // Folded lines would be no mistake, but nobody could copy a certificate out of them.
+    // Folded lines would be valid, but certificates could not be copied from them.
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
     serde_saphyr::to_string_with_options(value, options).map_err(|error| error.to_string())
-}
-
-impl Serialize for Yaml {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Null => to.serialize_unit(),
-            Self::Bool(value) => to.serialize_bool(*value),
-            Self::Int(value) => to.serialize_i64(*value),
-            Self::Large(value) => to.serialize_u64(*value),
-            Self::Float(value) => to.serialize_f64(*value),
-            Self::Text(value) => to.serialize_str(value),
-            Self::List(items) => {
-                let mut list = to.serialize_seq(Some(items.len()))?;
-                items.iter().try_for_each(|item| list.serialize_element(item))?;
-                list.end()
-            }
-            Self::Map(fields) => {
-                let mut map = to.serialize_map(Some(fields.len()))?;
-                fields.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))?;
-                map.end()
-            }
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Yaml {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(Any)
-    }
-}
-
-struct Any;
-
-impl<'de> Visitor<'de> for Any {
-    type Value = Yaml;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("YAML")
-    }
-
-    fn visit_unit<E>(self) -> Result<Yaml, E> {
-        Ok(Yaml::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Yaml, E> {
-        Ok(Yaml::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Yaml, D::Error> {
-        Yaml::deserialize(from)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Yaml, E> {
-        Ok(Yaml::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Yaml, E> {
-        Ok(Yaml::Int(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Yaml, E> {
-        Ok(i64::try_from(value).map_or(Yaml::Large(value), Yaml::Int))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Yaml, E> {
-        Ok(Yaml::Float(value))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Yaml, E> {
-        Ok(Yaml::text(value))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Yaml, E> {
-        Ok(Yaml::Text(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Yaml, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = from.next_element()? {
-            items.push(item);
-        }
-        Ok(Yaml::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Yaml, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(field) = from.next_entry()? {
-            fields.push(field);
-        }
-        Ok(Yaml::Map(fields))
-    }
 }
 
 #[cfg(test)]
@@ -319,8 +219,8 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(error.contains("line ") && !error.contains("hunter2"), "{error}");
         }
-        assert!(read("a: !secret b\n").is_err(), "a tag would get lost");
-        assert!(read("a: 1e400\n").is_err(), "a number would get lost");
+        assert!(read("a: !secret b\n").is_err(), "a tag would be lost");
+        assert!(read("a: 1e400\n").is_err(), "a number would be lost");
     }
 
     fn yaml() -> impl Strategy<Value = Yaml> {
@@ -335,14 +235,11 @@ mod tests {
                 .prop_map(Yaml::Text),
         ];
         scalar.prop_recursive(4, 32, 4, |inner| {
-            let key = "[a-z./:#-]{1,8}".prop_map(Yaml::Text);
+            let key = "[a-z./:#-]{1,8}";
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Yaml::List),
-                prop::collection::vec((key, inner), 0..4).prop_map(|mut fields| {
-                    let mut seen = std::collections::BTreeSet::new();
-                    fields.retain(|(key, _)| seen.insert(format!("{key:?}")));
-                    Yaml::Map(fields)
-                }),
+                prop::collection::vec((key, inner), 0..4)
+                    .prop_map(|fields| Yaml::Map(fields.into_iter().collect())),
             ]
         })
     }

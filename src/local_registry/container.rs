@@ -9,7 +9,7 @@ use crate::engine::{Container, Engine};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
 use crate::host::free_port;
-use crate::lock::{Lock, try_lock};
+use crate::lock;
 use crate::registry::Registry;
 use crate::task::Task;
 
@@ -322,16 +322,7 @@ fn logs(task: &Task<'_>, engine: &Engine, name: &str) -> String {
 /// Only one command at a time may create or remove the registry.
 fn lock(task: &Task<'_>, cache: &Path) -> Result<File> {
     std::fs::create_dir_all(cache).map_err(|e| Error::io("create", cache, &e))?;
-    let path = cache.join("registry.lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|e| Error::io("open", &path, &e))?;
-    loop {
-        match try_lock(&file).map_err(|e| Error::io("lock", &path, &e))? {
-            Lock::Taken | Lock::Unsupported(_) => return Ok(file),
-            Lock::Held => std::thread::sleep(TICK),
-        }
-        task.check().map_err(|error| error.because(format!("{} is in use", path.display())))?;
-    }
+    lock::wait(task, &cache.join("registry.lock"), || {})
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
+use crate::files;
 
 /// The first port that is tried. `AirPlay` uses 5000 on macOS.
 const PORT: u16 = 5001;
@@ -31,11 +31,7 @@ impl Record {
     /// `None` if there is none. A damaged record is an error, because a container of ours may exist.
     pub(super) fn load(cache: &Path) -> Result<Option<Self>> {
         let file = Self::file(cache);
-        let text = match std::fs::read(&file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("read", &file, &error)),
-        };
+        let Some(text) = files::read(&file)? else { return Ok(None) };
         serde_json::from_slice(&text).map(Some).map_err(|error| {
             Error::failed(format!("{} is damaged", file.display()))
                 .because(error)
@@ -44,11 +40,7 @@ impl Record {
     }
 
     pub(super) fn save(&self, cache: &Path) -> Result<()> {
-        std::fs::create_dir_all(cache).map_err(|e| Error::io("create", cache, &e))?;
-        let file = Self::file(cache);
-        let json = serde_json::to_vec_pretty(self)
-            .map_err(|error| Error::failed(format!("cannot write {}", file.display())).because(error))?;
-        write_atomic(&file, &json, 0o600)
+        files::write_json(&Self::file(cache), self)
     }
 
     /// The name of container and volume, and the host name in the clusters' networks.

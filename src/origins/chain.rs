@@ -1,7 +1,7 @@
-//! Tries origins one after the other and keeps what was said against each.
+//! Tries origins one after the other and records why each was not used.
 
 use super::{Origin, Refusal};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result};
 use crate::fetch::FetchError;
 use crate::task::Task;
 
@@ -40,15 +40,15 @@ pub(super) fn refused<T>(reason: impl Into<String>) -> Attempt<T> {
     Err(Miss::refused(reason))
 }
 
-/// What came of a walk.
+/// The result of [`walk`].
 #[derive(Debug)]
 pub(super) struct Walked<T> {
-    /// `None` where every origin refused.
+    /// `None` if no origin could be used.
     pub(super) found: Option<(Origin, T)>,
     pub(super) refusals: Vec<Refusal>,
 }
 
-/// The first success of `attempt` over `order`; each refusal is said as it comes.
+/// The first success of `attempt` over `order`; skip reasons are reported as they occur.
 pub(super) fn walk<T>(
     task: &Task<'_>,
     name: &str,
@@ -60,7 +60,10 @@ pub(super) fn walk<T>(
         task.check()?;
         match attempt(origin) {
             Ok(found) => return Ok(Walked { found: Some((origin, found)), refusals }),
-            Err(Miss::Fatal(error)) if origin == Origin::Source => return Err(with(error, &refusals)),
+            // The last origin failed: why the others were not used explains the attempt.
+            Err(Miss::Fatal(error)) if origin == Origin::Source && task.cancel.reason().is_none() => {
+                return Err(refusals.iter().fold(error, Error::because));
+            }
             Err(Miss::Fatal(error)) => return Err(error),
             Err(Miss::Refused { reason, help }) => {
                 task.say(format!("{name}: not from {origin}: {reason}"));
@@ -69,14 +72,6 @@ pub(super) fn walk<T>(
         }
     }
     Ok(Walked { found: None, refusals })
-}
-
-/// The last origin failed: what was said against the others belongs to the story.
-fn with(error: Error, refusals: &[Refusal]) -> Error {
-    if error.exit() == Exit::Interrupted {
-        return error;
-    }
-    refusals.iter().fold(error, Error::because)
 }
 
 /// The error of an artifact that no origin has.
@@ -91,7 +86,7 @@ pub(super) fn nowhere(name: &str, refusals: &[Refusal]) -> Error {
 }
 
 /// What a failed transfer means for the chain: a fault of this machine ends it, all others are
-/// refusals. A file that is not what was pinned is said aloud.
+/// skip reasons. A file that does not match its pin causes a warning.
 pub(super) fn fetch_miss(task: &Task<'_>, error: FetchError) -> Miss {
     if error.is_local() {
         return Miss::Fatal(error.into());

@@ -1,4 +1,4 @@
-//! What it takes to have an artifact, for `plan`: told from what is known, nothing is asked for it.
+//! Where an artifact would come from, for `plan`: determined from what is known, without asking anyone.
 
 use super::Origins;
 use super::chain::{Attempt, Miss};
@@ -7,7 +7,7 @@ use crate::config::show_bytes;
 use crate::pins::PublishedImage;
 
 impl Origins {
-    /// Where [`Origins::tool`] would turn to for a tool that is not there.
+    /// Where [`Origins::tool`] would get a missing tool.
     pub fn tool_effect(&self, name: &str) -> String {
         let Ok(search) = self.search(name) else { return format!("{name}, which is unknown") };
         let bundled = self

@@ -8,7 +8,7 @@ use super::{FoundImage, Origins};
 use crate::bundle::{Entry, sbom};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::fetch::{sha256 as sha256_of, sha256_file};
+use crate::files::{sha256 as sha256_of, sha256_file};
 use crate::images::{self, Built, Order, inputs_hash};
 use crate::local_registry::{Stored, place_of};
 use crate::registry::{Registry, fetch_archive, normalise_archive};
@@ -126,14 +126,14 @@ impl Origins {
         let name = &order.spec.name;
         let entry = self.blank(&sbom::application(name), "application", inputs_hash(order)?, &built.stored);
         let image = exported(task, registry, entry.clone(), &built.stored, work)?;
-        let bill = images::sbom::make(order, &built)?;
+        let sbom = images::sbom::make(order, &built)?;
         let file = work.join(format!("{name}.cdx.json"));
-        std::fs::write(&file, &bill).map_err(|e| Error::io("write", &file, &e))?;
+        std::fs::write(&file, &sbom).map_err(|e| Error::io("write", &file, &e))?;
         let entry = Entry {
-            name: sbom::bill(name),
+            name: sbom::entry_name(name),
             kind: "sbom".to_owned(),
-            sha256: sha256_of(&bill),
-            size: bill.len() as u64,
+            sha256: sha256_of(&sbom),
+            size: sbom.len() as u64,
             reference: None,
             image_id: None,
             ..entry
@@ -141,7 +141,7 @@ impl Origins {
         Ok(vec![image, (entry, file)])
     }
 
-    /// The project's image from the bundle, pushed to the registry; `None` where the bundle has none
+    /// The project's image from the bundle, pushed to the registry; `None` if the bundle has none
     /// of these sources, and why is said.
     pub fn bundled_build(
         &self,

@@ -1,4 +1,4 @@
-//! The way of an image through the origins; it ends in the local registry.
+//! Finds an image among the origins and puts it into the local registry.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::bundle::Entry;
 use crate::config::show_bytes;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
+use crate::files::write_json;
 use crate::local_registry::{Stored, place_of};
 use crate::pins::PublishedImage;
 use crate::registry::{Reference, Registry, RegistryError, Upstream, fetch_archive};
@@ -188,12 +188,7 @@ impl Origins {
     }
 
     fn write_record(&self, name: &str, record: &impl serde::Serialize) -> Result<()> {
-        let file = self.record_file(name);
-        let dir = self.cache.join("images");
-        std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
-        let json = serde_json::to_vec_pretty(record)
-            .map_err(|error| Error::failed(format!("cannot write {}", file.display())).because(error))?;
-        write_atomic(&file, &json, 0o600)
+        write_json(&self.record_file(name), record)
     }
 
     fn cached_image(&self, task: &Task<'_>, registry: &Registry, name: &str) -> Attempt<Record> {
@@ -286,13 +281,7 @@ impl Origins {
             Reference::parse(published).map_err(|why| Miss::refused(format!("{published}: {why}")))?;
         let (cache, platform) = (self.transit()?, self.facts.container_platform());
         let client = self.client().map_err(|error| Miss::refused(error.one_line()))?;
-        let from = Upstream {
-            client: &client,
-            reference: &reference,
-            platform: &platform,
-            mirrors: &[],
-            cache: &cache,
-        };
+        let from = Upstream { client: &client, reference: &reference, platform: &platform, cache: &cache };
         work(&from).map_err(|error| super::chain::miss(task, error.into()))
     }
 

@@ -1,4 +1,4 @@
-//! Links to tools in a folder of the user's, made only on request.
+//! Links to tools in a folder of the user, created only on request.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::tools::TOOLS;
 
 impl Origins {
     /// Puts a link to each tool (a copy, where the system has no links) into `dir` and returns what
-    /// was put there. What stands there already and is no link of ours is never replaced, and then
+    /// was put there. What stands there already and is not a link of ours is never replaced, and then
     /// nothing is done at all. Tools of this machine get none: they are on PATH.
     pub fn link(&self, tools: &[&Found], dir: &Path) -> Result<Vec<PathBuf>> {
         std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
@@ -51,7 +51,7 @@ impl Origins {
         if cfg!(unix) {
             return false;
         }
-        let Ok((sha256, _)) = crate::fetch::sha256_file(path) else { return false };
+        let Ok((sha256, _)) = crate::files::sha256_file(path) else { return false };
         TOOLS.iter().flat_map(|spec| self.store.all(spec)).any(|cached| cached.record.sha256 == sha256)
     }
 }

@@ -1,4 +1,4 @@
-//! A mirror: a server or a folder that has published files under `<host>/<path>` of their address.
+//! A mirror: a server or folder with published files under the `<host>/<path>` of their URL.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mirror {
-    /// A server, by HTTPS or plain HTTP: what arrives is held against its pin in either case.
+    /// A server, by HTTPS or plain HTTP: what arrives is compared with its pin in either case.
     Server(Url),
     Folder(PathBuf),
 }

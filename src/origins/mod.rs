@@ -1,7 +1,7 @@
-//! Where an artifact comes from: system, cache, bundle, mirror, download, source, in that order.
+//! Where an artifact comes from: system, cache, bundle, mirror, download or source, in this order.
 //!
-//! The reason why each earlier origin was refused is kept and said, so that nobody has to guess
-//! why a long build from source began.
+//! The reasons why earlier origins were not used are recorded and reported, so users can see why a long build
+//! from source started.
 
 mod chain;
 mod effects;
@@ -77,7 +77,7 @@ impl fmt::Display for Origin {
 pub struct Refusal {
     pub origin: Origin,
     pub reason: String,
-    /// What would help against it, where that is known.
+    /// What would help against it, if that is known.
     #[serde(skip)]
     pub help: Option<String>,
 }
@@ -195,7 +195,7 @@ impl Origins {
     }
 
     /// The inputs that a cached artifact may be made of: those of today's recipe, and those that
-    /// the bundle names. What came from a bundle is only held against one that is given: who made
+    /// the bundle names. What came from a bundle is only compared with one that is given: who made
     /// it may have had other recipes.
     fn current_inputs(&self, from: Origin, artifact: &str, platform: &str) -> Vec<&str> {
         if from == Origin::Bundle && self.bundle.is_none() {

@@ -1,25 +1,43 @@
-//! Hashes a program of the cache such that what is run afterwards is what was hashed: nobody else
-//! can put another one in its place.
+//! Hashes a program in the cache in such a way that the hashed file is the one that runs: no one else can
+//! replace it.
 
 use std::fs::File;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::fetch::sha256_stream;
+use crate::files::{parent, sha256_stream};
+
+/// Why a program was not hashed.
+#[derive(Debug)]
+pub(super) enum NotHashed {
+    /// Others could replace it: it counts as tampered with.
+    Exposed(String),
+    Failed(Error),
+}
+
+impl From<Error> for NotHashed {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn exposed<T>(path: &Path, why: &str) -> Result<T, NotHashed> {
+    Err(NotHashed::Exposed(format!("{} {why}", path.display())))
+}
 
 /// The sha256 of the regular file at `path`. A link, and a file or folder that others may change, is
 /// an error: its hash would say nothing about the next moment.
-pub(super) fn hash_own(path: &Path) -> Result<String> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+pub(super) fn hash_own(path: &Path) -> Result<String, NotHashed> {
+    let folder = parent(path);
     let found = std::fs::symlink_metadata(folder).map_err(|e| Error::io("inspect", folder, &e))?;
     if !found.is_dir() {
-        return Err(Error::refused(format!("{} is not a folder", folder.display())));
+        return exposed(folder, "is not a folder");
     }
     not_of_others(folder, &found)?;
     let file = open(path)?;
     let found = file.metadata().map_err(|e| Error::io("inspect", path, &e))?;
     if !found.is_file() {
-        return Err(Error::refused(format!("{} is not a regular file", path.display())));
+        return exposed(path, "is not a regular file");
     }
     not_of_others(path, &found)?;
     let (sha256, _) = sha256_stream(file).map_err(|e| Error::io("read", path, &e))?;
@@ -27,46 +45,41 @@ pub(super) fn hash_own(path: &Path) -> Result<String> {
 }
 
 #[cfg(unix)]
-fn open(path: &Path) -> Result<File> {
+fn open(path: &Path) -> Result<File, NotHashed> {
     use rustix::fs::{Mode, OFlags};
     // A pipe in its place must not hold us up either.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(file) => Ok(File::from(file)),
-        Err(rustix::io::Errno::LOOP | rustix::io::Errno::MLINK) => {
-            Err(Error::refused(format!("{} is a link", path.display())))
-        }
-        Err(error) => Err(Error::io("open", path, &error.into())),
+        Err(rustix::io::Errno::LOOP | rustix::io::Errno::MLINK) => exposed(path, "is a link"),
+        Err(error) => Err(Error::io("open", path, &error.into()).into()),
     }
 }
 
 #[cfg(not(unix))]
-fn open(path: &Path) -> Result<File> {
+fn open(path: &Path) -> Result<File, NotHashed> {
     let found = std::fs::symlink_metadata(path).map_err(|e| Error::io("inspect", path, &e))?;
     if found.is_symlink() {
-        return Err(Error::refused(format!("{} is a link", path.display())));
+        return exposed(path, "is a link");
     }
-    File::open(path).map_err(|e| Error::io("open", path, &e))
+    Ok(File::open(path).map_err(|e| Error::io("open", path, &e))?)
 }
 
 #[cfg(unix)]
-fn not_of_others(path: &Path, found: &std::fs::Metadata) -> Result<()> {
+fn not_of_others(path: &Path, found: &std::fs::Metadata) -> Result<(), NotHashed> {
     use std::os::unix::fs::MetadataExt as _;
     let (own, owner) = (rustix::process::geteuid().as_raw(), found.uid());
     if owner != own {
-        return Err(Error::refused(format!(
-            "{} belongs to user {owner}, not to this user ({own})",
-            path.display()
-        )));
+        return exposed(path, &format!("belongs to user {owner}, not to this user ({own})"));
     }
     if found.mode() & 0o022 != 0 {
-        return Err(Error::refused(format!("{} can be changed by other users", path.display())));
+        return exposed(path, "can be changed by other users");
     }
     Ok(())
 }
 
 #[cfg(not(unix))]
-fn not_of_others(_path: &Path, _found: &std::fs::Metadata) -> Result<()> {
+fn not_of_others(_path: &Path, _found: &std::fs::Metadata) -> Result<(), NotHashed> {
     Ok(())
 }
 
@@ -76,7 +89,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
-    use crate::fetch::{sha256, write_atomic};
+    use crate::files::{sha256, write_atomic};
 
     #[test]
     fn links_and_what_others_may_change_are_refused() {
@@ -86,17 +99,21 @@ mod tests {
         assert_eq!(hash_own(&program).unwrap(), sha256(b"abc"));
         let link = dir.path().join("link");
         symlink(&program, &link).unwrap();
-        assert!(hash_own(&link).unwrap_err().what().ends_with("is a link"));
+        let exposed = |path: &Path, why: &str| match hash_own(path) {
+            Err(NotHashed::Exposed(reason)) => assert!(reason.ends_with(why), "{reason}"),
+            other => panic!("{other:?}"),
+        };
+        exposed(&link, "is a link");
         let mode = |path: &Path, mode| {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
         mode(&program, 0o775);
-        assert!(hash_own(&program).unwrap_err().what().contains("can be changed by other users"));
+        exposed(&program, "can be changed by other users");
         mode(&program, 0o755);
         mode(dir.path(), 0o777);
-        assert!(hash_own(&program).unwrap_err().what().contains("can be changed by other users"));
+        exposed(&program, "can be changed by other users");
         mode(dir.path(), 0o700);
-        assert!(hash_own(&dir.path().join("none")).is_err());
+        assert!(matches!(hash_own(&dir.path().join("none")), Err(NotHashed::Failed(_))));
         assert!(hash_own(dir.path()).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Which hosts cannot be reached, so that no two artifacts wait for the same dead end.
+//! Hosts that cannot be reached, so that no two artifacts wait for the same one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::Result;
-use crate::fetch::{Client, write_atomic};
+use crate::fetch::Client;
+use crate::files::write_atomic;
 use crate::task::Task;
 
 /// A host that took long to fail is not asked again for so long, in later runs too.

@@ -1,23 +1,23 @@
 //! The cache of tools: `tools/<name>-<version>/` with the program and `found.json`.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use semver::Version;
 
 use super::Origin;
-use super::own::hash_own;
-use crate::error::{Error, Exit, Result};
-use crate::fetch::{LIMIT, place, sync_dir, write_atomic};
-use crate::lock::{Lock, try_lock};
+use super::own::{NotHashed, hash_own};
+use crate::error::{Error, Result};
+use crate::fetch::LIMIT;
+use crate::files::{parent, place, remove, sync_dir, write_json};
+use crate::lock;
 use crate::task::Task;
 use crate::tools::{Asset, ToolSpec, Unpack, Wanted};
 
 const RECORD: &str = "found.json";
 
-/// What was put into the cache, and on whose word.
+/// What was installed into the cache, and how it was verified.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Record {
@@ -65,27 +65,16 @@ impl Store {
     pub(super) fn turn(&self, task: &Task<'_>, name: &str) -> Result<File> {
         let dir = self.dir.join(".turns");
         std::fs::create_dir_all(&dir).map_err(|e| elsewhere(Error::io("create", &dir, &e)))?;
-        let path = dir.join(name);
-        let io = |e: &std::io::Error| elsewhere(Error::io("lock", &path, e));
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true);
-        let file = options.open(&path).map_err(|e| io(&e))?;
-        let mut said = false;
-        loop {
-            match try_lock(&file).map_err(|e| io(&e))? {
-                Lock::Taken | Lock::Unsupported(_) => return Ok(file),
-                Lock::Held => {
-                    if !std::mem::replace(&mut said, true) {
-                        task.say(format!("another run is installing {name}; waiting for it"));
-                    }
-                    task.check()?;
-                    std::thread::sleep(Duration::from_millis(50));
-                }
+        let mut told = false;
+        let held = || {
+            if !std::mem::replace(&mut told, true) {
+                task.say(format!("another run is installing {name}; waiting for it"));
             }
-        }
+        };
+        lock::wait(task, &dir.join(name), held).map_err(elsewhere)
     }
 
-    /// The folder of a version, made if need be; only its owner may look into it, and nobody else
+    /// The folder of a version, made if needed; only its owner may look into it, and no one else
     /// can put another one in its place.
     pub(super) fn folder(&self, name: &str, version: &Version) -> Result<PathBuf> {
         let folder = self.dir.join(format!("{name}-{version}"));
@@ -104,7 +93,7 @@ impl Store {
     /// older ones.
     pub(super) fn list(&self, spec: &ToolSpec, wanted: &Wanted) -> Vec<Cached> {
         let mut found = self.all(spec);
-        found.retain(|cached| (spec.fits)(&cached.version, wanted).is_ok());
+        found.retain(|cached| spec.fits(&cached.version, wanted).is_ok());
         found.sort_by(|a, b| {
             let exact = |cached: &Cached| cached.version == wanted.tool;
             exact(b).cmp(&exact(a)).then_with(|| b.version.cmp(&a.version))
@@ -130,7 +119,7 @@ impl Store {
 
     /// Whether a cached program may be used: what stands in its record still holds, and its bytes
     /// are those of the record. `asset` is today's pin of that version, `inputs` are those of
-    /// today's recipe or bundle, where they are known.
+    /// today's recipe or bundle, if they are known.
     pub(super) fn judge(cached: &Cached, asset: Option<&Asset>, inputs: &[&str]) -> Result<(), Unfit> {
         let Cached { path, version, record } = cached;
         let pin = asset.map(|asset| asset.sha256.as_str());
@@ -170,18 +159,11 @@ impl Store {
         let folder = self.folder(spec.name, &version)?;
         let file = folder.join(RECORD);
         // Without a record there is nothing: a run that ends half-way leaves no contradiction.
-        match std::fs::remove_file(&file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", &file, &error));
-            }
-            _ => {}
-        }
+        remove(&file)?;
         let path = folder.join(program(spec.name));
         let (sha256, size) = fill(&path)?;
         let record = Record { sha256, size, ..record };
-        let json = serde_json::to_vec_pretty(&record)
-            .map_err(|error| Error::failed(format!("cannot write {}", file.display())).because(error))?;
-        write_atomic(&file, &json, 0o600)?;
+        write_json(&file, &record)?;
         sweep(&folder)?;
         Ok(Cached { path, version, record })
     }
@@ -200,7 +182,7 @@ impl Store {
 
     /// Removes a cached version with all that belongs to it.
     pub(super) fn remove(cached: &Cached) -> Result<()> {
-        let folder = cached.path.parent().unwrap_or(&cached.path);
+        let folder = parent(&cached.path);
         std::fs::remove_dir_all(folder).map_err(|e| elsewhere(Error::io("remove", folder, &e)))
     }
 }
@@ -210,7 +192,7 @@ fn elsewhere(error: Error) -> Error {
     error.help("TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap …   # stores tools in another folder")
 }
 
-/// A program that is not what it was, or that others could change, counts as tampered with.
+/// A program that was changed, or that others could change, counts as tampered with.
 fn same(path: &Path, expected: &str) -> Result<(), Unfit> {
     let reason = match hash_own(path) {
         Ok(sha256) if sha256 == expected => return Ok(()),
@@ -218,8 +200,8 @@ fn same(path: &Path, expected: &str) -> Result<(), Unfit> {
             "{} was changed after it was installed: its sha256 is {sha256}, it was {expected}",
             path.display()
         ),
-        Err(error) if error.exit() == Exit::Refused => error.what().to_owned(),
-        Err(error) => return Err(Unfit { reason: error.one_line(), tampered: false }),
+        Err(NotHashed::Exposed(reason)) => reason,
+        Err(NotHashed::Failed(error)) => return Err(Unfit { reason: error.one_line(), tampered: false }),
     };
     Err(Unfit { reason, tampered: true })
 }
@@ -237,7 +219,7 @@ pub(super) fn adopt(from: &Path, to: &Path, sha256: &str) -> Result<(String, u64
     make_program(from).map_err(|e| Error::io("set the mode of", from, &e))?;
     let size = std::fs::metadata(from).map_err(|e| Error::io("inspect", from, &e))?.len();
     std::fs::rename(from, to).map_err(|e| Error::io("rename into place", to, &e))?;
-    sync_dir(to.parent().unwrap_or_else(|| Path::new(".")))?;
+    sync_dir(to)?;
     Ok((sha256.to_owned(), size))
 }
 

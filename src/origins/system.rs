@@ -1,4 +1,4 @@
-//! Tools of this machine that were accepted: what they were then, so that a change is noticed.
+//! Tools of this machine that were accepted, with their hashes, so that a change is noticed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Found;
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
+use crate::files;
 
 /// What was accepted, and when it was first seen so.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -29,13 +29,9 @@ impl SystemTools {
         Self { file: state.join("system-tools.json"), turn: Mutex::default() }
     }
 
-    /// All of them; a file that is not there holds none.
+    /// All accepted tools; none if the file does not exist.
     pub(super) fn load(&self) -> Result<BTreeMap<String, Accepted>> {
-        let text = match std::fs::read(&self.file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-            Err(error) => return Err(Error::io("read", &self.file, &error)),
-        };
+        let Some(text) = files::read(&self.file)? else { return Ok(BTreeMap::new()) };
         serde_json::from_slice(&text).map_err(|error| {
             Error::failed(format!("cannot parse the list of tools {}", self.file.display()))
                 .because(error)
@@ -48,7 +44,7 @@ impl SystemTools {
         self.load().is_ok_and(|known| known.get(&found.name) == Some(&accepted(found)))
     }
 
-    /// Records a tool; returns what stood there if the same path was another program then.
+    /// Records a tool; returns the previous record if the program at this path has changed.
     pub(super) fn record(&self, found: &Found) -> Result<Option<Accepted>> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = self.load()?;
@@ -56,12 +52,7 @@ impl SystemTools {
         if old == Some(accepted(found)) {
             return Ok(None);
         }
-        if let Some(dir) = self.file.parent() {
-            std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
-        }
-        let json = serde_json::to_vec_pretty(&known)
-            .map_err(|error| Error::failed(format!("cannot write {}", self.file.display())).because(error))?;
-        write_atomic(&self.file, &json, 0o600)?;
+        files::write_json(&self.file, &known)?;
         Ok(old.filter(|old| old.path == found.path && old.sha256 != found.sha256))
     }
 }

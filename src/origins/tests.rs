@@ -1,4 +1,4 @@
-//! The chain, with programs from a script, caches in temporary folders and servers on loopback.
+//! Origins, with scripted programs, caches in temporary folders and servers on loopback.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use crate::bundle::Entry;
 use crate::cancel::Cancel;
 use crate::engine::testing::engine;
 use crate::exec::Script;
-use crate::fetch::sha256;
+use crate::files::sha256;
 use crate::host::recorded::debian;
 use crate::progress::{Recorder, State};
 use crate::registry::Registry;
@@ -34,8 +34,6 @@ struct Bench {
     url: String,
     body: &'static str,
     trust: Trust,
-    /// How many texts vouch for each pin.
-    sources: usize,
 }
 
 impl Bench {
@@ -49,7 +47,7 @@ impl Bench {
         // A port that nothing listens on: what is not set up cannot be reached.
         let url = "http://127.0.0.1:1/kind".to_owned();
         let (data, trust) = (Data::default(), Trust::default());
-        Self { dir, world, data, bundle: None, url, body: "the program", trust, sources: 2 }
+        Self { dir, world, data, bundle: None, url, body: "the program", trust }
     }
 
     fn cache(&self) -> std::path::PathBuf {
@@ -67,14 +65,13 @@ impl Bench {
             asset.url.clone_from(&self.url);
             asset.sha256 = sha256(self.body.as_bytes());
             asset.unpack = Unpack::Plain;
-            asset.sources.truncate(self.sources);
         }
         origins
     }
 
     fn program(&self, name: &str) {
         let file = self.dir.path().join("bin").join(name);
-        crate::fetch::write_atomic(&file, b"#!/bin/sh\n", 0o755).unwrap();
+        crate::files::write_atomic(&file, b"#!/bin/sh\n", 0o755).unwrap();
     }
 
     fn kind(&mut self, script: &Script) -> (Result<Found>, Recorder) {
@@ -184,22 +181,6 @@ fn a_download_is_installed_and_is_in_the_cache_then() {
 }
 
 #[test]
-fn a_tampered_cached_tool_is_named_and_had_again() {
-    let (runtime, mut bench) = (runtime(), Bench::new());
-    let server = serve(&runtime, bench.body);
-    bench.url = format!("{}/kind", server.uri());
-    let path = bench.kind(&Script::default()).0.unwrap().path;
-    std::fs::write(&path, "something else").unwrap();
-    let (found, recorder) = bench.kind(&Script::default());
-    let found = found.unwrap();
-    assert_eq!(found.origin, Origin::Download);
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), bench.body);
-    let warned = recorder.events().into_iter().find(|event| event.state == State::Warning).unwrap();
-    assert!(warned.message.contains("was changed after it was installed"), "{}", warned.message);
-    assert!(found.refusals.iter().any(|refusal| refusal.reason.contains(&sha256(b"something else"))));
-}
-
-#[test]
 fn a_record_that_was_changed_with_the_tool_does_not_pass_the_pin() {
     let (runtime, mut bench) = (runtime(), Bench::new());
     let server = serve(&runtime, bench.body);
@@ -217,23 +198,12 @@ fn a_record_that_was_changed_with_the_tool_does_not_pass_the_pin() {
     let look = |origins: &Origins| with_task(&Script::default(), |task| origins.present_tool(task, "kind"));
     let (found, refusals) = look(&origins).0.unwrap();
     assert_eq!(found, None);
-    assert!(refusals[1].reason.contains(&changed), "{refusals:?}");
+    assert!(refusals[1].reason.contains(&changed) && path.exists(), "{refusals:?}");
     // The pin of today is another one than that of the record.
     bench.body = "a newer program";
     bench.url = "http://127.0.0.1:1/kind".to_owned();
     let refusals = look(&bench.origins()).0.unwrap().1;
     assert!(refusals[1].reason.contains("another checksum was pinned"), "{refusals:?}");
-}
-
-#[test]
-fn a_download_that_was_changed_on_the_way_is_warned_about_and_not_kept() {
-    let (runtime, mut bench) = (runtime(), Bench::new());
-    let server = serve(&runtime, "not what was pinned");
-    bench.url = format!("{}/kind", server.uri());
-    let (found, recorder) = bench.kind(&Script::default());
-    assert!(found.unwrap_err().to_string().contains("expected"));
-    assert!(recorder.events().iter().any(|event| event.state == State::Warning));
-    assert!(!bench.cache().join("tools/kind-0.33.0/kind").exists());
 }
 
 #[test]
@@ -272,22 +242,6 @@ fn a_plan_names_where_things_would_come_from_and_touches_nothing() {
     assert_eq!(std::fs::read_dir(bench.cache()).unwrap().count(), 0);
     bench.bundle = Some(bundle(bench.dir.path(), "bundled", sha256(b"bundled")));
     assert!(bench.origins().tool_effect("kind").ends_with("from the bundle"));
-}
-
-#[test]
-fn a_probe_reports_a_tampered_tool_and_leaves_it() {
-    let (runtime, mut bench) = (runtime(), Bench::new());
-    let server = serve(&runtime, bench.body);
-    bench.url = format!("{}/kind", server.uri());
-    let path = bench.kind(&Script::default()).0.unwrap().path;
-    let origins = bench.origins();
-    let look = || with_task(&Script::default(), |task| origins.present_tool(task, "kind")).0.unwrap();
-    assert_eq!(look().0.map(|found| found.path), Some(path.clone()));
-    std::fs::write(&path, "something else").unwrap();
-    let (found, refusals) = look();
-    assert_eq!(found, None);
-    assert!(refusals[1].reason.contains("was changed"), "{refusals:?}");
-    assert!(path.exists());
 }
 
 /// A bundle with the image `python` in one archive.
@@ -349,7 +303,7 @@ fn an_image_that_is_published_nowhere_and_cannot_be_made_says_so() {
 
 /// A project's own pins of images, with one source.
 #[test]
-fn an_image_that_one_source_alone_vouches_for_is_pulled_where_that_is_enough() {
+fn an_image_that_only_one_source_confirms_is_pulled_where_that_is_enough() {
     let mut bench = Bench::new();
     let manifests = bench.dir.path().join("own/manifests");
     std::fs::create_dir_all(&manifests).unwrap();
@@ -361,7 +315,7 @@ fn an_image_that_one_source_alone_vouches_for_is_pulled_where_that_is_enough() {
     std::fs::write(manifests.join("images.toml"), text).unwrap();
     bench.data = Data::new(Some(bench.dir.path().join("own")));
     let effect = bench.origins().image_effect("thing");
-    let why = "one source alone vouches for its digest (one); use --allow-unpinned to accept it";
+    let why = "only one source confirms its digest (one); use --allow-unpinned to accept it";
     assert!(effect.contains(why), "{effect}");
     bench.trust.allow_unpinned = true;
     let effect = bench.origins().image_effect("thing");

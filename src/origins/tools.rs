@@ -1,4 +1,4 @@
-//! The way of a tool through the origins.
+//! Finds a tool among the origins.
 
 use semver::Version;
 
@@ -8,7 +8,7 @@ use super::{Found, Origin, Origins, Refusal};
 use crate::bundle::Entry;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::fetch::sha256_file;
+use crate::files::sha256_file;
 use crate::progress::Silent;
 use crate::task::Task;
 use crate::tools::{Asset, ToolSpec, Unpack, Wanted, on_path};
@@ -16,7 +16,7 @@ use crate::tools::{Asset, ToolSpec, Unpack, Wanted, on_path};
 const ORDER: [Origin; 6] =
     [Origin::System, Origin::Cache, Origin::Bundle, Origin::Mirror, Origin::Download, Origin::Source];
 
-/// For a bundle, a program of this system's is not good enough: it may rest on its libraries.
+/// A program of this system is not suitable for a bundle: it may depend on the system's libraries.
 const PORTABLE: &[Origin] =
     &[Origin::Cache, Origin::Bundle, Origin::Mirror, Origin::Download, Origin::Source];
 
@@ -35,7 +35,7 @@ pub(super) struct Search {
 }
 
 impl Origins {
-    /// The tool, verified just now; fetched or made if need be. `engine` is only needed where a
+    /// The tool, verified just now; fetched or made if needed. `engine` is only needed where a
     /// recipe builds in a container.
     pub fn tool(&self, task: &Task<'_>, engine: Option<&Engine>, name: &str) -> Result<Found> {
         self.tool_among(task, engine, name, &ORDER)
@@ -51,7 +51,7 @@ impl Origins {
         self.tool_among(task, engine, name, PORTABLE)
     }
 
-    /// As [`Origins::tool`], from this origin or not at all; what the cache has is had again.
+    /// As [`Origins::tool`], from this origin only, even if the cache has it.
     pub fn tool_from(
         &self,
         task: &Task<'_>,
@@ -182,14 +182,14 @@ impl Origins {
         refused(reason)
     }
 
-    /// Holds a cached tool against its record, and against today's pin and inputs of its version.
+    /// Compares a cached tool with its record, and against today's pin and inputs of its version.
     pub(super) fn judge(&self, name: &str, cached: &Cached) -> Result<(), Unfit> {
         let platform = self.facts.platform();
         let inputs = self.current_inputs(cached.record.origin, name, &platform);
         Store::judge(cached, self.pins.asset(name, &cached.version, &platform), &inputs)
     }
 
-    /// The version of a tool that is fetched where none is there.
+    /// The version of a tool that is downloaded if it is missing.
     pub fn wanted_version(&self, spec: &ToolSpec) -> Result<Version> {
         Ok(self.pins.wanted(spec, &self.versions)?.tool)
     }
@@ -205,7 +205,7 @@ impl Origins {
     fn bundled_tool(&self, task: &Task<'_>, search: &Search) -> Attempt<Found> {
         let (version, entry) = self.bundled_entry(search)?;
         let Some(bundle) = &self.bundle else { return refused("no bundle was given") };
-        // A bundle that is not what it says is no reason to look elsewhere: someone changed it.
+        // A bundle that does not match its manifest is not skipped: somebody changed it.
         let file = bundle.verified_file(task, entry)?;
         self.install(search, Origin::Bundle, version, entry, &file)
     }
@@ -241,7 +241,7 @@ impl Origins {
         self.install(search, Origin::Source, version, &made.entry, &made.dir.join(&made.entry.file))
     }
 
-    /// Copies a verified artifact into the cache and holds it against its entry once more, as it
+    /// Copies a verified artifact into the cache and compares it with its entry once more, as it
     /// may have been changed while it was copied.
     fn install(
         &self,
@@ -269,7 +269,7 @@ fn fitting(search: &Search, entry: &Entry) -> Attempt<Version> {
     let Ok(version) = Version::parse(&entry.version) else {
         return refused(format!("its version \"{}\" is invalid", entry.version));
     };
-    match (search.spec.fits)(&version, &search.wanted) {
+    match search.spec.fits(&version, &search.wanted) {
         Ok(()) => Ok(version),
         Err(why) => refused(format!("it has version {version}, which {why}")),
     }

@@ -1,4 +1,4 @@
-//! Published files on their way: from the mirror that the user named, or from their release host.
+//! Downloads published files from the user's mirror or from their release host.
 
 use std::io::Read;
 use std::path::Path;
@@ -11,7 +11,8 @@ use super::store::adopt;
 use super::tools::{Search, of_cached, record};
 use super::{Found, Mirror, Origin, Origins};
 use crate::error::Error;
-use crate::fetch::{FetchError, LIMIT, Remote, download, extract_member, permitted, place};
+use crate::fetch::{FetchError, LIMIT, Remote, download, extract_member, permitted};
+use crate::files::place;
 use crate::task::Task;
 use crate::tools::{Asset, Unpack};
 
@@ -44,7 +45,7 @@ impl Origins {
                 let remote =
                     Remote { url: url.as_str(), plain_http: mirror.is_plain(), hosts: &[], ..remote(asset) };
                 self.arrive(search, asset, Origin::Mirror, |to| {
-                    // Who named a mirror is waiting for it: it is asked anew in the next run.
+                    // The user named this mirror, so it is tried again in the next run.
                     self.transfer(task, &remote, to, |cause| {
                         self.reach.record(&authority, cause, Duration::ZERO);
                     })
@@ -139,7 +140,7 @@ fn remote(asset: &Asset) -> Remote<'_> {
     Remote { url, sha256, size: *size, hosts, ..Remote::default() }
 }
 
-/// A folder that is not there is a mistake, not a mirror that lacks a file.
+/// A missing folder is a mistake, not a mirror that lacks a file.
 fn no_folder(dir: &Path) -> Error {
     let shown = dir.display();
     let error = Error::usage(format!("there is no folder {shown} to use as a mirror"));
@@ -150,7 +151,7 @@ fn no_folder(dir: &Path) -> Error {
     error.help("--mirror DIR   # a folder with the published files as <host>/<path>")
 }
 
-/// Copies a file of a mirror's folder and holds it against its pin on the way. A link in the folder
+/// Copies a file of a mirror's folder and compares it with its pin on the way. A link in the folder
 /// may lead anywhere, as long as a regular file stands at its end: the bytes are what counts.
 fn copy_published(task: &Task<'_>, asset: &Asset, from: &Path, to: &Path) -> Attempt<()> {
     let shown = from.display();
@@ -180,7 +181,7 @@ fn copy_published(task: &Task<'_>, asset: &Asset, from: &Path, to: &Path) -> Att
     refused(reason)
 }
 
-/// A file that says how far it is read, and stops when the work is to stop.
+/// A file that reports how far it is read, and stops on cancellation.
 struct Watched<'a> {
     file: std::fs::File,
     task: &'a Task<'a>,

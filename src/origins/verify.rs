@@ -1,11 +1,11 @@
-//! Every tool that was ever put into the cache or accepted, held against what is known of it.
+//! Verifies all tools that were ever installed into the cache or accepted.
 
 use std::path::PathBuf;
 
 use super::store::{Cached, Store};
 use super::{Origin, Origins};
 use crate::error::Result;
-use crate::fetch::sha256_file;
+use crate::files::sha256_file;
 use crate::task::Task;
 use crate::tools::{TOOLS, ToolSpec};
 
@@ -72,7 +72,7 @@ impl Origins {
     }
 
     fn fault(&self, spec: &ToolSpec, cached: &Cached) -> Option<String> {
-        // What is left of an earlier version has no pin to be held against.
+        // A tool of an earlier version has no pin to be compared with.
         let pinned = self.pins.get(spec.name).is_some_and(|pin| pin.version == cached.version);
         let published = matches!(cached.record.origin, Origin::Mirror | Origin::Download);
         let verdict =
@@ -94,7 +94,7 @@ impl Origins {
     }
 }
 
-/// Without the program that was on this machine before, the changed one is removed and had again.
+/// With `--strict`, the changed program is removed and downloaded again.
 fn remedy(name: &str, cached: &Cached, current: bool) -> String {
     if current {
         return format!("todo-bootstrap tools install {name} --strict   # removes and downloads it again");

@@ -1,4 +1,4 @@
-//! An image as its project publishes it, pinned by its digest.
+//! A published image, pinned by its digest.
 
 use super::{End, Line};
 use crate::tools::doubt;
@@ -26,7 +26,7 @@ pub struct PublishedImage {
     pub sources: Vec<String>,
     /// Its line, and until when that is supported.
     pub support: Line,
-    /// The version that its recipe makes where it cannot be pulled; `None` where there is no recipe.
+    /// The version that its recipe makes where it cannot be pulled; `None` if there is no recipe.
     pub source_version: Option<String>,
     /// Why that version is of another line.
     pub version_differs: Option<String>,

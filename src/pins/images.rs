@@ -7,7 +7,7 @@ use super::support::{FILE as SUPPORT, Line, Support};
 use crate::config::{Document, Fields, Versions};
 use crate::data::Data;
 use crate::error::Result;
-use crate::fetch::is_sha256;
+use crate::files::is_sha256;
 use crate::tools::{hosts, sources};
 
 const FILE: &str = "manifests/images.toml";
@@ -19,7 +19,7 @@ pub struct Images {
 }
 
 impl Images {
-    /// A project's own file (below `--dir`) stands in for the built-in one as a whole; without any,
+    /// A project's own file (below `--dir`) stands in for the built-in one completely; without any,
     /// nothing is published.
     pub fn load(data: &Data, versions: &Versions) -> Result<Self> {
         let Some(text) = data.read(FILE)? else { return Ok(Self::default()) };
@@ -114,9 +114,9 @@ fn supported<'s>(
     let (product, version) = (product?, version?);
     let line = support.line(product, version);
     if !support.has(product) {
-        fields.problem("product", format!("is \"{product}\", which {SUPPORT} does not know"));
+        fields.problem("product", format!("is \"{product}\", which is not in {SUPPORT}"));
     } else if line.is_none() {
-        let why = format!("is {version}, and {SUPPORT} does not say until when {product} of that line");
+        let why = format!("is {version}, but {SUPPORT} does not list until when this line of {product}");
         fields.problem("version", format!("{why} is supported"));
     }
     line

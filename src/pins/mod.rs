@@ -1,5 +1,5 @@
-//! What is pinned besides tools: published images (`manifests/images.toml`), and until when the
-//! lines of all pinned versions are supported (`support.toml`).
+//! Pins besides those of tools: published images (`manifests/images.toml`), and until when the pinned
+//! versions are supported (`support.toml`).
 
 mod image;
 mod images;

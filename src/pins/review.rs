@@ -1,4 +1,4 @@
-//! What of the pins loses support, and when.
+//! Which pinned versions lose support, and when.
 
 use std::collections::BTreeMap;
 use std::fmt;

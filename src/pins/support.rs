@@ -1,4 +1,4 @@
-//! `support.toml`: until when the lines of versions that we pin are supported.
+//! `support.toml`: until when the pinned lines of versions are supported.
 
 use std::collections::BTreeMap;
 
@@ -112,17 +112,20 @@ fn product(fields: &mut Fields<'_, '_>) -> Option<Product> {
 fn line(fields: &mut Fields<'_, '_>, title: String, common: Option<&str>) -> Option<Line> {
     let (ends, open) = (date(fields, "ends"), fields.opt_string("open"));
     if fields.has("ends") == fields.has("open") {
-        fields.problem("ends", "or `open` must be there, and not both: the last day, or why none is known");
+        fields.problem("ends", "or `open` is required, but not both: the last day, or why none is known");
     }
     let source = fields.opt_string("source").or_else(|| common.map(str::to_owned));
     if source.is_none() {
-        fields.problem("source", "is missing, here and at the product: where is it published?");
+        fields.problem(
+            "source",
+            "is missing, here and at the product: it is the address where the day is published",
+        );
     }
     Some(Line { title, end: ends.map(End::On).or_else(|| open.map(End::Open))?, source: source? })
 }
 
 fn date(fields: &mut Fields<'_, '_>, key: &str) -> Option<Date> {
     fields.opt_parsed(key, |text| {
-        text.parse().map_err(|_| format!("is \"{text}\", which is no day (2027-02-28)"))
+        text.parse().map_err(|_| format!("is \"{text}\", which is not a date (2027-02-28)"))
     })
 }

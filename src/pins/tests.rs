@@ -1,4 +1,4 @@
-//! The pins of the program: of supported lines, vouched for, and of the versions that recipes make.
+//! The pins of the program: supported, confirmed by two sources, and of the versions that recipes build.
 
 use jiff::civil::date;
 
@@ -139,7 +139,7 @@ fn another_line_from_source_is_told_with_its_reason() {
 fn one_source_is_a_doubt() {
     let text = thing("3.1.4", "").replace("[\"a\", \"b\"]", "[\"a\"]");
     let doubt = images(&text, "").unwrap().get("thing").unwrap().doubt();
-    assert_eq!(doubt.unwrap(), "one source alone vouches for its digest (a)");
+    assert_eq!(doubt.unwrap(), "only one source confirms its digest (a)");
 }
 
 #[test]
@@ -153,11 +153,11 @@ fn all_problems_of_the_images_are_named() {
     let expected = [
         "images.toml:2: `a.image` is \"busybox\", but must be REGISTRY/REPOSITORY:TAG (docker.io/library/busybox:1)",
         "images.toml:3: `a.digest` must be sha256: and 64 lower-case hex digits",
-        "images.toml:5: `a.product` is \"none\", which support.toml does not know",
-        "images.toml:6: `a.sources` names \"a\" twice: that is one source",
+        "images.toml:5: `a.product` is \"none\", which is not in support.toml",
+        "images.toml:6: `a.sources` lists \"a\" twice: that is one source",
         "images.toml:7: `a.source-version` is \"none\", a key that versions.toml does not have",
         "images.toml:8: unknown key `a.size`",
-        "images.toml:12: `b.version` is 2.9, and support.toml does not say until when thing of that line is supported",
+        "images.toml:12: `b.version` is 2.9, but support.toml does not list until when this line of thing is supported",
     ];
     assert_eq!(error.causes(), expected);
 }
@@ -168,10 +168,10 @@ fn all_problems_of_the_support_are_named() {
                 2 = { ends = \"2027-02-30\", open = \"x\", source = \"s\" }\n3 = { open = \"x\" }\n";
     let error = Support::parse("support.toml", text).unwrap_err().to_string();
     for part in [
-        "support.toml:1: `reviewed` is \"soon\", which is no day",
+        "support.toml:1: `reviewed` is \"soon\", which is not a date",
         "`products.a.title` is missing",
         "`products.a.lines.1.ends` or `open` must be there, and not both",
-        "support.toml:5: `products.a.lines.2.ends` is \"2027-02-30\", which is no day",
+        "support.toml:5: `products.a.lines.2.ends` is \"2027-02-30\", which is not a date",
         "`products.a.lines.2.ends` or `open` must be there, and not both",
         "`products.a.lines.3.source` is missing",
     ] {

@@ -1,4 +1,4 @@
-//! Bringing published images here: into our registry, or into an archive.
+//! Copies published images into our registry, or into an archive.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use super::push::{Moved, Push, ROUNDS, lost_blobs};
 use super::upstream::{Published, Upstream};
 use super::{Pushed, Registry, Result, wait};
 use crate::error::Error;
+use crate::files::remove;
 use crate::task::Task;
 
 /// How often a blob may vanish between its download and its use: another run that wanted it, too,
@@ -118,14 +119,4 @@ pub fn fetch_archive(task: &Task<'_>, upstream: &Upstream<'_>, name: &str, to: &
         remove(&blob.path())?;
     }
     Ok(published.manifest.digest())
-}
-
-/// A blob is where it was wanted: it need not lie in the cache as well.
-fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io("remove", path, &error).into())
-        }
-        _ => Ok(()),
-    }
 }

@@ -1,4 +1,4 @@
-//! Why an image could not be moved, told apart so that a caller can act on it.
+//! Why an image could not be transferred, in variants so that a caller can act on them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use crate::fetch::FetchError;
 
 mod help;
 
-/// Addresses stand in these without names and passwords.
+/// Addresses in these contain no user names and passwords.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RegistryError {
     /// No connection was made.
     #[error("{host} cannot be reached ({cause})")]
     Unreachable { host: String, cause: String },
-    #[error("{host} shows a certificate that is not trusted here ({cause})")]
+    #[error("the certificate of {host} is not trusted ({cause})")]
     Certificate { host: String, cause: String },
-    #[error("{url} returned a web page instead of a response: it looks like the log-in page of a network")]
+    #[error("{url} returned a web page instead of a response; it may be the login page of a network")]
     LoginPage { url: String },
     #[error("{host} refuses {what} ({status}{})", colon(.said))]
     Unauthorized { host: String, what: String, status: StatusCode, said: String },
@@ -40,10 +40,10 @@ pub enum RegistryError {
     #[error("{name} has no image for {platform}, only for {}", listed(.there))]
     NoPlatform { name: String, platform: String, there: Vec<String> },
 
-    /// What listens there is something else.
+    /// Another program listens there.
     #[error("the server at {authority} is not an image registry ({what})")]
     Stranger { authority: String, what: String },
-    /// It was there when the push began.
+    /// It was available when the push started.
     #[error("lost the connection to the registry at {authority} while pushing {what} ({cause})")]
     Died { authority: String, what: String, cause: String },
     #[error("the disk of the registry at {authority} is full ({said})")]
@@ -80,8 +80,8 @@ fn limited(quota: Option<&str>) -> String {
 fn later(after: Option<Duration>) -> String {
     match after.map(|after| after.as_secs()) {
         None => String::new(),
-        Some(seconds @ 0..=120) => format!(", it asks to come back in {seconds} s"),
-        Some(seconds) => format!(", it asks to come back in {} min", seconds.div_ceil(60)),
+        Some(seconds @ 0..=120) => format!(", it asks to retry in {seconds} s"),
+        Some(seconds) => format!(", it asks to retry in {} min", seconds.div_ceil(60)),
     }
 }
 
@@ -90,52 +90,6 @@ fn listed(there: &[String]) -> String {
 }
 
 impl RegistryError {
-    /// Stable and in kebab-case.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Unreachable { .. } => "unreachable",
-            Self::Certificate { .. } => "certificate",
-            Self::LoginPage { .. } => "login-page",
-            Self::Unauthorized { .. } => "unauthorized",
-            Self::NotFound { .. } => "not-found",
-            Self::RateLimited { .. } => "rate-limited",
-            Self::Answered { .. } => "refused",
-            Self::Malformed { .. } => "bad-answer",
-            Self::Mismatch { .. } => "digest-mismatch",
-            Self::Moved { .. } => "tag-moved",
-            Self::NoPlatform { .. } => "no-platform",
-            Self::Stranger { .. } => "not-a-registry",
-            Self::Died { .. } => "registry-died",
-            Self::Full { .. } => "registry-full",
-            Self::Stalled { .. } => "stalled",
-            Self::Differs { .. } => "pushed-differs",
-            Self::Archive { .. } => "bad-archive",
-            Self::Name(_) => "bad-name",
-            Self::Transfer(_) => "transfer",
-            Self::Local(_) => "local",
-        }
-    }
-
-    /// Whether it lies with this machine, so that no other source of the image would do better.
-    pub fn is_local(&self) -> bool {
-        match self {
-            Self::Local(_)
-            | Self::Archive { .. }
-            | Self::Name(_)
-            | Self::Died { .. }
-            | Self::Full { .. }
-            | Self::Stranger { .. }
-            | Self::Differs { .. } => true,
-            Self::Transfer(error) => error.is_local(),
-            _ => false,
-        }
-    }
-
-    /// Whether what came is not what was pinned: worth a warning, as somebody may have changed it.
-    pub fn is_mismatch(&self) -> bool {
-        matches!(self, Self::Mismatch { .. })
-    }
-
     /// A failed transfer of `what`, told as it is for registries.
     pub(super) fn of(error: FetchError, host: &str, what: &str) -> Self {
         let (host, what) = (host.to_owned(), what.to_owned());

@@ -1,4 +1,4 @@
-//! Writing an image of our registry as an archive.
+//! Writes an image of our registry as an archive.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use reqwest::StatusCode;
 
 use super::archive::Writer;
 use super::manifest::Descriptor;
-use super::push::{SAID, address};
+use super::push::address;
 use super::retry::{Fault, again};
 use super::{Registry, RegistryError, Result, wait};
-use crate::fetch::{FetchError, Halt, causes, read, unanswered};
+use crate::fetch::{FetchError, Halt, causes};
 use crate::task::Task;
 
 const REPORT_EVERY: Duration = Duration::from_millis(200);
@@ -81,22 +81,15 @@ impl Export<'_> {
         let registry = self.registry;
         let url = address(&registry.url(&format!("{}/blobs/{}", self.repository, blob.digest)))?;
         let what = format!("blob {}", blob.digest);
-        let told = |halt| Fault::of(halt, &registry.authority, &what);
-        let idle = registry.timeouts().idle;
-        let stalled = |got| told(Halt::again(FetchError::Stalled { url: url.to_string(), got, idle }));
-        let response = match tokio::time::timeout(idle, registry.client.http().get(url.clone()).send()).await
-        {
-            Ok(response) => response.map_err(|error| told(unanswered(&url, &error)))?,
-            Err(_) => return Err(stalled(0)),
-        };
+        let response = registry.send(registry.client.http().get(url.clone()), &url, &what).await?;
         if response.status() != StatusCode::OK {
-            let answer = read(&registry.client, response, &url, SAID).await.map_err(told)?;
+            let answer = registry.read(response, &url, &what).await?;
             return Err(registry.refusal(&answer, &what));
         }
         let (mut body, mut got) = (response.bytes_stream(), 0);
         loop {
-            match tokio::time::timeout(idle, body.next()).await {
-                Err(_) => return Err(stalled(got)),
+            match tokio::time::timeout(registry.timeouts().idle, body.next()).await {
+                Err(_) => return Err(registry.stalled(&what)),
                 Ok(None) => return Ok(()),
                 Ok(Some(Ok(bytes))) => {
                     self.writer.write(&bytes)?;
@@ -105,7 +98,8 @@ impl Export<'_> {
                 }
                 Ok(Some(Err(error))) => {
                     let (url, cause) = (url.to_string(), causes(&error));
-                    return Err(told(Halt::again(FetchError::Broken { url, got, cause })));
+                    let halt = Halt::again(FetchError::Broken { url, got, cause });
+                    return Err(Fault::of(halt, &registry.authority, &what));
                 }
             }
         }

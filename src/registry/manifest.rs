@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::platform::Platform;
-use crate::fetch::sha256;
+use crate::files::sha256;
 
 pub(super) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -129,7 +129,7 @@ impl Manifest {
         for blob in [config].into_iter().chain(layers) {
             if !super::reference::is_digest(&blob.digest) {
                 return Err(format!(
-                    "its manifest names a blob by {}, which is not a sha256 digest",
+                    "its manifest refers to a blob by {}, which is not a sha256 digest",
                     blob.digest
                 ));
             }

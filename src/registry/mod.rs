@@ -1,7 +1,8 @@
-//! Image registries: the part of the OCI distribution protocol that images need to get into ours.
+//! Image registries: the parts of the OCI distribution protocol that are needed to get images into our
+//! registry.
 //!
-//! Written on our own client and not on a crate for registries (oci-client): transfers have to be
-//! resumed, proxies, private authorities and redirects judged as for all other downloads.
+//! Based on our own download client instead of a registry crate (oci-client): transfers must be resumable,
+//! and proxies, private certificate authorities and redirects must be handled as in all other downloads.
 
 mod archive;
 mod blob;
@@ -37,7 +38,7 @@ use push::Push;
 /// The first pause: with those that follow, a registry that is restarted has about ten seconds.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What a push came to.
+/// The result of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
     /// `sha256:…` of the manifest, as the registry confirmed it.

@@ -1,19 +1,22 @@
-//! Asking our registry what it has.
+//! Queries to our registry.
 
 use futures::future::try_join_all;
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 
 use super::manifest::{ACCEPTED, LONGEST, Manifest};
 use super::push::Push;
 use super::reference::{is_digest, is_repository, is_tag};
 use super::retry::{Fault, again};
 use super::{Registry, RegistryError, Result, wait};
-use crate::fetch::{Answered, FetchError, Question, Remote, ask, sha256};
+use crate::fetch::{Answered, FetchError, Question, Remote, ask, read, unanswered};
+use crate::files::sha256;
 use crate::task::Task;
 
-/// The header that tells a manifest's digest.
+/// The header with a manifest's digest.
 const DIGEST: &str = "docker-content-digest";
-/// What every registry of the distribution protocol says.
+/// The limit of a response to a blob or a manifest (bytes).
+const SHORT: u64 = 64 << 10;
+/// The header that registries of the distribution protocol send.
 const VERSION: &str = "docker-distribution-api-version";
 
 impl Registry {
@@ -47,11 +50,7 @@ impl Registry {
     /// The digest that a tag or digest has there; `None` if there is none.
     pub fn digest(&self, task: &Task<'_>, repository: &str, reference: &str) -> Result<Option<String>> {
         let what = self.named(repository, reference)?;
-        wait(
-            task,
-            &format!("asking for {what}"),
-            again(task, self.timeouts(), async || self.digest_once(repository, reference, &what).await),
-        )
+        self.asking(task, &what, async || self.digest_once(repository, reference, &what).await)
     }
 
     pub(super) async fn digest_once(
@@ -79,11 +78,7 @@ impl Registry {
     /// The manifest of a tag or digest, hashed; `None` if there is none.
     pub fn manifest(&self, task: &Task<'_>, repository: &str, reference: &str) -> Result<Option<Manifest>> {
         let what = self.named(repository, reference)?;
-        wait(
-            task,
-            &format!("asking for {what}"),
-            again(task, self.timeouts(), async || self.manifest_once(repository, reference, &what).await),
-        )
+        self.asking(task, &what, async || self.manifest_once(repository, reference, &what).await)
     }
 
     pub(super) async fn manifest_once(
@@ -113,25 +108,21 @@ impl Registry {
         Ok(Some(manifest))
     }
 
-    /// The configuration of an image; `None` where the registry does not have it.
+    /// The configuration of an image; `None` if the registry does not have it.
     pub fn config(&self, task: &Task<'_>, repository: &str, manifest: &Manifest) -> Result<Option<Vec<u8>>> {
         let Some(digest) = manifest.config_digest() else { return Ok(None) };
         let what = format!("the configuration {digest} of {repository}");
-        wait(
-            task,
-            &format!("asking for {what}"),
-            again(task, self.timeouts(), async || {
-                let answer = self.ask(Method::GET, &format!("{repository}/blobs/{digest}"), &what).await?;
-                match answer.status {
-                    StatusCode::OK => {
-                        same(&what, &digest, &format!("sha256:{}", sha256(&answer.body)))?;
-                        Ok(Some(answer.body))
-                    }
-                    StatusCode::NOT_FOUND => Ok(None),
-                    _ => Err(self.refusal(&answer, &what)),
+        self.asking(task, &what, async || {
+            let answer = self.ask(Method::GET, &format!("{repository}/blobs/{digest}"), &what).await?;
+            match answer.status {
+                StatusCode::OK => {
+                    same(&what, &digest, &format!("sha256:{}", sha256(&answer.body)))?;
+                    Ok(Some(answer.body))
                 }
-            }),
-        )
+                StatusCode::NOT_FOUND => Ok(None),
+                _ => Err(self.refusal(&answer, &what)),
+            }
+        })
     }
 
     /// Gives the image that has `digest` one more tag.
@@ -144,14 +135,10 @@ impl Registry {
         wait(task, &format!("tagging {repository}:{tag}"), push.manifest(&manifest, Some(tag))).map(drop)
     }
 
-    /// Whether the manifest is there and all that it names.
+    /// Whether the registry has the manifest and everything that it refers to.
     pub fn complete(&self, task: &Task<'_>, repository: &str, digest: &str) -> Result<bool> {
         let what = self.named(repository, digest)?;
-        wait(
-            task,
-            &format!("looking for {what}"),
-            again(task, self.timeouts(), async || self.whole(repository, digest.to_owned(), &what).await),
-        )
+        self.asking(task, &what, async || self.whole(repository, digest.to_owned(), &what).await)
     }
 
     async fn whole(&self, repository: &str, digest: String, what: &str) -> Result<bool, Fault> {
@@ -188,7 +175,42 @@ impl Registry {
         }
     }
 
-    /// Asks once for what stands below `/v2/`.
+    /// Repeats a request about `what` until it succeeds, or until repeating cannot help.
+    fn asking<T>(
+        &self,
+        task: &Task<'_>,
+        what: &str,
+        attempt: impl AsyncFnMut() -> Result<T, Fault>,
+    ) -> Result<T> {
+        wait(task, &format!("asking for {what}"), again(task, self.timeouts(), attempt))
+    }
+
+    /// Sends a request and waits for its response, as long as the server may be silent.
+    pub(super) async fn send(
+        &self,
+        request: RequestBuilder,
+        url: &Url,
+        what: &str,
+    ) -> Result<Response, Fault> {
+        match tokio::time::timeout(self.timeouts().idle, request.send()).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(Fault::of(unanswered(url, &error), &self.authority, what)),
+            Err(_) => Err(self.stalled(what)),
+        }
+    }
+
+    /// Reads the short response to a request.
+    pub(super) async fn read(&self, response: Response, url: &Url, what: &str) -> Result<Answered, Fault> {
+        let answer = read(&self.client, response, url, SHORT).await;
+        answer.map_err(|halt| Fault::of(halt, &self.authority, what))
+    }
+
+    pub(super) fn stalled(&self, what: &str) -> Fault {
+        let (host, idle) = (self.authority.clone(), self.timeouts().idle);
+        Fault::passing(RegistryError::Stalled { host, what: what.to_owned(), idle })
+    }
+
+    /// Sends one request for a path below `/v2/`.
     async fn ask(&self, method: Method, path: &str, what: &str) -> Result<Answered, Fault> {
         let url = self.url(path);
         let remote = Remote { url: &url, ..Remote::default() };
@@ -227,7 +249,7 @@ impl Registry {
     }
 }
 
-/// Holds a digest against a reference, if that is a digest as well.
+/// Compares a digest with a reference, if that is a digest as well.
 fn same(what: &str, expected: &str, got: &str) -> Result<()> {
     if !is_digest(expected) || expected == got {
         return Ok(());
@@ -240,7 +262,7 @@ pub(super) fn manifests(repository: &str, reference: &str) -> String {
     format!("{repository}/manifests/{reference}")
 }
 
-/// What a registry says of an error, in one line: `CODE: message (detail)`.
+/// The error of a registry in one line: `CODE: message (detail)`.
 pub(super) fn said(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Said {
@@ -269,7 +291,7 @@ pub(super) fn said(body: &[u8]) -> String {
     text.lines().next().unwrap_or_default().trim().chars().take(200).collect()
 }
 
-/// How the distribution project's registry tells that its disk is full: by what the system said.
+/// Whether the distribution project's registry reports a full disk, which it does with the message of the system.
 fn is_full(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body).to_ascii_lowercase();
     ["no space left on device", "enospc", "disk quota exceeded", "\"err\":28"]

@@ -1,4 +1,4 @@
-//! Platforms of images: which of an index is the one that is wanted.
+//! Platforms of images, and how one is chosen from an index.
 
 use std::fmt;
 
@@ -48,7 +48,7 @@ impl fmt::Display for Platform {
     }
 }
 
-/// The image of an index for `wanted`, or what there is instead.
+/// The image of an index for `wanted`, or the available platforms.
 pub(super) fn choose<'a>(listed: &'a [Listed], wanted: &Platform) -> Result<&'a Listed, Vec<String>> {
     let images = || listed.iter().filter(|one| is_manifest(&one.descriptor.media_type) && !one.is_remark());
     let fits = |one: &&Listed| one.platform.as_ref().is_some_and(|platform| platform.is(wanted));

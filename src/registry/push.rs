@@ -1,4 +1,4 @@
-//! Pushing an image: what is missing of its blobs, then its manifest, then a look whether it is there.
+//! Pushes an image: the missing blobs, then the manifest, then a check that the registry has it.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -18,7 +18,7 @@ use super::ours::manifests;
 use super::retry::{Fault, again};
 use super::{Pushed, Registry, RegistryError, Result};
 use crate::error::Error;
-use crate::fetch::{FetchError, read, unanswered};
+use crate::fetch::FetchError;
 use crate::task::Task;
 
 /// Blobs that are sent at the same time.
@@ -26,8 +26,6 @@ const UPLOADS: usize = 4;
 /// How often a registry may have lost blobs before the manifest came.
 pub(super) const ROUNDS: usize = 2;
 const REPORT_EVERY: Duration = Duration::from_millis(200);
-/// What a registry may say to a blob or a manifest (bytes).
-pub(super) const SAID: u64 = 64 << 10;
 
 /// One push on its way.
 pub(super) struct Push<'a> {
@@ -40,7 +38,7 @@ pub(super) struct Push<'a> {
     pub(super) met: Cell<bool>,
 }
 
-/// How the blobs got there (bytes).
+/// How the blobs got into the registry (bytes).
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Moved {
     pub(super) sent: u64,
@@ -155,27 +153,16 @@ impl<'a> Push<'a> {
         let url = address(&registry.url(&manifests(self.repository, reference)))?;
         let request = registry.client.http().put(url.clone());
         let request = request.header(CONTENT_TYPE, &manifest.media_type).body(manifest.bytes.clone());
-        let idle = registry.timeouts().idle;
         let what = format!("the manifest of {name}");
-        let told = |halt| Fault::of(halt, &registry.authority, &what);
-        let response = match tokio::time::timeout(idle, request.send()).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(told(unanswered(&url, &error))),
-            Err(_) => return Err(self.stalled(&what)),
-        };
-        let answer = read(&registry.client, response, &url, SAID).await.map_err(told)?;
+        let response = registry.send(request, &url, &what).await?;
+        let answer = registry.read(response, &url, &what).await?;
         match answer.status {
             StatusCode::CREATED => Ok(()),
             _ => Err(registry.refusal(&answer, &what)),
         }
     }
 
-    pub(super) fn stalled(&self, what: &str) -> Fault {
-        let (host, idle) = (self.registry.authority.clone(), self.registry.timeouts().idle);
-        Fault::passing(RegistryError::Stalled { host, what: what.to_owned(), idle })
-    }
-
-    /// Notes that the registry is there; one that never was is not worth a second try.
+    /// Notes that the registry has responded; one that never has is not tried again.
     pub(super) fn noted<T>(&self, result: Result<T, Fault>) -> Result<T, Fault> {
         match result {
             Err(Fault::Passing { error: error @ RegistryError::Unreachable { .. }, .. })

@@ -1,8 +1,8 @@
-//! Names of images, as registries and engines read them.
+//! Names of images, as registries and engines parse them.
 
 use std::fmt;
 
-/// What engines mean where no host is named.
+/// The host that engines use if none is named.
 const DEFAULT_HOST: &str = "docker.io";
 /// The host that answers for it.
 const DEFAULT_SERVER: &str = "registry-1.docker.io";
@@ -73,7 +73,7 @@ impl fmt::Display for Reference {
 
 /// Whether `text` is `sha256:` and 64 lower-case hex digits.
 pub(super) fn is_digest(text: &str) -> bool {
-    text.strip_prefix("sha256:").is_some_and(crate::fetch::is_sha256)
+    text.strip_prefix("sha256:").is_some_and(crate::files::is_sha256)
 }
 
 /// Whether `text` is what stands between a registry's host and a tag.

@@ -1,4 +1,4 @@
-//! Trying again what may pass.
+//! Retries after temporary errors.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::{RegistryError, Result};
 use crate::fetch::{Halt, TRIES, Timeouts, Tries};
 use crate::task::Task;
 
-/// Why one try came to nothing.
+/// Why an attempt failed.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// The same may do better, not before `after`.
@@ -27,7 +27,7 @@ impl Fault {
         let told = |error| RegistryError::of(error, host, what);
         match halt {
             Halt::Again { error, after } => Self::Passing { error: told(error), after },
-            Halt::Anew { error, .. } | Halt::Final(error) => Self::Final(told(error)),
+            halt => Self::Final(told(halt.into_error())),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Sending one blob, in one request; begun anew where that breaks.
+//! Uploads one blob in one request; starts again if that fails.
 
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,11 +9,11 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use reqwest::{Body, StatusCode, Url};
 
 use super::blob::{Blob, stream};
-use super::push::{Moved, Push, SAID, address};
+use super::push::{Moved, Push, address};
 use super::retry::{Fault, again};
 use super::{RegistryError, Result};
 use crate::error::Error;
-use crate::fetch::{Answered, read, unanswered};
+use crate::fetch::{Answered, unanswered};
 
 /// An error of reading, kept as the connection only tells that there was one.
 type Slot = Arc<Mutex<Option<std::io::Error>>>;
@@ -52,14 +52,14 @@ impl Push<'_> {
         let request = request.header(CONTENT_LENGTH, blob.size).body(body);
         let response = tokio::select! {
             response = request.send() => response,
-            () = stands_still(counter, self.registry.timeouts().idle) => return Err(self.stalled(&what)),
+            () = stands_still(counter, self.registry.timeouts().idle) => return Err(self.registry.stalled(&what)),
         };
         if let Some(error) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(io(&error));
         }
-        let told = |halt| Fault::of(halt, &self.registry.authority, &what);
-        let response = response.map_err(|error| told(unanswered(&url, &error)))?;
-        let answer = read(&self.registry.client, response, &url, SAID).await.map_err(told)?;
+        let response =
+            response.map_err(|error| Fault::of(unanswered(&url, &error), &self.registry.authority, &what))?;
+        let answer = self.registry.read(response, &url, &what).await?;
         match answer.status {
             StatusCode::CREATED => Ok(Moved { sent: blob.size, present: 0 }),
             _ => Err(self.refused(&answer, blob, &what)),
@@ -74,14 +74,9 @@ impl Push<'_> {
             url.query_pairs_mut().append_pair("mount", &blob.digest).append_pair("from", &other);
         }
         let what = format!("the upload of {}", blob.digest);
-        let told = |halt| Fault::of(halt, &registry.authority, &what);
         let request = registry.client.http().post(url.clone()).header(CONTENT_LENGTH, 0);
-        let response = match tokio::time::timeout(registry.timeouts().idle, request.send()).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(told(unanswered(&url, &error))),
-            Err(_) => return Err(self.stalled(&what)),
-        };
-        let answer = read(&registry.client, response, &url, SAID).await.map_err(told)?;
+        let response = registry.send(request, &url, &what).await?;
+        let answer = registry.read(response, &url, &what).await?;
         match answer.status {
             StatusCode::CREATED => Ok(None),
             StatusCode::ACCEPTED => self.location(&url, &answer).map(Some),
@@ -105,7 +100,7 @@ impl Push<'_> {
         match self.registry.refusal(answer, what) {
             Fault::Final(RegistryError::Answered { said, .. }) if said.contains("DIGEST_INVALID") => {
                 let what = format!("a blob of {}", blob.path().display());
-                let (expected, got) = (blob.digest.clone(), format!("another one ({said})"));
+                let (expected, got) = (blob.digest.clone(), format!("another digest ({said})"));
                 Fault::Final(RegistryError::Mismatch { what, expected, got })
             }
             // Registries that were restarted know nothing of uploads that were begun.

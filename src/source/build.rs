@@ -1,4 +1,4 @@
-//! Making what is missing: independent artifacts at the same time, each one once.
+//! Builds missing artifacts: independent ones at the same time, each one once.
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -78,12 +78,12 @@ impl Source {
         let missing = graph::missing(&self.recipes, name, &mut |name| Ok(self.take(task, name)?.is_some()))?;
         if !missing.is_empty() {
             if let Some(reason) = missing.iter().find_map(|name| self.obstacle(name)) {
-                return Err(Error::host(format!("cannot make {name} from source")).because(reason));
+                return Err(Error::host(format!("cannot build {name} from source")).because(reason));
             }
             self.make_all(task, engine, &missing)?;
         }
         let made = self.cached(name)?;
-        made.ok_or_else(|| Error::failed(format!("{name} was made, and is not in the cache")))
+        made.ok_or_else(|| Error::failed(format!("{name} was built, but is not in the cache")))
     }
 
     fn make_all(&self, task: &Task<'_>, engine: Option<&Engine>, missing: &[String]) -> Result<()> {
@@ -101,7 +101,7 @@ impl Source {
             changed: Condvar::new(),
             stop: Cancel::default(),
         };
-        task.progress(Some(0), Some(run.total), format!("artifacts to make: {}", missing.join(", ")));
+        task.progress(Some(0), Some(run.total), format!("artifacts to build: {}", missing.join(", ")));
         std::thread::scope(|scope| {
             for _ in 0..missing.len().min(WORKERS) {
                 scope.spawn(|| run.work(task));
@@ -135,7 +135,7 @@ impl Source {
         let result = self.build(&Task { runner: &logged, ..task }, engine, name);
         result.map_err(|error| {
             logged.write(&error.to_string());
-            error.context(format!("cannot make {name} from source")).help(format!("less {}", log.display()))
+            error.context(format!("cannot build {name} from source")).help(format!("less {}", log.display()))
         })
     }
 
@@ -174,7 +174,7 @@ impl Source {
     }
 }
 
-/// An artifact in work; ends with it even if its thread panics, so that nobody waits for ever.
+/// An artifact that is being built; ends even if its thread panics, so that no other thread waits for ever.
 struct Turn<'a>(&'a Run<'a>);
 
 impl Drop for Turn<'_> {
@@ -239,7 +239,7 @@ impl Run<'_> {
                 return Some(board.waiting.remove(index));
             }
             if board.running == 0 {
-                board.error = Some(Error::failed(format!("nothing can be made of {:?}", board.waiting)));
+                board.error = Some(Error::failed(format!("none of {:?} can be built", board.waiting)));
                 return None;
             }
             board = self.changed.wait(board).unwrap_or_else(PoisonError::into_inner);

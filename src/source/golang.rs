@@ -1,4 +1,4 @@
-//! Programs of Go modules, built by the ordinary go command from what go.sum pins.
+//! Programs from Go modules, built by the go command from what go.sum pins.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,22 +15,9 @@ const EVERY: Duration = Duration::from_millis(250);
 /// How long to wait before each further attempt to download modules.
 const PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(8)];
 /// What Go prints where the module proxy or the way to it fails.
-const NETWORK: [&str; 14] = [
-    "dial tcp",
-    "connection refused",
-    "connection reset",
-    "i/o timeout",
-    "no such host",
-    "TLS handshake",
-    "x509:",
-    "unexpected EOF",
-    "stream error",
-    "429 Too Many Requests",
-    "500 Internal Server Error",
-    "502 Bad Gateway",
-    "503 Service Unavailable",
-    "504 Gateway Timeout",
-];
+const NETWORK: &str = "dial tcp|connection refused|connection reset|i/o timeout|no such host|TLS handshake|x509:|\
+    unexpected EOF|stream error|429 Too Many Requests|500 Internal Server Error|502 Bad Gateway|\
+    503 Service Unavailable|504 Gateway Timeout";
 
 impl Source {
     pub(super) fn build_go(&self, task: &Task<'_>, go: &Go, work: &Path, out: &Path) -> Result<()> {
@@ -54,7 +41,7 @@ impl Source {
             online(task, || task.run_lines(&cmd, &mut |line| compiled.line(line)))?;
         }
         if let Some(absent) = go.outputs.keys().find(|name| !out.join(name).is_file()) {
-            return Err(Error::failed(format!("go build ended well and made no {absent}")));
+            return Err(Error::failed(format!("go build succeeded, but {absent} is missing")));
         }
         self.go.as_ref().map_or(Ok(()), |go| self.store.note_toolchain(&go.version))
     }
@@ -63,8 +50,8 @@ impl Source {
     pub(super) fn module_folder(&self, task: &Task<'_>, files: &ModuleFiles, work: &Path) -> Result<PathBuf> {
         let dir = self.module(&files.module, work)?;
         let package = &files.package;
-        task.say(format!("get the files of {package}"));
-        let download = self.go(&dir, format!("get the module {package}"))?.args(["mod", "download"]);
+        task.say(format!("downloading the files of {package}"));
+        let download = self.go(&dir, format!("download the module {package}"))?.args(["mod", "download"]);
         let download = download.arg(package);
         online(task, || task.run(&download))?;
         let list = self.go(&dir, format!("find the module {package}"))?;
@@ -144,7 +131,7 @@ fn own_name(package: &str) -> &str {
 fn online<T>(task: &Task<'_>, mut run: impl FnMut() -> Result<T>) -> Result<T> {
     for pause in PAUSES {
         match run() {
-            Err(error) if mentions(&error, &NETWORK) => {
+            Err(error) if mentions(&error, NETWORK) => {
                 task.check()?;
                 task.warn(format!(
                     "a Go module could not be downloaded; trying again in {} s",
@@ -162,18 +149,21 @@ fn online<T>(task: &Task<'_>, mut run: impl FnMut() -> Result<T>) -> Result<T> {
     run().map_err(|error| remedy(&error))
 }
 
-fn mentions(error: &Error, phrases: &[&str]) -> bool {
+/// Whether the error contains one of `phrases`, which are separated by `|`.
+fn mentions(error: &Error, phrases: &str) -> bool {
     let text = error.to_string();
-    phrases.iter().any(|phrase| text.contains(phrase))
+    phrases.split('|').any(|phrase| text.contains(phrase))
 }
 
 fn remedy(error: &Error) -> Error {
-    if mentions(error, &NETWORK) {
-        let error = error.clone().help("go env GOPROXY   # names the module proxy that has to be reachable");
-        return error.help("todo-bootstrap up   # goes on with what was downloaded");
+    if mentions(error, NETWORK) {
+        let error = error.clone().help("go env GOPROXY   # shows the module proxy that must be reachable");
+        return error.help("todo-bootstrap up   # continues with what was downloaded");
     }
-    if mentions(error, &["no space left on device"]) {
-        return error.clone().help("go clean -cache   # frees what Go keeps, or free disk space otherwise");
+    if mentions(error, "no space left on device") {
+        return error
+            .clone()
+            .help("go clean -cache   # deletes Go's build cache; or free disk space in another way");
     }
     error.clone()
 }

@@ -1,4 +1,4 @@
-//! The graph of the recipes: what has to be made, in what order.
+//! The dependency graph of the recipes: what has to be built, in which order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,32 +34,6 @@ fn visit(
     }
     order.push(name.to_owned());
     Ok(())
-}
-
-/// A circle among the recipes, as `a → b → a`.
-pub fn cycle(recipes: &Recipes) -> Option<String> {
-    let mut done = BTreeSet::new();
-    recipes.iter().find_map(|recipe| walk(recipes, &recipe.name, &mut Vec::new(), &mut done))
-}
-
-fn walk<'a>(
-    recipes: &'a Recipes,
-    name: &'a str,
-    path: &mut Vec<&'a str>,
-    done: &mut BTreeSet<&'a str>,
-) -> Option<String> {
-    if let Some(start) = path.iter().position(|step| *step == name) {
-        return Some([&path[start..], &[name]].concat().join(" → "));
-    }
-    if done.contains(name) {
-        return None;
-    }
-    path.push(name);
-    let uses = recipes.get(name).map(|recipe| recipe.kind.uses()).unwrap_or_default();
-    let found = uses.into_iter().find_map(|used| walk(recipes, used, path, done));
-    path.pop();
-    done.insert(name);
-    found
 }
 
 /// How many artifacts of `order` stand between each one and the last, at most: what is far from the
@@ -132,8 +106,8 @@ mod tests {
 
     #[test]
     fn a_circle_is_named() {
-        assert_eq!(cycle(&recipes()), None);
+        assert_eq!(recipes().cycle(), None);
         let circle = Recipes::of([recipe("a", &["b"]), recipe("b", &["c"]), recipe("c", &["b"])]);
-        assert_eq!(cycle(&circle).unwrap(), "b → c → b");
+        assert_eq!(circle.cycle().unwrap(), "b → c → b");
     }
 }

@@ -1,4 +1,4 @@
-//! Images built by the engine from a context of ours and what other recipes made.
+//! Images that the engine builds from one of our contexts and the outputs of other recipes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ impl Source {
     ) -> Result<String> {
         let engine = engine.ok_or_else(|| {
             Error::host(format!("a container engine is needed to build {}", image.tag))
-                .help("todo-bootstrap doctor   # names what is missing")
+                .help("todo-bootstrap doctor   # shows what is missing")
         })?;
         let mut args: Vec<(String, String)> = image.args.clone().into_iter().collect();
         for (arg, base) in &image.bases {

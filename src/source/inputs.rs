@@ -1,4 +1,4 @@
-//! The hash of all that an artifact is made from: when it changes, the artifact is another one.
+//! The hash of all inputs of an artifact: when it changes, the artifact is rebuilt.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::recipe::{Go, Kind, Recipe};
 use super::{Source, layers};
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::fetch::hex;
+use crate::files::hex;
 
 /// Changes when this program makes another artifact of the same inputs.
 const BUILDER: u32 = 1;

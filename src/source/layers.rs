@@ -1,5 +1,4 @@
-//! Images of one layer, written as a docker-archive without any engine: the same files give the
-//! same bytes.
+//! Images with one layer, written as a docker-archive without an engine: the same files give the same bytes.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -13,7 +12,7 @@ use tar::{Builder, EntryType, Header};
 use super::recipe::{IMAGE_TAR, Layers};
 use super::{INPUTS_LABEL, Source};
 use crate::error::{Error, Result};
-use crate::fetch::{hex, sha256};
+use crate::files::{hex, sha256};
 use crate::task::Task;
 
 /// kubeadm's manifests name programs without a path.

@@ -1,8 +1,8 @@
-//! Artifacts made from package registries only, by the recipes in offline/.
+//! Artifacts that are built from package registries only, by the recipes in offline/.
 //!
-//! Recipes make a graph: programs, root file systems, images made of them. Each artifact is kept in
-//! the cache under the hash of all that it is made from, so that nothing is made twice; a build that
-//! was killed goes on with what was finished, and with what Go's own cache has.
+//! Recipes form a graph of programs, root file systems, and images made of them. Each artifact is cached
+//! under the hash of all its inputs, so nothing is built twice; after an interruption, a build continues with
+//! what is finished and with Go's own cache.
 
 mod build;
 mod golang;
@@ -99,8 +99,8 @@ impl Source {
         self.store.find(name, self.inputs(name)?)
     }
 
-    /// Why the artifact cannot be made here; `None` where it can, or is in the cache. Starts no
-    /// process. An engine is not asked for: [`Source::needs_engine`] says whether one is needed.
+    /// Why the artifact cannot be made here; `None` if it can, or is in the cache. Starts no
+    /// process.
     pub fn refusal(&self, name: &str) -> Option<String> {
         if let Err(error) = self.recipes.get(name) {
             return Some(error.one_line());
@@ -125,15 +125,8 @@ impl Source {
         needs
     }
 
-    /// Whether a container engine has to be there to make what is missing of the artifact.
-    pub fn needs_engine(&self, name: &str) -> bool {
-        let missing = self.missing(name).unwrap_or_default();
-        let mut recipes = missing.iter().filter_map(|name| self.recipes.get(name).ok());
-        recipes.any(|recipe| matches!(recipe.kind, Kind::Image(_)))
-    }
-
     /// The artifacts that have to be made for `name`, itself included, what they rest on first;
-    /// empty where it is in the cache.
+    /// empty if it is in the cache.
     pub fn missing(&self, name: &str) -> Result<Vec<String>> {
         graph::missing(&self.recipes, name, &mut |name| Ok(self.cached(name)?.is_some()))
     }
@@ -161,7 +154,5 @@ impl Source {
     }
 }
 
-#[cfg(test)]
-mod live;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
-//! Archives of npm packages, as the registry serves them: pinned by sha256, unpacked by whoever uses
-//! them. No npm is needed; where there is one, it says which registry its user has.
+//! Archives of npm packages from the registry, pinned by sha256 and unpacked by their users. npm is not
+//! needed; if it is installed, its configured registry is used.
 
 use std::path::Path;
 
@@ -32,7 +32,8 @@ impl Source {
             let (sha256, size) = (package.sha256.as_str(), Some(package.size));
             let remote = Remote { url: &url, sha256, size, ..Remote::default() };
             download(task, &client, &remote, &file).map_err(|error| {
-                Error::from(error).help("npm config get registry   # names what has to be reachable")
+                Error::from(error)
+                    .help("npm config get registry   # shows the registry that must be reachable")
             })?;
             let to = out.join(output);
             std::fs::rename(&file, &to).map_err(|e| Error::io("rename", &to, &e))?;
@@ -40,7 +41,7 @@ impl Source {
         Ok(())
     }
 
-    /// The user's own registry: it may be a mirror, as what it serves is held against the pin.
+    /// The user's own registry: it may be a mirror, as what it serves is compared with the pin.
     fn registry(&self, task: &Task<'_>) -> Result<String> {
         let given = VARIABLES.iter().find_map(|key| self.world.var(key));
         let registry = match (given, program(&self.world, "npm", &[])) {

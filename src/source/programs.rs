@@ -1,4 +1,4 @@
-//! The programs of the host that make things: Go, debootstrap.
+//! The programs on this machine that builds need: Go, debootstrap.
 
 use std::path::{Path, PathBuf};
 
@@ -72,7 +72,7 @@ pub fn obstacle(
     debootstrap: Option<&Debootstrap>,
 ) -> Option<String> {
     if !matches!(kind, Kind::Go(_)) && facts.os != Os::Linux {
-        return Some(format!("images are made from source on Linux only, this is {}", facts.os.name()));
+        return Some(format!("images can be built from source on Linux only, this is {}", facts.os.name()));
     }
     if kind.uses_go() {
         match go {
@@ -88,7 +88,7 @@ pub fn obstacle(
         return None;
     }
     if !facts.root {
-        return Some("a root file system is made as root only (run as root, with sudo)".to_owned());
+        return Some("building a root file system requires root (use sudo)".to_owned());
     }
     let absent = "debootstrap is not installed (apt-get install debootstrap)";
     debootstrap.is_none().then(|| absent.to_owned())
@@ -138,7 +138,7 @@ mod tests {
         let judge = |facts: &Facts, tools| obstacle(&rootfs(), facts, None, tools).unwrap_or_default();
         let root = Facts { root: true, ..recorded::debian() };
         assert!(judge(&recorded::macos(), Some(&tools)).contains("on Linux only, this is darwin"));
-        assert!(judge(&recorded::debian(), Some(&tools)).contains("as root only"));
+        assert!(judge(&recorded::debian(), Some(&tools)).contains("requires root"));
         assert!(judge(&root, None).contains("apt-get install debootstrap"));
         assert_eq!(judge(&root, Some(&tools)), "");
     }

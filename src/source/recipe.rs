@@ -1,4 +1,4 @@
-//! One recipe: how an artifact is made, read from `offline/recipes/<artifact>.toml`.
+//! A recipe: how an artifact is built, read from `offline/recipes/<artifact>.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::{Document, Fields};
 use crate::error::Result;
-use crate::fetch::is_sha256;
+use crate::files::is_sha256;
 
 /// What the archive of an image is called among an artifact's outputs.
 pub const IMAGE_TAR: &str = "image.tar";
@@ -203,7 +203,7 @@ fn go(fields: &mut Fields<'_, '_>) -> Option<Go> {
         fields.problem("outputs", "must name at least one binary and its package");
     }
     for name in outputs.keys().filter(|name| !is_component(name)) {
-        fields.problem("outputs", format!("has {name:?}, which is no file name"));
+        fields.problem("outputs", format!("has {name:?}, which is not a file name"));
     }
     Some(Go { module: module?, cgo, tags, ldflags, outputs })
 }
@@ -329,7 +329,7 @@ fn all_filled(fields: &mut Fields<'_, '_>, key: &str) -> Vec<String> {
 fn unknown(fields: &mut Fields<'_, '_>, key: &str, text: &str) {
     let braces = text.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
     if let Some((name, _)) = braces {
-        fields.problem(key, format!("names `{{{name}}}`, which is not in versions.toml"));
+        fields.problem(key, format!("refers to `{{{name}}}`, which is not in versions.toml"));
     }
 }
 

@@ -1,8 +1,7 @@
-//! All recipes, proved to fit each other.
+//! All recipes, checked for consistency.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::graph;
 use super::recipe::{Go, Kind, Recipe, split};
 use crate::config::Versions;
 use crate::data::Data;
@@ -36,12 +35,12 @@ impl Recipes {
         }
         let mut recipes = Self { map };
         if causes.is_empty() {
-            causes.extend(graph::cycle(&recipes).map(|cycle| format!("{FOLDER}: in a circle: {cycle}")));
+            causes.extend(recipes.cycle().map(|cycle| format!("{FOLDER}: dependency cycle: {cycle}")));
         }
         if !causes.is_empty() {
             let noun = if causes.len() == 1 { "problem" } else { "problems" };
             let error = Error::usage(format!("the recipes in {FOLDER} have {} {noun}", causes.len()));
-            return Err(causes.into_iter().fold(error, Error::because).help("mend what is named above"));
+            return Err(causes.into_iter().fold(error, Error::because).help("fix the problems named above"));
         }
         for recipe in recipes.map.values_mut() {
             if let Kind::Go(go) = &recipe.kind {
@@ -53,6 +52,32 @@ impl Recipes {
 
     pub fn get(&self, name: &str) -> Result<&Recipe> {
         self.map.get(name).ok_or_else(|| Error::failed(format!("there is no recipe `{name}`")))
+    }
+
+    /// A dependency cycle among the recipes, as `a → b → a`.
+    pub(super) fn cycle(&self) -> Option<String> {
+        let mut done = BTreeSet::new();
+        self.iter().find_map(|recipe| self.walk(&recipe.name, &mut Vec::new(), &mut done))
+    }
+
+    fn walk<'a>(
+        &'a self,
+        name: &'a str,
+        path: &mut Vec<&'a str>,
+        done: &mut BTreeSet<&'a str>,
+    ) -> Option<String> {
+        if let Some(start) = path.iter().position(|step| *step == name) {
+            return Some([&path[start..], &[name]].concat().join(" → "));
+        }
+        if done.contains(name) {
+            return None;
+        }
+        path.push(name);
+        let uses = self.get(name).map(|recipe| recipe.kind.uses()).unwrap_or_default();
+        let found = uses.into_iter().find_map(|used| self.walk(used, path, done));
+        path.pop();
+        done.insert(name);
+        found
     }
 
     /// In the order of their names.
@@ -101,7 +126,7 @@ fn misfits(data: &Data, all: &BTreeMap<String, Recipe>, recipe: &Recipe) -> Vec<
             for base in image.bases.values() {
                 match all.get(base).map(|base| &base.kind) {
                     None => say(format!("there is no artifact `{base}`")),
-                    Some(Kind::Go(_) | Kind::Npm(_)) => say(format!("`{base}` is no image")),
+                    Some(Kind::Go(_) | Kind::Npm(_)) => say(format!("`{base}` is not an image")),
                     Some(_) => {}
                 }
             }

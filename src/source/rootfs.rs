@@ -1,4 +1,4 @@
-//! Debian trees: laid out by debootstrap from signed metadata, packed the same way each time.
+//! Debian root file systems: created by debootstrap from signed metadata, and packed reproducibly.
 
 use std::path::Path;
 
@@ -7,6 +7,8 @@ use super::programs::Debootstrap;
 use super::recipe::{ROOTFS_TAR, Rootfs};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
+#[cfg(unix)]
+use crate::files::listing;
 use crate::task::Task;
 
 impl Source {
@@ -55,7 +57,7 @@ impl Source {
     }
 }
 
-/// The last lines of debootstrap's own log, which goes with the tree; nothing where there is none.
+/// The last lines of debootstrap's own log, which goes with the tree; nothing if there is none.
 fn tail(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
@@ -73,20 +75,27 @@ const HOST: [&str; 2] = ["etc/hostname", "etc/resolv.conf"];
 #[cfg(unix)]
 fn pack(task: &Task<'_>, tree: &Path, to: &Path) -> Result<()> {
     use std::io::Write as _;
+    use walkdir::WalkDir;
     let file = std::fs::File::create(to).map_err(|e| Error::io("write", to, &e))?;
     let mut tar = tar::Builder::new(std::io::BufWriter::with_capacity(1 << 20, file));
     let mut links = std::collections::BTreeMap::new();
-    let mut rest = children(tree, "")?;
-    while let Some(path) = rest.pop() {
+    let mut walk = WalkDir::new(tree).min_depth(1).sort_by_file_name().into_iter();
+    while let Some(entry) = walk.next() {
         task.check()?;
-        if HOST.contains(&path.as_str()) {
+        let entry = entry.map_err(|error| listing(&error))?;
+        let full = entry.path();
+        let path = full
+            .strip_prefix(tree)
+            .unwrap_or(full)
+            .to_str()
+            .ok_or_else(|| Error::failed(format!("{} has a name that is not text", full.display())))?;
+        if HOST.contains(&path) {
             continue;
         }
-        let full = tree.join(&path);
-        let append = unix::append(&mut tar, &full, &path, &mut links);
-        let is_dir = append.map_err(|e| Error::io("pack", &full, &e))?;
-        if is_dir && !EMPTY.contains(&path.as_str()) {
-            rest.extend(children(tree, &path)?);
+        let is_dir =
+            unix::append(&mut tar, full, path, &mut links).map_err(|e| Error::io("pack", full, &e))?;
+        if is_dir && EMPTY.contains(&path) {
+            walk.skip_current_dir();
         }
     }
     let written = tar.into_inner().and_then(|mut inner| inner.flush());
@@ -96,23 +105,6 @@ fn pack(task: &Task<'_>, tree: &Path, to: &Path) -> Result<()> {
 #[cfg(not(unix))]
 fn pack(_task: &Task<'_>, tree: &Path, _to: &Path) -> Result<()> {
     Err(Error::host(format!("cannot pack {} on this system", tree.display())))
-}
-
-/// The relative paths of what is in a folder of the tree, the first one last.
-#[cfg(unix)]
-fn children(tree: &Path, path: &str) -> Result<Vec<String>> {
-    let dir = tree.join(path);
-    let listing = |e: std::io::Error| Error::io("list", &dir, &e);
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(&dir).map_err(listing)? {
-        let name = entry.map_err(listing)?.file_name();
-        let name = name.to_str().ok_or_else(|| {
-            Error::failed(format!("{} has a name that is no text: {}", dir.display(), name.display()))
-        })?;
-        found.push(if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") });
-    }
-    found.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(found)
 }
 
 #[cfg(unix)]

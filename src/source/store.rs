@@ -1,12 +1,11 @@
-//! Where artifacts are kept: `<cache>/artifacts/<name>-<start of the inputs' hash>/`.
+//! The cache of artifacts: `<cache>/artifacts/<name>-<start of the inputs' hash>/`.
 //!
-//! An artifact is a folder with its files and `entry.json`. It is put together elsewhere and renamed
-//! into place, so a killed build leaves no half of one.
+//! An artifact is a folder with its files and `entry.json`. It is assembled elsewhere and renamed into place,
+//! so an interrupted build leaves nothing incomplete.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -15,15 +14,13 @@ use super::Made;
 use super::recipe::Recipe;
 use crate::bundle::Entry;
 use crate::error::{Error, Result};
-use crate::fetch::{sha256_file, sync_dir, write_atomic};
-use crate::lock::{Lock, try_lock};
+use crate::files::{self, sha256_file, sync_dir, write_atomic, write_json};
+use crate::lock;
 use crate::task::Task;
 
 const ENTRY: &str = "entry.json";
 /// How many digits of the inputs' hash stand in a folder's name.
 const DIGITS: usize = 16;
-/// How often a lock that another process holds is tried.
-const TICK: Duration = Duration::from_millis(200);
 
 /// What `entry.json` holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -90,10 +87,10 @@ impl Store {
             task.check()?;
             let fault = match sha256_file(&dir.join(output)) {
                 Ok(got) if got == (wanted.sha256.clone(), wanted.size) => continue,
-                Ok(_) => "is not what was made".to_owned(),
+                Ok(_) => "does not match its record".to_owned(),
                 Err(error) => error.one_line(),
             };
-            task.warn(format!("{}: {output}: {fault}; it is dropped and made anew", dir.display()));
+            task.warn(format!("{}: {output}: {fault}; removing and building it again", dir.display()));
             std::fs::remove_dir_all(&dir).map_err(|e| Error::io("remove", &dir, &e))?;
             return Ok(None);
         }
@@ -111,7 +108,8 @@ impl Store {
             synced.map_err(|e| Error::io("sync", &path, &e))?;
             outputs.insert(output.to_owned(), Digest { sha256, size });
         }
-        let (file, digest) = outputs.first_key_value().ok_or_else(|| Error::failed("nothing was made"))?;
+        let (file, digest) =
+            outputs.first_key_value().ok_or_else(|| Error::failed("the build produced no files"))?;
         let entry = Entry {
             name: recipe.name.clone(),
             kind: recipe.kind.word().to_owned(),
@@ -125,17 +123,15 @@ impl Store {
             inputs: inputs.to_owned(),
         };
         let record = Record { entry, outputs };
-        let json = serde_json::to_vec_pretty(&record);
-        let json = json.map_err(|e| Error::failed("cannot write an artifact's entry").because(e))?;
-        write_atomic(&from.join(ENTRY), &json, 0o600)?;
+        write_json(&from.join(ENTRY), &record)?;
         let artifacts = self.create("artifacts")?;
         let dir = self.folder(&recipe.name, inputs);
-        // What is there was found wanting, or it would have been used.
+        // The existing one was not usable, otherwise it would have been used.
         if dir.exists() {
             std::fs::remove_dir_all(&dir).map_err(|e| Error::io("remove", &dir, &e))?;
         }
         std::fs::rename(from, &dir).map_err(|e| Error::io("rename into place", &dir, &e))?;
-        sync_dir(&artifacts)?;
+        sync_dir(&dir)?;
         prune(&artifacts, &recipe.name, &dir);
         Ok(made(dir, record))
     }
@@ -143,20 +139,12 @@ impl Store {
     /// The right to make an artifact; waits, and says so, while another process makes it.
     pub fn lock(&self, task: &Task<'_>, name: &str) -> Result<File> {
         let path = self.create("locks")?.join(format!("{name}.lock"));
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(|e| Error::io("open", &path, &e))?;
-        let mut said = false;
-        loop {
-            match try_lock(&file).map_err(|e| Error::io("lock", &path, &e))? {
-                Lock::Taken | Lock::Unsupported(_) => return Ok(file),
-                Lock::Held if said => std::thread::sleep(TICK),
-                Lock::Held => {
-                    task.say("wait: it is being made elsewhere");
-                    said = true;
-                }
+        let mut told = false;
+        lock::wait(task, &path, || {
+            if !std::mem::replace(&mut told, true) {
+                task.say("another process is building it; waiting");
             }
-            task.check().map_err(|error| error.because(format!("{} is held", path.display())))?;
-        }
+        })
     }
 
     /// A folder to make an artifact in, gone when it is dropped. What a killed build left is removed
@@ -203,12 +191,7 @@ fn prune(artifacts: &Path, name: &str, current: &Path) {
 }
 
 fn read(dir: &Path, inputs: &str) -> Result<Option<Record>> {
-    let path = dir.join(ENTRY);
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("read", &path, &error)),
-    };
+    let Some(bytes) = files::read(&dir.join(ENTRY))? else { return Ok(None) };
     // An entry of another form or of other inputs is as good as none.
     let record = serde_json::from_slice::<Record>(&bytes).ok();
     Ok(record.filter(|record| record.entry.inputs == inputs))

@@ -1,4 +1,4 @@
-//! The surroundings of one artifact's build: its lines in a log, its name before its messages.
+//! The environment of one artifact's build: its log, and its name before its messages.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -17,7 +17,7 @@ pub struct Logged<'a> {
 }
 
 impl<'a> Logged<'a> {
-    /// Starts the log at `path` anew.
+    /// Starts a new log at `path`.
     pub fn new(runner: &'a dyn Runner, path: &Path) -> Result<Self> {
         let mut options = File::options();
         options.create(true).write(true).truncate(true);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{ClusterMade, EngineMade, HostsEntry, KubeconfigMerge};
 use crate::config::{ProviderKind, Target};
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
+use crate::files::write_atomic;
 
 /// The format that this version writes.
 const SCHEMA: u64 = 2;

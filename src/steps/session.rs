@@ -16,7 +16,7 @@ use crate::data::Data;
 use crate::deploy::Kube;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
+use crate::files::write_atomic;
 use crate::host::{self, Facts};
 use crate::local_registry::{self, LocalRegistry, Stored};
 use crate::origins::{Found, Origins};

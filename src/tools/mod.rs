@@ -1,17 +1,6 @@
-//! The programs that we fetch (and drive, but for the optional ones), each with its pin.
+//! The programs that are downloaded and, except for the optional ones, driven; each with its pin.
 //!
-//! A tool is a folder here and one line in [`TOOLS`].
-
-pub mod cosign;
-pub mod grype;
-pub mod helm;
-pub mod k9s;
-pub mod kind;
-pub mod kubectl;
-#[path = "kubectl-ai/mod.rs"] // the folder has the tool's name
-pub mod kubectl_ai;
-pub mod minikube;
-pub mod stern;
+//! A tool is a folder here with its `pin.toml`, and an entry in [`TOOLS`].
 
 mod pin;
 mod pins;
@@ -30,33 +19,121 @@ use crate::config::{Versions, suggest};
 use crate::error::{Error, Result};
 
 pub static TOOLS: &[ToolSpec] = &[
-    kubectl::SPEC,
-    helm::SPEC,
-    kind::SPEC,
-    minikube::SPEC,
-    // What `up` does without.
-    k9s::SPEC,
-    stern::SPEC,
-    kubectl_ai::SPEC,
-    cosign::SPEC,
-    grype::SPEC,
+    ToolSpec {
+        name: "kubectl",
+        optional: false,
+        pin: include_str!("kubectl/pin.toml"),
+        version_args: &["version", "--client", "-o", "json"],
+        prints: Prints::Json("/clientVersion/gitVersion"),
+        compatible: Compatible::WithCluster,
+    },
+    ToolSpec {
+        name: "helm",
+        optional: false,
+        pin: include_str!("helm/pin.toml"),
+        version_args: &["version", "--template", "{{.Version}}"],
+        prints: Prints::After(""),
+        // Flags and the records of releases are the same within a major version.
+        compatible: Compatible::SameMajor,
+    },
+    ToolSpec {
+        name: "kind",
+        optional: false,
+        pin: include_str!("kind/pin.toml"),
+        version_args: &["version"],
+        prints: Prints::After("kind "),
+        // Before 1.0, each minor version changes what it expects of a node image.
+        compatible: Compatible::SameMinor,
+    },
+    ToolSpec {
+        name: "minikube",
+        optional: false,
+        pin: include_str!("minikube/pin.toml"),
+        version_args: &["version", "--short"],
+        prints: Prints::After(""),
+        // Flags and node images change with minor versions; older versions cannot read newer cluster files.
+        compatible: Compatible::SameMinor,
+    },
+    optional(
+        "k9s",
+        include_str!("k9s/pin.toml"),
+        &["version", "-s"],
+        Prints::After("Version"),
+        Compatible::SameMajor,
+    ),
+    optional(
+        "stern",
+        include_str!("stern/pin.toml"),
+        &["--version"],
+        Prints::After("version:"),
+        Compatible::SameMajor,
+    ),
+    // The output and the flags of these change with minor versions.
+    optional(
+        "kubectl-ai",
+        include_str!("kubectl-ai/pin.toml"),
+        &["version"],
+        Prints::After("version:"),
+        Compatible::SameMinor,
+    ),
+    optional(
+        "cosign",
+        include_str!("cosign/pin.toml"),
+        &["version", "--json"],
+        Prints::Json("/gitVersion"),
+        Compatible::SameMinor,
+    ),
+    optional(
+        "grype",
+        include_str!("grype/pin.toml"),
+        &["version", "-o", "json"],
+        Prints::Json("/version"),
+        Compatible::SameMinor,
+    ),
 ];
 
-/// What we know about a tool beforehand.
+const fn optional(
+    name: &'static str,
+    pin: &'static str,
+    version_args: &'static [&'static str],
+    prints: Prints,
+    compatible: Compatible,
+) -> ToolSpec {
+    ToolSpec { name, optional: true, pin, version_args, prints, compatible }
+}
+
+/// What is known about a tool in advance.
 #[derive(Debug)]
 pub struct ToolSpec {
-    /// The program's name, which is also its key in `versions.toml` and its recipe's name.
+    /// The program's name, which is also its key in `versions.toml` and the name of its recipe.
     pub name: &'static str,
-    /// Whether `up` does without it: it is only fetched where the user names it.
+    /// Whether `up` does without it: it is only downloaded if the user names it.
     pub optional: bool,
     /// The text of its `pin.toml`.
     pub pin: &'static str,
-    /// The arguments by which it says its version without asking anything of a cluster.
+    /// The arguments that make it print its version without contacting a cluster.
     pub version_args: &'static [&'static str],
-    /// Reads the version from what it says.
-    pub parse: fn(&str) -> Option<Version>,
-    /// Why a version cannot be used; the reason completes "version X …".
-    pub fits: fn(&Version, &Wanted) -> Result<(), String>,
+    prints: Prints,
+    compatible: Compatible,
+}
+
+/// How a tool prints its version.
+#[derive(Debug)]
+enum Prints {
+    /// JSON with the version at this pointer.
+    Json(&'static str),
+    /// A line that begins with this text, followed by the version.
+    After(&'static str),
+}
+
+/// Which versions can be used instead of the wanted one.
+#[derive(Debug)]
+enum Compatible {
+    /// Within one minor version of the API server, which is what Kubernetes supports.
+    WithCluster,
+    SameMajor,
+    /// The wanted version or a later patch of it.
+    SameMinor,
 }
 
 /// The versions that a tool has to go with.
@@ -79,6 +156,43 @@ impl ToolSpec {
         })
     }
 
+    /// Reads the version from the tool's output.
+    pub fn parse(&self, output: &str) -> Option<Version> {
+        let text = match self.prints {
+            Prints::Json(pointer) => {
+                let json: serde_json::Value = serde_json::from_str(output).ok()?;
+                json.pointer(pointer)?.as_str()?.to_owned()
+            }
+            Prints::After(label) => {
+                let rest = output.lines().find_map(|line| line.trim().strip_prefix(label))?;
+                rest.split_whitespace().next()?.to_owned()
+            }
+        };
+        Version::parse(text.strip_prefix('v').unwrap_or(&text)).ok()
+    }
+
+    /// Why a version cannot be used; the reason completes "version X …".
+    pub fn fits(&self, version: &Version, wanted: &Wanted) -> Result<(), String> {
+        let Wanted { tool, cluster } = wanted;
+        match self.compatible {
+            Compatible::WithCluster
+                if version.major != cluster.major || version.minor.abs_diff(cluster.minor) > 1 =>
+            {
+                let (major, minor) = (cluster.major, cluster.minor);
+                Err(format!("is more than one minor version away from the cluster's {major}.{minor}"))
+            }
+            Compatible::SameMajor if version.major != tool.major => {
+                Err(format!("is not of major version {}", tool.major))
+            }
+            Compatible::SameMinor
+                if (version.major, version.minor) != (tool.major, tool.minor) || version < tool =>
+            {
+                Err(format!("is not {tool} or a later {}.{}", tool.major, tool.minor))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub fn pin(&self) -> Result<Pin> {
         Pin::parse(&format!("src/tools/{}/pin.toml", self.name), self.pin)
     }
@@ -92,35 +206,8 @@ impl ToolSpec {
 fn version(versions: &Versions, key: &str) -> Result<Version> {
     let text = versions.get(key)?;
     Version::parse(text).map_err(|error| {
-        Error::usage(format!("versions.toml: `{key}` is \"{text}\", which is no version")).because(error)
+        Error::usage(format!("versions.toml: `{key}` is \"{text}\", which is not a version")).because(error)
     })
-}
-
-/// For tools whose minor versions do not go together: `tool` or a later patch of it.
-fn same_minor(version: &Version, tool: &Version) -> Result<(), String> {
-    if (version.major, version.minor) == (tool.major, tool.minor) && version >= tool {
-        return Ok(());
-    }
-    Err(format!("is not {tool} or a later {}.{}", tool.major, tool.minor))
-}
-
-/// For tools that stay compatible within a major version.
-fn same_major(version: &Version, tool: &Version) -> Result<(), String> {
-    if version.major == tool.major {
-        return Ok(());
-    }
-    Err(format!("is not of major version {}", tool.major))
-}
-
-/// Reads `v1.2.3`, with or without the `v`.
-fn parse_version(text: &str) -> Option<Version> {
-    let text = text.trim();
-    Version::parse(text.strip_prefix('v').unwrap_or(text)).ok()
-}
-
-/// Reads the version that stands behind `label` on a line of its own.
-fn labelled(text: &str, label: &str) -> Option<Version> {
-    parse_version(text.lines().find_map(|line| line.trim().strip_prefix(label))?)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! `pin.toml`: where each platform's file of a tool is published, its sha256, and on whose word.
+//! `pin.toml`: where each platform's file of a tool is published, its sha256, and the sources that confirm
+//! it.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,8 @@ use semver::Version;
 use super::signature::Signature;
 use crate::config::{Document, Fields};
 use crate::error::Result;
-use crate::fetch::{is_sha256, permitted};
+use crate::fetch::permitted;
+use crate::files::is_sha256;
 
 /// So many published texts have to agree on a checksum before it is believed.
 pub const SOURCES: usize = 2;
@@ -66,9 +68,9 @@ impl Asset {
 /// Why what `sources` say, a checksum or a digest, is not believed.
 pub(crate) fn doubt(what: &str, sources: &[String]) -> Option<String> {
     match sources {
-        [] => Some(format!("nothing vouches for its {what}")),
+        [] => Some(format!("no source confirms its {what}")),
         few if few.len() < SOURCES => {
-            Some(format!("one source alone vouches for its {what} ({})", few.join(", ")))
+            Some(format!("only one source confirms its {what} ({})", few.join(", ")))
         }
         _ => None,
     }
@@ -87,7 +89,7 @@ impl Pin {
         let text = fields.string("version");
         let version = text.as_deref().and_then(|text| Version::parse(text).ok());
         if text.is_some() && version.is_none() {
-            fields.problem("version", "is no semantic version");
+            fields.problem("version", "is not a semantic version");
         }
         let common = Common {
             version: text.unwrap_or_default(),
@@ -183,7 +185,7 @@ fn is_inside(member: &str) -> bool {
 /// Whether a file can be had at `url`, and a mirror can serve it under its host and path.
 fn address(url: &str) -> Result<(), String> {
     if url.contains(['{', '}']) {
-        return Err(format!("holds a placeholder that is not known: {url}"));
+        return Err(format!("contains an unknown placeholder: {url}"));
     }
     let parsed = permitted(url)?;
     if parsed.query().is_some() || parsed.fragment().is_some() || !parsed.username().is_empty() {
@@ -204,8 +206,10 @@ pub(crate) fn hosts(fields: &mut Fields<'_, '_>) -> Vec<String> {
         name.split('.').all(label) && (name.contains('.') || name == host)
     };
     for host in hosts.iter().filter(|host| !good(host)) {
-        fields
-            .problem("hosts", format!("holds \"{host}\", which is no host (cdn.example.org, *.example.org)"));
+        fields.problem(
+            "hosts",
+            format!("contains \"{host}\", which is not a host (cdn.example.org, *.example.org)"),
+        );
     }
     hosts
 }
@@ -215,9 +219,9 @@ pub(crate) fn sources(fields: &mut Fields<'_, '_>) -> Vec<String> {
     let sources = fields.strings("sources");
     for (index, source) in sources.iter().enumerate() {
         if source.trim().is_empty() {
-            fields.problem("sources", "holds an empty text");
+            fields.problem("sources", "contains an empty text");
         } else if sources[..index].contains(source) {
-            fields.problem("sources", format!("names \"{source}\" twice: that is one source"));
+            fields.problem("sources", format!("lists \"{source}\" twice: that is one source"));
         }
     }
     sources

@@ -1,4 +1,4 @@
-//! Pin files: what is read, what is refused, and that nothing makes them panic.
+//! Pin files: what is read, what is refused, and that nothing causes a panic.
 
 use proptest::prelude::*;
 
@@ -50,7 +50,7 @@ fn fills_the_templates_of_each_platform() {
     assert_eq!((linux.size, linux.hosts.len(), linux.doubt()), (Some(12), 2, None));
     let windows = &pin.assets["windows/amd64"];
     assert_eq!(windows.unpack, Unpack::Member("windows/x".to_owned()));
-    assert!(windows.doubt().unwrap().contains("one source alone") && windows.size.is_none());
+    assert!(windows.doubt().unwrap().contains("only one source") && windows.size.is_none());
     assert_eq!(pin.assets["darwin/arm64"].unpack, Unpack::Unsupported);
     assert!(matches!(pin.signature, Some(Signature::Cosign { ref url, .. }) if url == "{url}.sig"));
 }
@@ -66,17 +66,17 @@ fn names_every_mistake() {
     .unwrap_err();
     let text = error.to_string();
     for part in [
-        "pin.toml:1: `version` is no semantic version",
-        "\"https://x\", which is no host",
-        "\"*.org\", which is no host",
-        "names \"a\" twice",
-        "`checksum` it is no URL",
+        "pin.toml:1: `version` is not a semantic version",
+        "\"https://x\", which is not a host",
+        "\"*.org\", which is not a host",
+        "lists \"a\" twice",
+        "`checksum` it is not a URL",
         "unknown key `colour`",
         "`signature.kind` is \"rot13\"",
         "`signature.certificate` is missing",
         "`platforms.linux` must be an operating system",
         "`platforms.linux.sha256` must be 64",
-        "`platforms.linux.url` holds a placeholder",
+        "`platforms.linux.url` contains an unknown placeholder",
         "`platforms.linux/amd64.size` must be from 1",
         "`platforms.linux/amd64.member` must be the name",
         "`platforms.linux/arm64.sha256` is missing",

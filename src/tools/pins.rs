@@ -1,4 +1,4 @@
-//! The pins that count in a run: those of the program, and those that the user puts in their place.
+//! The pins of a run: those of the program, and those that the user provides instead.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -47,7 +47,7 @@ impl Pins {
             }
         }
         if problems.is_empty() && self.given.is_empty() {
-            problems.push(format!("{} holds no <tool>/{FILE}", dir.display()));
+            problems.push(format!("{} contains no <tool>/{FILE}", dir.display()));
         }
         if problems.is_empty() {
             return Ok(());
@@ -56,7 +56,7 @@ impl Pins {
         let noun = if count == 1 { "problem" } else { "problems" };
         let error = Error::usage(format!("the pins in {} have {count} {noun}", dir.display()));
         let error = problems.iter().fold(error, Error::because);
-        Err(error.help(format!("mend what is named above, or leave out: --pins {}", dir.display())))
+        Err(error.help(format!("fix the problems named above, or leave out: --pins {}", dir.display())))
     }
 
     pub fn get(&self, name: &str) -> Option<&Pin> {
@@ -100,7 +100,7 @@ fn folders(dir: &Path) -> Result<Vec<String>> {
     let list = |e: &std::io::Error| {
         Error::io("list the pins in", dir, e)
             .exit_with(crate::error::Exit::Usage)
-            .help("--pins DIR   # names a folder with <tool>/pin.toml")
+            .help("--pins DIR   # a folder with <tool>/pin.toml")
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(|e| list(&e))? {
@@ -130,7 +130,7 @@ fn given(
     let text = std::fs::read_to_string(&file).map_err(|e| vec![Error::io("read", &file, &e).one_line()])?;
     let pin = Pin::parse(&shown.to_string(), &text).map_err(|error| error.causes().to_vec())?;
     let wanted = own.wanted(spec, versions).map_err(|error| vec![error.one_line()])?;
-    match (spec.fits)(&pin.version, &wanted) {
+    match spec.fits(&pin.version, &wanted) {
         Ok(()) => Ok((spec, pin)),
         Err(why) => Err(vec![format!("{shown}: version {} of {folder} {why}", pin.version)]),
     }
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_folder_without_pins_is_no_folder_of_pins() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(Pins::load(Some(dir.path()), &versions()).unwrap_err().to_string().contains("holds no"));
+        assert!(Pins::load(Some(dir.path()), &versions()).unwrap_err().to_string().contains("contains no"));
         let error = Pins::load(Some(&dir.path().join("none")), &versions()).unwrap_err();
         assert_eq!(error.exit(), crate::error::Exit::Usage);
     }

@@ -1,4 +1,4 @@
-//! By whom a published file is signed, and where the signature stands.
+//! Who signs a published file, and where the signature is.
 
 use crate::config::Fields;
 
@@ -8,7 +8,7 @@ use crate::config::Fields;
 pub enum Signature {
     /// Keyless: a certificate of `identity`, given by `issuer`.
     Cosign { url: String, certificate: String, identity: String, issuer: String },
-    /// A detached signature by a key with this fingerprint, where it is known.
+    /// A detached signature by a key with this fingerprint, if it is known.
     Pgp { url: String, identity: Option<String> },
 }
 
@@ -33,7 +33,7 @@ impl Signature {
 fn template(fields: &mut Fields<'_, '_>, key: &str) -> Option<String> {
     let text = fields.string(key)?;
     if !text.contains("{url}") {
-        fields.problem(key, "must hold {url}, the address of the file");
+        fields.problem(key, "must contain {url}, the address of the file");
     }
     Some(text)
 }

@@ -1,4 +1,4 @@
-//! A tool that is on this machine already: found on PATH and asked for its version.
+//! A tool that is already on this machine: found on PATH and asked for its version.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -60,13 +60,13 @@ fn ask(
         Err(error) => {
             return match task.cancel.reason() {
                 Some(reason) => Err(stopped(reason)),
-                None => Ok(Err(format!("does not say its version ({})", error.one_line()))),
+                None => Ok(Err(format!("does not print its version ({})", error.one_line()))),
             };
         }
     };
-    let Some(version) = (spec.parse)(&output.text()) else {
-        return Ok(Err("says no version that we understand".to_owned()));
+    let Some(version) = spec.parse(&output.text()) else {
+        return Ok(Err("prints no version that can be parsed".to_owned()));
     };
-    let fits = (spec.fits)(&version, wanted);
+    let fits = spec.fits(&version, wanted);
     Ok(fits.map_err(|why| format!("is version {version}, which {why}")).map(|()| version))
 }

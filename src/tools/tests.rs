@@ -1,4 +1,4 @@
-//! The pins of the program: complete, of the right versions, and vouched for.
+//! The pins of the program: complete, of the right versions, and confirmed by two sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,17 +63,37 @@ fn no_two_pins_share_a_hash() {
 }
 
 #[test]
-fn every_folder_is_registered() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tools");
-    let folders = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
-    let mut names: Vec<String> = folders
-        .filter(|entry| entry.path().join("pin.toml").is_file())
-        .map(|entry| entry.file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    let mut known: Vec<&str> = TOOLS.iter().map(|spec| spec.name).collect();
-    known.sort_unstable();
-    assert_eq!(names, known);
+fn versions_are_read_from_the_output() {
+    for (tool, output, version) in [
+        ("kubectl", r#"{"clientVersion":{"gitVersion":"v1.34.5"}}"#, "1.34.5"),
+        ("helm", "v4.0.1\n", "4.0.1"),
+        ("kind", "kind v0.33.2 go1.24.1 linux/amd64", "0.33.2"),
+        ("minikube", "v1.38.1\n", "1.38.1"),
+        ("k9s", "Version              v0.51.0\nCommit               0", "0.51.0"),
+        ("stern", "version: 1.34.0\ncommit: 0", "1.34.0"),
+        ("kubectl-ai", "version: 0.0.5\ncommit: 0", "0.0.5"),
+        ("cosign", r#"{"gitVersion":"v3.1.3","gitCommit":"0"}"#, "3.1.3"),
+        ("grype", r#"{"application":"grype","version":"0.119.0"}"#, "0.119.0"),
+    ] {
+        let spec = ToolSpec::named(tool).unwrap();
+        assert_eq!(spec.parse(output), Version::parse(version).ok(), "{tool}");
+        assert_eq!(spec.parse("kind: usage: …"), None, "{tool}");
+    }
+}
+
+#[test]
+fn other_versions_fit_by_the_rule_of_the_tool() {
+    let wanted = Wanted { tool: Version::new(1, 34, 5), cluster: Version::new(1, 34, 4) };
+    for (tool, good, bad) in [
+        ("kubectl", ["1.33.0", "1.35.9"], ["1.32.4-dispatcher", "1.36.0"]),
+        ("helm", ["1.34.0", "1.2.0"], ["2.34.5", "0.1.0"]),
+        ("kind", ["1.34.5", "1.34.6"], ["1.34.4", "1.35.0"]),
+    ] {
+        let spec = ToolSpec::named(tool).unwrap();
+        let fits = |text: &str| spec.fits(&Version::parse(text).unwrap(), &wanted);
+        assert!(good.iter().all(|text| fits(text).is_ok()), "{tool}");
+        assert!(bad.iter().all(|text| fits(text).is_err()), "{tool}");
+    }
 }
 
 #[test]

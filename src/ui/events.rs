@@ -1,4 +1,4 @@
-//! `--events json`: one object per line, for programs that drive us.
+//! `--events json`: one object per line, for programs that run todo-bootstrap.
 
 use std::sync::Mutex;
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::progress::{Event, Reporter};
 
 /// Writes each event as a line of its own. Fields: `ts` (RFC 3339), `step`, `state`, `current`,
-/// `total`, `message`; `current` and `total` are null where there is no count.
+/// `total`, `message`; `current` and `total` are null if there is no count.
 #[derive(Debug, Default)]
 pub struct Events {
     order: Mutex<()>,

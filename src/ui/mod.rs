@@ -1,7 +1,7 @@
-//! The only place that prints.
+//! The only module that prints.
 //!
-//! Standard output is for data, standard error for narration. A terminal gets moving progress, no
-//! terminal gets plain lines, and `--events json` gets one object per line on standard output.
+//! Standard output is for data, standard error for messages. On a terminal, progress is animated; otherwise
+//! plain lines are printed, and `--events json` prints one object per line on standard output.
 
 #![allow(clippy::disallowed_macros)] // this is the room that prints
 
@@ -43,7 +43,6 @@ pub enum Mode {
 pub struct Ui {
     pub mode: Mode,
     pub volume: Volume,
-    pub colour: bool,
 }
 
 impl Ui {
@@ -56,7 +55,7 @@ impl Ui {
         let colour = world.colour() && !no_color;
         console::set_colors_enabled_stderr(colour);
         console::set_colors_enabled(world.stdout_is_terminal && colour);
-        Self { mode, volume, colour }
+        Self { mode, volume }
     }
 
     /// A reporter for work whose steps, with their titles, are known at the start.

@@ -1,4 +1,4 @@
-//! Progress without a terminal: numbered lines that read well in a log.
+//! Progress without a terminal: numbered lines for logs.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

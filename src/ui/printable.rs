@@ -1,4 +1,4 @@
-//! Text of others, made fit for a terminal.
+//! Makes foreign text safe for a terminal.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Questions, asked on a terminal only; without one the error names the flag that answers.
+//! Questions, asked on a terminal only; without one, the error names the flag that answers.
 
 use dialoguer::{Confirm, Input};
 
@@ -9,7 +9,7 @@ use crate::world::World;
 pub fn ask(world: &World, question: &str, flag: &str) -> Result<bool> {
     if !world.can_ask() {
         return Err(Error::refused(format!("{question} was not answered: there is no terminal to ask on"))
-            .help(format!("call the command again with {flag}")));
+            .help(format!("run the command again with {flag}")));
     }
     Confirm::new()
         .with_prompt(question)
@@ -22,10 +22,10 @@ pub fn ask(world: &World, question: &str, flag: &str) -> Result<bool> {
 pub fn confirm_name(world: &World, what: &str, name: &str) -> Result<bool> {
     if !world.can_ask() {
         return Err(Error::refused(format!("{what} was not confirmed: there is no terminal to ask on"))
-            .help("call the command again with --yes"));
+            .help("run the command again with --yes"));
     }
     let typed: String = Input::new()
-        .with_prompt(format!("{what}. Type `{name}` to go on"))
+        .with_prompt(format!("{what}. Type `{name}` to continue"))
         .allow_empty(true)
         .interact_text()
         .map_err(|error| Error::interrupted().because(error))?;

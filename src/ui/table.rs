@@ -1,4 +1,4 @@
-//! Tables for people: columns padded to their widest cell, two spaces between.
+//! Tables for people: columns padded to their widest cell, separated by two spaces.
 
 use console::measure_text_width;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use todo_bootstrap::config::{Application, Target};
-use todo_bootstrap::fetch::hex;
+use todo_bootstrap::files::hex;
 use todo_bootstrap::images::{Order, inputs_hash};
 
 use super::INFO;

@@ -91,12 +91,12 @@ fn all_that_is_wrong_is_named_and_no_value_shown() {
     URLL       -          2  unknown
     ");
     assert_snapshot!(screen.stderr, @r"
-    warning: [machine]/work/.env:3: the value of `PASSWORD` is weak: fewer than 16 characters, or hardly different ones; empty it for a generated one, if nothing uses it yet
+    warning: [machine]/work/.env:3: the value of `PASSWORD` is weak: it has fewer than 16 characters, or too few different ones; if nothing uses it yet, leave it empty to generate one
     error: [machine]/work/.env has 3 problems
       because [machine]/work/.env:1: the value of `OWNER` does not match [a-z]+ (Who the shop belongs to)
-      because [machine]/work/.env:2: `URLL` is no key of this application (did you mean `URL`?)
-      because [machine]/work/.env:4: the value of `API_KEY` is a placeholder; put the real one there, or leave it empty
-      help: mend the lines named above in [machine]/work/.env
+      because [machine]/work/.env:2: `URLL` is not a key of this application (did you mean `URL`?)
+      because [machine]/work/.env:4: the value of `API_KEY` is a placeholder; enter the real one, or leave it empty
+      help: fix the lines named above in [machine]/work/.env
     ");
 }
 
@@ -164,7 +164,7 @@ fn public_keys_hold_no_secret() {
     machine
         .run(&["env", "check"])
         .exits(2)
-        .err_has("`WEB_TITLE` can be read by anybody, and holds the value of `PASSWORD`");
+        .err_has("`WEB_TITLE` can be read by anybody and contains the value of `PASSWORD`");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) fn publish(machine: &Machine, tool: &str, version: &str, body: &str) 
     let folder = machine.path("work/mirror/release.example").join(version);
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join(tool), body).expect("a program");
-    let sha256 = todo_bootstrap::fetch::sha256(body.as_bytes());
+    let sha256 = todo_bootstrap::files::sha256(body.as_bytes());
     let mut pin = format!(
         "version = \"{version}\"\nurl = \"https://release.example/{{version}}/{tool}\"\n\
          sources = [\"a test\", \"another test\"]\n"
@@ -241,11 +241,11 @@ fn pins_that_are_wrong_are_told_all_at_once() {
     fs::write(machine.path("work/pins/helm/pin.toml"), "version = \"four\"\n").expect("a pin");
     assert_snapshot!(tools(&machine, &["install"]).exits(2).stderr, @r"
     error: the pins in [machine]/work/pins have 4 problems
-      because [machine]/work/pins/helm/pin.toml:1: `version` is no semantic version
+      because [machine]/work/pins/helm/pin.toml:1: `version` is not a semantic version
       because [machine]/work/pins/helm/pin.toml: `platforms` is missing: no file is pinned
       because [machine]/work/pins/hlem/pin.toml: there is no tool `hlem` (did you mean `helm`?)
       because [machine]/work/pins/kind/pin.toml:3: unknown key `sauces` (did you mean `sources`?)
-      help: mend what is named above, or leave out: --pins [machine]/work/pins
+      help: fix the problems named above, or leave out: --pins [machine]/work/pins
     ");
     machine.run(&["tools", "list", "--pins", "none"]).exits(2).err_has("help: --pins DIR");
 }
@@ -257,7 +257,7 @@ fn one_source_alone_needs_a_word() {
     let text = fs::read_to_string(&file).expect("a pin");
     fs::write(&file, text.replace(", \"another test\"", "")).expect("a pin");
     let args = ["install", "kind", "--from", "mirror"];
-    tools(&machine, &args).exits(3).err_has("one source alone vouches for its checksum (a test)");
+    tools(&machine, &args).exits(3).err_has("only one source confirms its checksum (a test)");
     tools(&machine, &[&args[..], &["--allow-unpinned"]].concat()).exits(0);
 }
 
@@ -273,6 +273,13 @@ fn links_are_made_on_request_and_replace_nothing_foreign() {
     let screen = install().exits(5).err_has("[machine]/work/links/kind was not created by todo-bootstrap");
     assert!(screen.stderr.contains("help: move it away"), "{screen}");
     assert_eq!(fs::read_to_string(machine.path("work/links/kind")).expect("a file"), "mine");
+    fs::remove_file(machine.path("work/links/kind")).expect("remove it");
+    std::os::unix::fs::symlink("/bin/true", machine.path("work/links/kind")).expect("a link");
+    install().exits(5);
+    assert_eq!(
+        fs::read_link(machine.path("work/links/kind")).expect("a link"),
+        std::path::Path::new("/bin/true")
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use todo_bootstrap::fetch::sha256;
+use todo_bootstrap::files::sha256;
 
 use super::Read;
 use crate::support::root;

@@ -39,7 +39,7 @@ fn a_program_without_a_record_is_not_fetched_again_but_hashed() {
 fn without_a_size_there_is_a_bound_as_well() {
     let bed = Bed::new(behaviour("announces a terabyte"), program(2, 300_000)).without_size();
     let screen = bed.install().fails().err_has("help:");
-    assert!(screen.stderr.contains("most that is fetched"), "{screen}");
+    assert!(screen.stderr.contains("without a pinned size"), "{screen}");
     bed.liar.behave(HONEST);
     bed.install().exits(0);
     assert!(bed.is_installed());

@@ -8,7 +8,7 @@ use regex_lite::{Captures, Regex};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::template::{Template, is_name, percent_encoded};
-use crate::fetch::hex;
+use crate::files::hex;
 
 /// Names that are predefined in every journey.
 pub(super) const HOST: &str = "host";

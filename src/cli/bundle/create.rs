@@ -9,7 +9,7 @@ use crate::bundle::{self, Entry};
 use crate::config::{Paths, show_bytes};
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
-use crate::fetch::sha256_file;
+use crate::files::sha256_file;
 use crate::host::{Arch, Facts, Os};
 use crate::images::Order;
 use crate::local_registry::LocalRegistry;
@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context<'_>, args: &CreateArgs) -> Result<Exit> {
     let gathered = gather(context, args, &session, &bench)?;
     let task = bench.task("bundle");
     let digest = bundle::create(&task, &gathered.entries, &path)?;
-    bundle::vouch(&session.paths.state, &digest, &path)?;
+    bundle::trust::record(&session.paths.state, &digest, &path)?;
     let bytes: u64 = gathered.entries.iter().map(|(entry, _)| entry.size).sum();
     let (count, shown) = (gathered.entries.len(), path.display());
     context.ui.good(&format!("✓ {count} artifacts, {} in {shown}", show_bytes(bytes)));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
+use crate::files::write_atomic;
 use crate::task::Task;
 
 pub(super) struct Profile {

@@ -1,8 +1,9 @@
-//! `.env` held against its contract. Findings name key, line and reason; never a value.
+//! Checks `.env` against its contract. Findings name key, line and reason, never a value.
 
 use secrecy::ExposeSecret as _;
 
-use super::contract::{Class, Contract, Declaration};
+use super::contract::{Contract, Declaration};
+use super::decorators::Class;
 use super::statements::shown;
 use super::{Entry, Environment, Setting, Source, looks};
 use crate::config::reader::suggest;
@@ -20,7 +21,7 @@ pub struct Finding {
     pub level: Level,
     /// Stable, kebab-case.
     pub code: &'static str,
-    /// Empty where it is about the file.
+    /// Empty if it is about the file.
     pub key: String,
     /// In `.env`.
     pub line: Option<usize>,
@@ -30,7 +31,7 @@ pub struct Finding {
 /// The fewest characters that a secret has to have to be searched for in public values.
 const TELLING: usize = 8;
 
-/// All that is to be said of the settings, by line.
+/// All findings about the settings, by line.
 pub(super) fn findings(environment: &Environment, lines: &[Entry]) -> Vec<Finding> {
     let mut found = Findings::default();
     for line in lines {
@@ -77,27 +78,28 @@ impl Findings {
             (Level::Error, near)
         };
         let key = if name.starts_with('`') { line.key.as_str() } else { "" };
-        let message = format!("{name} is no key of this application{rest}");
+        let message = format!("{name} is not a key of this application{rest}");
         self.add(level, "unknown-key", key, Some(line.line), message);
     }
 
-    /// What somebody cannot see in an editor, or did not mean to write.
+    /// Characters that are invisible in an editor, or hardly intended.
     fn characters(&mut self, line: &Entry) {
         let (name, value) = (shown(&line.key), line.value.expose_secret());
         let key = if name.starts_with('`') { line.key.as_str() } else { "" };
         if !line.quoted && looks::typographic(value) {
             let message = format!(
-                "the value of {name} stands in “…” or the like, which are a part of it; use \" or ' (around \
-                 them as well, if they are meant)"
+                "the value of {name} is enclosed in “…” or similar quotes, which become part of it; use \" or ' \
+                 (around them as well, if they are intended)"
             );
             self.add(Level::Error, "typographic-quotes", key, Some(line.line), message);
         }
         if let Some(c) = looks::control(value) {
-            let message = format!("the value of {name} holds the control character U+{:04X}", u32::from(c));
+            let message =
+                format!("the value of {name} contains the control character U+{:04X}", u32::from(c));
             self.add(Level::Error, "control-character", key, Some(line.line), message);
         }
         if let Some(c) = looks::invisible(value) {
-            let message = format!("the value of {name} holds U+{:04X}, which cannot be seen", u32::from(c));
+            let message = format!("the value of {name} contains U+{:04X}, which is invisible", u32::from(c));
             self.add(Level::Warning, "invisible-character", key, Some(line.line), message);
         }
     }
@@ -132,9 +134,9 @@ impl Findings {
         if looks::placeholder(value) && declaration.plain_default() != Some(value) {
             let level = if secret { Level::Error } else { Level::Warning };
             let rest = if declaration.required {
-                "put the real one there"
+                "enter the real one"
             } else {
-                "put the real one there, or leave it empty"
+                "enter the real one, or leave it empty"
             };
             let message = format!("the value of `{key}` is a placeholder; {rest}");
             self.add(level, "placeholder", key, line, message);
@@ -143,21 +145,21 @@ impl Findings {
         {
             let bytes = generated.bytes();
             let message = format!(
-                "the value of `{key}` is weak: fewer than {bytes} characters, or hardly different ones; \
-                 empty it for a generated one, if nothing uses it yet"
+                "the value of `{key}` is weak: it has fewer than {bytes} characters, or too few different ones; \
+                 if nothing uses it yet, leave it empty to generate one"
             );
             self.add(Level::Warning, "weak-secret", key, line, message);
         }
         if !secret && !declaration.public && looks::secret(value) {
             let message = format!(
                 "the value of `{key}` looks like a secret, but its class is config, which everybody in the \
-                 cluster may read"
+                 cluster can read"
             );
             self.add(Level::Warning, "secret-in-config", key, line, message);
         }
     }
 
-    /// What anybody can read must not hold a secret.
+    /// Values that anybody can read must not contain a secret.
     fn public(&mut self, environment: &Environment, contract: &Contract, lines: &[Entry]) {
         let secrets: Vec<&Setting> = environment
             .settings
@@ -169,10 +171,14 @@ impl Findings {
             let held = secrets.iter().find(|secret| value.contains(secret.value.expose_secret()));
             let message = match held {
                 Some(secret) => {
-                    format!("{} can be read by anybody, and holds the value of `{}`", shown(key), secret.key)
+                    format!(
+                        "{} can be read by anybody and contains the value of `{}`",
+                        shown(key),
+                        secret.key
+                    )
                 }
                 None if looks::secret(value) => {
-                    format!("{} can be read by anybody, and looks like a secret", shown(key))
+                    format!("{} can be read by anybody and looks like a secret", shown(key))
                 }
                 None => continue,
             };
@@ -196,7 +202,7 @@ impl Findings {
     fn mode(&mut self, _environment: &Environment) {}
 }
 
-/// The first sentence of the key's description: what somebody who has to fill it in wants to know.
+/// The first sentence of the key's description, for the user who has to fill it in.
 fn why(declaration: &Declaration) -> String {
     match declaration.description.lines().next() {
         Some(line) if !line.is_empty() => format!(" ({})", line.trim_end_matches('.')),

@@ -17,39 +17,15 @@
 
 use std::path::Path;
 
-use regex_lite::Regex;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::decorators::{Decorators, public_prefixes};
+use super::decorators::{Class, Decorators, Generated, Pattern, public_prefixes};
 use super::expand::{Fault, expand};
 use super::statements::{self, Comment, Statement, shown};
 use crate::config::problems::Problems;
 use crate::error::Result;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Class {
-    Secret,
-    Config,
-}
-
-impl Class {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Secret => "secret",
-            Self::Config => "config",
-        }
-    }
-}
-
-/// How a value is made, with its number of random bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Generated {
-    Hex(usize),
-    Base64(usize),
-}
-
-/// What the contract says of one key.
+/// The declaration of one key.
 #[derive(Debug)]
 pub struct Declaration {
     pub key: String,
@@ -59,40 +35,22 @@ pub struct Declaration {
     pub generated: Option<Generated>,
     pub pattern: Option<Pattern>,
     pub public: bool,
-    /// The comment lines above it that are no decorators.
+    /// The comment lines above it without decorators.
     pub description: String,
     pub(super) template: SecretString,
     pub(super) literal: bool,
-}
-
-/// A regular expression that holds for the whole value.
-#[derive(Debug)]
-pub struct Pattern {
-    pub text: String,
-    regex: Regex,
-}
-
-impl Pattern {
-    pub(super) fn new(text: &str) -> std::result::Result<Self, String> {
-        let regex = Regex::new(&format!("^(?:{text})$")).map_err(|error| error.to_string())?;
-        Ok(Self { text: text.to_owned(), regex })
-    }
-
-    pub fn holds(&self, value: &str) -> bool {
-        self.regex.is_match(value)
-    }
 }
 
 #[derive(Debug)]
 pub struct Contract {
     pub declarations: Vec<Declaration>,
     pub public_prefixes: Vec<String>,
-    /// The text itself, which a new `.env` is made from.
+    /// The text itself, from which a new `.env` is created.
     pub(super) text: String,
 }
 
 impl Contract {
-    /// The contract in the file `path`, or `None` where there is no such file.
+    /// The contract in the file `path`, or `None` if there is no such file.
     pub fn load(path: &Path) -> Result<Option<Self>> {
         let Some(text) = super::file::read(path)? else { return Ok(None) };
         Self::parse(&path.display().to_string(), text.expose_secret()).map(Some)
@@ -166,7 +124,7 @@ fn declaration(
         problems.add(line, format!("{name} has no class; put `# @secret` or `# @config` directly above it"));
     }
     if secret && (decorators.public || prefixed) {
-        problems.add(line, format!("{name} is @secret, but anybody can read it, as it is public"));
+        problems.add(line, format!("{name} is @secret, but it is public, so anybody can read it"));
     }
     if decorators.generated.is_some() && !secret {
         problems.add(line, format!("{name} is @generated, but not @secret"));
@@ -174,8 +132,8 @@ fn declaration(
     if decorators.generated.is_some() && !template.is_empty() {
         problems.add(line, format!("{name} is @generated, so it must be empty here"));
     } else if secret && !template.is_empty() && (statement.literal || !template.contains('$')) {
-        let message = "is @secret, so its value must not stand in this file; leave it empty, or make it of \
-                       other keys by ${NAME}";
+        let message = "is @secret, so its value must not be in this file; leave it empty, or compose it from \
+                       other keys with ${NAME}";
         problems.add(line, format!("{name} {message}"));
     }
     Some(Declaration {
@@ -192,7 +150,7 @@ fn declaration(
     })
 }
 
-/// Defaults must be readable, and follow their own patterns as far as they are known here.
+/// Defaults must be valid, and match their patterns as far as their values are known here.
 fn check_defaults(declarations: &[Declaration], problems: &mut Problems) {
     let mut known: Vec<(&str, SecretString)> = Vec::new();
     for declaration in declarations {
@@ -215,7 +173,7 @@ fn check_defaults(declarations: &[Declaration], problems: &mut Problems) {
             && !value.expose_secret().is_empty()
             && !pattern.holds(value.expose_secret())
         {
-            let message = format!("the default of {} is not as its @pattern says", shown(&declaration.key));
+            let message = format!("the default of {} does not match its @pattern", shown(&declaration.key));
             problems.add(Some(declaration.line), message);
         }
         known.push((&declaration.key, value));
@@ -229,7 +187,7 @@ impl Declaration {
         (self.literal || !template.contains('$')).then_some(template)
     }
 
-    /// The value that counts where `.env` has none.
+    /// The value if `.env` has none.
     pub(super) fn default<'v>(
         &self,
         look: &dyn Fn(&str) -> Option<&'v str>,

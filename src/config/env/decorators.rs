@@ -1,16 +1,83 @@
 //! The `@words` in the comments of a contract.
 
-use super::contract::{Class, Generated, Pattern};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use regex_lite::Regex;
+use secrecy::SecretString;
+
 use super::statements::{Comment, Statement, shown};
 use crate::config::problems::Problems;
 use crate::config::reader::suggest;
+use crate::error::Error;
+use crate::files::hex;
 
 const KNOWN: [&str; 6] = ["@secret", "@config", "@required", "@generated", "@pattern", "@public"];
 const PREFIX: &str = "@public-prefix";
-/// Fewer random bytes can be guessed, more help nobody.
+/// Fewer random bytes can be guessed, more are of no use.
 const BYTES: std::ops::RangeInclusive<usize> = 16..=1024;
 
-/// What the comments above one key say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    Secret,
+    Config,
+}
+
+impl Class {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Config => "config",
+        }
+    }
+}
+
+/// How a value is generated, with the number of random bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Generated {
+    Hex(usize),
+    Base64(usize),
+}
+
+impl Generated {
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::Hex(bytes) | Self::Base64(bytes) => bytes,
+        }
+    }
+
+    /// A new value, from the system's source of randomness.
+    pub(super) fn value(self) -> crate::error::Result<SecretString> {
+        let mut bytes = vec![0; self.bytes()];
+        getrandom::fill(&mut bytes)
+            .map_err(|error| Error::failed("the system provides no random numbers").because(error))?;
+        Ok(match self {
+            Self::Hex(_) => hex(&bytes),
+            Self::Base64(_) => BASE64_STANDARD.encode(&bytes),
+        }
+        .into())
+    }
+}
+
+/// A regular expression for the whole value.
+#[derive(Debug)]
+pub struct Pattern {
+    pub text: String,
+    regex: Regex,
+}
+
+impl Pattern {
+    fn new(text: &str) -> Result<Self, String> {
+        let regex = Regex::new(&format!("^(?:{text})$")).map_err(|error| error.to_string())?;
+        Ok(Self { text: text.to_owned(), regex })
+    }
+
+    pub fn holds(&self, value: &str) -> bool {
+        self.regex.is_match(value)
+    }
+}
+
+/// The content of the comments above a key.
 #[derive(Debug, Default)]
 pub(super) struct Decorators {
     pub class: Option<Class>,
@@ -33,7 +100,7 @@ impl Decorators {
             }
             for (name, value) in words(comment, problems) {
                 if seen.contains(&name) {
-                    problems.add(Some(comment.line), format!("`{name}` stands here a second time"));
+                    problems.add(Some(comment.line), format!("`{name}` is repeated"));
                 } else if let Err(message) = read.take(&name, value.as_deref()) {
                     let key = shown(&statement.key);
                     problems.add(Some(comment.line), format!("`{name}` of {key} {message}"));
@@ -54,12 +121,14 @@ impl Decorators {
             ("@generated", Some(value)) => self.generated = Some(generated(value)?),
             ("@pattern", Some(value)) => {
                 let pattern = Pattern::new(value);
-                self.pattern = Some(pattern.map_err(|e| format!("is no regular expression: {e}"))?);
+                self.pattern = Some(pattern.map_err(|e| format!("is not a regular expression: {e}"))?);
             }
             ("@generated", None) => return Err("needs a value: @generated=hex:32".to_owned()),
             ("@pattern", None) => return Err("needs a value: @pattern=REGEX".to_owned()),
             (PREFIX, _) => {
-                return Err("is for the whole file; leave an empty line between it and the key".to_owned());
+                return Err(
+                    "applies to the whole file; leave an empty line between it and the key".to_owned()
+                );
             }
             (name, Some(_)) if KNOWN.contains(&name) => return Err("takes no value".to_owned()),
             (name, _) => return Err(format!("is unknown{}", suggest(name, &KNOWN))),
@@ -70,7 +139,7 @@ impl Decorators {
     fn class(&mut self, class: Class) -> Result<(), String> {
         match self.class.replace(class) {
             None => Ok(()),
-            Some(_) => Err("gives it a second class".to_owned()),
+            Some(_) => Err("is a second class".to_owned()),
         }
     }
 }
@@ -87,7 +156,7 @@ fn words(comment: &Comment, problems: &mut Problems) -> Vec<(String, Option<Stri
         let (word, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         rest = after.trim_start();
         if !word.starts_with('@') {
-            let message = "has text behind a word with @; give the text a line of its own";
+            let message = "has text after a decorator; put the text on a line of its own";
             problems.add(Some(comment.line), message);
             break;
         }
@@ -107,7 +176,7 @@ fn generated(value: &str) -> Result<Generated, String> {
     }
 }
 
-/// What comments apart from any key say: the prefixes of public keys.
+/// Reads the comments that belong to no key: the prefixes of public keys.
 pub(super) fn public_prefixes(free: &[Comment], problems: &mut Problems) -> Vec<String> {
     let mut prefixes = Vec::new();
     for comment in free.iter().filter(|comment| comment.text.starts_with('@')) {
@@ -125,4 +194,19 @@ pub(super) fn public_prefixes(free: &[Comment], problems: &mut Problems) -> Vec<
         }
     }
     prefixes
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    #[test]
+    fn values_have_their_form_and_differ() {
+        let hex = Generated::Hex(32).value().unwrap();
+        assert!(hex.expose_secret().len() == 64);
+        assert!(hex.expose_secret() != Generated::Hex(32).value().unwrap().expose_secret());
+        assert_eq!(Generated::Base64(32).value().unwrap().expose_secret().len(), 44);
+    }
 }

@@ -6,12 +6,12 @@
 
 use std::fmt;
 
-/// Deeper nesting is nobody's intention.
+/// Deeper nesting is hardly intended.
 const DEEPEST: usize = 16;
 /// Linux takes no environment variable that is longer.
 pub(super) const LONGEST: usize = 128 * 1024 - 1;
 
-/// Why a value cannot be expanded. Its text holds no part of the value: what stands behind a `$`
+/// Why a value cannot be expanded. Its text holds no part of the value: what follows a `$`
 /// may be the middle of a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -29,16 +29,16 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unset(_) => {
-                "uses `$` with a name that is not set above it; for a dollar sign write $$, for a name that \
-                 may be missing ${NAME-}"
+                "uses `$` with a name that is not set above it; write $$ for a dollar sign, or ${NAME-} for \
+                 a name that may be missing"
             }
-            Self::Required => "asks by `${NAME?…}` for a name that is not set above it, or is empty",
+            Self::Required => "requires a name by `${NAME?…}` that is not set above it, or is empty",
             Self::Form => {
-                "holds `${` without a form that is known: ${NAME}, ${NAME:-value}, ${NAME-value}, \
+                "contains an unknown form of `${`: ${NAME}, ${NAME:-value}, ${NAME-value}, \
                  ${NAME:?text}, ${NAME?text}, ${NAME:+value}, ${NAME+value}; for a dollar sign write $$"
             }
-            Self::Braces => "holds {{ or {} within `${…}`, which docker compose reads in its own way",
-            Self::Open => "holds `${` without its closing brace on the same line",
+            Self::Braces => "contains {{ or {} within `${…}`, which docker compose parses differently",
+            Self::Open => "contains `${` without its closing brace on the same line",
             Self::Deep => "nests `${…}` too deeply",
             Self::Long => "is longer than an environment variable can be (128 KiB)",
         })
@@ -89,7 +89,7 @@ impl Expansion<'_, '_> {
         self.push(rest)
     }
 
-    /// What stands behind `${`; returns what stands behind its `}`.
+    /// What follows `${`; returns what follows its `}`.
     fn braced<'t>(&mut self, text: &'t str, depth: usize) -> std::result::Result<&'t str, Fault> {
         if text.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(Fault::Form);

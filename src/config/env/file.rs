@@ -1,4 +1,4 @@
-//! Reading an env file from disk: what it must be before it is looked into.
+//! Reads an env file from disk and checks its type, size and encoding.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use secrecy::SecretString;
 use crate::error::{Error, Result};
 use crate::user_file;
 
-/// A Secret holds no more than this.
+/// The limit of a Secret.
 const LARGEST: u64 = 1 << 20;
 
-/// The text of `path`, or `None` where there is no such file.
+/// The text of `path`, or `None` if there is no such file.
 pub(super) fn read(path: &Path) -> Result<Option<SecretString>> {
     let name = path.display();
-    let wanted = "todo-bootstrap env init   # makes .env from .env.example where there is none";
+    let wanted = "todo-bootstrap env init   # creates .env from .env.example if it is missing";
     let Some(meta) = user_file::look(path).map_err(|error| error.help(wanted))? else { return Ok(None) };
     if meta.len() > LARGEST {
         return Err(Error::usage(format!("{name} is too large"))
-            .because("a Kubernetes Secret holds at most 1 MiB")
-            .help(format!("see what is in it:  wc {name}")));
+            .because("a Kubernetes Secret can contain at most 1 MiB")
+            .help(format!("wc {name}   # shows its size")));
     }
     let bytes = std::fs::read(path)
         .map_err(|error| Error::io("read", path, &error).help(format!("chmod u+r {name}")))?;

@@ -1,4 +1,4 @@
-//! Whether version control would carry `.env` away.
+//! Whether `.env` is, or could get, under version control.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,33 +1,19 @@
-//! What a value looks like: a placeholder that nobody filled in, a key of some service, or a
-//! secret too weak to be one. Only ever asked, never shown.
+//! What a value looks like: a placeholder that nobody replaced, the key of some service, or a weak secret. Values are
+//! only examined, never shown.
 
-/// What an example says where a value belongs.
-const FILLERS: [&str; 14] = [
-    "changeme",
-    "change-me",
-    "change_me",
-    "replaceme",
-    "replace-me",
-    "replace_me",
-    "todo",
-    "fixme",
-    "tbd",
-    "placeholder",
-    "secret",
-    "password",
-    "none-yet",
-    "...",
-];
+/// Common placeholders.
+const FILLERS: &str = "changeme change-me change_me replaceme replace-me replace_me todo fixme tbd placeholder secret \
+     password none-yet ...";
 
-/// Whether `value` stands where somebody was to put theirs.
+/// Whether `value` is a placeholder.
 pub(super) fn placeholder(value: &str) -> bool {
     let value = value.trim().to_lowercase();
-    if FILLERS.contains(&value.as_str()) || value.chars().count() > 2 && value.chars().all(|c| c == 'x') {
+    if FILLERS.split(' ').any(|word| word == value)
+        || value.chars().count() > 2 && value.chars().all(|c| c == 'x')
+    {
         return true;
     }
-    ["changeme", "change-me", "change_me", "replace-me", "replace_me", "xxxx", "..."]
-        .iter()
-        .any(|part| value.contains(part))
+    "changeme change-me change_me replace-me replace_me xxxx ...".split(' ').any(|part| value.contains(part))
         || angled(&value)
         || your_something(&value)
 }
@@ -50,29 +36,15 @@ fn your_something(value: &str) -> bool {
     }
 }
 
-/// How keys and tokens of well-known services begin.
-const KEYS: [&str; 14] = [
-    "sk-",
-    "sk_live_",
-    "rk_live_",
-    "AIza",
-    "gsk_",
-    "ghp_",
-    "gho_",
-    "ghs_",
-    "github_pat_",
-    "glpat-",
-    "xoxb-",
-    "xoxp-",
-    "AKIA",
-    "-----BEGIN",
-];
+/// Prefixes of keys and tokens of well-known services.
+const KEYS: &str =
+    "sk- sk_live_ rk_live_ AIza gsk_ ghp_ gho_ ghs_ github_pat_ glpat- xoxb- xoxp- AKIA -----BEGIN";
 
-/// Whether a word of `value` looks like a key or a token, or it is a URL with a password in it.
+/// Whether a word of `value` looks like a key or a token, or `value` is a URL with a password.
 pub(super) fn secret(value: &str) -> bool {
     let boundary = |c: char| c.is_whitespace() || ",;\"'=&?".contains(c);
     let key = |word: &str| {
-        KEYS.iter().any(|start| word.len() >= start.len() + 8 && word.starts_with(start))
+        KEYS.split(' ').any(|start| word.len() >= start.len() + 8 && word.starts_with(start))
             || (word.starts_with("eyJ") && word.split('.').count() == 3)
     };
     value.split(boundary).any(key) || value.contains("-----BEGIN") || url_password(value)
@@ -85,45 +57,38 @@ fn url_password(value: &str) -> bool {
     user.split_once(':').is_some_and(|(_, password)| !password.is_empty())
 }
 
-/// Quotes as word processors and chat programs put them in the place of `"` and `'`.
+/// Quotes that word processors and chat programs insert instead of `"` and `'`.
 const QUOTES: &str = "“”„‟‘’‚‛«»‹›＂＇";
 
-/// Whether `value` stands in quotes that do not quote here.
+/// Whether `value` is enclosed in typographic quotes, which do not quote in env files.
 pub(super) fn typographic(value: &str) -> bool {
     let mut chars = value.trim().chars();
     let quote = |c: Option<char>| c.is_some_and(|c| QUOTES.contains(c));
     quote(chars.next()) && quote(chars.next_back())
 }
 
-/// A control character; lines and tabs are text.
+/// The first control character other than line ends and tabs.
 pub(super) fn control(value: &str) -> Option<char> {
     value.replace("\r\n", "\n").chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'))
 }
 
-/// A character without a form of its own, and spaces that look like others. Joiners belong to the
-/// words of many languages, and to emoji: only between or beside ASCII they have no place.
+/// The first invisible character, or space that looks like another one. Joiners are parts of words in many languages
+/// and of emoji, so they only count next to ASCII.
 pub(super) fn invisible(value: &str) -> Option<char> {
     let chars: Vec<char> = value.chars().collect();
     let word = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(|c| !c.is_ascii());
     let found = chars.iter().enumerate().find(|(at, c)| match c {
         '\u{200c}' | '\u{200d}' => !word(at.checked_sub(1)) || !word(Some(at + 1)),
-        '\u{a0}'
-        | '\u{ad}'
-        | '\u{2007}'
-        | '\u{200b}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{202f}'
-        | '\u{feff}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2064}'
-        | '\u{2066}'..='\u{2069}' => true,
+        '\u{a0}' | '\u{ad}' | '\u{2007}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202f}' | '\u{feff}' => {
+            true
+        }
+        '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' => true,
         _ => false,
     });
     found.map(|(_, c)| *c)
 }
 
-/// Whether `value` is shorter than asked, or made of too few different characters.
+/// Whether `value` is too short or has too few different characters.
 pub(super) fn weak(value: &str, bytes: usize) -> bool {
     let mut different: Vec<char> = value.chars().collect();
     different.sort_unstable();

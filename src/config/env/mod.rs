@@ -9,7 +9,6 @@ mod contract;
 mod decorators;
 mod expand;
 mod file;
-mod generate;
 mod git;
 mod looks;
 mod quoted;
@@ -17,7 +16,8 @@ mod statements;
 mod write;
 
 pub use check::{Finding, Level};
-pub use contract::{Class, Contract, Declaration, Generated, Pattern};
+pub use contract::{Contract, Declaration};
+pub use decorators::{Class, Generated, Pattern};
 pub use git::tracked;
 pub use write::{Written, complete};
 
@@ -42,17 +42,17 @@ pub type EnvValues = BTreeMap<String, SecretString>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
-    /// It stands in `.env`.
+    /// It is in `.env`.
     File,
-    /// `.env` does not name it; the default of the contract counts.
+    /// It is not in `.env`; the default of the contract is used.
     Default,
-    /// `--mock` puts it in place of what stands in the files.
+    /// `--mock` replaces the value of the files.
     Mock,
     /// It is to be generated, and empty until [`complete`] did.
     Pending,
 }
 
-/// One key with the value that counts.
+/// One key with its effective value.
 #[derive(Debug)]
 pub struct Setting {
     pub key: String,
@@ -147,7 +147,7 @@ struct Entry {
     key: String,
     line: usize,
     value: SecretString,
-    /// It stands in quotes.
+    /// Whether it is quoted.
     quoted: bool,
 }
 
@@ -200,7 +200,7 @@ fn lines(file: &str, text: &str, contract: Option<&Contract>, in_use: &EnvValues
     problems.or(Some(lines))
 }
 
-/// Puts the values of `--mock` in place, where it counts.
+/// Applies the values of `--mock`, if it was given.
 fn mock(application: &Application, settings: &mut [Setting]) -> Result<()> {
     let mut problems = Problems::new(application.dir.join(super::application::FILE).display().to_string());
     for (key, value) in application.mock.iter().filter(|_| application.is_mocked) {
@@ -209,7 +209,7 @@ fn mock(application: &Application, settings: &mut [Setting]) -> Result<()> {
                 setting.value = SecretString::from(value.as_str());
                 setting.source = Source::Mock;
             }
-            None => problems.add(None, format!("[mock] names {key}, which is no setting of .env.example")),
+            None => problems.add(None, format!("[mock] sets {key}, which is not in .env.example")),
         }
     }
     problems.or(Some(()))
@@ -219,7 +219,7 @@ fn checked_length(value: &str) -> std::result::Result<String, Fault> {
     if value.len() > expand::LONGEST { Err(Fault::Long) } else { Ok(value.to_owned()) }
 }
 
-/// The value that counts for each key of the contract; without one, each key is a secret.
+/// The effective value of each key of the contract; without a contract, each key is a secret.
 fn settings(
     contract: Option<&Contract>,
     lines: &[Entry],

@@ -1,4 +1,4 @@
-//! Values in quotes: where they end, and what their escapes stand for.
+//! Quoted values: where they end, and what their escapes mean.
 
 /// A value that was read from its opening quote on.
 pub(super) struct Quoted {
@@ -52,7 +52,7 @@ fn unescape(raw: &str) -> String {
             let digits = &digits[..digits.bytes().take(3).take_while(u8::is_ascii_digit).count()];
             match octal(digits) {
                 Some(c) => out.push(c),
-                // Compose drops the 0 of what is no number.
+                // Compose drops the 0 of what is not a number.
                 None => out.extend(["\\", digits]),
             }
             rest = &escaped[1 + digits.len()..];

@@ -1,8 +1,7 @@
-//! The statements of an env file as they are written: names, lines, values before `$` is expanded.
+//! The statements of an env file as written: names, lines, values before `$` is expanded.
 //!
-//! Reads what docker compose reads. Where compose reads something that its writer can hardly have
-//! meant, the line is a problem instead of a value, so that a value here is never another one than
-//! compose's.
+//! The reader accepts what docker compose accepts. If compose would read something that the author can hardly
+//! have intended, the line is a problem instead, so no value ever differs from compose's.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -18,13 +17,13 @@ pub(super) struct Statement {
     pub key: String,
     /// One-based.
     pub line: usize,
-    /// Where the value stands in the text, quotes included; empty where it is empty.
+    /// The position of the value in the text, quotes included.
     pub span: Range<usize>,
     /// The value without quotes and escapes.
     pub template: SecretString,
-    /// Whether `$` means itself: the value stands in single quotes.
+    /// Whether `$` is literal, because the value is in single quotes.
     pub literal: bool,
-    /// Whether the value stands in quotes of either kind.
+    /// Whether the value is in quotes of either kind.
     pub quoted: bool,
 }
 
@@ -41,7 +40,7 @@ pub(super) struct Statements {
     pub comments: Vec<Comment>,
 }
 
-/// Reads `text`; what is wrong goes to `problems`, and never with a value in it.
+/// Reads `text`; adds what is wrong to `problems`, never with a value.
 pub(super) fn read(text: &str, problems: &mut Problems) -> Statements {
     let ends = text.match_indices('\n').map(|(at, _)| at).collect();
     let mut reader = Reader { text, at: 0, ends, found: Statements::default(), problems };
@@ -54,8 +53,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Statements {
     for statement in &found.list {
         if let Some(line) = first.get(statement.key.as_str()) {
             let name = shown(&statement.key);
-            problems
-                .add(Some(statement.line), format!("{name} stands here a second time, after line {line}"));
+            problems.add(Some(statement.line), format!("{name} is already set in line {line}"));
         } else {
             first.insert(&statement.key, statement.line);
         }
@@ -76,7 +74,7 @@ pub(super) fn shown(key: &str) -> String {
     }
 }
 
-/// White space that may stand around names and before values, as compose sees it.
+/// White space around names and before values, as compose defines it.
 fn blank(c: char) -> bool {
     matches!(c, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{85}' | '\u{a0}')
 }
@@ -99,7 +97,7 @@ impl Reader<'_, '_> {
         self.text[from..].find('\n').map_or(self.text.len(), |length| from + length)
     }
 
-    /// Reads one comment or statement; says whether there may be more.
+    /// Reads one comment or statement; returns whether there may be more.
     fn next(&mut self) -> bool {
         let rest = &self.text[self.at..];
         let trimmed = rest.trim_start();
@@ -127,7 +125,7 @@ impl Reader<'_, '_> {
             head = rest.trim_start_matches(blank);
         }
         let Some(separator) = head.find(['=', ':']) else {
-            self.problem(line, "has no `=`; docker compose would take the value from the shell, which is not read here: write NAME=value, or NAME= for an empty one");
+            self.problem(line, "has no `=`; docker compose would use the value from the shell, but the shell is not read here: write NAME=value, or NAME= for an empty value");
             self.at = end;
             return;
         };
@@ -169,14 +167,11 @@ impl Reader<'_, '_> {
         let raw = &self.text[start..end];
         let value = raw.split(" #").next().unwrap_or(raw).trim_end();
         if spaced && value.starts_with('#') {
-            self.problem(line, "has a comment where docker compose reads the value; give the comment a line of its own, or put a value that begins with # in quotes");
+            self.problem(line, "has a comment where docker compose reads the value; put the comment on a line of its own, or put a value that begins with # in quotes");
             return None;
         }
         if value.contains('\r') {
-            self.problem(
-                line,
-                "holds a carriage return; save the file with the line ends of Unix or Windows",
-            );
+            self.problem(line, "contains a carriage return; save the file with Unix or Windows line endings");
             return None;
         }
         self.without_nul(value, line)?;
@@ -221,7 +216,7 @@ impl Reader<'_, '_> {
 
     fn quoted(&mut self, start: usize, quote: char, line: usize) -> Option<(Range<usize>, String, bool)> {
         let Some(Quoted { value, length }) = quoted::read(&self.text[start..], quote) else {
-            self.problem(line, "begins a quoted value that does not end; add the closing quote");
+            self.problem(line, "begins a quoted value without an end; add the closing quote");
             self.at = self.next_assignment(start);
             return None;
         };
@@ -230,7 +225,7 @@ impl Reader<'_, '_> {
         self.at = end;
         let tail = self.text[close..end].trim_start();
         if !tail.is_empty() && !tail.starts_with('#') {
-            let message = "goes on behind a closing quote; write \\\" for a quote within the value";
+            let message = "continues after a closing quote; write \\\" for a quote within the value";
             self.problem(self.line_at(close), message);
             return None;
         }
@@ -240,7 +235,7 @@ impl Reader<'_, '_> {
 
     fn without_nul(&mut self, value: &str, line: usize) -> Option<()> {
         if value.contains('\0') {
-            self.problem(line, "holds a NUL character, which no environment variable can");
+            self.problem(line, "contains a NUL character, which environment variables cannot");
             return None;
         }
         Some(())

@@ -1,4 +1,4 @@
-//! Making `.env` from its contract, and giving it what is to be generated.
+//! Creates `.env` from its contract, and fills in generated values.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -25,14 +25,14 @@ const NOTE: &str = "# Added by todo-bootstrap: secrets that the contract asks fo
 /// What [`complete`] did.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// The file was not there before.
+    /// The file did not exist before.
     pub made: bool,
     pub generated: Vec<String>,
     /// Keys that got the value that was given.
     pub kept: Vec<String>,
 }
 
-/// Makes `.env` where there is none, as a copy of the contract, and fills in the secrets that are
+/// Makes `.env` if there is none, as a copy of the contract, and fills in the secrets that are
 /// to be generated and are not there: with those of `given`, which is what is in use already, else
 /// with new ones. A new file keeps all that is in use and not as the contract has it, so that a
 /// file that was lost takes nothing with it. Else nothing in a file is touched. A second process
@@ -59,17 +59,17 @@ pub fn complete(application: &Application, given: &EnvValues) -> Result<Written>
     Ok(written)
 }
 
-/// What shows who may write where.
+/// The command that shows who may write where.
 fn listing(path: &Path) -> String {
     format!("ls -ld {} {}", path.parent().unwrap_or(Path::new(".")).display(), path.display())
 }
 
-/// The file that a link leads to: the link stays one.
+/// The target of a link; the link itself is kept.
 fn resolved(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The contract serves as the lock: it is there, and is not replaced.
+/// The contract serves as the lock: it exists, and is not replaced.
 fn lock(example: &Path) -> Result<File> {
     let file = File::open(example).map_err(|error| Error::io("open", example, &error))?;
     // A file system without locks has no second writer's protection, and works.
@@ -141,7 +141,7 @@ fn keep(
         let look = |name: &str| known.get(name).map(SecretString::expose_secret);
         let value = match (placed, declaration.default(&look)) {
             (Some((_, value)), _) => value.clone(),
-            // The contract was checked: each default can be made.
+            // The contract was checked: each default is valid.
             (None, default) => default.unwrap_or_default(),
         };
         let own = given.get(&declaration.key).filter(|_| placed.is_none());
@@ -167,7 +167,7 @@ fn quote(value: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// Whether a value can stand without quotes and means itself.
+/// Whether a value needs no quotes.
 fn plain(value: &str) -> bool {
     !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+/=".contains(c))
 }

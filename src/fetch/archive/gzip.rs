@@ -1,4 +1,4 @@
-//! A .tar.gz, read once from its first byte to its last.
+//! A .tar.gz, read once from start to end.
 
 use std::io::{BufRead, Error as IoError, ErrorKind, Read};
 
@@ -25,25 +25,25 @@ pub(super) fn extract<R: BufRead>(
     if bounded.ended {
         return refused("is cut: its tar has no end");
     }
-    // To the last byte, as the checksum comes after it.
+    // To the end, because the checksum follows the data.
     let mut buffer = [0; 8 << 10];
     loop {
         match bounded.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) if buffer[..count].iter().all(|byte| *byte == 0) => {}
-            Ok(_) => return refused("goes on after the end of its tar"),
+            Ok(_) => return refused("continues after the end of its tar"),
             Err(error) => return Err(damaged(error)),
         }
     }
     let mut rest = bounded.inner.into_inner();
     match rest.fill_buf() {
         Ok([]) => Ok(found),
-        Ok(_) => refused("goes on after the end of what is compressed"),
+        Ok(_) => refused("continues after the end of the compressed data"),
         Err(error) => Err(damaged(error)),
     }
 }
 
-/// What was said of the entry that comes next.
+/// The description of the next entry.
 #[derive(Default)]
 struct Told {
     name: Option<Vec<u8>>,
@@ -67,7 +67,7 @@ fn entries<R: Read>(
         let Told { name, size } = std::mem::take(&mut told);
         let name = name.unwrap_or_else(|| entry.path_bytes().into_owned());
         if size.is_some_and(|size| size != entry.size()) {
-            return refused(format!("tells two sizes of {}", shown(&name)));
+            return refused(format!("gives two sizes of {}", shown(&name)));
         }
         if kind == EntryType::GNUSparse {
             return refused(format!("has a file with holes, {}", shown(&name)));
@@ -83,7 +83,7 @@ fn entries<R: Read>(
     Ok(found)
 }
 
-/// Reads an entry that describes the next one; `false` where it is one by itself.
+/// Reads an entry that describes the next one; `false` if it is an ordinary entry.
 fn describe<R: Read>(kind: EntryType, entry: &mut tar::Entry<'_, R>, told: &mut Told) -> Checked<bool> {
     let describes = matches!(
         kind,
@@ -102,7 +102,7 @@ fn describe<R: Read>(kind: EntryType, entry: &mut tar::Entry<'_, R>, told: &mut 
             let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
             text.truncate(end);
             if told.name.replace(text).is_some() {
-                return refused("names an entry twice");
+                return refused("gives an entry two names");
             }
         }
         EntryType::XHeader => attributes(&text, told)?,
@@ -110,7 +110,7 @@ fn describe<R: Read>(kind: EntryType, entry: &mut tar::Entry<'_, R>, told: &mut 
             let mut all = Told::default();
             attributes(&text, &mut all)?;
             if all.name.is_some() || all.size.is_some() {
-                return refused("gives all its entries one name or size");
+                return refused("gives all its entries the same name or size");
             }
         }
         _ => {}
@@ -124,13 +124,13 @@ fn attributes(text: &[u8], told: &mut Told) -> Checked<()> {
         let value = attribute.value_bytes();
         match attribute.key_bytes() {
             b"path" if told.name.replace(value.to_vec()).is_some() => {
-                return refused("names an entry twice");
+                return refused("gives an entry two names");
             }
             b"size" => {
                 let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-                let Some(size) = size else { return refused("tells a size that is no number") };
+                let Some(size) = size else { return refused("gives a size that is not a number") };
                 if told.size.replace(size).is_some() {
-                    return refused("tells two sizes of an entry");
+                    return refused("gives two sizes of an entry");
                 }
             }
             key if key.starts_with(b"GNU.sparse.") => return refused("has a file with holes"),
@@ -140,10 +140,10 @@ fn attributes(text: &[u8], told: &mut Told) -> Checked<()> {
     Ok(())
 }
 
-/// What an entry is, where it is no regular file.
+/// The kind of an entry that is not a regular file.
 fn irregular(kind: EntryType, name: &[u8]) -> Option<&'static str> {
     Some(match kind {
-        // In the oldest form of a tar only the name says so.
+        // In the oldest tar format, only the name shows it.
         EntryType::Regular if name.ends_with(b"/") => "a folder",
         EntryType::Regular => return None,
         EntryType::Directory => "a folder",
@@ -151,16 +151,16 @@ fn irregular(kind: EntryType, name: &[u8]) -> Option<&'static str> {
         EntryType::Link => "a hard link",
         EntryType::Char | EntryType::Block => "a device",
         EntryType::Fifo => "a pipe",
-        _ => "something of its own",
+        _ => "a special file",
     })
 }
 
-/// Ends with an error where an archive unpacks to too much.
+/// Fails if an archive unpacks to too much.
 struct Bounded<R> {
     inner: R,
     got: u64,
     packed: u64,
-    /// Whether there is nothing more.
+    /// Whether the end was reached.
     ended: bool,
 }
 

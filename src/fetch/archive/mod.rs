@@ -1,7 +1,7 @@
-//! Takes one named regular file out of a .tar.gz or .zip; nothing else of it touches the disk.
+//! Extracts one named regular file from a .tar.gz or .zip; nothing else is written to disk.
 //!
-//! What an archive is, is told by its first bytes. It is read to its end before the file gets its
-//! name, so that what is refused leaves nothing behind.
+//! The first bytes decide which format an archive has. The archive is read completely before the file gets
+//! its name, so a refused archive leaves nothing behind.
 
 mod gzip;
 mod names;
@@ -11,8 +11,8 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek as _};
 use std::path::Path;
 
-use super::{place, sync_dir};
 use crate::error::{Error, Result};
+use crate::files::{parent, place, sync_dir};
 use names::Names;
 
 /// The largest file that is taken out, in bytes. The largest program that we know (minikube) has
@@ -42,7 +42,7 @@ fn refused<T>(why: impl Into<String>) -> Checked<T> {
     Err(Fault::Refused(why.into()))
 }
 
-/// Something that cannot be read as what it says it is.
+/// Content that is not in the expected format.
 fn damaged(error: impl std::fmt::Display) -> Fault {
     Fault::Refused(format!("is damaged: {error}"))
 }
@@ -55,13 +55,13 @@ type Digest = (String, u64);
 ///
 /// Refused are: a member that is anything but a regular file or is there twice (also in another
 /// case, as not every file system tells those apart), a path anywhere in the archive that leads out
-/// of a folder, an archive that unpacks to too much, that is damaged, cut or goes on after its end,
+/// of a folder, an archive that unpacks to too much, that is damaged, cut or continues after its end,
 /// and a .zip that is encrypted or contradicts itself.
 pub fn extract_member(archive: &Path, member: &str, to: &Path, mode: u32) -> Result<(String, u64)> {
     let opening = |e: std::io::Error| Error::io("open", archive, &e);
     let mut file = File::open(archive).map_err(opening)?;
     let size = file.metadata().map_err(opening)?.len();
-    let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = parent(to);
     let temp = tempfile::Builder::new().prefix(".unpacking-").tempfile_in(dir);
     let temp = temp.map_err(|e| Error::io("create a file in", dir, &e))?.into_temp_path();
     let target = Target { path: &temp, mode };
@@ -77,14 +77,14 @@ pub fn extract_member(archive: &Path, member: &str, to: &Path, mode: u32) -> Res
     match found {
         Ok(Some(digest)) => {
             temp.persist(to).map_err(|e| Error::io("rename into place", to, &e.error))?;
-            sync_dir(dir)?;
+            sync_dir(to)?;
             Ok(digest)
         }
-        Ok(None) => Err(Error::failed(format!("{} holds no {member}", archive.display()))
-            .help("todo-bootstrap tools list   # shows which tools can be had")),
+        Ok(None) => Err(Error::failed(format!("{} does not contain {member}", archive.display()))
+            .help("todo-bootstrap tools list   # shows the available tools")),
         Err(Fault::Refused(why)) => {
             Err(Error::refused(format!("{} is refused: it {why}", archive.display())).help(
-                "todo-bootstrap up   # fetches it again; if that is refused as well, do not use that file",
+                "todo-bootstrap up   # downloads it again; if that file is refused as well, do not use it",
             ))
         }
         Err(Fault::Local(error)) => Err(error),
@@ -115,10 +115,10 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Takes `size` bytes out of the archive; fewer or more are a lie of it.
+    /// Extracts `size` bytes; fewer or more are an error of the archive.
     fn fill(&self, from: &mut dyn Read, size: u64) -> Checked<Digest> {
         if size > FILE {
-            return refused(format!("says that the file has {size} bytes, more than {FILE}"));
+            return refused(format!("declares a file size of {size} bytes, more than {FILE}"));
         }
         let mut watched = Watched { inner: from, fault: None };
         let placed = place(&mut watched, self.path, self.mode, FILE);
@@ -127,7 +127,7 @@ impl Target<'_> {
         }
         let (sha256, got) = placed.map_err(Fault::Local)?;
         if got != size {
-            return refused(format!("says that the file has {size} bytes, and has {got} of it"));
+            return refused(format!("declares a file size of {size} bytes, but contains {got}"));
         }
         Ok((sha256, got))
     }

@@ -1,4 +1,4 @@
-//! Names in archives: what they come to on a disk, and whether they are the one that is wanted.
+//! Names in archives: the paths they mean on disk, and whether one is the wanted one.
 
 use super::{Checked, refused};
 
@@ -52,7 +52,7 @@ fn plain(name: &[u8]) -> Checked<Vec<u8>> {
     let parts = name.split(|byte| matches!(byte, b'/' | b'\\'));
     let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty() && *part != b".").collect();
     if parts.contains(&&b".."[..]) {
-        return refused(format!("has a path that leads out of it, {}", shown(name)));
+        return refused(format!("has a path that leaves the archive, {}", shown(name)));
     }
     Ok(parts.join(&b'/'))
 }

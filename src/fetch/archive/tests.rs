@@ -1,4 +1,4 @@
-//! Honest archives give their file, all others nothing and a reason.
+//! Valid archives give their file, all others nothing and a reason.
 
 use std::io::{Cursor, Write as _};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use tar::EntryType;
 
 use super::*;
-use crate::fetch::sha256;
+use crate::files::sha256;
 
 const BODY: &[u8] = b"#!/bin/sh\nexit 0\n";
 const FILE_KIND: EntryType = EntryType::Regular;
@@ -93,7 +93,7 @@ fn the_one_named_file_is_taken_out_of_both_kinds() {
     for bytes in [tar, zip_of(&others), targz(&[("./bin/tool", FILE_KIND, BODY)])] {
         assert_eq!(take(&bytes, "bin/tool").unwrap(), BODY);
         assert_eq!(take(&bytes, "./bin/tool").unwrap(), BODY);
-        assert!(take(&bytes, "tool").unwrap_err().contains("holds no tool"));
+        assert!(take(&bytes, "tool").unwrap_err().contains("does not contain tool"));
     }
     assert!(take(b"MZ no archive", "a").unwrap_err().contains("neither a .tar.gz nor a .zip"));
     assert!(take(b"", "a").unwrap_err().contains("neither a .tar.gz nor a .zip"));
@@ -145,16 +145,16 @@ fn a_member_that_is_there_twice_is_refused() {
     // The second name of the same length becomes that of the first, in both of its places.
     let bytes = zip_of(&[("bin/tool", BODY), ("bin/t00l", b"other")]);
     let bytes = replaced(&replaced(&bytes, b"bin/t00l", b"bin/tool", 0), b"bin/t00l", b"bin/tool", 0);
-    refuses(&bytes, "two files of one name");
+    refuses(&bytes, "two files with the same name");
 }
 
 #[test]
 fn a_path_that_leads_out_is_refused_wherever_it_stands() {
     for (name, why) in [
-        ("../evil", "leads out"),
-        ("a/../../evil", "leads out"),
+        ("../evil", "leaves the archive"),
+        ("a/../../evil", "leaves the archive"),
         ("/etc/evil", "absolute"),
-        ("a\\..\\..\\evil", "leads out"),
+        ("a\\..\\..\\evil", "leaves the archive"),
         ("C:\\evil", "absolute"),
     ] {
         refuses(&targz(&[("bin/tool", FILE_KIND, BODY), (name, FILE_KIND, b"x")]), why);
@@ -200,16 +200,16 @@ fn what_is_cut_or_goes_on_is_refused() {
     for length in 2..whole.len() {
         refuses(&whole[..length], "is refused");
     }
-    refuses(&[&whole[..], b"more"].concat(), "goes on after the end of what is compressed");
-    refuses(&[&whole[..], &whole].concat(), "goes on after the end of what is compressed");
+    refuses(&[&whole[..], b"more"].concat(), "continues after the end of the compressed data");
+    refuses(&[&whole[..], &whole].concat(), "continues after the end of the compressed data");
     let tar = tar_of(&[("bin/tool", FILE_KIND, BODY)]);
-    refuses(&gzip(&[&tar[..], b"more"].concat()), "goes on after the end of its tar");
+    refuses(&gzip(&[&tar[..], b"more"].concat()), "continues after the end of its tar");
     refuses(&gzip(&tar[..1024]), "its tar has no end");
     let whole = zip_of(&[("bin/tool", BODY)]);
     for length in 4..whole.len() {
         refuses(&whole[..length], "is refused");
     }
-    refuses(&[&whole[..], b"more"].concat(), "goes on after its end");
+    refuses(&[&whole[..], b"more"].concat(), "continues after its end");
     refuses(&[b"PK\x03\x04 before", &whole[..]].concat(), "is refused");
 }
 
@@ -235,7 +235,7 @@ fn a_zip_that_contradicts_itself_is_refused() {
     }
     // The second entry lies where the first does.
     let second = places(&bytes, b"PK\x01\x02")[1] + 42;
-    refuses(&[&bytes[..second], &[0; 4], &bytes[second + 4..]].concat(), "lie in one another");
+    refuses(&[&bytes[..second], &[0; 4], &bytes[second + 4..]].concat(), "overlapping entries");
     // A file in front of the list that the list does not have.
     let hidden = zip_of(&[("bin/t00l", b"evil")]);
     let hidden = &hidden[..places(&hidden, b"PK\x01\x02")[0]];

@@ -1,4 +1,4 @@
-//! A .zip: every record of it is held against every other that speaks of the same.
+//! A .zip: all records about the same thing must agree.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -11,7 +11,7 @@ use super::{Checked, Digest, ENTRIES, RATIO, SMALL, Target, WHOLE, damaged, refu
 /// The length of the last record, without a comment.
 const END_LENGTH: usize = 22;
 const END: u64 = END_LENGTH as u64;
-/// The length of the record that stands before it in a zip64.
+/// The length of the record before it in a zip64.
 const LOCATOR: u64 = 20;
 
 /// `size` is that of the archive.
@@ -25,10 +25,10 @@ pub(super) fn extract<R: Read + Seek>(
     let config = Config { archive_offset: ArchiveOffset::Known(0) };
     let mut zip = ZipArchive::with_config(config, from).map_err(damaged)?;
     if zip.has_duplicate_names() {
-        return refused("has two files of one name");
+        return refused("has two files with the same name");
     }
     if zip.has_overlapping_entries().map_err(damaged)? {
-        return refused("has entries that lie in one another");
+        return refused("has overlapping entries");
     }
     if let Err(error) = zip.validate_header_consistency() {
         return refused(format!("contradicts itself: {error}"));
@@ -53,11 +53,11 @@ fn end<R: Read + Seek>(from: &mut R, size: u64) -> Checked<()> {
     from.rewind().map_err(damaged)?;
     let (before, end) = last.split_at(last.len().saturating_sub(END_LENGTH));
     let [b'P', b'K', 5, 6, _, _, _, _, _, _, low, high, .., 0, 0] = end else {
-        return refused("is cut, or goes on after its end");
+        return refused("is cut, or continues after its end");
     };
-    // A second place that tells how many entries there are and where; only above 4 GB is it needed.
+    // A second record with the number and position of the entries, needed above 4 GB only.
     if before.starts_with(b"PK\x06\x07") {
-        return refused("is a zip64, which is for archives larger than any release");
+        return refused("is a zip64, which only archives larger than any release need");
     }
     if u64::from(u16::from_le_bytes([*low, *high])) > ENTRIES {
         return refused(format!("has more than {ENTRIES} entries"));
@@ -89,14 +89,14 @@ fn find<R: Read + Seek>(zip: &ZipArchive<R>, packed: u64, names: &mut Names) -> 
             return refused(format!("has {} as {word}, not as a regular file", shown(name)));
         }
         if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
-            return refused(format!("packs {} in a way that no release does", shown(name)));
+            return refused(format!("uses an unsupported compression for {}", shown(name)));
         }
         found = Some(index);
     }
     Ok(found)
 }
 
-/// What the list at the end of the archive tells of the file.
+/// What the list at the end of the archive contains about the file.
 struct Told {
     header: u64,
     crc: u32,
@@ -122,7 +122,7 @@ impl Told {
         let short = [&long[..4], &long[8..12]].concat();
         // Which of both forms it is in is not told anywhere.
         let same = [short, long].iter().any(|sizes| record.starts_with(&[&crc[..], sizes].concat()));
-        if same { Ok(()) } else { refused("contradicts itself: the record behind the file is not of it") }
+        if same { Ok(()) } else { refused("contradicts itself: the record after the file does not match it") }
     }
 }
 
@@ -134,7 +134,7 @@ fn at<R: Read + Seek>(from: &mut R, start: u64, length: u64) -> Checked<Vec<u8>>
     Ok(bytes)
 }
 
-/// What an entry is, where it is no regular file.
+/// The kind of an entry that is not a regular file.
 fn irregular(folder: bool, mode: Option<u32>) -> Option<&'static str> {
     const KIND: u32 = 0o170_000;
     if folder {
@@ -147,6 +147,6 @@ fn irregular(folder: bool, mode: Option<u32>) -> Option<&'static str> {
         0o040_000 => Some("a folder"),
         0o020_000 | 0o060_000 => Some("a device"),
         0o010_000 => Some("a pipe"),
-        _ => Some("something of its own"),
+        _ => Some("a special file"),
     }
 }

@@ -1,4 +1,4 @@
-//! Proxies, roots and time-outs from the environment, with a real proxy on loopback.
+//! Proxies, roots and timeouts from the environment, with a real proxy on loopback.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

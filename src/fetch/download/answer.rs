@@ -1,11 +1,11 @@
-//! What a server's answer is worth, judged by its head alone: nothing was written yet.
+//! Judges a response by its head alone, before anything is written.
 
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName};
 use reqwest::{Response, StatusCode, Url};
 
 use super::super::FetchError;
-use super::edition::Edition;
 use super::retry::{ASKED, Halt, asked, is_passing};
+use super::validator::Validator;
 use super::{LIMIT, Wanted, shown};
 
 /// The bytes that were asked for.
@@ -22,9 +22,9 @@ pub(super) struct Asked {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// The file from its first byte on.
-    Whole(Edition),
-    /// From where it was asked for, up to here.
-    Part { to: u64, edition: Edition },
+    Whole(Validator),
+    /// The requested part, up to here.
+    Part { to: u64, validator: Validator },
     /// There is nothing after what was asked for.
     Nothing { total: u64 },
 }
@@ -33,7 +33,7 @@ pub(super) struct Judge<'a> {
     /// Who answered: the end of all redirects.
     pub(super) at: &'a Url,
     pub(super) wanted: &'a Wanted<'a>,
-    pub(super) known: &'a Edition,
+    pub(super) known: &'a Validator,
     pub(super) now: jiff::Timestamp,
 }
 
@@ -89,7 +89,7 @@ impl Judge<'_> {
     fn whole(&self, headers: &HeaderMap) -> Result<Answer, FetchError> {
         let length = text(headers, CONTENT_LENGTH).and_then(|text| text.parse().ok());
         self.fits(length)?;
-        Ok(Answer::Whole(Edition::of(headers, self.wanted.size.or(length))))
+        Ok(Answer::Whole(Validator::of(headers, self.wanted.size.or(length))))
     }
 
     /// Holds an announced length of the whole file against what is pinned.
@@ -119,15 +119,15 @@ impl Judge<'_> {
         }
         let Some(total) = total.or(self.wanted.size).filter(|total| to <= *total) else { return Err(bad()) };
         self.fits(Some(total))?;
-        let edition = Edition::of(headers, Some(total));
-        if let Some(what) = self.known.difference(&edition) {
+        let validator = Validator::of(headers, Some(total));
+        if let Some(what) = self.known.difference(&validator) {
             let error = FetchError::Changed { url: shown(self.at.as_str()), what };
-            return Err(Halt::Anew { error, ranges: true });
+            return Err(Halt::Restart { error, ranges: true });
         }
-        Ok(Answer::Part { to, edition })
+        Ok(Answer::Part { to, validator })
     }
 
-    /// The server has no bytes there: the file is complete already, or is another one.
+    /// The server has no bytes there: the file is already complete, or a different one.
     fn beyond(&self, asked: Asked, headers: &HeaderMap) -> Result<Answer, Halt> {
         let said = text(headers, CONTENT_RANGE).unwrap_or("no more");
         let total = said.strip_prefix("bytes */").and_then(|total| total.parse().ok());
@@ -144,11 +144,11 @@ impl Judge<'_> {
     fn bad_range(&self, asked: Asked, said: &str) -> Halt {
         let (url, got) = (shown(self.at.as_str()), said.to_owned());
         let error = FetchError::BadRange { url, asked: asked.from, got };
-        if asked.ranged { Halt::Anew { error, ranges: false } } else { error.into() }
+        if asked.ranged { Halt::Restart { error, ranges: false } } else { error.into() }
     }
 }
 
-/// `bytes 0-9/10`: first, last and, if it is told, how many there are.
+/// `bytes 0-9/10`: the first, the last and, if given, the total.
 fn parse(range: &str) -> Option<(u64, u64, Option<u64>)> {
     let (range, total) = range.strip_prefix("bytes ")?.trim().split_once('/')?;
     let (from, last) = range.split_once('-')?;

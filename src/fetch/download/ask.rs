@@ -1,4 +1,4 @@
-//! Small answers, read into memory: what registries say of what they hold.
+//! Small responses, read into memory, such as those of registries.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderVa
 use reqwest::{Method, Response, StatusCode, Url};
 
 use super::super::{Client, FetchError, causes};
-use super::hops::{self, Route};
+use super::redirects::{self, Route};
 use super::retry::{self, Halt};
 use super::{Remote, shown};
 
@@ -45,7 +45,7 @@ impl Answered {
         kind.starts_with("text/html") || kind.starts_with("application/xhtml")
     }
 
-    /// Whether such an answer often goes away by itself, and soon.
+    /// Whether such an error is often temporary, and short.
     pub fn is_passing(&self) -> bool {
         retry::is_passing(self.status) && self.after.is_none_or(|after| after <= retry::ASKED)
     }
@@ -56,7 +56,8 @@ pub async fn ask(client: &Client, question: &Question<'_>) -> Result<Answered, H
     let route = Route::new(&question.remote)?;
     let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
     headers.extend(HeaderValue::from_str(question.accept).ok().map(|types| (ACCEPT, types)));
-    let (response, at) = hops::send(client, &question.method, &route, route.start.clone(), &headers).await?;
+    let (response, at) =
+        redirects::send(client, &question.method, &route, route.start.clone(), &headers).await?;
     read(client, response, &at, question.limit).await
 }
 

@@ -1,7 +1,7 @@
-//! The thread that writes what arrives and hashes it, so that no connection waits for either.
+//! The thread that writes and hashes what arrives, so that no connection waits for either.
 //!
-//! The hash follows the bytes that are there without a hole. Bytes that come in order are hashed
-//! as they are; what came too early is read back, from memory that the system still has it in.
+//! The hash follows the contiguous bytes from the start. Bytes that arrive in order are hashed directly;
+//! others are read back later, usually from the page cache.
 
 use std::thread::JoinHandle;
 
@@ -9,10 +9,11 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TryRecvError};
 
-use super::super::{FetchError, hex};
-use super::edition::Edition;
+use super::super::FetchError;
 use super::partial::Partial;
+use super::validator::Validator;
 use crate::error::Error;
+use crate::files::hex;
 
 /// So many pieces of a few hundred kilobytes at most may wait for the disk.
 const WAITING: usize = 16;
@@ -21,24 +22,24 @@ const BLOCK: usize = 256 << 10;
 
 #[derive(Debug)]
 pub(super) enum Order {
-    /// What follows is of this edition; without `keep`, the file begins anew.
+    /// The following bytes belong to this version; without `keep`, the file starts over.
     Begin {
-        edition: Edition,
+        validator: Validator,
         keep: bool,
     },
     Write {
         at: u64,
         bytes: Bytes,
     },
-    /// All is there: hash the rest.
+    /// Everything has arrived: hash the rest.
     End,
 }
 
-/// What was held when the thread ended.
+/// The result of the thread.
 pub(super) struct Held {
     pub(super) partial: Partial,
     pub(super) len: u64,
-    /// Of the whole file, if it was told that it has all.
+    /// Of the whole file, if it is complete.
     pub(super) sha256: Option<String>,
 }
 
@@ -81,14 +82,14 @@ impl Writer {
         }
         if self.partial.file().is_err() {
             // An empty file: nothing was to be fetched.
-            self.partial.begin(Edition::default(), false)?;
+            self.partial.begin(Validator::default(), false)?;
         }
         while self.catch_up()? {}
         let sha256 = Some(hex(&self.hasher.finalize()));
         Ok(Held { partial: self.partial, len, sha256 })
     }
 
-    /// Does what comes until all is there (true) or nobody sends any more.
+    /// Processes orders until the file is complete (true) or all senders are gone.
     fn serve(&mut self, orders: &mut Receiver<Order>) -> Result<bool, FetchError> {
         loop {
             // Only what has nothing else to do waits.
@@ -101,11 +102,11 @@ impl Writer {
             match order {
                 None => return Ok(false),
                 Some(Order::End) => return Ok(true),
-                Some(Order::Begin { edition, keep }) => {
+                Some(Order::Begin { validator, keep }) => {
                     if !keep {
                         (self.hasher, self.hashed) = (Sha256::new(), 0);
                     }
-                    self.partial.begin(edition, keep)?;
+                    self.partial.begin(validator, keep)?;
                 }
                 Some(Order::Write { at, bytes }) => {
                     self.partial.write(at, &bytes)?;
@@ -118,7 +119,7 @@ impl Writer {
         }
     }
 
-    /// Hashes one block that is there and was not hashed; false if there is none.
+    /// Hashes one block that is not hashed yet; false if there is none.
     fn catch_up(&mut self) -> Result<bool, FetchError> {
         let behind = self.partial.there().prefix().saturating_sub(self.hashed);
         if behind == 0 {

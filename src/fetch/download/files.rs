@@ -1,4 +1,4 @@
-//! Opening what lies beside a download: our own regular files only, and only for us.
+//! The files next to a download: regular files of our own only, readable by the user only.
 
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::super::FetchError;
 use crate::error::Error;
+use crate::files::{parent, set_mode};
 
 /// The names of one download's files.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     pub(super) to: PathBuf,
     pub(super) partial: PathBuf,
-    /// What `partial` holds of which edition.
+    /// Which bytes of which version `partial` contains.
     pub(super) notes: PathBuf,
     pub(super) new_notes: PathBuf,
     pub(super) lock: PathBuf,
@@ -35,15 +36,11 @@ impl Names {
     }
 
     pub(super) fn folder(&self) -> &Path {
-        folder(&self.to)
+        parent(&self.to)
     }
 }
 
-pub(super) fn folder(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
-}
-
-/// Opens a file to read and write, made if need be, never through a link.
+/// Opens a file for reading and writing, created if needed, never through a link.
 pub(super) fn open(path: &Path) -> Result<File, FetchError> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
@@ -52,16 +49,16 @@ pub(super) fn open(path: &Path) -> Result<File, FetchError> {
     let planted = |what: &str| FetchError::Planted { path: path.to_owned(), what: what.to_owned() };
     let meta = file.metadata().map_err(|error| failed("look at", path, &error))?;
     if !meta.is_file() {
-        return Err(planted("no regular file"));
+        return Err(planted("not a regular file"));
     }
     if links(&meta) > 1 {
-        return Err(planted("a file with a second name"));
+        return Err(planted("a hard link"));
     }
-    super::super::atomic::set_mode(&file, 0o600).map_err(|error| failed("set the mode of", path, &error))?;
+    set_mode(&file, 0o600).map_err(|error| failed("set the mode of", path, &error))?;
     Ok(file)
 }
 
-/// As [`open`], if there is such a file.
+/// As [`open`], if the file exists.
 pub(super) fn open_existing(path: &Path) -> Result<Option<File>, FetchError> {
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -69,7 +66,7 @@ pub(super) fn open_existing(path: &Path) -> Result<Option<File>, FetchError> {
     }
 }
 
-/// Removes a file if it is there.
+/// Removes a file if it exists.
 pub(super) fn remove(path: &Path) -> Result<(), FetchError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", path, &error)),
@@ -77,17 +74,19 @@ pub(super) fn remove(path: &Path) -> Result<(), FetchError> {
     }
 }
 
-/// An I/O error of a download's file in the words that help most.
+/// An I/O error of a download's file as the variant that helps most.
 pub(super) fn failed(verb: &str, path: &Path, error: &std::io::Error) -> FetchError {
     match error.kind() {
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
-            FetchError::ReadOnly { folder: folder(path).to_owned(), cause: error.to_string() }
+            FetchError::ReadOnly { folder: parent(path).to_owned(), cause: error.to_string() }
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            FetchError::DiskFull { folder: folder(path).to_owned(), file: path.to_owned() }
+            FetchError::DiskFull { folder: parent(path).to_owned(), file: path.to_owned() }
         }
         ErrorKind::IsADirectory => FetchError::Planted { path: path.to_owned(), what: "a folder".to_owned() },
-        _ if is_link(path) => FetchError::Planted { path: path.to_owned(), what: "a link".to_owned() },
+        _ if is_link(path) => {
+            FetchError::Planted { path: path.to_owned(), what: "a symbolic link".to_owned() }
+        }
         _ => Error::io(verb, path, error).into(),
     }
 }
@@ -96,7 +95,7 @@ fn is_link(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|meta| meta.is_symlink())
 }
 
-/// The bytes that are free on the disk of `folder`, where the system tells.
+/// The free bytes on the disk of `folder`, if the system reports them.
 #[cfg(unix)]
 pub(super) fn free(folder: &Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(folder).ok()?;
@@ -111,7 +110,7 @@ pub(super) fn free(_folder: &Path) -> Option<u64> {
 #[cfg(unix)]
 fn careful(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt as _;
-    // Not waiting is for a pipe of that name.
+    // NONBLOCK: a named pipe must not block.
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     options.mode(0o600).custom_flags(flags.bits().cast_signed());
 }

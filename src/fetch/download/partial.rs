@@ -1,4 +1,4 @@
-//! What has arrived and is on disk: the bytes, and notes of which they are.
+//! What has arrived on disk: the bytes, and notes about which bytes they are.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -7,23 +7,23 @@ use serde::{Deserialize, Serialize};
 
 use super::super::FetchError;
 use super::Wanted;
-use super::edition::Edition;
 use super::files::{self, Names};
 use super::ranges::Ranges;
+use super::validator::Validator;
 
-/// The notes may be that much behind the bytes: what a killed process costs at most, with what
-/// was on its way. They are small, so this is cheap.
+/// The notes may be this many bytes behind, which is what a killed process loses at most, besides what was in
+/// transit.
 const BEHIND: u64 = 2 << 20;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Notes {
-    /// Of the whole file, as it is pinned.
+    /// The pinned hash of the whole file.
     sha256: String,
-    /// Where the bytes came from, without name and password.
+    /// Where the bytes came from, without user name and password.
     url: String,
-    edition: Edition,
-    /// The bytes came one after the other: all that the file holds is good, whatever `there` says.
+    validator: Validator,
+    /// The bytes arrived in order: the whole file is valid, whatever `there` says.
     in_order: bool,
     there: Ranges,
 }
@@ -37,12 +37,12 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Opens what an earlier run left of the wanted file; what is of another file counts as none.
+    /// Opens what an earlier run left of the wanted file; the bytes of another file are ignored.
     pub(super) fn open(names: &Names, wanted: &Wanted<'_>) -> Result<Self, FetchError> {
         let notes = Notes {
             sha256: wanted.sha256.to_owned(),
             url: wanted.shown(),
-            edition: Edition::default(),
+            validator: Validator::default(),
             in_order: true,
             there: Ranges::default(),
         };
@@ -51,7 +51,7 @@ impl Partial {
         let Some(file) = files::open_existing(&names.partial)? else { return Ok(partial) };
         let notes = match notes {
             Some(notes) => read_notes(notes, names)?,
-            // Without notes, it is as earlier versions left it: in order. The hash tells.
+            // Without notes, it is a file of an earlier version: in order. The hash decides.
             None => Some(partial.notes.clone()),
         };
         if let Some(notes) = notes.filter(|notes| notes.sha256 == wanted.sha256) {
@@ -66,13 +66,13 @@ impl Partial {
         if notes.in_order {
             notes.there = Ranges::up_to(len);
         }
-        let most = size.or(notes.edition.total).unwrap_or(u64::MAX);
+        let most = size.or(notes.validator.total).unwrap_or(u64::MAX);
         if notes.there.end() > len.min(most) {
             return Ok(());
         }
-        // Another server tells its editions apart in another way; the bytes may still be good.
+        // Another server has other validators; the bytes may still be valid.
         if notes.url != self.notes.url {
-            (notes.edition, notes.url) = (Edition::default(), self.notes.url.clone());
+            (notes.validator, notes.url) = (Validator::default(), self.notes.url.clone());
         }
         (self.file, self.notes) = (Some(file), notes);
         Ok(())
@@ -82,12 +82,12 @@ impl Partial {
         &self.notes.there
     }
 
-    pub(super) fn edition(&self) -> &Edition {
-        &self.notes.edition
+    pub(super) fn validator(&self) -> &Validator {
+        &self.notes.validator
     }
 
-    /// Notes which edition the bytes are of; without `keep`, begins with an empty file.
-    pub(super) fn begin(&mut self, edition: Edition, keep: bool) -> Result<(), FetchError> {
+    /// Notes the validator of the bytes; without `keep`, starts with an empty file.
+    pub(super) fn begin(&mut self, validator: Validator, keep: bool) -> Result<(), FetchError> {
         if !keep || self.file.is_none() {
             // The notes of an older file must not be taken for those of the new one.
             files::remove(&self.names.notes)?;
@@ -97,7 +97,7 @@ impl Partial {
             self.file = Some(file);
             (self.notes.in_order, self.notes.there) = (true, Ranges::default());
         }
-        self.notes.edition = edition;
+        self.notes.validator = validator;
         self.save()
     }
 
@@ -123,8 +123,8 @@ impl Partial {
         self.file.as_ref().ok_or_else(|| files::failed("open", &self.names.partial, &missing()))
     }
 
-    /// Writes the notes whole or not at all. They survive this process, not a power cut: after
-    /// one, the hash tells.
+    /// Writes the notes completely or not at all. They survive this process, but not a power cut; after one, the hash
+    /// decides.
     pub(super) fn save(&mut self) -> Result<(), FetchError> {
         self.unsaved = 0;
         if self.file.is_none() {

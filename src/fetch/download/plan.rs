@@ -1,4 +1,4 @@
-//! Who fetches which bytes: claims on the holes of a file, given back where a connection breaks.
+//! Which connection downloads which bytes: claims on the gaps of a file, returned when a connection fails.
 
 use super::ranges::Ranges;
 
@@ -16,7 +16,7 @@ pub(super) struct Claim {
 
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// What is there or on its way.
+    /// The bytes that have arrived or are claimed.
     taken: Ranges,
     pub(super) total: Option<u64>,
 }
@@ -26,7 +26,7 @@ impl Plan {
         Self { taken: there, total }
     }
 
-    /// The first bytes that nobody has claimed, at most `most` of them.
+    /// The first unclaimed bytes, at most `most` of them.
     pub(super) fn claim(&mut self, most: Option<u64>) -> Option<Claim> {
         if self.taken.prefix() == u64::MAX {
             return None;

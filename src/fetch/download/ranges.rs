@@ -1,4 +1,4 @@
-//! Which bytes of a file are there: sorted ranges that do not touch each other.
+//! The bytes of a file that are there: sorted ranges that do not touch each other.
 
 use std::ops::Range;
 
@@ -39,7 +39,7 @@ impl Ranges {
         self.0 = parts.filter(|part| !part.is_empty()).collect();
     }
 
-    /// How many bytes there are without a hole from the first one on.
+    /// The number of contiguous bytes from the start.
     pub(super) fn prefix(&self) -> u64 {
         self.0.first().filter(|range| range.start == 0).map_or(0, |range| range.end)
     }
@@ -72,7 +72,7 @@ impl TryFrom<Vec<(u64, u64)>> for Ranges {
         let mut ranges = Self::default();
         for (from, to) in pairs {
             if from >= to {
-                return Err(format!("{from} to {to} is no range"));
+                return Err(format!("{from} to {to} is not a range"));
             }
             ranges.insert(from..to);
         }

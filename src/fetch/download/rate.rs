@@ -1,4 +1,4 @@
-//! How fast it goes and how long it will take, in words that do not flicker.
+//! The rate and the remaining time of a download, as text that does not flicker.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use crate::config::show_bytes;
 
 /// The figures change at most this often.
 const EVERY: Duration = Duration::from_millis(500);
-/// What was measured so long ago counts about a third.
+/// A measurement of this age has a weight of about a third.
 const MEMORY: Duration = Duration::from_secs(3);
 /// From when on a silence is worth a word.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -27,7 +27,7 @@ impl Meter {
         Self { at: now, got, rate: None, heard: now, text: String::new() }
     }
 
-    /// Begins to count at `got` again.
+    /// Starts counting at `got`.
     pub(super) fn set(&mut self, got: u64, now: Instant) {
         (self.at, self.got) = (now, got);
     }

@@ -9,26 +9,26 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use super::super::FetchError;
 
-/// Tries without a new byte in between.
+/// Attempts without a new byte in between.
 pub const TRIES: u32 = 5;
-/// The longest pause that we choose ourselves.
+/// The longest pause of our own choice.
 const LONGEST: Duration = Duration::from_secs(15);
-/// The longest pause that a server can ask for and get.
+/// The longest pause that a server may request.
 pub(super) const ASKED: Duration = Duration::from_mins(1);
-/// What is slower is no download.
+/// The slowest acceptable rate.
 const BYTES_PER_SECOND: f64 = 1024.0;
 
-/// Why a connection ended before its part was there.
+/// Why a request or a transfer failed.
 #[derive(Debug)]
 pub enum Halt {
-    /// The same request may do better, not before `after`.
+    /// The same request may succeed later, not before `after`.
     Again {
         error: FetchError,
         after: Option<Duration>,
     },
-    /// What is there cannot be gone on with; `ranges` is whether to ask for parts any more. The
-    /// error is for when that happens too often.
-    Anew {
+    /// The bytes that are there cannot be used; `ranges` tells whether to request ranges again. The error is for
+    /// when that happens too often.
+    Restart {
         error: FetchError,
         ranges: bool,
     },
@@ -39,6 +39,11 @@ impl Halt {
     pub fn again(error: FetchError) -> Self {
         Self::Again { error, after: None }
     }
+
+    pub fn into_error(self) -> FetchError {
+        let (Self::Again { error, .. } | Self::Restart { error, .. } | Self::Final(error)) = self;
+        error
+    }
 }
 
 impl From<FetchError> for Halt {
@@ -47,7 +52,7 @@ impl From<FetchError> for Halt {
     }
 }
 
-/// Whether such an answer often goes away by itself.
+/// Whether such an error is often temporary.
 pub(super) fn is_passing(status: StatusCode) -> bool {
     let lasting =
         [StatusCode::NOT_IMPLEMENTED, StatusCode::HTTP_VERSION_NOT_SUPPORTED, StatusCode::LOOP_DETECTED];
@@ -55,7 +60,7 @@ pub(super) fn is_passing(status: StatusCode) -> bool {
     (status.is_server_error() && !lasting.contains(&status)) || passing.contains(&status)
 }
 
-/// What `Retry-After` asks for (seconds, or a time of day).
+/// The pause that `Retry-After` requests (in seconds, or as a time of day).
 pub(super) fn asked(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if let Ok(seconds) = text.parse::<u64>() {
@@ -67,16 +72,15 @@ pub(super) fn asked(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(wait)
 }
 
-/// Counts tries that failed, for work that has no bytes to go on from.
+/// Counts failed attempts of requests that cannot be resumed.
 #[derive(Debug, Default)]
 pub struct Tries {
-    /// How many there were.
     pub failed: u32,
 }
 
 impl Tries {
-    /// Counts one more, and gives the pause before the next, `after` at least; `None` after enough.
-    /// `first` is about the length of the first pause.
+    /// Counts one more; returns the pause before the next attempt, at least `after`, or `None` after the last one.
+    /// `first` is the upper limit of the first pause.
     pub fn pause(&mut self, first: Duration, after: Option<Duration>) -> Option<Duration> {
         self.failed += 1;
         let wait = pause(first, self.failed - 1).max(after.unwrap_or_default());
@@ -84,15 +88,15 @@ impl Tries {
     }
 }
 
-/// Somewhere between nothing and `first` × 2^`failures`, so that many do not come back at once.
+/// A random time up to `first` × 2^`failures`, so that many clients do not come back at once.
 pub(super) fn pause(first: Duration, failures: u32) -> Duration {
     let most = first.saturating_mul(1 << failures.min(16)).min(LONGEST);
-    // Without random numbers the full pause does as well.
+    // Without random numbers, the full pause is used.
     let share = getrandom::u32().map_or(1.0, |number| f64::from(number) / f64::from(u32::MAX));
     most.mul_f64(share)
 }
 
-/// What one connection, with all its tries, brings in a window of time.
+/// The bytes that one connection, with all its attempts, receives in a window of time.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     since: Option<Instant>,
@@ -100,22 +104,22 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Counts what has come; gives what came in which time if that is too slow.
-    pub(super) fn add(&mut self, bytes: usize, window: Duration, now: Instant) -> Option<(u64, Duration)> {
+    /// Counts bytes; returns how many arrived in which time if that is too slow.
+    pub(super) fn add(&mut self, bytes: u64, window: Duration, now: Instant) -> Option<(u64, Duration)> {
         let since = *self.since.get_or_insert(now);
-        self.bytes += bytes as u64;
+        self.bytes += bytes;
         let took = now.duration_since(since);
         if took < window {
             return None;
         }
         let got = std::mem::take(&mut self.bytes);
         self.since = Some(now);
-        #[allow(clippy::cast_precision_loss)] // a rate is no exact figure
+        #[allow(clippy::cast_precision_loss)] // a rate need not be exact
         let slow = (got as f64) < BYTES_PER_SECOND * took.as_secs_f64();
         slow.then_some((got, took))
     }
 
-    /// A pause that the server asked for is not held against it.
+    /// A pause that the server requested does not count.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }

@@ -1,4 +1,4 @@
-//! The bill as `CycloneDX` 1.5 writes it, <https://cyclonedx.org/docs/1.5/json/>.
+//! The SBOM as a `CycloneDX` 1.5 document, <https://cyclonedx.org/docs/1.5/json/>.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::images::{Built, Order, inputs_hash};
 use crate::local_registry::Stored;
 
 /// What no lock file of a build context tells.
-const LEFT_OUT: &str = "packages of the base image's system; what the Dockerfile fetches by itself";
+const LEFT_OUT: &str = "packages of the base image's system; what the Dockerfile downloads itself";
 
-/// No time stands in it: the same image has the same bill whenever it is asked for.
+/// No time stands in it: the same image has the same SBOM whenever it is asked for.
 pub(super) fn render(order: &Order<'_>, image: &Built, locks: &[Lock]) -> Result<Vec<u8>> {
-    let bill = json!({
+    let sbom = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -24,17 +24,17 @@ pub(super) fn render(order: &Order<'_>, image: &Built, locks: &[Lock]) -> Result
         "components": components(order, locks),
         "compositions": [{ "aggregate": "incomplete", "assemblies": [image.stored.to_string()] }],
     });
-    sealed(bill)
+    sealed(sbom)
 }
 
-/// The bill as text, with a serial number that follows from its content.
-pub(crate) fn sealed(mut bill: Value) -> Result<Vec<u8>> {
-    let digest = Sha256::digest(bill.to_string());
+/// The SBOM as text, with a serial number that follows from its content.
+pub(crate) fn sealed(mut sbom: Value) -> Result<Vec<u8>> {
+    let digest = Sha256::digest(sbom.to_string());
     let id = digest.first_chunk::<16>().copied().unwrap_or_default();
     let id = uuid::Builder::from_custom_bytes(id).into_uuid();
-    bill["serialNumber"] = Value::String(id.urn().to_string());
-    let mut text = serde_json::to_vec_pretty(&bill)
-        .map_err(|error| Error::failed("cannot write a bill of materials").because(error))?;
+    sbom["serialNumber"] = Value::String(id.urn().to_string());
+    let mut text = serde_json::to_vec_pretty(&sbom)
+        .map_err(|error| Error::failed("cannot write the SBOM").because(error))?;
     text.push(b'\n');
     Ok(text)
 }

@@ -1,8 +1,8 @@
-//! A bill of materials for an image, in `CycloneDX`, made without a network and without a scanner.
+//! The SBOM of an image, in `CycloneDX`, made without a network or a scanner.
 //!
-//! It is made of what is certain: the lock files of the build context and the base image's digest. It
-//! says which files those were, and that packages of the base image's system are not in it. The
-//! same inputs give the same bytes.
+//! It contains what is certain: the lock files of the build context and the digest of the base image. It
+//! lists those files, and states that the packages of the base image's system are missing. The same inputs
+//! give the same bytes.
 
 mod document;
 mod locks;
@@ -17,12 +17,12 @@ use std::path::{Path, PathBuf};
 
 use super::{Built, Order};
 use crate::error::{Error, Result};
-use crate::fetch::write_atomic;
+use crate::files::{self, write_atomic};
 
 /// A package that a lock file names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Package {
-    /// Its package URL, <https://github.com/package-url/purl-spec>; no two in a bill are the same.
+    /// Its package URL, <https://github.com/package-url/purl-spec>; no two in a SBOM are the same.
     purl: String,
     /// The scope of npm, with its `@`.
     group: Option<String>,
@@ -38,7 +38,7 @@ struct Package {
     optional: bool,
 }
 
-/// What a bill says of one lock file.
+/// What a SBOM says of one lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Lock {
     /// Relative to the build context, with `/`.
@@ -47,39 +47,35 @@ struct Lock {
     packages: Result<Vec<Package>, String>,
 }
 
-/// Where the bill of an image is kept; `dir` is the cluster's state.
+/// Where the SBOM of an image is kept; `dir` is the cluster's state.
 pub fn file(dir: &Path, image: &str) -> PathBuf {
     dir.join("sbom").join(format!("{image}.cdx.json"))
 }
 
-/// The bill of an image, as the bytes of its file.
+/// The SBOM of an image, as the bytes of its file.
 pub fn make(order: &Order<'_>, image: &Built) -> Result<Vec<u8>> {
     let locks = locks::read(&order.spec.context, &order.spec.dockerfile)?;
     document::render(order, image, &locks)
 }
 
-/// Whether the file in `dir` is this bill.
-pub fn is_written(dir: &Path, image: &str, bill: &[u8]) -> bool {
-    std::fs::read(file(dir, image)).is_ok_and(|written| written == bill)
+/// Whether the file in `dir` is this SBOM.
+pub fn is_written(dir: &Path, image: &str, sbom: &[u8]) -> bool {
+    std::fs::read(file(dir, image)).is_ok_and(|written| written == sbom)
 }
 
-pub fn write(dir: &Path, image: &str, bill: &[u8]) -> Result<()> {
+pub fn write(dir: &Path, image: &str, sbom: &[u8]) -> Result<()> {
     let path = file(dir, image);
     let folder = path.parent().unwrap_or(dir);
     std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, &e))?;
-    write_atomic(&path, bill, 0o644)
+    write_atomic(&path, sbom, 0o644)
 }
 
-/// The bill that was written last; `None` where there is none.
+/// The SBOM that was written last; `None` if there is none.
 pub fn read(dir: &Path, image: &str) -> Result<Option<serde_json::Value>> {
     let path = file(dir, image);
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("read", &path, &error)),
-    };
+    let Some(text) = files::read(&path)? else { return Ok(None) };
     serde_json::from_slice(&text).map(Some).map_err(|error| {
-        Error::failed(format!("{} is no bill of materials", path.display()))
+        Error::failed(format!("{} is not an SBOM", path.display()))
             .because(error)
             .help("todo-bootstrap up   # writes it again")
     })

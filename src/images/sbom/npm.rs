@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::Package;
 use super::purl::purl;
-use crate::fetch::hex;
+use crate::files::hex;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

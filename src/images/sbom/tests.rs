@@ -1,4 +1,4 @@
-//! Whole bills, of folders with lock files.
+//! Complete SBOMs of folders with lock files.
 
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ fn project(dir: &Path) -> Application {
     app
 }
 
-fn bill(app: &Application) -> Vec<u8> {
+fn sbom(app: &Application) -> Vec<u8> {
     let stored = |repository: &str, tag: &str, digit: &str| Stored {
         repository: repository.to_owned(),
         tag: tag.to_owned(),
@@ -40,11 +40,11 @@ fn bill(app: &Application) -> Vec<u8> {
 #[test]
 fn a_bill_names_base_packages_and_what_it_covers() {
     let dir = tempfile::tempdir().unwrap();
-    let text = bill(&project(dir.path()));
-    let bill: Value = serde_json::from_slice(&text).unwrap();
-    let component = &bill["metadata"]["component"];
+    let text = sbom(&project(dir.path()));
+    let sbom: Value = serde_json::from_slice(&text).unwrap();
+    let component = &sbom["metadata"]["component"];
     assert_eq!((&component["name"], &component["version"]), (&"app/web".into(), &"v1".into()));
-    let components = bill["components"].as_array().unwrap();
+    let components = sbom["components"].as_array().unwrap();
     let refs: Vec<&str> = components.iter().map(|part| part["bom-ref"].as_str().unwrap()).collect();
     let base = format!("todo-bootstrap/python:3.11@sha256:{}", "1".repeat(64));
     assert_eq!(refs, [&base, "pkg:npm/a@1.0.0", "pkg:pypi/flask@3.0.0"]);
@@ -52,25 +52,25 @@ fn a_bill_names_base_packages_and_what_it_covers() {
     assert_eq!(components[0]["hashes"][0]["content"], "1".repeat(64));
     // In one of its two places the package is not only for development.
     assert_eq!(components[1]["scope"], "required");
-    let said = bill["metadata"]["properties"].to_string();
+    let said = sbom["metadata"]["properties"].to_string();
     for part in
         ["requirements.lock: 1 packages", "package-lock.json: 2 packages", "tools/package-lock.json: EOF"]
     {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(!said.contains("old-requirements"), "{said}");
-    assert_eq!(bill["compositions"][0]["aggregate"], "incomplete");
+    assert_eq!(sbom["compositions"][0]["aggregate"], "incomplete");
 }
 
 #[test]
 fn the_same_inputs_give_the_same_bytes_and_others_another_serial_number() {
     let dir = tempfile::tempdir().unwrap();
     let app = project(dir.path());
-    let first = bill(&app);
-    assert_eq!(first, bill(&app));
+    let first = sbom(&app);
+    assert_eq!(first, sbom(&app));
     std::fs::write(dir.path().join("requirements.lock"), "flask==3.0.1\n").unwrap();
     let serial = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap()["serialNumber"].to_string();
-    assert_ne!(serial(&first), serial(&bill(&app)));
+    assert_ne!(serial(&first), serial(&sbom(&app)));
     assert!(serial(&first).starts_with("\"urn:uuid:"));
 }
 
@@ -79,7 +79,7 @@ fn a_lock_that_is_not_part_of_the_build_is_not_read() {
     let dir = tempfile::tempdir().unwrap();
     let app = project(dir.path());
     std::fs::write(dir.path().join(".dockerignore"), "*\n!package-lock.json\n").unwrap();
-    let text = String::from_utf8(bill(&app)).unwrap();
+    let text = String::from_utf8(sbom(&app)).unwrap();
     assert!(!text.contains("flask") && !text.contains("tools/") && text.contains("pkg:npm/a"), "{text}");
 }
 

@@ -1,6 +1,7 @@
-//! Known vulnerabilities in an image, by a scanner that this machine has.
+//! Known vulnerabilities in an image, found by a scanner that is installed on this machine.
 //!
-//! None is fetched unasked: a scanner needs a database of its own, which only its user can vouch for.
+//! No scanner is downloaded without being asked: it needs a database of its own, which the user has to
+//! choose.
 
 mod grype;
 mod trivy;
@@ -11,7 +12,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Output};
-use crate::fetch::sha256_file;
+use crate::files::sha256_file;
 use crate::task::Task;
 use crate::world::World;
 
@@ -56,7 +57,7 @@ pub struct Finding {
     pub id: String,
     pub package: String,
     pub installed: String,
-    /// The versions that mend it; empty where there is none.
+    /// The versions that fix it; empty if there is none.
     pub fixed: String,
 }
 
@@ -111,14 +112,16 @@ impl Scanner {
             Kind::Grype => grype::parse(&output.stdout),
         };
         read.map_err(|error| {
-            let what = format!("cannot {}: `{}` said what is no report", cmd.purpose, cmd.argv());
+            let what = format!("cannot {}: `{}` printed no valid report", cmd.purpose, cmd.argv());
             self.help(Error::failed(what).because(error))
         })
     }
 
     fn help(&self, error: Error) -> Error {
         let name = self.kind.name();
-        error.help(format!("{name} --version   # it needs its database of vulnerabilities; see its manual"))
+        error.help(format!(
+            "{name} --version   # the scanner needs its vulnerability database; see its manual"
+        ))
     }
 }
 

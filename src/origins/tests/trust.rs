@@ -1,4 +1,4 @@
-//! What the user says of origins: a mirror, no tools of this machine, one source being enough.
+//! What the user trusts: a mirror, no tools of this machine, a single source.
 
 use super::*;
 
@@ -42,7 +42,7 @@ fn a_mirror_is_asked_before_the_release_host_and_plain_http_is_announced_once() 
     assert_eq!(order(&found.refusals), [Origin::System, Origin::Cache, Origin::Bundle]);
     let plain = recorder.events().into_iter().filter(|event| event.message.contains("plain HTTP")).count();
     assert_eq!(plain, 1);
-    // The next run finds it in the cache, held against the same pin.
+    // The next run finds it in the cache, compared with the same pin.
     bench.trust.mirror = None;
     assert_eq!(bench.kind(&Script::default()).0.unwrap().origin, Origin::Cache);
     let left: Vec<_> = std::fs::read_dir(found.path.parent().unwrap()).unwrap().flatten().collect();
@@ -118,17 +118,6 @@ fn what_is_no_file_in_a_folder_is_not_waited_for() {
 }
 
 #[test]
-fn a_mirror_that_is_no_folder_is_a_mistake() {
-    let mut bench = Bench::new();
-    for (text, help) in [("none", "a folder with"), ("mirror.local:8080", "https://mirror.local:8080")] {
-        bench.trust.mirror = Some(mirror(&bench, text));
-        let error = bench.kind(&Script::default()).0.unwrap_err();
-        assert_eq!(error.exit(), crate::error::Exit::Usage);
-        assert!(error.to_string().contains(help), "{error}");
-    }
-}
-
-#[test]
 fn strict_asks_no_program_of_this_machine() {
     let (mut bench, folder) = mirrored();
     bench.program("kind");
@@ -139,82 +128,4 @@ fn strict_asks_no_program_of_this_machine() {
     assert_eq!(found.origin, Origin::Mirror);
     assert_eq!(found.refusals[0].reason, "--strict was given");
     assert!(script.ran().is_empty());
-}
-
-#[test]
-fn one_source_alone_is_not_believed_unless_it_is_asked_for() {
-    let (mut bench, folder) = mirrored();
-    std::fs::write(folder.join("kind"), bench.body).unwrap();
-    bench.sources = 1;
-    let origins = bench.origins();
-    let (result, _) =
-        with_task(&Script::default(), |task| origins.tool_from(task, None, "kind", Origin::Mirror));
-    let text = result.unwrap_err().to_string();
-    assert!(text.contains("one source alone") && text.contains("--allow-unpinned"), "{text}");
-    bench.trust.allow_unpinned = true;
-    assert_eq!(bench.kind(&Script::default()).0.unwrap().origin, Origin::Mirror);
-}
-
-#[test]
-fn a_tool_of_this_machine_is_recorded_and_its_change_noticed() {
-    let mut bench = Bench::new();
-    bench.program("kind");
-    let origins = bench.origins();
-    let says = || Script::default().on("kind version", 0, KIND_SAYS);
-    let (found, _) = with_task(&says(), |task| origins.present_tool(task, "kind").unwrap().0.unwrap());
-    // A probe writes nothing down.
-    assert!(!origins.accepted(&found));
-    with_task(&says(), |task| origins.tool(task, None, "kind").unwrap());
-    assert!(origins.accepted(&found));
-    let verify = || with_task(&Script::default(), |task| origins.verify_tools(task).unwrap()).0;
-    assert_eq!(verify().len(), 1);
-    assert_eq!(verify()[0].fault, None);
-    std::fs::write(&found.path, "#!/bin/sh\n# changed\n").unwrap();
-    assert!(verify()[0].fault.as_ref().unwrap().contains("changed since it was first used"));
-    let (_, recorder) = with_task(&says(), |task| origins.tool(task, None, "kind").unwrap());
-    assert!(recorder.events().iter().any(|event| event.message.contains("changed since")));
-    assert_eq!(verify()[0].fault, None);
-}
-
-#[test]
-fn many_who_want_the_same_tool_get_it_once() {
-    let (runtime, mut bench) = (runtime(), Bench::new());
-    let server = serve(&runtime, bench.body);
-    bench.url = format!("{}/kind", server.uri());
-    let all: Vec<Origins> = (0..16).map(|_| bench.origins()).collect();
-    std::thread::scope(|scope| {
-        for origins in &all {
-            scope.spawn(|| {
-                let (found, _) = with_task(&Script::default(), |task| origins.tool(task, None, "kind"));
-                assert_eq!(std::fs::read_to_string(found.unwrap().path).unwrap(), "the program");
-            });
-        }
-    });
-    assert_eq!(runtime.block_on(server.received_requests()).unwrap().len(), 1);
-}
-
-#[cfg(unix)]
-#[test]
-fn links_replace_only_links_of_ours() {
-    let (mut bench, folder) = mirrored();
-    std::fs::write(folder.join("kind"), bench.body).unwrap();
-    let origins = bench.origins();
-    let found = with_task(&Script::default(), |task| origins.tool(task, None, "kind")).0.unwrap();
-    let dir = bench.dir.path().join("links");
-    for _ in 0..2 {
-        assert_eq!(origins.link(&[&found], &dir).unwrap(), [dir.join("kind")]);
-    }
-    assert_eq!(std::fs::read_link(dir.join("kind")).unwrap(), found.path);
-    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
-    for foreign in ["file", "link"] {
-        std::fs::remove_file(dir.join("kind")).unwrap();
-        match foreign {
-            "file" => std::fs::write(dir.join("kind"), "mine").unwrap(),
-            _ => std::os::unix::fs::symlink("/bin/true", dir.join("kind")).unwrap(),
-        }
-        let error = origins.link(&[&found], &dir).unwrap_err();
-        assert_eq!(error.exit(), crate::error::Exit::Refused);
-        assert!(error.to_string().contains("links/kind") && !error.hints().is_empty(), "{error}");
-    }
-    assert_eq!(std::fs::read_link(dir.join("kind")).unwrap(), Path::new("/bin/true"));
 }

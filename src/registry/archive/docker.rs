@@ -1,4 +1,4 @@
-//! The older form of archives, a list of layers: they have no manifest, so one is made.
+//! The older archive format, a list of layers without a manifest; one is generated.
 
 use serde::Deserialize;
 
@@ -7,7 +7,7 @@ use super::super::blob::{Blob, Place};
 use super::super::manifest::{Descriptor, Manifest, OCI_MANIFEST, Parsed};
 use super::members::Members;
 use super::{Config, Image, Wish};
-use crate::fetch::sha256;
+use crate::files::sha256;
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";

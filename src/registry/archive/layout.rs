@@ -1,4 +1,4 @@
-//! The newer form of archives, an OCI layout: the one image of it that is there whole.
+//! The newer archive format, an OCI layout, and the one complete image in it.
 
 use super::super::manifest::{LONGEST, Listed, Manifest, OCI_INDEX, Parsed, is_index, is_manifest};
 use super::super::platform::Platform;
@@ -108,7 +108,7 @@ impl Search<'_> {
     }
 }
 
-/// Holds a manifest against the configuration: a layer that nobody packed is the one that is listed
+/// Compares a manifest with the configuration: a layer that nobody packed is the one that is listed
 /// there.
 fn agree(layers: &Parsed, config: &Config) -> Result<(), String> {
     let ids = &config.rootfs.diff_ids;

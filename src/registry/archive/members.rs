@@ -1,4 +1,4 @@
-//! What stands where in an archive, which is a tar.
+//! The members of an archive, which is a tar, and their positions.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,7 +8,7 @@ use std::path::Path;
 use super::super::blob::{Blob, Place};
 use super::super::{RegistryError, Result};
 use crate::error::Error;
-use crate::fetch::sha256_stream;
+use crate::files::sha256_stream;
 
 /// Lists and configurations are text of some kilobytes.
 const TEXT: u64 = 16 << 20;

@@ -1,4 +1,4 @@
-//! Archives of engines, written anew in our form.
+//! Rewrites archives of engines in one form.
 
 use std::path::Path;
 
@@ -24,14 +24,14 @@ pub fn archive_digest(archive: &Path) -> Result<String> {
     Ok(Image::open(archive, Wish::default())?.manifest.digest())
 }
 
-/// Writes an archive anew in the form of [`super::super::Registry::export`]; returns the manifest's
+/// Rewrites an archive in the form of [`super::super::Registry::export`]; returns the manifest's
 /// digest.
 pub fn normalise_archive(from: &Path, name: &str, to: &Path) -> Result<String> {
     Ok(normalise(from, name, None, to)?.digest)
 }
 
 /// As [`normalise_archive`], where an archive may hold the image for several platforms. Every blob is
-/// held against its digest, every layer that was listed without one against the configuration.
+/// compared with its digest, every layer that was listed without one against the configuration.
 pub fn normalise(from: &Path, name: &str, platform: Option<&str>, to: &Path) -> Result<Normal> {
     let image = Image::open(from, Wish { name: Some(name), platform })?;
     let mut writer = Writer::create(to, name)?;

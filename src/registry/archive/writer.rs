@@ -1,7 +1,7 @@
-//! Archives in one form: what engines save differs by engine, and has the time of day in it.
+//! Writes archives in one form: those of engines differ, and contain the current time.
 //!
-//! It is an OCI layout with the list of the older form beside it, so that every `docker load` since
-//! 20.10, podman and `ctr images import` take it. It follows from image and name alone.
+//! The form is an OCI layout with the list of the older format, so that every `docker load` since 20.10,
+//! podman and `ctr images import` accept it. It depends on image and name only.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Read, Seek as _, SeekFrom, Write as _};
@@ -15,7 +15,8 @@ use super::super::manifest::{Descriptor, Manifest, OCI_INDEX};
 use super::super::{Reference, RegistryError, Result};
 use super::layout::path;
 use crate::error::Error;
-use crate::fetch::{hex, set_mode, tar};
+use crate::fetch::tar;
+use crate::files::{hex, parent, persist};
 
 const BUFFER: usize = 1 << 20;
 
@@ -75,7 +76,7 @@ impl Writer {
     /// An archive whose image is called `name`.
     pub(in super::super) fn create(to: &Path, name: &str) -> Result<Self> {
         let name = tagged(name)?;
-        let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let dir = parent(to);
         let temp = tempfile::Builder::new().prefix(".image-").suffix(".partial").tempfile_in(dir);
         let temp = temp.map_err(|e| Error::io("create a file in", dir, &e))?;
         let out = BufWriter::with_capacity(BUFFER, temp);
@@ -102,7 +103,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Begins the blob anew.
+    /// Starts the blob over.
     pub(in super::super) fn again(&mut self) -> Result<()> {
         self.out.seek(SeekFrom::Start(self.blob.from)).map_err(|e| self.failed(&e))?;
         (self.blob.got, self.blob.hasher) = (0, Sha256::new());
@@ -118,7 +119,7 @@ impl Writer {
         self.put(bytes)
     }
 
-    /// Holds what came against digest and size.
+    /// Compares what came with digest and size.
     pub(in super::super) fn end(&mut self) -> Result<()> {
         if self.blob.got != self.blob.size {
             return Err(self.wrong(format!("{} bytes, not {}", self.blob.got, self.blob.size)));
@@ -135,7 +136,7 @@ impl Writer {
         RegistryError::Mismatch { what, expected, got }
     }
 
-    /// A blob as a whole; `path` is where it comes from.
+    /// A blob completely; `path` is where it comes from.
     pub(in super::super) fn blob(
         &mut self,
         digest: &str,
@@ -155,7 +156,7 @@ impl Writer {
         }
     }
 
-    /// Writes what tells what the blobs are, and puts the archive into place.
+    /// Writes the lists of blobs, and puts the archive into place.
     pub(in super::super) fn finish(mut self, manifest: &Manifest) -> Result<()> {
         let layers = manifest.parse().map_err(|why| RegistryError::Archive { path: self.to.clone(), why })?;
         let name = self.name.to_string();
@@ -179,9 +180,7 @@ impl Writer {
         let Self { to, out, .. } = self;
         let failed = |e: std::io::Error| RegistryError::from(Error::io("write", &to, &e));
         let temp = out.into_inner().map_err(|e| failed(e.into_error()))?;
-        set_mode(temp.as_file(), 0o644).map_err(failed)?;
-        temp.persist(&to).map_err(|e| Error::io("rename into place", &to, &e.error))?;
-        Ok(())
+        Ok(persist(temp, &to, 0o644)?)
     }
 
     fn member(&mut self, name: &str, bytes: &[u8]) -> Result<()> {

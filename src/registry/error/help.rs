@@ -1,4 +1,4 @@
-//! What helps against each failure: the exact command, or the one thing to change.
+//! The help for each failure: the command to run, or the one thing to change.
 
 use super::RegistryError;
 use crate::fetch::{FetchError, permitted};

@@ -1,6 +1,6 @@
-//! A registry in this process, with faults to switch on.
+//! A registry in this process, with configurable faults.
 //!
-//! It knows nothing of the crate: integration tests take it in by its path.
+//! It does not depend on the crate: integration tests include it by its path.
 #![allow(dead_code, unused_imports, clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used)]
 
 mod faults;

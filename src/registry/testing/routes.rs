@@ -1,4 +1,4 @@
-//! The distribution protocol, as far as the client speaks it.
+//! The parts of the distribution protocol that the client uses.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

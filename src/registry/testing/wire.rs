@@ -1,4 +1,4 @@
-//! HTTP/1.1, as much of it as a registry needs.
+//! The parts of HTTP/1.1 that a registry needs.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -1,4 +1,4 @@
-//! Archives of all engines, read and written anew.
+//! Archives of all engines, read and rewritten.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::fixtures::{
 };
 use super::*;
 
-/// The archive written anew, and its digest.
+/// The archive rewritten, and its digest.
 fn normal(bench: &Bench, from: &Path, name: &str) -> (String, Vec<u8>) {
     let to = bench.path("normal.tar");
     let digest = normalise_archive(from, name, &to).unwrap();
@@ -128,7 +128,7 @@ fn of_several_images_the_one_of_that_name_is_taken() {
     }
     let error = archive_digest(&path).unwrap_err().to_string();
     assert!(error.contains("2 images (docker.io/library/app:1, localhost/other:1)"), "{error}");
-    assert_eq!(code(normalise_archive(&path, "third:1", &bench.path("to"))), "bad-archive");
+    assert_eq!(kind(normalise_archive(&path, "third:1", &bench.path("to"))), "Archive");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn bytes_that_are_not_what_they_should_be_are_refused() {
         std::fs::write(&archive, bytes).unwrap();
         let to = bench.path("never");
         let error = normalise_archive(&archive, "app:1", &to).unwrap_err();
-        assert_eq!(error.code(), "bad-archive");
+        assert_eq!(error.kind(), "Archive");
         assert!(error.to_string().contains(&digest(&content.layers[0])), "{error}");
         assert!(!to.exists());
         let left = std::fs::read_dir(bench.dir.path()).unwrap().flatten();
@@ -192,13 +192,13 @@ fn what_is_no_archive_is_named() {
     ] {
         let archive = bench.archive("bad", |to| tar(to, members));
         let error = archive_digest(&archive).unwrap_err();
-        assert!(error.code() == "bad-archive" && error.to_string().contains(why), "{error}");
+        assert!(error.kind() == "Archive" && error.to_string().contains(why), "{error}");
     }
     std::fs::write(bench.path("text"), "no tar at all, but some text".repeat(40)).unwrap();
-    assert_eq!(code(archive_digest(&bench.path("text"))), "bad-archive");
-    assert_eq!(code(archive_digest(&bench.path("none"))), "local");
+    assert_eq!(kind(archive_digest(&bench.path("text"))), "Archive");
+    assert_eq!(kind(archive_digest(&bench.path("none"))), "Local");
     let good = bench.archive("20", |to| docker_20(to, &content, "app:1", false));
     for name in ["App", &format!("app@{}", digest(b"x"))] {
-        assert_eq!(code(normalise_archive(&good, name, &bench.path("to"))), "bad-name");
+        assert_eq!(kind(normalise_archive(&good, name, &bench.path("to"))), "Name");
     }
 }

@@ -1,4 +1,4 @@
-//! Copies that break off, and tokens.
+//! Interrupted copies, and tokens.
 
 use super::super::copy::through;
 use super::super::testing::{Fault, TestRegistry, What, digest};
@@ -22,7 +22,7 @@ fn a_later_run_goes_on_from_what_an_earlier_one_brought() {
     // The configuration passes whole; of the layer, one part and then no more.
     scene.hub.fail(Fault::once("GET", "/blobs/", What::Cut(200_000)));
     scene.hub.fail(Fault::always("GET", "/blobs/", What::Cut(0)));
-    assert_eq!(code(scene.copy()), "transfer");
+    assert_eq!(kind(scene.copy()), "Transfer");
     let before = scene.hub.sent();
     assert!(before > 0 && !scene.cached().is_empty());
     scene.hub.state().faults.clear();
@@ -35,7 +35,7 @@ fn a_later_run_goes_on_from_what_an_earlier_one_brought() {
 fn what_was_fetched_for_a_registry_that_died_is_not_fetched_again() {
     let scene = Scene::new();
     scene.bench.registry.fail(Fault::always("PUT", "/blobs/uploads/", What::Die(10)));
-    assert_eq!(code(scene.copy()), "registry-died");
+    assert_eq!(kind(scene.copy()), "Died");
     assert_eq!(scene.cached().len(), 1);
     scene.bench.registry.state().faults.clear();
     scene.copy().unwrap();
@@ -69,20 +69,20 @@ fn a_token_is_got_kept_and_renewed() {
 #[test]
 fn a_registry_that_gives_no_token_is_named() {
     for (what, wanted) in [
-        (Fault::answers("GET", "/token", "403 Forbidden", ""), "unauthorized"),
-        (Fault::answers("GET", "/token", "200 OK", "{}"), "bad-answer"),
-        (Fault::answers("GET", "/token", "500 Internal Server Error", ""), "refused"),
+        (Fault::answers("GET", "/token", "403 Forbidden", ""), "Unauthorized"),
+        (Fault::answers("GET", "/token", "200 OK", "{}"), "Malformed"),
+        (Fault::answers("GET", "/token", "500 Internal Server Error", ""), "Answered"),
     ] {
         let scene = Scene::new();
         scene.hub.want_token();
         scene.hub.fail(what);
-        assert_eq!(code(scene.copy()), wanted);
+        assert_eq!(kind(scene.copy()), wanted);
     }
     // A token that is not taken is no reason to ask for ever.
     let scene = Scene::new();
     scene.hub.want_token();
     scene.hub.fail(Fault::answers("GET", "/token", "200 OK", r#"{"access_token":"wrong"}"#));
-    assert_eq!(code(scene.copy()), "unauthorized");
+    assert_eq!(kind(scene.copy()), "Unauthorized");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_blob_that_vanishes_before_its_use_is_there_or_fetched_again() {
     assert_eq!(there(9).unwrap().present, 2000);
     assert_eq!(turns.get(), 1);
     bench.registry.state().repositories.clear();
-    assert_eq!(code(there(9).map(|moved| moved.sent)), "local");
+    assert_eq!(kind(there(9).map(|moved| moved.sent)), "Local");
 }
 
 #[test]

@@ -43,9 +43,9 @@ fn a_broken_answer_is_asked_for_again_and_a_wrong_one_is_refused() {
     std::fs::remove_file(&to).unwrap();
 
     bench.registry.fail(Fault::once("GET", "/blobs/", What::Corrupt));
-    assert_eq!(code(ours.export(&task, "app", &pushed.digest, "app:1", &to)), "digest-mismatch");
-    assert_eq!(code(ours.export(&task, "app", &digest(b"none"), "app:1", &to)), "not-found");
-    assert_eq!(code(ours.export(&task, "app", &pushed.digest, "App", &to)), "bad-name");
+    assert_eq!(kind(ours.export(&task, "app", &pushed.digest, "app:1", &to)), "Mismatch");
+    assert_eq!(kind(ours.export(&task, "app", &digest(b"none"), "app:1", &to)), "NotFound");
+    assert_eq!(kind(ours.export(&task, "app", &pushed.digest, "App", &to)), "Name");
     let left: Vec<_> =
         std::fs::read_dir(bench.dir.path()).unwrap().flatten().map(|e| e.file_name()).collect();
     assert!(!to.exists() && left.len() == 2, "{left:?}");

@@ -1,4 +1,4 @@
-//! Archives as engines write them, of content that a test chooses.
+//! Archives as engines write them, with content chosen by the test.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The client against a registry in this process, which fails in all the ways that it is told to.
+//! The client against a registry in this process with configurable faults.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -14,7 +14,6 @@ mod archives;
 mod copy;
 mod export;
 mod fixtures;
-mod mirrors;
 mod push;
 mod refused;
 mod upstream;
@@ -91,13 +90,23 @@ fn outside() -> Client {
     Client::new(&world).unwrap().with(TIMEOUTS)
 }
 
-fn code<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
-    result.unwrap_err().code()
+/// The variant of an error.
+trait Variant {
+    fn kind(&self) -> String;
 }
 
-/// All errors have codes of their own, a help line, and causes that read well.
+impl Variant for RegistryError {
+    fn kind(&self) -> String {
+        format!("{self:?}").split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
+    }
+}
+
+fn kind<T: std::fmt::Debug>(result: Result<T>) -> String {
+    result.unwrap_err().kind()
+}
+
 #[test]
-fn codes_are_kebab_case_and_every_error_has_a_help() {
+fn every_error_has_one_line_and_one_help() {
     let text = || "x".to_owned();
     let (host, what, status) = (text(), text(), reqwest::StatusCode::IM_A_TEAPOT);
     let errors = [
@@ -120,9 +129,6 @@ fn codes_are_kebab_case_and_every_error_has_a_help() {
         RegistryError::Archive { path: text().into(), why: text() },
         RegistryError::Name(text()),
     ];
-    let codes: std::collections::BTreeSet<&str> = errors.iter().map(RegistryError::code).collect();
-    assert_eq!(codes.len(), errors.len());
-    assert!(codes.iter().all(|code| code.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
     for error in errors {
         let text = crate::error::Error::from(error).to_string();
         assert!(text.contains("\n  help: ") && text.lines().count() == 2, "{text}");

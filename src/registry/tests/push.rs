@@ -153,7 +153,7 @@ fn a_registry_that_lost_blobs_meanwhile_is_sent_them_again() {
     let pushed = bench.ours().push_archive(&bench.task(), &archive, "app", None).unwrap();
     assert_eq!((pushed.sent, pushed.present), (size(&content), 0));
     bench.registry.fail(lost(usize::MAX));
-    assert_eq!(code(bench.ours().push_archive(&bench.task(), &archive, "app", None)), "refused");
+    assert_eq!(kind(bench.ours().push_archive(&bench.task(), &archive, "app", None)), "Answered");
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn many_may_push_at_the_same_time() {
             match pushed {
                 Ok(pushed) => assert_eq!(pushed, wanted),
                 // Two of them give the same tag.
-                Err(error) => assert_eq!(error.code(), "pushed-differs"),
+                Err(error) => assert_eq!(error.kind(), "Differs"),
             }
             assert!(ours.complete(&task, &repository, &wanted).unwrap());
         }

@@ -1,4 +1,4 @@
-//! Registries that do not do what is asked of them.
+//! Registries that misbehave.
 
 use super::super::testing::{Fault, What, digest};
 use super::fixtures::{content, content_for, docker_20, noise};
@@ -29,18 +29,18 @@ fn what_is_no_registry_is_told_apart_from_what_is_not_there() {
         let what = What::Answer { status, headers: server.clone(), body: body.to_owned() };
         bench.registry.fail(Fault::once("GET", "/v2/", what));
         let error = bench.ours().ready(&bench.task()).unwrap_err();
-        assert_eq!(error.code(), "not-a-registry");
+        assert_eq!(error.kind(), "Stranger");
         assert!(error.to_string().contains("AirTunes"), "{error}");
         assert!(error.help().contains(&bench.registry.address.port().to_string()), "{}", error.help());
     }
     bench.registry.die();
     let error = bench.ours().ready(&bench.task()).unwrap_err();
-    assert_eq!(error.code(), "unreachable");
+    assert_eq!(error.kind(), "Unreachable");
     let at = format!("http://{}/v2/", bench.registry.authority());
     assert!(error.to_string().contains(&bench.registry.authority()) && error.help().contains(&at), "{error}");
     // Nobody waits for what was never there.
     let started = Instant::now();
-    assert_eq!(code(bench.push()), "unreachable");
+    assert_eq!(kind(bench.push()), "Unreachable");
     assert!(started.elapsed() < Duration::from_secs(2) && !bench.said().contains("trying again"));
 }
 
@@ -57,7 +57,7 @@ fn what_speaks_no_http_is_no_registry() {
     });
     let other = Registry::new(&address.to_string()).unwrap().with(TIMEOUTS);
     let error = other.ready(&bench.task()).unwrap_err();
-    assert!(["not-a-registry", "transfer"].contains(&error.code()), "{error}");
+    assert!(["Stranger", "Transfer"].contains(&error.kind().as_str()), "{error}");
 }
 
 #[test]
@@ -68,11 +68,11 @@ fn only_addresses_of_this_machine_are_taken() {
     for bad in
         ["127.0.0.1", "registry.example:5000", "10.0.0.1:5000", "127.0.0.1:5000/x", "a@127.0.0.1:1", ""]
     {
-        assert_eq!(code(Registry::new(bad)), "bad-name", "{bad}");
+        assert_eq!(kind(Registry::new(bad)), "Name", "{bad}");
     }
     let bench = Bench::new();
     for (repository, reference) in [("App", "1"), ("app", "../x"), ("", "1"), ("app", "sha256:1")] {
-        assert_eq!(code(bench.ours().digest(&bench.task(), repository, reference)), "bad-name");
+        assert_eq!(kind(bench.ours().digest(&bench.task(), repository, reference)), "Name");
     }
 }
 
@@ -81,8 +81,8 @@ fn a_registry_that_dies_during_a_push_is_named() {
     let bench = Bench::new();
     bench.registry.fail(Fault::always("PUT", "/blobs/uploads/", What::Die(100)));
     let error = bench.push().unwrap_err();
-    assert_eq!(error.code(), "registry-died");
-    assert!(error.is_local() && error.to_string().contains(&bench.registry.authority()), "{error}");
+    assert_eq!(error.kind(), "Died");
+    assert!(error.to_string().contains(&bench.registry.authority()), "{error}");
     // And one whose port is closed in the middle of it.
     let bench = Bench::new();
     let (registry, archive) = (&bench.registry, bench.path("a"));
@@ -95,7 +95,7 @@ fn a_registry_that_dies_during_a_push_is_named() {
             }
             registry.die();
         });
-        assert_eq!(code(bench.ours().push_archive(&bench.task(), &archive, "app", None)), "registry-died");
+        assert_eq!(kind(bench.ours().push_archive(&bench.task(), &archive, "app", None)), "Died");
     });
 }
 
@@ -111,7 +111,7 @@ fn a_full_disk_of_the_registry_is_named() {
         let bench = Bench::new();
         bench.registry.fail(Fault::answers(method, path, status, body));
         let error = bench.push().unwrap_err();
-        assert!(error.code() == "registry-full" && error.is_local(), "{error}");
+        assert!(error.kind() == "Full", "{error}");
         assert_eq!(crate::error::Error::from(error).exit(), crate::error::Exit::HostNotReady);
         // To try again would help nobody.
         assert!(!bench.said().contains("trying again"), "{}", bench.said());
@@ -123,7 +123,7 @@ fn a_registry_that_stands_still_is_given_up() {
     for (method, path) in [("PUT", "/blobs/uploads/"), ("POST", "/blobs/uploads/"), ("PUT", "/manifests/")] {
         let bench = Bench::new();
         bench.registry.fail(Fault::always(method, path, What::Stall));
-        assert_eq!(code(bench.push()), "stalled", "{method} {path}");
+        assert_eq!(kind(bench.push()), "Stalled", "{method} {path}");
     }
     let bench = Bench::new();
     bench.registry.fail(Fault::once("HEAD", "/blobs/", What::Stall));
@@ -140,14 +140,14 @@ fn a_registry_that_refuses_is_named() {
         r#"{"errors":[{"code":"DENIED"}]}"#,
     ));
     let error = bench.push().unwrap_err();
-    assert!(error.code() == "unauthorized" && error.to_string().contains("DENIED"), "{error}");
+    assert!(error.kind() == "Unauthorized" && error.to_string().contains("DENIED"), "{error}");
     let bench = Bench::new();
     bench.registry.fail(Fault::answers("PUT", "/manifests/", "405 Method Not Allowed", "UNSUPPORTED"));
     let error = bench.push().unwrap_err();
-    assert!(error.code() == "refused" && error.to_string().contains("405"), "{error}");
+    assert!(error.kind() == "Answered" && error.to_string().contains("405"), "{error}");
     let bench = Bench::new();
     bench.registry.fail(Fault::always("HEAD", "/blobs/", What::Redirect("http://127.0.0.2:1".to_owned())));
-    assert_eq!(code(bench.push()), "transfer");
+    assert_eq!(kind(bench.push()), "Transfer");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn bytes_go_to_our_registry_alone() {
         let headers = vec![("Location", elsewhere.to_owned())];
         let what = What::Answer { status: "202 Accepted", headers, body: String::new() };
         bench.registry.fail(Fault::always("POST", "/uploads/", what));
-        assert_eq!(code(bench.push()), "bad-answer", "{elsewhere}");
+        assert_eq!(kind(bench.push()), "Malformed", "{elsewhere}");
         assert_eq!(bench.registry.received(), 0);
     }
 }
@@ -170,7 +170,7 @@ fn another_digest_than_the_pushed_one_is_an_error() {
     let what = What::Answer { status: "200 OK", headers, body: String::new() };
     bench.registry.fail(Fault::always("HEAD", "/manifests/1", what));
     let error = bench.push().unwrap_err();
-    assert_eq!(error.code(), "pushed-differs");
+    assert_eq!(error.kind(), "Differs");
     assert!(error.to_string().contains("digest mismatch") && error.to_string().contains(&other));
 }
 
@@ -180,13 +180,13 @@ fn a_manifest_that_is_not_the_one_of_its_digest_is_refused() {
     let pushed = bench.push().unwrap();
     bench.registry.fail(Fault::always("GET", "/manifests/", What::Corrupt));
     let result = bench.ours().manifest(&bench.task(), "app", &pushed.digest);
-    assert!(["digest-mismatch", "bad-answer"].contains(&code(result)));
+    assert!(["Mismatch", "Malformed"].contains(&kind(result).as_str()));
     let headers = vec![("Docker-Content-Digest", digest(b"x"))];
     let bench = Bench::new();
     let pushed = bench.push().unwrap();
     let what = What::Answer { status: "200 OK", headers, body: String::new() };
     bench.registry.fail(Fault::always("HEAD", "/manifests/", what));
-    assert_eq!(code(bench.ours().digest(&bench.task(), "app", &pushed.digest)), "digest-mismatch");
+    assert_eq!(kind(bench.ours().digest(&bench.task(), "app", &pushed.digest)), "Mismatch");
     // Without the header, the bytes are hashed.
     let bench = Bench::new();
     let pushed = bench.push().unwrap();
@@ -203,7 +203,7 @@ fn a_damaged_archive_is_noticed_by_the_registry() {
     bytes[at] ^= 1;
     std::fs::write(&archive, bytes).unwrap();
     let error = bench.ours().push_archive(&bench.task(), &archive, "app", None).unwrap_err();
-    assert!(error.code() == "digest-mismatch" && error.is_mismatch(), "{error}");
+    assert!(error.kind() == "Mismatch", "{error}");
     assert!(error.to_string().contains(&digest(&content.layers[0])), "{error}");
 }
 

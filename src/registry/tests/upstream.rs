@@ -1,4 +1,4 @@
-//! Bringing published images here: what is asked, what is refused.
+//! Copying published images: what is requested, what is refused.
 
 use super::super::testing::{Fault, TestRegistry, What, digest};
 use super::fixtures::{Content, content, content_for, gzip, manifest, noise, publish};
@@ -14,7 +14,6 @@ pub struct Scene {
     pub index: String,
     /// The digest of the image for amd64.
     pub image: String,
-    pub mirrors: Vec<String>,
     pub platform: &'static str,
 }
 
@@ -27,8 +26,8 @@ impl Scene {
         let (bench, hub) = (Bench::new(), TestRegistry::start());
         let arm = content_for("arm64", vec![noise(8, 800)]);
         let (index, images) = publish(&hub, REPOSITORY, "1", &[arm, content.clone()]);
-        let (image, mirrors) = (images[1].clone(), Vec::new());
-        Self { bench, hub, content, index, image, mirrors, platform: "linux/amd64" }
+        let image = images[1].clone();
+        Self { bench, hub, content, index, image, platform: "linux/amd64" }
     }
 
     pub fn reference(&self, pinned: &str) -> Reference {
@@ -61,8 +60,7 @@ impl Scene {
 
     fn up<T>(&self, client: &Client, reference: &Reference, work: impl FnOnce(&Upstream<'_>) -> T) -> T {
         let cache = self.bench.path("cache");
-        let (platform, mirrors) = (self.platform, &self.mirrors[..]);
-        work(&Upstream { client, reference, platform, mirrors, cache: &cache })
+        work(&Upstream { client, reference, platform: self.platform, cache: &cache })
     }
 
     /// What lies in the cache but the locks of downloads.
@@ -113,7 +111,7 @@ fn a_variant_is_found_and_a_missing_platform_lists_the_others() {
     }
     scene.platform = "linux/s390x";
     let error = scene.copy().unwrap_err();
-    assert_eq!(error.code(), "no-platform");
+    assert_eq!(error.kind(), "NoPlatform");
     assert!(error.to_string().contains("only for linux/arm64/v8, linux/amd64"), "{error}");
     // An image that is in no index says in its configuration what it is for.
     scene.platform = "linux/amd64";
@@ -121,7 +119,7 @@ fn a_variant_is_found_and_a_missing_platform_lists_the_others() {
     assert_eq!(scene.copy_of(&image).unwrap().digest, scene.image);
     scene.platform = "linux/arm64";
     let error = scene.copy_of(&image).unwrap_err();
-    assert!(error.code() == "no-platform" && error.to_string().contains("linux/amd64"), "{error}");
+    assert!(error.kind() == "NoPlatform" && error.to_string().contains("linux/amd64"), "{error}");
 }
 
 #[test]
@@ -133,7 +131,7 @@ fn a_tag_that_moved_is_a_remark_as_long_as_the_pinned_image_is_there() {
     let said = scene.bench.said();
     assert!(said.contains(&format!("has moved: it is {now} now")), "{said}");
     let error = scene.copy_of(&digest(b"gone")).unwrap_err();
-    assert_eq!(error.code(), "tag-moved");
+    assert_eq!(error.kind(), "Moved");
     assert!(error.to_string().contains("and gone") && error.to_string().contains(&now), "{error}");
 }
 
@@ -146,44 +144,44 @@ fn every_refusal_of_a_registry_has_a_name() {
     let html = vec![("Content-Type", "text/html; charset=utf-8")];
     let limit = vec![("RateLimit-Limit", "100;w=21600"), ("RateLimit-Remaining", "0;w=21600")];
     for (path, what, wanted, words) in [
-        ("/manifests/", answer("401 Unauthorized", vec![], "no"), "unauthorized", "401"),
-        ("/manifests/", answer("403 Forbidden", vec![], ""), "unauthorized", "403"),
-        ("/blobs/", answer("403 Forbidden", vec![], ""), "unauthorized", "403"),
-        ("/manifests/sha256", answer("404 Not Found", vec![], ""), "not-found", "manifest sha256"),
-        ("/blobs/", answer("404 Not Found", vec![], ""), "not-found", "blob sha256"),
-        ("/manifests/", answer("429 Too Many Requests", limit, ""), "rate-limited", "100 pulls in 6 h"),
+        ("/manifests/", answer("401 Unauthorized", vec![], "no"), "Unauthorized", "401"),
+        ("/manifests/", answer("403 Forbidden", vec![], ""), "Unauthorized", "403"),
+        ("/blobs/", answer("403 Forbidden", vec![], ""), "Unauthorized", "403"),
+        ("/manifests/sha256", answer("404 Not Found", vec![], ""), "NotFound", "manifest sha256"),
+        ("/blobs/", answer("404 Not Found", vec![], ""), "NotFound", "blob sha256"),
+        ("/manifests/", answer("429 Too Many Requests", limit, ""), "RateLimited", "100 pulls in 6 h"),
         (
             "/manifests/",
             answer("429 Too Many Requests", vec![("Retry-After", "3600")], ""),
-            "rate-limited",
-            "come back in 60 min",
+            "RateLimited",
+            "retry in 60 min",
         ),
-        ("/manifests/", answer("429 Too Many Requests", vec![], ""), "rate-limited", "is reached"),
+        ("/manifests/", answer("429 Too Many Requests", vec![], ""), "RateLimited", "is reached"),
         (
             "/blobs/",
             answer("429 Too Many Requests", vec![("Retry-After", "3600")], ""),
-            "rate-limited",
+            "RateLimited",
             "60 min",
         ),
-        ("/manifests/", answer("200 OK", html.clone(), "<html>"), "login-page", "log-in page"),
-        ("/blobs/", answer("200 OK", html, "<html>"), "login-page", "log-in page"),
-        ("/manifests/", answer("503 Service Unavailable", vec![], "busy"), "refused", "503"),
-        ("/manifests/", What::Corrupt, "digest-mismatch", "expected sha256:"),
-        ("/blobs/", What::Corrupt, "digest-mismatch", "expected sha256:"),
-        ("/manifests/", What::Stall, "stalled", "no data"),
-        ("/blobs/", What::Stall, "stalled", "no data"),
+        ("/manifests/", answer("200 OK", html.clone(), "<html>"), "LoginPage", "login page"),
+        ("/blobs/", answer("200 OK", html, "<html>"), "LoginPage", "login page"),
+        ("/manifests/", answer("503 Service Unavailable", vec![], "busy"), "Answered", "503"),
+        ("/manifests/", What::Corrupt, "Mismatch", "expected sha256:"),
+        ("/blobs/", What::Corrupt, "Mismatch", "expected sha256:"),
+        ("/manifests/", What::Stall, "Stalled", "no data"),
+        ("/blobs/", What::Stall, "Stalled", "no data"),
     ] {
         let scene = Scene::with(content_for("amd64", vec![noise(3, 900)]));
         scene.hub.fail(Fault::always("GET", path, what.clone()));
         let error = scene.copy().unwrap_err();
-        assert_eq!(error.code(), wanted, "{path} {what:?}: {error}");
+        assert_eq!(error.kind(), wanted, "{path} {what:?}: {error}");
         assert!(error.to_string().contains(words), "{error}");
         assert_eq!(scene.bench.registry.requests("PUT", "/manifests/"), 0, "{error}");
     }
     let scene = Scene::new();
     scene.hub.die();
     let started = Instant::now();
-    assert_eq!(code(scene.copy()), "unreachable");
+    assert_eq!(kind(scene.copy()), "Unreachable");
     assert!(started.elapsed() < Duration::from_secs(2));
 }
 
@@ -205,7 +203,7 @@ fn a_reference_without_a_digest_is_not_copied() {
     let result = scene.up(&client, &reference, |upstream| {
         scene.bench.ours().copy(&scene.bench.task(), upstream, "app", None)
     });
-    assert_eq!(code(result), "bad-name");
+    assert_eq!(kind(result), "Name");
     assert!(scene.hub.seen().is_empty());
 }
 

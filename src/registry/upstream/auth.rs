@@ -1,4 +1,4 @@
-//! Anonymous tokens: what a registry asks for, and where it is to be had.
+//! Anonymous tokens: what a registry requests, and where to get it.
 
 use reqwest::{Method, StatusCode, Url};
 

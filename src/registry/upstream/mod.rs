@@ -1,4 +1,4 @@
-//! Published images: from a mirror or from where they are published, verified by digest at every step.
+//! Published images, verified by digest at every step.
 
 mod auth;
 mod source;
@@ -24,25 +24,22 @@ pub struct Upstream<'a> {
     pub reference: &'a Reference,
     /// `linux/amd64`.
     pub platform: &'a str,
-    /// `HOST[/PREFIX]`, tried first, in this order.
-    pub mirrors: &'a [String],
-    /// The folder of blobs on their way: what a broken transfer brought stays there.
+    /// The folder of blobs that are being downloaded: an interrupted transfer resumes from there.
     pub cache: &'a Path,
 }
 
 impl Upstream<'_> {
-    /// The image's name without its digest, which nobody reads.
+    /// The image's name without its digest.
     pub(super) fn shown(&self) -> String {
         Reference { digest: None, ..self.reference.clone() }.to_string()
     }
 }
 
-/// The sources of one image, and what it is.
+/// A published image for one platform.
 pub(super) struct Published<'a> {
     task: &'a Task<'a>,
     upstream: &'a Upstream<'a>,
-    /// The mirrors, then the registry that publishes it.
-    sources: Vec<Source>,
+    source: Source,
     /// For the platform.
     pub(super) manifest: Manifest,
     pub(super) blobs: Vec<Descriptor>,
@@ -51,14 +48,12 @@ pub(super) struct Published<'a> {
 impl<'a> Published<'a> {
     /// Finds the image for the platform.
     pub(super) fn find(task: &'a Task<'a>, upstream: &'a Upstream<'a>) -> Result<Self> {
-        let Upstream { reference, platform, mirrors, .. } = *upstream;
-        let mut sources =
-            mirrors.iter().map(|mirror| Source::at(mirror, reference)).collect::<Result<Vec<_>>>()?;
-        sources.push(Source::of(reference)?);
+        let Upstream { reference, platform, .. } = *upstream;
+        let source = Source::of(reference);
         let wanted = Platform::parse(platform)
             .ok_or_else(|| RegistryError::Name(format!("\"{platform}\" is not a platform (linux/amd64)")))?;
         let empty = Manifest { media_type: String::new(), bytes: Vec::new() };
-        let mut found = Self { task, upstream, sources, manifest: empty, blobs: Vec::new() };
+        let mut found = Self { task, upstream, source, manifest: empty, blobs: Vec::new() };
         found.manifest = found.resolve(&wanted)?;
         let malformed = |why| {
             let (host, what) = (reference.host.clone(), reference.to_string());
@@ -73,7 +68,7 @@ impl<'a> Published<'a> {
         let Some(pinned) = &self.upstream.reference.digest else {
             return Err(RegistryError::Name(format!("{name} has no digest, so it could not be verified")));
         };
-        let manifest = |digest: &str| self.first(|source| source.manifest(self.task, client, digest));
+        let manifest = |digest: &str| self.source.manifest(self.task, client, digest);
         let top = match manifest(pinned) {
             Err(error @ RegistryError::NotFound { .. }) => return Err(self.moved(true).unwrap_or(error)),
             result => result?,
@@ -95,7 +90,7 @@ impl<'a> Published<'a> {
         }
         // Only the configuration tells what an image is for that is in no index.
         let config = top.config_digest().unwrap_or_default();
-        let text = self.first(|source| source.text(self.task, client, &config))?;
+        let text = self.source.text(self.task, client, &config)?;
         let config: Config = serde_json::from_slice(&text).map_err(|e| malformed(e.to_string()))?;
         if config.platform.is(wanted) {
             return Ok(top);
@@ -103,12 +98,11 @@ impl<'a> Published<'a> {
         Err(RegistryError::NoPlatform { name, platform, there: vec![config.platform.to_string()] })
     }
 
-    /// Whether the tag is another image by now; nobody but who publishes it can tell.
+    /// Whether the tag names another image by now.
     fn moved(&self, gone: bool) -> Option<RegistryError> {
         let reference = self.upstream.reference;
         let (pinned, tag) = (reference.digest.clone()?, reference.tag.as_deref()?);
-        let last = self.sources.last().filter(|source| source.asked.get())?;
-        match last.tag(self.task, self.upstream.client, tag) {
+        match self.source.tag(self.task, self.upstream.client, tag) {
             Ok(now) => {
                 let now = now.filter(|now| *now != pinned)?;
                 let name = self.upstream.shown();
@@ -121,24 +115,6 @@ impl<'a> Published<'a> {
         }
     }
 
-    /// What the first source gives that can.
-    fn first<T>(&self, mut work: impl FnMut(&Source) -> Result<T>) -> Result<T> {
-        let (last, mirrors) =
-            self.sources.split_last().ok_or_else(|| Error::failed("there is no registry to ask"))?;
-        for source in mirrors.iter().filter(|source| !source.dead.get()) {
-            match work(source) {
-                Err(error) if !error.is_local() => {
-                    // Who lacks one thing may have the next.
-                    source.dead.set(!matches!(error, RegistryError::NotFound { .. }));
-                    self.task.warn(format!("mirror {}: {error}; trying the next one", source.host));
-                }
-                result => return result,
-            }
-        }
-        last.asked.set(true);
-        work(last)
-    }
-
     /// Brings a blob into the cache. `label` stands for it in what is said; `before` of `total` bytes
     /// were there before it.
     pub(super) fn bring(&self, blob: &Descriptor, label: &str, before: u64, total: u64) -> Result<PathBuf> {
@@ -147,7 +123,7 @@ impl<'a> Published<'a> {
         let to = cache.join(blob.digest.trim_start_matches("sha256:"));
         let sum = Sum { inner: self.task.reporter, before, total, digest: &blob.digest, label };
         let task = Task { reporter: &sum, ..self.task.clone() };
-        self.first(|source| source.download(&task, client, blob, &to))?;
+        self.source.download(&task, client, blob, &to)?;
         Ok(to)
     }
 }

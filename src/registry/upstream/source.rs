@@ -1,16 +1,17 @@
-//! One place that an image may come from: the registry that publishes it, or a mirror of that.
+//! The registry that publishes an image.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::path::Path;
 
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, StatusCode};
 
 use super::super::manifest::{ACCEPTED, Descriptor, LONGEST, Manifest};
 use super::super::ours::said;
 use super::super::retry::{Fault, again};
 use super::super::{Reference, RegistryError, Result, wait};
 use super::auth;
-use crate::fetch::{Answered, Client, FetchError, Question, Remote, ask, download, permitted, sha256};
+use crate::fetch::{Answered, Client, FetchError, Question, Remote, ask, download, permitted};
+use crate::files::sha256;
 use crate::task::Task;
 
 #[derive(Debug)]
@@ -18,47 +19,21 @@ pub(super) struct Source {
     /// Who is asked.
     pub(super) host: String,
     /// `https://host/v2/repository`.
-    base: Url,
+    base: String,
     repository: String,
     plain_http: bool,
-    /// `Bearer …`, where the registry wants one.
+    /// `Bearer …`, if the registry requires one.
     authorization: RefCell<Option<String>>,
-    /// Whether it failed in a way that the next question would as well.
-    pub(super) dead: Cell<bool>,
-    /// Whether it was asked for anything.
-    pub(super) asked: Cell<bool>,
 }
 
 impl Source {
-    /// The registry that publishes an image.
-    pub(super) fn of(reference: &Reference) -> Result<Self> {
-        Self::at(reference.host_to_ask(), reference)
-    }
-
-    /// At `HOST[/PREFIX]`: encrypted, but on the loopback address or where `http://` is in front.
-    pub(super) fn at(text: &str, reference: &Reference) -> Result<Self> {
-        // What stands before an @ may be a password.
-        let shown = text.rsplit('@').next().unwrap_or_default();
-        let bad =
-            |why: &str| RegistryError::Name(format!("\"{shown}\" is not a registry (HOST[/PREFIX]): {why}"));
-        let full = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-        let mut base = Url::parse(&full).map_err(|error| bad(&error.to_string()))?;
-        let host = base.host_str().unwrap_or_default().to_owned();
-        let plain = full.replacen("https://", "http://", 1);
-        if !text.contains("://") && permitted(&plain).is_ok() {
-            base = Url::parse(&plain).map_err(|error| bad(&error.to_string()))?;
-        }
-        if !matches!(base.scheme(), "https" | "http") || host.is_empty() || base.query().is_some() {
-            return Err(bad("an address must begin with https://"));
-        }
-        let prefix = base.path().trim_matches('/');
-        let slash = if prefix.is_empty() { "" } else { "/" };
-        let repository = format!("{prefix}{slash}{}", reference.repository);
-        base.set_path(&format!("/v2/{repository}"));
-        let host = base.port().map_or(host.clone(), |port| format!("{host}:{port}"));
-        let plain_http = base.scheme() == "http";
-        let (authorization, dead, asked) = (RefCell::default(), Cell::default(), Cell::default());
-        Ok(Self { host, base, repository, plain_http, authorization, dead, asked })
+    /// Encrypted, except on the loopback address.
+    pub(super) fn of(reference: &Reference) -> Self {
+        let (host, repository) = (reference.host_to_ask().to_owned(), reference.repository.clone());
+        let plain_http = permitted(&format!("http://{host}/")).is_ok();
+        let scheme = if plain_http { "http" } else { "https" };
+        let base = format!("{scheme}://{host}/v2/{repository}");
+        Self { host, base, repository, plain_http, authorization: RefCell::default() }
     }
 
     fn url(&self, path: &str) -> String {
@@ -101,7 +76,7 @@ impl Source {
         Ok(answer)
     }
 
-    /// The digest that a tag has now, where the registry tells it.
+    /// The current digest of a tag, if the registry returns it.
     pub(super) fn tag(&self, task: &Task<'_>, client: &Client, tag: &str) -> Result<Option<String>> {
         let (path, what) = (format!("manifests/{tag}"), format!("tag {tag}"));
         // Asked once: it is only for a remark.
@@ -158,7 +133,7 @@ impl Source {
 
     fn remote<'a>(&self, url: &'a str, authorization: Option<&'a str>) -> Remote<'a> {
         // Registries lead to networks of caches, by hosts that nobody can list. Any will do as long as
-        // it is encrypted: what arrives is held against a digest, and our token is for us alone.
+        // it is encrypted: what arrives is compared with a digest, and our token is for us alone.
         Remote { url, any_host: true, plain_http: self.plain_http, authorization, ..Remote::default() }
     }
 
@@ -170,7 +145,7 @@ impl Source {
         Ok(got)
     }
 
-    /// Brings a blob to `to`, going on with what is there.
+    /// Downloads a blob to `to`, resuming an earlier transfer.
     pub(super) fn download(
         &self,
         task: &Task<'_>,
@@ -187,7 +162,7 @@ impl Source {
             download(task, client, &Remote { sha256, size: Some(blob.size), ..remote }, to)
         };
         let result = match fetch() {
-            // There is no token yet, or it is too old: asking for the head brings one.
+            // There is no token yet, or it has expired: a HEAD request gets one.
             Err(FetchError::Answered { status: StatusCode::UNAUTHORIZED, .. }) => {
                 self.ask(task, client, &Method::HEAD, &path, &what)?;
                 fetch()
@@ -224,34 +199,5 @@ fn quota(answer: &Answered) -> Option<String> {
     match seconds.parse::<u64>() {
         Ok(seconds) if seconds >= 3600 => Some(format!("{count} pulls in {} h", seconds / 3600)),
         _ => Some(format!("{count} pulls in {seconds} s")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn base(text: &str) -> Result<String> {
-        let reference = Reference::parse("docker.io/library/alpine:3").unwrap();
-        Source::at(text, &reference).map(|source| source.base.to_string())
-    }
-
-    #[test]
-    fn a_mirror_is_a_host_with_or_without_a_prefix() {
-        for (text, wanted) in [
-            ("mirror.example", "https://mirror.example/v2/library/alpine"),
-            ("mirror.example:8443/hub/", "https://mirror.example:8443/v2/hub/library/alpine"),
-            ("https://mirror.example/a/b", "https://mirror.example/v2/a/b/library/alpine"),
-            ("http://mirror.example", "http://mirror.example/v2/library/alpine"),
-            ("127.0.0.1:5000", "http://127.0.0.1:5000/v2/library/alpine"),
-            ("localhost:5000/x", "http://localhost:5000/v2/x/library/alpine"),
-        ] {
-            assert_eq!(base(text).unwrap(), wanted);
-        }
-        for text in ["", "ftp://a", "https://", "a b", "mirror.example?x=1"] {
-            assert!(base(text).is_err_and(|error| error.code() == "bad-name"), "{text}");
-        }
-        let error = base("ftp://me:hush@mirror.example").unwrap_err().to_string();
-        assert!(error.contains("mirror.example") && !error.contains("hush"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The progress of one blob as that of all that are fetched.
+//! Shows the progress of one blob as that of all blobs.
 
 use crate::progress::{Event, Reporter, State};
 
@@ -7,7 +7,7 @@ pub(in super::super) struct Sum<'a> {
     /// Bytes that were fetched before this blob, and of all.
     pub(in super::super) before: u64,
     pub(in super::super) total: u64,
-    /// How the transfer names it, and what is said instead.
+    /// The name in the transfer's messages, and its replacement.
     pub(in super::super) digest: &'a str,
     pub(in super::super) label: &'a str,
 }

@@ -9,7 +9,7 @@ fn makes_what_is_missing_once() {
     let (made, recorder) = bench.make(&maker, "t-layers");
     let made = made.unwrap();
     assert_eq!((made.entry.kind.as_str(), made.entry.platform.as_str()), ("image", "linux/amd64"));
-    assert_eq!(crate::fetch::sha256_file(&made.file()).unwrap().0, made.entry.sha256);
+    assert_eq!(crate::files::sha256_file(&made.file()).unwrap().0, made.entry.sha256);
     assert!(said(&recorder).contains("3 of 3 artifacts: t-layers"), "{}", said(&recorder));
     let mut ran = maker.ran();
     ran.sort();
@@ -20,7 +20,6 @@ fn makes_what_is_missing_once() {
     let second = Maker::default();
     assert_eq!(bench.make(&second, "t-layers").0.unwrap(), made);
     assert!(second.ran().is_empty());
-    assert!(!bench.source().unwrap().needs_engine("t-layers"));
     let program = bench.source().unwrap().cached("t-b").unwrap().unwrap();
     assert_eq!((program.entry.version.as_str(), program.outputs.len()), ("3.0.1", 2));
 }
@@ -32,7 +31,7 @@ fn goes_on_after_a_failure_and_names_the_log() {
     let error = bench.make(&maker, "t-layers").0.unwrap_err();
     let log = bench.path("cache/logs/t-b.log");
     let text = error.to_string();
-    assert!(text.starts_with("cannot make t-b from source") && text.contains("it broke"), "{text}");
+    assert!(text.starts_with("cannot build t-b from source") && text.contains("it broke"), "{text}");
     assert!(text.contains(&format!("help: less {}", log.display())), "{text}");
     let logged = std::fs::read_to_string(&log).unwrap();
     assert!(logged.contains("$ go build") && logged.contains("a line of its output"), "{logged}");
@@ -53,7 +52,7 @@ fn a_module_that_does_not_arrive_is_asked_for_again() {
 fn goes_on_where_a_failed_build_stopped() {
     let bench = Bench::new();
     let maker = Maker { fails: Some("docker build"), engine: docker(), ..Maker::default() };
-    assert!(bench.make(&maker, "t-image").0.unwrap_err().to_string().contains("cannot make t-image"));
+    assert!(bench.make(&maker, "t-image").0.unwrap_err().to_string().contains("cannot build t-image"));
     assert_eq!(bench.source().unwrap().missing("t-image").unwrap(), ["t-image"]);
     let second = Maker { engine: docker(), ..Maker::default() };
     bench.make(&second, "t-image").0.unwrap();

@@ -53,5 +53,5 @@ fn build_arguments_are_versions_and_inputs() {
     assert!(build.contains(&format!("--build-arg VERSION={version}")), "{build}");
     with("VERSION = \"{nothing}\"\nBASE = \"x\"");
     let text = bench.source().err().unwrap().to_string();
-    assert!(text.contains("names `{nothing}`") && text.contains("`BASE`, which is in `bases`"), "{text}");
+    assert!(text.contains("refers to `{nothing}`") && text.contains("`BASE`, which is in `bases`"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! What an artifact is made from, as its hash tells.
+//! The inputs of an artifact, and its hash.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Recipes and builds, with a runner that makes files where the programs would.
+//! Recipes and builds, with a runner that creates files in place of the programs.
 
 mod builds;
 mod images;

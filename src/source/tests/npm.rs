@@ -62,7 +62,7 @@ fn goes_on_with_what_a_killed_build_fetched() {
 fn another_archive_is_refused_and_not_kept() {
     let (made, bench) = served(&"0".repeat(64));
     let text = made.unwrap_err().to_string();
-    assert!(text.contains("cannot make t-npm") && text.contains("help: npm config get registry"), "{text}");
+    assert!(text.contains("cannot build t-npm") && text.contains("help: npm config get registry"), "{text}");
     assert!(bench.source().unwrap().cached("t-npm").unwrap().is_none());
 }
 

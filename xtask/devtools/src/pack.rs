@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, GzBuilder};
-use todo_bootstrap::fetch::sha256;
+use todo_bootstrap::files::sha256;
 
 pub(crate) const NAME: &str = "todo-bootstrap";
 

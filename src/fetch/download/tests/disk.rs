@@ -1,4 +1,4 @@
-//! What lies in the folder: links and strange files, rights, old notes.
+//! Files in the folder: links and special files, permissions, old notes.
 #![cfg(unix)]
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -108,7 +108,7 @@ fn a_file_for_which_there_is_no_room_is_not_begun() {
 fn notes_that_make_no_sense_count_as_none() {
     let sha = ABC;
     let good = format!(
-        r#"{{"sha256":"{sha}","url":"u","edition":{{"total":null,"etag":null,"modified":null}},"in_order":false,"there":[[0,2]]}}"#
+        r#"{{"sha256":"{sha}","url":"u","validator":{{"total":null,"etag":null,"modified":null}},"in_order":false,"there":[[0,2]]}}"#
     );
     let texts = [
         String::new(),
@@ -140,7 +140,7 @@ fn a_partial_file_of_an_earlier_version_is_gone_on_with() {
 fn what_is_whole_already_is_only_hashed() {
     let (bench, server) = (Bench::new(), abc());
     let notes = format!(
-        r#"{{"sha256":"{ABC}","url":"u","edition":{{"total":3,"etag":null,"modified":null}},"in_order":true,"there":[]}}"#
+        r#"{{"sha256":"{ABC}","url":"u","validator":{{"total":3,"etag":null,"modified":null}},"in_order":true,"there":[]}}"#
     );
     std::fs::write(bench.dir.path().join("file.partial"), "abc").unwrap();
     std::fs::write(bench.dir.path().join("file.partial.json"), &notes).unwrap();

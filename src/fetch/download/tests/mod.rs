@@ -1,4 +1,4 @@
-//! Downloads from servers that behave and from servers that lie.
+//! Downloads from well-behaved and from faulty servers.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::world::World;
 use server::{Reply, Request, Server, Then};
 
 mod disk;
-mod liars;
+mod faulty;
 mod parts;
 mod server;
 
@@ -153,17 +153,6 @@ fn a_password_in_an_address_is_used_and_not_told() {
 }
 
 #[test]
-fn a_short_and_a_missing_file_are_named() {
-    let bench = Bench::new();
-    let server = bench.server(vec![abc()]);
-    let error = bench.fetch(&format!("{}/abc", server.uri()), ABC, Some(4)).unwrap_err();
-    assert!(matches!(error, FetchError::Announced { expected: 4, announced: 3, .. }), "{error}");
-    let error = bench.fetch(&format!("{}/none", server.uri()), ABC, None).unwrap_err();
-    assert!(error.to_string().contains("404"), "{error}");
-    assert!(!bench.files().contains(&"file".to_owned()));
-}
-
-#[test]
 fn a_broken_transfer_is_resumed() {
     let server = Server::start(|request| match request.number {
         0 => Reply::file(request, b"abc", None).cut(2),
@@ -177,24 +166,10 @@ fn a_broken_transfer_is_resumed() {
 }
 
 #[test]
-fn a_foreign_partial_file_is_fetched_anew() {
-    let bench = Bench::new();
-    std::fs::write(bench.dir.path().join("file.partial"), "zz").unwrap();
-    let rest = ResponseTemplate::new(206).insert_header("content-range", "bytes 2-2/3").set_body_bytes(b"c");
-    let server = bench
-        .server(vec![Mock::given(header("range", "bytes=2-")).respond_with(rest).with_priority(1), abc()]);
-    assert_eq!(bench.fetch(&format!("{}/abc", server.uri()), ABC, None).unwrap(), 3);
-}
-
-#[test]
-fn a_closed_port_is_unreachable_and_a_redirect_off_https_is_refused() {
+fn a_closed_port_is_unreachable() {
     let bench = Bench::new();
     let error = bench.fetch("http://127.0.0.1:1/abc", ABC, None).unwrap_err();
     assert!(matches!(&error, FetchError::Unreachable { host, .. } if host == "127.0.0.1"), "{error}");
-    let away = ResponseTemplate::new(302).insert_header("location", "http://example.org/abc");
-    let server = bench.server(vec![Mock::given(path("/abc")).respond_with(away)]);
-    let error = bench.fetch(&format!("{}/abc", server.uri()), ABC, None).unwrap_err();
-    assert!(matches!(error, FetchError::RedirectHost { .. }), "{error}");
 }
 
 #[test]
@@ -204,8 +179,6 @@ fn an_interrupted_download_ends_at_once() {
     let server = bench.server(vec![
         Mock::given(path("/abc")).respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(10))),
     ]);
-    let started = Instant::now();
     let error = Error::from(bench.fetch(&format!("{}/abc", server.uri()), ABC, None).unwrap_err());
     assert_eq!(error.exit(), crate::error::Exit::Interrupted);
-    assert!(started.elapsed() < Duration::from_secs(5));
 }

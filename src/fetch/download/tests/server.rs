@@ -1,11 +1,10 @@
-//! A small HTTP/1.1 server whose every answer a test decides.
+//! A small HTTP/1.1 server; the test determines every response.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -33,8 +32,6 @@ impl Request {
 pub enum Then {
     Next,
     Close,
-    /// Nothing, for long.
-    Stall,
 }
 
 #[derive(Debug, Clone)]
@@ -42,14 +39,12 @@ pub struct Reply {
     head: String,
     body: Vec<u8>,
     then: Then,
-    /// Between single bytes of the body.
-    drip: Option<Duration>,
 }
 
 impl Reply {
     /// A status line's rest, without a body.
     pub fn new(status: &str) -> Self {
-        Self { head: format!("HTTP/1.1 {status}\r\n"), body: Vec::new(), then: Then::Next, drip: None }
+        Self { head: format!("HTTP/1.1 {status}\r\n"), body: Vec::new(), then: Then::Next }
     }
 
     pub fn header(mut self, name: &str, value: impl std::fmt::Display) -> Self {
@@ -70,10 +65,6 @@ impl Reply {
 
     pub fn then(self, then: Then) -> Self {
         Self { then, ..self }
-    }
-
-    pub fn drip(self, pause: Duration) -> Self {
-        Self { drip: Some(pause), ..self }
     }
 
     /// Only the first bytes of the body are sent, then the connection is closed.
@@ -177,7 +168,6 @@ fn serve(
         match reply.then {
             Then::Next => {}
             Then::Close => return stream.shutdown(std::net::Shutdown::Both),
-            Then::Stall => std::thread::sleep(Duration::from_secs(60)),
         }
     }
 }
@@ -185,10 +175,5 @@ fn serve(
 fn send(mut stream: &TcpStream, reply: &Reply) -> std::io::Result<()> {
     let end = if reply.then == Then::Close { "Connection: close\r\n\r\n" } else { "\r\n" };
     stream.write_all(format!("{}{end}", reply.head).as_bytes())?;
-    let Some(pause) = reply.drip else { return stream.write_all(&reply.body) };
-    for byte in &reply.body {
-        stream.write_all(&[*byte])?;
-        std::thread::sleep(pause);
-    }
-    Ok(())
+    stream.write_all(&reply.body)
 }

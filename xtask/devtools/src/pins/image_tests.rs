@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use todo_bootstrap::fetch::sha256;
+use todo_bootstrap::files::sha256;
 
 use super::*;
 
@@ -238,7 +238,7 @@ fn a_new_version_is_pinned_by_what_its_tag_names() {
     for (version, why) in [
         ("1.36.5", "1.36.5-slim is not there"),
         ("1.37.2", "it has nothing for linux/arm64"),
-        ("1.99.0", "does not say until when"),
+        ("1.99.0", "does not list until when"),
     ] {
         let error = update(version).unwrap_err();
         assert!(error.contains(why), "{error}");

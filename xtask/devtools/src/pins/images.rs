@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use todo_bootstrap::config::Versions;
 use todo_bootstrap::data::Data;
-use todo_bootstrap::fetch::write_atomic;
+use todo_bootstrap::files::write_atomic;
 use todo_bootstrap::pins::{Images, PublishedImage, Support};
 use toml_edit::{DocumentMut, value};
 

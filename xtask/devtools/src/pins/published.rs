@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use todo_bootstrap::cancel::Cancel;
 use todo_bootstrap::exec::System;
-use todo_bootstrap::fetch::{Client, FetchError, Remote, allows, causes, download, permitted, sha256_file};
+use todo_bootstrap::fetch::{Client, FetchError, Remote, allows, causes, download, permitted};
+use todo_bootstrap::files::sha256_file;
 use todo_bootstrap::origins::{Mirror, Place};
 use todo_bootstrap::progress::Silent;
 use todo_bootstrap::task::Task;

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use todo_bootstrap::fetch::{Url, allows, causes, permitted, sha256};
+use todo_bootstrap::fetch::{Url, allows, causes, permitted};
+use todo_bootstrap::files::sha256;
 use todo_bootstrap::origins::Place;
 use todo_bootstrap::pins::PublishedImage;
 

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 
-use todo_bootstrap::fetch::{sha256, write_atomic};
+use todo_bootstrap::files::{sha256, write_atomic};
 
 use super::*;
 

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use todo_bootstrap::fetch::{permitted, write_atomic};
+use todo_bootstrap::fetch::permitted;
+use todo_bootstrap::files::write_atomic;
 use todo_bootstrap::tools::Pin;
 use toml_edit::{Array, DocumentMut, value};
 

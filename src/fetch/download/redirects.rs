@@ -1,4 +1,4 @@
-//! Follows redirects, each one judged: where to, and what of ours may go along.
+//! Follows redirects and checks each one: where it leads, and which of our headers may be sent there.
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
@@ -6,15 +6,15 @@ use reqwest::{Method, Response, StatusCode, Url};
 use super::super::client::is_loopback;
 use super::super::{Client, FetchError, permitted};
 use super::retry::Halt;
-use super::{Remote, refused, shown};
+use super::{Remote, shown, unanswered};
 
-/// A release that needs more is set up wrongly.
-const HOPS: usize = 5;
+/// A release that needs more redirects is misconfigured.
+const LIMIT: usize = 5;
 
 /// Where a file may come from.
 #[derive(Debug)]
 pub(super) struct Route<'a> {
-    /// With the name and password that only its own server may see.
+    /// With the user name and password for its own server only.
     pub(super) start: Url,
     hosts: &'a [String],
     any_host: bool,
@@ -30,7 +30,7 @@ impl<'a> Route<'a> {
         };
         let start = start.map_err(|why| FetchError::NotPermitted { url: shown(remote.url), why })?;
         let Remote { hosts, any_host, plain_http, .. } = *remote;
-        // A value that is no header's is as good as none: the server will say so.
+        // A value that is not valid in a header counts as none; the server will refuse it.
         let secret = remote.authorization.and_then(|text| HeaderValue::from_str(text).ok());
         let authorization = secret.map(|mut value| {
             value.set_sensitive(true);
@@ -39,7 +39,7 @@ impl<'a> Route<'a> {
         Ok(Self { start, hosts, any_host, plain_http, authorization })
     }
 
-    /// What a request to `url` carries besides `headers`.
+    /// The headers of a request to `url`.
     fn headers(&self, url: &Url, headers: &HeaderMap) -> HeaderMap {
         let mut headers = headers.clone();
         if url.origin() == self.start.origin() {
@@ -48,16 +48,16 @@ impl<'a> Route<'a> {
         headers
     }
 
-    /// The address that `location` means on the page `from`, if we may go there.
+    /// The address that `location` of `from` refers to, if it is allowed.
     fn next(&self, from: &Url, status: StatusCode, location: &str) -> Result<Url, FetchError> {
         let url = shown(from.as_str());
         let mut to = from.join(location).map_err(|error| FetchError::RedirectNowhere {
             url: url.clone(),
             status,
-            why: format!("its address is none: {error}"),
+            why: format!("{error}"),
         })?;
         to.set_fragment(None);
-        // Names and passwords are ours to give, and only to whom they are for.
+        // The user name and password are for the first server only.
         let same = to.origin() == self.start.origin();
         let (name, password) = if same { (self.start.username(), self.start.password()) } else { ("", None) };
         let _ = to.set_username(name);
@@ -90,7 +90,7 @@ impl<'a> Route<'a> {
     }
 }
 
-/// Whether `pattern`, a host or `*.suffix`, is of `host`.
+/// Whether `pattern`, a host or `*.suffix`, matches `host`.
 pub fn allows(pattern: &str, host: &str) -> bool {
     let Some(suffix) = pattern.strip_prefix("*.") else { return pattern.eq_ignore_ascii_case(host) };
     let rest = host.len().checked_sub(suffix.len() + 1).and_then(|at| host.split_at_checked(at));
@@ -99,7 +99,7 @@ pub fn allows(pattern: &str, host: &str) -> bool {
     })
 }
 
-/// Asks `first` for the file and goes where that leads; gives the answer and who gave it.
+/// Sends a request to `first` and follows redirects; returns the response and its address.
 pub(super) async fn send(
     client: &Client,
     method: &Method,
@@ -114,7 +114,7 @@ pub(super) async fn send(
         let request = client.http().request(method.clone(), at.clone()).headers(headers).send();
         let response = match tokio::time::timeout(client.timeouts.idle, request).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(refused::request(at, &error)),
+            Ok(Err(error)) => return Err(unanswered::unanswered(at, &error)),
             Err(_) => {
                 let (url, idle) = (shown(at.as_str()), client.timeouts.idle);
                 return Err(Halt::again(FetchError::Stalled { url, got: 0, idle }));
@@ -129,9 +129,9 @@ pub(super) async fn send(
         if seen.contains(&to) {
             return Err(FetchError::RedirectLoop { url, to: target }.into());
         }
-        if seen.len() > HOPS {
+        if seen.len() > LIMIT {
             let url = shown(seen[0].as_str());
-            return Err(FetchError::RedirectMany { url, to: target, hops: HOPS }.into());
+            return Err(FetchError::RedirectMany { url, to: target, limit: LIMIT }.into());
         }
         seen.push(to);
     }
@@ -143,8 +143,8 @@ fn location(response: &Response, at: &Url) -> Result<String, FetchError> {
         status: response.status(),
         why: why.to_owned(),
     };
-    let value = response.headers().get(LOCATION).ok_or_else(|| nowhere("it names none"))?;
-    value.to_str().map(str::to_owned).map_err(|_| nowhere("its address is no text"))
+    let value = response.headers().get(LOCATION).ok_or_else(|| nowhere("it has no Location"))?;
+    value.to_str().map(str::to_owned).map_err(|_| nowhere("its Location is not text"))
 }
 
 #[cfg(test)]

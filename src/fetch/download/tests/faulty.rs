@@ -1,4 +1,4 @@
-//! Servers that lie, stand still, or send us elsewhere: each one has an error of its own.
+//! Faulty servers, as far as `tests/fetch/table.rs` does not run the program against them.
 
 use super::*;
 
@@ -55,59 +55,6 @@ fn nothing_is_written_before_the_head_is_good() {
 }
 
 #[test]
-fn more_than_is_allowed_is_cut_off() {
-    let bench = Bench::impatient();
-    let server = Server::start(|_| ok().raw("abc".repeat(1000)).then(Then::Stall));
-    let error = bench.fetch(&server.url(), ABC, Some(3)).unwrap_err();
-    assert_is!(error, FetchError::TooLong { expected: 3, .. });
-    assert!(bench.files().is_empty(), "{:?}", bench.files());
-    // In chunks, and honest about it.
-    let chunked = |_: &Request| ok().header("Transfer-Encoding", "chunked").raw("4\r\nabcd\r\n0\r\n\r\n");
-    assert_is!(outcome(chunked, Some(3)), FetchError::TooLong { .. });
-}
-
-#[test]
-fn too_little_is_tried_again_and_then_told() {
-    let short = |_: &Request| ok().raw("ab").then(Then::Close);
-    assert_is!(outcome(short, Some(3)), FetchError::Broken { got: 2, .. });
-    assert_is!(outcome(|_| ok().body("abc").cut(0), Some(3)), FetchError::Broken { got: 0, .. });
-    assert_is!(outcome(|_| Reply::new("").raw("").then(Then::Close), None), FetchError::Broken { .. });
-}
-
-#[test]
-fn trouble_that_lasts_is_told_with_how_often() {
-    assert_is!(outcome(|_| Reply::new("503 x").body(""), None), FetchError::Unwell { tries: 5, .. });
-    assert_is!(outcome(|_| Reply::new("429 x").body(""), None), FetchError::Unwell { tries: 5, .. });
-}
-
-#[test]
-fn trouble_that_passes_is_said_aloud() {
-    let server = Server::start(|request| match request.number {
-        0 => Reply::new("500 x").body(""),
-        1 => Reply::new("429 x").header("Retry-After", "1").body(""),
-        _ => page(request),
-    });
-    let bench = Bench::impatient();
-    let started = Instant::now();
-    bench.fetch(&server.url(), ABC, None).unwrap();
-    assert!(started.elapsed() >= Duration::from_secs(1));
-    let said = bench.said();
-    assert!(said.contains("500") && said.contains("429") && said.contains("trying again in 1.0 s"), "{said}");
-}
-
-#[test]
-fn silence_and_trickles_end() {
-    assert_is!(outcome(|_| ok().raw("").then(Then::Stall), Some(3)), FetchError::Stalled { got: 0, .. });
-    let half = |_: &Request| ok().header("Content-Length", 3).raw("ab").then(Then::Stall);
-    assert_is!(outcome(half, Some(3)), FetchError::Stalled { got: 2, .. });
-    let drip = |_: &Request| ok().body("a".repeat(300)).drip(Duration::from_millis(50));
-    assert_is!(outcome(drip, None), FetchError::TooSlow { .. });
-    // A byte for each connection is no progress worth waiting for either.
-    let crumbs = |request: &Request| Reply::file(request, &[b'a'; 5000], None).cut(1);
-    assert_is!(outcome(crumbs, Some(5000)), FetchError::TooSlow { .. });
-}
-
-#[test]
 fn parts_that_were_not_asked_for_are_refused() {
     let part = |range: &'static str| {
         move |_: &Request| Reply::new("206 x").header("Content-Range", range).body("abc")
@@ -121,36 +68,15 @@ fn parts_that_were_not_asked_for_are_refused() {
 }
 
 #[test]
-fn a_server_that_is_bad_at_parts_is_asked_for_the_whole() {
-    let server = Server::start(|request| match request.header("range") {
-        "" => ok().body("abc"),
-        _ => Reply::new("206 x").header("Content-Range", "bytes 1-2/3").body("bc"),
-    });
-    let bench = Bench::impatient();
-    bench.fetch(&server.url(), ABC, None).unwrap();
-    assert!(bench.said().contains("beginning anew"), "{}", bench.said());
-}
-
-#[test]
 fn redirects_are_judged() {
     let to =
         |location: &'static str| move |_: &Request| Reply::new("302 x").header("Location", location).body("");
-    assert_is!(outcome(to("https://example.org/x"), None), FetchError::RedirectHost { .. });
     assert_is!(outcome(to("http://localhost:1/x"), None), FetchError::RedirectHost { .. });
-    assert_is!(outcome(to("file:///etc/passwd"), None), FetchError::RedirectHost { .. });
     assert_is!(outcome(to("ftp://127.0.0.1/x"), None), FetchError::RedirectPlain { .. });
-    assert_is!(outcome(to("/tool"), None), FetchError::RedirectLoop { .. });
     assert_is!(outcome(to("http://[/"), None), FetchError::RedirectNowhere { .. });
-    assert_is!(outcome(|_| Reply::new("301 x").body(""), None), FetchError::RedirectNowhere { .. });
-    let on =
-        |request: &Request| Reply::new("307 x").header("Location", format!("{}1", request.path)).body("");
-    assert_is!(outcome(on, None), FetchError::RedirectMany { hops: 5, .. });
     let error = outcome(to("https://example.org/x?token=hush"), None).to_string();
-    assert!(
-        error.contains("https://example.org/x")
-            && error.contains("127.0.0.1/") | error.contains("127.0.0.1:")
-    );
-    assert!(error.ends_with("allowed are 127.0.0.1") && !error.contains("hush"), "{error}");
+    assert!(error.contains("https://example.org/x") && error.ends_with("allowed are 127.0.0.1"), "{error}");
+    assert!(!error.contains("hush"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,5 @@
-//! Requests that got no answer: what their errors mean.
+//! Requests without a response: what their errors mean.
 
-use std::error::Error as _;
 use std::io::ErrorKind;
 
 use reqwest::Url;
@@ -8,16 +7,17 @@ use reqwest::Url;
 use super::super::{FetchError, causes};
 use super::retry::Halt;
 use super::shown;
+use crate::error::sources;
 
-/// A request failed before there was an answer.
-pub fn request(url: &Url, error: &reqwest::Error) -> Halt {
+/// Why a request failed before there was a response.
+pub fn unanswered(url: &Url, error: &reqwest::Error) -> Halt {
     let host = url.host_str().unwrap_or_default().to_owned();
     let (cause, url) = (causes(error), shown(url.as_str()));
     if is_certificate(error) {
         return FetchError::Certificate { host, cause }.into();
     }
     if is_no_tls(error) {
-        let cause = "what answers there does not speak TLS".to_owned();
+        let cause = "the server does not speak TLS".to_owned();
         return FetchError::Unreachable { host, cause }.into();
     }
     if error.is_builder() {
@@ -43,7 +43,7 @@ fn is_no_tls(error: &reqwest::Error) -> bool {
     any(error, |io| io.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(other))
 }
 
-/// A connection that was made and then cut, while TLS was agreed upon: that passes.
+/// A connection that was closed during the TLS handshake, which is temporary.
 fn was_cut(error: &reqwest::Error) -> bool {
     let cut = [
         ErrorKind::ConnectionReset,
@@ -55,15 +55,8 @@ fn was_cut(error: &reqwest::Error) -> bool {
 }
 
 fn any(error: &reqwest::Error, test: impl Fn(&std::io::Error) -> bool) -> bool {
-    let mut next = error.source();
-    while let Some(error) = next {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            let inner = io.get_ref().and_then(|inner| inner.downcast_ref());
-            if test(io) || inner.is_some_and(&test) {
-                return true;
-            }
-        }
-        next = error.source();
-    }
-    false
+    sources(error).filter_map(|error| error.downcast_ref::<std::io::Error>()).any(|io| {
+        let inner = io.get_ref().and_then(|inner| inner.downcast_ref());
+        test(io) || inner.is_some_and(&test)
+    })
 }
