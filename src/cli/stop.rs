@@ -28,7 +28,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
             .context(format!("cannot determine the state of cluster `{name}`: its engine is not responding"))
     })?);
     end_orphans(context, &session.dir());
-    if session.kubeconfig().is_file() && session.provider()?.state(&task)? == State::Stopped {
+    if session.has_kubeconfig() && session.provider()?.state(&task)? == State::Stopped {
         context.ui.good(&format!("✓ Cluster `{name}` is already stopped."));
         return Ok(Exit::Fine);
     }

@@ -18,6 +18,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::host::{self, Facts};
+use crate::kubeconfig;
 use crate::local_registry::{self, LocalRegistry, Stored};
 use crate::origins::{Found, Origins};
 use crate::task::Task;
@@ -140,6 +141,11 @@ impl Session {
 
     pub fn kubeconfig(&self) -> PathBuf {
         self.dir().join("kubeconfig")
+    }
+
+    /// Whether the cluster's kubeconfig is there and undamaged.
+    pub fn has_kubeconfig(&self) -> bool {
+        kubeconfig::damage(&self.kubeconfig()).is_none()
     }
 
     pub fn receipt(&self) -> Receipt {

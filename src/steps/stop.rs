@@ -37,7 +37,7 @@ impl Step for StopStep {
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
         let name = &self.session.profile.cluster.name;
         match self.session.provider()?.state(task)? {
-            State::Stopped if self.session.kubeconfig().is_file() => Ok(Probe::Done("is stopped".to_owned())),
+            State::Stopped if self.session.has_kubeconfig() => Ok(Probe::Done("is stopped".to_owned())),
             // A node that runs counts as stopped where its kubeconfig was lost.
             State::Stopped | State::Running => Ok(Probe::Needed("it is not stopped yet".to_owned())),
             State::Absent => Err(Error::failed(format!("cluster `{name}` no longer exists"))

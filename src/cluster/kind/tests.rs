@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::local::testing::local;
+use super::super::local::testing::{local, write_kubeconfig};
 use super::*;
 use crate::cluster::State;
 use crate::engine::testing::with_task;
@@ -164,10 +164,33 @@ fn a_port_that_is_taken_at_the_start_is_named() {
     assert!(error.to_string().contains(taken) && error.to_string().contains("container web"), "{error}");
 }
 
+/// It is as good as lost: starting the cluster writes it again.
+#[test]
+fn a_damaged_kubeconfig_is_restored() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = |text: Option<&str>| {
+        match text {
+            Some(text) => std::fs::write(dir.path().join("kubeconfig"), text).unwrap(),
+            None => write_kubeconfig(dir.path()),
+        }
+        // The mark that a complete node carries.
+        let script = Script::default().on("docker ps", 0, NODE).on("docker network inspect", 0, LABELS).on(
+            "docker cp",
+            0,
+            "",
+        );
+        with_task(&script, |task| kind(dir.path()).state(task)).0.unwrap()
+    };
+    assert_eq!(state(None), State::Running);
+    for damaged in ["", "a: [", "current-context: c\n", "\0\0\0"] {
+        assert_eq!(state(Some(damaged)), State::Stopped, "{damaged:?}");
+    }
+}
+
 #[test]
 fn a_cluster_that_exists_is_not_created_again() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("kubeconfig"), "").unwrap();
+    write_kubeconfig(dir.path());
     let script = Script::default().on("docker ps", 0, NODE).on("docker network inspect", 0, LABELS);
     assert!(with_task(&script, |task| kind(dir.path()).create(task)).0.is_err());
     assert!(!script.ran().iter().any(|line| line.starts_with("docker rm")), "{:?}", script.ran());

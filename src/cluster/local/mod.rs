@@ -18,6 +18,7 @@ use crate::data::Data;
 use crate::engine::{Container, Engine};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
+use crate::kubeconfig;
 use crate::local_registry;
 use crate::task::Task;
 use files::{beside, keep_private, link, remove_file};
@@ -152,7 +153,8 @@ impl Local {
 
     pub(super) fn state(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<State> {
         let containers = self.ours(task, naming)?;
-        let known = self.kubeconfig.is_file();
+        // A damaged kubeconfig is a lost one: starting the cluster writes it again from the node.
+        let known = kubeconfig::damage(&self.kubeconfig).is_none();
         // The mark is read only if the kubeconfig is lost, because that takes time.
         let complete = known || (!containers.is_empty() && self.mark(task, naming.node)?.is_some());
         Ok(state_of(&containers, naming.node, known, complete))

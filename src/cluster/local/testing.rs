@@ -32,3 +32,11 @@ pub(crate) fn local(dir: &Path, tool: &str) -> Local {
         path: OsString::new(),
     }
 }
+
+/// The kubeconfig of a cluster that was created completely.
+pub(in crate::cluster) fn write_kubeconfig(dir: &Path) {
+    let text = "current-context: c\nclusters:\n- name: c\n  cluster:\n    server: https://127.0.0.1:1\n\
+                contexts:\n- name: c\n  context:\n    cluster: c\n    user: c\n\
+                users:\n- name: c\n  user:\n    token: t\n";
+    std::fs::write(dir.join("kubeconfig"), text).unwrap();
+}
