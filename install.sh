@@ -90,15 +90,16 @@ need_cargo() {
         "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . \"\$HOME/.cargo/env\""
 }
 
-# build CHECKOUT: builds the program and sets $built to its path.
+# build CHECKOUT: builds the program and sets $built to its path. TODO_BOOTSTRAP_BUILD_PROFILE is cargo's profile.
 build() {
+    profile=${TODO_BOOTSTRAP_BUILD_PROFILE:-release}
     say "building $name (the first build takes several minutes)"
-    (cd "$1" && cargo build --release --locked -p "$name") ||
+    (cd "$1" && cargo build --profile "$profile" --locked -p "$name") ||
         fail 1 "the build failed, see above" "rustup update stable   # Rust 1.95 or newer is required"
     case ${CARGO_TARGET_DIR:-} in
-        '') built=$1/target/release/$name ;;
-        /*) built=$CARGO_TARGET_DIR/release/$name ;;
-        *) built=$1/$CARGO_TARGET_DIR/release/$name ;;
+        '') built=$1/target/$profile/$name ;;
+        /*) built=$CARGO_TARGET_DIR/$profile/$name ;;
+        *) built=$1/$CARGO_TARGET_DIR/$profile/$name ;;
     esac
     [ -x "$built" ] || fail 1 "cargo did not create $built"
 }

@@ -41,7 +41,7 @@ fn installs_to_the_users_own_folder_and_says_how_to_find_it() {
       fish_add_path '[machine]/home/.local/bin'
     next: todo-bootstrap up
     ");
-    assert_eq!(machine.calls("cargo"), ["build --release --locked -p todo-bootstrap"]);
+    assert_eq!(machine.calls("cargo"), ["build --profile release --locked -p todo-bootstrap"]);
     let left: Vec<_> = fs::read_dir(machine.path("home/.local/bin")).expect("list").flatten().collect();
     assert_eq!(left.len(), 2, "the program and the note of its digest: {left:?}");
 }

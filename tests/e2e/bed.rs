@@ -14,6 +14,7 @@ use crate::http::Address;
 use crate::leftover;
 use crate::program::{Event, Run, Then, run};
 use crate::provider::Provider;
+use crate::sample;
 
 pub const CPUS: &str = "2";
 pub const MEMORY_GIB: u64 = 4;
@@ -167,6 +168,10 @@ impl Bed {
         let of_test = |key: &str| key.starts_with("CARGO_PKG_") || key.starts_with("CARGO_MANIFEST_");
         for (key, _) in std::env::vars().filter(|(key, _)| of_test(key)) {
             command.env_remove(key);
+        }
+        if !sample::full() {
+            // The program was built already, as tests are; the complete run builds it as users do.
+            command.env("TODO_BOOTSTRAP_BUILD_PROFILE", "ci");
         }
         println!("$ {command:?}");
         self.watched(command, &self.project, COLD, &mut |_| Then::GoOn).expect(0)
