@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::spec::required;
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
-use crate::deploy::reach::error_line;
+use crate::deploy::error_line;
 
 #[derive(Debug)]
 struct Condition {
@@ -173,6 +173,6 @@ mod tests {
         for part in ["`api-version`", "`object` is missing", "\"True\", \"False\""] {
             assert!(error.contains(part), "{error}");
         }
-        assert!(parse("").unwrap_err().to_string().contains("must name one condition"));
+        assert!(parse("").unwrap_err().to_string().contains("must name at least one condition"));
     }
 }

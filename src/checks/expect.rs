@@ -353,7 +353,7 @@ mod tests {
             "/status of the body is ok, not bad"
         );
         assert!(wants("/none", "x").judge(&answer(200, body)).unwrap_err().contains("missing"));
-        assert!(wants("/x", "x").judge(&answer(200, "<html>")).unwrap_err().contains("no JSON"));
+        assert!(wants("/x", "x").judge(&answer(200, "<html>")).unwrap_err().contains("not JSON"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use kube::runtime::watcher;
 
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
-use crate::deploy::reach::error_line;
+use crate::deploy::error_line;
 use crate::images::Built;
 
 #[derive(Debug)]
@@ -108,7 +108,7 @@ fn judge(pods: &[Pod], built: &[Built], from_node: &[String]) -> Verdict {
     })
 }
 
-/// The pod's containers without init and ephemeral (debug) containers.
+/// The containers of a pod that is not being deleted, without ephemeral (debug) containers.
 fn containers(pod: &Pod) -> Vec<Running<'_>> {
     if pod.metadata.deletion_timestamp.is_some() {
         return Vec::new();
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_was_given_must_be_what_was_built() {
-        assert!(not_yet(&[pod(&ours(OLD), OLD)], &[]).contains("but built was sha256:2222"));
+        assert!(not_yet(&[pod(&ours(OLD), OLD)], &[]).contains("but sha256:2222"));
         assert_eq!(not_yet(&[], &[]), "no container runs app/web");
         assert!(matches!(judge(&[], &[], &[]), Verdict::Pass(_)));
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
-use crate::deploy::reach::error_line;
+use crate::deploy::error_line;
 use crate::deploy::usage::metrics as resource;
 
 #[derive(Debug)]

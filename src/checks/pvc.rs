@@ -7,7 +7,7 @@ use kube::api::Api;
 
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
-use crate::deploy::reach::error_line;
+use crate::deploy::error_line;
 
 #[derive(Debug)]
 struct Pvc {

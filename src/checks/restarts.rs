@@ -18,8 +18,8 @@ use kube::runtime::watcher;
 
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
+use crate::deploy::error_line;
 use crate::deploy::members;
-use crate::deploy::reach::error_line;
 use crate::deploy::services::owner;
 
 /// The namespace with pods on every node.

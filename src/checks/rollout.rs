@@ -5,7 +5,7 @@ use futures::stream::BoxStream;
 
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
-use crate::deploy::reach::error_line;
+use crate::deploy::error_line;
 use crate::deploy::watch::{Progress, Target, Workload, progress};
 
 #[derive(Debug)]

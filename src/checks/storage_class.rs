@@ -6,7 +6,7 @@ use kube::api::{Api, ListParams};
 
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
-use crate::deploy::reach::error_line;
+use crate::deploy::error_line;
 
 const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
 

@@ -155,7 +155,7 @@ pub(super) fn object_error(object: &DynamicObject, what: &str, error: &kube::Err
         && !not_found(error)
     {
         return Error::failed(format!("cannot {what}"))
-            .because(format!("the API server answered {} {}", status.code, status.reason));
+            .because(format!("the API server responded with {} {}", status.code, status.reason));
     }
     api_error(what, error)
 }

@@ -1,6 +1,5 @@
 //! Errors of the API server and of the connection to it.
 
-use kube::core::Status;
 
 use crate::error::{Error, sources};
 
@@ -14,11 +13,10 @@ pub fn api_error(what: &str, error: &kube::Error) -> Error {
         kube::Error::Api(status) if status.code == 401 => failed
             .because("the API server does not accept the certificate in the kubeconfig")
             .help("todo-bootstrap up   # renews it; the data in the cluster is kept"),
-        kube::Error::Api(status) => failed.because(status_line(status)),
         kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => failed
             .because(format!("the API server is not responding: {}", innermost(error)))
             .help("todo-bootstrap up   # starts the cluster if it is stopped, and continues"),
-        other => failed.because(innermost(other)),
+        other => failed.because(error_line(other)),
     }
 }
 
@@ -53,11 +51,15 @@ pub(super) fn not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 || status.is_not_found())
 }
 
-fn status_line(status: &Status) -> String {
-    if status.message.is_empty() {
-        return format!("the API server answered {} {}", status.code, status.reason);
+/// An API error in one line.
+pub fn error_line(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if status.message.is_empty() => {
+            format!("the API server responded with {} {}", status.code, status.reason)
+        }
+        kube::Error::Api(status) => status.message.clone(),
+        other => innermost(other),
     }
-    status.message.clone()
 }
 
 /// The deepest cause; the layers above it only repeat that something failed.
@@ -67,6 +69,8 @@ fn innermost(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kube::core::Status;
+
     use super::*;
 
     #[test]

@@ -21,7 +21,7 @@ pub mod watch;
 
 pub use apply::apply;
 pub use drift::{Drift, What, drift};
-pub use error::{api_error, certificates_expired, expired};
+pub use error::{api_error, certificates_expired, error_line, expired};
 pub use forward::forward;
 pub use kube_client::Kube;
 pub use objects::{objects, title};

@@ -7,6 +7,8 @@ use kube::Client;
 use kube::api::{Api, ListParams, Portforwarder};
 use tokio::io::DuplexStream;
 
+use super::error_line;
+
 /// A pod that is behind a Service's port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -87,25 +89,6 @@ pub(crate) fn refusal(message: &str, target: &Target) -> String {
         return format!("pod {} refuses connections on port {}", target.pod, target.port);
     }
     format!("pod {}, port {}: {}", target.pod, target.port, message.trim())
-}
-
-/// An API error in one line.
-pub(crate) fn error_line(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
-        other => {
-            let mut line = other.to_string();
-            let mut source = std::error::Error::source(other);
-            while let Some(cause) = source {
-                let cause_text = cause.to_string();
-                if !line.contains(&cause_text) {
-                    line = format!("{line}: {cause_text}");
-                }
-                source = cause.source();
-            }
-            line
-        }
-    }
 }
 
 #[cfg(test)]

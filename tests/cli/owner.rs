@@ -67,7 +67,7 @@ fn the_cluster_of_another_installation_is_left_alone() {
         (false, Some(OLD), None, "another user of this engine"),
         (true, None, Some("theirs\n"), "another user of this engine"),
         (false, None, Some(""), "another user of this engine"),
-        (true, None, None, "that todo-bootstrap did not make"),
+        (true, None, None, "that todo-bootstrap did not create"),
     ] {
         for args in [&["stop"][..], &["start"], &["down", "--yes"], &["down", "--yes", "--purge"]] {
             let machine = machine(complete, "exited", labels, mark);

@@ -50,7 +50,7 @@ pub fn foreign(bed: &Bed) {
     assert_eq!(there.expect("it is there").trim(), "created", "it was not touched");
     for refused in refused {
         let refused = refused.expect(5);
-        refused.expect_said("that todo-bootstrap did not make");
+        refused.expect_said("that todo-bootstrap did not create");
         refused.expect_said("help:");
     }
 }

@@ -151,7 +151,7 @@ fn what_others_use_now_counts_for_a_new_cluster_only() {
     busy.facts.memory_available = GIB;
     let error = busy.fit(None).unwrap_err();
     assert_eq!(error.what(), "not even preset small fits this machine");
-    assert_eq!(error.hints(), ["stop programs that use much memory: ps aux --sort -rss | head"]);
+    assert_eq!(error.hints(), ["ps aux --sort -rss | head   # shows the programs that use most memory"]);
     assert!(error.causes()[1].contains("1.0 GiB of 8 CPU and 16 GiB, based on what is free now"), "{error}");
     busy.existing = Some(Sizes { cpus: 4, memory: 6 * GIB });
     assert_eq!(told(&busy), "middle 4×6144");

@@ -125,7 +125,7 @@ impl Log {
 
 impl Failure {
     /// The error, and help for it. minikube's advice is shown as text, because its commands would act on
-    /// the user's own MINIKUBE_HOME.
+    /// the user's own `MINIKUBE_HOME`.
     pub(super) fn error(&self) -> (Error, &'static str) {
         // Ranges of `pkg/minikube/reason/exitcodes.go`.
         let (exit, help) = match self.exit_code {

@@ -10,7 +10,7 @@ use kube::api::{Api, LogParams};
 
 use super::source::{Source, containers};
 use super::{Entry, Kind, Query};
-use crate::deploy::reach::error_line;
+use crate::deploy::error_line;
 use crate::deploy::services::LiveServices;
 use crate::deploy::{Kube, services};
 use crate::error::Result;

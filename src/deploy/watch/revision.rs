@@ -48,9 +48,9 @@ impl Revision {
                 let newest = |set: &&Arc<ReplicaSet>| {
                     owned(object, set.owner_references()) && set.annotations().get(REVISION) == Some(revision)
                 };
-                label(TEMPLATE, sets.iter().find(newest)?.labels().get(TEMPLATE)?)
+                Some(label(TEMPLATE, sets.iter().find(newest)?.labels().get(TEMPLATE)?))
             }
-            Workload::StatefulSet => label(CONTROLLER, status["updateRevision"].as_str()?),
+            Workload::StatefulSet => Some(label(CONTROLLER, status["updateRevision"].as_str()?)),
             Workload::DaemonSet => {
                 // It does not name its newest revision. Once it has created pods of it, the youngest is one.
                 if status["updatedNumberScheduled"].as_i64().unwrap_or_default() == 0 {
@@ -58,7 +58,7 @@ impl Revision {
                 }
                 let pods = pods.iter().filter(|pod| owned(object, pod.owner_references()));
                 let youngest = pods.max_by_key(|pod| pod.metadata.creation_timestamp.clone())?;
-                label(CONTROLLER, youngest.labels().get(CONTROLLER)?)
+                Some(label(CONTROLLER, youngest.labels().get(CONTROLLER)?))
             }
         }
     }
@@ -78,8 +78,8 @@ fn owned(
     owners.iter().any(|owner| Some(&owner.uid) == object.metadata.uid.as_ref())
 }
 
-fn label(key: &'static str, value: &str) -> Option<Revision> {
-    Some(Revision::Label { key, value: value.to_owned() })
+fn label(key: &'static str, value: &str) -> Revision {
+    Revision::Label { key, value: value.to_owned() }
 }
 
 #[cfg(test)]
@@ -105,7 +105,7 @@ mod tests {
                 "annotations": {REVISION: revision}}, "status": {"observedGeneration": 2}});
             Revision::of(Workload::Deployment, &from(object), &sets, &[])
         };
-        assert_eq!(with(2, "2"), label(TEMPLATE, "new"));
+        assert_eq!(with(2, "2"), Some(label(TEMPLATE, "new")));
         assert_eq!(with(3, "2"), None, "it has not seen generation 3");
         assert_eq!(with(2, "3"), None, "its ReplicaSet is not known yet");
     }
@@ -117,7 +117,7 @@ mod tests {
                 "status": {"observedGeneration": 2, "replicas": 1, "updateRevision": "db-2"}});
             Revision::of(Workload::StatefulSet, &from(object), &[], &[])
         };
-        assert_eq!((with(2), with(3)), (label(CONTROLLER, "db-2"), None));
+        assert_eq!((with(2), with(3)), (Some(label(CONTROLLER, "db-2")), None));
     }
 
     #[test]

@@ -159,13 +159,11 @@ impl Rollouts {
 
     /// The headline at the deadline.
     pub(super) fn late(&self) -> String {
-        match &self.error {
-            Some(error) => format!("the cluster cannot be watched: {error}"),
-            None => {
-                let waiting: Vec<String> = self.unready().map(ToString::to_string).collect();
-                format!("not ready in time: {}", waiting.join(", "))
-            }
+        if let Some(error) = &self.error {
+            return format!("the cluster cannot be watched: {error}");
         }
+        let waiting: Vec<String> = self.unready().map(ToString::to_string).collect();
+        format!("not ready in time: {}", waiting.join(", "))
     }
 
     fn unready(&self) -> impl Iterator<Item = &Target> {

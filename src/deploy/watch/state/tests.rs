@@ -26,7 +26,9 @@ where
     K::DynamicType: Eq + Hash + Clone,
 {
     writer.apply_watcher_event(&Change::Init);
-    objects.into_iter().for_each(|object| writer.apply_watcher_event(&Change::InitApply(object)));
+    for object in objects {
+        writer.apply_watcher_event(&Change::InitApply(object));
+    }
     writer.apply_watcher_event(&Change::InitDone);
 }
 
