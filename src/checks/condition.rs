@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::spec::required;
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
-use crate::deploy::error_line;
+use crate::kubernetes::error_line;
 
 #[derive(Debug)]
 struct Condition {
@@ -129,8 +129,8 @@ fn deviations(object: &DynamicObject, wanted: &BTreeMap<String, String>) -> Vec<
 #[cfg(test)]
 mod tests {
     use super::super::Spec;
-    use super::super::testing::object;
     use super::*;
+    use crate::kubernetes::testing::object;
 
     fn wanted() -> BTreeMap<String, String> {
         [("Ready", "True"), ("DiskPressure", "False")].map(|(k, v)| (k.to_owned(), v.to_owned())).into()

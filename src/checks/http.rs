@@ -14,7 +14,7 @@ use super::expect::{self, Answer, Expect};
 use super::spec::{required, required_port};
 use super::{Check, Context, Spec, Verdict};
 use crate::config::Fields;
-use crate::deploy::reach;
+use crate::kubernetes::reach;
 
 /// The maximum size of a body.
 const MAX_BODY: usize = 1 << 20;
@@ -278,8 +278,9 @@ mod tests {
     use wiremock::matchers::{body_string, header, method, path};
     use wiremock::{Mock, ResponseTemplate};
 
-    use super::super::testing::{serve, with_server};
+    use super::super::testing::with_server;
     use super::super::{Spec, run_all, run_once};
+    use crate::kubernetes::testing::serve;
 
     const HEAD: &str = "title = \"t\"\nkind = \"http\"\n";
 

@@ -9,8 +9,8 @@ use kube::runtime::watcher;
 
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
-use crate::deploy::error_line;
 use crate::images::Built;
+use crate::kubernetes::error_line;
 
 #[derive(Debug)]
 struct ImageDigest {
@@ -162,8 +162,8 @@ fn short(digest: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::super::Spec;
-    use super::super::testing::object;
     use super::*;
+    use crate::kubernetes::testing::object;
     use crate::local_registry::{HOST, Stored};
 
     const OLD: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";

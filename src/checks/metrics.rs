@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
-use crate::deploy::error_line;
 use crate::deploy::usage::metrics as resource;
+use crate::kubernetes::error_line;
 
 #[derive(Debug)]
 enum Metrics {
@@ -103,8 +103,8 @@ fn used(sample: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::Spec;
-    use super::super::testing::object;
     use super::*;
+    use crate::kubernetes::testing::object;
 
     fn names(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|name| (*name).to_owned()).collect()

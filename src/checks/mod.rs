@@ -31,8 +31,8 @@ use kube::Client;
 use serde::Serialize;
 
 use crate::config::Fields;
-use crate::deploy::Kube;
 use crate::images::Built;
+use crate::kubernetes::Kube;
 use crate::task::Task;
 
 pub use http::page;

@@ -7,7 +7,7 @@ use kube::api::Api;
 
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
-use crate::deploy::error_line;
+use crate::kubernetes::error_line;
 
 #[derive(Debug)]
 struct Pvc {
@@ -74,8 +74,8 @@ fn judge(claim: &PersistentVolumeClaim, wanted: Option<&str>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::super::Spec;
-    use super::super::testing::object;
     use super::*;
+    use crate::kubernetes::testing::object;
 
     fn claim(class: &str, phase: &str) -> PersistentVolumeClaim {
         object(&format!(

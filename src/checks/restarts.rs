@@ -18,9 +18,9 @@ use kube::runtime::watcher;
 
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
-use crate::deploy::error_line;
 use crate::deploy::members;
 use crate::deploy::services::owner;
+use crate::kubernetes::error_line;
 
 /// The namespace with pods on every node.
 const SYSTEM: &str = "kube-system";
@@ -235,8 +235,8 @@ fn crashes(pod: &Pod, nodes: &BTreeMap<String, Timestamp>, max: i32) -> Option<S
 #[cfg(test)]
 mod tests {
     use super::super::Spec;
-    use super::super::testing::object;
     use super::*;
+    use crate::kubernetes::testing::object;
 
     fn pod(ready: bool, restarts: u32, ended: &str) -> Pod {
         object(&format!(

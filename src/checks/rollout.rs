@@ -5,8 +5,8 @@ use futures::stream::BoxStream;
 
 use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
-use crate::deploy::error_line;
 use crate::deploy::watch::{Progress, Target, Workload, progress};
+use crate::kubernetes::error_line;
 
 #[derive(Debug)]
 struct Rollout {
@@ -66,8 +66,9 @@ mod tests {
     use wiremock::matchers::path;
     use wiremock::{Mock, ResponseTemplate};
 
-    use super::super::testing::{serve, with_server};
+    use super::super::testing::with_server;
     use super::super::{Spec, run_all};
+    use crate::kubernetes::testing::serve;
 
     #[test]
     fn a_change_that_the_watch_reports_is_checked_at_once() {

@@ -6,7 +6,7 @@ use kube::api::{Api, ListParams};
 
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
-use crate::deploy::error_line;
+use crate::kubernetes::error_line;
 
 const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
 
@@ -60,8 +60,8 @@ fn judge(classes: &[StorageClass], wanted: Option<&str>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::object;
     use super::*;
+    use crate::kubernetes::testing::object;
 
     fn class(name: &str, default: bool) -> StorageClass {
         object(&format!(

@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt as _;
 use super::spec::required_port;
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
-use crate::deploy::reach;
+use crate::kubernetes::reach;
 
 /// How long a port-forward may take to report that the pod refused (measured: 40 ms on a node of this
 /// machine).

@@ -1,13 +1,7 @@
 //! A context for tests: of a server that does not exist, or of a mock one.
 
-use std::time::{Duration, Instant};
-
 use super::Context;
-use crate::cancel::Cancel;
-use crate::deploy::Kube;
-use crate::exec::Script;
-use crate::progress::Silent;
-use crate::task::Task;
+use crate::kubernetes::testing;
 
 /// Nothing listens there: port 9 is reserved and closed.
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -18,45 +12,10 @@ pub(crate) fn with_context<T>(f: impl FnOnce(&Context<'_>) -> T) -> T {
 
 /// Runs `f` with a context whose API server and ingress are at `url`.
 pub(crate) fn with_server<T>(url: &str, f: impl FnOnce(&Context<'_>) -> T) -> T {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let (runner, reporter, cancel) = (Script::default(), Silent, Cancel::default());
-    let task = Task {
-        step: "checks",
-        runner: &runner,
-        reporter: &reporter,
-        cancel: &cancel,
-        runtime: runtime.handle(),
-        deadline: Instant::now() + Duration::from_secs(30),
-    };
-    let dir = tempfile::tempdir().unwrap();
-    let kubeconfig = dir.path().join("kubeconfig");
-    let text = format!(
-        "current-context: c\nclusters: [{{name: c, cluster: {{server: '{url}'}}}}]\nusers: [{{name: u, user: {{}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n"
-    );
-    std::fs::write(&kubeconfig, text).unwrap();
-    let kube = Kube::connect(&task, &kubeconfig).unwrap();
-    let port = url.rsplit(':').next().unwrap().parse().unwrap();
-    let (namespace, host) = ("app".to_owned(), "app.localhost".to_owned());
-    f(&Context { task: &task, kube: &kube, namespace, host, ingress: port, built: Vec::new() })
-}
-
-/// A mock server that answers `mocks`; the runtime must live as long as it.
-pub(crate) fn serve(
-    mocks: impl IntoIterator<Item = wiremock::Mock>,
-) -> (tokio::runtime::Runtime, wiremock::MockServer) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let server = runtime.block_on(async {
-        let server = wiremock::MockServer::start().await;
-        for mock in mocks {
-            server.register(mock).await;
-        }
-        server
-    });
-    (runtime, server)
-}
-
-/// An API object from YAML, as a recording would hold it.
-pub(crate) fn object<T: serde::de::DeserializeOwned>(yaml: &str) -> T {
-    serde_saphyr::from_str(yaml).unwrap()
+    let ingress = url.rsplit(':').next().unwrap().parse().unwrap();
+    testing::with_server(url, |connected| {
+        let (task, kube) = (connected.task, connected.kube);
+        let (namespace, host) = ("app".to_owned(), "app.localhost".to_owned());
+        f(&Context { task, kube, namespace, host, ingress, built: Vec::new() })
+    })
 }

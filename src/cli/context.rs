@@ -15,7 +15,7 @@ use crate::cancel::Cancel;
 use crate::cluster::Need;
 use crate::config::{Application, Paths, Profile, Versions};
 use crate::data::Data;
-use crate::diagnose::machine::Pinned;
+use crate::doctor::Pinned;
 use crate::error::{Error, Result};
 use crate::exec::{ProcessLog, Runner, System};
 use crate::host::{self, Facts};

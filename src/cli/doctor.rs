@@ -9,7 +9,7 @@ use super::context::{Context, print_json};
 use crate::cluster::control_plane;
 use crate::config::Versions;
 use crate::data::Data;
-use crate::diagnose::machine::{Finding, Inputs, PROBES, Severity};
+use crate::doctor::{Finding, Inputs, PROBES, Severity};
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
 use crate::progress::Silent;

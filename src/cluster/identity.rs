@@ -6,8 +6,8 @@ use std::path::Path;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, PostParams};
 
-use crate::deploy::Kube;
 use crate::error::{Error, Result};
+use crate::kubernetes::Kube;
 use crate::task::Task;
 
 const NAMESPACE: &str = "kube-system";
@@ -35,7 +35,7 @@ pub fn mark(task: &Task<'_>, kube: &Kube, id: &str) -> Result<()> {
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
                 verdict(found(&api).await?.as_deref(), id)
             }
-            Err(error) => Err(crate::deploy::api_error("mark the cluster", &error)),
+            Err(error) => Err(crate::kubernetes::api_error("mark the cluster", &error)),
         }
     })
 }
@@ -60,7 +60,8 @@ fn instance(task: &Task<'_>, kube: &Kube) -> Result<Option<String>> {
 }
 
 async fn found(api: &Api<ConfigMap>) -> Result<Option<String>> {
-    let map = api.get_opt(NAME).await.map_err(|e| crate::deploy::api_error("read the cluster's mark", &e))?;
+    let map =
+        api.get_opt(NAME).await.map_err(|e| crate::kubernetes::api_error("read the cluster's mark", &e))?;
     Ok(map.map(|map| map.data.and_then(|mut data| data.remove(KEY)).unwrap_or_default()))
 }
 

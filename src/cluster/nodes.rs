@@ -4,8 +4,8 @@ use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 
-use crate::deploy::{Kube, api_error};
 use crate::error::Result;
+use crate::kubernetes::{Kube, api_error};
 use crate::task::Task;
 
 /// `None` if every node is ready, otherwise what is not.

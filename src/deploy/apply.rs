@@ -8,9 +8,10 @@ use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 use kube::{Api, ResourceExt as _};
 
-use super::error::{api_error, not_found, transient};
-use super::{Kube, LABEL, MANAGER, title};
+use super::{LABEL, MANAGER, title};
 use crate::error::{Error, Result};
+use crate::kubernetes::Kube;
+use crate::kubernetes::{api_error, not_found, transient};
 use crate::task::Task;
 
 const AT_ONCE: usize = 8;
@@ -201,9 +202,9 @@ mod tests {
     use wiremock::{Mock, ResponseTemplate};
 
     use super::*;
-    use crate::checks::testing::{serve, with_server};
     use crate::deploy::objects;
     use crate::error::Exit;
+    use crate::kubernetes::testing::{serve, with_server};
 
     #[test]
     fn what_others_need_comes_first() {

@@ -5,8 +5,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::Api;
 
 use super::routes::Route;
-use super::{Kube, api_error};
 use crate::error::Result;
+use crate::kubernetes::{Kube, api_error};
 use crate::task::Task;
 
 pub const NAMESPACE: &str = "kubernetes-dashboard";
@@ -55,7 +55,7 @@ mod tests {
     use wiremock::{Mock, ResponseTemplate};
 
     use super::*;
-    use crate::checks::testing::{serve, with_server};
+    use crate::kubernetes::testing::{serve, with_server};
 
     fn found(services: &[(&str, serde_json::Value)]) -> Option<Dashboard> {
         let mocks = services.iter().map(|(name, port)| {

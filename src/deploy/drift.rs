@@ -7,9 +7,10 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 use super::apply::{labelled, object_error};
-use super::error::not_found;
-use super::{Kube, MANAGER, title};
+use super::{MANAGER, title};
 use crate::error::Result;
+use crate::kubernetes::Kube;
+use crate::kubernetes::not_found;
 use crate::task::Task;
 
 const AT_ONCE: usize = 12;

@@ -9,9 +9,9 @@ use kube::api::Api;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::routes::Route;
-use super::{Kube, api_error, reach};
 use crate::error::{Error, Result};
 use crate::host::{free_port, holder};
+use crate::kubernetes::{Kube, api_error, reach};
 use crate::task::Task;
 
 /// The first port that is tried if the user does not specify one.
@@ -105,7 +105,7 @@ mod tests {
     use wiremock::{Mock, ResponseTemplate};
 
     use super::*;
-    use crate::checks::testing::{serve, with_server};
+    use crate::kubernetes::testing::{serve, with_server};
 
     #[test]
     fn a_port_that_an_ingress_names_is_looked_up() {

@@ -8,11 +8,11 @@ use kube::ResourceExt as _;
 use kube::api::{Api, DeleteParams};
 use sha2::{Digest as _, Sha256};
 
-use super::Kube;
-use super::error::{api_error, not_found};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Input};
 use crate::files::hex;
+use crate::kubernetes::Kube;
+use crate::kubernetes::{api_error, not_found};
 use crate::task::Task;
 
 /// The label of a release with the digest of its inputs.

@@ -3,13 +3,10 @@
 mod apply;
 pub mod dashboard;
 mod drift;
-mod error;
 mod forward;
 pub mod helm;
-mod kube_client;
 pub mod logs;
 mod objects;
-pub(crate) mod reach;
 mod release;
 mod restart;
 pub mod routes;
@@ -21,9 +18,7 @@ pub mod watch;
 
 pub use apply::apply;
 pub use drift::{Drift, What, drift};
-pub use error::{api_error, certificates_expired, error_line, expired};
 pub use forward::forward;
-pub use kube_client::Kube;
 pub use objects::{objects, title};
 pub(crate) use release::members;
 pub use release::{Release, release, release_drift};

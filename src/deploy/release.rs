@@ -11,10 +11,11 @@ use kube::core::DynamicObject;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::api_error;
 use super::helm::INPUTS;
-use super::{Drift, Kube, drift, objects};
+use super::{Drift, drift, objects};
 use crate::error::{Error, Result};
+use crate::kubernetes::Kube;
+use crate::kubernetes::api_error;
 use crate::task::Task;
 
 /// Helm's field manager.

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
+use super::MANAGER;
 use super::watch::{self, Target, Workload};
-use super::{Kube, MANAGER, api_error};
 use crate::error::Result;
+use crate::kubernetes::{Kube, api_error};
 use crate::task::Task;
 
 /// An annotation of the pod template. No manifest contains it, so it does not count as drift.
@@ -43,7 +44,7 @@ mod tests {
     use wiremock::{Mock, ResponseTemplate};
 
     use super::*;
-    use crate::checks::testing::{serve, with_server};
+    use crate::kubernetes::testing::{serve, with_server};
 
     #[test]
     fn only_the_annotation_of_the_pod_template_is_changed() {

@@ -69,7 +69,7 @@ pub fn paths<'a>(routes: &'a [Route], host: &str, service: &str) -> Vec<&'a str>
 /// An Ingress from YAML in which `to:` stands for that field.
 #[cfg(test)]
 pub(crate) fn recorded(yaml: &str) -> Ingress {
-    crate::checks::testing::object(&yaml.replace("to:", concat!("back", "end:")))
+    crate::kubernetes::testing::object(&yaml.replace("to:", concat!("back", "end:")))
 }
 
 #[cfg(test)]
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn one_that_answers_everything_has_no_paths_of_its_own() {
-        let ingress: Ingress = crate::checks::testing::object(
+        let ingress: Ingress = crate::kubernetes::testing::object(
             "spec: {defaultBackend: {service: {name: all, port: {number: 80}}}}",
         );
         assert_eq!(root(&routes(&[ingress]), "x").unwrap().service, "all");

@@ -14,11 +14,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::error::api_error;
-use super::{Kube, MANAGER};
+use super::MANAGER;
 use crate::config::env::{Class, EnvValues};
 use crate::error::{Error, Result};
 use crate::files::hex;
+use crate::kubernetes::Kube;
+use crate::kubernetes::api_error;
 use crate::task::Task;
 
 /// The object of one class, and its values.

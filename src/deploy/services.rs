@@ -10,8 +10,8 @@ use kube::api::{Api, DynamicObject, ListParams};
 
 use super::routes::{Route, routes};
 use super::watch::{self, Target, Workload};
-use super::{Kube, api_error};
 use crate::error::Result;
+use crate::kubernetes::{Kube, api_error};
 use crate::task::Task;
 
 /// The label by which charts name the component that a workload belongs to.
@@ -174,7 +174,7 @@ fn service(workload: Workload, object: &DynamicObject) -> Service {
 /// A recorded application: `web` with two pods, one of them crashing, and `store` without any.
 #[cfg(test)]
 pub(crate) fn recorded() -> LiveServices {
-    use crate::checks::testing::object;
+    use crate::kubernetes::testing::object;
     let web: DynamicObject = object(
         "metadata: {name: shop-web, namespace: shop, labels: {app.kubernetes.io/component: web}}
 spec: {replicas: 2, selector: {}, template: {metadata: {labels: {part: web, x: 'y'}}, spec: {containers: [{name: a, image: 'web:1'}, {name: b, image: 'web:1'}]}}}
@@ -218,7 +218,7 @@ status:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::testing::object;
+    use crate::kubernetes::testing::object;
 
     fn pod(owner: &str, labels: &str) -> Pod {
         object(&format!(

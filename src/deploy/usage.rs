@@ -6,8 +6,8 @@ use std::time::Duration;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use serde_json::Value;
 
-use super::Kube;
 use crate::config::{parse_bytes, parse_milli};
+use crate::kubernetes::Kube;
 
 /// Usage is optional information, so it must not delay anything.
 const TIMEOUT: Duration = Duration::from_secs(2);

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 use kube::ResourceExt as _;
 
-use super::{Kube, api_error, watch};
+use super::watch;
 use crate::error::Result;
+use crate::kubernetes::{Kube, api_error};
 use crate::task::Task;
 
 /// Names of workloads by object and key; `None` for workloads that use all keys of the object.

@@ -7,8 +7,8 @@ use kube::api::{Api, ListParams, LogParams};
 
 use super::cause::{Cause, Log};
 use super::{claim_cause, phase, pod_cause};
-use crate::deploy::Kube;
 use crate::error::Error;
+use crate::kubernetes::Kube;
 use crate::task::Task;
 
 /// The number of log lines that are shown.
@@ -50,7 +50,10 @@ pub(crate) async fn explain_async(kube: &Kube, namespace: &str, selector: &str) 
     let observed = match gather(kube, namespace, selector).await {
         Ok(observed) => observed,
         Err(error) => {
-            return crate::deploy::api_error(&format!("list the objects in namespace {namespace}"), &error);
+            return crate::kubernetes::api_error(
+                &format!("list the objects in namespace {namespace}"),
+                &error,
+            );
         }
     };
     let Some(cause) = verdict(&observed) else { return unclear(namespace, &observed) };

@@ -4,7 +4,6 @@
 
 mod cause;
 mod explain;
-pub mod machine;
 mod pods;
 mod volumes;
 

@@ -104,7 +104,7 @@ fn this_machine_is_described() {
         let facts = probe(&World::real(), Path::new("/tmp/none/cache"));
         let probed = started.elapsed();
         let (engine, _) = found(task);
-        let findings = crate::diagnose::machine::findings(&facts, Some(&engine), None, 34);
+        let findings = crate::doctor::findings(&facts, Some(&engine), None, 34);
         let text = format!("{facts:#?}\n{engine:#?}\n{findings:#?}\nprobed in {probed:?}");
         std::fs::write(std::env::temp_dir().join("todo-bootstrap-facts.txt"), text).unwrap();
         assert!(probed < std::time::Duration::from_millis(100), "{probed:?}");

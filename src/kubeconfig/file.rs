@@ -148,19 +148,21 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::checks::testing::with_context;
+    use crate::engine::testing::with_task;
+    use crate::exec::Script;
     use crate::kubeconfig::entries::recorded;
 
     const TEXT: &str = "clusters: []\ncurrent-context: a\n";
 
     fn merge(path: &Path) -> Result<Saved> {
         let file = KubeconfigFile { path: path.to_owned() };
-        with_context(|cx| {
-            file.change_within(cx.task, Duration::from_millis(100), |document| {
+        with_task(&Script::default(), |task| {
+            file.change_within(task, Duration::from_millis(100), |document| {
                 document.merge(&recorded("todo-bootstrap", 6443), &[].into(), false)?;
                 Ok(Then::Write)
             })
         })
+        .0
     }
 
     fn mode_of(path: &Path) -> u32 {
@@ -245,8 +247,8 @@ mod tests {
             for n in 0..4_u16 {
                 let file = &file;
                 scope.spawn(move || {
-                    with_context(|cx| {
-                        file.change(cx.task, |document| {
+                    with_task(&Script::default(), |task| {
+                        file.change(task, |document| {
                             document.merge(&recorded(&format!("n{n}"), n), &[].into(), false)?;
                             std::thread::sleep(Duration::from_millis(30));
                             Ok(Then::Write)

@@ -66,16 +66,17 @@ fn held(file: &Path, lock: &Path, max_wait: Duration) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::testing::with_context;
+    use crate::engine::testing::with_task;
+    use crate::exec::Script;
 
     #[test]
     fn only_one_holds_it_and_it_goes_with_the_holder() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config");
-        with_context(|cx| {
-            let lock = FileLock::take(cx.task, &file, Duration::ZERO).unwrap();
+        with_task(&Script::default(), |task| {
+            let lock = FileLock::take(task, &file, Duration::ZERO).unwrap();
             assert!(dir.path().join("config.lock").exists(), "the name that client-go uses");
-            let error = FileLock::take(cx.task, &file, Duration::from_millis(80)).unwrap_err();
+            let error = FileLock::take(task, &file, Duration::from_millis(80)).unwrap_err();
             assert!(error.to_string().contains(&format!("rm {}.lock", file.display())), "{error}");
             drop(lock);
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -92,7 +93,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(120));
             std::fs::remove_file(lock).unwrap();
         });
-        with_context(|cx| FileLock::take(cx.task, &file, MAX_WAIT).unwrap());
+        with_task(&Script::default(), |task| FileLock::take(task, &file, MAX_WAIT).unwrap());
         other.join().unwrap();
     }
 
@@ -101,9 +102,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config");
         std::fs::write(lock_of(&file), "").unwrap();
-        with_context(|cx| {
-            cx.task.cancel.cancel(crate::cancel::Reason::Interrupted);
-            let error = FileLock::take(cx.task, &file, MAX_WAIT).unwrap_err();
+        with_task(&Script::default(), |task| {
+            task.cancel.cancel(crate::cancel::Reason::Interrupted);
+            let error = FileLock::take(task, &file, MAX_WAIT).unwrap_err();
             assert_eq!(error.exit(), crate::error::Exit::Interrupted);
         });
     }

@@ -9,10 +9,11 @@ use super::Session;
 use super::services::{ServiceStatus, View, services};
 use crate::cluster::nodes;
 use crate::config::Target;
-use crate::deploy::{self, api_error};
+use crate::deploy::{self};
 use crate::diagnose;
 use crate::error::Result;
 use crate::host::names::Address;
+use crate::kubernetes::api_error;
 use crate::task::Task;
 
 #[derive(Debug, Serialize)]

@@ -6,8 +6,9 @@ use wiremock::matchers::{body_string, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::cancel::Reason;
-use crate::checks::testing::{serve, with_server};
+use crate::checks::testing::with_server;
 use crate::checks::{Context, Outcome, Spec, run_all, run_once};
+use crate::kubernetes::testing::serve;
 use crate::progress::{Recorder, State};
 use crate::task::Task;
 

@@ -17,9 +17,9 @@ use serde::de::DeserializeOwned;
 
 use crate::cluster::nodes;
 use crate::deploy::watch::{self, Target, Workload};
-use crate::deploy::{Kube, certificates_expired, expired};
 use crate::diagnose::is_ready;
 use crate::error::{Error, Result};
+use crate::kubernetes::{Kube, certificates_expired, expired};
 use crate::task::Task;
 
 /// Several times what a slow machine needs from `kubeadm init` to a working DNS.

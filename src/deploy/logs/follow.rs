@@ -14,8 +14,8 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use super::source::Source;
 use super::tracker::{Action, Life, Tracker};
 use super::{Entry, Past, Query};
-use crate::deploy::Kube;
 use crate::error::Result;
+use crate::kubernetes::Kube;
 use crate::task::Task;
 
 /// The delay before a broken stream of a running container is opened again.

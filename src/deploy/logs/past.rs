@@ -10,10 +10,11 @@ use kube::api::{Api, LogParams};
 
 use super::source::{Source, containers};
 use super::{Entry, Kind, Query};
-use crate::deploy::error_line;
+use crate::deploy::services;
 use crate::deploy::services::LiveServices;
-use crate::deploy::{Kube, services};
 use crate::error::Result;
+use crate::kubernetes::Kube;
+use crate::kubernetes::error_line;
 use crate::task::Task;
 
 const AT_ONCE: usize = 8;
@@ -123,7 +124,7 @@ mod tests {
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
-    use crate::checks::testing::{serve, with_server};
+    use crate::kubernetes::testing::{serve, with_server};
 
     fn pod(name: &str, restarts: i32) -> Value {
         json!({"metadata": {"name": name, "namespace": "app", "uid": name,

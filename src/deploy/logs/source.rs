@@ -105,7 +105,7 @@ fn ending(ended: &ContainerStateTerminated) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::testing::object;
+    use crate::kubernetes::testing::object;
 
     pub const POD: &str = "
 metadata: {name: web-5d9c-abcde, uid: u}

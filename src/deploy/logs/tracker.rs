@@ -171,7 +171,7 @@ fn ended(pod: &Pod) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::testing::object;
+    use crate::kubernetes::testing::object;
 
     fn pod(uid: &str, restarts: i32, state: &str) -> Pod {
         object(&format!(

@@ -12,9 +12,9 @@ use kube::core::DynamicObject;
 use state::{Rollouts, Verdict};
 pub use workload::{Progress, Target, Workload, progress, workloads};
 
-use super::{Kube, api_error};
 use crate::diagnose;
 use crate::error::{Error, Result};
+use crate::kubernetes::{Kube, api_error};
 use crate::task::Task;
 
 /// How often grace periods are checked while nothing changes.

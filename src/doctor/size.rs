@@ -77,7 +77,7 @@ pub(super) fn disk(inputs: &Inputs<'_>) -> Answer {
 mod tests {
     use super::*;
     use crate::cluster::{Need, control_plane};
-    use crate::diagnose::machine::Severity;
+    use crate::doctor::Severity;
     use crate::engine::Engine;
     use crate::engine::testing::engine;
     use crate::host::Facts;

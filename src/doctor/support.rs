@@ -36,7 +36,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::control_plane;
-    use crate::diagnose::machine::{Finding, PROBES, Pinned, Severity};
+    use crate::doctor::{Finding, PROBES, Pinned, Severity};
     use crate::engine::testing::engine;
     use crate::host::recorded::debian;
     use crate::pins::Support;

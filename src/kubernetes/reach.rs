@@ -94,7 +94,7 @@ pub(crate) fn refusal(message: &str, target: &Target) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::testing::object;
+    use crate::kubernetes::testing::object;
 
     fn service() -> Service {
         object(

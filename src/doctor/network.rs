@@ -59,7 +59,7 @@ pub(super) fn proxies(inputs: &Inputs<'_>) -> Answer {
 mod tests {
     use super::*;
     use crate::cluster::Need;
-    use crate::diagnose::machine::Severity;
+    use crate::doctor::Severity;
     use crate::host::Facts;
     use crate::host::recorded::{debian, micro_vm};
 

@@ -73,7 +73,7 @@ impl Kube {
         &self.client
     }
 
-    pub(super) fn once(&self) -> &Client {
+    pub(crate) fn once(&self) -> &Client {
         &self.once
     }
 
@@ -120,7 +120,7 @@ impl Kube {
     }
 
     /// The API for `object`. A namespaced object without a namespace belongs to `namespace`.
-    pub(super) async fn api(
+    pub(crate) async fn api(
         &self,
         object: &DynamicObject,
         namespace: Option<&str>,

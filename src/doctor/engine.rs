@@ -37,7 +37,7 @@ pub(super) fn builder(inputs: &Inputs<'_>) -> Answer {
 mod tests {
     use super::*;
     use crate::cluster::Need;
-    use crate::diagnose::machine::Severity;
+    use crate::doctor::Severity;
     use crate::engine::Engine;
     use crate::engine::testing::engine;
     use crate::host::recorded::{alpine, debian};

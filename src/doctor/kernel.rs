@@ -96,7 +96,7 @@ pub(super) fn capabilities(inputs: &Inputs<'_>) -> Answer {
 mod tests {
     use super::*;
     use crate::cluster::Need;
-    use crate::diagnose::machine::Severity;
+    use crate::doctor::Severity;
     use crate::host::Facts;
     use crate::host::recorded::{debian, macos, micro_vm, wsl};
 

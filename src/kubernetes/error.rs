@@ -1,6 +1,5 @@
 //! Errors of the API server and of the connection to it.
 
-
 use crate::error::{Error, sources};
 
 /// A failed call of the API; `what` completes "cannot …".
@@ -34,7 +33,7 @@ pub fn certificates_expired() -> Error {
 }
 
 /// Whether a retry may help: the server is busy, starting, or cannot be reached yet.
-pub(super) fn transient(error: &kube::Error) -> bool {
+pub(crate) fn transient(error: &kube::Error) -> bool {
     match error {
         kube::Error::Api(status) => {
             matches!(status.code, 429 | 502 | 503 | 504)
@@ -47,7 +46,7 @@ pub(super) fn transient(error: &kube::Error) -> bool {
     }
 }
 
-pub(super) fn not_found(error: &kube::Error) -> bool {
+pub(crate) fn not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 || status.is_not_found())
 }
 

@@ -1,0 +1,57 @@
+//! A connection for tests, to a mock of an API server.
+
+use std::time::{Duration, Instant};
+
+use super::Kube;
+use crate::cancel::Cancel;
+use crate::exec::Script;
+use crate::progress::Silent;
+use crate::task::Task;
+
+pub(crate) struct Connected<'a> {
+    pub task: &'a Task<'a>,
+    pub kube: &'a Kube,
+}
+
+/// Runs `f` with a connection to the API server at `url`.
+pub(crate) fn with_server<T>(url: &str, f: impl FnOnce(&Connected<'_>) -> T) -> T {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (runner, reporter, cancel) = (Script::default(), Silent, Cancel::default());
+    let task = Task {
+        step: "test",
+        runner: &runner,
+        reporter: &reporter,
+        cancel: &cancel,
+        runtime: runtime.handle(),
+        deadline: Instant::now() + Duration::from_secs(30),
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let kubeconfig = dir.path().join("kubeconfig");
+    let text = format!(
+        "current-context: c\nclusters: [{{name: c, cluster: {{server: '{url}'}}}}]\nusers: [{{name: u, user: {{}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n"
+    );
+    std::fs::write(&kubeconfig, text).unwrap();
+    let kube = Kube::connect(&task, &kubeconfig).unwrap();
+    f(&Connected { task: &task, kube: &kube })
+}
+
+/// A mock server that answers `mocks`; the runtime must live as long as it.
+pub(crate) fn serve(
+    mocks: impl IntoIterator<Item = wiremock::Mock>,
+) -> (tokio::runtime::Runtime, wiremock::MockServer) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let server = runtime.block_on(async {
+        let server = wiremock::MockServer::start().await;
+        for mock in mocks {
+            server.register(mock).await;
+        }
+        server
+    });
+    (runtime, server)
+}
+
+/// An API object from YAML, as a recording would hold it.
+pub(crate) fn object<T: serde::de::DeserializeOwned>(yaml: &str) -> T {
+    serde_saphyr::from_str(yaml).unwrap()
+}
