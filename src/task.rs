@@ -43,11 +43,6 @@ impl<'a> Task<'a> {
         Ok(self.runner.run(&cmd.clone().within(limit), self.cancel, on_line)?)
     }
 
-    /// Runs `from | to`; the time is the task's.
-    pub fn pipe(&self, from: &Cmd, to: &Cmd) -> Result<Output> {
-        Ok(self.runner.pipe(from, &to.clone().within(self.remaining()), self.cancel)?)
-    }
-
     pub fn say(&self, message: impl Into<String>) {
         self.progress(None, None, message);
     }

@@ -11,28 +11,12 @@ use sha2::{Digest as _, Sha256};
 use super::Kube;
 use super::error::{api_error, not_found};
 use crate::error::{Error, Result};
-use crate::exec::{Cmd, Input};
+use crate::exec::Cmd;
 use crate::fetch::hex;
 use crate::task::Task;
 
 /// The label of a release that says what it was made from.
 pub(super) const INPUTS: &str = "todo-bootstrap.dev/inputs";
-
-/// What the user's environment may hold and must not reach our helm.
-const FOREIGN: [&str; 12] = [
-    "KUBECONFIG",
-    "HELM_NAMESPACE",
-    "HELM_DRIVER",
-    "HELM_DRIVER_SQL_CONNECTION_STRING",
-    "HELM_KUBECONTEXT",
-    "HELM_KUBEAPISERVER",
-    "HELM_KUBEASUSER",
-    "HELM_KUBEASGROUPS",
-    "HELM_KUBETOKEN",
-    "HELM_KUBECAFILE",
-    "HELM_PLUGINS",
-    "HELM_DEBUG",
-];
 
 #[derive(Debug, Clone)]
 pub struct Helm {
@@ -102,7 +86,7 @@ impl Helm {
             cmd = cmd.arg("--values").path(file);
         }
         // By standard input: a file could be another one by the time Helm reads it.
-        let cmd = cmd.args(["--values", "-"]).input(Input::Bytes(chart.own_values.clone()));
+        let cmd = cmd.args(["--values", "-"]).input(chart.own_values.clone());
         let cmd = cmd.arg(&chart.release).path(&chart.path);
         task.run_lines(&cmd, &mut |line| {
             if !line.trim().is_empty() {
@@ -153,9 +137,6 @@ impl Helm {
     fn cmd(&self, purpose: &str, namespace: &str) -> Cmd {
         let home = self.kubeconfig.parent().unwrap_or(Path::new(".")).join("helm");
         let mut cmd = Cmd::new(&self.tool, purpose);
-        for key in FOREIGN {
-            cmd = cmd.env_remove(key);
-        }
         for (key, dir) in
             [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")]
         {
@@ -226,7 +207,7 @@ mod tests {
         let ends = format!("--values {} --values - web {}", chart.values[0].display(), chart.path.display());
         assert!(ran.ends_with(&ends) && !ran.contains("--wait"), "{ran}");
         let cmd = helm.cmd("x", "shop");
-        assert!(cmd.env.contains(&("HELM_CACHE_HOME".to_owned(), Some("/s/helm/cache".into()))));
-        assert!(cmd.env.contains(&("KUBECONFIG".to_owned(), None)));
+        assert!(cmd.env.contains(&("HELM_CACHE_HOME".to_owned(), "/s/helm/cache".into())));
+        assert!(!cmd.inherit.includes("KUBECONFIG"));
     }
 }

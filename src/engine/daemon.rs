@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::remedy::remedy;
 use super::{Fault, Installed, detect};
 use crate::error::{Error, Result};
-use crate::exec::Cmd;
+use crate::exec::{Cmd, Inherit};
 use crate::host::{Facts, Os};
 use crate::task::Task;
 use crate::world::World;
@@ -103,6 +103,7 @@ fn start_unit(task: &Task<'_>, facts: &Facts) -> Result<Option<u32>> {
 fn answers(task: &Task<'_>) -> bool {
     let cmd = Cmd::new("docker", "check whether the engine responds")
         .args(["version", "--format", "{{.Server.Version}}"])
+        .inherit(Inherit::Engine)
         .within(Duration::from_secs(20))
         .any_status();
     task.run(&cmd).is_ok_and(|output| output.ok() && !output.text().is_empty())
@@ -136,7 +137,7 @@ impl Daemon {
         path.push(":");
         path.push(SBIN);
         let cmd = Cmd::new("sh", "start the container engine").args(["-c", RAISED]).path(&self.program);
-        let cmd = cmd.env("PATH", path);
+        let cmd = cmd.inherit(Inherit::Daemon).env("PATH", path);
         let pid = task.runner.detach(&cmd, &self.log)?;
         self.wait(task, pid, seen)?;
         Ok(Some(pid))
@@ -307,9 +308,6 @@ mod tests {
     impl Runner for Half {
         fn run(&self, cmd: &Cmd, cancel: &Cancel, on_line: &mut dyn FnMut(&str)) -> Result<Output, RunError> {
             self.0.run(cmd, cancel, on_line)
-        }
-        fn pipe(&self, from: &Cmd, to: &Cmd, cancel: &Cancel) -> Result<Output, RunError> {
-            self.0.pipe(from, to, cancel)
         }
         fn detach(&self, cmd: &Cmd, log: &Path) -> Result<u32, RunError> {
             System::default().detach(cmd, log)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Builder, Engine, Fault, info};
 use crate::error::Result;
-use crate::exec::{Cmd, RunError};
+use crate::exec::{Cmd, Inherit, RunError};
 use crate::host::{Facts, Os};
 use crate::task::{Task, stopped};
 use crate::world::World;
@@ -75,7 +75,7 @@ fn settle(fault: Option<Fault>, facts: &Facts, has_daemon: bool) -> Fault {
 fn ask(task: &Task<'_>, client: &Path) -> Result<Result<Engine, Fault>> {
     let cmd = Cmd::new(client, "query the container engine")
         .args(["info", "--format", "{{json .}}"])
-        .within(LIMIT)
+        .inherit(Inherit::Engine)
         .any_status();
     Ok(match task.runner.run(&cmd.within(LIMIT.min(task.remaining())), task.cancel, &mut |_| {}) {
         Ok(output) => info::parse(client, &output.text(), &output.stderr),

@@ -35,7 +35,7 @@ pub use install::{Installed, install, uninstall};
 pub use packages::{install_packages, remove_packages};
 pub use remedy::{Remedy, buildx_command, remedy};
 
-use crate::exec::Cmd;
+use crate::exec::{Cmd, Inherit};
 
 /// How images are built with the client that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -93,7 +93,7 @@ pub struct Engine {
 impl Engine {
     /// A command of the client; `purpose` completes "cannot …".
     pub fn cmd(&self, purpose: impl Into<String>) -> Cmd {
-        let cmd = Cmd::new(&self.client, purpose);
+        let cmd = Cmd::new(&self.client, purpose).inherit(Inherit::Engine);
         // Said anew by each call, into whatever it tells; `doctor` says it once.
         if self.is_podman() { cmd.env("PODMAN_IGNORE_CGROUPSV1_WARNING", "1") } else { cmd }
     }

@@ -1,4 +1,4 @@
-//! Why a program could not be run, with purpose, argv, status and output.
+//! Why a command failed.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ pub enum RunError {
     Status { purpose: String, argv: String, status: i32, output: String },
     #[error("cannot {purpose}: `{argv}` was still running after {} s", limit.as_secs())]
     TimedOut { purpose: String, argv: String, limit: Duration, output: String },
-    #[error("cannot {purpose}: `{argv}` told nothing for {} s", silence.as_secs())]
+    #[error("cannot {purpose}: `{argv}` printed nothing for {} s", silence.as_secs())]
     Silent { purpose: String, argv: String, silence: Duration, output: String },
     #[error("interrupted")]
     Stopped { reason: crate::cancel::Reason },
 }
 
 impl RunError {
-    /// The tail of what the program printed, where it ran.
+    /// The end of the program's output; empty if it did not run.
     pub fn output(&self) -> &str {
         match self {
             Self::Status { output, .. } | Self::TimedOut { output, .. } | Self::Silent { output, .. } => {
@@ -32,7 +32,7 @@ impl RunError {
     }
 }
 
-/// The last lines that a screen has room for.
+/// How many lines of output an error shows.
 const TAIL: usize = 12;
 
 impl From<RunError> for Error {

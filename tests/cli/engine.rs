@@ -64,6 +64,38 @@ fn plan_shows_what_would_be_installed_and_installs_nothing() {
     assert_eq!(machine.calls("apt-get"), Vec::<String>::new());
 }
 
+/// The client is asked by a real child process; kubectl and git stand for programs without a group.
+#[test]
+fn child_processes_do_not_inherit_settings_of_other_programs() {
+    const HOSTILE: [&str; 7] = [
+        "DOCKER_DEFAULT_PLATFORM",
+        "DOCKER_CONTENT_TRUST",
+        "BUILDX_BUILDER",
+        "KUBECONFIG",
+        "GIT_DIR",
+        "HELM_DRIVER",
+        "LD_PRELOAD_OF_ANOTHER_PROGRAM",
+    ];
+    let mut machine = Machine::new().env("DOCKER_CONFIG", "/of the user");
+    for name in HOSTILE {
+        machine = machine.env(name, "/hostile");
+    }
+    let (docker, kubectl) = (machine.path("docker.env"), machine.path("kubectl.env"));
+    let machine = machine
+        .stub("docker", &format!("env >'{}'; exit 1", docker.display()))
+        .stub("kubectl", &format!("env >'{}'; exit 1", kubectl.display()));
+    machine.run(&["doctor"]).exits(3);
+    machine.run(&["tools", "install", "kubectl", "--timeout", "5s"]);
+    for file in [docker, kubectl] {
+        let env = std::fs::read_to_string(&file).expect("the stub was called");
+        for name in HOSTILE {
+            assert!(!env.contains(name), "{}: {env}", file.display());
+        }
+        assert!(env.contains("HOME="), "{env}");
+        assert_eq!(env.contains("DOCKER_CONFIG="), file.ends_with("docker.env"), "{env}");
+    }
+}
+
 /// A client newer than 22 without buildx has the legacy builder only.
 #[test]
 fn what_the_legacy_builder_cannot_build_is_refused_before_anything_is_done() {

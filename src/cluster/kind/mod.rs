@@ -8,7 +8,7 @@ pub use config::Config;
 use super::local::{Local, Naming, fault, settle};
 use super::{Owned, Ports, Provider, State};
 use crate::error::{Error, Result};
-use crate::exec::{Cmd, Input};
+use crate::exec::{Cmd, Inherit};
 use crate::task::Task;
 
 /// What a node image of ours needs said to kubeadm.
@@ -40,8 +40,7 @@ impl Kind {
         let provider = if self.local.engine.is_podman() { "podman" } else { "docker" };
         let network = self.local.network(&self.naming());
         let cmd = Cmd::new(&self.local.tool, purpose)
-            .env_remove("KUBECONFIG")
-            .env_remove("KIND_CLUSTER_NAME")
+            .inherit(Inherit::Engine)
             .env("KIND_EXPERIMENTAL_PROVIDER", provider)
             .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &network)
             .env("KIND_EXPERIMENTAL_PODMAN_NETWORK", &network);
@@ -76,7 +75,7 @@ impl Kind {
             .args(["create", "cluster", "--name", local.name(), "--image", &local.image])
             .args(["--config", "-", "--wait", "0s", "--retain", "--kubeconfig"])
             .path(&local.unfinished())
-            .input(Input::Bytes(self.config(task)?.render().into_bytes()));
+            .input(self.config(task)?.render());
         let mut said = Vec::new();
         let ran = task.run_lines(&cmd, &mut |line| {
             if let Some(line) = progress::progress(line) {

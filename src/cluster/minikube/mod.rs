@@ -23,7 +23,7 @@ use super::local::{Local, Naming, settle};
 use super::{Owned, Ports, Provider, State};
 use crate::config::Amount;
 use crate::error::{Error, Result};
-use crate::exec::Cmd;
+use crate::exec::{Cmd, Inherit};
 use crate::host::Facts;
 use crate::task::Task;
 use crate::world::World;
@@ -70,11 +70,8 @@ impl Minikube {
     /// A command that sees our engine and our home, and none of the variables by which the user
     /// speaks to a minikube of their own.
     fn minikube(&self, purpose: &str) -> Result<Cmd> {
-        let mut cmd = Cmd::new(&self.local.tool, purpose);
-        for name in self.world.env.keys().filter(|name| name.starts_with("MINIKUBE_")) {
-            cmd = cmd.env_remove(name);
-        }
-        let cmd = cmd
+        let cmd = Cmd::new(&self.local.tool, purpose)
+            .inherit(Inherit::Engine)
             .env("MINIKUBE_HOME", self.home())
             .env("KUBECONFIG", self.local.unfinished())
             .env("MINIKUBE_IN_STYLE", "false")
