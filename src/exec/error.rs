@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, Exit};
+use super::{Cmd, Output};
+use crate::error::{Error, Kind};
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RunError {
@@ -21,6 +22,13 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// The error of a command that ended with a status other than 0.
+    pub fn status(cmd: &Cmd, output: Output) -> Self {
+        let (purpose, argv) = (cmd.purpose.clone(), cmd.argv());
+        let text = if output.stderr.trim().is_empty() { output.text() } else { output.stderr };
+        Self::Status { purpose, argv, status: output.status, output: text }
+    }
+
     /// The end of the program's output; empty if it did not run.
     pub fn output(&self) -> &str {
         match self {
@@ -42,7 +50,7 @@ impl From<RunError> for Error {
         }
         let lines: Vec<&str> = error.output().lines().filter(|l| !l.trim().is_empty()).collect();
         let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
-        let exit = if matches!(error, RunError::NotFound { .. }) { Exit::HostNotReady } else { Exit::Failed };
-        Error::new(exit, error.to_string()).because(tail)
+        let kind = if matches!(error, RunError::NotFound { .. }) { Kind::HostNotReady } else { Kind::Failed };
+        Error::new(kind, error.to_string()).because(tail)
     }
 }

@@ -62,15 +62,7 @@ impl Runner for Script {
             return Err(RunError::NotFound { purpose: cmd.purpose.clone(), program: cmd.argv() });
         };
         String::from_utf8_lossy(&output.stdout).lines().chain(output.stderr.lines()).for_each(on_line);
-        if output.ok() || cmd.any_status {
-            return Ok(output);
-        }
-        Err(RunError::Status {
-            purpose: cmd.purpose.clone(),
-            argv: cmd.argv(),
-            status: output.status,
-            output: output.stderr,
-        })
+        if output.ok() || cmd.any_status { Ok(output) } else { Err(RunError::status(cmd, output)) }
     }
 
     fn detach(&self, cmd: &Cmd, _log: &Path) -> Result<u32, RunError> {

@@ -113,12 +113,7 @@ impl Runner for System {
             let _ = send.send(Received::Stderr(bytes));
         });
         let output = follow(cmd, &running, cancel, &received, on_line)?;
-        if output.ok() || cmd.any_status {
-            return Ok(output);
-        }
-        let text = if output.stderr.trim().is_empty() { end_of(&output.stdout) } else { output.stderr };
-        let (purpose, argv) = (cmd.purpose.clone(), cmd.argv());
-        Err(RunError::Status { purpose, argv, status: output.status, output: text })
+        if output.ok() || cmd.any_status { Ok(output) } else { Err(RunError::status(cmd, output)) }
     }
 
     fn detach(&self, cmd: &Cmd, log: &Path) -> Result<u32, RunError> {
@@ -352,12 +347,12 @@ mod tests {
     }
 
     #[test]
-    fn silence_ends_a_command_and_a_line_now_and_then_keeps_it() {
+    fn a_command_without_output_is_ended() {
         let silence = Duration::from_secs(2);
-        let talks = sh("for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done").silent_for(silence);
-        System::default().run(&talks, &Cancel::default(), &mut |_| {}).unwrap();
-        let stands = sh("echo begun >&2; sleep 60").silent_for(silence);
-        let error = System::default().run(&stands, &Cancel::default(), &mut |_| {}).unwrap_err();
+        let active = sh("for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done").silent_for(silence);
+        System::default().run(&active, &Cancel::default(), &mut |_| {}).unwrap();
+        let silent = sh("echo begun >&2; sleep 60").silent_for(silence);
+        let error = System::default().run(&silent, &Cancel::default(), &mut |_| {}).unwrap_err();
         assert!(matches!(error, RunError::Silent { .. }) && error.output() == "begun\n", "{error}");
     }
 

@@ -1,7 +1,7 @@
 //! Tries origins one after the other and keeps what was said against each.
 
 use super::{Origin, Refusal};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fetch::FetchError;
 use crate::task::Task;
 
@@ -73,7 +73,7 @@ pub(super) fn walk<T>(
 
 /// The last origin failed: what was said against the others belongs to the story.
 fn with(error: Error, refusals: &[Refusal]) -> Error {
-    if error.exit() == Exit::Interrupted {
+    if error.kind() == Kind::Interrupted {
         return error;
     }
     refusals.iter().fold(error, Error::because)

@@ -9,7 +9,7 @@ use semver::Version;
 
 use super::Origin;
 use super::own::hash_own;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fetch::{LIMIT, place, sync_dir, write_atomic};
 use crate::lock::{Lock, try_lock};
 use crate::task::Task;
@@ -218,7 +218,7 @@ fn same(path: &Path, expected: &str) -> Result<(), Unfit> {
             "{} was changed after it was installed: its sha256 is {sha256}, it was {expected}",
             path.display()
         ),
-        Err(error) if error.exit() == Exit::Refused => error.what().to_owned(),
+        Err(error) if error.kind() == Kind::Refused => error.what().to_owned(),
         Err(error) => return Err(Unfit { reason: error.one_line(), tampered: false }),
     };
     Err(Unfit { reason, tampered: true })

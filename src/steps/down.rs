@@ -276,7 +276,10 @@ impl Step for PurgeHost {
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let receipt = self.receipt()?;
         if let Some((pid, started)) = receipt.engine_pid {
-            super::Orphan { pid, started, purpose: "the container engine".to_owned() }.end();
+            let daemon = super::Orphan { pid, started, purpose: String::new() };
+            if daemon.lives() {
+                engine::halt(task, pid)?;
+            }
         }
         if let Some(installed) = self.engine()? {
             engine::uninstall(task, &installed, &self.session.paths.state)?;

@@ -114,3 +114,46 @@ fn what_the_legacy_builder_cannot_build_is_refused_before_anything_is_done() {
     assert!(calls.iter().all(|call| call.starts_with("info")), "{calls:?}");
     assert!(!machine.path("state/clusters").exists(), "nothing was written down");
 }
+
+/// The ports of a cluster would be published on the loopback address of the other machine.
+#[test]
+fn an_engine_on_another_machine_is_refused_before_anything_is_done() {
+    let machine = Machine::new()
+        .file("app/application.toml", PROJECT)
+        .file("app/chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n")
+        .env("DOCKER_HOST", "ssh://me@box")
+        .stub("docker", "exit 1");
+    for args in [&["doctor"][..], &["plan", "--dir", "app"], &["up", "--yes", "--dir", "app"]] {
+        let screen = machine.run(args).exits(3).err_has("help: unset DOCKER_HOST");
+        let all = format!("{}{}", screen.stdout, screen.stderr);
+        assert!(all.contains("the container engine runs on another machine"), "{screen}");
+        assert!(all.contains("DOCKER_HOST is set to ssh://me@box"), "{screen}");
+    }
+    assert_eq!(machine.calls("docker"), Vec::<String>::new());
+    assert!(!machine.path("state/clusters").exists(), "no file was written");
+}
+
+#[test]
+fn a_docker_context_without_an_engine_is_named_and_no_daemon_is_started() {
+    const REFUSED: &str = "echo 'Cannot connect to the Docker daemon at unix:///nowhere.sock. \
+                           Is the docker daemon running?' >&2; exit 1";
+    let machine = Machine::new()
+        .file("app/application.toml", PROJECT)
+        .file("app/chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n")
+        .stub("docker", REFUSED)
+        .stub("dockerd", "exit 1")
+        .stub("systemctl", "exit 1");
+    let meta = machine.path("home/.docker/contexts/meta").join(todo_bootstrap::fetch::sha256(b"work"));
+    std::fs::create_dir_all(&meta).expect("a directory");
+    let context = r#"{"Endpoints":{"docker":{"Host":"unix:///nowhere.sock"}}}"#;
+    std::fs::write(meta.join("meta.json"), context).expect("a file");
+    std::fs::write(machine.path("home/.docker/config.json"), r#"{"currentContext":"work"}"#).expect("a file");
+    for args in [&["doctor"][..], &["plan", "--dir", "app"], &["up", "--yes", "--dir", "app"]] {
+        let screen = machine.run(args).exits(3).err_has("help: docker context use default");
+        let all = format!("{}{}", screen.stdout, screen.stderr);
+        assert!(all.contains("the docker context `work` uses unix:///nowhere.sock"), "{screen}");
+    }
+    for daemon in ["dockerd", "systemctl"] {
+        assert_eq!(machine.calls(daemon), Vec::<String>::new(), "{daemon} was started");
+    }
+}

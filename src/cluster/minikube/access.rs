@@ -3,7 +3,7 @@
 use super::driver::{Driver, Host};
 use super::gear::Gear;
 use crate::cluster::Ports;
-use crate::engine::Home;
+use crate::engine::EngineHost;
 use crate::host::Os;
 
 /// The way to the node's ports 80 and 443.
@@ -84,32 +84,32 @@ fn container(host: &Host<'_>) -> Chosen {
              is forwarded by kubectl",
         );
     }
-    let home = host.engine.map_or(Home::Unknown, |engine| engine.home);
+    let home = host.engine.map_or(EngineHost::Unknown, |engine| engine.host);
     // Below 1024, a rootless engine and Podman's proxy for its machine bind as the user.
     let lowest = match (home, host.has(Gear::RootlessEngine)) {
-        (Home::PodmanMachine, _) | (_, true) => 1024,
+        (EngineHost::PodmanMachine, _) | (_, true) => 1024,
         _ => 1,
     };
     let reason = match (home, host.facts.os) {
-        (Home::DockerDesktop, _) if host.facts.wsl => {
+        (EngineHost::DockerDesktop, _) if host.facts.wsl => {
             "Docker Desktop publishes the node's ports on the loopback addresses of Windows and of WSL"
         }
-        (Home::DockerDesktop, _) => {
+        (EngineHost::DockerDesktop, _) => {
             "Docker Desktop publishes the node's ports on this machine's loopback address"
         }
-        (Home::Colima, _) => {
+        (EngineHost::Colima, _) => {
             "Colima forwards ports published in its machine to the loopback address of macOS"
         }
-        (Home::PodmanMachine, _) => {
+        (EngineHost::PodmanMachine, _) => {
             "Podman's machine publishes the node's ports on this machine's loopback address, from 1024 on"
         }
-        (Home::Unknown, Os::Linux) if host.facts.wsl => {
+        (EngineHost::Unknown, Os::Linux) if host.facts.wsl => {
             "the engine publishes the node's ports on WSL's loopback address, which Windows forwards to"
         }
-        (Home::Unknown, _) if lowest > 1 => {
+        (EngineHost::Unknown, _) if lowest > 1 => {
             "the engine publishes the node's ports on the loopback address, without root from 1024 on"
         }
-        (Home::Unknown, _) => "the engine publishes the node's ports on the loopback address",
+        (EngineHost::Unknown, _) => "the engine publishes the node's ports on the loopback address",
     };
     (Way::Published, lowest, reason)
 }

@@ -2,7 +2,7 @@
 
 use super::gear::Gear;
 use super::obstacle::{self, Obstacle};
-use crate::engine::{Engine, Fault, remedy};
+use crate::engine::{Engine, Fault, fix};
 use crate::error::{Error, Result};
 use crate::host::{Facts, Os};
 
@@ -114,7 +114,7 @@ fn nothing(host: &Host<'_>) -> Error {
 
 /// How this machine gets an engine.
 pub(super) fn engine_help(host: &Host<'_>) -> Vec<String> {
-    let remedy = remedy(&Fault::Absent, host.facts);
+    let remedy = fix(&Fault::Absent, host.facts);
     if remedy.automatic {
         return vec!["todo-bootstrap up --yes   # installs and starts one".to_owned()];
     }

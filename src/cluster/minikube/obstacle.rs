@@ -3,7 +3,7 @@
 use super::driver::{Driver, Host, engine_help};
 use super::gear::Gear;
 use crate::config::show_bytes;
-use crate::engine::Home;
+use crate::engine::EngineHost;
 use crate::host::{Arch, Os};
 
 /// One thing in the way of a driver.
@@ -142,22 +142,22 @@ fn container(driver: Driver, host: &Host<'_>, found: &mut Vec<Obstacle>) {
 fn memory(driver: Driver, host: &Host<'_>) -> Option<Obstacle> {
     let asked = host.memory.filter(|_| driver != Driver::None)?;
     let engine = host.engine.filter(|_| driver.is_container());
-    let (has, home) = engine.map_or((host.facts.memory, None), |engine| (engine.memory, Some(engine.home)));
+    let (has, home) = engine.map_or((host.facts.memory, None), |engine| (engine.memory, Some(engine.host)));
     if asked <= has {
         return None;
     }
     // A virtual machine keeps a part of its memory to itself.
     let gib = asked.div_ceil(1 << 30) + 1;
     let (who, help) = match home {
-        Some(Home::DockerDesktop) if host.facts.os == Os::Windows || host.facts.wsl => (
+        Some(EngineHost::DockerDesktop) if host.facts.os == Os::Windows || host.facts.wsl => (
             "Docker Desktop",
             format!("set memory={gib}GB below [wsl2] in %UserProfile%\\.wslconfig, then: wsl --shutdown"),
         ),
-        Some(Home::DockerDesktop) => {
+        Some(EngineHost::DockerDesktop) => {
             ("Docker Desktop", format!("raise Settings > Resources > Memory to {gib} GB in Docker Desktop"))
         }
-        Some(Home::Colima) => ("Colima", format!("colima stop && colima start --memory {gib}")),
-        Some(Home::PodmanMachine) => (
+        Some(EngineHost::Colima) => ("Colima", format!("colima stop && colima start --memory {gib}")),
+        Some(EngineHost::PodmanMachine) => (
             "the Podman machine",
             format!(
                 "podman machine stop && podman machine set --memory {} && podman machine start",
@@ -168,7 +168,7 @@ fn memory(driver: Driver, host: &Host<'_>) -> Option<Obstacle> {
     };
     let what = format!("{who} has {} of memory, but {} are requested", show_bytes(has), show_bytes(asked));
     let mut found = obstacle(what, help);
-    if home.is_some_and(|home| home != Home::Unknown) {
+    if home.is_some_and(|home| home != EngineHost::Unknown) {
         found.help.push("or set memory = \"auto\" in [cluster] of the profile".to_owned());
     }
     Some(found)

@@ -6,7 +6,7 @@ mod machine;
 mod node;
 
 use super::events::Failure;
-use crate::error::{Error, Exit};
+use crate::error::{Error, Kind};
 
 /// What a reason means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +39,9 @@ pub fn explain(failure: &Failure) -> Error {
     let finding = find(&failure.id, failure.exit_code);
     let exit = match failure.exit_code {
         // Resources, host, driver and provider: the machine has to change first.
-        Some(20..=39 | 50..=69) => Exit::HostNotReady,
-        _ if failure.id == "MK_INTERRUPTED" => Exit::Interrupted,
-        _ => Exit::Failed,
+        Some(20..=39 | 50..=69) => Kind::HostNotReady,
+        _ if failure.id == "MK_INTERRUPTED" => Kind::Interrupted,
+        _ => Kind::Failed,
     };
     let said = failure.message.strip_prefix("Exiting due to ").unwrap_or(&failure.message);
     let error = Error::new(exit, format!("minikube failed: {} ({})", finding.what, finding.code))
@@ -183,10 +183,10 @@ mod tests {
             ..Failure::default()
         };
         let error = explain(&failure);
-        assert_eq!(error.exit(), Exit::HostNotReady);
+        assert_eq!(error.exit(), crate::error::Exit::HostNotReady);
         assert_eq!(error.what(), "minikube failed: vfkit is not installed (vfkit-absent)");
         assert_eq!(error.causes(), ["PROVIDER_VFKIT_NOT_FOUND: not found: exec: \"vfkit\""]);
         assert_eq!(error.hints()[0], "brew install vfkit");
-        assert_eq!(explain(&Failure::default()).exit(), Exit::Failed);
+        assert_eq!(explain(&Failure::default()).exit(), crate::error::Exit::Failed);
     }
 }

@@ -9,7 +9,7 @@ use super::driver::Host;
 use super::gear::Gear;
 use super::{Driver, access, driver};
 use crate::engine::testing;
-use crate::engine::{Builder, Engine, Home};
+use crate::engine::{Builder, Engine, EngineHost};
 use crate::host::{Arch, Facts, recorded};
 
 #[derive(Debug, Deserialize)]
@@ -90,7 +90,7 @@ impl Record {
                 cpus: given.cpus,
                 memory: given.memory,
                 cgroup_version: given.cgroup,
-                home: home(&given.home),
+                host: home(&given.home),
                 builder: if given.name == "podman" { Builder::Buildah } else { Builder::Buildx },
                 client: PathBuf::from("/usr/bin").join(&given.name),
                 ..testing::engine()
@@ -99,12 +99,12 @@ impl Record {
     }
 }
 
-fn home(name: &str) -> Home {
+fn home(name: &str) -> EngineHost {
     match name {
-        "docker-desktop" => Home::DockerDesktop,
-        "colima" => Home::Colima,
-        "podman-machine" => Home::PodmanMachine,
-        "unknown" => Home::Unknown,
+        "docker-desktop" => EngineHost::DockerDesktop,
+        "colima" => EngineHost::Colima,
+        "podman-machine" => EngineHost::PodmanMachine,
+        "unknown" => EngineHost::Unknown,
         other => panic!("no home {other}"),
     }
 }
@@ -117,7 +117,7 @@ fn desktop() -> Engine {
         version: info["ServerVersion"].as_str().unwrap().to_owned(),
         memory: info["MemTotal"].as_u64().unwrap(),
         cgroup_version: info["CgroupVersion"].as_str().unwrap().parse().unwrap(),
-        home: Home::DockerDesktop,
+        host: EngineHost::DockerDesktop,
         ..testing::engine()
     }
 }

@@ -1,7 +1,7 @@
 //! Whether the engine answers, and how it builds.
 
 use super::{Answer, Scene};
-use crate::engine::{Builder, Fault, buildx_command, remedy};
+use crate::engine::{Builder, Fault, buildx_command, fix};
 
 pub(super) fn answers(scene: &Scene<'_>) -> Answer {
     if let Some(engine) = scene.engine {
@@ -10,8 +10,8 @@ pub(super) fn answers(scene: &Scene<'_>) -> Answer {
         return Answer::ok(format!("{} {}, {driver} storage{aged}", engine.name, engine.version));
     }
     let fault = scene.fault.unwrap_or(&Fault::Absent);
-    let how = remedy(fault, scene.facts);
-    let detail = [fault.detail(), &how.explain].into_iter().filter(|text| !text.is_empty());
+    let how = fix(fault, scene.facts);
+    let detail = [fault.detail(), how.explanation].into_iter().filter(|text| !text.is_empty());
     let detail = detail.collect::<Vec<_>>().join("; ");
     let answer = Answer::fail(detail, how.commands.join(" && "));
     Answer { fault: Some((fault.code(), fault.title())), ..answer }

@@ -60,7 +60,7 @@ pub(super) fn memory(scene: &Scene<'_>) -> Answer {
 
 fn larger(scene: &Scene<'_>, machine: Machine) -> String {
     let wanted = machine.wanted(scene.need);
-    engine::grow(scene.facts, scene.engine, wanted.cpus, wanted.memory)
+    engine::more_capacity(scene.facts, scene.engine, wanted.cpus, wanted.memory)
 }
 
 pub(super) fn disk(scene: &Scene<'_>) -> Answer {
