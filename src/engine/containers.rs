@@ -16,8 +16,6 @@ pub struct Container {
     pub paused: bool,
     pub labels: BTreeMap<String, String>,
     pub networks: Vec<String>,
-    /// The exit code of a container that has ended.
-    pub exit_code: Option<i32>,
 }
 
 impl Engine {
@@ -103,8 +101,7 @@ fn parse(text: &str) -> Result<Vec<Container>> {
 
 fn docker(value: &Value) -> Container {
     let text = |key: &str| value[key].as_str().unwrap_or_default();
-    let (state, status) = (text("State"), text("Status"));
-    let exited = status.strip_prefix("Exited (").and_then(|rest| rest.split(')').next()?.parse().ok());
+    let state = text("State");
     Container {
         id: text("ID").to_owned(),
         name: text("Names").split(',').next().unwrap_or_default().to_owned(),
@@ -112,7 +109,6 @@ fn docker(value: &Value) -> Container {
         paused: state == "paused",
         labels: labels(text("Labels")),
         networks: text("Networks").split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-        exit_code: exited,
     }
 }
 
@@ -138,8 +134,6 @@ fn podman(value: &Value) -> Container {
         items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
     };
     let state = value["State"].as_str().unwrap_or_default();
-    let ended = matches!(state, "exited" | "stopped");
-    let exit_code = value["ExitCode"].as_i64().and_then(|code| i32::try_from(code).ok());
     Container {
         id: value["Id"].as_str().unwrap_or_default().to_owned(),
         name: list("Names").into_iter().next().unwrap_or_default(),
@@ -147,7 +141,6 @@ fn podman(value: &Value) -> Container {
         paused: state == "paused",
         labels: serde_json::from_value(value["Labels"].clone()).unwrap_or_default(),
         networks: list("Networks"),
-        exit_code: exit_code.filter(|_| ended),
     }
 }
 
@@ -160,7 +153,7 @@ mod tests {
     const DOCKER: &str = concat!(
         r#"{"ID":"4711","Names":"n-control-plane","State":"running","Status":"Up 2 minutes","Labels":"io.x-k8s.kind.cluster=n,note=a,b,io.x-k8s.kind.role=control-plane","Networks":"kind"}"#,
         "\n",
-        r#"{"ID":"4712","Names":"old","State":"exited","Status":"Exited (137) 5 minutes ago","Labels":"","Networks":"a,b"}"#,
+        r#"{"ID":"4712","Names":"old","State":"exited","Labels":"","Networks":"a,b"}"#,
         "\n"
     );
     const PODMAN: &str = r#"[{"Id":"4713","Names":["p"],"State":"exited","ExitCode":3,"Labels":{"a":"b"},"Networks":["kind"]},
@@ -169,22 +162,17 @@ mod tests {
     #[test]
     fn dockers_list_is_parsed() {
         let found = parse(DOCKER).unwrap();
-        assert_eq!(
-            (found[0].name.as_str(), found[0].running, found[0].exit_code),
-            ("n-control-plane", true, None)
-        );
+        assert_eq!((found[0].name.as_str(), found[0].running), ("n-control-plane", true));
         assert_eq!(found[0].labels["note"], "a,b");
         assert_eq!(found[0].labels["io.x-k8s.kind.role"], "control-plane");
-        assert_eq!((found[1].running, found[1].exit_code), (false, Some(137)));
-        assert_eq!(found[1].networks, ["a", "b"]);
+        assert!(!found[1].running && found[1].networks == ["a", "b"]);
         assert!(parse("").unwrap().is_empty() && parse("{").is_err());
     }
 
     #[test]
     fn podmans_list_is_parsed() {
         let found = parse(PODMAN).unwrap();
-        assert_eq!((found[0].exit_code, found[0].labels["a"].as_str()), (Some(3), "b"));
-        assert!(found[1].paused && found[1].exit_code.is_none());
+        assert!(!found[0].running && found[0].labels["a"] == "b" && found[1].paused);
     }
 
     #[test]

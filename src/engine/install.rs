@@ -34,8 +34,8 @@ pub struct Installed {
 }
 
 impl Installed {
-    /// The record of an earlier run, if there was one. It is written before each change, so it is also
-    /// correct if that run was killed.
+    /// The record of an earlier run, if there was one. It is updated after each change, so that it also
+    /// exists if that run was killed.
     pub fn load(state: &Path) -> Result<Option<Self>> {
         let path = state.join(RECORD);
         match std::fs::read(&path) {

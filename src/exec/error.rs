@@ -1,7 +1,5 @@
 //! Why a command failed.
 
-use std::time::Duration;
-
 use super::{Cmd, Output};
 use crate::error::{Error, Kind};
 
@@ -9,14 +7,11 @@ use crate::error::{Error, Kind};
 pub enum RunError {
     #[error("cannot {purpose}: `{program}` was not found")]
     NotFound { purpose: String, program: String },
-    #[error("cannot {purpose}: `{argv}` could not be started: {cause}")]
-    Start { purpose: String, argv: String, cause: String },
     #[error("cannot {purpose}: `{argv}` ended with status {status}")]
     Status { purpose: String, argv: String, status: i32, output: String },
-    #[error("cannot {purpose}: `{argv}` was still running after {} s", limit.as_secs())]
-    TimedOut { purpose: String, argv: String, limit: Duration, output: String },
-    #[error("cannot {purpose}: `{argv}` printed nothing for {} s", silence.as_secs())]
-    Silent { purpose: String, argv: String, silence: Duration, output: String },
+    /// It could not be started, or was ended because it took too long.
+    #[error("cannot {purpose}: `{argv}` {why}")]
+    Other { purpose: String, argv: String, why: String, output: String },
     #[error("interrupted")]
     Stopped { reason: crate::cancel::Reason },
 }
@@ -32,9 +27,7 @@ impl RunError {
     /// The end of the program's output; empty if it did not run.
     pub fn output(&self) -> &str {
         match self {
-            Self::Status { output, .. } | Self::TimedOut { output, .. } | Self::Silent { output, .. } => {
-                output
-            }
+            Self::Status { output, .. } | Self::Other { output, .. } => output,
             _ => "",
         }
     }
