@@ -167,20 +167,22 @@ mod tests {
     }
 
     #[test]
-    fn makes_what_is_missing_and_leaves_what_is_ours() {
+    fn a_missing_network_is_created_and_an_existing_one_is_judged_by_its_labels() {
         let script = Script::default()
             .on_err("docker network inspect", 1, "[]", "Error: No such network: n")
             .on("docker network inspect", 0, r#"{"owner":"us","more":"1"}"#)
+            .on("docker network inspect", 0, "{}")
             .on("docker network create --label owner=us n", 0, "4711");
-        let ((first, second), _) = with_task(&script, |task| {
-            let ensure = || engine().network_ensure(task, "n", &ours(), foreign);
-            (ensure(), ensure())
-        });
-        assert_eq!((first.unwrap(), second.unwrap()), (true, false));
+        let (results, _) =
+            with_task(&script, |task| [(); 3].map(|()| engine().network_ensure(task, "n", &ours(), foreign)));
+        let [missing, ours, other] = results;
+        assert_eq!((missing.unwrap(), ours.unwrap()), (true, false));
+        assert_eq!(other.unwrap_err().exit(), Exit::Refused);
+        assert_eq!(script.ran().len(), 4);
     }
 
     #[test]
-    fn a_fixed_range_is_the_one_that_the_engine_chose() {
+    fn the_engine_chooses_a_fixed_range() {
         let script = Script::default()
             .on_err(
                 "docker network inspect --format '{{json .Labels}}'",
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_registry_gets_the_last_address_of_the_range() {
+    fn a_container_gets_the_last_address_of_the_range() {
         assert_eq!(last_of("172.18.0.0/16").as_deref(), Some("172.18.255.254"));
         assert_eq!(last_of("192.168.49.0/24").as_deref(), Some("192.168.49.254"));
         assert_eq!((last_of("192.168.49.0/28"), last_of("fc00::/64"), last_of("")), (None, None, None));
@@ -218,26 +220,19 @@ mod tests {
     }
 
     #[test]
-    fn leaving_a_network_is_no_error_where_it_was_left() {
+    fn disconnecting_and_removing_what_does_not_exist_is_not_an_error() {
         for stderr in ["container 1 is not connected to network n", "Error: No such container: c"] {
             let script = Script::default().on_err("docker network disconnect", 1, "", stderr);
             assert!(with_task(&script, |task| engine().network_disconnect(task, "n", "c")).0.is_ok());
         }
         let script = Script::default().on_err("docker network disconnect", 1, "", "permission denied");
         assert!(with_task(&script, |task| engine().network_disconnect(task, "n", "c")).0.is_err());
+        let script = Script::default().on_err("docker network rm", 1, "", "Error: No such network: n");
+        assert!(!with_task(&script, |task| engine().network_remove(task, "n")).0.unwrap());
     }
 
     #[test]
-    fn refuses_a_network_of_somebody_else() {
-        let script = Script::default().on("docker network inspect", 0, "{}");
-        let error =
-            with_task(&script, |task| engine().network_ensure(task, "n", &ours(), foreign)).0.unwrap_err();
-        assert_eq!(error.exit(), Exit::Refused);
-        assert_eq!(script.ran().len(), 1);
-    }
-
-    #[test]
-    fn a_container_of_a_network_that_was_made_again_is_put_on_the_new_one() {
+    fn a_container_is_moved_to_the_network_that_was_created_again() {
         let rejoin = |joined: &str| {
             let script = Script::default()
                 .on("docker inspect", 0, joined)
@@ -252,16 +247,14 @@ mod tests {
                 .filter(|line| line.starts_with("docker network connect"))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(rejoin("new "), Vec::<String>::new(), "it is on it");
+        assert_eq!(rejoin("new "), Vec::<String>::new(), "already connected");
         assert_eq!(rejoin("old "), ["docker network connect n 4711"]);
-        assert_eq!(rejoin(""), ["docker network connect n 4711"], "putting it back was cut short");
+        assert_eq!(
+            rejoin(""),
+            ["docker network connect n 4711"],
+            "interrupted before it was connected again"
+        );
         let asked = ["docker network connect --ip 172.18.0.2 n 4711", "docker network connect n 4711"];
         assert_eq!(rejoin("old 172.18.0.2"), asked);
-    }
-
-    #[test]
-    fn removing_what_is_gone_is_fine() {
-        let script = Script::default().on_err("docker network rm", 1, "", "Error: No such network: n");
-        assert!(!with_task(&script, |task| engine().network_remove(task, "n")).0.unwrap());
     }
 }
