@@ -1,15 +1,14 @@
-//! One flag that stops all work: Ctrl-C, a failed step, the end of `--timeout`.
+//! Cancellation of all work: by Ctrl-C, a failed step, or the end of `--timeout`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
 
-/// Why work was asked to stop.
+/// Why work was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     Interrupted,
-    /// Another step failed; this one need not go on.
+    /// Another step failed.
     Abandoned,
     TimedOut,
 }
@@ -21,33 +20,23 @@ pub struct Cancel {
 
 #[derive(Debug, Default)]
 struct Inner {
-    reason: AtomicU8,
+    reason: OnceLock<Reason>,
     notify: Notify,
 }
 
 impl Cancel {
-    /// Asks all work to stop; the first reason stands.
+    /// Cancels all work. Only the first reason is kept.
     pub fn cancel(&self, reason: Reason) {
-        let code = match reason {
-            Reason::Interrupted => 1,
-            Reason::Abandoned => 2,
-            Reason::TimedOut => 3,
-        };
-        if self.inner.reason.compare_exchange(0, code, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        if self.inner.reason.set(reason).is_ok() {
             self.inner.notify.notify_waiters();
         }
     }
 
     pub fn reason(&self) -> Option<Reason> {
-        match self.inner.reason.load(Ordering::SeqCst) {
-            1 => Some(Reason::Interrupted),
-            2 => Some(Reason::Abandoned),
-            3 => Some(Reason::TimedOut),
-            _ => None,
-        }
+        self.inner.reason.get().copied()
     }
 
-    /// Completes once work was asked to stop.
+    /// Completes when work is cancelled.
     pub async fn cancelled(&self) -> Reason {
         loop {
             let notified = self.inner.notify.notified();

@@ -1,7 +1,8 @@
-//! The one error type that reaches the user, and the exit codes it maps to.
+//! The error type that reaches the user, its kinds, and their exit codes.
 //!
-//! An error says what failed, where and why (its causes) and ends in `help:` lines with exact
-//! commands. Modules with errors worth matching on keep an enum of their own and convert it here.
+//! An error states what failed, where and why (its causes), and ends with `help:` lines. Code that handles
+//! errors decides by their [`Kind`]; exit codes are for `main` only. A module whose callers need more
+//! detail has an error enum of its own and converts it.
 
 use std::fmt;
 
@@ -17,10 +18,39 @@ pub enum Exit {
     Interrupted = 130,
 }
 
-/// A failure as the user reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Failed,
+    /// The command line, or a file of the user, is not valid.
+    Usage,
+    /// This machine, or its container engine, lacks something.
+    HostNotReady,
+    CheckFailed,
+    /// Going on would harm something that is not ours, or that the user did not agree to.
+    Refused,
+    /// The user asked for the work to stop.
+    Interrupted,
+    /// The work was stopped because other work failed.
+    Abandoned,
+}
+
+impl From<Kind> for Exit {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Failed | Kind::Abandoned => Self::Failed,
+            Kind::Usage => Self::Usage,
+            Kind::HostNotReady => Self::HostNotReady,
+            Kind::CheckFailed => Self::CheckFailed,
+            Kind::Refused => Self::Refused,
+            Kind::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+/// A failure as it is shown to the user.
 #[derive(Debug, Clone)]
 pub struct Error {
-    exit: Exit,
+    kind: Kind,
     what: String,
     causes: Vec<String>,
     help: Vec<String>,
@@ -30,28 +60,28 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// A new error; `what` is a phrase that names what failed and where.
-    pub fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), causes: Vec::new(), help: Vec::new() }
+    pub fn new(kind: Kind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into(), causes: Vec::new(), help: Vec::new() }
     }
 
     pub fn failed(what: impl Into<String>) -> Self {
-        Self::new(Exit::Failed, what)
+        Self::new(Kind::Failed, what)
     }
 
     pub fn usage(what: impl Into<String>) -> Self {
-        Self::new(Exit::Usage, what)
+        Self::new(Kind::Usage, what)
     }
 
     pub fn refused(what: impl Into<String>) -> Self {
-        Self::new(Exit::Refused, what)
+        Self::new(Kind::Refused, what)
     }
 
     pub fn host(what: impl Into<String>) -> Self {
-        Self::new(Exit::HostNotReady, what)
+        Self::new(Kind::HostNotReady, what)
     }
 
     pub fn interrupted() -> Self {
-        Self::new(Exit::Interrupted, "interrupted")
+        Self::new(Kind::Interrupted, "interrupted")
     }
 
     /// An I/O error with the verb and the path that it belongs to.
@@ -59,7 +89,7 @@ impl Error {
         Self::failed(format!("cannot {verb} {}", path.display())).because(error)
     }
 
-    /// Adds a cause; several are shown in the order in which they were added.
+    /// Adds a cause. Causes are shown in the order in which they were added.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
         let cause = cause.to_string();
@@ -76,8 +106,8 @@ impl Error {
         self
     }
 
-    /// Help for work that `up` has in common with `command` names `up`: now it names `command`. What
-    /// only `up` can do (`--yes` installs an engine) stays its own.
+    /// Replaces `up` with `command` in the help of work that both commands do, except in
+    /// `up --yes`, which only `up` can do.
     #[must_use]
     pub fn again_by(mut self, command: &str) -> Self {
         for help in self.help.iter_mut().filter(|help| !help.contains("todo-bootstrap up --yes")) {
@@ -86,14 +116,13 @@ impl Error {
         self
     }
 
-    /// Replaces the exit code, keeping all that was said.
     #[must_use]
-    pub fn exit_with(mut self, exit: Exit) -> Self {
-        self.exit = exit;
+    pub fn with_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
         self
     }
 
-    /// Puts a wider context in front: `what` becomes the headline, the old one its first cause.
+    /// Makes `what` the headline, and the previous headline the first cause.
     #[must_use]
     pub fn context(mut self, what: impl Into<String>) -> Self {
         let inner = std::mem::replace(&mut self.what, what.into());
@@ -101,8 +130,12 @@ impl Error {
         self
     }
 
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     pub fn exit(&self) -> Exit {
-        self.exit
+        self.kind.into()
     }
 
     pub fn what(&self) -> &str {

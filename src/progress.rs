@@ -1,30 +1,29 @@
-//! What work says about itself while it runs; `ui` renders it, the journal keeps it.
+//! Progress events: `ui` renders them, the journal stores them.
 
 use std::sync::Mutex;
 
-/// The state of a step, in the words of the JSON events.
+/// The state of a step, as in the JSON events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// The step began to work (its probe found something to do).
+    /// The step's probe found something to do.
     Started,
-    /// It goes on; `current`/`total` and `message` say how far it is.
+    /// `current`, `total` and `message` describe how far it is.
     Progress,
-    /// It did its work and proved it.
+    /// The step did its work and verified it.
     Done,
-    /// Its probe found nothing to do.
+    /// The step's probe found nothing to do.
     Unchanged,
     Failed,
-    /// Something that the user should know and that does not stop the work.
+    /// Information for the user that does not stop the work.
     Warning,
 }
 
-/// One thing that happened.
 #[derive(Debug, Clone)]
 pub struct Event {
     pub step: String,
     pub state: State,
-    /// How much is done, in the unit that `message` names; bytes for transfers.
+    /// In the unit that `message` names; bytes for transfers.
     pub current: Option<u64>,
     pub total: Option<u64>,
     pub message: String,
@@ -34,7 +33,7 @@ pub trait Reporter: Send + Sync {
     fn report(&self, event: &Event);
 }
 
-/// Says nothing; for probes whose result is the only thing of interest.
+/// Discards events.
 #[derive(Debug, Default)]
 pub struct Silent;
 
@@ -42,7 +41,7 @@ impl Reporter for Silent {
     fn report(&self, _event: &Event) {}
 }
 
-/// Keeps what was said, for tests.
+/// Stores events, for tests.
 #[derive(Debug, Default)]
 pub struct Recorder {
     events: Mutex<Vec<Event>>,

@@ -1,17 +1,16 @@
-//! What a piece of work may use: start programs, say how far it is, be stopped in time.
+//! What work below `cli` uses: it runs commands, reports progress, and observes cancellation and its deadline.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use crate::cancel::{Cancel, Reason};
-use crate::error::{Error, Exit, Result};
-use crate::exec::{Cmd, Output, Runner};
+use crate::error::{Error, Kind, Result};
+use crate::exec::{Cmd, Output, RunError, Runner};
 use crate::progress::{Event, Reporter, State};
 
-/// Handed by reference to everything below `steps`; carries no knowledge of the terminal.
 #[derive(Clone)]
 pub struct Task<'a> {
-    /// The step on whose behalf the work is done; it stands in every event.
+    /// The step that the work belongs to; part of every event.
     pub step: &'a str,
     pub runner: &'a dyn Runner,
     pub reporter: &'a dyn Reporter,
@@ -31,21 +30,25 @@ impl<'a> Task<'a> {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Runs a program to its end; a status other than 0 is an error with all that is known.
+    /// Runs a command until it ends; a status other than 0 is an error.
     pub fn run(&self, cmd: &Cmd) -> Result<Output> {
         self.run_lines(cmd, &mut |_| {})
     }
 
-    /// As [`Task::run`], giving every line of both streams to `on_line` as it comes.
+    /// As [`Task::run`]; each line of output also goes to `on_line` as it arrives.
     pub fn run_lines(&self, cmd: &Cmd, on_line: &mut dyn FnMut(&str)) -> Result<Output> {
-        let remaining = self.remaining();
-        let limit = cmd.limit().map_or(remaining, |limit| limit.min(remaining));
-        Ok(self.runner.run(&cmd.clone().within(limit), self.cancel, on_line)?)
+        Ok(self.start(cmd, on_line)?)
     }
 
-    /// Runs `from | to`; the time is the task's.
-    pub fn pipe(&self, from: &Cmd, to: &Cmd) -> Result<Output> {
-        Ok(self.runner.pipe(from, &to.clone().within(self.remaining()), self.cancel)?)
+    /// As [`Task::run`], for callers that distinguish errors.
+    pub fn try_run(&self, cmd: &Cmd) -> Result<Output, RunError> {
+        self.start(cmd, &mut |_| {})
+    }
+
+    fn start(&self, cmd: &Cmd, on_line: &mut dyn FnMut(&str)) -> Result<Output, RunError> {
+        let remaining = self.remaining();
+        let limit = cmd.limit().map_or(remaining, |limit| limit.min(remaining));
+        self.runner.run(&cmd.clone().within(limit), self.cancel, on_line)
     }
 
     pub fn say(&self, message: impl Into<String>) {
@@ -56,7 +59,7 @@ impl<'a> Task<'a> {
         self.emit(State::Progress, current, total, message.into());
     }
 
-    /// Tells the user something that does not stop the work.
+    /// Shows the user a warning.
     pub fn warn(&self, message: impl Into<String>) {
         self.emit(State::Warning, None, None, message.into());
     }
@@ -65,7 +68,7 @@ impl<'a> Task<'a> {
         self.reporter.report(&Event { step: self.step.to_owned(), state, current, total, message });
     }
 
-    /// Fails if the work was asked to stop or its time is up; call it in loops.
+    /// Fails if the work was cancelled or its time is up; call it in loops.
     pub fn check(&self) -> Result<()> {
         if let Some(reason) = self.cancel.reason() {
             return Err(stopped(reason));
@@ -76,8 +79,8 @@ impl<'a> Task<'a> {
         Ok(())
     }
 
-    /// Runs a future until it ends, the task is stopped, or the deadline passes; `what` names the
-    /// thing that is waited for and stands in the error.
+    /// Runs a future until it ends, the task is cancelled, or the deadline passes. `what` names what is
+    /// waited for in the error.
     pub fn wait<T>(&self, what: &str, future: impl Future<Output = Result<T>>) -> Result<T> {
         let cancel = self.cancel;
         let remaining = self.remaining();
@@ -91,18 +94,18 @@ impl<'a> Task<'a> {
     }
 
     fn too_late(&self, what: &str) -> Error {
-        Error::failed(format!("{what} did not end in the time that step `{}` has", self.step)).help(
-            "call the command again: it goes on from here; where a log is named above, it says what was slow",
-        )
+        // The limit is usually that of the step, which `--timeout` does not extend.
+        Error::failed(format!("{what} did not finish within the time limit of step `{}`", self.step))
+            .help("Run the command again: it continues where it stopped.")
     }
 }
 
-/// The error of work that was asked to stop.
+/// The error of work that was cancelled.
 pub fn stopped(reason: Reason) -> Error {
     match reason {
-        Reason::Interrupted => Error::interrupted().help("todo-bootstrap up   # goes on from here"),
-        Reason::Abandoned => Error::new(Exit::Failed, "stopped, as another step failed"),
-        Reason::TimedOut => Error::failed("the time given by --timeout is up")
-            .help("call the command again, with a longer --timeout: it goes on from here"),
+        Reason::Interrupted => Error::interrupted(),
+        Reason::Abandoned => Error::new(Kind::Abandoned, "stopped because another step failed"),
+        Reason::TimedOut => Error::failed("the command did not finish within its time limit (--timeout)")
+            .help("Run the command again with a longer --timeout: it continues where it stopped."),
     }
 }

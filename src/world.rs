@@ -1,9 +1,9 @@
-//! The outside as one value: environment, directories, terminal, clock.
+//! The environment of the process as one value: variables, directories, terminal, clock.
 //!
-//! Nothing else reads `std::env` or asks whether a stream is a terminal, so a test can run any
-//! command in a world of its own.
+//! No other module reads `std::env` or checks whether a stream is a terminal, so a test can run any command
+//! in an environment of its own.
 
-#![allow(clippy::disallowed_methods)] // this is the room that reads the environment
+#![allow(clippy::disallowed_methods)] // the only module that may read the environment
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 pub struct World {
     pub env: BTreeMap<String, OsString>,
     pub cwd: PathBuf,
-    /// The user's home; `None` where `HOME` is unset and the system knows none.
+    /// The user's home directory; `None` if `HOME` is unset and the system does not know it.
     pub home: Option<PathBuf>,
     /// This program's own file, for messages and shell completion.
     pub exe: PathBuf,
@@ -29,7 +29,7 @@ pub struct World {
 }
 
 impl World {
-    /// The world that this process was started in.
+    /// The environment of this process.
     pub fn real() -> Self {
         Self {
             env: std::env::vars_os()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Check, KINDS};
 use crate::config::{Document, Fields, Versions};
 use crate::data::Data;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Kind, Result};
 
 /// The default timeout.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -62,7 +62,7 @@ pub fn load(data: &Data, groups: &[&str], versions: &Versions) -> Result<Vec<Spe
     if problems.is_empty() {
         return Ok(specs);
     }
-    let error = Error::new(Exit::Usage, "the checks are not valid");
+    let error = Error::new(Kind::Usage, "the checks are not valid");
     Err(problems.into_iter().fold(error, Error::because).help("fix the lines named above"))
 }
 
@@ -226,7 +226,7 @@ mod tests {
         }
         let data = Data::new(Some(dir.path().to_owned()));
         let error = load(&data, &["app"]).unwrap_err();
-        assert_eq!(error.exit(), Exit::Usage);
+        assert_eq!(error.exit(), crate::error::Exit::Usage);
         let error = error.to_string();
         for part in ["c.toml", "d.toml", "code `same` is used by 2 checks"] {
             assert!(error.contains(part), "{part} in {error}");

@@ -251,7 +251,7 @@ impl<'a> Context<'a> {
         let Work { cancel, runtime } = self.work()?;
         let (cancel, runtime) = (cancel.clone(), runtime.handle().clone());
         let deadline = Instant::now() + self.global.timeout;
-        Ok(Bench { runner: System::new(log), reporter, cancel, runtime, deadline })
+        Ok(Bench { runner: System::new(log, self.world.env.clone()), reporter, cancel, runtime, deadline })
     }
 
     fn work(&self) -> Result<&Work> {

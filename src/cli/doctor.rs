@@ -1,4 +1,4 @@
-//! `doctor`: what stands in the way on this machine, with the remedy.
+//! `doctor`: the problems of this machine, and how to fix them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,12 +26,12 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
         engine: None,
         fault: None,
         kubernetes_minor: minor(versions.get("kubernetes")?),
-        // Files that cannot be read are no fault of the machine; `up` names what is wrong in them.
+        // Files that cannot be read are not a problem of the machine; `up` reports them.
         need: context.least_need().unwrap_or_else(|_| control_plane()),
         pinned: Some(&pinned),
     };
-    // The engine is asked by a process, and who holds a port is looked up among all processes:
-    // these go side by side. The others take microseconds, and some want the engine's answer.
+    // The engine is queried by a process, and the owner of a port is searched among all processes; these
+    // run in parallel. The other probes take microseconds, and some need the engine.
     let (engine, engine_millis, alone) = std::thread::scope(|scope| {
         let probes = PROBES.iter().filter(|probe| probe.alone);
         let asked: Vec<_> = probes.map(|probe| scope.spawn(move || timed(|| probe.run(&bare)))).collect();
@@ -66,7 +66,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     Err(remedies.filter_map(|(finding, _)| finding.remedy.as_ref()).fold(error, Error::help))
 }
 
-/// The findings with the milliseconds that each took.
+/// Prints the findings; in JSON with the milliseconds that each probe took.
 fn show(context: &Context<'_>, findings: &[(Finding, u128)]) -> Result<()> {
     if context.json() {
         let rows: Vec<_> = findings
@@ -94,14 +94,14 @@ fn show(context: &Context<'_>, findings: &[(Finding, u128)]) -> Result<()> {
     Ok(())
 }
 
-/// A result with the milliseconds that it took.
+/// The result of `ask`, and the milliseconds that it took.
 fn timed<T>(ask: impl FnOnce() -> T) -> (T, u128) {
     let began = Instant::now();
     let answer = ask();
     (answer, began.elapsed().as_millis())
 }
 
-/// The minor number of a version such as 1.34.4; 0 where it has none.
+/// The minor version of a version such as 1.34.4; 0 if it has none.
 fn minor(version: &str) -> u64 {
     version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or_default()
 }

@@ -33,7 +33,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::error::{Exit, Result};
+use crate::error::{Exit, Kind, Result};
+use crate::exec::Cmd;
 use crate::ui::{Ui, Volume, data};
 use crate::world::World;
 
@@ -171,16 +172,17 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>, world: &World) -> Ex
     };
     let ui = Ui::new(world, global.events == Some(Events::Json), global.no_color, volume);
     let exit = dispatch(&cli, world, &ui).unwrap_or_else(|error| {
-        let error = if error.exit() == Exit::Interrupted { error.again_by(&words(&args)) } else { error };
+        let error = if error.kind() == Kind::Interrupted { error.help(again(&args)) } else { error };
         ui.error(&error);
         error.exit()
     });
     ExitCode::from(exit as u8)
 }
 
-/// The command line without the program, for the help of what goes on when it is called again.
-fn words(args: &[OsString]) -> String {
-    args.iter().skip(1).map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+/// The command line, to be run again.
+fn again(args: &[OsString]) -> String {
+    let args = args.iter().skip(1).map(|arg| arg.to_string_lossy());
+    format!("{}   # continues where it stopped", Cmd::new("todo-bootstrap", "").args(args).argv())
 }
 
 fn dispatch(cli: &Cli, world: &World, ui: &Ui) -> Result<Exit> {

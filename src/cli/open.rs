@@ -7,7 +7,7 @@ use super::forward;
 use super::reach::{application, connect_or_explain};
 use crate::deploy::dashboard;
 use crate::error::{Error, Exit, Result};
-use crate::exec::{Cmd, RunError};
+use crate::exec::{Cmd, Inherit, RunError};
 use crate::host;
 use crate::host::names::By;
 use crate::steps::{self, Session};
@@ -85,7 +85,7 @@ fn show(context: &Context<'_>, session: &Session, task: &Task<'_>, url: &str) {
     let log = session.dir().join("browser.log");
     for opener in open::commands(url) {
         let args = opener.get_args().map(|arg| arg.to_string_lossy().into_owned());
-        let cmd = Cmd::new(opener.get_program(), "open the browser").args(args);
+        let cmd = Cmd::new(opener.get_program(), "open the browser").args(args).inherit(Inherit::Browser);
         match task.runner.detach(&cmd, &log) {
             Ok(_) => return context.ui.say(&format!("opened with {}", cmd.program.display())),
             Err(RunError::NotFound { .. }) => {}

@@ -20,7 +20,11 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
         super::env::look(context, &session, application)?;
     }
     let bench = context.bench(Arc::new(Silent), None)?;
-    let previews = steps::preview(&plan, &bench.task("plan"));
+    let mut previews = steps::preview(&plan, &bench.task("plan"));
+    let mut engine = previews.iter_mut().filter(|preview| preview.step == "engine");
+    if let Some(error) = engine.find_map(|preview| preview.error.take()) {
+        return Err(error);
+    }
     // `up` would end here as well, before it makes anything.
     let fit = if session.can_fit() { Some(session.fit()?) } else { None };
     if context.json() {

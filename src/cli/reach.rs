@@ -7,7 +7,7 @@ use super::context::Context;
 use crate::cluster::State;
 use crate::config::Application;
 use crate::engine::Engine;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Kind, Result};
 use crate::progress::Silent;
 use crate::steps::Session;
 use crate::task::Task;
@@ -29,7 +29,7 @@ pub(crate) fn connect(session: &Session, task: &Task<'_>) -> Result<()> {
 pub(crate) fn connect_or_explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Result<()> {
     let Err(error) = connect(session, task) else { return Ok(()) };
     let silent =
-        error.exit() != Exit::Failed || !session.kubeconfig().is_file() || task.cancel.reason().is_some();
+        error.kind() != Kind::Failed || !session.kubeconfig().is_file() || task.cancel.reason().is_some();
     Err(if silent { error } else { explain(context, session, task).unwrap_or(error) })
 }
 
@@ -41,7 +41,7 @@ fn explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Option<
         Err(stopped) => return Some(stopped),
         Ok(Err(fault)) => {
             let error = fault.error(&session.facts);
-            return Some(error.context(format!("cluster `{name}` is not running")).exit_with(Exit::Failed));
+            return Some(error.context(format!("cluster `{name}` is not running")).with_kind(Kind::Failed));
         }
     };
     session.set_engine(engine);
@@ -87,7 +87,7 @@ pub(crate) fn until_stopped<'t>(context: &Context<'_>, task: &Task<'t>) -> Task<
 pub(crate) fn ended(task: &Task<'_>, result: Result<()>) -> Result<Exit> {
     match result {
         Ok(()) => Ok(Exit::Fine),
-        Err(error) if error.exit() == Exit::Interrupted => Ok(Exit::Interrupted),
+        Err(error) if error.kind() == Kind::Interrupted => Ok(Exit::Interrupted),
         Err(_) if task.remaining().is_zero() => Ok(Exit::Fine),
         Err(error) => Err(error),
     }
@@ -105,7 +105,7 @@ pub(crate) fn refuse_foreign(context: &Context<'_>, session: &Session) -> Result
         }
     }
     match session.provider().and_then(|provider| provider.state(&task)) {
-        Err(error) if matches!(error.exit(), Exit::Refused | Exit::Interrupted) => Err(error),
+        Err(error) if matches!(error.kind(), Kind::Refused | Kind::Interrupted) => Err(error),
         _ => Ok(()),
     }
 }

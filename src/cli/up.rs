@@ -12,7 +12,7 @@ use crate::bundle::{Bundle, trust};
 use crate::cluster::Fit;
 use crate::config::Target;
 use crate::engine::{self, Engine, Fault};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Kind, Result};
 use crate::progress::{Event, Silent, State};
 use crate::steps::{self, Journal, Outcome, Session, Wishes};
 use crate::ui;
@@ -149,24 +149,27 @@ fn consented(
             session.set_engine(engine);
             return Ok(session);
         }
+        Err(fault @ (Fault::Endpoint { .. } | Fault::Remote { .. })) => {
+            return Err(fault.error(&session.facts));
+        }
         Err(_) if session.consent => return Ok(session),
         Err(fault) => fault,
     };
-    let remedy = engine::remedy(&fault, &session.facts);
-    if !remedy.automatic || !context.world.can_ask() {
+    let fix = engine::fix(&fault, &session.facts);
+    if !fix.automatic || !context.world.can_ask() {
         let error = fault.error(&session.facts);
-        return Err(if remedy.automatic {
+        return Err(if fix.automatic {
             error.help("todo-bootstrap up --yes   # does it for you")
         } else {
             error
         });
     }
-    context.ui.say(&format!("{}: {}", fault.title(), remedy.explain));
+    context.ui.say(&format!("{}: {}", fault.title(), fix.explanation));
     let verb = if fault == Fault::Absent { "Install and start" } else { "Start" };
     if ui::ask(context.world, &format!("{verb} the container engine now?"), "--yes")? {
         return context.session_with(bundle, true, args.wishes());
     }
-    Err(fault.error(&session.facts).exit_with(Exit::Refused))
+    Err(fault.error(&session.facts).with_kind(Kind::Refused))
 }
 
 /// Says which preset was chosen and what follows from it, before anything is made; refuses where

@@ -317,7 +317,12 @@ impl<'a> Scene<'a> {
         let (cpus, memory) = (need.cpus().max(MIN_CPUS), need.memory.max(MIN_MEMORY));
         if !spare.holds(Need { cpu: u64::from(cpus) * 1000, memory }) {
             let wanted = self.machine.wanted(need);
-            return engine::grow(self.question.facts, self.question.engine, wanted.cpus, wanted.memory);
+            return engine::more_capacity(
+                self.question.facts,
+                self.question.engine,
+                wanted.cpus,
+                wanted.memory,
+            );
         }
         if self.question.existing.is_some() {
             let asked = self.question.asked.map_or(String::new(), |preset| format!(" --preset {preset}"));

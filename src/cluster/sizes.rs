@@ -3,7 +3,7 @@
 
 use super::Need;
 use crate::config::{Amount, ClusterSpec, show_bytes};
-use crate::engine::{Engine, Home};
+use crate::engine::{Engine, EngineHost};
 use crate::error::{Error, Result};
 use crate::host::{Facts, Os};
 
@@ -60,7 +60,7 @@ impl Machine {
         };
         // A virtual machine has noticeably less memory than its host.
         let elsewhere = facts.os != Os::Linux || engine.memory + GIB < facts.memory;
-        let shared = !elsewhere && engine.home == Home::Unknown;
+        let shared = !elsewhere && engine.host == EngineHost::Unknown;
         let available = if shared { facts.memory_available.min(engine.memory) } else { engine.memory };
         Self { cpus: engine.cpus, memory: engine.memory, available, shared }
     }
@@ -294,7 +294,7 @@ mod tests {
         let here = Engine { memory: facts.memory, ..engine() };
         assert_eq!(Machine::of(&facts, Some(&here)).available, 3 * GIB);
         assert_eq!(Machine::of(&facts, None).available, 3 * GIB);
-        let there = Engine { memory: 2 * GIB, home: Home::DockerDesktop, ..engine() };
+        let there = Engine { memory: 2 * GIB, host: EngineHost::DockerDesktop, ..engine() };
         let machine = Machine::of(&macos(), Some(&there));
         assert_eq!((machine.available, machine.shared), (2 * GIB, false));
     }

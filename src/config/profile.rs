@@ -71,7 +71,7 @@ impl Profile {
             let path = world.cwd.join(reference);
             let text = std::fs::read_to_string(&path).map_err(|e| {
                 Error::io("read the profile", &path, &e)
-                    .exit_with(crate::error::Exit::Usage)
+                    .with_kind(crate::error::Kind::Usage)
                     .help("todo-bootstrap up --profile kind")
             })?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();

@@ -9,7 +9,7 @@ use kube::api::{Api, DeleteParams};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
-use crate::exec::{Cmd, Input};
+use crate::exec::Cmd;
 use crate::files::hex;
 use crate::kubernetes::Kube;
 use crate::kubernetes::{api_error, not_found};
@@ -17,22 +17,6 @@ use crate::task::Task;
 
 /// The label of a release with the digest of its inputs.
 pub(super) const INPUTS: &str = "todo-bootstrap.dev/inputs";
-
-/// Variables of the user's environment that must not affect our Helm.
-const FOREIGN: [&str; 12] = [
-    "KUBECONFIG",
-    "HELM_NAMESPACE",
-    "HELM_DRIVER",
-    "HELM_DRIVER_SQL_CONNECTION_STRING",
-    "HELM_KUBECONTEXT",
-    "HELM_KUBEAPISERVER",
-    "HELM_KUBEASUSER",
-    "HELM_KUBEASGROUPS",
-    "HELM_KUBETOKEN",
-    "HELM_KUBECAFILE",
-    "HELM_PLUGINS",
-    "HELM_DEBUG",
-];
 
 #[derive(Debug, Clone)]
 pub struct Helm {
@@ -102,7 +86,7 @@ impl Helm {
             cmd = cmd.arg("--values").path(file);
         }
         // On standard input, because a file could change before Helm reads it.
-        let cmd = cmd.args(["--values", "-"]).input(Input::Bytes(chart.own_values.clone()));
+        let cmd = cmd.args(["--values", "-"]).input(chart.own_values.clone());
         let cmd = cmd.arg(&chart.release).path(&chart.path);
         task.run_lines(&cmd, &mut |line| {
             if !line.trim().is_empty() {
@@ -152,9 +136,6 @@ impl Helm {
     fn cmd(&self, purpose: &str, namespace: &str) -> Cmd {
         let home = self.kubeconfig.parent().unwrap_or(Path::new(".")).join("helm");
         let mut cmd = Cmd::new(&self.tool, purpose);
-        for key in FOREIGN {
-            cmd = cmd.env_remove(key);
-        }
         for (key, dir) in
             [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")]
         {
@@ -225,7 +206,7 @@ mod tests {
         let ends = format!("--values {} --values - web {}", chart.values[0].display(), chart.path.display());
         assert!(ran.ends_with(&ends) && !ran.contains("--wait"), "{ran}");
         let cmd = helm.cmd("x", "shop");
-        assert!(cmd.env.contains(&("HELM_CACHE_HOME".to_owned(), Some("/s/helm/cache".into()))));
-        assert!(cmd.env.contains(&("KUBECONFIG".to_owned(), None)));
+        assert!(cmd.env.contains(&("HELM_CACHE_HOME".to_owned(), "/s/helm/cache".into())));
+        assert!(!cmd.inherit.includes("KUBECONFIG"));
     }
 }

@@ -1,7 +1,7 @@
 //! Whether the engine responds, and how it builds images.
 
 use super::{Answer, Inputs};
-use crate::engine::{Builder, Fault, buildx_command, remedy};
+use crate::engine::{Builder, Fault, buildx_command, fix};
 
 pub(super) fn answers(inputs: &Inputs<'_>) -> Answer {
     if let Some(engine) = inputs.engine {
@@ -10,8 +10,8 @@ pub(super) fn answers(inputs: &Inputs<'_>) -> Answer {
         return Answer::ok(format!("{} {}, {driver} storage{aged}", engine.name, engine.version));
     }
     let fault = inputs.fault.unwrap_or(&Fault::Absent);
-    let how = remedy(fault, inputs.facts);
-    let detail = [fault.detail(), &how.explain].into_iter().filter(|text| !text.is_empty());
+    let how = fix(fault, inputs.facts);
+    let detail = [fault.detail(), how.explanation].into_iter().filter(|text| !text.is_empty());
     let detail = detail.collect::<Vec<_>>().join("; ");
     let answer = Answer::fail(detail, how.commands.join(" && "));
     Answer { fault: Some((fault.code(), fault.title())), ..answer }

@@ -135,8 +135,14 @@ pub const PROBES: &[Probe] = &[
 ];
 
 /// The codes of the engine's faults, which replace `engine`.
-pub const FAULT_CODES: [&str; 4] =
-    ["engine-absent", "engine-not-running", "engine-no-permission", "engine-unusable"];
+pub const FAULT_CODES: [&str; 6] = [
+    "engine-absent",
+    "engine-not-running",
+    "engine-endpoint",
+    "engine-remote",
+    "engine-no-permission",
+    "engine-unusable",
+];
 
 /// Every code that a finding can have.
 pub fn codes() -> Vec<&'static str> {

@@ -60,7 +60,7 @@ pub(super) fn memory(inputs: &Inputs<'_>) -> Answer {
 
 fn larger(inputs: &Inputs<'_>, machine: Machine) -> String {
     let wanted = machine.wanted(inputs.need);
-    engine::grow(inputs.facts, inputs.engine, wanted.cpus, wanted.memory)
+    engine::more_capacity(inputs.facts, inputs.engine, wanted.cpus, wanted.memory)
 }
 
 pub(super) fn disk(inputs: &Inputs<'_>) -> Answer {

@@ -1,18 +1,21 @@
-//! Building images, with the lines of the build as progress.
+//! Building images.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::fix::buildx_command;
 use super::{Builder, Engine};
+use crate::config::Dockerfile;
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
+use crate::host::Facts;
 use crate::task::Task;
 
-/// What to build. Nothing secret belongs in `args`: they stand in the image's history.
+/// What to build. `args` must not contain secrets: they are stored in the image's history.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Build {
     pub context: PathBuf,
     pub dockerfile: PathBuf,
-    /// At least one; the image is known by the first.
+    /// At least one.
     pub tags: Vec<String>,
     pub args: Vec<(String, String)>,
     pub labels: Vec<(String, String)>,
@@ -27,51 +30,65 @@ impl Build {
     }
 }
 
-/// What becomes of what was built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum To {
-    /// The engine keeps it, under all tags.
+enum Destination {
+    /// The engine's store, under all tags.
     Store,
-    /// It goes to the registry of the first tag, and nothing of it stays in the engine.
+    /// The registry of the first tag only.
     Registry,
 }
 
 impl Engine {
+    /// Fails if the Dockerfile requires `BuildKit` and only the legacy builder exists, whose own error after
+    /// minutes of work would not name the cause.
+    pub fn can_build(&self, facts: &Facts, dockerfile: &Path) -> Result<()> {
+        if self.builder != Builder::Legacy {
+            return Ok(());
+        }
+        let text =
+            std::fs::read_to_string(dockerfile).map_err(|error| Error::io("read", dockerfile, &error))?;
+        let Some(what) = Dockerfile::parse(&text).needs_buildkit().map(str::to_owned) else { return Ok(()) };
+        let (file, client) = (dockerfile.display(), self.client.display());
+        Err(Error::host(format!("{client} has no buildx, which is required to build {file}"))
+            .because(format!("`{what}` needs BuildKit; this client has only the legacy builder"))
+            .help(buildx_command(facts)))
+    }
+
     /// Builds an image and returns its id (`sha256:…`).
     ///
-    /// Arguments that name images in a registry on loopback are bases. Podman gets those beforehand:
-    /// told to do without TLS while it builds, it would do so with every other registry as well.
+    /// Arguments that name images in a registry on loopback are base images. Podman pulls them first:
+    /// disabling TLS for the build would disable it for all registries.
     pub fn build(&self, task: &Task<'_>, build: &Build) -> Result<String> {
         let tag = build.tag()?;
-        self.run_build(task, build, To::Store)?;
+        self.run_build(task, build, Destination::Store)?;
         let id = self.image_id(task, tag)?;
         id.ok_or_else(|| Error::failed(format!("the engine built {tag} but does not have it")))
     }
 
-    /// Builds an image and pushes it under its first tag, which names a registry on loopback; the
-    /// registry tells its digest. The engine keeps a copy only where it cannot do without.
+    /// Builds an image and pushes it under its first tag, which names a registry on loopback. The engine
+    /// keeps a copy only if its builder cannot push directly.
     pub fn build_and_push(&self, task: &Task<'_>, build: &Build) -> Result<()> {
         if self.builder == Builder::Buildx && self.containerd_store {
-            return self.run_build(task, build, To::Registry);
+            return self.run_build(task, build, Destination::Registry);
         }
-        self.run_build(task, build, To::Store)?;
+        self.run_build(task, build, Destination::Store)?;
         self.push(task, build.tag()?)
     }
 
-    fn run_build(&self, task: &Task<'_>, build: &Build, to: To) -> Result<()> {
+    fn run_build(&self, task: &Task<'_>, build: &Build, to: Destination) -> Result<()> {
         for (_, base) in build.args.iter().filter(|(_, value)| !self.transport(value).is_empty()) {
             self.pull(task, base)?;
         }
         let cmd = self.build_cmd(build, build.tag()?, to);
         task.run_lines(&cmd, &mut |line| {
-            if let Some(line) = told(line) {
+            if let Some(line) = progress(line) {
                 task.say(line);
             }
         })?;
         Ok(())
     }
 
-    fn build_cmd(&self, build: &Build, tag: &str, to: To) -> Cmd {
+    fn build_cmd(&self, build: &Build, tag: &str, to: Destination) -> Cmd {
         let cmd = self.cmd(format!("build the image {tag}"));
         let mut cmd = match self.builder {
             Builder::BuildKit => cmd.env("DOCKER_BUILDKIT", "1").args(["build", "--progress", "plain"]),
@@ -79,18 +96,17 @@ impl Engine {
             Builder::Legacy => cmd.env("DOCKER_BUILDKIT", "0").arg("build"),
             Builder::Buildah => cmd.arg("build"),
         };
-        // Said by name, as DOCKER_DEFAULT_PLATFORM may say otherwise. The legacy builder of old
-        // engines knows the word as an experiment only, and follows the engine.
+        // The legacy builder of old engines accepts the option only in experimental mode.
         if self.builder != Builder::Legacy && !self.platform.is_empty() {
             cmd = cmd.args(["--platform", &self.platform]);
         }
         cmd = cmd.arg("--file").path(&build.dockerfile);
         cmd = match to {
-            // Unpacking and keeping it would cost as much again, and nothing runs it here.
-            To::Registry => {
+            // Nothing runs the image in the engine, so it is neither unpacked nor stored there.
+            Destination::Registry => {
                 cmd.args(["--output", &format!("type=image,name={tag},push=true,unpack=false,store=false")])
             }
-            To::Store => {
+            Destination::Store => {
                 let cmd = if self.builder == Builder::Buildx { cmd.arg("--load") } else { cmd };
                 cmd.args(build.tags.iter().flat_map(|tag| ["--tag", tag]))
             }
@@ -107,21 +123,20 @@ impl Engine {
         cmd.path(&build.context)
     }
 
-    /// Builds inside the engine, whatever builder the user has made current: one in a container of its
-    /// own sees neither the engine's images nor a registry on this machine's loopback interface. No
-    /// attestations: their time gives equal inputs another digest, and they make an index of an image.
+    /// Selects the builder inside the engine: a builder in its own container can reach neither the engine's
+    /// images nor a registry on this machine's loopback interface. Attestations are disabled because their
+    /// timestamps change the digest, and they turn the image into an index.
     fn buildx_cmd(&self, cmd: Cmd) -> Cmd {
         let cmd = cmd.args(["buildx", "build", "--progress", "plain", "--provenance=false"]);
         if self.context.is_empty() { cmd } else { cmd.args(["--builder", &self.context]) }
     }
 }
 
-/// How the lines of a build's book-keeping start.
+/// Prefixes of lines that are not shown.
 const NOISE: [&str; 7] = ["DONE", "CACHED", "sha256:", "transferring ", "...", "--->", "[internal]"];
 
-/// The part of a build's line that is worth a progress message: without `BuildKit`'s step numbers
-/// and seconds, and without its book-keeping.
-fn told(line: &str) -> Option<&str> {
+/// The line to show as progress, without `BuildKit`'s step number and seconds.
+fn progress(line: &str) -> Option<&str> {
     let mut line = line.trim();
     if let Some(rest) = line.strip_prefix('#') {
         let (number, rest) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -142,7 +157,9 @@ fn told(line: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use crate::engine::testing::{engine, with_task};
+    use crate::error::Exit;
     use crate::exec::Script;
+    use crate::host::recorded::wsl;
 
     fn build() -> Build {
         Build {
@@ -156,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn builds_in_the_words_of_each_builder() {
+    fn each_builder_gets_its_own_arguments() {
         let tags = "--tag app:1 --tag app:latest";
         let rest = "--build-arg BASE=base:1 --label inputs=abc --target run /app";
         let platform = "--platform linux/arm64 --file /app/Dockerfile";
@@ -167,10 +184,10 @@ mod tests {
             (Builder::Legacy, format!("build --file /app/Dockerfile {tags}")),
             (Builder::Buildah, format!("build {platform} {tags}")),
         ] {
-            let cmd = machine(builder).build_cmd(&build(), "app:1", To::Store);
+            let cmd = machine(builder).build_cmd(&build(), "app:1", Destination::Store);
             assert_eq!(cmd.argv(), format!("docker {words} {rest}"));
         }
-        let cmd = machine(Builder::Buildx).build_cmd(&build(), "app:1", To::Registry);
+        let cmd = machine(Builder::Buildx).build_cmd(&build(), "app:1", Destination::Registry);
         let output = "--output type=image,name=app:1,push=true,unpack=false,store=false";
         assert_eq!(cmd.argv(), format!("docker {buildx} {output} {rest}"));
     }
@@ -181,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_to_the_registry_the_shortest_way() {
+    fn an_image_is_pushed_directly_if_the_engine_can() {
         let ran = |engine: Engine| {
             let script = Script::default().on("docker", 0, "");
             with_task(&script, |task| engine.build_and_push(task, &build())).0.unwrap();
@@ -198,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn podman_pulls_bases_on_loopback_first_and_builds_with_tls() {
+    fn podman_pulls_base_images_on_loopback_first_and_builds_with_tls() {
         let base = "127.0.0.1:5055/base@sha256:00";
         let build = Build { args: vec![("BASE".to_owned(), base.to_owned())], ..build() };
         let podman = Engine { name: "podman".to_owned(), builder: Builder::Buildah, ..engine() };
@@ -213,14 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn returns_the_id_and_tells_what_it_does() {
+    fn build_returns_the_id_and_reports_progress() {
         let script = Script::default()
             .on("docker build", 0, "#5 [2/3] RUN make\n#5 0.345 compiling\n#5 DONE 1.2s\n")
             .on("docker image inspect", 0, "sha256:4711");
         let (id, recorder) = with_task(&script, |task| engine().build(task, &build()));
         assert_eq!(id.unwrap(), "sha256:4711");
-        let said: Vec<_> = recorder.events().into_iter().map(|event| event.message).collect();
-        assert_eq!(said, ["[2/3] RUN make", "compiling"]);
+        let messages: Vec<_> = recorder.events().into_iter().map(|event| event.message).collect();
+        assert_eq!(messages, ["[2/3] RUN make", "compiling"]);
     }
 
     #[test]
@@ -229,5 +246,22 @@ mod tests {
         let (result, _) = with_task(&script, |task| engine().build(task, &build()));
         let text = result.unwrap_err().to_string();
         assert!(text.contains("cannot build the image app:1") && text.contains("Error 2"), "{text}");
+    }
+
+    #[test]
+    fn a_dockerfile_that_requires_buildkit_is_refused_for_the_legacy_builder() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("Dockerfile");
+        let legacy = Engine { builder: Builder::Legacy, ..engine() };
+        std::fs::write(&file, "FROM a\nRUN make\n").unwrap();
+        legacy.can_build(&wsl(), &file).unwrap();
+        std::fs::write(&file, "FROM a\nRUN --mount=type=cache,target=/x make\n").unwrap();
+        let error = legacy.can_build(&wsl(), &file).unwrap_err();
+        assert_eq!(error.exit(), Exit::HostNotReady);
+        assert!(error.causes()[0].contains("RUN --mount"), "{error}");
+        assert!(error.hints()[0].ends_with("docker-buildx"), "{error}");
+        for builder in [Builder::BuildKit, Builder::Buildx, Builder::Buildah] {
+            Engine { builder, ..engine() }.can_build(&wsl(), &file).unwrap();
+        }
     }
 }

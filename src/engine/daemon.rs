@@ -1,33 +1,33 @@
-//! Starting Docker's daemon and waiting until it answers, with or without systemd.
+//! Starting Docker's daemon and waiting until it responds, with or without systemd.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::remedy::remedy;
-use super::{Fault, Installed, detect};
+use super::fix::fix;
+use super::{Fault, detect};
 use crate::error::{Error, Result};
-use crate::exec::Cmd;
+use crate::exec::{Cmd, Inherit};
 use crate::host::{Facts, Os};
 use crate::task::Task;
 use crate::world::World;
 
-/// The daemon needs a second or two; with many containers to restore, many more.
+/// A daemon that has to restore many containers needs more than the usual second or two.
 const LIMIT: Duration = Duration::from_secs(90);
-/// How often the socket is tried: no process, no noise.
+/// How often the socket is tried.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The daemon looks for iptables and runc itself.
+/// Added to PATH, where the daemon looks for iptables and runc.
 const SBIN: &str = "/usr/local/sbin:/usr/sbin:/sbin";
-/// Containers inherit the daemon's limit of open files, which systemd would have raised for it.
+/// Containers inherit the daemon's limit of open files, which systemd would raise.
 const RAISED: &str = r#"ulimit -n "$(ulimit -H -n)"; exec "$0""#;
-/// Lines of its log that are shown as the cause.
+/// How many lines of its log are shown as the cause.
 const TAIL: usize = 8;
 
-/// Starts the local daemon unless it answers already. Returns its pid where we started it detached
-/// (no systemd), with its log in `state`.
+/// Starts the local daemon unless it responds already. Without systemd, it is started detached, with its
+/// log in `state`, and its pid is returned.
 pub fn start(task: &Task<'_>, world: &World, facts: &Facts, state: &Path) -> Result<Option<u32>> {
     let task = &task.within(LIMIT);
-    if answers(task) {
+    if responds(task) {
         return Ok(None);
     }
     let fault = Fault::NotRunning { detail: String::new() };
@@ -40,28 +40,23 @@ pub fn start(task: &Task<'_>, world: &World, facts: &Facts, state: &Path) -> Res
     let program = detect::daemon(world).ok_or_else(|| Fault::Absent.error(facts))?;
     std::fs::create_dir_all(state).map_err(|error| Error::io("create", state, &error))?;
     let daemon = Daemon { program, run: PathBuf::from("/var/run"), log: state.join("dockerd.log") };
-    let pid = daemon
+    daemon
         .start(task, world)
-        .map_err(|error| remedy(&fault, facts).commands.into_iter().fold(error, Error::help))?;
-    if let (Some(pid), Some(mut made)) = (pid, Installed::load(state)?) {
-        made.pid = Some(pid);
-        made.save(state)?;
-    }
-    Ok(pid)
+        .map_err(|error| fix(&fault, facts).commands.into_iter().fold(error, Error::help))
 }
 
-/// Ends a daemon that we started, with all its containers; nothing happens where `pid` is another
-/// program by now.
+/// Ends a daemon that we started, with all its containers. Does nothing if `pid` is another program by
+/// now.
 pub fn halt(task: &Task<'_>, pid: u32) -> Result<()> {
     if program_of(pid).as_deref() != Some("dockerd") {
         return Ok(());
     }
-    task.say(format!("stop dockerd (pid {pid})"));
+    task.say(format!("stopping dockerd (pid {pid})"));
     terminate(pid)
         .map_err(|error| Error::failed(format!("cannot stop dockerd (pid {pid})")).because(error))?;
     let task = &task.within(LIMIT);
     while program_of(pid).is_some() {
-        pause(task).map_err(|error| error.context(format!("dockerd (pid {pid}) does not stop")))?;
+        pause(task).map_err(|error| error.context(format!("dockerd (pid {pid}) has not stopped")))?;
     }
     Ok(())
 }
@@ -81,7 +76,7 @@ fn terminate(_pid: u32) -> std::io::Result<()> {
 }
 
 fn start_unit(task: &Task<'_>, facts: &Facts) -> Result<Option<u32>> {
-    task.say("start docker by systemd");
+    task.say("starting docker with systemd");
     let started = task.run(&Cmd::new("systemctl", "start docker").args(["start", "docker.service"]));
     if let Err(error) = started {
         let journal = Cmd::new("journalctl", "read docker's journal")
@@ -90,7 +85,7 @@ fn start_unit(task: &Task<'_>, facts: &Facts) -> Result<Option<u32>> {
         let cause = task.run(&journal).map(|output| cause(&output.text())).unwrap_or_default();
         return Err(error.because(cause).help("journalctl --unit docker.service"));
     }
-    while !answers(task) {
+    while !responds(task) {
         pause(task).map_err(|error| {
             let detail = "systemd started it, but it is not responding".to_owned();
             if task.remaining().is_zero() { Fault::NotRunning { detail }.error(facts) } else { error }
@@ -99,52 +94,51 @@ fn start_unit(task: &Task<'_>, facts: &Facts) -> Result<Option<u32>> {
     Ok(None)
 }
 
-/// Whether the engine behind the client answers.
-fn answers(task: &Task<'_>) -> bool {
+fn responds(task: &Task<'_>) -> bool {
     let cmd = Cmd::new("docker", "check whether the engine responds")
         .args(["version", "--format", "{{.Server.Version}}"])
+        .inherit(Inherit::Engine)
         .within(Duration::from_secs(20))
         .any_status();
     task.run(&cmd).is_ok_and(|output| output.ok() && !output.text().is_empty())
 }
 
-/// Sleeps a little; fails where the task is stopped or its time is up.
+/// Sleeps for [`PAUSE`]; fails if the task is stopped or its time is up.
 fn pause(task: &Task<'_>) -> Result<()> {
     task.check()?;
     std::thread::sleep(PAUSE.min(task.remaining()));
     Ok(())
 }
 
-/// A daemon without anyone to look after it.
+/// A daemon that no service manager supervises.
 struct Daemon {
     program: PathBuf,
-    /// Where it keeps its pid files and socket: `/var/run`.
+    /// The directory of its pid files and socket: `/var/run`.
     run: PathBuf,
     log: PathBuf,
 }
 
 impl Daemon {
-    /// `None` where one was starting already, and is only waited for.
+    /// `None` if a daemon was starting already.
     fn start(&self, task: &Task<'_>, world: &World) -> Result<Option<u32>> {
         let seen = std::fs::metadata(&self.log).map_or(0, |data| data.len());
         if let Some(pid) = self.clear_stale()? {
-            task.say(format!("wait for the daemon that is starting (pid {pid})"));
+            task.say(format!("waiting for the daemon that is starting (pid {pid})"));
             return self.wait(task, pid, seen).map(|()| None);
         }
-        task.say("start dockerd");
+        task.say("starting dockerd");
         let mut path: OsString = world.env.get("PATH").cloned().unwrap_or_default();
         path.push(":");
         path.push(SBIN);
         let cmd = Cmd::new("sh", "start the container engine").args(["-c", RAISED]).path(&self.program);
-        let cmd = cmd.env("PATH", path);
+        let cmd = cmd.inherit(Inherit::Daemon).env("PATH", path);
         let pid = task.runner.detach(&cmd, &self.log)?;
         self.wait(task, pid, seen)?;
         Ok(Some(pid))
     }
 
-    /// The pid of a daemon that runs already. Pid files whose process is gone, or is another
-    /// program by now (after a kill or a power cut), would keep the daemon from starting: they are
-    /// removed.
+    /// The pid of a daemon that is running. Stale pid files, which a kill or a power failure leaves behind,
+    /// would prevent the daemon from starting and are removed.
     fn clear_stale(&self) -> Result<Option<u32>> {
         let containerd = self.run.join("docker/containerd/containerd.pid");
         if read_pid(&containerd).is_some_and(|pid| program_of(pid).as_deref() != Some("containerd")) {
@@ -161,7 +155,7 @@ impl Daemon {
 
     fn wait(&self, task: &Task<'_>, pid: u32, seen: u64) -> Result<()> {
         loop {
-            if self.listens() && answers(task) {
+            if self.listens() && responds(task) {
                 return Ok(());
             }
             if program_of(pid).is_none() {
@@ -184,17 +178,17 @@ impl Daemon {
         true
     }
 
-    /// An error with what the daemon wrote since its log was `seen` bytes long.
+    /// An error with what the daemon has written since its log was `seen` bytes long.
     fn failed(&self, what: &str, seen: u64) -> Error {
         let log = std::fs::read(&self.log).unwrap_or_default();
         let new = log.get(usize::try_from(seen).unwrap_or_default()..).unwrap_or_default();
         Error::host(what)
             .because(cause(&String::from_utf8_lossy(new)))
-            .help(format!("read {}", self.log.display()))
+            .help(format!("less {}", self.log.display()))
     }
 }
 
-/// The end of a daemon's log; where it names its failure, only that.
+/// The failure that a daemon's log names, otherwise the end of the log.
 fn cause(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
     let fatal = lines
@@ -214,17 +208,14 @@ fn remove(file: &Path) -> Result<()> {
     std::fs::remove_file(file).map_err(|error| Error::io("remove the stale", file, &error))
 }
 
-/// The name of the program that runs as `pid`; `None` where none does (a zombie does not run).
+/// The name of the program that runs as `pid`; `None` if there is none or it is a zombie.
 fn program_of(pid: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    running(&stat).map(str::to_owned)
-}
-
-/// From the text of `/proc/PID/stat`: `7 (dockerd) S 1 …`.
-fn running(stat: &str) -> Option<&str> {
-    let (_, rest) = stat.split_once('(')?;
-    let (name, rest) = rest.rsplit_once(')')?;
-    (!matches!(rest.trim_start().chars().next(), Some('Z' | 'X') | None)).then_some(name)
+    let pid = sysinfo::Pid::from_u32(pid);
+    let mut system = sysinfo::System::new().ok()?;
+    system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), true);
+    let process = system.process(pid)?;
+    let runs = process.status() != sysinfo::ProcessStatus::Zombie;
+    runs.then(|| process.name().to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
@@ -244,72 +235,49 @@ mod tests {
         }
     }
 
+    fn start_on(facts: &Facts, script: &Script) -> Result<Option<u32>> {
+        with_task(script, |task| start(task, &World::real(), facts, Path::new("/nonexistent"))).0
+    }
+
     #[test]
-    fn an_engine_that_answers_is_left_alone() {
+    fn an_engine_that_responds_is_not_started() {
         let script = Script::default().on("docker version", 0, "20.10.24\n");
-        let pid =
-            with_task(&script, |task| start(task, &World::real(), &micro_vm(), Path::new("/nonexistent")));
-        assert_eq!(pid.0.unwrap(), None);
+        assert_eq!(start_on(&micro_vm(), &script).unwrap(), None);
         assert_eq!(script.ran().len(), 1);
     }
 
     #[test]
-    fn systemd_is_asked_where_it_runs() {
+    fn systemd_starts_the_daemon_or_its_journal_shows_why_not() {
+        let facts = Facts { root: true, ..debian() };
         let script = Script::default()
             .on("docker version", 1, "")
             .on("systemctl start docker.service", 0, "")
             .on("docker version", 0, "20.10.24\n");
-        let facts = Facts { root: true, ..debian() };
-        let pid = with_task(&script, |task| start(task, &World::real(), &facts, Path::new("/nonexistent"))).0;
-        assert_eq!(pid.unwrap(), None);
-    }
-
-    #[test]
-    fn a_unit_that_fails_shows_its_journal() {
+        assert_eq!(start_on(&facts, &script).unwrap(), None);
         let script = Script::default()
             .on("docker version", 1, "")
             .on_err("systemctl start", 1, "", "Job for docker.service failed")
             .on("journalctl", 0, "noise\nfailed to start daemon: no iptables\n");
-        let facts = Facts { root: true, ..debian() };
-        let error =
-            with_task(&script, |task| start(task, &World::real(), &facts, Path::new("/nonexistent"))).0;
-        assert!(error.unwrap_err().to_string().contains("because failed to start daemon: no iptables"));
+        let error = start_on(&facts, &script).unwrap_err().to_string();
+        assert!(error.contains("because failed to start daemon: no iptables"), "{error}");
     }
 
     #[test]
-    fn without_rights_or_on_macos_the_command_is_given() {
+    fn without_root_or_on_macos_the_error_names_the_command() {
         let script = Script::default().on("docker version", 1, "");
         for (facts, command) in
             [(debian(), "sudo systemctl enable --now docker"), (macos(), "open -a Docker")]
         {
-            let error = with_task(&script, |task| start(task, &World::real(), &facts, Path::new("/x")))
-                .0
-                .unwrap_err();
-            assert_eq!(error.hints(), [command]);
+            assert_eq!(start_on(&facts, &script).unwrap_err().hints(), [command]);
         }
     }
 
-    #[test]
-    fn a_daemon_that_dies_is_explained_by_its_new_log_lines() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("dockerd.log"), "failed to start daemon: of yesterday\n").unwrap();
-        let daemon = daemon(dir.path());
-        let script = Script::default().on("sh -c", 0, "");
-        let error = with_task(&script, |task| daemon.start(task, &World::real())).0.unwrap_err();
-        assert!(!error.to_string().contains("yesterday"), "{error}");
-        std::fs::write(&daemon.log, "old\nfailed to start daemon: now\n").unwrap();
-        assert_eq!(daemon.failed("x", 4).causes(), ["failed to start daemon: now"]);
-    }
-
-    /// Answers from a script, and starts for real what is to be detached.
+    /// Returns recorded output, but starts detached processes.
     struct Half(Script);
 
     impl Runner for Half {
         fn run(&self, cmd: &Cmd, cancel: &Cancel, on_line: &mut dyn FnMut(&str)) -> Result<Output, RunError> {
             self.0.run(cmd, cancel, on_line)
-        }
-        fn pipe(&self, from: &Cmd, to: &Cmd, cancel: &Cancel) -> Result<Output, RunError> {
-            self.0.pipe(from, to, cancel)
         }
         fn detach(&self, cmd: &Cmd, log: &Path) -> Result<u32, RunError> {
             System::default().detach(cmd, log)
@@ -332,7 +300,7 @@ mod tests {
         let daemon = fake(dir.path(), "echo up; while :; do sleep 0.1; done");
         let runner = Half(Script::default().on("docker version", 0, "20.10.24\n"));
         let pid = with_task(&runner, |task| daemon.start(task, &World::real())).0.unwrap().unwrap();
-        // The socket is there from the start in this test, so the shell may still be on its way.
+        // The socket exists before the daemon in this test, so the shell may still be starting it.
         while program_of(pid).as_deref() == Some("sh") {
             std::thread::sleep(PAUSE);
         }
@@ -342,8 +310,9 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_that_cannot_start_is_quoted() {
+    fn a_daemon_that_cannot_start_is_explained_by_its_log() {
         let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("dockerd.log"), "failed to start daemon: an earlier run\n").unwrap();
         let daemon = fake(dir.path(), "echo noise; echo failed to start daemon: no space left; exit 1");
         let runner = Half(Script::default());
         let error = with_task(&runner, |task| daemon.start(task, &World::real())).0.unwrap_err();
@@ -352,22 +321,15 @@ mod tests {
     }
 
     #[test]
-    fn stale_pid_files_go_and_a_running_daemon_is_waited_for() {
+    fn stale_pid_files_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         let containerd = dir.path().join("docker/containerd");
         std::fs::create_dir_all(&containerd).unwrap();
         std::fs::write(containerd.join("containerd.pid"), "4194303").unwrap();
-        // A pid that lives, and is not a daemon: the test itself.
+        // A process that exists and is not a daemon: the test itself.
         std::fs::write(dir.path().join("docker.pid"), std::process::id().to_string()).unwrap();
         assert_eq!(daemon(dir.path()).clear_stale().unwrap(), None);
         assert!(!dir.path().join("docker.pid").exists() && !containerd.join("containerd.pid").exists());
-    }
-
-    #[test]
-    fn reads_process_states() {
-        assert_eq!(running("7 (dockerd) S 1 7"), Some("dockerd"));
-        assert_eq!(running("7 (a) b) R 1"), Some("a) b"));
-        assert_eq!(running("7 (dockerd) Z 1 7"), None);
     }
 
     #[test]

@@ -1,44 +1,48 @@
-//! Finding the engine: which client to ask, and what it answers.
+//! Finding the engine: which clients exist, and what their engines report.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Builder, Engine, Fault, info};
+use super::{Builder, Endpoint, Engine, Fault, info};
 use crate::error::Result;
-use crate::exec::{Cmd, RunError};
+use crate::exec::{Cmd, Inherit, RunError};
 use crate::host::{Facts, Os};
 use crate::task::{Task, stopped};
 use crate::world::World;
 
-/// An engine that does not say who it is within this time is stuck.
+/// An engine that does not respond within this time hangs.
 const LIMIT: Duration = Duration::from_secs(20);
-/// Where daemons live that are not on every user's PATH.
+const SOCKET: &str = "/var/run/docker.sock";
+/// Directories of daemons that are not on every user's PATH.
 const SBIN: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/sbin"];
 
 impl Engine {
-    /// Asks the engine who it is, by one process where the first client builds with `BuildKit`.
+    /// Finds the engine with one process, if the first client builds with `BuildKit`.
     ///
-    /// Several Docker clients may be on PATH: the first that builds with `BuildKit` is taken, else
-    /// the first that answers. Podman is asked where no Docker answers.
+    /// Of several Docker clients on PATH, the first that builds with `BuildKit` is used, otherwise the
+    /// first whose engine responds. Podman is used if there is no Docker engine.
     ///
-    /// The outer error is that of work that was stopped meanwhile: it says nothing of the engine.
+    /// The outer error means that the work was stopped; it says nothing about the engine.
     pub fn detect(task: &Task<'_>, world: &World, facts: &Facts) -> Result<Result<Engine, Fault>> {
-        let buildx = has_buildx(world);
-        let mut legacy = None;
-        let mut fault = None;
-        for client in order(clients(world, "docker"), buildx) {
-            match ask(task, &client)? {
+        let (mut legacy, mut fault) = (None, None);
+        let docker = order(clients(world, "docker"), has_buildx(world));
+        let selected = Endpoint::of_docker(world).filter(|_| !docker.is_empty());
+        if let Some(endpoint) = selected.clone().filter(Endpoint::is_remote) {
+            return Ok(Err(Fault::Remote { endpoint }));
+        }
+        for client in docker {
+            match query(task, &client)? {
                 Ok(engine) if engine.builder == Builder::Legacy => {
                     legacy.get_or_insert(engine);
                 }
                 Ok(engine) => return Ok(Ok(engine)),
-                // A broken or too new client says nothing about the engine; the next one may.
+                // A broken or too new client says nothing about the engine; the next one may work.
                 Err(found @ Fault::Unusable { .. }) => {
                     fault.get_or_insert(found);
                 }
                 Err(found) => {
-                    fault = Some(found);
+                    fault = Some(at(found, selected, is_served(Path::new(SOCKET))));
                     break;
                 }
             }
@@ -47,24 +51,36 @@ impl Engine {
             return Ok(Ok(engine));
         }
         if let Some(client) = clients(world, "podman").into_iter().next() {
-            match ask(task, &client)? {
+            if let Some(endpoint) = Endpoint::of_podman(world).filter(Endpoint::is_remote) {
+                return Ok(Err(Fault::Remote { endpoint }));
+            }
+            match query(task, &client)? {
                 Ok(engine) => return Ok(Ok(engine)),
                 Err(found) => {
                     fault.get_or_insert(found);
                 }
             }
         }
-        Ok(Err(settle(fault, facts, daemon(world).is_some())))
+        Ok(Err(classify(fault, facts, daemon(world).is_some())))
     }
 }
 
-/// A client without an engine behind it is no engine: on Linux, where the daemon's program is not
-/// there and the client spoke of the local socket, the fault is [`Fault::Absent`].
-fn settle(fault: Option<Fault>, facts: &Facts, has_daemon: bool) -> Fault {
+/// An engine that does not run at an endpoint that the user selected: starting the default engine would
+/// not help.
+fn at(fault: Fault, selected: Option<Endpoint>, other: bool) -> Fault {
+    match (fault, selected) {
+        (Fault::NotRunning { detail }, Some(endpoint)) => Fault::Endpoint { endpoint, other, detail },
+        (fault, _) => fault,
+    }
+}
+
+/// A client without an engine is not an engine: on Linux, if the daemon's program does not exist and the
+/// client tried the local socket, the fault is [`Fault::Absent`].
+fn classify(fault: Option<Fault>, facts: &Facts, has_daemon: bool) -> Fault {
     match fault {
         None => Fault::Absent,
         Some(Fault::NotRunning { detail })
-            if facts.os == Os::Linux && !has_daemon && detail.contains("/var/run/docker.sock") =>
+            if facts.os == Os::Linux && !has_daemon && detail.contains(SOCKET) =>
         {
             Fault::Absent
         }
@@ -72,23 +88,21 @@ fn settle(fault: Option<Fault>, facts: &Facts, has_daemon: bool) -> Fault {
     }
 }
 
-fn ask(task: &Task<'_>, client: &Path) -> Result<Result<Engine, Fault>> {
+fn query(task: &Task<'_>, client: &Path) -> Result<Result<Engine, Fault>> {
     let cmd = Cmd::new(client, "query the container engine")
         .args(["info", "--format", "{{json .}}"])
+        .inherit(Inherit::Engine)
         .within(LIMIT)
         .any_status();
-    Ok(match task.runner.run(&cmd.within(LIMIT.min(task.remaining())), task.cancel, &mut |_| {}) {
+    Ok(match task.try_run(&cmd) {
         Ok(output) => info::parse(client, &output.text(), &output.stderr),
         Err(RunError::Stopped { reason }) => return Err(stopped(reason)),
         Err(RunError::NotFound { .. }) => Err(Fault::Absent),
-        Err(error @ RunError::TimedOut { .. }) => {
-            Err(Fault::Unusable { detail: format!("{error}; it seems to hang") })
-        }
         Err(error) => Err(Fault::Unusable { detail: error.to_string() }),
     })
 }
 
-/// The clients called `name` on PATH, in its order, each file once.
+/// The programs called `name` on PATH, in its order, each file once.
 fn clients(world: &World, name: &str) -> Vec<PathBuf> {
     let path: OsString = world.env.get("PATH").cloned().unwrap_or_default();
     let Ok(all) = which::which_in_all(name, Some(path), &world.cwd) else { return Vec::new() };
@@ -104,8 +118,8 @@ fn clients(world: &World, name: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Without a buildx plugin only a client older than 23 builds with `BuildKit`, and that is likelier
-/// the distribution's: it is asked first, so that one process is enough.
+/// Without a buildx plugin, only a client older than 23 builds with `BuildKit`. That is more likely the
+/// distribution's, so it comes first, and one process is enough.
 fn order(mut clients: Vec<PathBuf>, buildx: bool) -> Vec<PathBuf> {
     if !buildx {
         clients.sort_by_key(|client| !client.starts_with("/usr/bin"));
@@ -113,7 +127,7 @@ fn order(mut clients: Vec<PathBuf>, buildx: bool) -> Vec<PathBuf> {
     clients
 }
 
-/// Whether the plugin is in one of the places where clients look for it.
+/// Whether the buildx plugin is in one of the clients' plugin directories.
 fn has_buildx(world: &World) -> bool {
     const SHARED: [&str; 4] =
         ["/usr/local/lib/docker", "/usr/local/libexec/docker", "/usr/lib/docker", "/usr/libexec/docker"];
@@ -132,8 +146,8 @@ pub fn daemon(world: &World) -> Option<PathBuf> {
         .or_else(|| SBIN.iter().map(|dir| Path::new(dir).join("dockerd")).find(|program| program.is_file()))
 }
 
-/// Whether there is certainly no engine: no client leads to one, and nothing listens where engines do.
-/// A `PATH` without the client (that of cron or sudo) proves nothing.
+/// Whether there is certainly no engine: no client and no listening socket. A missing client alone proves
+/// nothing, because cron and sudo use another PATH.
 pub fn certainly_absent(fault: &Fault, world: &World) -> bool {
     *fault == Fault::Absent
         && ["DOCKER_HOST", "CONTAINER_HOST"].iter().all(|name| world.var(name).is_none())
@@ -142,7 +156,7 @@ pub fn certainly_absent(fault: &Fault, world: &World) -> bool {
 
 /// Where engines listen by default.
 fn sockets(world: &World) -> Vec<PathBuf> {
-    let system = ["/var/run/docker.sock", "/run/podman/podman.sock"].map(PathBuf::from);
+    let system = [SOCKET, "/run/podman/podman.sock"].map(PathBuf::from);
     let home = world.home.iter().flat_map(|home| {
         [".docker/run", ".docker/desktop", ".colima/default", ".orbstack/run", ".rd"]
             .map(|dir| home.join(dir).join("docker.sock"))
@@ -154,7 +168,7 @@ fn sockets(world: &World) -> Vec<PathBuf> {
     system.into_iter().chain(home).chain(runtime).collect()
 }
 
-/// Whether something listens on the socket; one that this user may not open counts.
+/// Whether something listens on the socket, even if this user may not open it.
 #[cfg(unix)]
 fn is_served(socket: &Path) -> bool {
     use std::io::ErrorKind::{ConnectionRefused, NotFound};
@@ -182,7 +196,7 @@ mod tests {
     const REFUSED: &str =
         "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
 
-    /// A world whose PATH holds the named programs, each in a folder of its own.
+    /// PATH contains the named programs, each in its own directory.
     fn world(programs: &[&str]) -> (World, tempfile::TempDir) {
         let root = tempfile::tempdir().unwrap();
         let mut path = Vec::new();
@@ -205,7 +219,10 @@ mod tests {
     }
 
     #[test]
-    fn one_process_is_enough_when_all_is_well() {
+    fn at_most_one_process_is_started() {
+        let script = Script::default();
+        assert_eq!(detect(&script, &[], &debian()), Err(Fault::Absent));
+        assert!(script.ran().is_empty());
         let script = Script::default().on("docker info", 0, DOCKER_20);
         assert_eq!(detect(&script, &["docker", "docker"], &debian()).unwrap().builder, Builder::BuildKit);
         assert_eq!(script.ran().len(), 1);
@@ -221,8 +238,8 @@ mod tests {
 
     #[test]
     fn a_client_that_is_too_new_gives_way_to_the_next() {
-        let said = "Error response from daemon: client version 1.54 is too new. Maximum supported API version is 1.41";
-        let script = Script::default().on_err("docker info", 1, "", said).on("docker info", 0, DOCKER_20);
+        let stderr = "Error response from daemon: client version 1.54 is too new. Maximum supported API version is 1.41";
+        let script = Script::default().on_err("docker info", 1, "", stderr).on("docker info", 0, DOCKER_20);
         assert!(detect(&script, &["docker", "docker"], &debian()).is_ok());
         let script = Script::default().on_err("docker info", 1, "", REFUSED);
         assert!(detect(&script, &["docker", "docker"], &macos()).is_err());
@@ -237,20 +254,37 @@ mod tests {
     }
 
     #[test]
-    fn nothing_on_path_is_absent_without_a_process() {
-        let script = Script::default();
-        assert_eq!(detect(&script, &[], &debian()), Err(Fault::Absent));
-        assert!(script.ran().is_empty());
+    fn a_client_without_a_daemon_is_absent_on_linux_only() {
+        let fault = || Some(Fault::classify(REFUSED));
+        assert_eq!(classify(fault(), &debian(), false), Fault::Absent);
+        assert!(matches!(classify(fault(), &debian(), true), Fault::NotRunning { .. }));
+        assert!(matches!(classify(fault(), &macos(), false), Fault::NotRunning { .. }));
     }
 
     #[test]
-    fn a_client_without_a_daemon_is_absent_on_linux_only() {
-        let fault = || Some(Fault::classify(REFUSED));
-        assert_eq!(settle(fault(), &debian(), false), Fault::Absent);
-        assert!(matches!(settle(fault(), &debian(), true), Fault::NotRunning { .. }));
-        assert!(matches!(settle(fault(), &macos(), false), Fault::NotRunning { .. }));
-        let remote = Some(Fault::classify("Cannot connect to the Docker daemon at tcp://10.0.0.7:2375"));
-        assert!(matches!(settle(remote, &debian(), false), Fault::NotRunning { .. }));
+    fn an_engine_on_another_machine_is_refused_without_a_process() {
+        for (program, variable) in [("docker", "DOCKER_HOST"), ("podman", "CONTAINER_HOST")] {
+            let script = Script::default();
+            let (mut world, _root) = world(&[program]);
+            world.env.insert(variable.to_owned(), "ssh://me@box".into());
+            let fault = with_task(&script, |task| Engine::detect(task, &world, &debian())).0.unwrap();
+            assert_eq!(fault.unwrap_err().detail(), format!("{variable} is set to ssh://me@box"));
+            assert!(script.ran().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_context_without_an_engine_is_not_a_stopped_daemon() {
+        let (mut world, root) = world(&["docker", "dockerd"]);
+        world.env.insert("DOCKER_CONTEXT".to_owned(), "work".into());
+        world.env.insert("DOCKER_CONFIG".to_owned(), root.path().into());
+        let stderr =
+            "Failed to initialize: unable to resolve docker endpoint: context \"work\": context not found";
+        let script = Script::default().on_err("docker info", 1, "", stderr);
+        let fault =
+            with_task(&script, |task| Engine::detect(task, &world, &debian())).0.unwrap().unwrap_err();
+        assert_eq!(fault.code(), "engine-endpoint");
+        assert!(fault.detail().starts_with("the docker context `work` does not exist"), "{fault:?}");
     }
 
     #[test]

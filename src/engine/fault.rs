@@ -1,26 +1,32 @@
 //! What can be wrong with an engine.
 
-use super::remedy::remedy;
+use super::Endpoint;
+use super::fix::fix;
 use crate::error::Error;
 use crate::host::Facts;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// No engine is installed (a client alone is none).
+    /// No engine is installed; a client alone is not an engine.
     Absent,
-    /// Installed, and nothing answers.
+    /// It is installed but does not respond.
     NotRunning { detail: String },
-    /// It runs, and this user may not use it.
+    /// The user selected another engine than the default one, and it does not respond. `other` is true if
+    /// an engine responds at the default address.
+    Endpoint { endpoint: Endpoint, other: bool, detail: String },
+    /// The user selected an engine on another machine.
+    Remote { endpoint: Endpoint },
+    /// It runs, but this user may not use it.
     NoPermission { detail: String },
-    /// It answers with something that we cannot work with.
+    /// Its response cannot be used.
     Unusable { detail: String },
 }
 
 impl Fault {
-    /// Reads what a client said in place of an answer.
-    pub fn classify(said: &str) -> Self {
-        let detail = said.trim().lines().last().unwrap_or_default().trim().to_owned();
-        let low = said.to_ascii_lowercase();
+    /// Interprets the error output of a client.
+    pub fn classify(output: &str) -> Self {
+        let detail = output.trim().lines().last().unwrap_or_default().trim().to_owned();
+        let low = output.to_ascii_lowercase();
         let any = |phrases: &[&str]| phrases.iter().any(|phrase| low.contains(phrase));
         if any(&["permission denied", "access is denied"]) {
             Self::NoPermission { detail }
@@ -32,6 +38,7 @@ impl Fault {
             "no such file or directory",
             "the system cannot find the file specified",
             "unable to connect to podman",
+            "context not found",
         ]) {
             Self::NotRunning { detail }
         } else {
@@ -44,6 +51,8 @@ impl Fault {
         match self {
             Self::Absent => "engine-absent",
             Self::NotRunning { .. } => "engine-not-running",
+            Self::Endpoint { .. } => "engine-endpoint",
+            Self::Remote { .. } => "engine-remote",
             Self::NoPermission { .. } => "engine-no-permission",
             Self::Unusable { .. } => "engine-unusable",
         }
@@ -53,24 +62,30 @@ impl Fault {
         match self {
             Self::Absent => "no container engine is installed",
             Self::NotRunning { .. } => "the container engine is not running",
+            Self::Endpoint { .. } => "the selected container engine is not responding",
+            Self::Remote { .. } => "the container engine runs on another machine",
             Self::NoPermission { .. } => "this user has no permission to use the container engine",
             Self::Unusable { .. } => "the container engine is not responding as expected",
         }
     }
 
-    /// What the client said; empty where there is none.
-    pub fn detail(&self) -> &str {
+    /// The setting that selects the engine, and the client's output; empty if there is neither.
+    pub fn detail(&self) -> String {
         match self {
-            Self::Absent => "",
-            Self::NotRunning { detail } | Self::NoPermission { detail } | Self::Unusable { detail } => detail,
+            Self::Absent => String::new(),
+            Self::Remote { endpoint } => endpoint.to_string(),
+            Self::Endpoint { endpoint, detail, .. } => format!("{endpoint}: {detail}"),
+            Self::NotRunning { detail } | Self::NoPermission { detail } | Self::Unusable { detail } => {
+                detail.clone()
+            }
         }
     }
 
-    /// The error for the user: exit code 3, the remedy as help.
+    /// Exit code 3, with the commands that fix the fault as help.
     pub fn error(&self, facts: &Facts) -> Error {
-        let remedy = remedy(self, facts);
-        let error = Error::host(self.title()).because(self.detail());
-        remedy.commands.into_iter().fold(error.because(remedy.explain), Error::help)
+        let fix = fix(self, facts);
+        let error = Error::host(self.title()).because(self.detail()).because(fix.explanation);
+        fix.commands.into_iter().fold(error, Error::help)
     }
 }
 
@@ -81,34 +96,30 @@ mod tests {
     use crate::host::recorded::debian;
 
     #[test]
-    fn tells_the_faults_apart() {
-        let code = |said: &str| Fault::classify(said).code();
-        assert_eq!(
-            code("Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?"),
-            "engine-not-running"
-        );
-        assert_eq!(
-            code(
-                "failed to connect to the docker API at npipe:////./pipe/dockerDesktopLinuxEngine; open //./pipe/x: The system cannot find the file specified."
+    fn the_clients_output_is_classified() {
+        for (output, code) in [
+            (
+                "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?",
+                "engine-not-running",
             ),
-            "engine-not-running"
-        );
-        assert_eq!(
-            code("Got permission denied while trying to connect to the Docker daemon socket"),
-            "engine-no-permission"
-        );
-        assert_eq!(
-            code(
-                "Error response from daemon: client version 1.54 is too new. Maximum supported API version is 1.41"
+            (
+                "failed to connect to the docker API at npipe:////./pipe/dockerDesktopLinuxEngine; open //./pipe/x: \
+                 The system cannot find the file specified.",
+                "engine-not-running",
             ),
-            "engine-unusable"
-        );
+            (
+                "Got permission denied while trying to connect to the Docker daemon socket",
+                "engine-no-permission",
+            ),
+            ("Error response from daemon: client version 1.54 is too new.", "engine-unusable"),
+        ] {
+            assert_eq!(Fault::classify(output).code(), code, "{output}");
+        }
     }
 
     #[test]
-    fn becomes_an_error_with_cause_and_command() {
-        let fault = Fault::NotRunning { detail: "Cannot connect".to_owned() };
-        let error = fault.error(&debian());
+    fn the_error_has_cause_and_command() {
+        let error = Fault::NotRunning { detail: "Cannot connect".to_owned() }.error(&debian());
         assert_eq!(error.exit(), Exit::HostNotReady);
         assert_eq!(error.causes()[0], "Cannot connect");
         assert_eq!(error.hints(), ["sudo systemctl enable --now docker"]);

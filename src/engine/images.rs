@@ -1,153 +1,138 @@
-//! Images in the engine's own store.
+//! Images in the engine's own store, and their transfer to and from a registry.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::Engine;
-use crate::error::{Error, Result};
-use crate::exec::{Cmd, Output};
+use crate::error::Result;
+use crate::exec::Cmd;
 use crate::task::Task;
 
+/// Without a terminal, the clients print a line only when a layer begins and ends. The largest layer
+/// (0.3 GB compressed) takes this long at 2 Mbit/s. The transfer as a whole has no limit of its own.
+const SILENCE: Duration = Duration::from_mins(20);
+
 impl Engine {
-    /// The image's id, `sha256:…` of its configuration; `None` where the engine has no such image.
+    /// The image's id, `sha256:…` of its configuration; `None` if the engine does not have the image.
     pub fn image_id(&self, task: &Task<'_>, reference: &str) -> Result<Option<String>> {
         let found = self.inspect_image(task, reference, "{{.Id}}")?;
         Ok(found.map(|id| if id.starts_with("sha256:") { id } else { format!("sha256:{id}") }))
     }
 
     pub fn has_image(&self, task: &Task<'_>, reference: &str) -> Result<bool> {
-        Ok(self.inspect_image(task, reference, "{{.Id}}")?.is_some())
+        Ok(self.image_id(task, reference)?.is_some())
     }
 
-    /// A label of the image; `None` where the image or the label is not there.
+    /// A label of the image; `None` if the image or the label does not exist.
     pub fn image_label(&self, task: &Task<'_>, reference: &str, label: &str) -> Result<Option<String>> {
-        let Some(json) = self.inspect_image(task, reference, "{{json .Config.Labels}}")? else {
-            return Ok(None);
-        };
+        let json = self.inspect_image(task, reference, "{{json .Config.Labels}}")?.unwrap_or_default();
         let labels: Value = serde_json::from_str(&json).unwrap_or_default();
         Ok(labels[label].as_str().map(str::to_owned))
     }
 
     fn inspect_image(&self, task: &Task<'_>, reference: &str, format: &str) -> Result<Option<String>> {
-        let cmd = self
-            .cmd(format!("inspect the image {reference}"))
-            .args(["image", "inspect", "--format", format, reference])
-            .any_status();
-        absent_or(&cmd, task.run(&cmd)?)
+        let args = ["image", "inspect", "--format", format, reference];
+        self.lookup(task, &format!("inspect the image {reference}"), &args)
     }
 
-    pub fn tag(&self, task: &Task<'_>, from: &str, to: &str) -> Result<()> {
-        task.run(&self.cmd(format!("tag {from} as {to}")).args(["tag", from, to])).map(drop)
-    }
-
-    /// Writes images as one archive to `to`: a temporary name of the caller's, as a killed client
-    /// leaves a part of it.
+    /// Writes images as one archive to `to`: a temporary name, because a client that is killed leaves an
+    /// incomplete file.
     pub fn save(&self, task: &Task<'_>, references: &[String], to: &Path) -> Result<()> {
-        let cmd = self.cmd(format!("save {}", references.join(", ")));
-        let cmd =
-            if self.is_podman() { cmd.args(["save", "--multi-image-archive"]) } else { cmd.arg("save") };
+        let cmd = self.cmd(format!("save {}", references.join(", "))).arg("save");
+        let cmd = if self.is_podman() { cmd.arg("--multi-image-archive") } else { cmd };
         task.run(&cmd.arg("--output").path(to).args(references)).map(drop)
     }
 
-    /// Loads an archive; returns the references (or ids) that the engine names.
-    pub fn load(&self, task: &Task<'_>, from: &Path) -> Result<Vec<String>> {
+    /// Loads an archive.
+    pub fn load(&self, task: &Task<'_>, from: &Path) -> Result<()> {
         let cmd = self.cmd(format!("load {} into the engine", from.display()));
-        Ok(loaded(&task.run(&cmd.args(["load", "--input"]).path(from))?.text()))
+        task.run(&cmd.args(["load", "--input"]).path(from)).map(drop)
     }
 
-    /// Makes an image of one layer from a root file system; returns its id. `changes` are
-    /// Dockerfile lines such as `ENV A=b`.
-    pub fn import(&self, task: &Task<'_>, tar: &Path, reference: &str, changes: &[String]) -> Result<String> {
-        let mut cmd = self.cmd(format!("import {reference}")).arg("import");
-        for change in changes {
-            cmd = cmd.args(["--change", change]);
-        }
-        Ok(task.run(&cmd.path(tar).arg(reference))?.text())
+    /// Creates an image of one layer from a root file system. `changes` are lines of a Dockerfile such as
+    /// `ENV A=b`.
+    pub fn import(&self, task: &Task<'_>, tar: &Path, reference: &str, changes: &[String]) -> Result<()> {
+        let cmd = self.cmd(format!("import {reference}")).arg("import");
+        let cmd = cmd.args(changes.iter().flat_map(|change| ["--change", change]));
+        task.run(&cmd.path(tar).arg(reference)).map(drop)
     }
 
     /// Pulls from the local registry by digest and names the image `as_reference` in the engine.
     pub fn pull_local(&self, task: &Task<'_>, reference: &str, as_reference: &str) -> Result<()> {
         self.pull(task, reference)?;
-        self.tag(task, reference, as_reference)
+        let purpose = format!("tag {reference} as {as_reference}");
+        self.call(task, &purpose, &["tag", reference, as_reference]).map(drop)
     }
 
-    /// Removes the reference, and the image with its last one; `false` where it was not there.
-    pub fn remove_image(&self, task: &Task<'_>, reference: &str) -> Result<bool> {
-        let cmd = self.cmd(format!("remove the image {reference}")).args(["image", "rm", reference]);
-        let cmd = cmd.any_status();
-        absent_or(&cmd, task.run(&cmd)?).map(|found| found.is_some())
+    /// Pulls an image. Fails after [`SILENCE`] without output, or at the task's deadline.
+    pub(super) fn pull(&self, task: &Task<'_>, reference: &str) -> Result<()> {
+        self.transfer(task, "pull", reference)
     }
-}
 
-/// The text of an answer, or `None` where the engine says that there is no such thing.
-pub(super) fn absent_or(cmd: &Cmd, output: Output) -> Result<Option<String>> {
-    if output.ok() {
-        return Ok(Some(output.text()));
+    /// Pushes an image to the registry that `reference` names. Only the registry knows the digest: Podman
+    /// pushes a manifest that is not in its store.
+    pub(super) fn push(&self, task: &Task<'_>, reference: &str) -> Result<()> {
+        self.transfer(task, "push", reference)
     }
-    let low = output.stderr.to_ascii_lowercase();
-    let any = |phrases: &[&str]| phrases.iter().any(|phrase| low.contains(phrase));
-    let unreachable = any(&["cannot connect", "dial ", "no such file", "no such host"]);
-    if !unreachable && any(&["no such", "not found", "not known", "does not exist"]) {
-        return Ok(None);
-    }
-    let what = format!("cannot {}: `{}` ended with status {}", cmd.purpose, cmd.argv(), output.status);
-    Err(Error::failed(what).because(output.stderr))
-}
 
-fn loaded(text: &str) -> Vec<String> {
-    let name = |line: &str| {
-        let rest = line.strip_prefix("Loaded image")?;
-        Some(rest.trim_start_matches("(s)").trim_start_matches(" ID").strip_prefix(": ")?.trim().to_owned())
-    };
-    text.lines().filter_map(name).collect()
+    fn transfer(&self, task: &Task<'_>, verb: &str, reference: &str) -> Result<()> {
+        let cmd: Cmd = self.cmd(format!("{verb} {reference}")).arg(verb);
+        let cmd = cmd.args(self.transport(reference).to_vec()).arg(reference);
+        task.run_lines(&cmd.silent_for(SILENCE), &mut |line| task.say(line)).map(drop)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::engine::testing::{engine, with_task};
+    use crate::engine::{Builder, Engine};
     use crate::exec::Script;
 
     #[test]
-    fn an_image_that_is_not_there_is_no_error_and_a_broken_engine_is() {
+    fn a_missing_image_is_told_from_an_engine_that_fails() {
         let script = Script::default()
             .on_err("docker image inspect", 1, "\n", "Error: No such image: a:1")
             .on("docker image inspect", 0, "sha256:4711\n")
-            .on_err("docker image inspect", 1, "", "Error response from daemon: disk I/O error");
-        let ((absent, present, broken), _) = with_task(&script, |task| {
-            let ask = || engine().image_id(task, "a:1");
-            (ask(), ask(), ask())
-        });
+            .on_err("docker image inspect", 1, "", "Error response from daemon: disk I/O error")
+            .on_err(
+                "docker image inspect",
+                1,
+                "",
+                "dial unix /var/run/docker.sock: connect: no such file or directory",
+            );
+        let (ids, _) = with_task(&script, |task| [(); 4].map(|()| engine().image_id(task, "a:1")));
+        let [absent, present, broken, dead] = ids;
         assert_eq!(absent.unwrap(), None);
         assert_eq!(present.unwrap().as_deref(), Some("sha256:4711"));
         assert!(broken.unwrap_err().to_string().contains("disk I/O error"));
+        assert!(dead.is_err(), "a daemon that is not running says nothing about the image");
     }
 
     #[test]
-    fn a_dead_daemon_is_not_an_absent_image() {
-        let said = "dial unix /var/run/docker.sock: connect: no such file or directory";
-        let script = Script::default().on_err("docker image", 1, "", said);
-        assert!(with_task(&script, |task| engine().image_id(task, "a:1")).0.is_err());
-    }
-
-    #[test]
-    fn labels_are_read_by_key() {
+    fn a_label_is_read_by_its_key() {
         let script = Script::default().on("docker image inspect", 0, r#"{"inputs":"ab,c","x":""}"#).on(
             "docker image inspect",
             0,
             "null",
         );
-        let ((label, none), _) = with_task(&script, |task| {
-            (engine().image_label(task, "a:1", "inputs"), engine().image_label(task, "a:1", "inputs"))
-        });
-        assert_eq!(label.unwrap().as_deref(), Some("ab,c"));
-        assert_eq!(none.unwrap(), None);
+        let (labels, _) =
+            with_task(&script, |task| [(); 2].map(|()| engine().image_label(task, "a:1", "inputs").unwrap()));
+        assert_eq!(labels, [Some("ab,c".to_owned()), None]);
     }
 
     #[test]
-    fn reads_what_was_loaded() {
-        let text = "Loaded image: a:1\nLoaded image ID: sha256:47\nLoaded image(s): b:2\nnoise";
-        assert_eq!(loaded(text), ["a:1", "sha256:47", "b:2"]);
+    fn podman_uses_plain_http_for_a_registry_on_loopback_only() {
+        let podman = Engine { name: "podman".to_owned(), builder: Builder::Buildah, ..engine() };
+        let (ours, public) = ("127.0.0.1:5055/a:1", "docker.io/library/a:1");
+        let script = Script::default().on("docker", 0, "");
+        with_task(&script, |task| {
+            engine().pull(task, ours).unwrap();
+            podman.push(task, ours).unwrap();
+            podman.pull(task, public).unwrap();
+        });
+        let plain = format!("docker push --tls-verify=false {ours}");
+        assert_eq!(script.ran(), [format!("docker pull {ours}"), plain, format!("docker pull {public}")]);
     }
 }

@@ -1,14 +1,14 @@
-//! Reading what `docker info` and `podman info` say; pure, over recorded texts.
+//! Parsing the output of `docker info` and `podman info`.
 
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Builder, Engine, Fault, Home};
+use super::{Builder, Engine, EngineHost, Fault};
 
-/// The engine that the output of `info --format '{{json .}}'` speaks of, or what is wrong with it.
-/// Clients older than 23 end with status 0 and `ServerErrors` where no daemon answers; newer ones
-/// end with 1 and say it on standard error. `podman-docker` answers for `docker` in podman's way.
+/// The engine that the output of `info --format '{{json .}}'` describes, or what is wrong with it.
+/// If no daemon responds, clients older than 23 exit with 0 and `ServerErrors`, newer ones with 1 and an
+/// error message. `podman-docker` is a `docker` with podman's output.
 pub fn parse(client: &Path, stdout: &str, stderr: &str) -> Result<Engine, Fault> {
     let Ok(info) = serde_json::from_str::<Value>(stdout.trim()) else {
         return Err(Fault::classify(if stderr.trim().is_empty() { stdout } else { stderr }));
@@ -18,8 +18,8 @@ pub fn parse(client: &Path, stdout: &str, stderr: &str) -> Result<Engine, Fault>
     }
     let errors = strings(&info["ServerErrors"]);
     if text(&info, "ServerVersion").is_empty() || !errors.is_empty() {
-        let said = if errors.is_empty() { stderr.to_owned() } else { errors.join("; ") };
-        return Err(Fault::classify(&said));
+        let message = if errors.is_empty() { stderr.to_owned() } else { errors.join("; ") };
+        return Err(Fault::classify(&message));
     }
     Ok(docker(client, &info))
 }
@@ -38,16 +38,16 @@ fn docker(client: &Path, info: &Value) -> Engine {
         runtime: text(info, "DefaultRuntime"),
         context: text(&info["ClientInfo"], "Context"),
         platform: platform(&text(info, "OSType"), &text(info, "Architecture")),
-        home: match (text(info, "OperatingSystem").as_str(), text(info, "Name").as_str()) {
-            ("Docker Desktop", _) => Home::DockerDesktop,
-            // A profile other than the default one stands behind it: `colima-work`.
-            (_, name) if name.starts_with("colima") => Home::Colima,
-            _ => Home::Unknown,
+        host: match (text(info, "OperatingSystem").as_str(), text(info, "Name").as_str()) {
+            ("Docker Desktop", _) => EngineHost::DockerDesktop,
+            // Profiles other than the default one follow: `colima-work`.
+            (_, name) if name.starts_with("colima") => EngineHost::Colima,
+            _ => EngineHost::Unknown,
         },
     }
 }
 
-/// Clients name their own version in here since 23; `BuildKit` left the client with that version.
+/// Clients report their own version since 23, the first version without `BuildKit` in the client.
 fn builder(client: &Value) -> Builder {
     let plugins = client["Plugins"].as_array().map(Vec::as_slice).unwrap_or_default();
     let buildx =
@@ -76,18 +76,18 @@ fn podman(client: &Path, info: &Value) -> Engine {
         runtime: text(runtime, "name"),
         context: String::new(),
         platform: platform(&text(host, "os"), &text(host, "arch")),
-        // The client of a machine talks to it over a socket that is not local.
-        home: if host["serviceIsRemote"] == true { Home::PodmanMachine } else { Home::Unknown },
+        // The client uses the machine's socket as a remote one.
+        host: if host["serviceIsRemote"] == true { EngineHost::PodmanMachine } else { EngineHost::Unknown },
     }
 }
 
-/// What `docker info` says of the store: pairs of a key and a value.
+/// `status` is a list of pairs of key and value.
 fn is_containerd(status: &Value) -> bool {
     let pairs = status.as_array().map(Vec::as_slice).unwrap_or_default();
     pairs.iter().any(|pair| pair[0] == "driver-type" && pair[1] == "io.containerd.snapshotter.v1")
 }
 
-/// `linux/amd64` of what an engine says; Docker has the kernel's word for the processor.
+/// Docker reports the kernel's name of the architecture.
 fn platform(os: &str, arch: &str) -> String {
     let arch = match arch {
         "x86_64" => "amd64",
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_each_kind_of_engine() {
+    fn each_engine_is_parsed() {
         let engine = read(DOCKER_20);
         assert_eq!((engine.name.as_str(), engine.version.as_str()), ("docker", "20.10.24+dfsg1"));
         assert_eq!((engine.cpus, engine.memory, engine.cgroup_version), (2, 25_276_518_400, 1));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_the_store_of_images() {
+    fn the_image_store_is_recognized() {
         let status = r#"{"ServerVersion":"28.5.2","Driver":"overlayfs","DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]]}"#;
         assert!(read(status).containerd_store);
         let graph = r#"{"ServerVersion":"28.5.2","Driver":"overlay2","DriverStatus":[["Backing Filesystem","extfs"],["Supports d_type","true"]]}"#;
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_context_and_platform() {
+    fn context_and_platform_are_parsed() {
         let docker = r#"{"ServerVersion":"28.5.2","OSType":"linux","Architecture":"aarch64","ClientInfo":{"Context":"desktop-linux"}}"#;
         let podman = PODMAN.replace("\"arch\"", "\"os\":\"linux\",\"arch\"");
         let both = [docker, &podman, DOCKER_20].map(|info| (read(info).context, read(info).platform));
@@ -150,28 +150,28 @@ mod tests {
     }
 
     #[test]
-    fn knows_what_the_engine_lives_in() {
+    fn the_engines_host_is_recognized() {
         let colima = DOCKER_28.replace("{\"Driver\"", "{\"Name\":\"colima\",\"Driver\"");
         let machine = PODMAN.replace("\"cpus\"", "\"serviceIsRemote\":true,\"cpus\"");
-        let homes = [DOCKER_20, DOCKER_DESKTOP, &colima, PODMAN, &machine].map(|info| read(info).home);
-        let known = [Home::DockerDesktop, Home::Colima, Home::PodmanMachine];
-        assert_eq!(homes, [Home::Unknown, known[0], known[1], Home::Unknown, known[2]]);
+        let hosts = [DOCKER_20, DOCKER_DESKTOP, &colima, PODMAN, &machine].map(|info| read(info).host);
+        let known = [EngineHost::DockerDesktop, EngineHost::Colima, EngineHost::PodmanMachine];
+        assert_eq!(hosts, [EngineHost::Unknown, known[0], known[1], EngineHost::Unknown, known[2]]);
     }
 
     #[test]
-    fn knows_which_clients_build_with_buildkit() {
+    fn the_builder_is_recognized() {
         let builders = [DOCKER_20, DOCKER_28, DOCKER_DESKTOP, PODMAN].map(|info| read(info).builder);
         assert_eq!(builders, [Builder::BuildKit, Builder::Legacy, Builder::Buildx, Builder::Buildah]);
     }
 
     #[test]
-    fn a_silent_daemon_is_told_by_old_and_new_clients() {
+    fn a_missing_daemon_is_reported_by_old_and_new_clients() {
         let old = r#"{"ServerErrors":["Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"],"ClientInfo":{"Plugins":[]}}"#;
         let fault = parse(Path::new("docker"), old, "").unwrap_err();
         assert!(matches!(fault, Fault::NotRunning { .. }), "{fault:?}");
         let new = r#"{"ServerVersion":"","ClientInfo":{"Version":"28.2.2"}}"#;
-        let said = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get \"http://x\": dial unix /var/run/docker.sock: connect: permission denied";
-        let fault = parse(Path::new("docker"), new, said).unwrap_err();
+        let stderr = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get \"http://x\": dial unix /var/run/docker.sock: connect: permission denied";
+        let fault = parse(Path::new("docker"), new, stderr).unwrap_err();
         assert!(matches!(fault, Fault::NoPermission { .. }), "{fault:?}");
         let fault = parse(Path::new("docker"), "not json", "Segmentation fault").unwrap_err();
         assert!(matches!(fault, Fault::Unusable { .. }), "{fault:?}");

@@ -1,45 +1,41 @@
-//! Installing an engine, with a configuration that this machine can run, and remembering what was
-//! made so that it can be undone.
+//! Installing an engine with a configuration that works on this machine, and recording what was
+//! installed, so that it can be removed.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::Fault;
-use super::daemon::{halt, start};
+use super::fix::{engine_packages, fix};
 use super::packages::{install_packages, remove_packages};
-use super::remedy::{engine_packages, remedy};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::host::{Facts, Packages};
 use crate::task::Task;
-use crate::world::World;
 
-/// A privileged container asks for every capability; runc fails where the machine lacks this one.
+/// A privileged container requests all capabilities; runc fails if the machine lacks this one.
 const NEEDED: &str = "CAP_SYS_RESOURCE";
 const WRAPPER_DATA: &str = "offline/host/runc-bounded";
 const WRAPPER: &str = "usr/local/lib/todo-bootstrap/runc-bounded";
 const OUR_FOLDER: &str = "todo-bootstrap";
 const DAEMON_JSON: &str = "etc/docker/daemon.json";
-/// The name of the runtime; `doctor` knows it by that.
+/// The name of the runtime, which `doctor` recognizes.
 const RUNTIME: &str = "bounded";
 const RECORD: &str = "engine.json";
 
-/// What installing an engine made on this machine.
+/// What was installed on this machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Installed {
     /// Packages that were not installed before.
     pub packages: Vec<String>,
     /// Files that we wrote.
     pub files: Vec<PathBuf>,
-    /// The daemon, where we started it ourselves.
-    pub pid: Option<u32>,
 }
 
 impl Installed {
-    /// What an earlier run made, if one did; written as the work goes, so that it is true even
-    /// where that run was killed.
+    /// The record of an earlier run, if there was one. It is updated after each change, so that it also
+    /// exists if that run was killed.
     pub fn load(state: &Path) -> Result<Option<Self>> {
         let path = state.join(RECORD);
         match std::fs::read(&path) {
@@ -59,17 +55,11 @@ impl Installed {
     }
 }
 
-/// Installs the distribution's engine and starts it. Consent is the caller's business.
+/// Installs the distribution's engine. The caller must have the user's consent.
 ///
-/// The runtime's configuration is written before the packages: their scripts may start the daemon.
-/// The result tells of earlier, interrupted runs as well.
-pub fn install(
-    task: &Task<'_>,
-    world: &World,
-    facts: &Facts,
-    data: &Data,
-    state: &Path,
-) -> Result<Installed> {
+/// The runtime's configuration is written before the packages are installed, because their scripts may
+/// start the daemon. The result includes what earlier, interrupted runs installed.
+pub fn install(task: &Task<'_>, facts: &Facts, data: &Data, state: &Path) -> Result<Installed> {
     let packages = installable(facts)?;
     let mut made = Installed::load(state)?.unwrap_or_default();
     let files = bound_runtime(task, facts, data, Path::new("/"))?;
@@ -78,17 +68,12 @@ pub fn install(
     let new = install_packages(task, facts, packages)?;
     add(&mut made.packages, new);
     made.save(state)?;
-    made.pid = start(task, world, facts, state)?.or(made.pid);
-    made.save(state)?;
     Ok(made)
 }
 
-/// Undoes [`install`]: ends the daemon, removes the packages and files that it brought. What the
-/// engine stored (`/var/lib/docker`) stays, and so does a configuration that was changed since.
+/// Removes the packages and files of [`install`]. The engine's data (`/var/lib/docker`) and a
+/// configuration that was changed since are kept.
 pub fn uninstall(task: &Task<'_>, made: &Installed, state: &Path) -> Result<()> {
-    if let Some(pid) = made.pid {
-        halt(task, pid)?;
-    }
     remove_packages(task, &made.packages)?;
     for file in &made.files {
         let changed =
@@ -99,7 +84,7 @@ pub fn uninstall(task: &Task<'_>, made: &Installed, state: &Path) -> Result<()> 
             remove(file)?;
         }
     }
-    // The wrapper's folder is ours as well; it stays where something else was put into it.
+    // The wrapper's directory is ours as well; it is kept if it contains other files.
     for folder in made.files.iter().filter_map(|file| file.parent()).filter(|dir| dir.ends_with(OUR_FOLDER)) {
         let _ = std::fs::remove_dir(folder);
     }
@@ -117,15 +102,15 @@ fn installable(facts: &Facts) -> Result<&'static [&'static str]> {
     let apt = facts.distro.as_ref().filter(|distro| distro.packages() == Some(Packages::Apt));
     let packages = apt.filter(|_| facts.root).and_then(engine_packages);
     packages.ok_or_else(|| {
-        let how = remedy(&Fault::Absent, facts);
+        let fix = fix(&Fault::Absent, facts);
         let error = Error::host("cannot install a container engine automatically on this machine")
-            .because(how.explain);
-        how.commands.into_iter().fold(error, Error::help)
+            .because(fix.explanation);
+        fix.commands.into_iter().fold(error, Error::help)
     })
 }
 
-/// Where the machine lacks a capability that runc asks for, writes a runtime that asks for less
-/// and makes it the default. A configuration that is already there is never changed.
+/// If the machine lacks a capability that runc requests, configures a runtime that requests fewer and makes
+/// it the default. An existing configuration is never changed.
 fn bound_runtime(task: &Task<'_>, facts: &Facts, data: &Data, root: &Path) -> Result<Vec<PathBuf>> {
     if !facts.missing_capabilities.iter().any(|name| name == NEEDED) {
         return Ok(Vec::new());
@@ -202,12 +187,12 @@ mod tests {
 
     fn bound(facts: &Facts, root: &Path) -> (Result<Vec<PathBuf>>, Vec<String>) {
         let script = Script::default();
-        let (files, said) = with_task(&script, |task| bound_runtime(task, facts, &Data::default(), root));
-        (files, said.events().into_iter().map(|event| event.message).collect())
+        let (files, recorder) = with_task(&script, |task| bound_runtime(task, facts, &Data::default(), root));
+        (files, recorder.events().into_iter().map(|event| event.message).collect())
     }
 
     #[test]
-    fn a_machine_with_a_cut_set_gets_the_bounded_runtime() {
+    fn a_machine_without_the_capability_gets_the_bounded_runtime() {
         let root = tempfile::tempdir().unwrap();
         let files = bound(&micro_vm(), root.path()).0.unwrap();
         assert_eq!(files, [root.path().join(WRAPPER), root.path().join(DAEMON_JSON)]);
@@ -215,29 +200,29 @@ mod tests {
         let config: serde_json::Value = serde_json::from_slice(&std::fs::read(&files[1]).unwrap()).unwrap();
         assert_eq!(config["default-runtime"], "bounded");
         assert_eq!(config["runtimes"]["bounded"]["path"], "/usr/local/lib/todo-bootstrap/runc-bounded");
-        assert_eq!(bound(&micro_vm(), root.path()).0.unwrap(), files, "ours is known again");
+        assert_eq!(bound(&micro_vm(), root.path()).0.unwrap(), files, "our own configuration is recognized");
     }
 
     #[test]
-    fn a_whole_machine_is_left_alone() {
+    fn a_machine_with_all_capabilities_is_not_changed() {
         let root = tempfile::tempdir().unwrap();
         assert!(bound(&debian(), root.path()).0.unwrap().is_empty());
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_configuration_of_the_users_is_kept_and_told() {
+    fn a_configuration_of_the_user_is_kept_with_a_warning() {
         let root = tempfile::tempdir().unwrap();
         let config = root.path().join(DAEMON_JSON);
         std::fs::create_dir_all(config.parent().unwrap()).unwrap();
         std::fs::write(&config, "{}").unwrap();
-        let (files, said) = bound(&micro_vm(), root.path());
-        assert!(files.unwrap().is_empty() && said[0].contains("is kept as it is"));
+        let (files, messages) = bound(&micro_vm(), root.path());
+        assert!(files.unwrap().is_empty() && messages[0].contains("is kept as it is"));
         assert_eq!(std::fs::read_to_string(&config).unwrap(), "{}");
     }
 
     #[test]
-    fn where_we_cannot_the_commands_are_given() {
+    fn the_error_names_the_commands_if_installing_is_not_possible() {
         for facts in [debian(), macos(), alpine()] {
             let error = installable(&facts).unwrap_err();
             assert!(!error.hints().is_empty(), "{error}");
@@ -246,18 +231,19 @@ mod tests {
     }
 
     #[test]
-    fn undoing_keeps_what_the_user_changed() {
+    fn uninstalling_keeps_a_file_that_the_user_changed() {
         let root = tempfile::tempdir().unwrap();
         let files = bound(&micro_vm(), root.path()).0.unwrap();
-        let made = Installed { packages: vec!["docker.io".to_owned()], files, pid: None };
+        let made = Installed { packages: vec!["docker.io".to_owned()], files };
         made.save(root.path()).unwrap();
         std::fs::write(&made.files[1], "{\"mine\": 1}").unwrap();
         let script = Script::default().on("dpkg-query", 0, "docker.io installed\n").on("apt-get", 0, "");
-        let (result, said) = with_task(&script, |task| uninstall(task, &made, root.path()));
+        let (result, recorder) = with_task(&script, |task| uninstall(task, &made, root.path()));
         result.unwrap();
         assert!(!made.files[0].exists() && made.files[1].exists());
         assert!(
-            said.events()
+            recorder
+                .events()
                 .iter()
                 .any(|event| event.message.ends_with("was changed after installation, so it is kept"))
         );
@@ -265,10 +251,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_is_remembered() {
+    fn the_record_is_read_as_it_was_written() {
         let state = tempfile::tempdir().unwrap();
         assert_eq!(Installed::load(state.path()).unwrap(), None);
-        let made = Installed { packages: vec!["docker.io".to_owned()], pid: Some(7), ..Installed::default() };
+        let made = Installed { packages: vec!["docker.io".to_owned()], ..Installed::default() };
         made.save(state.path()).unwrap();
         assert_eq!(Installed::load(state.path()).unwrap(), Some(made));
         std::fs::write(state.path().join(RECORD), "{").unwrap();

@@ -1,25 +1,21 @@
-//! The container engine: find it, say what is wrong with it, install and start it, use it.
+//! The container engine: find it, explain what is wrong with it, install and start it, use it.
 //!
-//! Everything goes through the engine's own command line client, so contexts, `DOCKER_HOST` and
-//! Docker Desktop work as they do for the user.
+//! Everything goes through the engine's own client, so docker contexts, `DOCKER_HOST` and Docker Desktop
+//! work as they do for the user.
 
-mod able;
 mod build;
 mod containers;
 mod daemon;
 mod detect;
+mod endpoint;
 mod fault;
-mod grow;
+mod fix;
 mod images;
 mod info;
 mod install;
 mod networks;
 mod packages;
-mod remedy;
-mod transfer;
 
-#[cfg(test)]
-mod live;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -29,21 +25,23 @@ pub use build::Build;
 pub use containers::Container;
 pub use daemon::{halt, start};
 pub use detect::certainly_absent;
+pub use endpoint::Endpoint;
 pub use fault::Fault;
-pub use grow::grow;
+pub use fix::{Fix, buildx_command, fix, more_capacity};
 pub use install::{Installed, install, uninstall};
 pub use packages::{install_packages, remove_packages};
-pub use remedy::{Remedy, buildx_command, remedy};
 
-use crate::exec::Cmd;
+use crate::error::Result;
+use crate::exec::{Cmd, Inherit, Output, RunError};
+use crate::task::Task;
 
-/// How images are built with the client that was found.
+/// How the client builds images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Builder {
-    /// Built into the client (older than 23): asked for with `DOCKER_BUILDKIT=1`.
+    /// Part of clients older than 23; selected with `DOCKER_BUILDKIT=1`.
     BuildKit,
-    /// By the buildx plugin.
+    /// The buildx plugin.
     Buildx,
     /// The daemon's old builder: no cache mounts, no `COPY --chmod`.
     Legacy,
@@ -51,51 +49,62 @@ pub enum Builder {
     Buildah,
 }
 
-/// What containers run in.
+/// Where the engine runs its containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Home {
+pub enum EngineHost {
     DockerDesktop,
     Colima,
     PodmanMachine,
-    /// This machine itself, or something that does not say what it is.
+    /// This machine itself, or a host that cannot be identified.
     Unknown,
 }
 
-/// An engine that answers.
+/// An engine that responds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
     pub client: PathBuf,
     /// `docker` or `podman`.
     pub name: String,
-    /// The server's version, as it writes it.
+    /// The server's version, in its own notation.
     pub version: String,
-    /// CPUs and memory (bytes) that containers can have: the virtual machine's on macOS.
+    /// CPUs and memory (bytes) that containers can use: on macOS, those of the virtual machine.
     pub cpus: u32,
     pub memory: u64,
     pub storage_driver: String,
-    /// Whether containerd keeps Docker's images (the default since 29): whole as they are pulled and
-    /// pushed, in place of unpacked layers only.
+    /// Whether containerd stores Docker's images (the default since version 29): complete, instead of
+    /// unpacked layers only.
     pub containerd_store: bool,
-    /// 1 or 2; 0 where the engine does not say.
+    /// 1 or 2; 0 if unknown.
     pub cgroup_version: u8,
     pub builder: Builder,
-    /// The runtime that containers get by default.
+    /// The default runtime of containers.
     pub runtime: String,
-    /// The client's context, which is also the name of the builder inside its engine; empty where
-    /// there are none (Podman, and Docker's clients older than 20.10.14).
+    /// The client's context, which is also the name of the builder inside its engine; empty for Podman and
+    /// for Docker's clients older than 20.10.14.
     pub context: String,
-    /// `linux/amd64`: what containers run as; empty where the engine does not say.
+    /// The platform of containers, such as `linux/amd64`; empty if unknown.
     pub platform: String,
-    pub home: Home,
+    pub host: EngineHost,
 }
 
 impl Engine {
     /// A command of the client; `purpose` completes "cannot …".
     pub fn cmd(&self, purpose: impl Into<String>) -> Cmd {
-        let cmd = Cmd::new(&self.client, purpose);
-        // Said anew by each call, into whatever it tells; `doctor` says it once.
+        let cmd = Cmd::new(&self.client, purpose).inherit(Inherit::Engine);
+        // Otherwise each call prints the warning into its output; `doctor` shows it once.
         if self.is_podman() { cmd.env("PODMAN_IGNORE_CGROUPSV1_WARNING", "1") } else { cmd }
+    }
+
+    /// Runs a command of the client and returns its output.
+    fn call(&self, task: &Task<'_>, purpose: &str, args: &[&str]) -> Result<String> {
+        Ok(task.run(&self.cmd(purpose).args(args.iter().copied()))?.text())
+    }
+
+    /// As [`Engine::call`]; `None` if the engine reports that the object does not exist.
+    fn lookup(&self, task: &Task<'_>, purpose: &str, args: &[&str]) -> Result<Option<String>> {
+        let cmd = self.cmd(purpose).args(args.iter().copied()).any_status();
+        absent_or(&cmd, task.run(&cmd)?)
     }
 
     /// A command inside `container`, with standard input connected; the caller adds the program.
@@ -107,11 +116,29 @@ impl Engine {
         self.name == "podman"
     }
 
-    /// What the client has to be told to speak plain HTTP with the registry of `reference`. Docker
-    /// does so with any on loopback by itself, Podman with none.
+    /// Options for plain HTTP with the registry of `reference`. Docker uses it for all registries on
+    /// loopback without an option, Podman for none.
     fn transport(&self, reference: &str) -> &'static [&'static str] {
         if self.is_podman() && on_loopback(reference) { &["--tls-verify=false"] } else { &[] }
     }
+}
+
+/// The output, or `None` if the engine reports that the object does not exist.
+fn absent_or(cmd: &Cmd, output: Output) -> Result<Option<String>> {
+    if output.ok() {
+        return Ok(Some(output.text()));
+    }
+    let low = output.stderr.to_ascii_lowercase();
+    let any = |phrases: &[&str]| phrases.iter().any(|phrase| low.contains(phrase));
+    let unreachable = any(&["cannot connect", "dial ", "no such file", "no such host"]);
+    if !unreachable && any(&["no such", "not found", "not known", "does not exist", "is not connected"]) {
+        return Ok(None);
+    }
+    Err(RunError::status(cmd, output).into())
+}
+
+fn labels(labels: &[(String, String)]) -> impl Iterator<Item = String> {
+    labels.iter().flat_map(|(key, value)| ["--label".to_owned(), format!("{key}={value}")])
 }
 
 /// Whether the registry that `reference` names is on this machine's loopback interface.
@@ -126,7 +153,7 @@ mod tests {
     use super::{Engine, testing};
 
     #[test]
-    fn podman_is_told_of_registries_without_tls_on_loopback_only() {
+    fn podman_uses_plain_http_for_registries_on_loopback_only() {
         let podman = Engine { name: "podman".to_owned(), ..testing::engine() };
         for (reference, plain) in [
             ("127.0.0.1:5055/app@sha256:00", true),
@@ -138,7 +165,7 @@ mod tests {
             ("app:1", false),
         ] {
             assert_eq!(podman.transport(reference).is_empty(), !plain, "{reference}");
-            assert!(testing::engine().transport(reference).is_empty(), "Docker knows by itself");
+            assert!(testing::engine().transport(reference).is_empty(), "Docker needs no option");
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Engine, images::absent_or};
+use super::{Engine, labels};
 use crate::error::{Error, Result};
+use crate::exec::RunError;
 use crate::task::Task;
 
 impl Engine {
-    /// Makes the network unless it is there; `true` if it was made. `refusal` judges one that is there
-    /// by its labels.
+    /// Creates the network unless it exists; `true` if it was created. `refusal` judges an existing one by
+    /// its labels.
     pub fn network_ensure(
         &self,
         task: &Task<'_>,
@@ -27,22 +28,21 @@ impl Engine {
         &self,
         task: &Task<'_>,
         name: &str,
-        labels: &[(String, String)],
+        own: &[(String, String)],
         range: &[&str],
     ) -> Result<()> {
         let cmd = self.cmd(format!("create the network {name}")).args(["network", "create"]);
-        let labels = labels.iter().flat_map(|(key, value)| ["--label".to_owned(), format!("{key}={value}")]);
-        task.run(&cmd.args(range.to_vec()).args(labels).arg(name)).map(drop)
+        task.run(&cmd.args(range.to_vec()).args(labels(own)).arg(name)).map(drop)
     }
 
-    /// `false` where it was not there.
+    /// Removes the network; `false` if it did not exist.
     pub fn network_remove(&self, task: &Task<'_>, name: &str) -> Result<bool> {
-        let cmd = self.cmd(format!("remove the network {name}")).args(["network", "rm", name]).any_status();
-        absent_or(&cmd, task.run(&cmd)?).map(|found| found.is_some())
+        let removed = self.lookup(task, &format!("remove the network {name}"), &["network", "rm", name])?;
+        Ok(removed.is_some())
     }
 
-    /// As [`Engine::network_ensure`], with address range and gateway written down, so that a
-    /// container can ask for an address in it and keeps it. The engine chooses the range.
+    /// As [`Engine::network_ensure`], with a fixed address range and gateway, which the engine chooses. A
+    /// container on such a network can request an address and keep it.
     pub fn network_ensure_fixed(
         &self,
         task: &Task<'_>,
@@ -50,14 +50,12 @@ impl Engine {
         labels: &[(String, String)],
         refusal: impl FnOnce(&BTreeMap<String, String>) -> Option<Error>,
     ) -> Result<bool> {
-        let made = self.network_ensure(task, name, labels, refusal)?;
-        // Podman gives a container the same address again without being asked.
-        if !made || self.is_podman() {
-            return Ok(made);
+        let created = self.network_ensure(task, name, labels, refusal)?;
+        // Podman gives a container the same address again without a request.
+        if !created || self.is_podman() {
+            return Ok(created);
         }
-        let format = "{{range .IPAM.Config}}{{.Subnet}} {{.Gateway}}\n{{end}}";
-        let cmd = self.cmd(format!("read the range of the network {name}"));
-        let ranges = task.run(&cmd.args(["network", "inspect", "--format", format, name]))?.text();
+        let ranges = self.ranges(task, name, "{{.Subnet}} {{.Gateway}}")?;
         let fixed =
             ranges.lines().find_map(|line| line.split_once(' ').filter(|(range, _)| !range.contains("::")));
         let Some((range, gateway)) = fixed else { return Ok(true) };
@@ -66,27 +64,49 @@ impl Engine {
         Ok(true)
     }
 
-    /// Puts a container on the network, at the last address of its range where the engine knows the
-    /// range and lets us choose. One that is on it already is no error.
-    pub fn network_connect(&self, task: &Task<'_>, network: &str, container: &str) -> Result<()> {
-        let mut cmd =
-            self.cmd(format!("connect {container} to the network {network}")).args(["network", "connect"]);
-        if let Some(address) = self.last_address(task, network)? {
-            cmd = cmd.args(["--ip", &address]);
-        }
-        let cmd = cmd.args([network, container]).any_status();
-        let output = task.run(&cmd)?;
-        let low = output.stderr.to_ascii_lowercase();
-        if output.ok() || low.contains("already exists in network") || low.contains("already connected") {
-            return Ok(());
-        }
-        Err(failed(&cmd, &output))
+    fn ranges(&self, task: &Task<'_>, name: &str, format: &str) -> Result<String> {
+        let format = format!("{{{{range .IPAM.Config}}}}{format}\n{{{{end}}}}");
+        let purpose = format!("read the address range of the network {name}");
+        self.call(task, &purpose, &["network", "inspect", "--format", &format, name])
     }
 
-    /// Puts a stopped container on the network of this name as it is now. The engine remembers networks
-    /// by id, and starts no container whose network was removed and made again.
+    /// Connects a container to the network, at the last address of its range if the engine allows it. A
+    /// container that is already connected is not an error.
+    pub fn network_connect(&self, task: &Task<'_>, network: &str, container: &str) -> Result<()> {
+        // Podman's output differs, and its addresses stay with their containers anyway.
+        let address = if self.is_podman() {
+            None
+        } else {
+            self.ranges(task, network, "{{.Subnet}}")?.lines().find_map(last_of)
+        };
+        match self.connect(task, network, container, address.as_deref()) {
+            Err(RunError::Status { output, .. })
+                if ["already exists in network", "already connected"]
+                    .iter()
+                    .any(|phrase| output.to_ascii_lowercase().contains(phrase)) =>
+            {
+                Ok(())
+            }
+            result => Ok(result?),
+        }
+    }
+
+    fn connect(
+        &self,
+        task: &Task<'_>,
+        network: &str,
+        container: &str,
+        address: Option<&str>,
+    ) -> Result<(), RunError> {
+        let cmd = self.cmd(format!("connect {container} to the network {network}"));
+        let cmd = cmd.args(["network", "connect"]).args(address.iter().flat_map(|ip| ["--ip", ip]));
+        task.try_run(&cmd.args([network, container])).map(drop)
+    }
+
+    /// Connects a stopped container to the current network of this name. The engine refers to networks by
+    /// id and does not start a container whose network was removed and created again.
     pub fn network_rejoin(&self, task: &Task<'_>, network: &str, container: &str) -> Result<()> {
-        // Podman remembers names, and keeps a network as long as a container needs it.
+        // Podman refers to networks by name, and keeps a network as long as a container uses it.
         if self.is_podman() {
             return Ok(());
         }
@@ -94,75 +114,41 @@ impl Engine {
             "{{{{with index .NetworkSettings.Networks \"{network}\"}}}}{{{{.NetworkID}}}} \
              {{{{with .IPAMConfig}}}}{{{{.IPv4Address}}}}{{{{end}}}}{{{{end}}}}"
         );
-        let cmd = self.cmd(format!("read the networks of {container}"));
-        let joined = task.run(&cmd.args(["inspect", "--format", &format, container]))?.text();
-        let cmd = self.cmd(format!("read the id of the network {network}"));
-        let id = task.run(&cmd.args(["network", "inspect", "--format", "{{.ID}}", network]))?.text();
+        let purpose = format!("read the networks of {container}");
+        let joined = self.call(task, &purpose, &["inspect", "--format", &format, container])?;
+        let purpose = format!("read the id of the network {network}");
+        let id = self.call(task, &purpose, &["network", "inspect", "--format", "{{.ID}}", network])?;
         let (known, address) = joined.split_once(' ').unwrap_or((&joined, ""));
         if known == id {
             return Ok(());
         }
         self.network_disconnect(task, network, container)?;
-        let connect = || {
-            let cmd = self.cmd(format!("connect {container} to the network {network}"));
-            cmd.args(["network", "connect"])
-        };
-        // An address that it asked for is of the old range, which need not be the new one.
-        if !address.is_empty()
-            && task.run(&connect().args(["--ip", address, network, container]).any_status())?.ok()
-        {
-            return Ok(());
-        }
-        task.run(&connect().args([network, container])).map(drop)
+        // The address that the container requested may be outside the new range.
+        let again = !address.is_empty() && self.connect(task, network, container, Some(address)).is_ok();
+        if again { Ok(()) } else { Ok(self.connect(task, network, container, None)?) }
     }
 
-    /// Takes a container off the network; one that is not on it, or gone, is no error.
+    /// Disconnects a container; one that is not connected, or does not exist, is not an error.
     pub fn network_disconnect(&self, task: &Task<'_>, network: &str, container: &str) -> Result<()> {
-        let cmd = self
-            .cmd(format!("disconnect {container} from the network {network}"))
-            .args(["network", "disconnect", "--force", network, container])
-            .any_status();
-        let output = task.run(&cmd)?;
-        if output.ok() || output.stderr.contains("is not connected") {
-            return Ok(());
-        }
-        absent_or(&cmd, output).map(drop)
+        let purpose = format!("disconnect {container} from the network {network}");
+        self.lookup(task, &purpose, &["network", "disconnect", "--force", network, container]).map(drop)
     }
 
-    /// Podman assigns addresses that stay with their container, and has another form of answer.
-    fn last_address(&self, task: &Task<'_>, network: &str) -> Result<Option<String>> {
-        if self.is_podman() {
-            return Ok(None);
-        }
-        let format = "{{range .IPAM.Config}}{{.Subnet}}\n{{end}}";
-        let cmd = self.cmd(format!("read the range of the network {network}"));
-        let ranges = task.run(&cmd.args(["network", "inspect", "--format", format, network]))?.text();
-        Ok(ranges.lines().find_map(last_of))
-    }
-
-    /// `None` where there is no such network.
+    /// `None` if the network does not exist.
     pub fn network_labels(&self, task: &Task<'_>, name: &str) -> Result<Option<BTreeMap<String, String>>> {
-        let cmd = self
-            .cmd(format!("inspect the network {name}"))
-            .args(["network", "inspect", "--format", "{{json .Labels}}", name])
-            .any_status();
-        let found = absent_or(&cmd, task.run(&cmd)?)?;
+        let args = ["network", "inspect", "--format", "{{json .Labels}}", name];
+        let found = self.lookup(task, &format!("inspect the network {name}"), &args)?;
         Ok(found.map(|json| serde_json::from_str(&json).unwrap_or_default()))
     }
 }
 
-/// The last address of a range that a container can have: `172.18.255.254` of `172.18.0.0/16`.
+/// The last address in a range that a container can have: `172.18.255.254` in `172.18.0.0/16`.
 fn last_of(range: &str) -> Option<String> {
     let (first, bits) = range.trim().split_once('/')?;
     let (first, bits): (std::net::Ipv4Addr, u32) = (first.parse().ok()?, bits.parse().ok()?);
-    // In a smaller range the address could be a node's.
+    // In a smaller range, the address may be that of a node.
     let hosts = (8..=24).contains(&bits).then(|| u32::MAX >> bits)?;
     Some(std::net::Ipv4Addr::from((u32::from(first) | hosts) - 1).to_string())
-}
-
-fn failed(cmd: &crate::exec::Cmd, output: &crate::exec::Output) -> Error {
-    Error::failed(format!("cannot {}: `{}` ended with status {}", cmd.purpose, cmd.argv(), output.status))
-        .because(&output.stderr)
 }
 
 #[cfg(test)]
@@ -181,20 +167,22 @@ mod tests {
     }
 
     #[test]
-    fn makes_what_is_missing_and_leaves_what_is_ours() {
+    fn a_missing_network_is_created_and_an_existing_one_is_judged_by_its_labels() {
         let script = Script::default()
             .on_err("docker network inspect", 1, "[]", "Error: No such network: n")
             .on("docker network inspect", 0, r#"{"owner":"us","more":"1"}"#)
+            .on("docker network inspect", 0, "{}")
             .on("docker network create --label owner=us n", 0, "4711");
-        let ((first, second), _) = with_task(&script, |task| {
-            let ensure = || engine().network_ensure(task, "n", &ours(), foreign);
-            (ensure(), ensure())
-        });
-        assert_eq!((first.unwrap(), second.unwrap()), (true, false));
+        let (results, _) =
+            with_task(&script, |task| [(); 3].map(|()| engine().network_ensure(task, "n", &ours(), foreign)));
+        let [missing, ours, other] = results;
+        assert_eq!((missing.unwrap(), ours.unwrap()), (true, false));
+        assert_eq!(other.unwrap_err().exit(), Exit::Refused);
+        assert_eq!(script.ran().len(), 4);
     }
 
     #[test]
-    fn a_fixed_range_is_the_one_that_the_engine_chose() {
+    fn the_engine_chooses_a_fixed_range() {
         let script = Script::default()
             .on_err(
                 "docker network inspect --format '{{json .Labels}}'",
@@ -216,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_registry_gets_the_last_address_of_the_range() {
+    fn a_container_gets_the_last_address_of_the_range() {
         assert_eq!(last_of("172.18.0.0/16").as_deref(), Some("172.18.255.254"));
         assert_eq!(last_of("192.168.49.0/24").as_deref(), Some("192.168.49.254"));
         assert_eq!((last_of("192.168.49.0/28"), last_of("fc00::/64"), last_of("")), (None, None, None));
@@ -232,26 +220,19 @@ mod tests {
     }
 
     #[test]
-    fn leaving_a_network_is_no_error_where_it_was_left() {
-        for said in ["container 1 is not connected to network n", "Error: No such container: c"] {
-            let script = Script::default().on_err("docker network disconnect", 1, "", said);
+    fn disconnecting_and_removing_what_does_not_exist_is_not_an_error() {
+        for stderr in ["container 1 is not connected to network n", "Error: No such container: c"] {
+            let script = Script::default().on_err("docker network disconnect", 1, "", stderr);
             assert!(with_task(&script, |task| engine().network_disconnect(task, "n", "c")).0.is_ok());
         }
         let script = Script::default().on_err("docker network disconnect", 1, "", "permission denied");
         assert!(with_task(&script, |task| engine().network_disconnect(task, "n", "c")).0.is_err());
+        let script = Script::default().on_err("docker network rm", 1, "", "Error: No such network: n");
+        assert!(!with_task(&script, |task| engine().network_remove(task, "n")).0.unwrap());
     }
 
     #[test]
-    fn refuses_a_network_of_somebody_else() {
-        let script = Script::default().on("docker network inspect", 0, "{}");
-        let error =
-            with_task(&script, |task| engine().network_ensure(task, "n", &ours(), foreign)).0.unwrap_err();
-        assert_eq!(error.exit(), Exit::Refused);
-        assert_eq!(script.ran().len(), 1);
-    }
-
-    #[test]
-    fn a_container_of_a_network_that_was_made_again_is_put_on_the_new_one() {
+    fn a_container_is_moved_to_the_network_that_was_created_again() {
         let rejoin = |joined: &str| {
             let script = Script::default()
                 .on("docker inspect", 0, joined)
@@ -266,16 +247,14 @@ mod tests {
                 .filter(|line| line.starts_with("docker network connect"))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(rejoin("new "), Vec::<String>::new(), "it is on it");
+        assert_eq!(rejoin("new "), Vec::<String>::new(), "already connected");
         assert_eq!(rejoin("old "), ["docker network connect n 4711"]);
-        assert_eq!(rejoin(""), ["docker network connect n 4711"], "putting it back was cut short");
+        assert_eq!(
+            rejoin(""),
+            ["docker network connect n 4711"],
+            "interrupted before it was connected again"
+        );
         let asked = ["docker network connect --ip 172.18.0.2 n 4711", "docker network connect n 4711"];
         assert_eq!(rejoin("old 172.18.0.2"), asked);
-    }
-
-    #[test]
-    fn removing_what_is_gone_is_fine() {
-        let script = Script::default().on_err("docker network rm", 1, "", "Error: No such network: n");
-        assert!(!with_task(&script, |task| engine().network_remove(task, "n")).0.unwrap());
     }
 }

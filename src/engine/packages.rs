@@ -1,4 +1,4 @@
-//! Packages of the distribution. Proved with apt; the words of the others are in `remedy`.
+//! Packages of the distribution. Only apt is used; `fix` has the commands of other package managers.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -9,14 +9,13 @@ use crate::exec::Cmd;
 use crate::host::{Distro, Facts, Packages};
 use crate::task::Task;
 
-/// Two steps may ask at the same time, and apt's lists have one lock.
+/// Two steps may install packages at the same time, and apt's lists have one lock.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// How long apt waits for another package manager's lock.
 const LOCK: &str = "DPkg::Lock::Timeout=120";
 
-/// Installs `packages` and returns all that came with it: those that were not installed before,
-/// dependencies included. Consent is the caller's business. Nothing is changed where all are
-/// there. Needs root and apt, and says so where it cannot.
+/// Installs `packages` and returns all packages that were not installed before, including dependencies.
+/// Changes nothing if all are installed. Requires root and apt; the caller must have the user's consent.
 pub fn install_packages(task: &Task<'_>, facts: &Facts, packages: &[&str]) -> Result<Vec<String>> {
     let distro = facts.distro.as_ref();
     if distro.and_then(Distro::packages) != Some(Packages::Apt) {
@@ -31,21 +30,21 @@ pub fn install_packages(task: &Task<'_>, facts: &Facts, packages: &[&str]) -> Re
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let by_hand = format!("apt-get install --yes --no-install-recommends {}", wanted.join(" "));
+    let manual = format!("apt-get install --yes --no-install-recommends {}", wanted.join(" "));
     if !facts.root {
         let what = format!("installing {} needs root", wanted.join(", "));
-        return Err(Error::host(what).help(format!("sudo {by_hand}")));
+        return Err(Error::host(what).help(format!("sudo {manual}")));
     }
-    update_and_install(task, &wanted).map_err(|error| error.help(by_hand))?;
+    update_and_install(task, &wanted).map_err(|error| error.help(manual))?;
     Ok(installed(task)?.difference(&before).cloned().collect())
 }
 
-/// Removes those of `packages` that are installed; their data stays.
+/// Removes those of `packages` that are installed; their data is kept.
 pub fn remove_packages(task: &Task<'_>, packages: &[String]) -> Result<()> {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let there = installed(task)?;
+    let present = installed(task)?;
     let wanted: Vec<&str> =
-        packages.iter().filter(|package| there.contains(*package)).map(String::as_str).collect();
+        packages.iter().filter(|package| present.contains(*package)).map(String::as_str).collect();
     if wanted.is_empty() {
         return Ok(());
     }
@@ -54,13 +53,13 @@ pub fn remove_packages(task: &Task<'_>, packages: &[String]) -> Result<()> {
 }
 
 fn update_and_install(task: &Task<'_>, wanted: &[String]) -> Result<()> {
-    task.say("update the package lists");
-    // One source of many may be out of reach while the packages can be had from another.
+    task.say("updating the package lists");
+    // One package source may be unreachable while another one has the packages.
     if let Err(error) = task.run(&apt("update the package lists").arg("update")) {
         task.check()?;
         task.warn(format!("using outdated package lists: {}", error.one_line()));
     }
-    task.say(format!("install {}", wanted.join(", ")));
+    task.say(format!("installing {}", wanted.join(", ")));
     let install = apt(format!("install {}", wanted.join(", ")))
         .args(["install", "--yes", "--no-install-recommends"])
         .args(wanted);
@@ -79,15 +78,15 @@ fn apt(purpose: impl Into<String>) -> Cmd {
         .within(Duration::from_mins(15))
 }
 
-/// The packages that dpkg has installed.
+/// The packages that are installed, according to dpkg.
 fn installed(task: &Task<'_>) -> Result<BTreeSet<String>> {
     let cmd = Cmd::new("dpkg-query", "list the installed packages").args([
         "--show",
         "--showformat",
         "${Package} ${db:Status-Status}\\n",
     ]);
-    let said = task.run(&cmd)?.text();
-    Ok(said.lines().filter_map(|line| line.strip_suffix(" installed")).map(str::to_owned).collect())
+    let list = task.run(&cmd)?.text();
+    Ok(list.lines().filter_map(|line| line.strip_suffix(" installed")).map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -102,7 +101,7 @@ mod tests {
     const INSTALL: &str = "apt-get -o DPkg::Lock::Timeout=120 install";
 
     #[test]
-    fn installs_only_what_is_missing_and_says_all_that_came() {
+    fn only_missing_packages_are_installed_and_dependencies_are_reported() {
         let script = Script::default()
             .on("dpkg-query", 0, "iptables installed\nrunc config-files\n")
             .on(UPDATE, 0, "")
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_run_where_all_is_there_even_without_root() {
+    fn installed_packages_need_no_root() {
         let script = Script::default().on("dpkg-query", 0, "debootstrap installed\n");
         let (new, _) = with_task(&script, |task| install_packages(task, &debian(), &["debootstrap"]));
         assert!(new.unwrap().is_empty());
@@ -129,13 +128,15 @@ mod tests {
             .on_err(UPDATE, 100, "", "E: 403")
             .on(INSTALL, 0, "")
             .on("dpkg-query", 0, "docker.io installed\n");
-        let (new, said) = with_task(&script, |task| install_packages(task, &micro_vm(), &["docker.io"]));
+        let (new, recorder) = with_task(&script, |task| install_packages(task, &micro_vm(), &["docker.io"]));
         assert_eq!(new.unwrap(), ["docker.io"]);
-        assert!(said.events().iter().any(|event| event.message.starts_with("using outdated package lists")));
+        assert!(
+            recorder.events().iter().any(|event| event.message.starts_with("using outdated package lists"))
+        );
     }
 
     #[test]
-    fn only_what_is_there_is_removed() {
+    fn only_installed_packages_are_removed() {
         let script = Script::default().on("dpkg-query", 0, "a installed\n").on("apt-get", 0, "");
         let gone = ["a".to_owned(), "b".to_owned()];
         with_task(&script, |task| remove_packages(task, &gone)).0.unwrap();
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_done_names_the_command() {
+    fn the_error_names_the_command_if_installing_is_not_possible() {
         let script = Script::default().on("dpkg-query", 0, "");
         let error = with_task(&script, |task| install_packages(task, &debian(), &["a"])).0.unwrap_err();
         assert_eq!(error.exit(), Exit::HostNotReady);

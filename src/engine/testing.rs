@@ -1,4 +1,4 @@
-//! Recorded engines, and a task, for the tests of this folder and of `host`.
+//! Recorded output of engines, and a task, for tests.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ pub const DOCKER_28: &str = r#"{"Driver":"overlay2","CgroupVersion":"1","NCPU":2
 pub const DOCKER_DESKTOP: &str = r#"{"Driver":"overlayfs","CgroupVersion":"2","NCPU":8,"MemTotal":8217591808,"ServerVersion":"28.0.1","OperatingSystem":"Docker Desktop","DefaultRuntime":"runc","ClientInfo":{"Version":"28.0.1","Context":"desktop-linux","Plugins":[{"Name":"ai","Err":"broken"},{"Name":"buildx","Version":"v0.21.1-desktop.2"}]}}"#;
 pub const PODMAN: &str = r#"{"host":{"arch":"amd64","cgroupVersion":"v2","cpus":8,"memTotal":16656125952,"ociRuntime":{"name":"crun"},"security":{"rootless":true}},"store":{"graphDriverName":"overlay"},"version":{"Version":"5.2.3"}}"#;
 
-/// Runs `work` with a task on `runner` that has a minute and can use the network.
+/// Runs `work` with a task that has one minute.
 pub fn with_task<T>(runner: &dyn Runner, work: impl FnOnce(&Task<'_>) -> T) -> (T, Recorder) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (recorder, cancel) = (Recorder::default(), Cancel::default());
@@ -28,7 +28,7 @@ pub fn with_task<T>(runner: &dyn Runner, work: impl FnOnce(&Task<'_>) -> T) -> (
     (result, recorder)
 }
 
-/// The distribution's Docker, as [`DOCKER_20`] says it.
+/// Debian's Docker, as in [`DOCKER_20`].
 pub fn engine() -> super::Engine {
     super::info::parse(std::path::Path::new("/usr/bin/docker"), DOCKER_20, "").unwrap()
 }

@@ -1,17 +1,10 @@
-//! A command as a value: what to run, why, with what input and how long.
+//! A command as a value: program, arguments, purpose, environment, input and time limits.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Input {
-    #[default]
-    None,
-    /// Given on standard input; the place for secrets, which never stand in argv.
-    Bytes(Vec<u8>),
-    File(PathBuf),
-}
+use super::Inherit;
 
 #[derive(Debug, Clone)]
 pub struct Cmd {
@@ -19,9 +12,12 @@ pub struct Cmd {
     pub args: Vec<String>,
     /// Completes "cannot …", for example `load the image into the node`.
     pub purpose: String,
-    pub env: Vec<(String, Option<OsString>)>,
+    /// Variables that the command sets, in addition to those that it inherits.
+    pub env: Vec<(String, OsString)>,
+    pub inherit: Inherit,
     pub cwd: Option<PathBuf>,
-    pub input: Input,
+    /// Standard input: the place for secrets, which must not appear in an argument list.
+    pub input: Vec<u8>,
     pub(super) limit: Option<Duration>,
     pub(super) silence: Option<Duration>,
     pub(super) any_status: bool,
@@ -34,8 +30,9 @@ impl Cmd {
             args: Vec::new(),
             purpose: purpose.into(),
             env: Vec::new(),
+            inherit: Inherit::Base,
             cwd: None,
-            input: Input::None,
+            input: Vec::new(),
             limit: None,
             silence: None,
             any_status: false,
@@ -61,13 +58,14 @@ impl Cmd {
 
     #[must_use]
     pub fn env(mut self, key: impl Into<String>, value: impl Into<OsString>) -> Self {
-        self.env.push((key.into(), Some(value.into())));
+        self.env.push((key.into(), value.into()));
         self
     }
 
+    /// Lets the command inherit the variables of a group, in addition to the base list.
     #[must_use]
-    pub fn env_remove(mut self, key: impl Into<String>) -> Self {
-        self.env.push((key.into(), None));
+    pub fn inherit(mut self, inherit: Inherit) -> Self {
+        self.inherit = inherit;
         self
     }
 
@@ -78,19 +76,19 @@ impl Cmd {
     }
 
     #[must_use]
-    pub fn input(mut self, input: Input) -> Self {
-        self.input = input;
+    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = input.into();
         self
     }
 
-    /// The longest that the command may take.
+    /// Limits the time that the command may take.
     #[must_use]
     pub fn within(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// The longest that the command may go without a line on either stream.
+    /// Limits the time that may pass without a line of output.
     #[must_use]
     pub fn silent_for(mut self, silence: Duration) -> Self {
         self.silence = Some(silence);
@@ -101,14 +99,14 @@ impl Cmd {
         self.limit
     }
 
-    /// A status other than 0 is a result, not an error.
+    /// Makes an exit status other than 0 a result instead of an error.
     #[must_use]
     pub fn any_status(mut self) -> Self {
         self.any_status = true;
         self
     }
 
-    /// Program (its file name) and arguments, quoted where a shell would need it.
+    /// The program's file name and the arguments, quoted for a shell.
     pub fn argv(&self) -> String {
         let program = self.program.file_name().unwrap_or(self.program.as_os_str());
         let mut line = program.to_string_lossy().into_owned();
@@ -129,7 +127,7 @@ impl Cmd {
 
 #[derive(Debug, Clone, Default)]
 pub struct Output {
-    /// The exit status; signals count as 128 + signal, as shells do.
+    /// The exit status; 128 + signal if a signal ended the program, as in shells.
     pub status: i32,
     pub stdout: Vec<u8>,
     pub stderr: String,

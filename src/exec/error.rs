@@ -1,38 +1,39 @@
-//! Why a program could not be run, with purpose, argv, status and output.
+//! Why a command failed.
 
-use std::time::Duration;
-
-use crate::error::{Error, Exit};
+use super::{Cmd, Output};
+use crate::error::{Error, Kind};
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RunError {
     #[error("cannot {purpose}: `{program}` was not found")]
     NotFound { purpose: String, program: String },
-    #[error("cannot {purpose}: `{argv}` could not be started: {cause}")]
-    Start { purpose: String, argv: String, cause: String },
     #[error("cannot {purpose}: `{argv}` ended with status {status}")]
     Status { purpose: String, argv: String, status: i32, output: String },
-    #[error("cannot {purpose}: `{argv}` was still running after {} s", limit.as_secs())]
-    TimedOut { purpose: String, argv: String, limit: Duration, output: String },
-    #[error("cannot {purpose}: `{argv}` told nothing for {} s", silence.as_secs())]
-    Silent { purpose: String, argv: String, silence: Duration, output: String },
+    /// It could not be started, or was ended because it took too long.
+    #[error("cannot {purpose}: `{argv}` {why}")]
+    Other { purpose: String, argv: String, why: String, output: String },
     #[error("interrupted")]
     Stopped { reason: crate::cancel::Reason },
 }
 
 impl RunError {
-    /// The tail of what the program printed, where it ran.
+    /// The error of a command that ended with a status other than 0.
+    pub fn status(cmd: &Cmd, output: Output) -> Self {
+        let (purpose, argv) = (cmd.purpose.clone(), cmd.argv());
+        let text = if output.stderr.trim().is_empty() { output.text() } else { output.stderr };
+        Self::Status { purpose, argv, status: output.status, output: text }
+    }
+
+    /// The end of the program's output; empty if it did not run.
     pub fn output(&self) -> &str {
         match self {
-            Self::Status { output, .. } | Self::TimedOut { output, .. } | Self::Silent { output, .. } => {
-                output
-            }
+            Self::Status { output, .. } | Self::Other { output, .. } => output,
             _ => "",
         }
     }
 }
 
-/// The last lines that a screen has room for.
+/// How many lines of output an error shows.
 const TAIL: usize = 12;
 
 impl From<RunError> for Error {
@@ -42,7 +43,7 @@ impl From<RunError> for Error {
         }
         let lines: Vec<&str> = error.output().lines().filter(|l| !l.trim().is_empty()).collect();
         let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
-        let exit = if matches!(error, RunError::NotFound { .. }) { Exit::HostNotReady } else { Exit::Failed };
-        Error::new(exit, error.to_string()).because(tail)
+        let kind = if matches!(error, RunError::NotFound { .. }) { Kind::HostNotReady } else { Kind::Failed };
+        Error::new(kind, error.to_string()).because(tail)
     }
 }

@@ -1,17 +1,19 @@
 //! The only place that starts processes.
 //!
-//! A [`Cmd`] says what to run and for what purpose; a [`Runner`] runs it. [`System`] runs it for
-//! real, [`Script`] answers from a script and can fail at will.
+//! A [`Cmd`] describes a command; a [`Runner`] runs it. [`System`] starts processes; [`Script`], for tests,
+//! returns recorded output.
 
-#![allow(clippy::disallowed_methods)] // this is the room where processes are started
+#![allow(clippy::disallowed_methods)] // the only module that may start processes
 
 mod cmd;
 mod error;
+mod inherit;
 mod script;
 mod system;
 
-pub use cmd::{Cmd, Input, Output};
+pub use cmd::{Cmd, Output};
 pub use error::RunError;
+pub use inherit::Inherit;
 pub use script::Script;
 pub use system::{System, signal_group};
 
@@ -19,7 +21,7 @@ use std::path::Path;
 
 use crate::cancel::Cancel;
 
-/// Told of each process that is started, so that a later run can end what a killed one left.
+/// Records each started process, so that a later run can end the processes that a killed run left behind.
 pub trait ProcessLog: Send + Sync {
     /// `pid` leads its own process group; `purpose` is the command's.
     fn started(&self, pid: u32, purpose: &str);
@@ -27,15 +29,12 @@ pub trait ProcessLog: Send + Sync {
 }
 
 pub trait Runner: Send + Sync {
-    /// Runs a program to its end. Lines of both streams go to `on_line` as they come, without
-    /// their line ends; both are captured as well. Any status but 0 is an error, unless the
-    /// command said [`Cmd::any_status`].
+    /// Runs a program until it ends. Each line of its output goes to `on_line` as it arrives, without its
+    /// line end; both streams are also captured. An exit status other than 0 is an error, unless the
+    /// command is [`Cmd::any_status`].
     fn run(&self, cmd: &Cmd, cancel: &Cancel, on_line: &mut dyn FnMut(&str)) -> Result<Output, RunError>;
 
-    /// Runs `from | to`: the first one's standard output is the second one's input.
-    fn pipe(&self, from: &Cmd, to: &Cmd, cancel: &Cancel) -> Result<Output, RunError>;
-
-    /// Starts a process that outlives this one, in its own session-like process group, with both
-    /// streams appended to `log`. Returns its pid.
+    /// Starts a process that outlives this one, in its own process group, with both streams appended to
+    /// `log`. Returns its pid.
     fn detach(&self, cmd: &Cmd, log: &Path) -> Result<u32, RunError>;
 }

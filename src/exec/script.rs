@@ -1,4 +1,4 @@
-//! A runner for tests that answers from a script, and fails where the script says so.
+//! A runner for tests that returns recorded output.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use super::{Cmd, Output, RunError, Runner};
 use crate::cancel::Cancel;
 
-/// Each answer belongs to the commands whose argv starts with its prefix; the first unused one
-/// wins, the last one of a prefix is used again and again. A command without an answer "was not
-/// found", so that nothing is run that a test did not expect.
+/// Each answer applies to the commands whose argv starts with its prefix. The first unused answer is
+/// returned; when all were used, the last one is repeated. A command without an answer fails as "not
+/// found", so a test notices commands that it did not expect.
 #[derive(Debug, Default)]
 pub struct Script {
     answers: Mutex<Vec<Answer>>,
@@ -23,7 +23,7 @@ struct Answer {
 }
 
 impl Script {
-    /// Answers commands that start with `prefix` (as [`Cmd::argv`] writes them).
+    /// Adds an answer for commands that start with `prefix`, in the form of [`Cmd::argv`].
     #[must_use]
     pub fn on(self, prefix: &str, status: i32, stdout: &str) -> Self {
         self.on_err(prefix, status, stdout, "")
@@ -38,7 +38,7 @@ impl Script {
         self
     }
 
-    /// The argv of every command that was run, in order.
+    /// The argv of each command that was run, in order.
     pub fn ran(&self) -> Vec<String> {
         self.ran.lock().map(|ran| ran.clone()).unwrap_or_default()
     }
@@ -62,20 +62,7 @@ impl Runner for Script {
             return Err(RunError::NotFound { purpose: cmd.purpose.clone(), program: cmd.argv() });
         };
         String::from_utf8_lossy(&output.stdout).lines().chain(output.stderr.lines()).for_each(on_line);
-        if output.ok() || cmd.any_status {
-            return Ok(output);
-        }
-        Err(RunError::Status {
-            purpose: cmd.purpose.clone(),
-            argv: cmd.argv(),
-            status: output.status,
-            output: output.stderr,
-        })
-    }
-
-    fn pipe(&self, from: &Cmd, to: &Cmd, cancel: &Cancel) -> Result<Output, RunError> {
-        self.run(from, cancel, &mut |_| {})?;
-        self.run(to, cancel, &mut |_| {})
+        if output.ok() || cmd.any_status { Ok(output) } else { Err(RunError::status(cmd, output)) }
     }
 
     fn detach(&self, cmd: &Cmd, _log: &Path) -> Result<u32, RunError> {

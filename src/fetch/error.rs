@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use crate::config::show_bytes;
-use crate::error::{Error, Exit};
+use crate::error::{Error, Kind};
 
 mod help;
 
@@ -129,9 +129,9 @@ impl From<FetchError> for Error {
             return inner;
         }
         let exit = match &error {
-            FetchError::Planted { .. } => Exit::Refused,
-            error if error.is_local() => Exit::HostNotReady,
-            _ => Exit::Failed,
+            FetchError::Planted { .. } => Kind::Refused,
+            error if error.is_local() => Kind::HostNotReady,
+            _ => Kind::Failed,
         };
         Self::new(exit, error.to_string()).help(error.help())
     }

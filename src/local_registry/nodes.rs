@@ -7,7 +7,6 @@ use serde::Deserialize;
 use super::{HOST, LocalRegistry, Stored};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::exec::Input;
 use crate::task::Task;
 
 /// Where the node's containerd looks for registries; node images set it as `config_path`.
@@ -46,7 +45,7 @@ pub fn write_hosts(task: &Task<'_>, engine: &Engine, node: &str, registry: &Loca
         .exec(node, format!("configure the registry in {node}"))
         .args(["sh", "-c", SCRIPT, "sh"])
         .args(&folders)
-        .input(Input::Bytes(hosts_toml(&registry.endpoint()).into_bytes()));
+        .input(hosts_toml(&registry.endpoint()));
     task.run(&cmd).map(drop)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use crate::error::{Error, Exit};
+use crate::error::{Error, Kind};
 use crate::fetch::FetchError;
 
 mod help;
@@ -146,9 +146,9 @@ impl From<RegistryError> for Error {
         let exit = match error {
             RegistryError::Local(inner) => return inner,
             RegistryError::Transfer(inner) => return inner.into(),
-            RegistryError::Name(_) => Exit::Usage,
-            RegistryError::Stranger { .. } | RegistryError::Full { .. } => Exit::HostNotReady,
-            _ => Exit::Failed,
+            RegistryError::Name(_) => Kind::Usage,
+            RegistryError::Stranger { .. } | RegistryError::Full { .. } => Kind::HostNotReady,
+            _ => Kind::Failed,
         };
         Self::new(exit, error.to_string()).help(error.help())
     }

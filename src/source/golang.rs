@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::Source;
 use super::recipe::{Go, ModuleFiles};
 use crate::error::{Error, Result};
-use crate::exec::Cmd;
+use crate::exec::{Cmd, Inherit};
 use crate::task::Task;
 
 /// How often the build of a package is worth a message: there are thousands of them.
@@ -76,13 +76,11 @@ impl Source {
         let go = self.go.as_ref().ok_or_else(|| Error::host("Go is not installed"))?;
         let mut cmd = Cmd::new(&go.path, purpose)
             .cwd(dir)
+            .inherit(Inherit::Go)
             .env("GOFLAGS", "-mod=readonly")
             .env("GOTOOLCHAIN", "local")
             .env("GOWORK", "off")
             .env("GO111MODULE", "on");
-        for key in ["GOEXPERIMENT", "GOAMD64", "GOARM64", "GOFIPS140"] {
-            cmd = cmd.env_remove(key);
-        }
         // Without a home, Go knows no place for its caches.
         for (key, folder) in [("GOCACHE", "go/build"), ("GOMODCACHE", "go/mod"), ("GOPATH", "go/path")] {
             if self.world.home.is_none() && self.world.var(key).is_none() {

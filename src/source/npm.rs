@@ -7,7 +7,7 @@ use super::Source;
 use super::programs::program;
 use super::recipe::{Npm, Package};
 use crate::error::{Error, Result};
-use crate::exec::Cmd;
+use crate::exec::{Cmd, Inherit};
 use crate::fetch::{Client, Remote, download};
 use crate::task::Task;
 
@@ -47,7 +47,9 @@ impl Source {
         let registry = match (given, program(&self.world, "npm", &[])) {
             (Some(registry), _) => registry.to_owned(),
             (None, Some(npm)) => {
-                let cmd = Cmd::new(&npm, "ask npm for its registry").args(["config", "get", "registry"]);
+                let cmd = Cmd::new(&npm, "ask npm for its registry")
+                    .args(["config", "get", "registry"])
+                    .inherit(Inherit::Npm);
                 let said = task.run(&cmd.any_status())?.text();
                 said.lines()
                     .last()

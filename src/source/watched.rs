@@ -43,11 +43,6 @@ impl Runner for Logged<'_> {
         })
     }
 
-    fn pipe(&self, from: &Cmd, to: &Cmd, cancel: &Cancel) -> Result<Output, RunError> {
-        self.write(&format!("$ {} | {}", from.argv(), to.argv()));
-        self.runner.pipe(from, to, cancel)
-    }
-
     fn detach(&self, cmd: &Cmd, log: &Path) -> Result<u32, RunError> {
         self.runner.detach(cmd, log)
     }

@@ -7,7 +7,7 @@ use super::{Probe, Session, Step, Undo};
 use crate::checks::{self, Context, Outcome, Spec};
 use crate::config::env::Environment;
 use crate::config::{APPLICATION_FILE, Application};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Kind, Result};
 use crate::images::Built;
 use crate::task::Task;
 
@@ -92,7 +92,7 @@ pub fn failure(outcomes: &[Outcome]) -> Option<Error> {
         return None;
     }
     let what = format!("{} of {} checks failed", failed.len(), outcomes.len());
-    let error = failed.iter().fold(Error::new(Exit::CheckFailed, what), |error, outcome| {
+    let error = failed.iter().fold(Error::new(Kind::CheckFailed, what), |error, outcome| {
         error.because(format!("{} ({}): {}", outcome.title, outcome.id, outcome.detail))
     });
     let mut helps: Vec<&str> = failed.iter().map(|outcome| outcome.help.as_str()).collect();

@@ -85,19 +85,20 @@ impl Step for EngineStep {
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let session = &self.session;
         let Err(fault) = self.detect(task)? else { return Ok("answers".to_owned()) };
-        if !session.consent || !engine::remedy(&fault, &session.facts).automatic {
+        if !session.consent || !engine::fix(&fault, &session.facts).automatic {
             return Err(fault.error(&session.facts));
         }
-        // `install` keeps a record of its own as it goes, so that even a killed one can be undone.
-        let (pid, did) = if fault == Fault::Absent {
-            let done =
-                engine::install(task, &session.world, &session.facts, &session.data, &session.paths.state)?;
-            (done.pid, format!("installed {}", done.packages.join(", ")))
+        let state = &session.paths.state;
+        let did = if fault == Fault::Absent {
+            let done = engine::install(task, &session.facts, &session.data, state)?;
+            format!("installed {}", done.packages.join(", "))
         } else {
-            let pid = engine::start(task, &session.world, &session.facts, &session.paths.state)?;
-            (pid, "started".to_owned())
+            "started".to_owned()
         };
-        session.record_host(|host| host.made.engine.daemon = pid.and_then(started))?;
+        // A daemon that is running already may be the one that an earlier run started and recorded.
+        if let Some(pid) = engine::start(task, &session.world, &session.facts, state)? {
+            session.record_host(|host| host.made.engine.daemon = started(pid))?;
+        }
         Ok(did)
     }
 }
@@ -127,7 +128,10 @@ impl Revert for EngineStep {
     fn revert(&self, task: &Task<'_>, _depth: Depth) -> Result<String> {
         let state = &self.session.paths.state;
         if let Some((pid, started)) = HostReceipt::load(state)?.made.engine.daemon {
-            Orphan { pid, started, purpose: "the container engine".to_owned() }.end();
+            let daemon = Orphan { pid, started, purpose: String::new() };
+            if daemon.lives() {
+                engine::halt(task, pid)?;
+            }
         }
         if let Some(installed) = Installed::load(state)? {
             engine::uninstall(task, &installed, state)?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Journal, Plan, Probe, Step};
 use crate::cancel::{Cancel, Reason};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Kind, Result};
 use crate::progress::{Event, State};
 use crate::task::Task;
 
@@ -62,7 +62,7 @@ pub fn execute(plan: &Plan, task: &Task<'_>, journal: &Journal, most: usize) -> 
                 Ok((_, Err(error))) => {
                     running -= 1;
                     stop.cancel(Reason::Abandoned);
-                    failure = Some(worse(failure.take(), error));
+                    failure = Some(root_cause(failure.take(), error));
                 }
                 Err(_) => pass_on(task, &stop),
             }
@@ -87,10 +87,10 @@ fn pass_on(task: &Task<'_>, stop: &Cancel) {
     }
 }
 
-/// The first real failure wins over those that are only its consequence.
-fn worse(first: Option<Error>, second: Error) -> Error {
+/// The first failure that is not merely a consequence of another one.
+fn root_cause(first: Option<Error>, second: Error) -> Error {
     match first {
-        Some(first) if first.exit() != Exit::Interrupted => first,
+        Some(first) if first.kind() != Kind::Abandoned => first,
         Some(_) | None => second,
     }
 }
@@ -143,6 +143,15 @@ mod tests {
     use crate::exec::Script;
     use crate::progress::Recorder;
     use crate::steps::Undo;
+
+    #[test]
+    fn a_failure_wins_over_its_consequences() {
+        let consequence = || crate::task::stopped(Reason::Abandoned);
+        let (cause, later) = (Error::failed("the cause"), Error::failed("later"));
+        assert_eq!(root_cause(Some(consequence()), cause.clone()).what(), "the cause");
+        assert_eq!(root_cause(Some(cause.clone()), consequence()).what(), "the cause");
+        assert_eq!(root_cause(Some(cause), later).what(), "the cause");
+    }
 
     struct Fake {
         id: &'static str,

@@ -97,7 +97,7 @@ impl ProcessLog for Journal {
 impl Orphan {
     /// Whether the process is still the one that was started. The system's boot time, which the
     /// start time is counted from, may be corrected by a second.
-    fn lives(&self) -> bool {
+    pub(super) fn lives(&self) -> bool {
         start_time(self.pid).is_some_and(|started| started.abs_diff(self.started) <= 2)
     }
 

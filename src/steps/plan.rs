@@ -70,6 +70,9 @@ pub struct Preview {
     pub state: &'static str,
     pub detail: String,
     pub effects: Vec<String>,
+    /// Why the step cannot succeed.
+    #[serde(skip)]
+    pub error: Option<Error>,
 }
 
 /// Probes what can be probed without changing anything. A step behind one that has work to do is
@@ -80,12 +83,12 @@ pub fn preview(plan: &Plan, task: &Task<'_>) -> Vec<Preview> {
     for (step, needs) in plan.graph() {
         let blocked = needs.iter().find(|need| state.get(*need) != Some(&"unchanged"));
         let own = Task { step: step.id(), ..task.clone() };
-        let (name, detail) = match blocked {
-            Some(need) => ("later", format!("after {need}")),
+        let (name, detail, error) = match blocked {
+            Some(need) => ("later", format!("after {need}"), None),
             None => match step.probe(&own) {
-                Ok(Probe::Done(found)) => ("unchanged", found),
-                Ok(Probe::Needed(why)) => ("change", why),
-                Err(error) => ("change", error.one_line()),
+                Ok(Probe::Done(found)) => ("unchanged", found, None),
+                Ok(Probe::Needed(why)) => ("change", why, None),
+                Err(error) => ("change", error.one_line(), Some(error)),
             },
         };
         state.insert(step.id().to_owned(), name);
@@ -97,6 +100,7 @@ pub fn preview(plan: &Plan, task: &Task<'_>) -> Vec<Preview> {
             state: name,
             detail,
             effects,
+            error,
         });
     }
     previews

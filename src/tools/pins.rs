@@ -99,7 +99,7 @@ impl Pins {
 fn folders(dir: &Path) -> Result<Vec<String>> {
     let list = |e: &std::io::Error| {
         Error::io("list the pins in", dir, e)
-            .exit_with(crate::error::Exit::Usage)
+            .with_kind(crate::error::Kind::Usage)
             .help("--pins DIR   # a folder with <tool>/pin.toml")
     };
     let mut names = Vec::new();

@@ -64,6 +64,38 @@ fn plan_shows_what_would_be_installed_and_installs_nothing() {
     assert_eq!(machine.calls("apt-get"), Vec::<String>::new());
 }
 
+/// The client is asked by a real child process; kubectl and git stand for programs without a group.
+#[test]
+fn child_processes_do_not_inherit_settings_of_other_programs() {
+    const HOSTILE: [&str; 7] = [
+        "DOCKER_DEFAULT_PLATFORM",
+        "DOCKER_CONTENT_TRUST",
+        "BUILDX_BUILDER",
+        "KUBECONFIG",
+        "GIT_DIR",
+        "HELM_DRIVER",
+        "LD_PRELOAD_OF_ANOTHER_PROGRAM",
+    ];
+    let mut machine = Machine::new().env("DOCKER_CONFIG", "/of the user");
+    for name in HOSTILE {
+        machine = machine.env(name, "/hostile");
+    }
+    let (docker, kubectl) = (machine.path("docker.env"), machine.path("kubectl.env"));
+    let machine = machine
+        .stub("docker", &format!("env >'{}'; exit 1", docker.display()))
+        .stub("kubectl", &format!("env >'{}'; exit 1", kubectl.display()));
+    machine.run(&["doctor"]).exits(3);
+    machine.run(&["tools", "install", "kubectl", "--timeout", "5s"]);
+    for file in [docker, kubectl] {
+        let env = std::fs::read_to_string(&file).expect("the stub was called");
+        for name in HOSTILE {
+            assert!(!env.contains(name), "{}: {env}", file.display());
+        }
+        assert!(env.contains("HOME="), "{env}");
+        assert_eq!(env.contains("DOCKER_CONFIG="), file.ends_with("docker.env"), "{env}");
+    }
+}
+
 /// A client newer than 22 without buildx has the legacy builder only.
 #[test]
 fn what_the_legacy_builder_cannot_build_is_refused_before_anything_is_done() {
@@ -81,4 +113,47 @@ fn what_the_legacy_builder_cannot_build_is_refused_before_anything_is_done() {
     let calls = machine.calls("docker");
     assert!(calls.iter().all(|call| call.starts_with("info")), "{calls:?}");
     assert!(!machine.path("state/clusters").exists(), "nothing was written down");
+}
+
+/// The ports of a cluster would be published on the loopback address of the other machine.
+#[test]
+fn an_engine_on_another_machine_is_refused_before_anything_is_done() {
+    let machine = Machine::new()
+        .file("app/application.toml", PROJECT)
+        .file("app/chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n")
+        .env("DOCKER_HOST", "ssh://me@box")
+        .stub("docker", "exit 1");
+    for args in [&["doctor"][..], &["plan", "--dir", "app"], &["up", "--yes", "--dir", "app"]] {
+        let screen = machine.run(args).exits(3).err_has("help: unset DOCKER_HOST");
+        let all = format!("{}{}", screen.stdout, screen.stderr);
+        assert!(all.contains("the container engine runs on another machine"), "{screen}");
+        assert!(all.contains("DOCKER_HOST is set to ssh://me@box"), "{screen}");
+    }
+    assert_eq!(machine.calls("docker"), Vec::<String>::new());
+    assert!(!machine.path("state/clusters").exists(), "no file was written");
+}
+
+#[test]
+fn a_docker_context_without_an_engine_is_named_and_no_daemon_is_started() {
+    const REFUSED: &str = "echo 'Cannot connect to the Docker daemon at unix:///nowhere.sock. \
+                           Is the docker daemon running?' >&2; exit 1";
+    let machine = Machine::new()
+        .file("app/application.toml", PROJECT)
+        .file("app/chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n")
+        .stub("docker", REFUSED)
+        .stub("dockerd", "exit 1")
+        .stub("systemctl", "exit 1");
+    let meta = machine.path("home/.docker/contexts/meta").join(todo_bootstrap::files::sha256(b"work"));
+    std::fs::create_dir_all(&meta).expect("a directory");
+    let context = r#"{"Endpoints":{"docker":{"Host":"unix:///nowhere.sock"}}}"#;
+    std::fs::write(meta.join("meta.json"), context).expect("a file");
+    std::fs::write(machine.path("home/.docker/config.json"), r#"{"currentContext":"work"}"#).expect("a file");
+    for args in [&["doctor"][..], &["plan", "--dir", "app"], &["up", "--yes", "--dir", "app"]] {
+        let screen = machine.run(args).exits(3).err_has("help: docker context use default");
+        let all = format!("{}{}", screen.stdout, screen.stderr);
+        assert!(all.contains("the docker context `work` uses unix:///nowhere.sock"), "{screen}");
+    }
+    for daemon in ["dockerd", "systemctl"] {
+        assert_eq!(machine.calls(daemon), Vec::<String>::new(), "{daemon} was started");
+    }
 }

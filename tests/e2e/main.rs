@@ -254,5 +254,5 @@ fn what_users_rely_on_is_in_every_sample() {
     for part in [KINDS_END, MINIKUBES_END] {
         assert!(always(part).iter().any(|name| name.starts_with("down leaves nothing")));
     }
-    assert!(always(KINDS_END).iter().any(|name| name.starts_with("a bundle is enough")));
+    assert!(always(KINDS_END).iter().any(|name| name.starts_with("a bundle is sufficient")));
 }

@@ -15,7 +15,7 @@ fn fetch(liar: &Liar, bytes: &[u8], to: &std::path::Path) -> Result<u64, FetchEr
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let task = Task {
         step: "fetch",
-        runner: &todo_bootstrap::exec::System::new(None),
+        runner: &todo_bootstrap::exec::System::default(),
         reporter: &Silent,
         cancel: &Cancel::default(),
         runtime: runtime.handle(),

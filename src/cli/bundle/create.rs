@@ -8,7 +8,7 @@ use super::CreateArgs;
 use crate::bundle::{self, Entry};
 use crate::config::{Paths, show_bytes};
 use crate::engine::Engine;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Kind, Result};
 use crate::files::sha256_file;
 use crate::host::{Arch, Facts, Os};
 use crate::images::Order;
@@ -84,7 +84,7 @@ impl Gathered {
     fn add<T>(&mut self, platform: &str, what: &str, came: Result<T>) -> Result<Option<T>> {
         match came {
             Ok(found) => Ok(Some(found)),
-            Err(error) if error.exit() == Exit::Interrupted => Err(error),
+            Err(error) if error.kind() == Kind::Interrupted => Err(error),
             Err(error) => {
                 let why = error
                     .causes()

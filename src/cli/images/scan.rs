@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::context::{Context, print_json};
 use super::super::reach::application;
 use super::list;
-use crate::error::{Error, Exit, Result};
+use crate::error::{self, Error, Exit, Result};
 use crate::images::scan::{Finding, Kind, Scanner, Severity};
 use crate::steps::Session;
 use crate::task::Task;
@@ -178,7 +178,10 @@ fn verdict(all: &[Scanned], fail_on: Option<Severity>) -> Result<Exit> {
     if images.is_empty() {
         return Ok(Exit::Fine);
     }
-    Err(Error::new(Exit::CheckFailed, format!("found vulnerabilities of severity {} or above", least.name()))
-        .because(format!("affected images: {}", images.join(", ")))
-        .help("todo-bootstrap images scan -v   # lists all of them, with the versions that fix them"))
+    Err(Error::new(
+        error::Kind::CheckFailed,
+        format!("found vulnerabilities of severity {} or above", least.name()),
+    )
+    .because(format!("affected images: {}", images.join(", ")))
+    .help("todo-bootstrap images scan -v   # lists all of them, with the versions that fix them"))
 }

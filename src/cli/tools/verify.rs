@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::context::{Context, print_json};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Kind, Result};
 use crate::progress::Silent;
 use crate::ui::{Align, Table, data};
 
@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Exit> {
     }
     let noun = if wrong.len() == 1 { "tool has" } else { "tools have" };
     let what = format!("{} {noun} changed since installation", wrong.len());
-    let mut error = Error::new(Exit::CheckFailed, what);
+    let mut error = Error::new(Kind::CheckFailed, what);
     for verdict in wrong {
         error = error.because(format!("{}: {}", verdict.name, verdict.fault.as_deref().unwrap_or_default()));
         error = error.help(verdict.remedy.as_deref().unwrap_or_default());

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cluster::demand::tests::demand;
-use crate::engine::Home;
+use crate::engine::EngineHost;
 use crate::engine::testing::engine;
 use crate::error::Exit;
 use crate::host::recorded::{debian, macos};
@@ -55,9 +55,9 @@ impl Asked {
         Self { facts, engine, spec: spec(AUTO.0, AUTO.1), candidates: presets(), existing: None }
     }
 
-    fn machine_of(home: Home, cpus: u32, gib: u64) -> Self {
+    fn machine_of(host: EngineHost, cpus: u32, gib: u64) -> Self {
         // What a virtual machine reports is a little less than it was given.
-        let engine = Engine { cpus, memory: gib * GIB - 60 * MIB, home, ..engine() };
+        let engine = Engine { cpus, memory: gib * GIB - 60 * MIB, host, ..engine() };
         Self { facts: macos(), engine, ..Self::here(8, 16) }
     }
 
@@ -106,10 +106,10 @@ fn each_machine_gets_the_largest_preset_that_fits() {
         (Asked::here(4, 4), "small 2×2048"),
         (Asked::here(8, 16), "large 7×8192 web≤4"),
         (Asked::here(64, 256), "large 8×8192"),
-        (Asked::machine_of(Home::DockerDesktop, 4, 2), "the cluster does not fit this machine"),
-        (Asked::machine_of(Home::Colima, 2, 2), "the cluster does not fit this machine"),
-        (Asked::machine_of(Home::Colima, 2, 4), "small 2×2048"),
-        (Asked::machine_of(Home::DockerDesktop, 8, 8), "large 7×7424 web≤4"),
+        (Asked::machine_of(EngineHost::DockerDesktop, 4, 2), "the cluster does not fit this machine"),
+        (Asked::machine_of(EngineHost::Colima, 2, 2), "the cluster does not fit this machine"),
+        (Asked::machine_of(EngineHost::Colima, 2, 4), "small 2×2048"),
+        (Asked::machine_of(EngineHost::DockerDesktop, 8, 8), "large 7×7424 web≤4"),
         (Asked::here(2, 24).given(2, 4), "small 2×4096"),
         (Asked::here(16, 64).given(4, 8), "middle 4×8192"),
         (Asked::here(16, 64).given(5, 6), "large 5×6144 web≤2"),
@@ -176,7 +176,7 @@ fn the_choice_is_said_with_what_was_trimmed_and_what_does_not_fit() {
 
 #[test]
 fn a_refusal_has_all_figures_and_the_way_of_this_host() {
-    let error = Asked::machine_of(Home::Colima, 2, 2).fit(None).unwrap_err();
+    let error = Asked::machine_of(EngineHost::Colima, 2, 2).fit(None).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the cluster does not fit this machine\n  \
@@ -185,7 +185,7 @@ fn a_refusal_has_all_figures_and_the_way_of_this_host() {
          0.4 CPU and 512 MiB for its pods\n  \
          help: colima stop && colima start --cpu 2 --memory 3"
     );
-    let error = Asked::machine_of(Home::DockerDesktop, 1, 8).fit(None).unwrap_err();
+    let error = Asked::machine_of(EngineHost::DockerDesktop, 1, 8).fit(None).unwrap_err();
     assert!(error.hints()[0].starts_with("Docker Desktop: Settings > Resources: at least 2 CPUs and 8 GB"));
     let error = Asked::here(2, 24).given(1, 1).fit(None).unwrap_err();
     assert_eq!(error.hints(), ["in [cluster] of the profile: cpus = \"2\", memory = \"2Gi\", or \"auto\""]);

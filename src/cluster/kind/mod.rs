@@ -7,7 +7,7 @@ pub use config::Config;
 use super::Provider;
 use super::local::{Local, Naming, fault};
 use crate::error::{Error, Result};
-use crate::exec::{Cmd, Input};
+use crate::exec::{Cmd, Inherit};
 use crate::task::Task;
 
 /// A kubeadm patch that the node images built by todo-bootstrap need.
@@ -35,8 +35,7 @@ impl Kind {
         let provider = if self.local.engine.is_podman() { "podman" } else { "docker" };
         let network = self.network();
         let cmd = Cmd::new(&self.local.tool, purpose)
-            .env_remove("KUBECONFIG")
-            .env_remove("KIND_CLUSTER_NAME")
+            .inherit(Inherit::Engine)
             .env("KIND_EXPERIMENTAL_PROVIDER", provider)
             .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &network)
             .env("KIND_EXPERIMENTAL_PODMAN_NETWORK", &network);
@@ -94,7 +93,7 @@ impl Provider for Kind {
             .args(["create", "cluster", "--name", local.name(), "--image", &local.image])
             .args(["--config", "-", "--wait", "0s", "--retain", "--kubeconfig"])
             .path(&local.unfinished())
-            .input(Input::Bytes(self.config(task)?.render().into_bytes()));
+            .input(self.config(task)?.render());
         let mut output = String::new();
         let ran = task.run_lines(&cmd, &mut |line| {
             if let Some(step) = progress(line) {

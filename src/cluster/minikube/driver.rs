@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster::Ports;
-use crate::engine::{Engine, Home};
+use crate::engine::{Engine, EngineHost};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Output};
 use crate::host::{Facts, Os};
@@ -107,7 +107,7 @@ pub(super) fn flags(
         .help("todo-bootstrap up --profile kind   # needs no sudo"));
     }
     // A rootless engine and Podman's machine publish ports as the user.
-    let unprivileged = traits.rootless || engine.home == Home::PodmanMachine;
+    let unprivileged = traits.rootless || engine.host == EngineHost::PodmanMachine;
     if unprivileged && ports.http.min(ports.https) < 1024 {
         return Err(Error::host("the engine cannot publish ports below 1024 (port-privileged)")
             .because(format!("the cluster would use ports {} and {}", ports.http, ports.https))
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(podman[0], "--driver=podman");
         let rootless = flags(&of("podman", 2), &debian(), ROOTLESS, None, HIGH).unwrap();
         assert_eq!(rootless[..3], ["--driver=podman", "--rootless", "--container-runtime=containerd"]);
-        let machine = Engine { home: Home::PodmanMachine, ..of("podman", 2) };
+        let machine = Engine { host: EngineHost::PodmanMachine, ..of("podman", 2) };
         assert!(flags(&machine, &macos(), PLAIN, None, HIGH).is_ok(), "no sudo on macOS");
         assert!(flags(&machine, &macos(), PLAIN, None, LOW).is_err());
     }

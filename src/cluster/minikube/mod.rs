@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use super::Provider;
 use super::local::{Local, Naming, fault};
 use crate::error::{Error, Result};
-use crate::exec::Cmd;
+use crate::exec::{Cmd, Inherit};
 use crate::host::Facts;
 use crate::task::Task;
 use crate::world::World;
@@ -52,11 +52,8 @@ impl Minikube {
 
     /// A minikube command that uses our engine and home, and none of the user's `MINIKUBE_` variables.
     fn minikube(&self, purpose: &str) -> Result<Cmd> {
-        let mut cmd = Cmd::new(&self.local.tool, purpose);
-        for name in self.world.env.keys().filter(|name| name.starts_with("MINIKUBE_")) {
-            cmd = cmd.env_remove(name);
-        }
-        let cmd = cmd
+        let cmd = Cmd::new(&self.local.tool, purpose)
+            .inherit(Inherit::Engine)
             .env("MINIKUBE_HOME", self.home())
             .env("KUBECONFIG", self.local.unfinished())
             .env("MINIKUBE_IN_STYLE", "false")

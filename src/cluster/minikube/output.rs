@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::error::{Error, Exit};
+use crate::error::{Error, Kind};
 use crate::task::Task;
 
 const TYPE_PREFIX: &str = "io.k8s.sigs.minikube.";
@@ -128,21 +128,21 @@ impl Failure {
     /// the user's own `MINIKUBE_HOME`.
     pub(super) fn error(&self) -> (Error, &'static str) {
         // Ranges of `pkg/minikube/reason/exitcodes.go`.
-        let (exit, help) = match self.exit_code {
+        let (kind, help) = match self.exit_code {
             // Resources, host, driver and provider.
             Some(20..=39 | 50..=69) => {
-                (Exit::HostNotReady, "todo-bootstrap doctor   # checks the engine and this machine")
+                (Kind::HostNotReady, "todo-bootstrap doctor   # checks the engine and this machine")
             }
             // Internet.
             Some(40..=49) => {
-                (Exit::Failed, "todo-bootstrap up   # continues once the network and HTTPS_PROXY work")
+                (Kind::Failed, "todo-bootstrap up   # continues once the network and HTTPS_PROXY work")
             }
-            _ => (Exit::Failed, "todo-bootstrap up   # tries again"),
+            _ => (Kind::Failed, "todo-bootstrap up   # tries again"),
         };
         let name = if self.id.is_empty() { "minikube-failed" } else { &self.id };
         let message = self.message.strip_prefix("Exiting due to ").unwrap_or(&self.message);
         let message = message.strip_prefix(&format!("{}: ", self.id)).unwrap_or(message);
-        let mut error = Error::new(exit, format!("minikube cannot start the node ({name})")).because(message);
+        let mut error = Error::new(kind, format!("minikube cannot start the node ({name})")).because(message);
         if !self.advice.is_empty() {
             let own = if self.advice.contains("minikube ") {
                 " (its commands act on your own minikube, not on this cluster)"
@@ -217,7 +217,7 @@ mod tests {
         let failure = log(include_str!("recorded/start-engine-gone.jsonl")).failure(14);
         assert_eq!((failure.id.as_str(), failure.exit_code), ("PROVIDER_DOCKER_NOT_RUNNING", Some(63)));
         let (error, help) = failure.error();
-        assert_eq!((error.exit(), help.starts_with("todo-bootstrap doctor")), (Exit::HostNotReady, true));
+        assert_eq!((error.kind(), help.starts_with("todo-bootstrap doctor")), (Kind::HostNotReady, true));
         let text = error.to_string();
         for part in [
             "Cannot connect to the Docker daemon",

@@ -5,10 +5,11 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Finding, Severity};
-use crate::exec::Cmd;
+use crate::exec::{Cmd, Inherit};
 
 pub(super) fn cmd(program: &Path, reference: &str, archive: &Path) -> Cmd {
     Cmd::new(program, format!("scan {reference}"))
+        .inherit(Inherit::Scanner)
         .arg(format!("docker-archive:{}", archive.display()))
         .args(["--output", "json", "--quiet"])
 }

@@ -5,18 +5,14 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Finding, Severity};
-use crate::exec::Cmd;
+use crate::exec::{Cmd, Inherit};
 
 pub(super) fn cmd(program: &Path, reference: &str, archive: &Path) -> Cmd {
-    Cmd::new(program, format!("scan {reference}")).args(["image", "--input"]).path(archive).args([
-        "--scanners",
-        "vuln",
-        "--format",
-        "json",
-        "--quiet",
-        "--exit-code",
-        "0",
-    ])
+    Cmd::new(program, format!("scan {reference}"))
+        .inherit(Inherit::Scanner)
+        .args(["image", "--input"])
+        .path(archive)
+        .args(["--scanners", "vuln", "--format", "json", "--quiet", "--exit-code", "0"])
 }
 
 #[derive(Deserialize)]

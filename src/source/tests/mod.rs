@@ -86,10 +86,6 @@ impl Runner for Maker {
         self.engine.run(cmd, cancel, on_line)
     }
 
-    fn pipe(&self, _: &Cmd, to: &Cmd, _: &Cancel) -> Result<Output, RunError> {
-        Err(RunError::NotFound { purpose: to.purpose.clone(), program: to.argv() })
-    }
-
     fn detach(&self, cmd: &Cmd, _: &Path) -> Result<u32, RunError> {
         Err(RunError::NotFound { purpose: cmd.purpose.clone(), program: cmd.argv() })
     }

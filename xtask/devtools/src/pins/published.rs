@@ -139,7 +139,7 @@ impl Site {
             plain_http,
             ..Remote::default()
         };
-        let (runner, cancel) = (System::new(None), Cancel::default());
+        let (runner, cancel) = (System::default(), Cancel::default());
         let task = Task {
             step: "pins",
             runner: &runner,

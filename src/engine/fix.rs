@@ -1,0 +1,364 @@
+//! How a fault is fixed: exact commands for each system, and whether `up` can run them itself.
+
+use super::{Engine, EngineHost, Fault};
+use crate::host::{Distro, Facts, Os, Packages};
+
+const GIB: u64 = 1 << 30;
+
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Fix {
+    /// One sentence.
+    pub explanation: String,
+    /// In the order in which they have to be run.
+    pub commands: Vec<String>,
+    /// Whether `up --yes` runs them.
+    pub automatic: bool,
+}
+
+pub fn fix(fault: &Fault, facts: &Facts) -> Fix {
+    match (fault, facts.os) {
+        (Fault::Absent, Os::Linux) => absent_linux(facts),
+        (Fault::Absent, Os::MacOs) => manual(
+            "Docker Desktop also works: brew install --cask docker-desktop",
+            &["brew install colima docker docker-buildx", "colima start --cpu 4 --memory 8"],
+        ),
+        (Fault::Absent, Os::Windows) => manual(
+            "install Docker Desktop with its WSL2 engine, or work inside WSL2 (wsl --install)",
+            &["winget install --exact --id Docker.DockerDesktop"],
+        ),
+        (Fault::NotRunning { detail }, os) => virtual_machine(detail, os).unwrap_or_else(|| stopped(facts)),
+        (Fault::Endpoint { endpoint, other, .. }, os) => match virtual_machine(&endpoint.address, os) {
+            Some(fix) if !other => fix,
+            _ => {
+                let explanation = if *other {
+                    "another engine is running on this machine"
+                } else {
+                    "this selects the default engine"
+                };
+                manual(explanation, &[&endpoint.reset(facts)])
+            }
+        },
+        (Fault::Remote { endpoint }, _) => manual(
+            "the engine must run on this machine, because the ports of the cluster and of the local registry are \
+             published on the engine's loopback address",
+            &[&endpoint.reset(facts)],
+        ),
+        (Fault::NoPermission { .. }, Os::Linux) => manual(
+            "this session is not in the group docker, which owns the engine's socket; members of that \
+             group have root privileges",
+            &["sudo usermod -aG docker \"$USER\"", "newgrp docker"],
+        ),
+        (Fault::NoPermission { .. }, _) => {
+            manual("the engine's socket is owned by another user", &["docker context ls"])
+        }
+        (Fault::Unusable { .. }, _) => manual(
+            "check the engine with its own client, then update the client or the engine",
+            &["docker version"],
+        ),
+    }
+}
+
+/// What to do so that all containers together can use `cpus` and `memory` (bytes).
+pub fn more_capacity(facts: &Facts, engine: Option<&Engine>, cpus: u32, memory: u64) -> String {
+    let gib = memory.div_ceil(GIB);
+    match (engine.map_or(EngineHost::Unknown, |engine| engine.host), facts.os) {
+        (EngineHost::DockerDesktop, _) => {
+            format!("Docker Desktop: Settings > Resources: at least {cpus} CPUs and {gib} GB of memory")
+        }
+        (EngineHost::Colima, _) => format!("colima stop && colima start --cpu {cpus} --memory {gib}"),
+        (EngineHost::PodmanMachine, _) => format!(
+            "podman machine stop && podman machine set --cpus {cpus} --memory {} && podman machine start",
+            gib * 1024
+        ),
+        (EngineHost::Unknown, Os::MacOs | Os::Windows) => format!(
+            "colima stop && colima start --cpu {cpus} --memory {gib}   # Docker Desktop: Settings > Resources"
+        ),
+        _ if facts.wsl => format!(
+            "set processors={cpus} and memory={gib}GB below [wsl2] in %UserProfile%\\.wslconfig, then: wsl --shutdown"
+        ),
+        _ => format!("use a machine with at least {cpus} CPUs and {gib} GiB of memory"),
+    }
+}
+
+fn manual(explanation: &str, commands: &[&str]) -> Fix {
+    Fix {
+        explanation: explanation.to_owned(),
+        commands: commands.iter().map(|command| (*command).to_owned()).collect(),
+        automatic: false,
+    }
+}
+
+fn start_docker_desktop(os: Os) -> &'static str {
+    match os {
+        Os::Linux => "systemctl --user start docker-desktop",
+        Os::MacOs => "open -a Docker",
+        Os::Windows => r#"start "" "C:\Program Files\Docker\Docker\Docker Desktop.exe""#,
+    }
+}
+
+/// How to start the virtual machine or service that `text` names by its address.
+fn virtual_machine(text: &str, os: Os) -> Option<Fix> {
+    let has = |part: &str| text.contains(part);
+    if has("colima") {
+        Some(manual("Colima's virtual machine is stopped", &["colima start"]))
+    } else if has(".orbstack") {
+        Some(manual("OrbStack is not running", &["orb start"]))
+    } else if has("/.docker/") || has("dockerDesktop") {
+        Some(manual("Docker Desktop is not running", &[start_docker_desktop(os)]))
+    } else if has("podman") && os == Os::Linux {
+        Some(manual("Podman's service is not running", &["systemctl --user enable --now podman.socket"]))
+    } else {
+        None
+    }
+}
+
+/// The distribution's packages of an engine that builds with `BuildKit`. Recommended packages are not
+/// installed, so each is named: Debian's engine comes without its client since Debian 13, and clients
+/// without a builder since version 23.
+pub fn engine_packages(distro: &Distro) -> Option<&'static [&'static str]> {
+    Some(match distro.packages()? {
+        Packages::Apt if distro.is_debian_12_or_older() => &["docker.io", "iptables"],
+        Packages::Apt if distro.is("ubuntu") => &["docker.io", "docker-buildx", "iptables"],
+        Packages::Apt => &["docker.io", "docker-cli", "docker-buildx", "iptables"],
+        Packages::Dnf if distro.id == "fedora" => &["moby-engine", "docker-cli", "docker-buildx"],
+        // RHEL and its derivatives provide Podman, not Docker.
+        Packages::Dnf => &["podman"],
+        Packages::Zypper | Packages::Pacman => &["docker", "docker-buildx"],
+        Packages::Apk => &["docker", "docker-cli-buildx"],
+    })
+}
+
+/// The command that installs buildx for this machine's client.
+pub fn buildx_command(facts: &Facts) -> String {
+    let sudo = if facts.root { "" } else { "sudo " };
+    let distro = facts.distro.as_ref();
+    let packages = match (distro, distro.and_then(Distro::packages)) {
+        // It has no such package. Its own client builds without buildx and is preferred once installed.
+        (Some(distro), Some(Packages::Apt)) if distro.is_debian_12_or_older() => "docker.io",
+        (_, Some(Packages::Apk)) => "docker-cli-buildx",
+        (_, Some(_)) => "docker-buildx",
+        (_, None) if facts.os == Os::MacOs => return "brew install docker-buildx".to_owned(),
+        (_, None) => return "see https://docs.docker.com/go/buildx/".to_owned(),
+    };
+    distro.and_then(|distro| install_commands(distro, sudo, &[packages]).pop()).unwrap_or_default()
+}
+
+fn absent_linux(facts: &Facts) -> Fix {
+    let known = facts.distro.as_ref().and_then(|distro| Some((distro, engine_packages(distro)?)));
+    let Some((distro, packages)) = known else {
+        return manual(
+            "install Docker or Podman with this distribution's package manager",
+            &["see https://docs.docker.com/engine/install/"],
+        );
+    };
+    let sudo = if facts.root { "" } else { "sudo " };
+    let mut commands = install_commands(distro, sudo, packages);
+    if packages.contains(&"podman") {
+        return Fix {
+            explanation: format!("{} provides Podman in its packages", distro.name()),
+            commands,
+            automatic: false,
+        };
+    }
+    commands.push(start_command(facts));
+    if !facts.root {
+        commands.push("sudo usermod -aG docker \"$USER\" && newgrp docker".to_owned());
+    }
+    let mut explanation = format!("{} provides a container engine in its packages", distro.name());
+    if facts.wsl {
+        explanation.push_str("; or enable WSL integration in Docker Desktop (Settings > Resources)");
+    }
+    let automatic = facts.root && distro.packages() == Some(Packages::Apt);
+    if automatic {
+        explanation.push_str("; `todo-bootstrap up --yes` installs and starts it");
+    }
+    Fix { explanation, commands, automatic }
+}
+
+fn install_commands(distro: &Distro, sudo: &str, packages: &[&str]) -> Vec<String> {
+    let list = packages.join(" ");
+    match distro.packages() {
+        Some(Packages::Apt) => vec![
+            format!("{sudo}apt-get update"),
+            format!("{sudo}apt-get install --yes --no-install-recommends {list}"),
+        ],
+        Some(Packages::Dnf) => vec![format!("{sudo}dnf install --assumeyes {list}")],
+        Some(Packages::Zypper) => vec![format!("{sudo}zypper --non-interactive install {list}")],
+        Some(Packages::Pacman) => vec![format!("{sudo}pacman -S --needed --noconfirm {list}")],
+        Some(Packages::Apk) => vec![format!("{sudo}apk add {list}")],
+        None => Vec::new(),
+    }
+}
+
+fn start_command(facts: &Facts) -> String {
+    let sudo = if facts.root { "" } else { "sudo " };
+    let openrc = facts.distro.as_ref().is_some_and(|distro| distro.is("alpine"));
+    if facts.systemd {
+        format!("{sudo}systemctl enable --now docker")
+    } else if openrc {
+        format!("{sudo}rc-service docker start")
+    } else {
+        format!("{sudo}sh -c 'dockerd >/var/log/dockerd.log 2>&1 &'")
+    }
+}
+
+fn stopped(facts: &Facts) -> Fix {
+    if facts.os != Os::Linux {
+        let explanation = "Docker Desktop is not running (with Colima: colima start)";
+        return manual(explanation, &[start_docker_desktop(facts.os)]);
+    }
+    let how =
+        if facts.systemd { "systemd can start it" } else { "systemd is not running, so it was not started" };
+    let automatic = if facts.root { "; `todo-bootstrap up --yes` starts it" } else { "" };
+    Fix {
+        explanation: format!("{how}{automatic}"),
+        commands: vec![start_command(facts)],
+        automatic: facts.root,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Endpoint;
+    use crate::engine::testing::engine;
+    use crate::host::recorded::{alpine, debian, linux, macos, micro_vm, windows, wsl};
+    use crate::world::World;
+
+    fn absent(facts: &Facts) -> Fix {
+        fix(&Fault::Absent, facts)
+    }
+
+    fn not_running(detail: &str, facts: &Facts) -> Fix {
+        fix(&Fault::NotRunning { detail: detail.to_owned() }, facts)
+    }
+
+    #[test]
+    fn an_absent_engine_is_installed_with_the_distributions_package_manager() {
+        let first = |facts: &Facts| absent(facts).commands.remove(0);
+        assert_eq!(
+            absent(&debian()).commands,
+            [
+                "sudo apt-get update",
+                "sudo apt-get install --yes --no-install-recommends docker.io iptables",
+                "sudo systemctl enable --now docker",
+                "sudo usermod -aG docker \"$USER\" && newgrp docker",
+            ]
+        );
+        assert_eq!(
+            first(&linux("ID=fedora\nVERSION_ID=41\n")),
+            "sudo dnf install --assumeyes moby-engine docker-cli docker-buildx"
+        );
+        assert_eq!(
+            absent(&linux("ID=rocky\nID_LIKE=\"rhel centos fedora\"\n")).commands,
+            ["sudo dnf install --assumeyes podman"]
+        );
+        assert_eq!(first(&linux("ID=arch\n")), "sudo pacman -S --needed --noconfirm docker docker-buildx");
+        assert_eq!(
+            first(&linux("ID=opensuse-leap\nID_LIKE=\"suse opensuse\"\n")),
+            "sudo zypper --non-interactive install docker docker-buildx"
+        );
+        let alpine = absent(&alpine());
+        assert_eq!(
+            alpine.commands[..2],
+            ["sudo apk add docker docker-cli-buildx", "sudo rc-service docker start"]
+        );
+        assert!(first(&linux("ID=nixos\n")).contains("https://"));
+    }
+
+    #[test]
+    fn the_installed_packages_include_a_builder() {
+        let packages = |text: &str| engine_packages(&Distro::parse(text)).unwrap().join(" ");
+        assert_eq!(packages("ID=debian\nVERSION_ID=12\n"), "docker.io iptables");
+        let trixie = "docker.io docker-cli docker-buildx iptables";
+        assert_eq!(packages("ID=debian\nVERSION_ID=13\nVERSION_CODENAME=trixie\n"), trixie);
+        assert_eq!(packages("ID=kali\nID_LIKE=debian\nVERSION_CODENAME=kali-rolling\n"), trixie);
+        let noble = "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=24.04\nVERSION_CODENAME=noble\n";
+        assert_eq!(packages(noble), "docker.io docker-buildx iptables");
+    }
+
+    #[test]
+    fn a_client_without_a_builder_gets_one() {
+        let install = "sudo apt-get install --yes --no-install-recommends";
+        assert_eq!(buildx_command(&wsl()), format!("{install} docker-buildx"));
+        assert_eq!(buildx_command(&debian()), format!("{install} docker.io"));
+        assert_eq!(buildx_command(&alpine()), "sudo apk add docker-cli-buildx");
+        assert_eq!(buildx_command(&macos()), "brew install docker-buildx");
+        assert!(buildx_command(&windows()).contains("https://"));
+    }
+
+    #[test]
+    fn other_systems_get_their_own_engines() {
+        assert_eq!(absent(&macos()).commands[0], "brew install colima docker docker-buildx");
+        assert!(absent(&windows()).commands[0].starts_with("winget install"));
+        assert!(absent(&wsl()).explanation.contains("Docker Desktop"));
+    }
+
+    #[test]
+    fn only_tested_systems_are_automatic() {
+        assert!(absent(&micro_vm()).automatic && not_running("", &micro_vm()).automatic);
+        for facts in [debian(), wsl(), macos(), windows()] {
+            assert!(!absent(&facts).automatic && !not_running("", &facts).automatic);
+        }
+        let alpine = Facts { root: true, ..alpine() };
+        assert!(!absent(&alpine).automatic, "only apt is tested");
+    }
+
+    #[test]
+    fn a_stopped_engine_is_started_the_way_the_machine_does_it() {
+        let command = |detail: &str, facts: &Facts| not_running(detail, facts).commands.remove(0);
+        assert_eq!(command("", &debian()), "sudo systemctl enable --now docker");
+        assert_eq!(command("", &micro_vm()), "sh -c 'dockerd >/var/log/dockerd.log 2>&1 &'");
+        assert_eq!(command("", &macos()), "open -a Docker");
+    }
+
+    #[test]
+    fn an_endpoint_without_engine_names_the_setting_and_never_starts_a_daemon() {
+        let fault = |address: &str, other| {
+            let env = [("DOCKER_HOST".to_owned(), address.into())].into();
+            let endpoint = Endpoint::of_docker(&World { env, ..World::real() }).unwrap();
+            Fault::Endpoint { endpoint, other, detail: "Cannot connect".to_owned() }
+        };
+        for (address, facts, other, command) in [
+            (
+                "unix:///home/u/.docker/desktop/docker.sock",
+                debian(),
+                false,
+                "systemctl --user start docker-desktop",
+            ),
+            ("unix:///home/u/.docker/desktop/docker.sock", debian(), true, "unset DOCKER_HOST"),
+            ("unix:///Users/u/.colima/default/docker.sock", macos(), false, "colima start"),
+            ("unix:///nowhere.sock", micro_vm(), false, "unset DOCKER_HOST"),
+        ] {
+            let fix = fix(&fault(address, other), &facts);
+            assert_eq!(
+                (fix.commands.as_slice(), fix.automatic),
+                (&[command.to_owned()][..], false),
+                "{address}"
+            );
+        }
+        let error = fault("unix:///nowhere.sock", true).error(&micro_vm());
+        assert_eq!(error.causes()[0], "DOCKER_HOST is set to unix:///nowhere.sock: Cannot connect");
+    }
+
+    #[test]
+    fn more_capacity_is_configured_where_the_engine_runs() {
+        let at = |host| Engine { host, ..engine() };
+        let say = |facts: &Facts, engine: Option<&Engine>| more_capacity(facts, engine, 4, 5 * GIB + 1);
+        assert!(say(&macos(), Some(&at(EngineHost::DockerDesktop))).contains("4 CPUs and 6 GB"));
+        assert_eq!(
+            say(&macos(), Some(&at(EngineHost::Colima))),
+            "colima stop && colima start --cpu 4 --memory 6"
+        );
+        assert!(say(&macos(), Some(&at(EngineHost::PodmanMachine))).contains("--memory 6144"));
+        assert!(say(&macos(), None).starts_with("colima stop"));
+        assert!(say(&wsl(), Some(&engine())).contains("wsl --shutdown"));
+        assert!(say(&debian(), None).contains("at least 4 CPUs and 6 GiB"));
+    }
+
+    #[test]
+    fn no_permission_names_the_group() {
+        let fault = Fault::NoPermission { detail: String::new() };
+        assert_eq!(fix(&fault, &debian()).commands, ["sudo usermod -aG docker \"$USER\"", "newgrp docker"]);
+    }
+}
