@@ -161,7 +161,9 @@ pub fn sha256_stream(mut from: impl Read + Send) -> IoResult<(String, u64)> {
                     }
                 }
             });
-            blocks.iter().for_each(|block| add(&block));
+            for block in blocks {
+                add(&block);
+            }
             reader.join().unwrap_or_else(|_| Err(std::io::Error::other("the reading thread panicked")))
         })?;
     }

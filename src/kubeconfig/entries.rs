@@ -89,7 +89,10 @@ pub fn damage(kubeconfig: &Path) -> Option<String> {
 /// Whether `data` is base64, and complete if it is PEM.
 fn is_complete(data: &Yaml) -> bool {
     let bytes = data.as_text().and_then(|text| BASE64_STANDARD.decode(text).ok()).unwrap_or_default();
-    !bytes.is_empty() && (!bytes.starts_with(b"-----BEGIN") || bytes.trim_ascii_end().ends_with(b"-----"))
+    // A PEM text may be truncated within its first bytes, too.
+    let is_pem = bytes.iter().zip(b"-----BEGIN").all(|(byte, expected)| byte == expected);
+    let text = String::from_utf8_lossy(&bytes);
+    !bytes.is_empty() && (!is_pem || text.contains("-----END ") && text.trim_end().ends_with("-----"))
 }
 
 fn named(document: &Yaml, plural: &str, key: &str, name: &str) -> Result<Yaml, String> {

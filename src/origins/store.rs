@@ -71,7 +71,8 @@ impl Store {
                 task.say(format!("another run is installing {name}; waiting for it"));
             }
         };
-        lock::wait(task, &dir.join(name), held).map_err(elsewhere)
+        lock::wait(task, &dir.join(name), held)
+            .map_err(|error| if task.check().is_err() { error } else { elsewhere(error) })
     }
 
     /// The folder of a version, made if needed; only its owner may look into it, and no one else

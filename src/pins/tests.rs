@@ -159,7 +159,8 @@ fn all_problems_of_the_images_are_named() {
         "images.toml:8: unknown key `a.size`",
         "images.toml:12: `b.version` is 2.9, but support.toml does not list until when this line of thing is supported",
     ];
-    assert_eq!(error.causes(), expected);
+    let first_lines = error.causes().iter().filter_map(|cause| cause.lines().next());
+    assert_eq!(first_lines.collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -170,9 +171,9 @@ fn all_problems_of_the_support_are_named() {
     for part in [
         "support.toml:1: `reviewed` is \"soon\", which is not a date",
         "`products.a.title` is missing",
-        "`products.a.lines.1.ends` or `open` must be there, and not both",
+        "`products.a.lines.1.ends` or `open` is required, but not both",
         "support.toml:5: `products.a.lines.2.ends` is \"2027-02-30\", which is not a date",
-        "`products.a.lines.2.ends` or `open` must be there, and not both",
+        "`products.a.lines.2.ends` or `open` is required, but not both",
         "`products.a.lines.3.source` is missing",
     ] {
         assert!(error.contains(part), "{part} is not in\n{error}");

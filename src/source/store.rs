@@ -79,7 +79,7 @@ impl Store {
         Ok(read(&dir, inputs)?.filter(|record| sizes_fit(&dir, record)).map(|record| made(dir, record)))
     }
 
-    /// The artifact with every file hashed. One that was changed is dropped, and that is said.
+    /// The artifact with every file hashed. One that was changed is removed with a warning.
     pub fn take(&self, task: &Task<'_>, name: &str, inputs: &str) -> Result<Option<Made>> {
         let dir = self.folder(name, inputs);
         let Some(record) = read(&dir, inputs)? else { return Ok(None) };

@@ -51,7 +51,7 @@ pub static TOOLS: &[ToolSpec] = &[
         pin: include_str!("minikube/pin.toml"),
         version_args: &["version", "--short"],
         prints: Prints::After(""),
-        // Flags and node images change with minor versions; older versions cannot read newer cluster files.
+        // Flags and node images change with minor versions, and older versions cannot read newer cluster files.
         compatible: Compatible::SameMinor,
     },
     optional(

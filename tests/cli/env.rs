@@ -107,7 +107,7 @@ fn quotes_of_a_word_processor_and_control_characters_are_errors() {
         let machine = with(&format!("OWNER=shop\nAPI_KEY={value}\n"));
         let screen = machine.run(&["env", "check"]).exits(2);
         assert!(!format!("{screen}").contains("a1b2"), "{screen}");
-        screen.out_has("typographic-quotes").err_has(".env:2: the value of `API_KEY` stands in “…”");
+        screen.out_has("typographic-quotes").err_has(".env:2: the value of `API_KEY` is enclosed in “…”");
         machine.run(&["plan"]).exits(2);
     }
     for value in ["a\u{1b}[31mb", "a\u{7}", "a\u{8}b", "a\u{9b}b", "\"a\\ab\"", "a\u{7f}"] {
@@ -127,7 +127,7 @@ fn invisible_characters_are_a_warning_and_any_language_is_text() {
         [("a\u{200b}b", "U+200B"), ("a\u{a0}b", "U+00A0"), ("ab\u{feff}", "U+FEFF"), ("a\u{202f}b", "U+202F")]
     {
         let screen = with(&format!("API_KEY={value}\n")).run(&["env", "check"]).exits(0);
-        screen.err_has(&format!("API_KEY` holds {point}")).out_has("invisible-character");
+        screen.err_has(&format!("API_KEY` contains {point}")).out_has("invisible-character");
     }
     for value in
         ["Ça coûte 5 €, d’accord", "日本語のテキスト", "می‌خواهم", "👩‍🚀 Zoë", "«a» ou «b» ?", "שלום", "क्‍ष"]
@@ -202,7 +202,7 @@ fn what_cannot_be_read_is_said() {
     for (bytes, part) in [
         (&b"OWNER=shop\nA=\xff\n"[..], ".env:2: a character here is not UTF-8"),
         (b"\xff\xfeA\0=\x001\0", "UTF-16"),
-        (b"OWNER='shop\n", ".env:1: begins a quoted value that does not end"),
+        (b"OWNER='shop\n", ".env:1: begins a quoted value without an end"),
         (&vec![b'#'; (1 << 20) + 1], "too large"),
     ] {
         let machine = project();

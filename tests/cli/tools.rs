@@ -239,14 +239,16 @@ fn pins_that_are_wrong_are_told_all_at_once() {
     fs::write(&file, text.replace("0.33.0", "0.12.0")).expect("a pin");
     fs::create_dir(machine.path("work/pins/hlem")).expect("a folder");
     fs::write(machine.path("work/pins/helm/pin.toml"), "version = \"four\"\n").expect("a pin");
-    assert_snapshot!(tools(&machine, &["install"]).exits(2).stderr, @r"
+    assert_snapshot!(tools(&machine, &["install"]).exits(2).stderr, @r#"
     error: the pins in [machine]/work/pins have 4 problems
       because [machine]/work/pins/helm/pin.toml:1: `version` is not a semantic version
+              1 | version = "four"
       because [machine]/work/pins/helm/pin.toml: `platforms` is missing: no file is pinned
       because [machine]/work/pins/hlem/pin.toml: there is no tool `hlem` (did you mean `helm`?)
       because [machine]/work/pins/kind/pin.toml:3: unknown key `sauces` (did you mean `sources`?)
+              3 | sauces = ["a test", "another test"]
       help: fix the problems named above, or leave out: --pins [machine]/work/pins
-    ");
+    "#);
     machine.run(&["tools", "list", "--pins", "none"]).exits(2).err_has("help: --pins DIR");
 }
 

@@ -79,11 +79,10 @@ pub(super) fn invisible(value: &str) -> Option<char> {
     let word = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(|c| !c.is_ascii());
     let found = chars.iter().enumerate().find(|(at, c)| match c {
         '\u{200c}' | '\u{200d}' => !word(at.checked_sub(1)) || !word(Some(at + 1)),
-        '\u{a0}' | '\u{ad}' | '\u{2007}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202f}' | '\u{feff}' => {
-            true
+        c => {
+            "\u{a0}\u{ad}\u{2007}\u{200b}\u{200e}\u{200f}\u{202f}\u{feff}".contains(**c)
+                || matches!(**c, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}')
         }
-        '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' => true,
-        _ => false,
     });
     found.map(|(_, c)| *c)
 }

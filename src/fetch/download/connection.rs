@@ -55,13 +55,12 @@ impl<'a> Connection<'a> {
     /// Downloads ranges until none is left, or until this connection fails while others work.
     pub(super) async fn work(&mut self, mut next: Option<Opened>) -> Result<(), Halt> {
         loop {
-            let opened = match next.take() {
-                Some(opened) => Ok(Some(opened)),
-                None => {
-                    let claim = self.transfer.state.borrow_mut().claim();
-                    let Some(claim) = claim else { break };
-                    self.open(claim).await
-                }
+            let opened = if let Some(opened) = next.take() {
+                Ok(Some(opened))
+            } else {
+                let claim = self.transfer.state.borrow_mut().claim();
+                let Some(claim) = claim else { break };
+                self.open(claim).await
             };
             let done = match opened {
                 Ok(Some(opened)) => self.receive(opened).await,

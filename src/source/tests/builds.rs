@@ -74,7 +74,7 @@ fn what_a_killed_build_left_is_neither_used_nor_kept() {
 }
 
 #[test]
-fn what_was_tampered_with_is_dropped_and_made_anew() {
+fn a_changed_artifact_is_removed_and_built_again() {
     let bench = Bench::new();
     let made = bench.make(&Maker::default(), "t-layers").0.unwrap();
     let program = bench.source().unwrap().cached("t-a").unwrap().unwrap().file();
@@ -87,7 +87,7 @@ fn what_was_tampered_with_is_dropped_and_made_anew() {
     let (again, recorder) = bench.make(&maker, "t-layers");
     assert_eq!(again.unwrap(), made, "the same inputs give the same archive");
     assert_eq!(maker.ran().len(), 1, "t-b was whole");
-    assert_eq!(said(&recorder).matches("is not what was made; it is dropped").count(), 2);
+    assert_eq!(said(&recorder).matches("does not match its record; removing").count(), 2);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn two_processes_do_not_make_the_same_thing() {
         other.unlock().unwrap();
         let (made, recorder) = build.join().unwrap();
         made.unwrap();
-        assert!(said(&recorder).contains("t-a: wait: it is being made elsewhere"));
+        assert!(said(&recorder).contains("t-a: another process is building it; waiting"));
     });
 }
 

@@ -65,7 +65,7 @@ fn recipes_that_do_not_fit_each_other_are_named() {
     let bench = Bench::new();
     bench.recipe("t-layers", &LAYERS.replace("t-b/t-b", "t-image"));
     let text = bench.source().err().unwrap().to_string();
-    assert!(text.contains("in a circle: t-image → t-layers → t-image"), "{text}");
+    assert!(text.contains("dependency cycle: t-image → t-layers → t-image"), "{text}");
 }
 
 #[test]
