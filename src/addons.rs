@@ -7,10 +7,11 @@ use kube::core::DynamicObject;
 
 use crate::checks::Spec;
 use crate::cluster::Need;
-use crate::config::{Document, Fields, Profile, Versions, parse_bytes, parse_milli};
+use crate::config::{Document, Fields, Profile, Versions};
 use crate::data::{Data, Text};
 use crate::deploy::objects;
 use crate::error::{Error, Result};
+use crate::quantity::{parse_bytes, parse_milli};
 
 const FOLDER: &str = "manifests/addons";
 const IMAGE: &str = "{image:";

@@ -4,6 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
 
+use crate::error::{Error, Kind};
+
 /// Why work was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -11,6 +13,18 @@ pub enum Reason {
     /// Another step failed.
     Abandoned,
     TimedOut,
+}
+
+impl Reason {
+    /// The error of work that was cancelled.
+    pub fn error(self) -> Error {
+        match self {
+            Self::Interrupted => Error::interrupted(),
+            Self::Abandoned => Error::new(Kind::Abandoned, "stopped because another step failed"),
+            Self::TimedOut => Error::failed("the command did not finish within its time limit (--timeout)")
+                .help("Run the command again with a longer --timeout: it continues where it stopped."),
+        }
+    }
 }
 
 #[derive(Debug, Default, Clone)]

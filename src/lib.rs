@@ -36,6 +36,7 @@ pub mod lock;
 pub mod origins;
 pub mod pins;
 pub mod progress;
+pub mod quantity;
 pub mod registry;
 pub mod source;
 pub mod steps;

@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use crate::cancel::{Cancel, Reason};
-use crate::error::{Error, Kind, Result};
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
 use crate::exec::{Cmd, Output, RunError, Runner};
 use crate::progress::{Event, Reporter, State};
 
@@ -71,7 +71,7 @@ impl<'a> Task<'a> {
     /// Fails if the work was cancelled or its time is up; call it in loops.
     pub fn check(&self) -> Result<()> {
         if let Some(reason) = self.cancel.reason() {
-            return Err(stopped(reason));
+            return Err(reason.error());
         }
         if self.remaining().is_zero() {
             return Err(self.too_late("the work"));
@@ -87,7 +87,7 @@ impl<'a> Task<'a> {
         self.runtime.block_on(async move {
             tokio::select! {
                 result = future => result,
-                reason = cancel.cancelled() => Err(stopped(reason)),
+                reason = cancel.cancelled() => Err(reason.error()),
                 () = tokio::time::sleep(remaining) => Err(self.too_late(what)),
             }
         })
@@ -97,15 +97,5 @@ impl<'a> Task<'a> {
         // The limit is usually that of the step, which `--timeout` does not extend.
         Error::failed(format!("{what} did not finish within the time limit of step `{}`", self.step))
             .help("Run the command again: it continues where it stopped.")
-    }
-}
-
-/// The error of work that was cancelled.
-pub fn stopped(reason: Reason) -> Error {
-    match reason {
-        Reason::Interrupted => Error::interrupted(),
-        Reason::Abandoned => Error::new(Kind::Abandoned, "stopped because another step failed"),
-        Reason::TimedOut => Error::failed("the command did not finish within its time limit (--timeout)")
-            .help("Run the command again with a longer --timeout: it continues where it stopped."),
     }
 }

@@ -2,8 +2,8 @@
 
 use super::context::{Context, print_json};
 use super::reach::connect_or_explain;
-use crate::config::show_bytes;
 use crate::error::{Exit, Result};
+use crate::quantity::show_bytes;
 use crate::steps::{self, PodStatus, ServiceStatus, Status};
 use crate::ui::{Align, Table, data};
 

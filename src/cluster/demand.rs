@@ -5,8 +5,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Need;
-use crate::config::{Values, parse_bytes, parse_milli};
+use crate::config::Values;
 use crate::error::{Error, Result};
+use crate::quantity::{parse_bytes, parse_milli};
 
 /// One component of the application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -6,10 +6,11 @@
 use serde::Serialize;
 
 use super::{Demand, MIN_CPUS, MIN_MEMORY, Machine, Need, Service, Sizes, Span, show_need};
-use crate::config::{Amount, ClusterSpec, show_bytes, show_milli, suggest};
+use crate::config::{Amount, ClusterSpec, suggest};
 use crate::engine::{self, Engine};
 use crate::error::{Error, Result};
 use crate::host::Facts;
+use crate::quantity::{show_bytes, show_milli};
 
 /// A preset of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::ops::Add;
 
 use serde::Serialize;
 
-use crate::config::{show_bytes, show_milli};
+use crate::quantity::{show_bytes, show_milli};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Need {

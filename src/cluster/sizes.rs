@@ -2,10 +2,11 @@
 //! [`super::fit`] selects one of them.
 
 use super::Need;
-use crate::config::{Amount, ClusterSpec, show_bytes};
+use crate::config::{Amount, ClusterSpec};
 use crate::engine::{Engine, EngineHost};
 use crate::error::{Error, Result};
 use crate::host::{Facts, Os};
+use crate::quantity::show_bytes;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;

@@ -8,13 +8,12 @@ pub mod env;
 mod paths;
 mod problems;
 mod profile;
-mod quantity;
 mod reader;
 mod target;
 mod values;
 mod versions;
 
-pub use amount::{Amount, show_bytes};
+pub use amount::Amount;
 pub use application::{
     Application, BASE_ARG, FILE as APPLICATION_FILE, ImageSpec, Override, Preset, TargetSpec,
 };
@@ -22,7 +21,6 @@ pub use dockerfile::Dockerfile;
 pub use paths::Paths;
 pub use problems::Problems;
 pub use profile::{ClusterSpec, Profile, ProviderKind};
-pub use quantity::{parse_bytes, parse_milli, show_milli};
 pub(crate) use reader::suggest;
 pub use reader::{Document, Fields};
 pub use target::Target;

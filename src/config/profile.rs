@@ -1,10 +1,10 @@
 //! A profile: which provider makes the cluster, how large it is, what is installed on it.
 
 use super::amount::Amount;
-use super::quantity::parse_bytes;
 use super::reader::{Document, Fields, suggest};
 use crate::data::{Data, Text};
 use crate::error::{Error, Result};
+use crate::quantity::parse_bytes;
 use crate::world::World;
 
 /// What makes a cluster.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use serde_json::Value;
 
-use crate::config::{parse_bytes, parse_milli};
 use crate::kubernetes::Kube;
+use crate::quantity::{parse_bytes, parse_milli};
 
 /// Usage is optional information, so it must not delay anything.
 const TIMEOUT: Duration = Duration::from_secs(2);

@@ -2,9 +2,9 @@
 
 use super::{Answer, Inputs};
 use crate::cluster::{MIN_CPUS, MIN_MEMORY, Machine, SLACK, show_need};
-use crate::config::show_bytes;
 use crate::engine;
 use crate::host::{Arch, Os};
+use crate::quantity::show_bytes;
 
 /// Tools, base images, the node image and the images built on top of them.
 const DISK: u64 = 10 << 30;

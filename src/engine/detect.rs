@@ -8,7 +8,7 @@ use super::{Builder, Endpoint, Engine, Fault, info};
 use crate::error::Result;
 use crate::exec::{Cmd, Inherit, RunError};
 use crate::host::{Facts, Os};
-use crate::task::{Task, stopped};
+use crate::task::Task;
 use crate::world::World;
 
 /// An engine that does not respond within this time hangs.
@@ -96,7 +96,7 @@ fn query(task: &Task<'_>, client: &Path) -> Result<Result<Engine, Fault>> {
         .any_status();
     Ok(match task.try_run(&cmd) {
         Ok(output) => info::parse(client, &output.text(), &output.stderr),
-        Err(RunError::Stopped { reason }) => return Err(stopped(reason)),
+        Err(RunError::Stopped { reason }) => return Err(reason.error()),
         Err(RunError::NotFound { .. }) => Err(Fault::Absent),
         Err(error) => Err(Fault::Unusable { detail: error.to_string() }),
     })

@@ -39,7 +39,7 @@ const TAIL: usize = 12;
 impl From<RunError> for Error {
     fn from(error: RunError) -> Self {
         if let RunError::Stopped { reason } = error {
-            return crate::task::stopped(reason);
+            return reason.error();
         }
         let lines: Vec<&str> = error.output().lines().filter(|l| !l.trim().is_empty()).collect();
         let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");

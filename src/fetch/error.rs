@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use crate::config::show_bytes;
 use crate::error::{Error, Kind};
+use crate::quantity::show_bytes;
 
 mod help;
 

@@ -3,8 +3,8 @@
 use super::Origins;
 use super::chain::{Attempt, Miss};
 use super::images::{REGISTRY, artifact};
-use crate::config::show_bytes;
 use crate::pins::PublishedImage;
+use crate::quantity::show_bytes;
 
 impl Origins {
     /// Where [`Origins::tool`] would get a missing tool.

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use super::chain::{Attempt, Miss, Walked, nowhere, refused, walk};
 use super::{FoundImage, Origin, Origins};
 use crate::bundle::Entry;
-use crate::config::show_bytes;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::files::write_json;
 use crate::local_registry::{Stored, place_of};
 use crate::pins::PublishedImage;
+use crate::quantity::show_bytes;
 use crate::registry::{Reference, Registry, RegistryError, Upstream, fetch_archive};
 use crate::task::Task;
 

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Depth, Probe, Revert, Session, Step, Undo};
 use crate::cluster::{State, identity, nodes, room};
-use crate::config::show_bytes;
 use crate::error::Result;
 use crate::kubernetes::Kube;
+use crate::quantity::show_bytes;
 use crate::task::Task;
 
 /// How long a healthy API server takes at most to say that it is there.

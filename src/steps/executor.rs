@@ -69,7 +69,7 @@ pub fn execute(plan: &Plan, task: &Task<'_>, journal: &Journal, most: usize) -> 
         }
     });
     if let Some(reason) = task.cancel.reason() {
-        return Err(crate::task::stopped(reason));
+        return Err(reason.error());
     }
     match failure {
         Some(error) => Err(error),
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_failure_wins_over_its_consequences() {
-        let consequence = || crate::task::stopped(Reason::Abandoned);
+        let consequence = || Reason::Abandoned.error();
         let (cause, later) = (Error::failed("the cause"), Error::failed("later"));
         assert_eq!(root_cause(Some(consequence()), cause.clone()).what(), "the cause");
         assert_eq!(root_cause(Some(cause.clone()), consequence()).what(), "the cause");

@@ -9,7 +9,7 @@ use semver::Version;
 use super::{ToolSpec, Wanted};
 use crate::error::Result;
 use crate::exec::Cmd;
-use crate::task::{Task, stopped};
+use crate::task::Task;
 use crate::world::World;
 
 /// Saying its version takes a program milliseconds; a wrapper that hangs is not to hold us up.
@@ -59,7 +59,7 @@ fn ask(
         Ok(output) => output,
         Err(error) => {
             return match task.cancel.reason() {
-                Some(reason) => Err(stopped(reason)),
+                Some(reason) => Err(reason.error()),
                 None => Ok(Err(format!("does not print its version ({})", error.one_line()))),
             };
         }

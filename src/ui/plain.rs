@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::line;
-use crate::config::show_bytes;
 use crate::progress::{Event, Reporter, State};
+use crate::quantity::show_bytes;
 
 /// A step's own progress is repeated at most this often, so that a build does not flood a log.
 const PAUSE: Duration = Duration::from_secs(5);

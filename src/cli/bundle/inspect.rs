@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::super::context::{Context, print_json};
 use crate::bundle::{Contents, sbom};
-use crate::config::show_bytes;
 use crate::error::{Exit, Result};
+use crate::quantity::show_bytes;
 use crate::ui::{Align, Table, data};
 
 pub(super) fn run(context: &Context<'_>, contents: &Contents, bill: bool) -> Result<Exit> {

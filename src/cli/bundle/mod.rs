@@ -9,8 +9,9 @@ use clap::{Args, Subcommand};
 
 use super::context::Context;
 use crate::bundle::{Contents, contents};
-use crate::config::{Target, show_bytes};
+use crate::config::Target;
 use crate::error::{Exit, Result};
+use crate::quantity::show_bytes;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BundleCommand {

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::super::context::{Context, print_json};
 use super::super::reach::application;
-use crate::config::show_bytes;
 use crate::engine::Engine;
 use crate::error::Exit;
 use crate::error::{Error, Result};
 use crate::images::{self, Listed, Order, sbom};
 use crate::local_registry::LocalRegistry;
+use crate::quantity::show_bytes;
 use crate::steps::Session;
 use crate::task::Task;
 use crate::ui::{Align, Table, data};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::show_bytes;
+use crate::quantity::show_bytes;
 
 /// The figures change at most this often.
 const EVERY: Duration = Duration::from_millis(500);

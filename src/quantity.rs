@@ -1,4 +1,4 @@
-//! Kubernetes' quantities: `100m`, `0.5`, `128Mi`, `1G`, `1e3`.
+//! Kubernetes' quantities (`100m`, `0.5`, `128Mi`, `1G`, `1e3`), and how sizes are shown.
 
 /// The value of `text` in thousandths (of a processor), rounded up as the scheduler does.
 pub fn parse_milli(text: &str) -> Result<u64, String> {
@@ -67,6 +67,19 @@ pub fn show_milli(milli: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// Bytes for people: `1.4 GiB`, `310 MiB`, `12 KiB`.
+#[allow(clippy::cast_precision_loss)] // shown with one digit after the point
+pub fn show_bytes(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    for (unit, size) in UNITS {
+        if bytes >= size {
+            let number = bytes as f64 / size as f64;
+            return if number < 10.0 { format!("{number:.1} {unit}") } else { format!("{number:.0} {unit}") };
+        }
+    }
+    format!("{bytes} B")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +139,12 @@ mod tests {
     #[test]
     fn shown_processors_are_never_fewer() {
         assert_eq!([1000, 10_000, 1501, 75, 0].map(show_milli), ["1", "10", "1.51", "0.08", "0"]);
+    }
+
+    #[test]
+    fn shows_them_for_people() {
+        assert_eq!(show_bytes(1_500_000_000), "1.4 GiB");
+        assert_eq!(show_bytes(325_058_560), "310 MiB");
+        assert_eq!(show_bytes(12), "12 B");
     }
 }
