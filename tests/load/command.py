@@ -1,4 +1,4 @@
-"""What both programs have in common: their arguments, the first look, and how they end."""
+"""The common parts of both programs: arguments, first check, and exit code."""
 
 import argparse
 import asyncio
@@ -16,7 +16,7 @@ INTERRUPTED = 130
 
 
 def parser(about: str, examples: str, users: int) -> argparse.ArgumentParser:
-    """The arguments that both have."""
+    """The common arguments."""
     made = argparse.ArgumentParser(
         description=about, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -30,9 +30,11 @@ def parser(about: str, examples: str, users: int) -> argparse.ArgumentParser:
 
 
 def count(text: str) -> int:
-    """A whole number from 1."""
+    """An integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number from 1; help: give one like 20")
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a number of at least 1; help: use a number such as 20"
+        )
     return int(text)
 
 
@@ -43,7 +45,9 @@ def positive(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is no number above 0; help: give one like 1.5")
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a number above 0; help: use a number such as 1.5"
+        )
     return number
 
 
@@ -63,7 +67,7 @@ async def look(address: Address) -> bool:
         accounts, stand_in = config["accounts"], config["ai"]["mock"]
     except (ValueError, KeyError, TypeError):
         helps = "give the address of the page, and wait until the application is ready"
-        raise Trouble(f"{said} and is no Todo Chatbot", helps) from None
+        raise Trouble(f"{said} and is not a Todo Chatbot", helps) from None
     if accounts is not True:
         helps = "install it with accounts (AUTH_JWKS_URL of the backend)"
         raise Trouble(f"{address.origin} has no accounts", helps)
@@ -71,12 +75,12 @@ async def look(address: Address) -> bool:
 
 
 def tell(line: str) -> None:
-    """Says what goes on; the result alone is on standard output."""
+    """Prints progress to standard error; standard output has the result only."""
     print(line, file=sys.stderr, flush=True)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """The exit code. Ctrl-C ends it in order, a second one at once."""
+    """Runs the program; returns its exit code. Ctrl-C stops it cleanly, a second one at once."""
 
     async def until_told() -> int:
         task = asyncio.current_task()
@@ -92,7 +96,7 @@ def run(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
         return 2
     except httpx2.HTTPError as error:
         helps = "see that the application runs (todo-bootstrap status)"
-        tell(f"error: the application went away: {type(error).__name__} {error}\nhelp: {helps}")
+        tell(f"error: connection lost: {type(error).__name__} {error}\nhelp: {helps}")
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
         tell("ended before its time")

@@ -1,17 +1,17 @@
-"""The events of a chat turn, from the pieces in which they come."""
+"""Parses the events of a chat turn."""
 
 import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
-# A `\r` at the very end may be the half of a `\r\n`.
+# A `\r` at the end may be a part of `\r\n`.
 _LINE_END = re.compile(r"\r\n|\n|\r(?!\Z)")
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event; data that is no JSON object is kept as `{"unreadable": text}`."""
+    """One event. Data that is not a JSON object is kept as `{"unreadable": text}`."""
 
     name: str
     data: dict[str, Any]
@@ -19,14 +19,14 @@ class Event:
 
 @dataclass
 class Parser:
-    """Reads `text/event-stream`."""
+    """A parser for `text/event-stream`."""
 
     _rest: str = ""
     _name: str = ""
     _data: list[str] = field(default_factory=list)
 
     def feed(self, text: str) -> list[Event]:
-        """The events that are complete with this piece."""
+        """The events that this part completes."""
         *lines, self._rest = _LINE_END.split(self._rest + text)
         found = (self._line(line) for line in lines)
         return [event for event in found if event]
@@ -40,7 +40,7 @@ class Parser:
             self._name = value
         elif name == "data":
             self._data.append(value)
-        # What begins with a colon is a comment; other fields are not ours.
+        # Lines that begin with a colon are comments; other fields are not used.
         return None
 
     def _complete(self) -> Event | None:

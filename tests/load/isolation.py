@@ -27,13 +27,13 @@ EXAMPLES = """examples:
 
 exit code: 0, 1 if there was a leak or a difference, 2 if nothing could be tried
 A user may ask 600 times a minute, and the chat 30 times: 1000 operations take some minutes."""
-# A user always has something to get at, and no endless list: adds or deletes instead.
+# Keeps the number of tasks of a user in these limits.
 FEWEST_TASKS, MOST_TASKS = 2, 30
-# Seconds between two lines that say how far it is.
+# Seconds between two lines of progress.
 PAUSE = 15.0
 
 Own = Callable[[Player], Awaitable[None]]
-# What and how often, of about 107.
+# The operations with their weights.
 OWN: dict[str, tuple[Own, int]] = {
     "list": (own.list_tasks, 20),
     "add": (own.add, 14),
@@ -63,10 +63,10 @@ WEIGHTS = {kind: many for kind, (_, many) in (OWN | FOREIGN).items()}
 
 
 async def play(player: Player, others: list[Player], operations: int) -> None:
-    """What one user does."""
+    """The operations of one user."""
     kinds: list[str] = []
     for _ in range(operations):
-        # Dealt like cards, so that no kind is left out by chance.
+        # Shuffled like cards, so that no kind is missing by chance.
         kinds = kinds or player.rng.sample(
             list(WEIGHTS), sum(WEIGHTS.values()), counts=list(WEIGHTS.values())
         )
@@ -82,7 +82,7 @@ async def play(player: Player, others: list[Player], operations: int) -> None:
             async with player.lock:
                 await OWN[kind][0](player)
             continue
-        # The other goes on working meanwhile; only to compare, they stand still.
+        # The other user continues meanwhile, and pauses only for the comparison.
         async with player.lock:
             tried = await FOREIGN[kind][0](player, other)
         if tried:
@@ -91,7 +91,7 @@ async def play(player: Player, others: list[Player], operations: int) -> None:
 
 
 async def begin(player: Player) -> None:
-    """A few tasks and a conversation, so that there is something to get at."""
+    """Creates a few tasks and a conversation as a target."""
     async with player.lock:
         for _ in range(3):
             await own.add(player)
@@ -102,14 +102,14 @@ async def begin(player: Player) -> None:
 
 
 async def end(player: Player) -> None:
-    """A last look at everything."""
+    """Compares everything at the end."""
     async with player.lock:
         for sentence in await player.check("at the end") + await player.check_history("at the end"):
             player.differ(sentence)
 
 
 async def progress(findings: Findings, operations: int) -> None:
-    """Says how far it is."""
+    """Prints the progress."""
     while True:
         await asyncio.sleep(PAUSE)
         done = sum(findings.operations.values())
@@ -118,9 +118,9 @@ async def progress(findings: Findings, operations: int) -> None:
 
 
 async def prove(args: argparse.Namespace, findings: Findings) -> int:
-    """All of it, from the first look to the removal of the users."""
+    """The whole run, from the first check to the removal of the users."""
     if args.users < 2:
-        raise Trouble("one user has nobody to be kept apart from", "take --users 2 or more")
+        raise Trouble("the test needs at least two users", "use --users 2 or more")
     address = Address.of(args.url, args.resolve)
     exact = await command.look(address)
     if not exact:
@@ -150,7 +150,7 @@ async def prove(args: argparse.Namespace, findings: Findings) -> int:
 
 
 async def told(args: argparse.Namespace) -> int:
-    """The same, with what was found printed at the end, or when it is ended before."""
+    """The same, with the findings printed at the end, also after an interruption."""
     findings = Findings()
     try:
         return await prove(args, findings)
@@ -160,7 +160,7 @@ async def told(args: argparse.Namespace) -> int:
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
-    """What the command line says."""
+    """The parsed command line."""
     parser = command.parser(__doc__ or "", EXAMPLES, users=2)
     parser.add_argument("--operations", type=command.count, default=1000, help="of all users")
     return parser.parse_args(given)

@@ -28,12 +28,12 @@ EXAMPLES = """examples:
 
 exit code: 0, 1 if a call failed or took longer than it may, 2 if nothing could be measured"""
 SHOWN = 5
-# Milliseconds by which this program may be late itself before it says so.
+# The delay of this program itself, in milliseconds, from which it prints a warning.
 LATE = 50.0
 
 
 class Drive:
-    """The users at work."""
+    """The working users."""
 
     def __init__(self, warm_up: float) -> None:
         self.figures = Figures()
@@ -41,7 +41,7 @@ class Drive:
         self.late: list[float] = []
 
     async def user(self, person: Person, planned: list[Planned], began: float) -> None:
-        """Sends what one user has planned, each at its time, whatever became of the others."""
+        """Sends the calls of one user, each at its time, independent of the others."""
         chatting = asyncio.Lock()
         async with asyncio.TaskGroup() as calls:
             for one in planned:
@@ -55,7 +55,7 @@ class Drive:
         kind, error, first = person.settled(one), "", None
         try:
             if kind == "chat":
-                # As the page does: one turn at a time. To wait for one's own last turn counts.
+                # One turn at a time, like the page. The wait for the previous turn counts.
                 async with chatting:
                     turn = await person.chat()
                 error, first = turn.failure(), turn.first_at
@@ -73,11 +73,11 @@ class Drive:
 
 
 async def measure(args: argparse.Namespace) -> int:
-    """All of it, from the first look to the removal of the users."""
+    """The whole run, from the first check to the removal of the users."""
     address = Address.of(args.url, args.resolve)
     refused = beyond_limits(args.rate, args.chat_share)
     if refused:
-        raise Trouble(refused, "lower --rate or --chat-share, and take more --users for more load")
+        raise Trouble(refused, "lower --rate or --chat-share, and use more --users for more load")
     await command.look(address)
     drive = Drive(args.warm_up)
     ended = False
@@ -100,7 +100,7 @@ async def measure(args: argparse.Namespace) -> int:
 
 
 def told(drive: Drive, args: argparse.Namespace) -> int:
-    """Prints what was measured; the exit code."""
+    """Prints the measurements; returns the exit code."""
     print(shown(drive.figures, args))
     late = percentile(sorted(drive.late), 0.95)
     if late > LATE:
@@ -109,7 +109,7 @@ def told(drive: Drive, args: argparse.Namespace) -> int:
 
 
 def exceeded(figures: Figures, args: argparse.Namespace) -> list[str]:
-    """The limits that were given and not kept."""
+    """The limits that were exceeded."""
     limits = [
         ("task-p95", figures.tasks(), args.task_p95),
         ("chat-p95", figures.chat(), args.chat_p95),
@@ -122,7 +122,7 @@ def exceeded(figures: Figures, args: argparse.Namespace) -> list[str]:
 
 
 def shown(figures: Figures, args: argparse.Namespace) -> str:
-    """The result, for people or for programs."""
+    """The result, as a table or as JSON."""
     if args.output == "json":
         options = {"users": args.users, "seconds": args.seconds, "rate": args.rate}
         result = options | {
@@ -142,7 +142,7 @@ def shown(figures: Figures, args: argparse.Namespace) -> str:
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
-    """What the command line says."""
+    """The parsed command line."""
     parser = command.parser(__doc__ or "", EXAMPLES, users=20)
     number = command.positive
     parser.add_argument("--seconds", type=number, default=60.0, help="that count; default: 60")
@@ -156,7 +156,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
 
 
 def seconds(text: str) -> float:
-    """A number from 0."""
+    """A number of at least 0."""
     return 0.0 if text == "0" else command.positive(text)
 
 
@@ -164,7 +164,7 @@ def share(text: str) -> float:
     """A number from 0 to 1."""
     found = seconds(text)
     if found > 1:
-        raise argparse.ArgumentTypeError(f"{text} is more than 1; help: give a part like 0.1")
+        raise argparse.ArgumentTypeError(f"{text} is more than 1; help: use a share such as 0.1")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Finds what belongs to somebody else: every title carries its owner's mark."""
+"""Finds data of other users: every title contains the mark of its owner."""
 
 import re
 from dataclasses import dataclass, field
@@ -14,33 +14,33 @@ def mark(rng: Random) -> str:
 
 @dataclass
 class Findings:
-    """What was done, and what must not be."""
+    """The operations, leaks and differences."""
 
     operations: dict[str, int] = field(default_factory=dict)
     leaks: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
 
     def count(self, kind: str) -> None:
-        """One more operation."""
+        """Counts an operation."""
         self.operations[kind] = self.operations.get(kind, 0) + 1
 
     def look(self, email: str, own: str, where: str, text: str) -> None:
-        """Sees whether an answer to a user holds a mark that is not theirs, of whomever it is."""
+        """Checks whether a response contains the mark of another user."""
         foreign = {found.lower() for found in _MARK.findall(text)} - {own}
         if foreign:
             shown = ", ".join(sorted(foreign)[:3])
             self.leaks.append(f"{email} asked {where} and saw {shown}, and is {own}")
 
     def leak(self, sentence: str) -> None:
-        """Something of another user was changed, or given."""
+        """Reports a leak."""
         self.leaks.append(sentence)
 
     def differ(self, sentence: str) -> None:
-        """An answer is not what it should be."""
+        """Reports a difference."""
         self.differences.append(sentence)
 
     def table(self) -> str:
-        """All of it, for people."""
+        """The table of all findings."""
         lines = [f"{kind:<32}{many:>8}" for kind, many in sorted(self.operations.items())]
         lines.append(f"{'operations':<32}{sum(self.operations.values()):>8}")
         for name, found in (("leaks", self.leaks), ("differences", self.differences)):

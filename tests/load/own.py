@@ -1,4 +1,4 @@
-"""What users do with their own tasks. Each answer is compared with the model."""
+"""Operations of users on their own tasks. Each response is compared with the model."""
 
 import re
 
@@ -57,7 +57,7 @@ async def complete(player: Player) -> None:
 
 
 async def delete(player: Player) -> None:
-    """A task is deleted, and not there any more."""
+    """A task is deleted, and cannot be read any more."""
     number = player.any_id()
     if number is None:
         return
@@ -87,7 +87,7 @@ async def chat_add(player: Player) -> None:
 
 
 async def chat_list(player: Player) -> None:
-    """The chat shows the tasks, all of them and no others."""
+    """The chat lists all tasks of the user and no others."""
     turn = await player.ask("chat: list", "Show me all my tasks")
     if turn and player.exact:
         given, wanted = [int(one) for one in _LINE.findall(turn.said)], sorted(player.model.tasks)
@@ -117,7 +117,7 @@ async def chat_delete(player: Player) -> None:
 
 
 async def history(player: Player) -> None:
-    """What was said."""
+    """The history of the chat."""
     for sentence in await player.check_history("history"):
         player.differ(sentence)
 

@@ -1,4 +1,4 @@
-"""What one user of the load test does, call by call."""
+"""The calls of one user of the load test."""
 
 from random import Random
 
@@ -8,12 +8,12 @@ from turn import Turn
 from user import User
 
 THINGS = ("water the plants", "call the dentist", "buy groceries", "write the report")
-# Tasks that a user has at the beginning, and more than this are not added.
+# The number of tasks at the start, and the maximum.
 FEWEST, MOST = 5, 60
 
 
 class Person:
-    """A user with tasks; a task is in one hand at a time, so that no call meets a deleted one."""
+    """A user with tasks. A task is used by one call at a time, so that none uses a deleted one."""
 
     def __init__(self, user: User, rng: Random) -> None:
         self.user, self.rng = user, rng
@@ -21,7 +21,7 @@ class Person:
         self.count = 0
 
     async def begin(self) -> None:
-        """Some tasks to work with."""
+        """Creates the first tasks."""
         await self.user.token()
         for _ in range(FEWEST):
             if error := await self.do("add"):
@@ -29,13 +29,13 @@ class Person:
                 raise Trouble(f"{self.user.email} cannot add a task: {error}", helps)
 
     def settled(self, planned: Planned) -> str:
-        """The kind of the call that is really made: nothing can be done to no task."""
+        """The kind of the call that is made: without tasks, one is added."""
         if planned.kind in ("complete", "rename", "delete") and not self.free:
             return "add"
         return "delete" if planned.kind == "add" and len(self.free) >= MOST else planned.kind
 
     async def do(self, kind: str) -> str:
-        """One task call; what went wrong in words."""
+        """Makes one task call; returns the error, if any."""
         if kind == "list":
             return await self._list()
         if kind == "add":

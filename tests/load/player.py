@@ -1,4 +1,4 @@
-"""One user of the isolation test: what is theirs, and how their answers are compared with it."""
+"""A user of the isolation test: the expected data, and the comparison with responses."""
 
 import asyncio
 from random import Random
@@ -13,7 +13,7 @@ HISTORY = 50
 
 
 class Player:
-    """Who holds `lock` may change what the user has, or compare it; answers come one by one."""
+    """Hold `lock` to change or compare the data of the user."""
 
     def __init__(self, user: User, rng: Random, own: str, exact: bool, findings: Findings) -> None:
         self.user, self.rng, self.mark, self.findings = user, rng, own, findings
@@ -23,11 +23,11 @@ class Player:
         self.lock = asyncio.Lock()
         self.conversation = ""
         self.count = 0
-        # How often the chat was asked for another's tasks.
+        # How often the chat was asked for the tasks of another user.
         self.persuaded = 0
 
     def title(self) -> str:
-        """A new title; every one of a user's is another."""
+        """A new title, unique for the user."""
         self.count += 1
         return f"{self.rng.choice(('water', 'paint', 'sell', 'wash'))} it {self.count} {self.mark}"
 
@@ -37,17 +37,17 @@ class Player:
         return every[self.rng.randrange(len(every))] if every else None
 
     async def call(self, method: str, path: str, body: Any = None, **more: Any) -> Reply:
-        """A request; when there were too many in a minute, it is sent again in the next."""
+        """A request, which is sent again later if the limit is exceeded."""
         return await self.user.call(method, path, body, patient=True, **more)
 
     def expect(self, what: str, reply: Reply, status: int) -> bool:
-        """Sees that the answer has that status."""
+        """Checks the status of a response."""
         if reply.status != status:
             self.differ(f"{what}: {reply.words()}, and not {status}")
         return reply.status == status
 
     def differ(self, sentence: str) -> None:
-        """An answer is not what it should be."""
+        """Reports a difference."""
         self.findings.differ(f"{self.user.email}: {sentence}")
 
     async def check(self, what: str, status: str = "all", **more: Any) -> list[str]:
@@ -57,7 +57,7 @@ class Player:
     async def settle(
         self, what: str, changed: set[int], status: str = "all", query: str = "", **more: Any
     ) -> list[str]:
-        """The same, where the chat has just changed tasks."""
+        """The same, after the chat has changed tasks."""
         reply = await self.call("GET", f"/api/tasks?status={status}{query}", **more)
         if reply.status != 200:
             return [f"{what}: {reply.words()}"]
@@ -67,7 +67,7 @@ class Player:
         return [f"{what}: {sentence}" for sentence in found]
 
     async def check_history(self, what: str, query: str = "", **more: Any) -> list[str]:
-        """Compares what was said with the model."""
+        """Compares the history of the chat with the model."""
         reply = await self.call("GET", f"/api/chat/messages?limit={HISTORY}{query}", **more)
         if reply.status != 200 or not isinstance(reply.data, list):
             return [f"{what}: {reply.words()}"]
@@ -94,13 +94,13 @@ class Player:
         return turn
 
     async def after_chat(self, what: str, changed: set[int]) -> None:
-        """Compares the list after a turn; a real model may have understood it in its own way."""
+        """Compares the list after a turn; differences of a real AI are not reported."""
         found = await self.settle(what, changed)
         for sentence in found if self.exact else []:
             self.differ(sentence)
 
     async def new_task(self, title: str) -> Task | None:
-        """The task of that title that the chat has just made."""
+        """The task with that title that the chat has just created."""
         reply = await self.call("GET", "/api/tasks")
         for task in reply.data if reply.status == 200 else []:
             if task["title"] == title and int(task["id"]) not in self.model.tasks:

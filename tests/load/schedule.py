@@ -1,4 +1,4 @@
-"""When each user sends what: settled before anything is sent, so that a slow answer delays nothing.
+"""Schedules all calls in advance, so that a slow response does not delay others.
 
 Each user sends once in each slot of 1/rate seconds, at a random moment of it, and chat turns are
 spread evenly: in no minute there are more of them than rate and share say, as there are limits.
@@ -8,22 +8,22 @@ import math
 from dataclasses import dataclass
 from random import Random
 
-# How often, of 100 task calls.
+# The number of each kind in 100 task calls.
 TASK_CALLS = {"list": 45, "add": 18, "complete": 14, "rename": 10, "delete": 13}
-# Requests of a user in a minute: those for tasks, and turns of the chat.
+# The limits of a user per minute: task requests, and chat messages.
 MOST_CALLS, MOST_TURNS = 600, 30
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A call, and the seconds after the beginning at which it is to be sent."""
+    """A call, and its time in seconds after the start."""
 
     at: float
     kind: str
 
 
 def plan(rng: Random, rate: float, share: float, seconds: float) -> list[Planned]:
-    """What one user does."""
+    """The operations of one user."""
     slots = math.ceil(seconds * rate)
     phase = rng.random()
     made = []
@@ -37,8 +37,8 @@ def plan(rng: Random, rate: float, share: float, seconds: float) -> list[Planned
 
 
 def beyond_limits(rate: float, share: float) -> str:
-    """Why that much would be refused by the application; empty if it would not."""
-    # One more of each: a minute of the application's begins anywhere in ours.
+    """Why the application would reject this load; empty if it would not."""
+    # One more of each, because the minute of the application may start at any time.
     calls, turns = 60 * rate * (1 - share) + 1, 60 * rate * share + 1
     if share and turns > MOST_TURNS:
         return f"{turns:.0f} chat turns a minute and user are more than {MOST_TURNS}"

@@ -1,4 +1,4 @@
-"""The parts that need no server."""
+"""The parts that do not need a server."""
 
 from random import Random
 
@@ -120,10 +120,10 @@ def test_differences_are_told_in_words() -> None:
     [
         ("todo-app.local", "", "no http address"),
         ("ftp://todo-app.local", "", "no http address"),
-        ("http://todo-app.local/tasks", "", "more than a name"),
+        ("http://todo-app.local/tasks", "", "more than a host name"),
         ("http://todo-app.local", "todo-app.local", "not HOST=ADDRESS"),
         ("http://todo-app.local", "todo-app.local=somewhere", "not HOST=ADDRESS"),
-        ("http://todo-app.local", "other.local=127.0.0.1", "--resolve names other.local"),
+        ("http://todo-app.local", "other.local=127.0.0.1", "--resolve is for other.local"),
     ],
 )
 def test_an_address_that_cannot_be_asked_is_refused(url: str, resolve: str, said: str) -> None:

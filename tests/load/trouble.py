@@ -1,8 +1,8 @@
-"""What a person can do something about."""
+"""Errors that the user can fix."""
 
 
 class Trouble(Exception):
-    """A problem in one sentence, and what helps."""
+    """A problem in one sentence, and how to fix it."""
 
     def __init__(self, problem: str, help: str) -> None:
         super().__init__(problem)

@@ -13,26 +13,26 @@ class Turn:
     status: int
     raw: str = ""
     events: list[Event] = field(default_factory=list)
-    # Seconds of `time.monotonic`, of the first event.
+    # The time of the first event (`time.monotonic`).
     first_at: float | None = None
 
     @property
     def said(self) -> str:
-        """The answer, put together from its pieces."""
+        """The text of the answer."""
         return "".join(str(event.data.get("text", "")) for event in self.named("delta"))
 
     @property
     def conversation(self) -> str:
-        """The id of the conversation."""
+        """The ID of the conversation."""
         starts = self.named("start")
         return str(starts[0].data.get("conversation_id", "")) if starts else ""
 
     def named(self, name: str) -> list[Event]:
-        """The events of that name."""
+        """The events with that name."""
         return [event for event in self.events if event.name == name]
 
     def failure(self) -> str:
-        """What went wrong, in words; empty if nothing did."""
+        """The error in words; empty if there was none."""
         if self.status != 200:
             return f"status {self.status}: {self.raw[:200]}"
         if not self.events:

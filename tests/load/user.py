@@ -1,4 +1,4 @@
-"""A user of the application, who does what the page does: signs up, renews the token, leaves."""
+"""A user of the application, who does what the page does: signs up, renews the token, logs out."""
 
 import asyncio
 import base64
@@ -17,15 +17,15 @@ from events import Parser
 from trouble import Trouble
 from turn import Turn
 
-# Seconds before its end at which a token is renewed, as the page does.
+# A token is renewed this long before it expires, as the page does.
 EARLY = 60.0
-# Times that a "429, later" is taken for an answer; each may be a minute.
+# The maximum number of waits after a 429; each may take a minute.
 MOST_WAITS = 30
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer of the application."""
+    """A response of the application."""
 
     status: int
     text: str
@@ -33,25 +33,25 @@ class Reply:
 
     @property
     def data(self) -> Any:
-        """What the JSON says; None if it is none."""
+        """The JSON of the body; None if it is not JSON."""
         try:
             return json.loads(self.text)
         except ValueError:
             return None
 
     def words(self) -> str:
-        """The answer in one line; the body of a refusal only, another may hold a secret."""
+        """The response in one line; with the body of errors only."""
         if self.status < 400:
             return f"status {self.status}"
         return f"status {self.status}: {' '.join(self.text.split())[:200]}"
 
 
 def _unseen(where: str, text: str) -> None:
-    """For those who do not want to see what is answered."""
+    """Ignores the response."""
 
 
 class User:
-    """Somebody with a browser. Nothing of their password, cookie or token is ever printed."""
+    """A user with a browser. The password, cookies and tokens are never printed."""
 
     def __init__(
         self, address: Address, email: str, seen: Callable[[str, str], None] = _unseen
@@ -65,7 +65,7 @@ class User:
         self._renewing = asyncio.Lock()
 
     async def sign_up(self) -> None:
-        """Makes the account, when the limit of attempts for each address lets it be."""
+        """Creates the account, and waits if the limit per address is exceeded."""
         self._asked_to_sign_up = True
         form = {"name": "Load", "email": self.email, "password": self._password}
         reply = await self._auth("POST", "/auth/sign-up/email", form)
@@ -81,7 +81,7 @@ class User:
         headers: dict[str, str] | None = None,
         patient: bool = False,
     ) -> Reply:
-        """A request to the API. A patient one is sent again when there were too many."""
+        """A request to the API. A patient one is sent again if the limit is exceeded."""
         for _ in range(MOST_WAITS if patient else 1):
             sent = (headers or {}) | {"Authorization": f"Bearer {await self.token()}"}
             reply = await self._send(method, path, body, sent)
@@ -106,19 +106,19 @@ class User:
         return turn
 
     async def token(self) -> str:
-        """The token for the API, renewed before it ends."""
+        """The token for the API, renewed before it expires."""
         async with self._renewing:
             if time.time() > self._ends - EARLY:
                 reply = await self._auth("GET", "/auth/token")
                 token = reply.data.get("token") if isinstance(reply.data, dict) else None
                 if reply.status != 200 or not isinstance(token, str):
                     helps = "see the frontend's log"
-                    raise Trouble(f"{self.email} gets no token: status {reply.status}", helps)
+                    raise Trouble(f"{self.email} cannot get a token: status {reply.status}", helps)
                 self._token, self._ends = token, _end(token)
             return self._token
 
     async def leave(self) -> str:
-        """Removes what the user made, and the user; says what was in the way."""
+        """Removes the data of the user and the account; returns the problems."""
         try:
             return await self._leave() if self._asked_to_sign_up else ""
         except (httpx2.HTTPError, Trouble) as error:
@@ -143,7 +143,7 @@ class User:
         )
 
     def _knows(self, reply: Reply) -> bool:
-        """Takes the user's id from the answer to a log-in."""
+        """Reads the ID of the user from the response to a login."""
         person = reply.data.get("user") if isinstance(reply.data, dict) else None
         if reply.status == 200 and isinstance(person, dict):
             self.id = str(person.get("id", ""))
@@ -178,13 +178,13 @@ async def _turn(answer: httpx2.Response) -> Turn:
 
 
 def _wait(answer: httpx2.Response) -> float:
-    """The seconds to wait; Better Auth gives its own name to the header."""
+    """The seconds to wait; Better Auth uses a header of its own."""
     given = answer.headers.get("retry-after") or answer.headers.get("x-retry-after") or "5"
     return min(float(given), 120.0) + 0.2 if given.isdecimal() else 5.0
 
 
 def _end(token: str) -> float:
-    """When the token ends; at once, if it does not say."""
+    """When the token expires; immediately, if it does not say."""
     try:
         middle = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
@@ -194,7 +194,7 @@ def _end(token: str) -> float:
 
 
 async def all_of(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Does all at once; the first failure ends the others, and is raised as it is."""
+    """Runs all concurrently; the first failure cancels the others and is raised."""
     try:
         async with asyncio.TaskGroup() as group:
             for one in work:
@@ -211,7 +211,7 @@ async def users(
     tell: Callable[[str], None],
     seen: Callable[[int], Callable[[str, str], None]] = lambda _: _unseen,
 ) -> AsyncIterator[list[User]]:
-    """That many users, who are removed at the end whatever happens."""
+    """Users who are removed at the end in any case."""
     run = secrets.token_hex(4)
     made = [User(address, f"{name}-{run}-{n}@example.test", seen(n)) for n in range(count)]
     few = asyncio.Semaphore(4)
