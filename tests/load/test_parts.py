@@ -118,8 +118,8 @@ def test_differences_are_told_in_words() -> None:
 @pytest.mark.parametrize(
     ("url", "resolve", "said"),
     [
-        ("todo-app.local", "", "no http address"),
-        ("ftp://todo-app.local", "", "no http address"),
+        ("todo-app.local", "", "not an HTTP URL"),
+        ("ftp://todo-app.local", "", "not an HTTP URL"),
         ("http://todo-app.local/tasks", "", "more than a host name"),
         ("http://todo-app.local", "todo-app.local", "not HOST=ADDRESS"),
         ("http://todo-app.local", "todo-app.local=somewhere", "not HOST=ADDRESS"),
