@@ -1,4 +1,4 @@
-"""The connection to the application: one URL, and an address for a name without a DNS entry."""
+"""The address of the application: a URL, and an IP address for a name without DNS."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -7,62 +7,62 @@ import httpx2
 
 from trouble import Trouble
 
-# Seconds: to connect, and to wait for data; a chat message may take 60 before it fails.
+# The timeouts to connect and for a part of a response; a chat turn may take 60 s.
 CONNECT, PATIENCE = 10.0, 75.0
-# Seconds to keep an idle connection: less than servers do, so that they never close it first.
+# How long idle connections are kept: shorter than servers do, so that none is closed in use.
 IDLE = 4.0
 
 
 @dataclass(frozen=True)
 class Address:
-    """The origin of the page, as a browser sees it, and the address to connect to."""
+    """The origin of the page, and the address to connect to."""
 
     origin: str
     instead: str = ""
 
     @classmethod
     def of(cls, url: str, resolve: str = "") -> "Address":
-        """Parses `--url` and `--resolve`."""
+        """From `--url` and `--resolve`."""
         example = "give the address of the page, like --url http://todo-app.local"
         try:
             parsed = httpx2.URL(url)
         except httpx2.InvalidURL as error:
             raise Trouble(f"`{url}` is not a URL: {error}", example) from None
         if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
-            raise Trouble(f"`{url}` is not an http URL", example)
+            raise Trouble(f"`{url}` is not an HTTP URL", example)
         if parsed.path != "/" or parsed.query or parsed.fragment:
-            raise Trouble(f"`{url}` has more than a host name and a port", example)
+            raise Trouble(f"`{url}` contains more than a host name and a port", example)
         port = "" if parsed.port is None else f":{parsed.port}"
         host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
         instead = _instead(resolve, parsed.host) if resolve else ""
         return cls(f"{parsed.scheme}://{host}{port}", instead)
 
     def client(self) -> httpx2.AsyncClient:
-        """An HTTP client with separate cookies and connections, like a browser."""
+        """A client with its own cookies and connections, like a browser."""
         return httpx2.AsyncClient(
             base_url=self.origin,
-            # Connects to the validated address directly, without a proxy from the environment.
+            # Ignores proxies.
             trust_env=False,
             transport=_Transport(self.instead),
             timeout=httpx2.Timeout(PATIENCE, connect=CONNECT),
         )
 
     def unreachable(self, error: httpx2.HTTPError) -> Trouble:
-        """Why there is no response, with a hint."""
+        """Why nothing responds, and how to fix it."""
         said = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, httpx2.ConnectError):
             if "name" in said.lower() or "address associated" in said.lower():
                 host = httpx2.URL(self.origin).host
-                helps = f"add --resolve {host}=127.0.0.1, or use the address of the ingress"
-                return Trouble(f"cannot resolve the name of {self.origin}: {said}", helps)
-            helps = "todo-bootstrap status   # shows the port"
-            return Trouble(f"nothing listens at {self.origin}: {said}", helps)
-        helps = "todo-bootstrap status"
-        return Trouble(f"{self.origin} does not respond: {said}", helps)
+                helps = f"add --resolve {host}=127.0.0.1, or the address of the ingress"
+                return Trouble(f"cannot resolve the host name of {self.origin}: {said}", helps)
+            helps = "see that the application runs (todo-bootstrap status), and which port it has"
+            return Trouble(f"cannot connect to {self.origin}: {said}", helps)
+        helps = "see that the application runs (todo-bootstrap status)"
+        return Trouble(f"{self.origin} is not responding: {said}", helps)
 
 
 class _Transport(httpx2.AsyncHTTPTransport):
-    """Connects to the given address; the request and the certificate still use the host name."""
+    """Connects to the given address, with the host name in the request and for TLS."""
 
     def __init__(self, instead: str) -> None:
         limits = httpx2.Limits(max_connections=None, keepalive_expiry=IDLE)
@@ -91,5 +91,5 @@ def _instead(resolve: str, host: str) -> str:
     except ValueError:
         raise Trouble(f"`{resolve}` is not HOST=ADDRESS", example) from None
     if name != host:
-        raise Trouble(f"--resolve has {name}, but the URL has {host}", example)
+        raise Trouble(f"--resolve is for {name}, but the URL is for {host}", example)
     return address

@@ -1,4 +1,4 @@
-"""Code that both programs share: arguments, the first request, and exit codes."""
+"""The common parts of both programs: arguments, first check, and exit code."""
 
 import argparse
 import asyncio
@@ -20,35 +20,39 @@ def parser(about: str, examples: str, users: int) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         description=about, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--url", required=True, help="the URL of the page")
+    made.add_argument("--url", required=True, help="the address of the page")
     made.add_argument(
-        "--resolve", default="", metavar="HOST=ADDRESS", help="connect to this address"
+        "--resolve", default="", metavar="HOST=ADDRESS", help="ask this address for the URL's host"
     )
     made.add_argument("--users", type=count, default=users, metavar="N", help=f"default: {users}")
-    made.add_argument("--seed", type=int, default=1, metavar="N", help="random seed; default: 1")
+    made.add_argument("--seed", type=int, default=1, metavar="N", help="the same again; default: 1")
     return made
 
 
 def count(text: str) -> int:
     """An integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number from 1; help: give one like 20")
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a number of at least 1; help: use a number such as 20"
+        )
     return int(text)
 
 
 def positive(text: str) -> float:
-    """A number greater than 0."""
+    """A number above 0."""
     try:
         number = float(text)
     except ValueError:
         number = 0.0
     if not 0 < number < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is no number above 0; help: give one like 1.5")
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a number above 0; help: use a number such as 1.5"
+        )
     return number
 
 
 async def look(address: Address) -> bool:
-    """Checks for a Todo Chatbot with accounts; returns whether its model is the mock."""
+    """Checks that a Todo Chatbot with accounts responds; returns whether its AI is the mock."""
     async with address.client() as client:
         try:
             answer = await client.get("/api/config")
@@ -56,13 +60,13 @@ async def look(address: Address) -> bool:
             raise address.unreachable(error) from None
     said = f"{address.origin}/api/config answers with status {answer.status_code}"
     if answer.is_redirect:
-        helps = f"use that URL: {answer.headers.get('location', 'see curl -i')}"
-        raise Trouble(f"{said}, a redirect", helps)
+        helps = f"give that address: {answer.headers.get('location', 'see curl -i')}"
+        raise Trouble(f"{said}, a redirection", helps)
     try:
         config = answer.json()
         accounts, stand_in = config["accounts"], config["ai"]["mock"]
     except (ValueError, KeyError, TypeError):
-        helps = "use the URL of the page, and wait until the application is ready"
+        helps = "give the address of the page, and wait until the application is ready"
         raise Trouble(f"{said} and is not a Todo Chatbot", helps) from None
     if accounts is not True:
         helps = "install it with accounts (AUTH_JWKS_URL of the backend)"
@@ -71,12 +75,12 @@ async def look(address: Address) -> bool:
 
 
 def tell(line: str) -> None:
-    """Prints progress; only the result is printed to standard output."""
+    """Prints progress to standard error; standard output has the result only."""
     print(line, file=sys.stderr, flush=True)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Returns the exit code. Ctrl-C ends the run cleanly, a second one immediately."""
+    """Runs the program; returns its exit code. Ctrl-C stops it cleanly, a second one at once."""
 
     async def until_told() -> int:
         task = asyncio.current_task()
@@ -91,9 +95,9 @@ def run(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
         tell(f"error: {trouble}")
         return 2
     except httpx2.HTTPError as error:
-        helps = "todo-bootstrap status"
-        tell(f"error: lost the connection: {type(error).__name__} {error}\nhelp: {helps}")
+        helps = "see that the application runs (todo-bootstrap status)"
+        tell(f"error: connection lost: {type(error).__name__} {error}\nhelp: {helps}")
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
-        tell("interrupted")
+        tell("ended before its time")
         return INTERRUPTED

@@ -1,17 +1,17 @@
-"""Parses the events of a chat response from its chunks."""
+"""Parses the events of a chat turn."""
 
 import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
-# A `\r` at the very end may be the first half of a `\r\n`.
+# A `\r` at the end may be a part of `\r\n`.
 _LINE_END = re.compile(r"\r\n|\n|\r(?!\Z)")
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event; data that is not a JSON object is stored as `{"unreadable": text}`."""
+    """One event. Data that is not a JSON object is kept as `{"unreadable": text}`."""
 
     name: str
     data: dict[str, Any]
@@ -19,14 +19,14 @@ class Event:
 
 @dataclass
 class Parser:
-    """Parses `text/event-stream`."""
+    """A parser for `text/event-stream`."""
 
     _rest: str = ""
     _name: str = ""
     _data: list[str] = field(default_factory=list)
 
     def feed(self, text: str) -> list[Event]:
-        """Returns the events that are complete with this chunk."""
+        """The events that this part completes."""
         *lines, self._rest = _LINE_END.split(self._rest + text)
         found = (self._line(line) for line in lines)
         return [event for event in found if event]
@@ -40,7 +40,7 @@ class Parser:
             self._name = value
         elif name == "data":
             self._data.append(value)
-        # Lines that start with a colon are comments; other fields are ignored.
+        # Lines that begin with a colon are comments; other fields are not used.
         return None
 
     def _complete(self) -> Event | None:

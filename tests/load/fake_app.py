@@ -1,4 +1,4 @@
-"""A minimal Todo Chatbot with configurable leaks and delays, for the tests."""
+"""A small fake Todo Chatbot with configurable leaks and delays, for the tests."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ Answer = tuple[int, Any]
 
 
 class FakeApp:
-    """`faults` are names; the code below checks for them."""
+    """`faults` is a set of names, each of which is checked below."""
 
     def __init__(self, *faults: str) -> None:
         self.faults = set(faults)
@@ -21,11 +21,11 @@ class FakeApp:
         self.said: dict[str, list[dict[str, str]]] = {}
         self.last_id = 0
         self.refused = 0
-        # Requests for tasks are handled one after the other: a slow one delays the others.
+        # Task requests are handled one at a time, so a slow one delays the others.
         self.gate = asyncio.Lock()
 
     async def answer(self, method: str, target: str, headers: dict[str, str], body: Any) -> Answer:
-        """Responds to one request."""
+        """The response to one request."""
         path = urlsplit(target).path
         query = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
         if path == "/api/config":
@@ -103,7 +103,7 @@ class FakeApp:
         text = self._reply(user, body["message"])
         history = self.said.setdefault(user, [])
         history += [{"role": "user", "text": body["message"]}, {"role": "assistant", "text": text}]
-        # In chunks, so that a mark is split across them.
+        # In parts that are shorter than a mark.
         pieces = [("delta", {"text": text[at : at + 7]}) for at in range(0, len(text), 7)]
         last = ("error", {"code": "x"}) if "chat fails" in self.faults else ("done", {})
         events = [("start", {"conversation_id": own}), *pieces, last]
@@ -149,7 +149,7 @@ def _out(task: dict[str, Any]) -> dict[str, Any]:
 
 @asynccontextmanager
 async def served(app: FakeApp) -> AsyncIterator[str]:
-    """The URL at which it listens."""
+    """The URL of the server."""
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Durations: percentiles of each kind of call, and of their groups."""
+"""Durations: percentiles per kind of call and per group."""
 
 import math
 from collections import defaultdict
@@ -7,44 +7,44 @@ from dataclasses import dataclass, field
 from typing import Any
 
 HEAD = ("kind", "count", "errors", "p50", "p95", "p99", "max")
-# The first event is a part of a chat response, not a separate call.
+# The first event is part of a chat turn, not a call.
 FIRST = "chat: first event"
 
 
 def percentile(sorted_values: Sequence[float], share: float) -> float:
-    """The smallest value that `share` (0 to 1) of all do not exceed; 0 if there are none."""
+    """The smallest value that `share` (0 to 1) of the values do not exceed; 0 without values."""
     if not sorted_values:
         return 0.0
-    # Rounded first: as a float, 0.95 * 20 is slightly more than 19.
+    # Rounded first, because 0.95 * 20 is slightly more than 19 in floating point.
     place = math.ceil(round(share * len(sorted_values), 6))
     return sorted_values[max(place, 1) - 1]
 
 
 @dataclass
 class Figures:
-    """Milliseconds and errors of each kind. Failed calls count with their duration."""
+    """Milliseconds and errors per kind. The durations of failed calls count."""
 
     times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     failed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     errors: list[str] = field(default_factory=list)
 
     def add(self, kind: str, milliseconds: float, error: str = "") -> None:
-        """Records one call."""
+        """Counts one call."""
         self.times[kind].append(milliseconds)
         if error:
             self.failed[kind] += 1
             self.errors.append(f"{kind}: {error}")
 
     def first_event(self, milliseconds: float) -> None:
-        """Records the first event of a chat response."""
+        """Counts the first event of a chat turn."""
         self.times[FIRST].append(milliseconds)
 
     def tasks(self) -> dict[str, Any]:
-        """All task calls together."""
+        """All task calls."""
         return self.row("all task calls", [kind for kind in self.times if kind[:4] != "chat"])
 
     def chat(self) -> dict[str, Any]:
-        """All chat responses, until their last event."""
+        """All chat turns, until their last event."""
         return self.row("chat until done", ["chat"])
 
     def row(self, name: str, kinds: Iterable[str]) -> dict[str, Any]:
@@ -57,11 +57,11 @@ class Figures:
         return dict(zip(HEAD, shown, strict=True))
 
     def kinds(self) -> list[dict[str, Any]]:
-        """One line for each kind."""
+        """One line per kind."""
         return [self.row(kind, [kind]) for kind in sorted(self.times)]
 
     def table(self) -> str:
-        """The complete result as a table, in milliseconds."""
+        """The table, in milliseconds."""
         single = [self.row(kind, [kind]) for kind in sorted(self.times)]
         rows = [HEAD, *(tuple(row.values()) for row in [*single, self.tasks(), self.chat()])]
         lines = [

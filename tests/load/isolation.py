@@ -1,8 +1,8 @@
-"""Checks that users of a running Todo Chatbot neither see nor change each other's data.
+"""Proves on a running Todo Chatbot that users see and change nothing of each other.
 
-Users work in parallel, each on tasks with a unique mark. The program tracks what each user must
-have, and compares every response with it. At random, a user tries to access another user's data:
-by id, through a conversation, by naming the other user, or by asking the chat.
+Users work in parallel, each on tasks with a mark of their own. What each of them must have is kept
+here, and every answer is compared with it. Now and then one of them tries to get at what belongs to
+another: by ids, by a conversation, by naming the other, by asking the chat for it.
 """
 
 import argparse
@@ -25,15 +25,15 @@ EXAMPLES = """examples:
   isolation.py --url http://todo-app.local --resolve todo-app.local=127.0.0.1
   isolation.py --url http://todo-app.localhost:8080 --users 5 --operations 5000 --seed 7
 
-exit code: 0, 1 if there was a leak or a difference, 2 if nothing could be tested
-The limits are 600 requests and 30 chat messages per user and minute: 1000 operations take time."""
-# A user always has tasks to attack, but not too many: adds or deletes instead.
+exit code: 0, 1 if there was a leak or a difference, 2 if nothing could be tried
+A user may ask 600 times a minute, and the chat 30 times: 1000 operations take some minutes."""
+# Keeps the number of tasks of a user in these limits.
 FEWEST_TASKS, MOST_TASKS = 2, 30
-# Seconds between two progress lines.
+# Seconds between two lines of progress.
 PAUSE = 15.0
 
 Own = Callable[[Player], Awaitable[None]]
-# Operations and their weights, of about 107.
+# The operations with their weights.
 OWN: dict[str, tuple[Own, int]] = {
     "list": (own.list_tasks, 20),
     "add": (own.add, 14),
@@ -63,10 +63,10 @@ WEIGHTS = {kind: many for kind, (_, many) in (OWN | FOREIGN).items()}
 
 
 async def play(player: Player, others: list[Player], operations: int) -> None:
-    """Runs the operations of one user."""
+    """The operations of one user."""
     kinds: list[str] = []
     for _ in range(operations):
-        # Drawn like cards from a deck, so that no kind is left out by chance.
+        # Shuffled like cards, so that no kind is missing by chance.
         kinds = kinds or player.rng.sample(
             list(WEIGHTS), sum(WEIGHTS.values()), counts=list(WEIGHTS.values())
         )
@@ -82,7 +82,7 @@ async def play(player: Player, others: list[Player], operations: int) -> None:
             async with player.lock:
                 await OWN[kind][0](player)
             continue
-        # The other user continues meanwhile, except during the comparison.
+        # The other user continues meanwhile, and pauses only for the comparison.
         async with player.lock:
             tried = await FOREIGN[kind][0](player, other)
         if tried:
@@ -91,18 +91,18 @@ async def play(player: Player, others: list[Player], operations: int) -> None:
 
 
 async def begin(player: Player) -> None:
-    """Creates some tasks and a conversation as targets."""
+    """Creates a few tasks and a conversation as a target."""
     async with player.lock:
         for _ in range(3):
             await own.add(player)
         await own.chat_add(player)
     if not player.conversation:
-        helps = "todo-bootstrap status"
+        helps = "see the backend's log; is the chat on, and are all parts ready?"
         raise Trouble(f"the chat of {player.user.email} does not work", helps)
 
 
 async def end(player: Player) -> None:
-    """A final comparison of everything."""
+    """Compares everything at the end."""
     async with player.lock:
         for sentence in await player.check("at the end") + await player.check_history("at the end"):
             player.differ(sentence)
@@ -118,13 +118,13 @@ async def progress(findings: Findings, operations: int) -> None:
 
 
 async def prove(args: argparse.Namespace, findings: Findings) -> int:
-    """The complete run, from the first request to the removal of the users."""
+    """The whole run, from the first check to the removal of the users."""
     if args.users < 2:
-        raise Trouble("one user is not enough", "use --users 2 or more")
+        raise Trouble("the test needs at least two users", "use --users 2 or more")
     address = Address.of(args.url, args.resolve)
     exact = await command.look(address)
     if not exact:
-        command.tell("the model is not the mock: chat results are checked for leaks only")
+        command.tell("the AI is a real one: what the chat does is searched for leaks only")
     rngs = [Random(f"{args.seed}-{n}") for n in range(args.users)]
     marks = [mark(rng) for rng in rngs]
 
@@ -150,7 +150,7 @@ async def prove(args: argparse.Namespace, findings: Findings) -> int:
 
 
 async def told(args: argparse.Namespace) -> int:
-    """The same; prints the findings at the end, also if it is interrupted."""
+    """The same, with the findings printed at the end, also after an interruption."""
     findings = Findings()
     try:
         return await prove(args, findings)
@@ -160,9 +160,9 @@ async def told(args: argparse.Namespace) -> int:
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
-    """Parses the command line."""
+    """The parsed command line."""
     parser = command.parser(__doc__ or "", EXAMPLES, users=2)
-    parser.add_argument("--operations", type=command.count, default=1000, help="default: 1000")
+    parser.add_argument("--operations", type=command.count, default=1000, help="of all users")
     return parser.parse_args(given)
 
 

@@ -1,7 +1,7 @@
-"""Measures the response times of a running Todo Chatbot: tasks and chat, with many users.
+"""Measures how long a running Todo Chatbot takes to answer: tasks and chat, many users at once.
 
-Each user sends at times that are fixed in advance. A call's time counts from the moment at which
-it was due, so that a slow response cannot hide that other calls had to wait.
+Each user sends at times that are settled before; a call's time counts from the moment at which it
+should have been sent, so an answer that is late cannot hide that others had to wait behind it.
 """
 
 import argparse
@@ -26,14 +26,14 @@ EXAMPLES = """examples:
   load.py --url http://todo-app.localhost:8080 --users 50 --seconds 300
   load.py --url http://127.0.0.1:3000 --task-p95 200 --chat-p95 2000 --output json
 
-exit code: 0, 1 if a call failed or a limit was exceeded, 2 if nothing could be measured"""
+exit code: 0, 1 if a call failed or took longer than it may, 2 if nothing could be measured"""
 SHOWN = 5
-# This program reports if it is itself late by more milliseconds than this.
+# The delay of this program itself, in milliseconds, from which it prints a warning.
 LATE = 50.0
 
 
 class Drive:
-    """Runs the users."""
+    """The working users."""
 
     def __init__(self, warm_up: float) -> None:
         self.figures = Figures()
@@ -41,7 +41,7 @@ class Drive:
         self.late: list[float] = []
 
     async def user(self, person: Person, planned: list[Planned], began: float) -> None:
-        """Sends the planned calls of one user, each at its time, regardless of the others."""
+        """Sends the calls of one user, each at its time, independent of the others."""
         chatting = asyncio.Lock()
         async with asyncio.TaskGroup() as calls:
             for one in planned:
@@ -55,7 +55,7 @@ class Drive:
         kind, error, first = person.settled(one), "", None
         try:
             if kind == "chat":
-                # Like the page: one message at a time. Waiting for the user's previous one counts.
+                # One turn at a time, like the page. The wait for the previous turn counts.
                 async with chatting:
                     turn = await person.chat()
                 error, first = turn.failure(), turn.first_at
@@ -73,11 +73,11 @@ class Drive:
 
 
 async def measure(args: argparse.Namespace) -> int:
-    """The complete run, from the first request to the removal of the users."""
+    """The whole run, from the first check to the removal of the users."""
     address = Address.of(args.url, args.resolve)
     refused = beyond_limits(args.rate, args.chat_share)
     if refused:
-        raise Trouble(refused, "lower --rate or --chat-share, and take more --users for more load")
+        raise Trouble(refused, "lower --rate or --chat-share, and use more --users for more load")
     await command.look(address)
     drive = Drive(args.warm_up)
     ended = False
@@ -85,7 +85,7 @@ async def measure(args: argparse.Namespace) -> int:
         async with users(address, args.users, "load", command.tell) as everyone:
             people = [Person(u, Random(f"{args.seed}-{n}")) for n, u in enumerate(everyone)]
             await all_of(person.begin() for person in people)
-            command.tell(f"warm-up: {args.warm_up:g} s, measurement: {args.seconds:g} s")
+            command.tell(f"{args.warm_up:g} s to warm up, then {args.seconds:g} s count")
             began, seconds = time.monotonic() + 0.1, args.warm_up + args.seconds
             plans = [plan(person.rng, args.rate, args.chat_share, seconds) for person in people]
             await all_of(
@@ -100,16 +100,16 @@ async def measure(args: argparse.Namespace) -> int:
 
 
 def told(drive: Drive, args: argparse.Namespace) -> int:
-    """Prints the result; returns the exit code."""
+    """Prints the measurements; returns the exit code."""
     print(shown(drive.figures, args))
     late = percentile(sorted(drive.late), 0.95)
     if late > LATE:
-        command.tell(f"this program was late itself (p95 {late:.0f} ms): the machine is too busy")
+        command.tell(f"this program was late itself (p95 {late:.0f} ms), its machine is too busy")
     return 1 if drive.figures.errors or exceeded(drive.figures, args) else 0
 
 
 def exceeded(figures: Figures, args: argparse.Namespace) -> list[str]:
-    """The given limits that were exceeded."""
+    """The limits that were exceeded."""
     limits = [
         ("task-p95", figures.tasks(), args.task_p95),
         ("chat-p95", figures.chat(), args.chat_p95),
@@ -122,7 +122,7 @@ def exceeded(figures: Figures, args: argparse.Namespace) -> list[str]:
 
 
 def shown(figures: Figures, args: argparse.Namespace) -> str:
-    """The result as a table or as JSON."""
+    """The result, as a table or as JSON."""
     if args.output == "json":
         options = {"users": args.users, "seconds": args.seconds, "rate": args.rate}
         result = options | {
@@ -142,15 +142,15 @@ def shown(figures: Figures, args: argparse.Namespace) -> str:
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
-    """Parses the command line."""
+    """The parsed command line."""
     parser = command.parser(__doc__ or "", EXAMPLES, users=20)
     number = command.positive
-    parser.add_argument("--seconds", type=number, default=60.0, help="default: 60")
-    parser.add_argument("--warm-up", type=seconds, default=5.0, help="default: 5")
+    parser.add_argument("--seconds", type=number, default=60.0, help="that count; default: 60")
+    parser.add_argument("--warm-up", type=seconds, default=5.0, help="before them; default: 5")
     parser.add_argument("--rate", type=number, default=1.0, help="calls per user and second")
-    parser.add_argument("--chat-share", type=share, default=0.1, help="default: 0.1")
-    parser.add_argument("--task-p95", type=number, metavar="MS", help="95 %% of task calls")
-    parser.add_argument("--chat-p95", type=number, metavar="MS", help="95 %% of chat messages")
+    parser.add_argument("--chat-share", type=share, default=0.1, help="of them; default: 0.1")
+    parser.add_argument("--task-p95", type=number, metavar="MS", help="95 of 100 task calls")
+    parser.add_argument("--chat-p95", type=number, metavar="MS", help="95 of 100 chat turns")
     parser.add_argument("--output", choices=["table", "json"], default="table")
     return parser.parse_args(given)
 
@@ -164,7 +164,7 @@ def share(text: str) -> float:
     """A number from 0 to 1."""
     found = seconds(text)
     if found > 1:
-        raise argparse.ArgumentTypeError(f"{text} is more than 1; help: give a part like 0.1")
+        raise argparse.ArgumentTypeError(f"{text} is more than 1; help: use a share such as 0.1")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What users do with their own tasks. Each response is compared with the model."""
+"""Operations of users on their own tasks. Each response is compared with the model."""
 
 import re
 
@@ -9,14 +9,14 @@ _LINE = re.compile(r"^- #(\d+) ", re.MULTILINE)
 
 
 async def list_tasks(player: Player) -> None:
-    """Lists tasks, with each of the filters."""
+    """The list, with each of its filters."""
     status = player.rng.choice(("all", "open", "done"))
     for sentence in await player.check(f"list {status}", status):
         player.differ(sentence)
 
 
 async def add(player: Player) -> None:
-    """Adds a task, with or without a description."""
+    """A new task, with or without a description."""
     title = player.title()
     description = player.rng.choice((None, f"details {player.mark}"))
     reply = await player.call("POST", "/api/tasks", {"title": title, "description": description})
@@ -30,7 +30,7 @@ async def add(player: Player) -> None:
 
 
 async def read(player: Player) -> None:
-    """Reads one task by its id."""
+    """One task by its id."""
     number = player.any_id()
     if number is None:
         return
@@ -41,7 +41,7 @@ async def read(player: Player) -> None:
 
 
 async def update(player: Player) -> None:
-    """Changes the title or the description, or completes or reopens the task."""
+    """Another title, another description, done or open again."""
     new = {
         "title": player.title(),
         "description": player.rng.choice((None, f"other details {player.mark}")),
@@ -52,12 +52,12 @@ async def update(player: Player) -> None:
 
 
 async def complete(player: Player) -> None:
-    """Completes a task."""
+    """A task is done."""
     await _change(player, "complete", "POST", "/complete", {"completed": True}, False)
 
 
 async def delete(player: Player) -> None:
-    """Deletes a task, and checks that it no longer exists."""
+    """A task is deleted, and cannot be read any more."""
     number = player.any_id()
     if number is None:
         return
@@ -69,7 +69,7 @@ async def delete(player: Player) -> None:
 
 
 async def chat_add(player: Player) -> None:
-    """Adds a task by chat."""
+    """The chat adds a task."""
     title = player.title()
     if not await player.ask("chat: add", f"Add a task to {title}"):
         await player.after_chat("chat: add", set())
@@ -87,7 +87,7 @@ async def chat_add(player: Player) -> None:
 
 
 async def chat_list(player: Player) -> None:
-    """Lists the tasks by chat: all of them and no others."""
+    """The chat lists all tasks of the user and no others."""
     turn = await player.ask("chat: list", "Show me all my tasks")
     if turn and player.exact:
         given, wanted = [int(one) for one in _LINE.findall(turn.said)], sorted(player.model.tasks)
@@ -97,7 +97,7 @@ async def chat_list(player: Player) -> None:
 
 
 async def chat_complete(player: Player) -> None:
-    """Completes a task by chat."""
+    """The chat completes a task."""
     number = player.any_id()
     if number is None:
         return
@@ -107,7 +107,7 @@ async def chat_complete(player: Player) -> None:
 
 
 async def chat_delete(player: Player) -> None:
-    """Deletes a task by chat."""
+    """The chat deletes a task."""
     number = player.any_id()
     if number is None:
         return
@@ -117,7 +117,7 @@ async def chat_delete(player: Player) -> None:
 
 
 async def history(player: Player) -> None:
-    """Compares the chat history."""
+    """The history of the chat."""
     for sentence in await player.check_history("history"):
         player.differ(sentence)
 

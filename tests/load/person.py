@@ -13,7 +13,7 @@ FEWEST, MOST = 5, 60
 
 
 class Person:
-    """A user with tasks; one call at a time uses a task, so that no call uses a deleted one."""
+    """A user with tasks. A task is used by one call at a time, so that none uses a deleted one."""
 
     def __init__(self, user: User, rng: Random) -> None:
         self.user, self.rng = user, rng
@@ -21,21 +21,21 @@ class Person:
         self.count = 0
 
     async def begin(self) -> None:
-        """Creates some tasks."""
+        """Creates the first tasks."""
         await self.user.token()
         for _ in range(FEWEST):
             if error := await self.do("add"):
-                helps = "todo-bootstrap status"
+                helps = "see the backend's log; are all parts ready? (todo-bootstrap status)"
                 raise Trouble(f"{self.user.email} cannot add a task: {error}", helps)
 
     def settled(self, planned: Planned) -> str:
-        """The kind of call that is actually made: without tasks, only adding is possible."""
+        """The kind of the call that is made: without tasks, one is added."""
         if planned.kind in ("complete", "rename", "delete") and not self.free:
             return "add"
         return "delete" if planned.kind == "add" and len(self.free) >= MOST else planned.kind
 
     async def do(self, kind: str) -> str:
-        """Makes one task call; returns a description of the failure."""
+        """Makes one task call; returns the error, if any."""
         if kind == "list":
             return await self._list()
         if kind == "add":
@@ -58,7 +58,7 @@ class Person:
         return "" if done else reply.words()
 
     async def chat(self) -> Turn:
-        """Sends one chat message."""
+        """One turn of the chat."""
         wishes = ["add", "show", "open", "count"] + ["complete", "delete"] * bool(self.free)
         wish = self.rng.choice(wishes)
         if wish not in ("complete", "delete"):

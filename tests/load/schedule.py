@@ -1,29 +1,29 @@
-"""The schedule of all calls, fixed in advance, so that a slow response delays no other call.
+"""Schedules all calls in advance, so that a slow response does not delay others.
 
-Each user sends once in each slot of 1/rate seconds, at a random moment, and chat messages are
-spread evenly, so that no minute exceeds the rate limits of the application.
+Each user sends once in each slot of 1/rate seconds, at a random moment of it, and chat turns are
+spread evenly: in no minute there are more of them than rate and share say, as there are limits.
 """
 
 import math
 from dataclasses import dataclass
 from random import Random
 
-# Weights, of 100 task calls.
+# The number of each kind in 100 task calls.
 TASK_CALLS = {"list": 45, "add": 18, "complete": 14, "rename": 10, "delete": 13}
-# The limits per user and minute: requests for tasks, and chat messages.
+# The limits of a user per minute: task requests, and chat messages.
 MOST_CALLS, MOST_TURNS = 600, 30
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A call, and the seconds after the start at which it is sent."""
+    """A call, and its time in seconds after the start."""
 
     at: float
     kind: str
 
 
 def plan(rng: Random, rate: float, share: float, seconds: float) -> list[Planned]:
-    """The calls of one user."""
+    """The operations of one user."""
     slots = math.ceil(seconds * rate)
     phase = rng.random()
     made = []
@@ -37,8 +37,8 @@ def plan(rng: Random, rate: float, share: float, seconds: float) -> list[Planned
 
 
 def beyond_limits(rate: float, share: float) -> str:
-    """Why the application would reject this rate; empty if it would not."""
-    # One more of each: the application's minutes start at any point of ours.
+    """Why the application would reject this load; empty if it would not."""
+    # One more of each, because the minute of the application may start at any time.
     calls, turns = 60 * rate * (1 - share) + 1, 60 * rate * share + 1
     if share and turns > MOST_TURNS:
         return f"{turns:.0f} chat turns a minute and user are more than {MOST_TURNS}"

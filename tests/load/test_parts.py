@@ -1,4 +1,4 @@
-"""Tests of the parts that need no server."""
+"""The parts that do not need a server."""
 
 from random import Random
 
@@ -118,12 +118,12 @@ def test_differences_are_told_in_words() -> None:
 @pytest.mark.parametrize(
     ("url", "resolve", "said"),
     [
-        ("todo-app.local", "", "not an http URL"),
-        ("ftp://todo-app.local", "", "not an http URL"),
+        ("todo-app.local", "", "not an HTTP URL"),
+        ("ftp://todo-app.local", "", "not an HTTP URL"),
         ("http://todo-app.local/tasks", "", "more than a host name"),
         ("http://todo-app.local", "todo-app.local", "not HOST=ADDRESS"),
         ("http://todo-app.local", "todo-app.local=somewhere", "not HOST=ADDRESS"),
-        ("http://todo-app.local", "other.local=127.0.0.1", "--resolve has other.local"),
+        ("http://todo-app.local", "other.local=127.0.0.1", "--resolve is for other.local"),
     ],
 )
 def test_an_address_that_cannot_be_asked_is_refused(url: str, resolve: str, said: str) -> None:

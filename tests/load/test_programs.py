@@ -1,4 +1,4 @@
-"""Tests both programs with a fake application that leaks, fails and hangs on demand."""
+"""Both programs with the fake application that leaks, fails and stalls."""
 
 import asyncio
 import re
@@ -29,7 +29,7 @@ def measure(given: list[str]) -> Coroutine[Any, Any, int]:
 
 
 def against(app: FakeApp, main: Main, *given: str) -> int:
-    """Returns the exit code; only --resolve knows the host name."""
+    """The exit code; only --resolve knows the host name."""
 
     async def run() -> int:
         async with served(app) as url:
@@ -46,7 +46,7 @@ def test_nothing_is_found_where_nothing_leaks(capsys: pytest.CaptureFixture[str]
     shown = capsys.readouterr().out
     assert re.search(r"^operations +360$", shown, re.MULTILINE)
     assert re.search(r"^leaks +0$", shown, re.MULTILINE)
-    # All kinds were tried, and neither data nor users are left.
+    # All kinds were tried, and no data or user is left.
     assert all(kind in shown for kind in isolation.WEIGHTS)
     assert app.tasks == {} and app.accounts == {}
 
@@ -121,7 +121,7 @@ def test_errors_fail_and_are_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_pause_counts_for_all_who_waited(capsys: pytest.CaptureFixture[str]) -> None:
-    # A client that waits for each response would see four slow calls, less than 3 of 100.
+    # A program that waits for each response would see only four slow calls.
     assert against(FakeApp("slow once"), measure, *QUICK, "--seconds", "4") == 0
     total = next(line for line in capsys.readouterr().out.splitlines() if "all task" in line)
     assert float(total.split()[-3]) > 200, total
@@ -169,5 +169,5 @@ def test_nothing_that_listens_is_said(capsys: pytest.CaptureFixture[str]) -> Non
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         assert command.run(lambda: isolate(["--url", url])) == 2
     shown = capsys.readouterr().err
-    assert "error: nothing listens at" in shown
+    assert "error: cannot connect to" in shown
     assert "\nhelp: " in shown

@@ -2,7 +2,7 @@
 
 
 class Trouble(Exception):
-    """A problem in one sentence, and a hint."""
+    """A problem in one sentence, and how to fix it."""
 
     def __init__(self, problem: str, help: str) -> None:
         super().__init__(problem)

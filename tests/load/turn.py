@@ -1,4 +1,4 @@
-"""A chat message and its response, as a user sees them."""
+"""One turn of the chat, as a user sees it."""
 
 from dataclasses import dataclass, field
 
@@ -7,31 +7,32 @@ from events import Event
 
 @dataclass
 class Turn:
-    """The response to a message: the events in order, and the complete text for searching."""
+    """A question's answer: the events as they came, and all of its text for whoever looks for
+    something in it."""
 
     status: int
     raw: str = ""
     events: list[Event] = field(default_factory=list)
-    # The time of the first event, in seconds of `time.monotonic`.
+    # The time of the first event (`time.monotonic`).
     first_at: float | None = None
 
     @property
     def said(self) -> str:
-        """The complete text of the response."""
+        """The text of the answer."""
         return "".join(str(event.data.get("text", "")) for event in self.named("delta"))
 
     @property
     def conversation(self) -> str:
-        """The id of the conversation."""
+        """The ID of the conversation."""
         starts = self.named("start")
         return str(starts[0].data.get("conversation_id", "")) if starts else ""
 
     def named(self, name: str) -> list[Event]:
-        """The events of that name."""
+        """The events with that name."""
         return [event for event in self.events if event.name == name]
 
     def failure(self) -> str:
-        """A description of the failure; empty if there was none."""
+        """The error in words; empty if there was none."""
         if self.status != 200:
             return f"status {self.status}: {self.raw[:200]}"
         if not self.events:

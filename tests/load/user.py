@@ -1,4 +1,4 @@
-"""A user that acts like the page: signs up, renews the token, deletes the account."""
+"""A user of the application, who does what the page does: signs up, renews the token, logs out."""
 
 import asyncio
 import base64
@@ -17,9 +17,9 @@ from events import Parser
 from trouble import Trouble
 from turn import Turn
 
-# Seconds before expiry at which a token is renewed, as in the page.
+# A token is renewed this long before it expires, as the page does.
 EARLY = 60.0
-# How often a "429, later" response is accepted; each may take a minute.
+# The maximum number of waits after a 429; each may take a minute.
 MOST_WAITS = 30
 
 
@@ -33,25 +33,25 @@ class Reply:
 
     @property
     def data(self) -> Any:
-        """The parsed JSON; None if it is invalid."""
+        """The JSON of the body; None if it is not JSON."""
         try:
             return json.loads(self.text)
         except ValueError:
             return None
 
     def words(self) -> str:
-        """The response in one line, with its body only for errors: others may contain a secret."""
+        """The response in one line; with the body of errors only."""
         if self.status < 400:
             return f"status {self.status}"
         return f"status {self.status}: {' '.join(self.text.split())[:200]}"
 
 
 def _unseen(where: str, text: str) -> None:
-    """A callback that ignores responses."""
+    """Ignores the response."""
 
 
 class User:
-    """A user with a browser. Passwords, cookies and tokens are never printed."""
+    """A user with a browser. The password, cookies and tokens are never printed."""
 
     def __init__(
         self, address: Address, email: str, seen: Callable[[str, str], None] = _unseen
@@ -65,12 +65,12 @@ class User:
         self._renewing = asyncio.Lock()
 
     async def sign_up(self) -> None:
-        """Creates the account, waiting if the limit of attempts per address is exceeded."""
+        """Creates the account, and waits if the limit per address is exceeded."""
         self._asked_to_sign_up = True
         form = {"name": "Load", "email": self.email, "password": self._password}
         reply = await self._auth("POST", "/auth/sign-up/email", form)
         if not self._knows(reply):
-            helps = "check that accounts are enabled and that AUTH_ORIGINS contains the URL"
+            helps = "see the frontend's log; are accounts on, and is the URL one of AUTH_ORIGINS?"
             raise Trouble(f"{self.email} cannot sign up: {reply.words()}", helps)
 
     async def call(
@@ -81,7 +81,7 @@ class User:
         headers: dict[str, str] | None = None,
         patient: bool = False,
     ) -> Reply:
-        """Sends a request to the API. If `patient`, repeats it when the rate limit is exceeded."""
+        """A request to the API. A patient one is sent again if the limit is exceeded."""
         for _ in range(MOST_WAITS if patient else 1):
             sent = (headers or {}) | {"Authorization": f"Bearer {await self.token()}"}
             reply = await self._send(method, path, body, sent)
@@ -91,7 +91,7 @@ class User:
         return reply
 
     async def ask(self, message: str, patient: bool = False, **more: Any) -> Turn:
-        """Sends one chat message and reads until the last event."""
+        """One turn of the chat, until its last event."""
         body = {"message": message} | more
         for _ in range(MOST_WAITS if patient else 1):
             headers = {"Authorization": f"Bearer {await self.token()}"}
@@ -106,19 +106,19 @@ class User:
         return turn
 
     async def token(self) -> str:
-        """The API token, renewed before it expires."""
+        """The token for the API, renewed before it expires."""
         async with self._renewing:
             if time.time() > self._ends - EARLY:
                 reply = await self._auth("GET", "/auth/token")
                 token = reply.data.get("token") if isinstance(reply.data, dict) else None
                 if reply.status != 200 or not isinstance(token, str):
-                    helps = "todo-bootstrap logs frontend"
-                    raise Trouble(f"{self.email} received no token: status {reply.status}", helps)
+                    helps = "see the frontend's log"
+                    raise Trouble(f"{self.email} cannot get a token: status {reply.status}", helps)
                 self._token, self._ends = token, _end(token)
             return self._token
 
     async def leave(self) -> str:
-        """Deletes the user's data and the user; returns a description of any problem."""
+        """Removes the data of the user and the account; returns the problems."""
         try:
             return await self._leave() if self._asked_to_sign_up else ""
         except (httpx2.HTTPError, Trouble) as error:
@@ -129,7 +129,7 @@ class User:
     async def _leave(self) -> str:
         form = {"email": self.email, "password": self._password}
         if not self.id and not self._knows(await self._auth("POST", "/auth/sign-in/email", form)):
-            return ""  # Interrupted before there was an account.
+            return ""  # Cut off before there was an account.
         left = await self.call("GET", "/api/tasks", patient=True)
         for task in left.data if left.status == 200 else []:
             await self.call("DELETE", f"/api/tasks/{task['id']}", patient=True)
@@ -143,7 +143,7 @@ class User:
         )
 
     def _knows(self, reply: Reply) -> bool:
-        """Reads the user's id from the response to a log-in."""
+        """Reads the ID of the user from the response to a login."""
         person = reply.data.get("user") if isinstance(reply.data, dict) else None
         if reply.status == 200 and isinstance(person, dict):
             self.id = str(person.get("id", ""))
@@ -178,13 +178,13 @@ async def _turn(answer: httpx2.Response) -> Turn:
 
 
 def _wait(answer: httpx2.Response) -> float:
-    """The seconds to wait; Better Auth uses its own header name."""
+    """The seconds to wait; Better Auth uses a header of its own."""
     given = answer.headers.get("retry-after") or answer.headers.get("x-retry-after") or "5"
     return min(float(given), 120.0) + 0.2 if given.isdecimal() else 5.0
 
 
 def _end(token: str) -> float:
-    """When the token expires; immediately, if unknown."""
+    """When the token expires; immediately, if it does not say."""
     try:
         middle = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
@@ -194,7 +194,7 @@ def _end(token: str) -> float:
 
 
 async def all_of(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Runs all concurrently; the first failure cancels the others, and is raised unchanged."""
+    """Runs all concurrently; the first failure cancels the others and is raised."""
     try:
         async with asyncio.TaskGroup() as group:
             for one in work:
@@ -211,7 +211,7 @@ async def users(
     tell: Callable[[str], None],
     seen: Callable[[int], Callable[[str, str], None]] = lambda _: _unseen,
 ) -> AsyncIterator[list[User]]:
-    """Creates that many users, who are always removed at the end."""
+    """Users who are removed at the end in any case."""
     run = secrets.token_hex(4)
     made = [User(address, f"{name}-{run}-{n}@example.test", seen(n)) for n in range(count)]
     few = asyncio.Semaphore(4)
@@ -226,7 +226,7 @@ async def users(
 
     try:
         if count > 30:
-            tell("sign-ups are limited to 30 per minute and address: this takes a while")
+            tell("30 users may sign up per minute and address: this takes a while")
         await all_of(sign_up(user) for user in made)
         tell(f"{count} users have signed up")
         yield made

@@ -1,4 +1,4 @@
-"""The accounts, as the backend knows them: keys that sign, and a place where they are published."""
+"""A fake account service: signing keys, and a server that publishes them."""
 
 import time
 from typing import Any
@@ -19,7 +19,7 @@ MAKERS: dict[str, Any] = {
 
 
 class Issuer:
-    """Signs tokens; publishes its keys to the application it was given to."""
+    """Signs tokens, and publishes its keys to an application."""
 
     def __init__(self) -> None:
         self.private: dict[str, tuple[str, Any]] = {}

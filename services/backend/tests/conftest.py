@@ -1,4 +1,4 @@
-"""Fixtures: real servers for the session, an application of its own for each test."""
+"""Fixtures: real servers for the session, and an application for each test."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -41,7 +41,7 @@ def redis_server() -> Iterator[RedisServer]:
 
 @pytest.fixture(params=["postgres", "sqlite"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database; each test that wants one runs with both kinds."""
+    """An empty database. Tests that use it run with both kinds."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/todo.db"
     server: Postgres = request.getfixturevalue("postgres")

@@ -1,4 +1,4 @@
-"""A model server that says what a test has written down, over a real socket."""
+"""A model server with scripted responses, over a real socket."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ async def hangs_up(writer: asyncio.StreamWriter) -> None:
 
 
 class FakeModel:
-    """Takes one step for each request; the last one for ever."""
+    """Uses one step for each request, and repeats the last one."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = [says("Hello.")]
@@ -54,7 +54,7 @@ class FakeModel:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """What the model was told last."""
+        """The last request to the model."""
         found: list[dict[str, Any]] = self.seen[-1]["messages"]
         return found
 

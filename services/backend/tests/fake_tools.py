@@ -1,4 +1,4 @@
-"""The MCP server as the backend sees it, in this process: its tools use the real internal API."""
+"""A fake MCP server in this process, whose tools use the real internal API."""
 
 import asyncio
 import json
@@ -24,14 +24,14 @@ def result(content: Any, error: bool = False) -> dict[str, Any]:
 
 
 class FakeTools:
-    """Answers JSON-RPC; `answer`, if there is one, answers in its place."""
+    """Answers JSON-RPC, unless the test sets `answer`."""
 
     def __init__(self, app: App) -> None:
         self.app = app
         self.answer: Callable[[httpx2.Request], httpx2.Response] | None = None
         self.tokens: list[str] = []
         self.called: list[str] = []
-        # Seconds that a call takes.
+        # The duration of a call in seconds.
         self.delay = 0.0
         assert app.parts.tools is not None
         app.parts.tools.client = httpx2.AsyncClient(transport=httpx2.MockTransport(self._serve))

@@ -1,4 +1,4 @@
-"""Tokens of users as somebody would forge them, by hand where no library makes such."""
+"""Forged tokens, made by hand where libraries do not support it."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from todo_testing.tokens import encoded, minted, signed
 
 
 def forged(issuer: Issuer) -> dict[str, str]:
-    """Tokens that must all be refused."""
+    """Tokens that must be rejected."""
     now = int(time.time())
     good = issuer.token()
     head, body, signature = good.split(".")

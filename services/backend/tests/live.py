@@ -1,4 +1,4 @@
-"""An application behind a real socket, in the loop of the test: so that clients can leave."""
+"""An application behind a real socket, so that clients can disconnect."""
 
 import asyncio
 import contextlib
@@ -13,14 +13,14 @@ from todo_testing.program import free_port
 
 @contextlib.asynccontextmanager
 async def listening(app: App) -> AsyncIterator[int]:
-    """The port on which it answers."""
+    """The port on which it listens."""
     port = free_port()
-    # Its lifespan is run by the fixture that started it.
+    # The fixture that started the application runs its lifespan.
     config = uvicorn.Config(
         app.api, host="127.0.0.1", port=port, lifespan="off", log_config=None, access_log=False
     )
     server = Server(config, app.api)
-    # In a task of its own, it would take the signals of pytest.
+    # Otherwise it would handle the signals of pytest.
     server.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign]
     serving = asyncio.create_task(server.serve())
     while not server.started:

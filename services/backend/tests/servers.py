@@ -1,4 +1,4 @@
-"""A PostgreSQL and a Redis of the test session's own, on loopback, in temporary folders."""
+"""PostgreSQL and Redis for one test session, on loopback, in temporary directories."""
 
 import os
 import shutil
@@ -37,7 +37,7 @@ def wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path, seconds: 
 
 
 class Server:
-    """One server that can be stopped and started again, on the same port with the same data."""
+    """A server that can be stopped and started again with the same port and data."""
 
     end = signal.SIGTERM
 
@@ -66,20 +66,20 @@ class Server:
             self.process = None
 
     def remove(self) -> None:
-        # Nothing of it is needed any more, so it need not be written.
+        # Its data is not needed any more, so it need not be written.
         if self.process is not None:
             self.process.send_signal(signal.SIGQUIT)
             try:
                 self.process.wait(5)
             except subprocess.TimeoutExpired:
-                # One that a test had frozen may not hear it.
+                # A server that a test has frozen may not react.
                 self.process.kill()
                 self.process.wait(20)
         shutil.rmtree(self.folder)
 
 
 class Postgres(Server):
-    # "Fast": open connections are cut, as they are when a pod is deleted.
+    # "Fast" shutdown: open connections are closed, as when a pod is deleted.
     end = signal.SIGINT
 
     def __init__(self) -> None:
@@ -97,8 +97,8 @@ class Postgres(Server):
         self.count = 0
 
     def command(self) -> list[str]:
-        # Nothing here outlives the machine, and nobody replicates it: the least of a log will do.
-        # Commits stay synchronous: tests kill the server, and look for their rows afterwards.
+        # The data is temporary and not replicated, so a minimal log is enough.
+        # Commits stay synchronous: tests kill the server and read their rows afterwards.
         settings = [
             "fsync=off",
             "full_page_writes=off",
@@ -113,7 +113,7 @@ class Postgres(Server):
 
     def start(self) -> None:
         super().start()
-        # It takes connections before it takes statements: "the database system is starting up".
+        # It accepts connections before statements: "the database system is starting up".
         asking = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         deadline = time.monotonic() + 20
         while subprocess.run(asking, check=False).returncode != 0:

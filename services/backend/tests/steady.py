@@ -1,4 +1,4 @@
-"""A chat that must work once more, whatever a test did to it; and no task may come of it."""
+"""A chat that must still work after a test, and must not create tasks."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +20,6 @@ async def talk(
         yield found
         assert await found.app.titles() == []
         roles = "".join(each["role"][0] for each in await found.messages(200))
-        # Each question once, with one answer at most.
+        # Each question once, with at most one answer.
         assert "aa" not in roles and (len(roles) == 200 or roles.count("u") == found.asked)
         assert text(await found.ask("again", says("Fine."))) == "Fine."

@@ -1,4 +1,4 @@
-"""What tests share: an application under test with its client."""
+"""Helpers: an application under test with its client."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ class App:
         return runtime
 
     async def ready(self, status: int = 200, seconds: float = 15) -> dict[str, Any]:
-        """Waits until `/ready` gives this status."""
+        """Waits until `/ready` has this status."""
         deadline = time.monotonic() + seconds
         while True:
             answer = await self.client.get("/ready")
@@ -40,7 +40,7 @@ class App:
             await asyncio.sleep(0.05)
 
     def become(self, user: str) -> None:
-        """Who the requests through the ingress come from."""
+        """Sets the user of the requests through the ingress."""
         self.api.dependency_overrides[current_user] = lambda: user
 
     async def add(self, title: str, **fields: object) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class App:
 
 
 def refused(answer: Response, status: int, code: str) -> str:
-    """Asserts the one shape that all errors have; returns the message."""
+    """Asserts the format of an error; returns its message."""
     assert answer.status_code == status, answer.text
     body = answer.json()
     assert set(body) == {"error", "request_id"}

@@ -18,7 +18,7 @@ Event = tuple[str, dict[str, Any]]
 
 
 def events(answer: Response) -> list[Event]:
-    """The events of an answer; the first and the last are always of the same kind."""
+    """The events of an answer, with the checks that hold for all answers."""
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"].startswith("text/event-stream")
     assert "Traceback" not in answer.text and TOKEN not in answer.text
@@ -29,7 +29,7 @@ def events(answer: Response) -> list[Event]:
     names = [name for name, _ in found]
     assert names[0] == "start" and names[-1] in ("done", "error")
     assert not {"start", "done", "error"} & set(names[1:-1])
-    # Every call that is shown has a result, unless the answer broke off in it.
+    # Every call has a result, unless the answer was interrupted in it.
     open_calls = names.count("tool_call") - names.count("tool_result")
     assert open_calls == 0 or (open_calls == 1 and names[-1] == "error")
     return found
@@ -50,7 +50,7 @@ class Talk:
         return events(await self.app.client.post("/api/chat", json=body))
 
     async def fails(self, *steps: Step) -> str:
-        """The code of the error that the answer ends with."""
+        """The code of the error event at the end of the answer."""
         name, data = (await self.ask("x", *steps))[-1]
         assert name == "error" and data["message"] and "Error" not in data["message"]
         return str(data["code"])

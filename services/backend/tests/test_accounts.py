@@ -1,4 +1,4 @@
-"""Tokens of users: the good ones, and every way to forge one."""
+"""Tokens of users: valid ones, and all kinds of forged ones."""
 
 import time
 from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ async def get(app: App, token: str, path: str = "/api/tasks") -> httpx2.Response
 async def test_good_tokens(app: App, issuer: Issuer, algorithm: str) -> None:
     issuer.add("x", algorithm)
     assert (await get(app, issuer.token("alice", "x"))).json() == []
-    # Within what clocks may differ by.
+    # Within the accepted clock difference.
     assert (await get(app, issuer.token(key_id="x", exp=int(time.time()) - 10))).status_code == 200
     assert issuer.reads == 1
 
@@ -59,14 +59,14 @@ async def test_forged_tokens(app: App, issuer: Issuer) -> None:
         assert answer.status_code == 401, name
         message = refused(answer, 401, "unauthenticated")
         assert "hers" not in answer.text and "Error" not in message
-    # None of them made the keys be read again and again.
+    # None of them caused repeated reads of the keys.
     assert issuer.reads == 1
 
 
 @pytest.mark.parametrize("method, path", ROUTES)
 async def test_nothing_without_a_token(app: App, method: str, path: str) -> None:
     for headers in ({}, {"Authorization": "Basic x"}, {"X-User-Id": "local"}):
-        # Nonsense in the body: a stranger does not even learn that.
+        # An invalid body is not reported to clients without a token.
         answer = await app.client.request(method, path, headers=headers, content=b"{")
         refused(answer, 401, "unauthenticated")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -74,7 +74,7 @@ async def test_nothing_without_a_token(app: App, method: str, path: str) -> None
 
 @pytest.mark.parametrize("name", ["token", "access_token", "authorization", "jwt"])
 async def test_a_token_elsewhere_counts_for_nothing(app: App, issuer: Issuer, name: str) -> None:
-    # Addresses end up in logs and histories.
+    # URLs end up in logs and histories.
     token = issuer.token()
     for value in (token, f"Bearer {token}"):
         answer = await app.client.get("/api/tasks", params={name: value})
@@ -114,7 +114,7 @@ async def test_two_users(app: App, issuer: Issuer) -> None:
         answer = await app.client.request(method, place, json=body, headers=headers)
         refused(answer, 404, "not_found")
     assert (await app.client.get("/api/tasks?user_id=alice&sub=alice")).json() == []
-    # The local user of before is one more, whom nobody can be.
+    # Nobody can log in as the user `local`.
     assert (await get(app, issuer.token("local-other"))).json() == []
     issuer.log_in(app, "alice")
     assert (await app.client.get(f"/api/tasks/{task['id']}")).json() == task

@@ -1,4 +1,4 @@
-"""Models that talk nonsense: each answer ends, nothing is believed, and the next one works."""
+"""Models that send invalid calls: each answer ends, nothing is executed, and the next one works."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from tests.talk import Talk, results, text
     "arguments",
     [
         *("{", "[]", "7", "null", '"x"', "{} {}", "[" * 5000, '{"title": "x"', "\x00", "NaN"),
-        # What Python reads, and nobody can send on, or keep.
+        # Accepted by Python, but cannot be encoded or stored.
         *('{"title": "\\ud800"}', '{"\\udfff": 1}', '{"title": NaN}', '{"title": -1e999}'),
         *('{"a":' * 20 + "1" + "}" * 20, '{"a":' * 950 + "1" + "}" * 950, '{"a": [[[[' * 400),
         '{"title": ' + "9" * 5000 + "}",
@@ -24,7 +24,7 @@ async def test_malformed_calls_are_told_to_the_model(talk: Talk, arguments: str)
     found = await talk.ask("x", calls(call("add_task", arguments)), says("Sorry."))
     assert results(found) == [("add_task", False)] and text(found) == "Sorry."
     assert "not a JSON object" in talk.model.messages[-1]["content"]
-    # Sent back as something that a provider can read.
+    # Sent back in a form that providers accept.
     for message in talk.model.messages:
         for made in message.get("tool_calls", []):
             assert isinstance(json.loads(made["function"]["arguments"]), dict)
@@ -43,7 +43,7 @@ async def test_unknown_tools_are_refused(talk: Talk, name: Any) -> None:
 async def test_calls_in_pieces_and_without_ids(talk: Talk) -> None:
     start = {"index": 0, "id": "a", "function": {"name": "list_tasks", "arguments": '{"sta'}}
     rest = {"index": 0, "function": {"arguments": 'tus": "open"}'}}
-    # Some providers give all calls the same index, or no id.
+    # Some providers give all calls the same index, or no ID.
     other = {"index": 0, "id": "b", "function": {"name": "list_tasks", "arguments": "{}"}}
     nameless = {"index": 5, "function": {"name": "list_tasks"}}
     steps = [piece({"tool_calls": [each]}) for each in (start, rest, other, nameless)]
@@ -79,5 +79,5 @@ async def test_endless_loops_end(talk: Talk) -> None:
     talk.tools.called.clear()
     assert await talk.fails(calls(*many)) == "too_many_steps"
     assert len(talk.tools.called) == 16
-    # It is seen later what was done.
+    # The history shows what was done.
     assert len((await talk.messages())[-1]["tool_calls"]) == 16

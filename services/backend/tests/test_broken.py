@@ -1,4 +1,4 @@
-"""Models and tools that are broken, away or mad: an error event, and the next answer works."""
+"""Models and tools that fail or send invalid data: an error event, and the next answer works."""
 
 import asyncio
 import json
@@ -145,7 +145,7 @@ async def test_a_model_that_goes_away_and_comes_back(
     await talk.model.stop()
     assert await talk.fails() == "ai_unavailable"
     body = await talk.app.ready()
-    # Nobody listens where the tools' health would be, either.
+    # The health endpoint of the tools is not available, either.
     assert (body["status"], body["down"]) == ("degraded", ["mcp", "ai"])
     await talk.model.start()
     assert text(await talk.ask("x", says("Back."))) == "Back."

@@ -1,4 +1,4 @@
-"""Lists in Redis: never wrong, and never needed."""
+"""Lists in Redis: never stale, and optional."""
 
 import socket
 import time
@@ -13,7 +13,7 @@ from todo_testing.program import free_port
 
 
 async def poison(app: App) -> int:
-    """Replaces every kept list by an empty one; returns how many there were."""
+    """Replaces every cached list by an empty one; returns their number."""
     redis = app.parts.cache.redis
     assert redis is not None
     keys = [key async for key in redis.scan_iter("todo:tasks:*")]
@@ -36,7 +36,7 @@ async def test_a_list_is_kept(start: Start, settings: dict[str, str]) -> None:
         await app.add("x")
         assert await app.titles() == ["x"]
         assert await poison(app) == 1
-        # What is seen now can only come from Redis.
+        # This result can only come from Redis.
         assert await app.titles() == []
         redis = app.parts.cache.redis
         assert redis is not None
@@ -106,7 +106,7 @@ async def test_redis_goes_away_and_comes_back(
             for _ in range(20):
                 assert await app.titles() == ["before"]
             assert time.monotonic() - started < 8
-            # Redis keeps its data over the restart, this list with it; it must not be shown.
+            # Redis keeps this list over the restart; it must not be used.
             await app.client.patch(f"/api/tasks/{task['id']}", json={"title": "after"})
         finally:
             redis_server.start()

@@ -1,4 +1,4 @@
-"""Lists in Redis while two workers write at once, and while Redis goes, comes, or is late."""
+"""Lists in Redis with two concurrent writers, and while Redis is stopped, restarted or slow."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from todo_api import cache
 
 
 async def work(name: str, here: App, there: App, chance: random.Random) -> set[str]:
-    """Writes by one worker and reads by the other: each change is seen at once."""
+    """Writes with one worker and reads with the other: each change is visible at once."""
     mine: dict[str, int] = {}
     for number in range(25):
         title = f"{name}{number}"
@@ -70,7 +70,7 @@ async def test_two_workers_write_at_once(
 
 
 class LateRedis:
-    """Stands between, and lets answers wait for longer than anybody waits for them."""
+    """A proxy that delays responses for longer than the timeout."""
 
     def __init__(self, port: int) -> None:
         self.port, self.chance = port, random.Random(9)
@@ -126,7 +126,7 @@ async def test_a_late_answer_goes_to_nobody_else(
 async def test_nothing_is_kept_of_a_database_that_is_gone(
     start: Start, settings: dict[str, str], postgres: Postgres
 ) -> None:
-    """The same Redis with another database: its lists are not shown there."""
+    """The same Redis with another database, where the lists must not be used."""
     async with start(**settings) as app:
         await app.add("old")
         assert await app.titles() == ["old"]

@@ -1,4 +1,4 @@
-"""The chat as its user sees it, and what is kept of it."""
+"""The chat as its user sees it, and its history."""
 
 import asyncio
 import base64
@@ -104,7 +104,7 @@ async def test_two_users(start: Start, database_url: str) -> None:
         assert await talk.messages() == []
         body = {"message": "x", "conversation_id": hers[0][1]["conversation_id"]}
         refused(await talk.app.client.post("/api/chat", json=body), 404, "not_found")
-        # A model that does whatever it is told by an evil task, or by bob himself.
+        # A model that obeys a malicious task, or bob himself.
         evil = [
             call("list_tasks", {"user_id": "alice"}, id="a", index=0),
             call("list_tasks", {}, id="b", index=1),
@@ -127,7 +127,7 @@ async def test_orders_in_a_task_are_data(talk: Talk) -> None:
     await talk.app.internal("POST", "", "bob", json={"title": "of bob"})
     await talk.app.add(evil)
     await talk.ask("What is to do?", calls(call("list_tasks")), says("One odd task."))
-    # It comes to the model as the result of a tool, and never as a rule or as a question.
+    # The model receives it as the result of a tool, never as a system or user message.
     holders = {each["role"] for each in talk.model.messages if evil in str(each["content"])}
     assert holders == {"tool"}
     tokens = {token.split(".")[1] for token in talk.tools.tokens}
@@ -161,7 +161,7 @@ async def test_an_answer_has_its_time(talk: Talk, monkeypatch: pytest.MonkeyPatc
     assert await talk.fails(hangs) == "ai_timeout"
     talk.tools.delay = 5
     assert await talk.fails(calls(call("add_task", {"title": "x"}))) == "tools_timeout"
-    # What may have been done is not forgotten.
+    # Calls that may have had an effect are stored.
     assert (await talk.messages())[-1]["tool_calls"][0]["ok"] is False
     talk.tools.delay = 0
     assert text(await talk.ask("x", says("Back."))) == "Back."

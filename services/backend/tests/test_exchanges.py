@@ -1,4 +1,4 @@
-"""How often a call goes to the database and to Redis: what is spared here is spared each time."""
+"""The number of requests to the database and to Redis per call."""
 
 import asyncio
 import re
@@ -13,13 +13,13 @@ from tests.support import App
 from todo_api.database import Database
 from todo_api.database_url import DatabaseUrl
 
-# As PostgreSQL logs it: all but the empty one that tests a connection before its use.
+# Statements in the log of PostgreSQL, except the empty one that tests a connection.
 STATEMENT = re.compile(r"LOG:  (?:execute [^:]+|statement): (\w+)")
 READ, CHANGE = ["SELECT"], ["BEGIN", "SELECT", "UPDATE", "INSERT", "COMMIT"]
 
 
 class Counted:
-    """What one request asks of both."""
+    """The statements and commands of one request."""
 
     def __init__(self, app: App, postgres: Postgres) -> None:
         self.app = app
@@ -45,7 +45,7 @@ async def test_no_exchange_is_needless(
     url = postgres.fresh()
     postgres.sql(f"ALTER DATABASE {url.rsplit('/', 1)[1]} SET log_statement = 'all'")
     env = {"DATABASE_URL": url, "REDIS_URL": redis_server.url}
-    # One exchange with Redis, and none with the accounts, whose keys are known.
+    # One request to Redis, and none to the account service, whose keys are cached.
     counting: list[str] = []
     if accounts:
         env["AUTH_JWKS_URL"] = URL
@@ -64,7 +64,7 @@ async def test_no_exchange_is_needless(
         assert await counted("GET", "") == (READ, sorted([*counting, "get"]))
         assert await counted("GET", f"/{number}") == (READ, counting)
         assert await counted("POST", f"/{number}/complete") == (CHANGE, counting)
-        # Done already: nothing is written.
+        # Already done: nothing is written.
         again = await counted("POST", f"/{number}/complete")
         assert again == (["BEGIN", "SELECT", "COMMIT"], counting)
         gone = ["BEGIN", "DELETE", "INSERT", "COMMIT"]

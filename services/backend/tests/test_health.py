@@ -1,4 +1,4 @@
-"""Health, with a database that goes and comes."""
+"""Health, with a database that stops and starts."""
 
 import asyncio
 import os

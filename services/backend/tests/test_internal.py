@@ -1,4 +1,4 @@
-"""Who may use the internal API."""
+"""Access to the internal API."""
 
 import time
 from pathlib import Path
@@ -12,7 +12,7 @@ from todo_testing.tokens import claims, encoded, minted, signed
 
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
-    """What is tested here is the same with every database."""
+    """These tests do not depend on the database."""
     return f"sqlite:///{tmp_path}/todo.db"
 
 
@@ -27,7 +27,7 @@ ROUTES = [
 
 
 def wrong() -> list[str]:
-    """Headers that prove nothing; made when they are used, as tokens have their time."""
+    """Invalid headers, created on use because tokens expire."""
     now = int(time.time())
     good = minted(TOKEN)
     none = signed({"alg": "none"}, claims(), TOKEN).rpartition(".")[0]
@@ -40,7 +40,7 @@ def wrong() -> list[str]:
         f"Bearer  {good}",
         "Bearer é",
         "Bearer wrong",
-        # The secret itself is no token.
+        # The secret itself is not a token.
         f"Bearer {TOKEN}",
         f"Bearer {minted('other')}",
         f"Bearer {minted('')}",

@@ -1,4 +1,4 @@
-"""The keys of the accounts: read when needed, kept while they can be, never believed blindly."""
+"""The keys of the account service: read on demand, cached, and validated."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from todo_api import jwks
 
 
 class Clock:
-    """The time as the keys see it."""
+    """The clock of the keys."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -46,7 +46,7 @@ async def app(start: Start, tmp_path: Path, issuer: Issuer) -> AsyncIterator[App
 async def test_a_new_key_is_found(app: App, issuer: Issuer, clock: Clock) -> None:
     assert (await get(app, issuer.token())).status_code == 200
     issuer.add("second", "ES256")
-    # At most every ten seconds, whatever strangers send.
+    # At most every ten seconds, whatever clients send.
     for _ in range(5):
         refused(await get(app, issuer.token(key_id="second")), 401, "unauthenticated")
     assert issuer.reads == 1
@@ -73,7 +73,7 @@ async def test_accounts_that_go_away_and_come_back(app: App, issuer: Issuer, clo
     assert (await get(app, issuer.token())).status_code == 200
     issuer.away = True
     clock.now += 601
-    # Whose key is known stays logged in for a while.
+    # Users whose key is known stay logged in for a while.
     assert (await get(app, issuer.token())).status_code == 200
     issuer.add("second")
     refused(await get(app, issuer.token(key_id="second")), 503, "accounts_unavailable")

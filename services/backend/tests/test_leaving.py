@@ -1,4 +1,4 @@
-"""Clients that go away in the middle of an answer: its work ends, and nothing is left behind."""
+"""Clients that disconnect during an answer: its work ends, and nothing is left."""
 
 import asyncio
 import json
@@ -28,13 +28,13 @@ async def talk(
     start: Start, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Talk]:
     monkeypatch.setitem(LIMITS, "chat", 1000)
-    # asyncpg's try to use TLS, cut off by a cancellation, complains to the event loop, and no more.
+    # Without TLS: a cancelled TLS attempt of asyncpg logs a harmless error in the event loop.
     async with talking(start, DATABASE_URL=postgres.fresh() + "?sslmode=disable") as found:
         yield found
 
 
 class Slow:
-    """A model that speaks for a long time, and knows when nobody listens any more."""
+    """A model that streams for a long time, and notices when the client disconnects."""
 
     def __init__(self, pause: float) -> None:
         self.pause = pause
@@ -53,7 +53,7 @@ class Slow:
 
 
 async def leave(port: int, message: str, seconds: float, hard: bool) -> None:
-    """Asks, listens for a while, and is gone: with a farewell or without."""
+    """Asks, reads for a while, and disconnects; `hard` resets the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     body = json.dumps({"message": message}).encode()
     head = f"POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
@@ -115,7 +115,7 @@ async def test_leaving_at_any_moment(talk: Talk) -> None:
     by_question = "".join(each["role"][0] for each in found)
     assert "aaa" not in by_question
     assert by_question.count("a") <= len(asked)
-    # What is on the list was told, and what was told as done is on the list.
+    # Every task was reported, and every call reported as done created a task.
     made = [made["ok"] for each in found for made in each["tool_calls"]]
     assert made.count(True) <= len(await talk.app.titles()) <= len(made)
     assert text(await talk.ask("again", says("Fine."))) == "Fine."
@@ -140,7 +140,7 @@ async def test_who_is_still_listening_at_the_end_is_told(
         url = f"http://127.0.0.1:{port}/api/chat"
         asking = asyncio.create_task(client.post(url, json={"message": "x"}))
         await until(lambda: talk.model.seen)
-        # The signal to end comes here.
+        # The signal to stop arrives here.
     name, data = events(await asking)[-1]
     assert (name, data["code"]) == ("error", "stopped")
     assert [each["role"] for each in await talk.messages()] == ["user", "assistant"]

@@ -1,4 +1,4 @@
-"""How many requests one user may make, with Redis and without."""
+"""The request limits per user, with and without Redis."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from todo_testing.program import free_port
 
 
 class Clock:
-    """The time as the limits see it."""
+    """The clock of the limits."""
 
     now = 1_000_000.0
 
@@ -46,7 +46,7 @@ async def test_without_redis(start: Start, tmp_path: Path, clock: Clock, redis: 
         refused(answer, 429, "rate_limited")
         assert 1 <= int(answer.headers["Retry-After"]) <= 60
         refused(await client.get("/api/chat/messages"), 429, "rate_limited")
-        # The chat is counted for itself, and every user too.
+        # The chat and each user are counted separately.
         for _ in range(3):
             await talk.ask("x")
         refused(await client.post("/api/chat", json={"message": "x"}), 429, "rate_limited")
@@ -79,7 +79,7 @@ async def test_all_replicas_count_together(
         assert redis is not None
         (key,) = await redis.keys(f"todo:limit:1:api:alice:{int(clock.now // 60)}")
         assert 60 < await redis.ttl(key) <= 120
-        # While Redis is away each counts for itself, and goes on from what it has seen.
+        # Without Redis, each replica continues with its own count.
         redis_server.stop()
         try:
             assert await other.titles() == []

@@ -1,4 +1,4 @@
-"""Migrations: complete, safe side by side, and kind to their neighbours."""
+"""Migrations: complete, safe to run concurrently, and without effect on other tables."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ from todo_api.database_url import DatabaseUrl
 from todo_api.migrate import VERSION_TABLE, Migrations, config
 from todo_testing.program import SERVICES
 
-# Runs the migrations as often as asked, each time as a process of its own would.
+# Runs the migrations in a process of its own.
 PROGRAM = """
 import asyncio, sys
 from todo_api.database import Database
@@ -111,7 +111,7 @@ async def test_a_database_that_is_newer_still_serves(start: Start, tmp_path: Pat
 async def test_a_migration_that_fails_leaves_nothing(postgres: Postgres) -> None:
     url = postgres.fresh()
     name = url.rsplit("/", 1)[1]
-    # In the way of the second table.
+    # Blocks the creation of the second table.
     postgres.sql("CREATE TABLE task_lists (x int)", name)
     database = Database(DatabaseUrl.parse(url))
     with pytest.raises(Exception, match="task_lists"):

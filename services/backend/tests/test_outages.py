@@ -1,4 +1,4 @@
-"""Neighbours that crash in the middle of a chat: which one it was is told, and all comes back."""
+"""Services that crash during a chat: the error names them, and the chat recovers."""
 
 import asyncio
 import signal
@@ -23,7 +23,7 @@ async def talk(start: Start, postgres: Postgres, redis_server: RedisServer) -> A
 
 
 def crash(postgres: Postgres) -> None:
-    """No farewell to anybody, as when its node dies."""
+    """Stops without closing connections, as if the node failed."""
     assert postgres.process is not None
     postgres.process.send_signal(signal.SIGQUIT)
     postgres.process.wait(20)
@@ -47,7 +47,7 @@ async def test_the_database_crashes_in_an_answer(talk: Talk, postgres: Postgres)
         postgres.start()
     await talk.app.ready()
     assert text(await talk.ask("back?", says("Back."))) == "Back."
-    # The question that was lost is there, its answer is not.
+    # The question is stored, its answer is not.
     assert [each["text"] for each in await talk.messages()] == ["x", "back?", "Back."]
 
 
@@ -60,7 +60,7 @@ async def test_the_database_crashes_before_a_tool(talk: Talk, postgres: Postgres
         found = await talk.ask("x", dies, says("It failed."))
     finally:
         postgres.start()
-    # The tool says so to the model; that the answer cannot be kept is the end of it.
+    # The tool reports it to the model; the answer fails because it cannot be stored.
     assert results(found) == [("add_task", False)]
     assert found[-1][1]["code"] == "database_unavailable"
     await talk.app.ready()

@@ -26,7 +26,7 @@ def test_it_ends_when_it_is_told_to(tmp_path: Path, number: signal.Signals) -> N
         assert service.process.returncode == 0
     messages = [line["message"] for line in lines]
     assert messages[0] == "started" and messages[-1] == "stopped"
-    # Ours is the only line about a request, and uvicorn adds none.
+    # One line per request; uvicorn adds none.
     asked = [line for line in lines if line.get("path") == "/api/tasks"]
     assert len(asked) == 1
     assert {"time", "level", "message", "request_id", "status"} <= set(asked[0])
@@ -42,7 +42,7 @@ def test_it_ends_while_it_waits_for_the_database() -> None:
         lines = service.end()
         assert service.process.returncode == 0
     assert "canary" not in json.dumps(lines)
-    # The same cause is told once, however often it was tried.
+    # The same cause is logged once, regardless of the number of tries.
     waiting = [line for line in lines if line["message"].startswith("waiting for the database")]
     assert len(waiting) == 1 and "Connect" in waiting[0]["cause"]
 

@@ -1,4 +1,4 @@
-"""Which language model the environment names."""
+"""Which language model the environment selects."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_providers(
     settings = Settings.of({**DATABASE, **env, **more})
     found = settings.provider
     assert (found.name, found.base_url, found.model, found.api_key) == expected
-    # Those that are not used are secrets too.
+    # Unused keys are also secrets.
     keys = {value for key, value in env.items() if key.endswith("KEY")}
     assert keys <= set(settings.secrets())
 

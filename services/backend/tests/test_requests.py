@@ -1,4 +1,4 @@
-"""Around each request: ids, log lines, headers, and errors nobody foresaw."""
+"""Request IDs, log lines, headers, and unexpected errors."""
 
 import io
 import json
@@ -15,13 +15,13 @@ from todo_common import logs
 
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
-    """What is tested here is the same with every database."""
+    """These tests do not depend on the database."""
     return f"sqlite:///{tmp_path}/todo.db"
 
 
 @pytest.fixture
 def lines() -> Any:
-    """Reads the log lines since the last time."""
+    """Returns the log lines since the last call."""
     stream = io.StringIO()
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
@@ -32,7 +32,7 @@ def lines() -> Any:
         stream.seek(0)
         stream.truncate()
         found = [json.loads(line) for line in text.splitlines()]
-        # The client of the test writes lines of its own.
+        # Without the lines of the client of the test.
         return [line for line in found if line["logger"] != "httpx2"]
 
     yield read

@@ -1,10 +1,10 @@
-"""No user sees or changes what belongs to another, on any route."""
+"""No user can read or change the data of another user, on any route."""
 
 from typing import Any
 
 from tests.support import TOKEN, App, refused
 
-# Every operation on a single task, and what it is sent.
+# Every operation on a single task, with its body.
 SINGLE: list[tuple[str, str, Any]] = [
     ("GET", "/{number}", None),
     ("PATCH", "/{number}", {"title": "stolen"}),
@@ -41,7 +41,7 @@ async def test_tasks_of_another_user_do_not_exist(app: App) -> None:
         theirs = await app.client.request(method, f"/api/tasks{place}", json=body)
         absent = path.format(number=999_999)
         nobodys = await app.client.request(method, f"/api/tasks{absent}", json=body)
-        # The same answer as for a task that nobody has.
+        # The same response as for a task that does not exist.
         message = refused(theirs, 404, "not_found")
         expected = refused(nobodys, 404, "not_found").replace("999999", str(task["id"]))
         assert message == expected

@@ -1,4 +1,4 @@
-"""The environment, and every form of DATABASE_URL."""
+"""The environment, and all forms of DATABASE_URL."""
 
 import ssl
 

@@ -63,7 +63,7 @@ async def test_a_description_can_be_removed(app: App) -> None:
 async def test_texts_of_all_languages(app: App) -> None:
     title = "Käse 🧀 👩‍👩‍👧 牛乳 حليب '; DROP TABLE tasks; --"
     assert (await app.add(title))["title"] == title
-    # From right to left, as it was written: what shows it keeps it apart from its neighbours.
+    # Right-to-left text is stored as it was written; the page isolates it.
     for other in ("\u202egnp.exe", "\u200fשלמ", "🧑\u200d🚀", "e\u0301"):
         task = await app.add(other)
         assert task["title"] == other
@@ -82,7 +82,7 @@ async def test_changes_at_the_same_moment(app: App) -> None:
             app.client.patch(where, json={"description": "z"}),
             app.client.delete(where),
         )
-        # Whoever came too late found nothing, and nobody an error of ours.
+        # Late requests found nothing, and none caused an internal error.
         assert {answer.status_code for answer in answers} <= {200, 204, 404}
         assert [answer.status_code for answer in answers].count(204) == 1
     assert await app.titles() == []

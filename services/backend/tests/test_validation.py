@@ -1,4 +1,4 @@
-"""What the API refuses, and how it says so."""
+"""Requests that the API rejects, and the errors."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from tests.support import App, refused
 
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
-    """What is tested here is the same with every database."""
+    """These tests do not depend on the database."""
     return f"sqlite:///{tmp_path}/todo.db"
 
 
@@ -26,7 +26,7 @@ TITLES: list[Any] = [
     "a\x7fb",
     "a\x85b",
     "a\u2028b",
-    # Nothing to see: spaces without a width, marks of direction.
+    # Invisible: zero-width spaces, direction marks.
     "\u200b",
     " \u202e\u2066\xa0 ",
     7,
@@ -127,6 +127,6 @@ async def test_large_bodies_are_refused_unread(start: Start, tmp_path: Any) -> N
 async def test_unknown_places(app: App) -> None:
     refused(await app.client.get("/api/none"), 404, "not_found")
     refused(await app.client.put("/api/tasks"), 405, "method_not_allowed")
-    # The description of the API is not for production.
+    # The description of the API is not published in production.
     refused(await app.client.get("/api/openapi.json"), 404, "not_found")
     refused(await app.client.get("/docs"), 404, "not_found")

@@ -1,4 +1,4 @@
-"""Fixtures: both services as processes, once for the session."""
+"""Fixtures: both services as processes, started once per session."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -29,7 +29,7 @@ def server(api: Program) -> Iterator[Program]:
 
 @pytest.fixture
 async def tools(server: Program) -> AsyncIterator[Tools]:
-    """Tools on an empty list."""
+    """The tools, with an empty list."""
     async with connected(server.url) as found:
         for task in (await found.call("list_tasks"))["tasks"]:
             await found.call("delete_task", task_id=task["id"])

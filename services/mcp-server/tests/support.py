@@ -1,4 +1,4 @@
-"""What tests share: processes of both services, and clients."""
+"""Helpers: processes of both services, and clients."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,7 +21,7 @@ TOKEN = "token-canary-of-thirty-two-characters"
 
 @contextlib.contextmanager
 def backend(database: Path, **env: str) -> Iterator[Program]:
-    """The real backend on a SQLite."""
+    """The real backend with SQLite."""
     base = {"DATABASE_URL": f"sqlite:///{database}", "INTERNAL_API_TOKEN": TOKEN}
     with running("backend", "todo_api", **(base | env)) as service:
         service.until("/ready")
@@ -33,19 +33,19 @@ def mcp_server(**env: str) -> contextlib.AbstractContextManager[Program]:
 
 
 class Tools:
-    """The tools as an MCP client has them."""
+    """The tools as an MCP client sees them."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
 
     async def call(self, name: str, **arguments: Any) -> Any:
-        """What the tool gives; it must not fail."""
+        """The result of the tool, which must not fail."""
         result = await self.client.call_tool(name, arguments)
         assert not result.is_error, result.content
         return result.structured_content
 
     async def error(self, name: str, **arguments: Any) -> str:
-        """What the tool says; it must fail."""
+        """The error of the tool, which must fail."""
         result = await self.client.call_tool(name, arguments)
         assert result.is_error, result.structured_content
         (content,) = result.content
@@ -75,7 +75,7 @@ Answer = Callable[[httpx2.Request], httpx2.Response]
 
 @contextlib.asynccontextmanager
 async def faked(answer: Answer) -> AsyncIterator[tuple[Tools, httpx2.AsyncClient]]:
-    """The service in this process, in front of a backend that does what a test wants."""
+    """The service in this process, with a fake backend."""
     settings = Settings.of({"INTERNAL_API_TOKEN": TOKEN})
     fake = Backend("http://backend:8000", httpx2.MockTransport(answer))
     app = create_app(settings, fake)

@@ -1,4 +1,4 @@
-"""All together: the backend's chat works by these tools, each time for the user who asks."""
+"""The chat of the backend with these tools, each time for the user who asks."""
 
 import contextlib
 import http.server
@@ -15,7 +15,7 @@ from todo_testing.program import Program, free_port, running
 
 
 class Model(http.server.BaseHTTPRequestHandler):
-    """Adds a task, looks at the list, and repeats what it saw."""
+    """A model that adds a task, lists the tasks, and repeats the list."""
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -70,9 +70,9 @@ def test_a_question_goes_all_the_way(tmp_path: Path) -> None:
         }
         with running("backend", "todo_api", **env, **level) as api:
             api.until("/ready")
-            # The tools are still away; when they come, nothing has to be started anew.
+            # The tools are not available yet. When they are, nothing has to be restarted.
             assert "tools_unavailable" in ask(api, "too early")
-            # Ended, and killed: both times a new one is found.
+            # After a kill and after a clean stop, the new process is found.
             for number in (signal.SIGKILL, signal.SIGTERM):
                 more = {"BACKEND_URL": api.url, "PORT": str(port)}
                 with mcp_server(**more, **level) as tools:
@@ -84,10 +84,10 @@ def test_a_question_goes_all_the_way(tmp_path: Path) -> None:
                     lines += tools.end(number)
                 assert "tools_unavailable" in ask(api, "too late")
             lines += api.end()
-    # At no level: no secret, no token, and nothing of what users write.
+    # No secret, no token and no text of a user is logged at any level.
     assert TOKEN not in str(lines) and "canary" not in str(lines) and "eyJ" not in str(lines)
     ids = {line["request_id"] for line in lines if line.get("tool")}
-    # One id from each question to the task.
+    # One request ID from the question to the task.
     assert len(ids) == 2
     for each in ids:
         paths = [line.get("path") for line in lines if line.get("request_id") == each]
@@ -114,5 +114,5 @@ def test_the_backend_dies_and_comes_back(tmp_path: Path) -> None:
                 assert "kept 0" in call("list_tasks")
                 api.end(signal.SIGKILL)
             assert "cannot be reached. Nothing was changed" in call("add_task", title="lost")
-            # Nothing is down for a restart to mend: it is the backend that is asked to come back.
+            # The service stays healthy: restarting it would not fix the backend.
             assert tools.status("/health") == 200

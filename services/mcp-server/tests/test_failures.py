@@ -1,4 +1,4 @@
-"""A backend that is away, slow, broken or of another mind: what the model is told."""
+"""What the model is told if the backend is unavailable, slow, broken or rejects a request."""
 
 import httpx2
 import pytest
@@ -11,7 +11,7 @@ LIST: tuple[str, dict[str, str]] = ("list_tasks", {})
 
 
 class Fake:
-    """Raises or gives one thing after the other; the last one for ever."""
+    """Raises or returns its items in order, and repeats the last one."""
 
     def __init__(self, *answers: Exception | httpx2.Response) -> None:
         self.answers = list(answers)
@@ -87,7 +87,7 @@ async def test_what_is_sent_to_the_backend() -> None:
         await tools.titles("open")
     (request,) = fake.seen
     assert str(request.url) == "http://backend:8000/internal/tasks?status=open"
-    # The token of the request, and nothing that is worth more.
+    # The token of the request, and no other credential.
     assert request.headers["Authorization"] == http.headers["Authorization"]
     assert "X-User-Id" not in request.headers
     assert request.headers["X-Request-ID"] == "abc-1"

@@ -1,4 +1,4 @@
-"""The service as its neighbours in the cluster see it."""
+"""The service as other services in the cluster see it."""
 
 import json
 import signal
@@ -40,7 +40,7 @@ def test_browsers_are_turned_away(server: Program) -> None:
 
 
 def test_no_session_is_needed(server: Program) -> None:
-    # As if another replica had answered what came before.
+    # As if another replica had handled the earlier requests.
     call = {"name": "list_tasks", "arguments": {}}
     status, text = post(server, LISTING | {"method": "tools/call", "params": call})
     assert status == 200 and json.loads(text)["result"]["isError"] is False
@@ -72,7 +72,7 @@ def test_requests_that_make_no_sense(server: Program) -> None:
     for body in (b"", b"{", b"[]", b"\xff"):
         assert 400 <= post(server, body)[0] < 500
     assert post(server, b"x" * 100_000)[0] == 413
-    # Whatever there is, strangers do not learn it.
+    # Clients without a token do not learn which paths exist.
     assert server.status("/none") == server.status("/mcp") == 401
     assert server.status("/health") == 200
 

@@ -1,4 +1,4 @@
-"""Whose tasks the tools see: only a token of the backend says it."""
+"""Only a token of the backend determines whose tasks the tools see."""
 
 import json
 import time
@@ -17,7 +17,7 @@ HEADER = {"alg": "HS256", "typ": "JWT"}
 
 
 def wrong() -> dict[str, str]:
-    """Headers that prove nothing; made when they are used, as tokens have their time."""
+    """Invalid headers, created on use because tokens expire."""
     now = int(time.time())
     return {
         "none": "",

@@ -34,7 +34,7 @@ async def test_a_task_from_beginning_to_end(tools: Tools, api: Program) -> None:
     )
     await tools.call("add_task", title="Call mum")
     assert await tools.titles() == ["Buy groceries", "Call mum"]
-    # The same rows by the API of the people.
+    # The same rows through the API for users.
     with urlopen(f"{api.url}/api/tasks") as answer:
         assert task["id"] in [row["id"] for row in json.load(answer)]
 
@@ -96,13 +96,13 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("complete_task", {"task_id": None}, "task_id"),
     ("complete_task", {"task_id": [1]}, "task_id"),
     ("complete_task", {"task_id": 2**63}, "task_id"),
-    # Python takes it for 1.
+    # In Python, true equals 1.
     ("delete_task", {"task_id": True}, "task_id"),
     ("delete_task", {}, "task_id"),
     ("delete_task", {"task_id": 2**31}, "task_id"),
     ("update_task", {"task_id": 1}, "at least one"),
     ("update_task", {"task_id": 1, "completed": "perhaps"}, "completed"),
-    # No model chooses a user.
+    # A model cannot choose a user.
     ("add_task", {"title": "x", "user_id": "eve"}, "no argument user_id"),
     ("list_tasks", {"user": "eve"}, "no argument user"),
 ]

@@ -10,10 +10,8 @@ from typing import Any
 from mock_llm.wire import Request
 
 MODEL = "mock-todo"
-# A constant, so that the same request always gets the same bytes.
-CREATED = 1_700_000_000
-# Characters of the arguments in one chunk.
-PIECE = 24
+CREATED = 1_700_000_000  # a constant, so that the same request always gets the same bytes
+PIECE = 24  # characters of the arguments in one chunk
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,10 @@ EXAMPLES = (
 HELP = f"I am the built-in assistant of this to-do list, not a language model. {EXAMPLES}"
 UNKNOWN = f"I did not understand that. {EXAMPLES}"
 NO_TITLE = "What should the new task say? For example: “Add a task to buy groceries”"
-MAX_LISTED = 100
 
 
 class _Calls(Exception):
-    """A tool has to be called before the turn can go on."""
-
-    def __init__(self, call: Call) -> None:
-        super().__init__()
-        self.call = call
+    """A tool has to be called before the turn can go on; the argument is the call."""
 
 
 class _Turn:
@@ -58,7 +53,7 @@ def answer(request: Request) -> Answer:
     try:
         return Answer(_text(wish, _Turn(request, request.messages[places[-1] + 1 :])))
     except _Calls as wanted:
-        return Answer(call=wanted.call)
+        return Answer(call=wanted.args[0])
     except ToolFailed as problem:
         return Answer(f"I could not do that: {problem}.")
 
@@ -108,12 +103,8 @@ def _listing(wish: Wish, found: Sequence[Task]) -> str:
 
 
 def _lines(found: Sequence[Task]) -> str:
-    lines = [
-        f"- #{task.id} {_name(task.title)}{' (done)' if task.completed else ''}"
-        for task in found[:MAX_LISTED]
-    ]
-    more = len(found) - len(lines)
-    return "\n".join([*lines, f"and {more} more"] if more else lines)
+    states = ["", " (done)"]
+    return "\n".join(f"- #{t.id} {_name(t.title)}{states[t.completed]}" for t in found)
 
 
 def _name(title: str) -> str:

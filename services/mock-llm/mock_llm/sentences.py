@@ -10,10 +10,9 @@ Status = Literal["all", "open", "done"]
 
 @dataclass(frozen=True)
 class Wish:
-    """What a sentence asks for."""
+    """What a sentence asks for; `task` is the words that name a task."""
 
     kind: Kind
-    # The words that name a task.
     task: str = ""
     title: str = ""
     status: Status = "all"
@@ -47,7 +46,7 @@ PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("reopen", r"(?:reopen|re-open|uncheck) (?P<task>.+)"),
     ("reopen", rf"(?P<task>.+?) is {OPEN}(?: again)?"),
     ("complete", rf"(?:mark|set) (?P<task>.+?) (?:as |to )?{DONE}"),
-    ("complete", r"(?:check|tick) off (?P<task>.+)|(?:check|tick) (?P<other>.+) off"),
+    ("complete", r"(?:check|tick) (?:off )?(?P<task>.+?)(?: off)?"),
     ("complete", r"(?:i(?:['’]m|['’]ve| am| have)? )?(?:completed?|finish(?:ed)?|done with)"
                  r" (?P<task>.+)"),
     ("complete", rf"(?P<task>.+?) is {DONE}"),
@@ -59,9 +58,9 @@ COMPILED = [(kind, re.compile(pattern, re.I | re.S)) for kind, pattern in PATTER
 LIST_STARTS = {"show", "list", "display", "see", "view", "what", "which", "how"}
 OPEN_WORDS = {"open", "pending", "incomplete", "unfinished", "left", "remaining", "not"}
 DONE_WORDS = {"done", "complete", "completed", "finished"}
-LIST_SUBJECTS = OPEN_WORDS | DONE_WORDS
-LIST_SUBJECTS |= {"do", "everything", "item", "items", "list", "task", "tasks", "todo", "todos"}
-LIST_WORDS = LIST_STARTS | LIST_SUBJECTS
+SUBJECTS = OPEN_WORDS | DONE_WORDS
+SUBJECTS |= {"do", "everything", "item", "items", "list", "task", "tasks", "todo", "todos"}
+LIST_WORDS = LIST_STARTS | SUBJECTS
 LIST_WORDS |= {"all", "are", "have", "i", "is", "many", "me", "my", "need", "on", "still"}
 LIST_WORDS |= {"that", "the", "there", "to", "yet"}
 QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’"}
@@ -79,9 +78,8 @@ def understand(text: str) -> Wish:
         return wish
     for kind, pattern in COMPILED:
         if found := pattern.fullmatch(sentence):
-            named = {name: words or "" for name, words in found.groupdict().items()}
-            task = named.get("task") or named.get("other") or ""
-            return Wish(kind, task, unquoted(named.get("title", "")))
+            words = {name: text for name, text in found.groupdict().items() if text}
+            return Wish(kind, words.get("task", ""), unquoted(words.get("title", "")))
     return Wish("unknown")
 
 
@@ -93,12 +91,9 @@ def unquoted(text: str) -> str:
 
 def _listing(sentence: str) -> Wish | None:
     words = re.sub(r"['’]s\b", " is", sentence.lower()).replace(",", " ").split()
-    known = LIST_WORDS.issuperset(words) and LIST_SUBJECTS.intersection(words)
+    known = LIST_WORDS.issuperset(words) and SUBJECTS.intersection(words)
     if not known or words[0] not in LIST_STARTS:
         return None
-    status: Status = "all"
-    if OPEN_WORDS.intersection(words):
-        status = "open"
-    elif DONE_WORDS.intersection(words):
-        status = "done"
+    done: Status = "done" if DONE_WORDS.intersection(words) else "all"
+    status: Status = "open" if OPEN_WORDS.intersection(words) else done
     return Wish("count" if words[:2] == ["how", "many"] else "list", status=status)

@@ -32,7 +32,8 @@ async def complete(request: Request) -> Response:
     try:
         asked = wire.read(await _body(request))
     except wire.BadRequest as problem:
-        return _error(400, problem.message, param=problem.param)
+        message, param = problem.args
+        return _error(400, message, param=param)
     answer = planner.answer(asked)
     calls = [answer.call.name] if answer.call else []
     logs.info("answer", calls=calls, characters=len(answer.text))
@@ -87,11 +88,6 @@ def _error(status: int, message: str, **more: str | None) -> Response:
     return JSONResponse({"error": error | more}, status)
 
 
-def refuse(status: int, code: str, message: str) -> Response:
-    """An error that is not about the content of the request."""
-    return _error(status, message, type=code, code=code)
-
-
 def create_app(_: Settings) -> Starlette:
     return Starlette(
         routes=[
@@ -99,6 +95,6 @@ def create_app(_: Settings) -> Starlette:
             Route("/v1/models", models, methods=["GET"]),
             Route("/health", health, methods=["GET"]),
         ],
-        middleware=[Middleware(Requests, refuse=refuse)],
+        middleware=[Middleware(Requests, refuse=lambda s, c, m: _error(s, m, type=c, code=c))],
         exception_handlers={HTTPException: failed},
     )

@@ -62,10 +62,8 @@ def named(phrase: str, tasks: Sequence[Task]) -> list[Task]:
     if bare != phrase.strip():
         return []
     words = re.sub(rf"^(?:(?:the|my|{TASK}|number) )+|(?: (?:{TASK}|one))+$", "", bare.lower())
-    if words == "last":
-        return list(tasks[-1:])
-    if words in PLACES:
-        words = f"{PLACES.index(words) + 1}th"
+    places = {"last": len(tasks)} | {word: i + 1 for i, word in enumerate(PLACES)}
+    words = f"{places[words]}th" if words in places else words
     if number := re.fullmatch(r"(#?)(\d{1,10})(st|nd|rd|th)?", words):
         value = int(number[2])
         by_id = [task for task in tasks if task.id == value and not number[3]]

@@ -8,11 +8,7 @@ ROLES = ("assistant", "developer", "function", "system", "tool", "user")
 
 
 class BadRequest(Exception):
-    """The request is invalid; `param` is the field at fault."""
-
-    def __init__(self, message: str, param: str | None = None) -> None:
-        super().__init__(message)
-        self.message, self.param = message, param
+    """The request is invalid; the arguments are a message and the field at fault."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ def read(content: bytes) -> Request:
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
-        raise BadRequest("The body of the request is not valid JSON.") from None
+        raise BadRequest("The body of the request is not valid JSON.", None) from None
     _require(isinstance(body, dict), "The body of the request is not a JSON object.")
     model, messages = body.get("model"), body.get("messages")
     options, tools = body.get("stream_options") or {}, body.get("tools")
