@@ -22,10 +22,10 @@ const OUR_FOLDER: &str = "todo-bootstrap";
 const DAEMON_JSON: &str = "etc/docker/daemon.json";
 /// The name of the runtime, which `doctor` recognizes.
 const RUNTIME: &str = "bounded";
-const RECORD: &str = "engine.json";
 
 /// What was installed on this machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Installed {
     /// Packages that were not installed before.
     pub packages: Vec<String>,
@@ -33,47 +33,31 @@ pub struct Installed {
     pub files: Vec<PathBuf>,
 }
 
-impl Installed {
-    /// The record of an earlier run, if there was one. It is updated after each change, so that it also
-    /// exists if that run was killed.
-    pub fn load(state: &Path) -> Result<Option<Self>> {
-        let path = state.join(RECORD);
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| Error::failed(format!("cannot read {}", path.display())).because(error)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("read", &path, &error)),
-        }
-    }
-
-    pub(super) fn save(&self, state: &Path) -> Result<()> {
-        let json = serde_json::to_vec_pretty(self)
-            .map_err(|error| Error::failed("cannot record what was installed").because(error))?;
-        make_dir(state)?;
-        write_atomic(&state.join(RECORD), &json, 0o600)
-    }
-}
-
 /// Installs the distribution's engine. The caller must have the user's consent.
 ///
 /// The runtime's configuration is written before the packages are installed, because their scripts may
-/// start the daemon. The result includes what earlier, interrupted runs installed.
-pub fn install(task: &Task<'_>, facts: &Facts, data: &Data, state: &Path) -> Result<Installed> {
+/// start the daemon. `made` is what earlier, interrupted runs installed; `record` keeps it after each
+/// change, so that a killed run can be undone as well.
+pub fn install(
+    task: &Task<'_>,
+    facts: &Facts,
+    data: &Data,
+    mut made: Installed,
+    record: &dyn Fn(&Installed) -> Result<()>,
+) -> Result<Installed> {
     let packages = installable(facts)?;
-    let mut made = Installed::load(state)?.unwrap_or_default();
     let files = bound_runtime(task, facts, data, Path::new("/"))?;
     add(&mut made.files, files);
-    made.save(state)?;
+    record(&made)?;
     let new = install_packages(task, facts, packages)?;
     add(&mut made.packages, new);
-    made.save(state)?;
+    record(&made)?;
     Ok(made)
 }
 
 /// Removes the packages and files of [`install`]. The engine's data (`/var/lib/docker`) and a
 /// configuration that was changed since are kept.
-pub fn uninstall(task: &Task<'_>, made: &Installed, state: &Path) -> Result<()> {
+pub fn uninstall(task: &Task<'_>, made: &Installed) -> Result<()> {
     remove_packages(task, &made.packages)?;
     for file in &made.files {
         let changed =
@@ -88,7 +72,7 @@ pub fn uninstall(task: &Task<'_>, made: &Installed, state: &Path) -> Result<()> 
     for folder in made.files.iter().filter_map(|file| file.parent()).filter(|dir| dir.ends_with(OUR_FOLDER)) {
         let _ = std::fs::remove_dir(folder);
     }
-    remove(&state.join(RECORD))
+    Ok(())
 }
 
 fn remove(file: &Path) -> Result<()> {
@@ -235,10 +219,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let files = bound(&micro_vm(), root.path()).0.unwrap();
         let made = Installed { packages: vec!["docker.io".to_owned()], files };
-        made.save(root.path()).unwrap();
         std::fs::write(&made.files[1], "{\"mine\": 1}").unwrap();
         let script = Script::default().on("dpkg-query", 0, "docker.io installed\n").on("apt-get", 0, "");
-        let (result, recorder) = with_task(&script, |task| uninstall(task, &made, root.path()));
+        let (result, recorder) = with_task(&script, |task| uninstall(task, &made));
         result.unwrap();
         assert!(!made.files[0].exists() && made.files[1].exists());
         assert!(
@@ -247,17 +230,5 @@ mod tests {
                 .iter()
                 .any(|event| event.message.ends_with("was changed after installation, so it is kept"))
         );
-        assert_eq!(Installed::load(root.path()).unwrap(), None);
-    }
-
-    #[test]
-    fn the_record_is_read_as_it_was_written() {
-        let state = tempfile::tempdir().unwrap();
-        assert_eq!(Installed::load(state.path()).unwrap(), None);
-        let made = Installed { packages: vec!["docker.io".to_owned()], ..Installed::default() };
-        made.save(state.path()).unwrap();
-        assert_eq!(Installed::load(state.path()).unwrap(), Some(made));
-        std::fs::write(state.path().join(RECORD), "{").unwrap();
-        assert!(Installed::load(state.path()).is_err());
     }
 }

@@ -14,6 +14,8 @@ use crate::task::Task;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EngineMade {
+    #[serde(flatten)]
+    pub installed: Installed,
     /// The daemon that we started: its process id, and its start time (seconds since the epoch).
     pub daemon: Option<(u32, u64)>,
 }
@@ -90,7 +92,10 @@ impl Step for EngineStep {
         }
         let state = &session.paths.state;
         let did = if fault == Fault::Absent {
-            let done = engine::install(task, &session.facts, &session.data, state)?;
+            let made = HostReceipt::load(state)?.made.engine.installed;
+            let record =
+                |made: &Installed| session.record_host(|host| host.made.engine.installed = made.clone());
+            let done = engine::install(task, &session.facts, &session.data, made, &record)?;
             format!("installed {}", done.packages.join(", "))
         } else {
             "started".to_owned()
@@ -116,9 +121,8 @@ impl Revert for EngineStep {
         if depth == Depth::Cluster {
             return Vec::new();
         }
-        let state = &self.session.paths.state;
-        let installed = Installed::load(state).ok().flatten().unwrap_or_default();
-        let daemon = HostReceipt::load(state).ok().and_then(|receipt| receipt.made.engine.daemon);
+        let receipt = HostReceipt::load(&self.session.paths.state).ok();
+        let EngineMade { installed, daemon } = receipt.map(|receipt| receipt.made.engine).unwrap_or_default();
         let packages = installed.packages.iter().map(|package| format!("removes the package {package}"));
         let files = installed.files.iter().map(|file| format!("deletes {}", file.display()));
         let daemon = daemon.map(|(pid, _)| format!("stops the container engine (pid {pid})"));
@@ -126,16 +130,14 @@ impl Revert for EngineStep {
     }
 
     fn revert(&self, task: &Task<'_>, _depth: Depth) -> Result<String> {
-        let state = &self.session.paths.state;
-        if let Some((pid, started)) = HostReceipt::load(state)?.made.engine.daemon {
+        let EngineMade { installed, daemon } = HostReceipt::load(&self.session.paths.state)?.made.engine;
+        if let Some((pid, started)) = daemon {
             let daemon = Orphan { pid, started, purpose: String::new() };
             if daemon.lives() {
                 engine::halt(task, pid)?;
             }
         }
-        if let Some(installed) = Installed::load(state)? {
-            engine::uninstall(task, &installed, state)?;
-        }
+        engine::uninstall(task, &installed)?;
         self.session.record_host(|host| host.made.engine = EngineMade::default())?;
         Ok("removed".to_owned())
     }

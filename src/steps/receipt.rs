@@ -99,13 +99,21 @@ pub struct HostMade {
 impl HostReceipt {
     const FILE: &str = "host.json";
 
+    /// Format 1 had what installing the engine made in a file of its own.
+    const ENGINE_1: &str = "engine.json";
+
     pub fn load(state: &Path) -> Result<Self> {
-        let found = load(&state.join(Self::FILE))?;
-        Ok(found.unwrap_or_else(|| Self { schema: SCHEMA, made: HostMade::default() }))
+        let found: Option<Self> = load(&state.join(Self::FILE))?;
+        let mut receipt = found.unwrap_or_else(|| Self { schema: SCHEMA, made: HostMade::default() });
+        if let Some(installed) = load(&state.join(Self::ENGINE_1))? {
+            receipt.made.engine.installed = installed;
+        }
+        Ok(receipt)
     }
 
     pub fn save(&self, state: &Path) -> Result<()> {
-        save(state, Self::FILE, self)
+        save(state, Self::FILE, self)?;
+        crate::files::remove(&state.join(Self::ENGINE_1))
     }
 }
 
@@ -217,6 +225,16 @@ mod tests {
             (vec!["debootstrap".to_owned()], Some((77, 1_790_000_000)))
         );
         assert_eq!(made.hosts_entry[0].name, "todo.local");
+
+        // The engine's record, which is part of the receipt from the next change on.
+        let engine = dir.path().join(HostReceipt::ENGINE_1);
+        std::fs::write(&engine, r#"{"packages":["docker.io"],"files":["/etc/docker/daemon.json"],"pid":77}"#)
+            .unwrap();
+        let host = HostReceipt::load(dir.path()).unwrap();
+        assert_eq!(host.made.engine.installed.packages, ["docker.io"]);
+        host.save(dir.path()).unwrap();
+        assert!(!engine.exists());
+        assert_eq!(HostReceipt::load(dir.path()).unwrap(), host);
     }
 
     #[test]

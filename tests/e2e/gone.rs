@@ -44,8 +44,9 @@ pub fn purge(bed: &Bed) {
     let cache = bed.dir.join("purged-cache");
     std::fs::create_dir_all(cache.join("tools")).expect("make a cache");
     let engine = own_engine(&bed.state);
-    let record = std::fs::read_to_string(bed.state.join("engine.json")).unwrap_or_default();
-    let record: serde_json::Value = serde_json::from_str(&record).unwrap_or_default();
+    let receipt = std::fs::read_to_string(bed.state.join("host.json")).unwrap_or_default();
+    let receipt: serde_json::Value = serde_json::from_str(&receipt).unwrap_or_default();
+    let record = &receipt["made"]["engine"];
     let paths = |key: &str| -> Vec<PathBuf> {
         record[key].as_array().into_iter().flatten().filter_map(|v| Some(v.as_str()?.into())).collect()
     };
@@ -68,7 +69,7 @@ pub fn purge(bed: &Bed) {
         let status = String::from_utf8_lossy(&status.stdout).into_owned();
         assert_ne!(status, "installed", "package {} is gone", package.display());
     }
-    if record.is_null() {
+    if record["packages"].as_array().is_none_or(Vec::is_empty) {
         println!("left out: the engine was there before, so its packages stay");
     }
 }
