@@ -113,7 +113,7 @@ impl<'a> Context<'a> {
         last.map_or(Ok(None), |dir| Application::load(dir))
     }
 
-    /// The profile: `--profile`, else that of the one cluster there is, else what fits the host.
+    /// The profile: `--profile`, else that of the only cluster, else `kind`.
     fn profile(&self, data: &Data, paths: &Paths) -> Result<Profile> {
         if let Some(reference) = &self.global.profile {
             return Profile::load(reference, data, self.world);
@@ -123,7 +123,7 @@ impl<'a> Context<'a> {
             clusters.filter_map(|entry| Receipt::load(&entry.path()).ok().flatten()).collect();
         match receipts.as_slice() {
             [only] => Profile::load(&only.profile, data, self.world),
-            // The only provider that this version has, and it needs nothing but an engine.
+            // It needs nothing but an engine.
             _ => Profile::load("kind", data, self.world),
         }
     }

@@ -63,7 +63,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of its own
 pub(crate) struct Global {
-    /// Provider and size of the cluster: a profile name or a TOML file [default: what fits]
+    /// Provider and size of the cluster: a profile name or a TOML file [default: that of the existing cluster, else kind]
     #[arg(long, global = true, value_name = "NAME|FILE")]
     pub profile: Option<String>,
     /// Project to deploy: a folder with an application.toml [default: the current folder]

@@ -368,7 +368,9 @@ impl Session {
         if let Some(key) = self.digest_key()? {
             return Ok(key);
         }
-        let key = [*uuid::Uuid::new_v4().as_bytes(), *uuid::Uuid::new_v4().as_bytes()].concat();
+        let mut key = vec![0; 32];
+        getrandom::fill(&mut key)
+            .map_err(|error| Error::failed("cannot generate the key of digests").because(error))?;
         let dir = self.dir();
         std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
         write_atomic(&self.digest_key_file(), &key, 0o600)?;
