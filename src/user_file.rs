@@ -90,7 +90,7 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, backup: Option<&Path>) -> IoR
     overwrite(&target, bytes)
 }
 
-/// As [`write`], for a file that must not exist yet.
+/// As [`write()`], for a file that must not exist yet.
 pub fn create(path: &Path, bytes: &[u8], mode: u32) -> IoResult<()> {
     // A temporary file is private from the start.
     let mut new = NamedTempFile::new_in(parent(path))?;

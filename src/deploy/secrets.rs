@@ -64,7 +64,7 @@ impl std::fmt::Display for Change {
 }
 
 impl Wanted {
-    /// The object with one key per value, ready for [`super::apply`].
+    /// The object with one key per value, ready for [`super::apply()`].
     pub fn object(&self) -> Result<DynamicObject> {
         let metadata = ObjectMeta {
             name: Some(self.name.clone()),

@@ -1,6 +1,6 @@
 //! From statuses, events and logs to one cause, with its fix.
 //!
-//! [`pod_cause`] and [`claim_cause`] are pure; [`explain`] reads their input from the cluster.
+//! [`pod_cause`] and [`claim_cause`] are pure; [`explain()`] reads their input from the cluster.
 
 mod cause;
 mod explain;

@@ -103,7 +103,7 @@ fn a_cluster_whose_engine_is_gone_is_explained() {
     let dir = machine.path("state/clusters/todo-bootstrap");
     std::fs::create_dir_all(&dir).expect("a folder");
     let text = "current-context: c\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}]\n\
-                users: [{name: u, user: {}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n";
+                users: [{name: u, user: {token: t}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n";
     write(&dir.join("kubeconfig"), text);
     for command in ["status", "logs", "url"] {
         let screen = machine.run(&[command]).exits(1);

@@ -15,7 +15,7 @@ kind: Config
 current-context: c
 clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]
 contexts: [{name: c, context: {cluster: c, user: c}}]
-users: [{name: c, user: {}}]
+users: [{name: c, user: {token: t}}]
 ";
 
 const COMMANDS: [&str; 17] = [

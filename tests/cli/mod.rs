@@ -24,6 +24,10 @@ mod user_files;
 
 use crate::support::Machine;
 
+/// The kubeconfig of a cluster that does not respond.
+const KUBECONFIG: &str = "current-context: c\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}]\n\
+     users: [{name: u, user: {token: t}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n";
+
 /// What a Docker client that can build with `BuildKit` prints about itself.
 const INFO: &str = r#"{"Driver":"overlay2","CgroupVersion":"2","NCPU":4,"MemTotal":16000000000,"ServerVersion":"28.0.1","ClientInfo":{"Version":"28.0.1","Plugins":[{"Name":"buildx"}]}}"#;
 

@@ -20,7 +20,7 @@ fn machine(complete: bool, state: &str, labels: Option<&str>, mark: Option<&str>
         r#"{{"schema":1,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind","complete":{complete}}}"#
     );
     fs::write(dir.join("receipt.json"), receipt).expect("a receipt");
-    fs::write(dir.join("kubeconfig"), "clusters: []\n").expect("a kubeconfig");
+    fs::write(dir.join("kubeconfig"), super::KUBECONFIG).expect("a kubeconfig");
     let (node, network, tar) = (machine.path("node"), machine.path("network"), machine.path("mark.tar"));
     fs::write(&node, state).expect("a node");
     if let Some(labels) = labels {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::INFO;
+use super::{INFO, KUBECONFIG};
 use crate::support::Machine;
 
 /// A cluster whose node is in state `state` until `docker stop`; no node if that is empty.
@@ -12,9 +12,7 @@ fn machine(state: &str) -> Machine {
     fs::create_dir_all(&dir).expect("a folder");
     let receipt = r#"{"schema":1,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind","complete":true}"#;
     fs::write(dir.join("receipt.json"), receipt).expect("a receipt");
-    let text = "current-context: c\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}]\n\
-                users: [{name: u, user: {}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n";
-    fs::write(dir.join("kubeconfig"), text).expect("a kubeconfig");
+    fs::write(dir.join("kubeconfig"), KUBECONFIG).expect("a kubeconfig");
     let file = machine.path("node");
     fs::write(&file, state).expect("a state");
     let file = file.display();

@@ -27,7 +27,7 @@ pub struct Past {
     pub services: Vec<String>,
     /// Descriptions of what could not be read.
     pub missed: Vec<String>,
-    /// The state at that time, for [`super::follow`].
+    /// The state at that time, for [`super::follow()`].
     pub(super) live: LiveServices,
     pub(super) taken: Timestamp,
 }

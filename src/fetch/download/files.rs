@@ -58,7 +58,7 @@ pub(super) fn open(path: &Path) -> Result<File, FetchError> {
     Ok(file)
 }
 
-/// As [`open`], if the file exists.
+/// As [`open()`], if the file exists.
 pub(super) fn open_existing(path: &Path) -> Result<Option<File>, FetchError> {
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
