@@ -1,40 +1,46 @@
-//! What work says about itself while it runs; `ui` renders it, the journal keeps it.
+//! Progress events: steps emit them, and `ui` displays them.
 
 use std::sync::Mutex;
 
-/// The state of a step, in the words of the JSON events.
+/// The state of a step, as in the JSON events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// The step began to work (its probe found something to do).
+    /// The step runs: its probe found work.
     Started,
-    /// It goes on; `current`/`total` and `message` say how far it is.
+    /// The step is still running; `current`, `total` and `message` describe its progress.
     Progress,
-    /// It did its work and proved it.
+    /// The step ran and was verified.
     Done,
-    /// Its probe found nothing to do.
+    /// The probe found no work.
     Unchanged,
     Failed,
-    /// Something that the user should know and that does not stop the work.
+    /// Information for the user that does not stop the step.
     Warning,
 }
 
-/// One thing that happened.
 #[derive(Debug, Clone)]
 pub struct Event {
     pub step: String,
     pub state: State,
-    /// How much is done, in the unit that `message` names; bytes for transfers.
+    /// Completed work, in the unit that `message` names; bytes for transfers.
     pub current: Option<u64>,
     pub total: Option<u64>,
     pub message: String,
+}
+
+impl Event {
+    /// An event without numbers.
+    pub fn new(step: &str, state: State, message: impl Into<String>) -> Self {
+        Self { step: step.to_owned(), state, current: None, total: None, message: message.into() }
+    }
 }
 
 pub trait Reporter: Send + Sync {
     fn report(&self, event: &Event);
 }
 
-/// Says nothing; for probes whose result is the only thing of interest.
+/// Discards all events.
 #[derive(Debug, Default)]
 pub struct Silent;
 
@@ -42,7 +48,7 @@ impl Reporter for Silent {
     fn report(&self, _event: &Event) {}
 }
 
-/// Keeps what was said, for tests.
+/// Records all events, for tests.
 #[derive(Debug, Default)]
 pub struct Recorder {
     events: Mutex<Vec<Event>>,

@@ -1,6 +1,5 @@
-//! `doctor`: what stands in the way on this machine, with the remedy.
+//! `doctor`: reports problems of this machine, with a fix for each.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
@@ -12,13 +11,12 @@ use crate::data::Data;
 use crate::diagnose::machine::{Finding, Inputs, PROBES, Severity};
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
-use crate::progress::Silent;
 use crate::ui::data;
 
 pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let paths = context.paths()?;
     let facts = context.facts(&paths);
-    let bench = context.bench(Arc::new(Silent), None)?;
+    let bench = context.silent()?;
     let versions = Versions::load(&Data::default())?;
     let pinned = context.pinned()?;
     let bare = Inputs {
@@ -26,12 +24,12 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
         engine: None,
         fault: None,
         kubernetes_minor: minor(versions.get("kubernetes")?),
-        // Files that cannot be read are no fault of the machine; `up` names what is wrong in them.
+        // `up` reports files that cannot be read; they are not a problem of the machine.
         need: context.least_need().unwrap_or_else(|_| control_plane()),
         pinned: Some(&pinned),
     };
-    // The engine is asked by a process, and who holds a port is looked up among all processes:
-    // these go side by side. The others take microseconds, and some want the engine's answer.
+    // Detecting the engine and finding the holder of a port are slow, so they run in parallel. The other
+    // probes take microseconds, and some need the engine.
     let (engine, engine_millis, alone) = std::thread::scope(|scope| {
         let probes = PROBES.iter().filter(|probe| probe.alone);
         let asked: Vec<_> = probes.map(|probe| scope.spawn(move || timed(|| probe.run(&bare)))).collect();
@@ -66,7 +64,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     Err(remedies.filter_map(|(finding, _)| finding.remedy.as_ref()).fold(error, Error::help))
 }
 
-/// The findings with the milliseconds that each took.
+/// Prints the findings, with the duration of each in milliseconds.
 fn show(context: &Context<'_>, findings: &[(Finding, u128)]) -> Result<()> {
     if context.json() {
         let rows: Vec<_> = findings
@@ -94,14 +92,14 @@ fn show(context: &Context<'_>, findings: &[(Finding, u128)]) -> Result<()> {
     Ok(())
 }
 
-/// A result with the milliseconds that it took.
+/// A result with its duration in milliseconds.
 fn timed<T>(ask: impl FnOnce() -> T) -> (T, u128) {
     let began = Instant::now();
     let answer = ask();
     (answer, began.elapsed().as_millis())
 }
 
-/// The minor number of a version such as 1.34.4; 0 where it has none.
+/// The minor number of a version such as 1.34.4; 0 if it has none.
 fn minor(version: &str) -> u64 {
     version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Step `engine`: a container engine answers.
+//! Step `engine`: a container engine runs and responds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use crate::engine::{self, Engine, Fault, Installed};
 use crate::error::Result;
 use crate::task::Task;
 
-/// What the step records of the engine that it starts.
+/// The receipt of the engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EngineMade {
-    /// The daemon that we started: its process id, and its start time (seconds since the epoch).
+    /// The process id and the start time (seconds since the epoch) of the daemon that we started.
     pub daemon: Option<(u32, u64)>,
 }
 
@@ -22,7 +22,7 @@ pub struct EngineStep {
     pub session: Arc<Session>,
 }
 
-/// Fails where the application's images have to be built and `engine` cannot: before anything is done.
+/// Fails if the application's images must be built and `engine` cannot build them.
 pub fn able_to_build(session: &Session, engine: &Engine) -> Result<()> {
     if session.origins.has_bundle() {
         return Ok(());
@@ -65,7 +65,7 @@ impl Step for EngineStep {
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        // Who asked it a moment ago, before there was anything to do, need not ask again.
+        // The command may have detected the engine already.
         if self.session.engine().is_err() {
             match self.detect(task)? {
                 Ok(engine) => {
@@ -88,7 +88,7 @@ impl Step for EngineStep {
         if !session.consent || !engine::remedy(&fault, &session.facts).automatic {
             return Err(fault.error(&session.facts));
         }
-        // `install` keeps a record of its own as it goes, so that even a killed one can be undone.
+        // `install` keeps its own record, so that even an interrupted installation can be reverted.
         let (pid, did) = if fault == Fault::Absent {
             let done =
                 engine::install(task, &session.world, &session.facts, &session.data, &session.paths.state)?;
