@@ -1,7 +1,7 @@
-//! The data of the program, embedded in the binary and overridable by a directory.
+//! The data files of the program: embedded in the binary, and overridable by a directory.
 //!
-//! A file below `--dir` (or the current directory, if it contains a project) overrides the embedded file with
-//! the same path, so a new profile, addon or check needs no new binary.
+//! A file below `--dir`, or below the current directory if it contains a project, overrides the embedded file
+//! with the same path. A new profile, addon or check thus needs no new binary.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,28 +18,28 @@ static OFFLINE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/offline");
 static VERSIONS: &str = include_str!("../versions.toml");
 static SUPPORT: &str = include_str!("../support.toml");
 
-/// A text file of the data, with a name for messages.
+/// A text file, with its origin for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
-    /// Where it is from: a path, or `built-in <path>`.
+    /// A path, or `built-in <path>`.
     pub origin: String,
     pub text: String,
 }
 
-/// Paths in here are relative with `/`, starting with `profiles`, `manifests`, `checks` or
-/// `offline`, or are `versions.toml` or `support.toml`.
+/// Access to the data files. Paths use `/` and start with `profiles`, `manifests`, `checks` or `offline`, or are
+/// `versions.toml` or `support.toml`.
 #[derive(Debug, Clone, Default)]
 pub struct Data {
     overlay: Option<PathBuf>,
 }
 
 impl Data {
-    /// Data in which files below `overlay` win over the embedded ones.
+    /// Files below `overlay` override the embedded ones.
     pub fn new(overlay: Option<PathBuf>) -> Self {
         Self { overlay }
     }
 
-    /// The file at `path`, if there is one.
+    /// The file at `path`, if it exists.
     pub fn read(&self, path: &str) -> Result<Option<Text>> {
         if let Some(file) = self.overlaid(path).filter(|file| file.is_file()) {
             let text = std::fs::read_to_string(&file).map_err(|e| Error::io("read", &file, &e))?;
@@ -48,7 +48,7 @@ impl Data {
         Ok(embedded(path).map(|text| Text { origin: format!("built-in {path}"), text: text.to_owned() }))
     }
 
-    /// The names (last path parts) of what is in folder `path`, sorted; both sources together.
+    /// The sorted file names in folder `path`, from both sources.
     pub fn list(&self, path: &str) -> Vec<String> {
         let mut names = BTreeSet::new();
         if let Some(dir) = embedded_dir(path) {
@@ -59,7 +59,7 @@ impl Data {
         names.into_iter().collect()
     }
 
-    /// Writes folder `path` with all below it to `to`, which is created.
+    /// Copies folder `path` recursively to `to`, which is created.
     pub fn extract(&self, path: &str, to: &Path) -> Result<()> {
         if let Some(dir) = embedded_dir(path) {
             extract(dir, dir.path(), to)?;
@@ -80,8 +80,8 @@ fn name_of(path: &Path) -> Option<String> {
 }
 
 fn root(path: &str) -> Option<(&'static Dir<'static>, &str)> {
-    // The checks of an application are its own: those of the application beside these sources must
-    // not count for another one.
+    // The checks in `checks/app` belong to the application in this repository; other applications have their
+    // own.
     if path.starts_with("checks/app") {
         return None;
     }
@@ -125,7 +125,7 @@ fn extract(dir: &Dir<'_>, base: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies a folder with all its content; links are followed, modes are kept.
+/// Copies a folder recursively. Follows links and keeps modes.
 pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to).map_err(|e| Error::io("create", to, &e))?;
     for entry in tree(from, true) {
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_the_project_wins_over_the_embedded_one() {
+    fn a_file_of_the_project_overrides_the_embedded_one() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("profiles")).unwrap();
         std::fs::write(dir.path().join("profiles/kind.toml"), "mine").unwrap();

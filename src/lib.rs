@@ -1,14 +1,14 @@
 //! `todo-bootstrap`: from a bare machine to a verified, working application on Kubernetes.
 //!
-//! Direction of dependencies, top to bottom; nothing points up:
+//! Each module depends only on modules of its own layer and of the layers below it:
 //!
 //! | layer | modules |
 //! |---|---|
-//! | what the user calls | `cli`, `ui` |
-//! | what `up` and `down` are made of | `steps` |
-//! | what steps do | `origins`, `source`, `bundle`, `tools`, `pins`, `engine`, `local_registry`, `images`, `cluster`, `deploy`, `checks`, `addons`, `diagnose`, `kubeconfig` |
-//! | what those rest on | `registry`, `fetch`, `exec`, `host`, `config`, `data`, `user_file` |
-//! | what everything knows | `error`, `cancel`, `lock`, `progress`, `task`, `world` |
+//! | user interface | `cli`, `ui` |
+//! | steps of `up` and `down` | `steps` |
+//! | work of the steps | `origins`, `source`, `bundle`, `tools`, `pins`, `engine`, `local_registry`, `images`, `cluster`, `deploy`, `checks`, `addons`, `diagnose`, `kubeconfig` |
+//! | foundations | `registry`, `fetch`, `exec`, `host`, `config`, `data`, `user_file` |
+//! | common types | `error`, `cancel`, `lock`, `progress`, `task`, `world` |
 #![forbid(unsafe_code)]
 
 pub mod addons;
@@ -46,7 +46,7 @@ pub mod ui;
 pub mod user_file;
 pub mod world;
 
-/// Runs the command line `args` (program name first) in `world`; returns how the process ends.
+/// Runs the command line `args`, which starts with the program name, in `world`.
 pub fn run(
     args: impl IntoIterator<Item = std::ffi::OsString>,
     world: &world::World,

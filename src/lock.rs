@@ -1,4 +1,4 @@
-//! Exclusive locks on files, among the processes of this machine.
+//! Exclusive file locks between the processes of this machine.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -8,11 +8,11 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// How often a lock that another process holds is tried.
-const TICK: Duration = Duration::from_millis(50);
+/// The interval between attempts to take a lock that another process holds.
+const INTERVAL: Duration = Duration::from_millis(50);
 
-/// Opens the lock file `path`, creating it if needed, and waits until the lock is ours. It ends when the file is
-/// closed. `waiting` is called again and again while another process holds it.
+/// Opens the lock file `path`, creating it if needed, and waits for the lock, which is held until the file is
+/// closed. Calls `waiting` before each wait.
 pub fn wait(task: &Task<'_>, path: &Path, waiting: impl FnMut()) -> Result<File> {
     let file = File::options().create(true).truncate(false).write(true).open(path);
     let file = file.map_err(|e| Error::io("open", path, &e))?;
@@ -20,35 +20,34 @@ pub fn wait(task: &Task<'_>, path: &Path, waiting: impl FnMut()) -> Result<File>
     Ok(file)
 }
 
-/// As [`wait`], for an open file. A file system without locks protects nothing, and is no reason to stop.
+/// Like [`wait`], for an open file. Returns at once if the file system has no locks.
 pub fn wait_for(task: &Task<'_>, file: &File, path: &Path, mut waiting: impl FnMut()) -> Result<()> {
     while let Lock::Held = try_lock(file).map_err(|e| Error::io("lock", path, &e))? {
         waiting();
         task.check().map_err(|error| error.because(format!("{} is in use", path.display())))?;
-        std::thread::sleep(TICK);
+        std::thread::sleep(INTERVAL);
     }
     Ok(())
 }
 
-/// The result of an attempt.
+/// The result of an attempt to take a lock.
 #[derive(Debug)]
 pub enum Lock {
-    /// Ours, until the file is closed or the process ends.
+    /// The lock is ours until the file is closed or the process ends.
     Taken,
-    /// Another process has it.
+    /// Another process holds the lock.
     Held,
-    /// The file system knows no locks (9p, vboxsf, NFS without lockd). Nothing keeps others away, and
-    /// nothing says that there are any.
+    /// The file system has no locks (9p, vboxsf, NFS without lockd), so other processes are not excluded.
     Unsupported(io::Error),
 }
 
-/// Asks for the lock of `file`, without waiting.
+/// Tries to lock `file` without waiting.
 pub fn try_lock(file: &File) -> io::Result<Lock> {
-    judge(file.try_lock())
+    outcome(file.try_lock())
 }
 
-fn judge(answer: Result<(), TryLockError>) -> io::Result<Lock> {
-    match answer {
+fn outcome(result: Result<(), TryLockError>) -> io::Result<Lock> {
+    match result {
         Ok(()) => Ok(Lock::Taken),
         Err(TryLockError::WouldBlock) => Ok(Lock::Held),
         Err(TryLockError::Error(error)) if is_unsupported(&error) => {
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_has_it_at_a_time() {
+    fn a_lock_has_one_holder() {
         let dir = tempfile::tempdir().unwrap();
         let open = || File::create(dir.path().join("lock")).unwrap();
         let (first, second) = (open(), open());
@@ -88,13 +87,13 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_system_without_locks_is_told_from_a_lock_that_is_held() {
+    fn a_file_system_without_locks_is_not_a_held_lock() {
         use rustix::io::Errno;
-        let judged = |errno: Errno| judge(Err(TryLockError::Error(errno.into())));
+        let outcome_of = |errno: Errno| outcome(Err(TryLockError::Error(errno.into())));
         for errno in [Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOLCK, Errno::NOSYS] {
-            assert!(matches!(judged(errno).unwrap(), Lock::Unsupported(_)), "{errno}");
+            assert!(matches!(outcome_of(errno).unwrap(), Lock::Unsupported(_)), "{errno}");
         }
-        assert_eq!(judged(Errno::IO).unwrap_err().raw_os_error(), Some(Errno::IO.raw_os_error()));
-        assert!(matches!(judge(Err(TryLockError::WouldBlock)).unwrap(), Lock::Held));
+        assert_eq!(outcome_of(Errno::IO).unwrap_err().raw_os_error(), Some(Errno::IO.raw_os_error()));
+        assert!(matches!(outcome(Err(TryLockError::WouldBlock)).unwrap(), Lock::Held));
     }
 }

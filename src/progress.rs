@@ -1,4 +1,4 @@
-//! Progress events: `ui` renders them, the journal stores them.
+//! Progress events: steps emit them, and `ui` displays them.
 
 use std::sync::Mutex;
 
@@ -6,16 +6,16 @@ use std::sync::Mutex;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// The step's probe found something to do.
+    /// The step runs: its probe found work.
     Started,
-    /// `current`, `total` and `message` describe how far it is.
+    /// The step is still running; `current`, `total` and `message` describe its progress.
     Progress,
-    /// The step did its work and verified it.
+    /// The step ran and was verified.
     Done,
-    /// The step's probe found nothing to do.
+    /// The probe found no work.
     Unchanged,
     Failed,
-    /// Information for the user that does not stop the work.
+    /// Information for the user that does not stop the step.
     Warning,
 }
 
@@ -23,17 +23,24 @@ pub enum State {
 pub struct Event {
     pub step: String,
     pub state: State,
-    /// In the unit that `message` names; bytes for transfers.
+    /// Completed work, in the unit that `message` names; bytes for transfers.
     pub current: Option<u64>,
     pub total: Option<u64>,
     pub message: String,
+}
+
+impl Event {
+    /// An event without numbers.
+    pub fn new(step: &str, state: State, message: impl Into<String>) -> Self {
+        Self { step: step.to_owned(), state, current: None, total: None, message: message.into() }
+    }
 }
 
 pub trait Reporter: Send + Sync {
     fn report(&self, event: &Event);
 }
 
-/// Discards events.
+/// Discards all events.
 #[derive(Debug, Default)]
 pub struct Silent;
 
@@ -41,7 +48,7 @@ impl Reporter for Silent {
     fn report(&self, _event: &Event) {}
 }
 
-/// Stores events, for tests.
+/// Records all events, for tests.
 #[derive(Debug, Default)]
 pub struct Recorder {
     events: Mutex<Vec<Event>>,

@@ -12,7 +12,7 @@ use crate::images::{self, Order};
 use crate::local_registry::LocalRegistry;
 use crate::steps::{self, Session};
 use crate::task::Task;
-use crate::ui::{Align, Table, data};
+use crate::ui::{Table, data};
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
@@ -22,24 +22,19 @@ pub(crate) struct CheckArgs {
 }
 
 pub(crate) fn run(context: &Context<'_>, args: &CheckArgs) -> Result<Exit> {
-    let session = context.session(None, false)?;
+    let session = context.session()?;
     let specs = chosen(steps::check_specs(&session)?, &args.checks)?;
-    let bench = context.bench(context.reporter(), None)?;
+    let bench = context.bench()?;
     let task = bench.task("check");
     connect_or_explain(context, &session, &task)?;
-    know_images(&session, &task, context);
+    load_images(&session, &task, context);
     let outcomes = steps::run_checks(&session, &task, &specs, false)?;
-    // Checks that were cut short by Ctrl-C come back as failed ones.
+    // Checks that Ctrl-C interrupted are reported as failed.
     task.check()?;
     if context.json() {
         print_json(&outcomes)?;
     } else {
-        let mut table = Table::new(&[
-            ("", Align::Left),
-            ("check", Align::Left),
-            ("found", Align::Left),
-            ("ms", Align::Right),
-        ]);
+        let mut table = Table::new(&["", "check", "found", ">ms"]);
         for outcome in &outcomes {
             let mark = if outcome.passed { "✓" } else { "✗" };
             table.row([
@@ -51,13 +46,10 @@ pub(crate) fn run(context: &Context<'_>, args: &CheckArgs) -> Result<Exit> {
         }
         data(&table.render());
     }
-    match steps::check_failure(&outcomes) {
-        None => Ok(Exit::Fine),
-        Some(error) => Err(error),
-    }
+    steps::check_failure(&outcomes).map_or(Ok(Exit::Fine), Err)
 }
 
-/// The checks of these names; without any, all of them.
+/// The checks with these names, or all of them without names.
 fn chosen(specs: Vec<Spec>, names: &[String]) -> Result<Vec<Spec>> {
     let known: Vec<&str> = specs.iter().map(|spec| spec.id.as_str()).collect();
     let mut problems = Problems::new("check");
@@ -67,14 +59,13 @@ fn chosen(specs: Vec<Spec>, names: &[String]) -> Result<Vec<Spec>> {
     let named = |spec: &Spec| names.is_empty() || names.contains(&spec.id);
     let chosen = problems
         .or(Some(()))
-        .map_err(|error| error.help("todo-bootstrap check --output json   # names all of them"));
+        .map_err(|error| error.help("todo-bootstrap check --output json   # lists all checks"));
     chosen.map(|()| specs.into_iter().filter(named).collect())
 }
 
-/// Tells the session which images the registry holds for the application, so that what runs can be
-/// compared with what was built. Without engine or registry, what runs is only held against its
-/// references.
-fn know_images(session: &Session, task: &Task<'_>, context: &Context<'_>) {
+/// Adds the images of the application in the registry to the session, so that the running images can be
+/// compared with them. Without engine or registry, the checks compare references only.
+fn load_images(session: &Session, task: &Task<'_>, context: &Context<'_>) {
     let Some(application) = &session.application else { return };
     let Ok(Ok(engine)) = Engine::detect(task, context.world, &session.facts) else { return };
     let Ok(Some(registry)) = LocalRegistry::find(task, &engine, &session.paths.cache) else { return };
@@ -97,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn checks_are_chosen_by_name() {
+    fn checks_are_selected_by_name() {
         let spec = |id: &str| {
             let text = "title = \"t\"\ncode = \"c\"\nkind = \"metrics\"\ntimeout = \"1s\"\nof = \"nodes\"\n";
             Spec::parse(id, "f", text).unwrap()

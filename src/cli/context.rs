@@ -1,7 +1,7 @@
-//! What every command starts from: the flags, the world, and the session made of them.
+//! The context of a command: its flags, its environment, and the session created from them.
 
 use std::cell::{Cell, OnceCell};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,12 +16,12 @@ use crate::cluster::Need;
 use crate::config::{Application, Paths, Profile, Versions};
 use crate::data::Data;
 use crate::doctor::Pinned;
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::exec::{ProcessLog, Runner, System};
 use crate::host::{self, Facts};
 use crate::origins::{Mirror, Origins, Trust};
-use crate::progress::{Event, Reporter, State};
-use crate::steps::{self, ClusterLock, Parts, Receipt, Session, Wishes};
+use crate::progress::{Event, Reporter, Silent, State};
+use crate::steps::{self, ClusterLock, Inputs, Journal, Outcome, Plan, Receipt, Session, UpOptions};
 use crate::task::Task;
 use crate::ui::Ui;
 use crate::world::World;
@@ -30,19 +30,19 @@ pub(crate) struct Context<'a> {
     pub global: &'a Global,
     pub world: &'a World,
     pub ui: &'a Ui,
-    /// Whether it was said that other pins than the program's count.
-    told: Rc<Cell<bool>>,
-    /// Made at its first use.
-    work: Rc<OnceCell<Work>>,
+    /// Whether the warning about overridden pins was printed.
+    pins_reported: Rc<Cell<bool>>,
+    /// Created at its first use.
+    process: Rc<OnceCell<Process>>,
 }
 
-/// What there is once in a process: a signal that came in one part of a command counts in the next.
-struct Work {
+/// The parts that exist once per process: a signal cancels all later parts of a command as well.
+struct Process {
     cancel: Cancel,
     runtime: Runtime,
 }
 
-/// The files that a command works from.
+/// The files that a command reads.
 struct Sources {
     paths: Paths,
     data: Data,
@@ -52,7 +52,7 @@ struct Sources {
     application: Option<Application>,
 }
 
-/// What lends a [`Task`] its parts, for as long as a command runs.
+/// Owns the parts of a [`Task`] while a command runs.
 pub(crate) struct Bench {
     runner: System,
     reporter: Arc<dyn Reporter>,
@@ -76,7 +76,7 @@ impl Bench {
 
 impl<'a> Context<'a> {
     pub fn new(global: &'a Global, world: &'a World, ui: &'a Ui) -> Self {
-        Self { global, world, ui, told: Rc::default(), work: Rc::default() }
+        Self { global, world, ui, pins_reported: Rc::default(), process: Rc::default() }
     }
 
     /// The same command with other flags.
@@ -84,7 +84,8 @@ impl<'a> Context<'a> {
     where
         'a: 'b,
     {
-        Context { global, world: self.world, ui: self.ui, told: self.told.clone(), work: self.work.clone() }
+        let (pins_reported, process) = (self.pins_reported.clone(), self.process.clone());
+        Context { global, world: self.world, ui: self.ui, pins_reported, process }
     }
 
     pub fn json(&self) -> bool {
@@ -95,7 +96,7 @@ impl<'a> Context<'a> {
         Paths::new(self.world)
     }
 
-    /// The project: `--dir`, else this folder if it holds one, else that of the last `up`.
+    /// The project: `--dir`, else the current folder if it contains one, else the project of the last `up`.
     fn project(&self, receipt: Option<&Receipt>) -> Result<Option<Application>> {
         if let Some(dir) = &self.global.dir {
             let dir = self.world.cwd.join(dir);
@@ -113,7 +114,7 @@ impl<'a> Context<'a> {
         last.map_or(Ok(None), |dir| Application::load(dir))
     }
 
-    /// The profile: `--profile`, else that of the only cluster, else `kind`.
+    /// The profile: `--profile`, else the profile of the only existing cluster, else `kind`.
     fn profile(&self, data: &Data, paths: &Paths) -> Result<Profile> {
         if let Some(reference) = &self.global.profile {
             return Profile::load(reference, data, self.world);
@@ -123,7 +124,7 @@ impl<'a> Context<'a> {
             clusters.filter_map(|entry| Receipt::load(&entry.path()).ok().flatten()).collect();
         match receipts.as_slice() {
             [only] => Profile::load(&only.profile, data, self.world),
-            // It needs nothing but an engine.
+            // kind needs nothing but an engine.
             _ => Profile::load("kind", data, self.world),
         }
     }
@@ -138,72 +139,65 @@ impl<'a> Context<'a> {
         Ok(Sources { paths, data, versions, profile, receipt, application })
     }
 
-    /// The least that a machine must have for what these flags name.
+    /// The minimum resources for the profile and the application that the flags select.
     pub fn least_need(&self) -> Result<Need> {
         let Sources { data, versions, profile, application, .. } = self.sources()?;
         steps::least_need(&data, &versions, &profile, application.as_ref())
     }
 
-    /// The pins of the project, and until when they are supported; the program's own where the
-    /// project's cannot be read.
+    /// The pins of the project and their end of support; the built-in pins if the project's cannot be
+    /// read.
     pub fn pinned(&self) -> Result<Pinned> {
         let today = (self.world.now)().to_zoned(TimeZone::UTC).date();
         let own = self.sources().and_then(|Sources { data, .. }| Pinned::load(&data, today));
         own.or_else(|_| Pinned::load(&Data::default(), today))
     }
 
-    /// Everything about this command, read and checked; nothing is changed by it.
-    pub fn session(&self, bundle: Option<&Bundle>, consent: bool) -> Result<Arc<Session>> {
-        self.session_with(bundle, consent, Wishes::default())
+    /// Reads and checks all inputs of a command. Changes nothing.
+    pub fn session(&self) -> Result<Arc<Session>> {
+        self.session_with(None, false, UpOptions::default())
     }
 
-    /// As [`Context::session`], with what `--preset`, `--target` and `--mock` say.
+    /// Like [`Context::session`], with a bundle, the user's consent and the options of `up`.
     pub fn session_with(
         &self,
         bundle: Option<&Bundle>,
         consent: bool,
-        wishes: Wishes,
+        options: UpOptions,
     ) -> Result<Arc<Session>> {
         let Sources { paths, data, versions, profile, receipt, mut application } = self.sources()?;
-        if wishes.mock {
+        if options.mock {
             application = application.map(Application::mocked).transpose()?;
         }
         let facts = self.facts(&paths);
         let (bundle, trust) = (bundle.cloned(), self.trust()?);
         let origins = Origins::new(self.world, &paths, &data, &versions, &facts, bundle, trust)?;
-        self.tell_of_pins(&origins);
+        self.report_pins(&origins);
         let world = self.world.clone();
-        let parts = Parts {
-            world,
-            data,
-            paths,
-            versions,
-            profile,
-            receipt,
-            application,
-            facts,
-            origins,
-            consent,
-            wishes,
-        };
-        Session::new(parts).map(Arc::new)
+        let inputs =
+            Inputs { world, data, paths, versions, profile, application, facts, origins, consent, options };
+        Session::new(inputs, receipt).map(Arc::new)
     }
 
-    /// The session of a command that changes the cluster: the lock is taken before anything of the
-    /// cluster is read, so that nothing old is written back.
-    pub fn locked(
+    /// The session of a command that changes the cluster. It takes the lock before it reads the state of
+    /// the cluster, so that it never writes back stale data.
+    pub fn locked(&self) -> Result<(ClusterLock, Arc<Session>)> {
+        self.locked_with(None, false, &UpOptions::default())
+    }
+
+    /// Like [`Context::locked`], with the arguments of [`Context::session_with`].
+    pub fn locked_with(
         &self,
         bundle: Option<&Bundle>,
         consent: bool,
-        wishes: &Wishes,
+        options: &UpOptions,
     ) -> Result<(ClusterLock, Arc<Session>)> {
         let paths = self.paths()?;
         loop {
             let profile = self.profile(&Data::new(self.overlay()), &paths)?;
             let lock = ClusterLock::take(&paths.lock(&profile.cluster.name))?;
-            let session = self.session_with(bundle, consent, wishes.clone())?;
-            // Which cluster is meant follows from receipts: a command that ended meanwhile may have
-            // written or deleted one.
+            let session = self.session_with(bundle, consent, options.clone())?;
+            // Receipts determine the cluster, and another command may have written or deleted one since.
             if session.profile.cluster.name == profile.cluster.name {
                 if let Some(warning) = &lock.warning {
                     self.ui.warn(warning);
@@ -217,7 +211,7 @@ impl<'a> Context<'a> {
         self.global.dir.as_ref().map(|dir| self.world.cwd.join(dir))
     }
 
-    /// What the flags, else the environment, say of origins that are to be trusted or not.
+    /// The trust settings from the flags, else from the environment.
     pub fn trust(&self) -> Result<Trust> {
         let (global, world) = (self.global, self.world);
         let mirror = global.mirror.as_deref().or_else(|| world.var("TODO_BOOTSTRAP_MIRROR"));
@@ -231,32 +225,48 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Says, once in each run, that what is believed is not what this program came with.
-    fn tell_of_pins(&self, origins: &Origins) {
+    /// Warns once per run that pins override the built-in ones.
+    fn report_pins(&self, origins: &Origins) {
         let given = origins.pins().given();
-        if given.is_empty() || self.told.replace(true) {
+        if given.is_empty() || self.pins_reported.replace(true) {
             return;
         }
         let message = format!("these pins override the built-in ones: {}", given.join(", "));
-        let (step, state) = ("pins".to_owned(), State::Warning);
-        self.reporter().report(&Event { step, state, current: None, total: None, message });
+        self.ui.reporter(&[]).report(&Event::new("pins", State::Warning, message));
     }
 
     pub fn facts(&self, paths: &Paths) -> Facts {
         host::probe(self.world, &paths.cache)
     }
 
-    /// The means to work with: processes that are started go to `log`.
-    pub fn bench(&self, reporter: Arc<dyn Reporter>, log: Option<Arc<dyn ProcessLog>>) -> Result<Bench> {
-        let Work { cancel, runtime } = self.work()?;
+    /// A bench that shows progress.
+    pub fn bench(&self) -> Result<Bench> {
+        self.bench_with(self.ui.reporter(&[]), None)
+    }
+
+    /// A bench that shows no progress, for probes whose result alone is of interest.
+    pub fn silent(&self) -> Result<Bench> {
+        self.bench_with(Arc::new(Silent), None)
+    }
+
+    /// Executes the plan of `command`, with its journal in `dir`.
+    pub fn execute(&self, plan: &Plan, command: &str, dir: &Path, most: usize) -> Result<Vec<Outcome>> {
+        let journal = Arc::new(Journal::open(dir, command)?);
+        let bench = self.bench_with(self.ui.reporter(&plan.titles()), Some(journal.clone()))?;
+        steps::execute(plan, &bench.task(command), &journal, most)
+    }
+
+    /// A bench that reports to `reporter` and records the processes that it starts in `log`.
+    pub fn bench_with(&self, reporter: Arc<dyn Reporter>, log: Option<Arc<dyn ProcessLog>>) -> Result<Bench> {
+        let Process { cancel, runtime } = self.process()?;
         let (cancel, runtime) = (cancel.clone(), runtime.handle().clone());
         let deadline = Instant::now() + self.global.timeout;
         Ok(Bench { runner: System::new(log, self.world.env.clone()), reporter, cancel, runtime, deadline })
     }
 
-    fn work(&self) -> Result<&Work> {
-        if let Some(work) = self.work.get() {
-            return Ok(work);
+    fn process(&self) -> Result<&Process> {
+        if let Some(process) = self.process.get() {
+            return Ok(process);
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -265,19 +275,14 @@ impl<'a> Context<'a> {
             .map_err(|error| Error::failed("cannot start the asynchronous runtime").because(error))?;
         let cancel = Cancel::default();
         super::interrupt::watch(&cancel);
-        Ok(self.work.get_or_init(|| Work { cancel, runtime }))
-    }
-
-    /// A reporter for work that is no plan.
-    pub fn reporter(&self) -> Arc<dyn Reporter> {
-        self.ui.reporter(&[])
+        Ok(self.process.get_or_init(|| Process { cancel, runtime }))
     }
 }
 
 /// Prints a result as JSON.
-pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<Exit> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::failed("cannot print the result as JSON").because(error))?;
     crate::ui::data(&format!("{text}\n"));
-    Ok(())
+    Ok(Exit::Fine)
 }

@@ -1,6 +1,5 @@
-//! `doctor`: the problems of this machine, and how to fix them.
+//! `doctor`: reports problems of this machine, with a fix for each.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
@@ -12,13 +11,12 @@ use crate::data::Data;
 use crate::doctor::{Finding, Inputs, PROBES, Severity};
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
-use crate::progress::Silent;
 use crate::ui::data;
 
 pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let paths = context.paths()?;
     let facts = context.facts(&paths);
-    let bench = context.bench(Arc::new(Silent), None)?;
+    let bench = context.silent()?;
     let versions = Versions::load(&Data::default())?;
     let pinned = context.pinned()?;
     let bare = Inputs {
@@ -26,12 +24,12 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
         engine: None,
         fault: None,
         kubernetes_minor: minor(versions.get("kubernetes")?),
-        // Files that cannot be read are not a problem of the machine; `up` reports them.
+        // `up` reports files that cannot be read; they are not a problem of the machine.
         need: context.least_need().unwrap_or_else(|_| control_plane()),
         pinned: Some(&pinned),
     };
-    // The engine is queried by a process, and the owner of a port is searched among all processes; these
-    // run in parallel. The other probes take microseconds, and some need the engine.
+    // Detecting the engine and finding the holder of a port are slow, so they run in parallel. The other
+    // probes take microseconds, and some need the engine.
     let (engine, engine_millis, alone) = std::thread::scope(|scope| {
         let probes = PROBES.iter().filter(|probe| probe.alone);
         let asked: Vec<_> = probes.map(|probe| scope.spawn(move || timed(|| probe.run(&bare)))).collect();
@@ -66,7 +64,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     Err(remedies.filter_map(|(finding, _)| finding.remedy.as_ref()).fold(error, Error::help))
 }
 
-/// Prints the findings; in JSON with the milliseconds that each probe took.
+/// Prints the findings, with the duration of each in milliseconds.
 fn show(context: &Context<'_>, findings: &[(Finding, u128)]) -> Result<()> {
     if context.json() {
         let rows: Vec<_> = findings
@@ -94,14 +92,14 @@ fn show(context: &Context<'_>, findings: &[(Finding, u128)]) -> Result<()> {
     Ok(())
 }
 
-/// The result of `ask`, and the milliseconds that it took.
+/// A result with its duration in milliseconds.
 fn timed<T>(ask: impl FnOnce() -> T) -> (T, u128) {
     let began = Instant::now();
     let answer = ask();
     (answer, began.elapsed().as_millis())
 }
 
-/// The minor version of a version such as 1.34.4; 0 if it has none.
+/// The minor number of a version such as 1.34.4; 0 if it has none.
 fn minor(version: &str) -> u64 {
     version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or_default()
 }

@@ -1,6 +1,5 @@
-//! `down`: deletes what the receipt says we made, after naming it.
+//! `down`: lists what the receipts contain, and deletes it after a confirmation.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -11,8 +10,7 @@ use super::up::end_orphans;
 use crate::engine::{Engine, certainly_absent};
 use crate::error::{Error, Exit, Result};
 use crate::local_registry::LocalRegistry;
-use crate::progress::Silent;
-use crate::steps::{self, Depth, Journal, Session, Wishes};
+use crate::steps::{self, Depth, Session};
 use crate::task::Task;
 use crate::ui;
 
@@ -24,17 +22,17 @@ pub(crate) struct DownArgs {
 }
 
 pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
-    let (_lock, session) = context.locked(None, false, &Wishes::default())?;
+    let (_lock, session) = context.locked()?;
     let name = session.profile.cluster.name.clone();
     let depth = if args.purge { Depth::Machine } else { Depth::Cluster };
-    // A `down` that was killed while it deleted the state leaves the rest of it.
+    // An interrupted `down` may have deleted only a part of the state.
     let known = session.is_recorded() || session.dir().exists();
     if !known && !args.purge && steps::hosts_entries(&session, depth)?.is_empty() {
         refuse_foreign(context, &session)?;
         context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to delete."));
         return Ok(Exit::Fine);
     }
-    let silent = context.bench(Arc::new(Silent), None)?;
+    let silent = context.silent()?;
     find_engine(context, args, &session, &silent)?;
     let plan = steps::down::plan(&session, depth)?;
     let effects: Vec<String> = plan.steps().flat_map(steps::Step::effects).collect();
@@ -42,7 +40,7 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     for effect in &effects {
         context.ui.say(&format!("  - {effect}"));
     }
-    for claim in data_of(&session, &silent.task("down")) {
+    for claim in volume_claims(&session, &silent.task("down")) {
         context.ui.say(&format!("  - the data of {claim}"));
     }
     let loss = "All data in the cluster will be deleted";
@@ -50,10 +48,8 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
         return Err(Error::refused("nothing was deleted").help("todo-bootstrap down --yes"));
     }
     end_orphans(context, &session.dir());
-    // The journal of a `down` lies beside the clusters, as the cluster's own directory goes.
-    let journal = Arc::new(Journal::open(&session.paths.state, "down")?);
-    let bench = context.bench(context.ui.reporter(&plan.titles()), Some(journal.clone()))?;
-    steps::execute(&plan, &bench.task("down"), &journal, 1)?;
+    // The journal is not in the directory of the cluster, which is deleted.
+    context.execute(&plan, "down", &session.paths.state, 1)?;
     context.ui.good(&format!("✓ Cluster `{name}` was deleted."));
     if !args.purge {
         context.ui.say("  Container engine and cache are kept; `todo-bootstrap down --purge` removes them.");
@@ -61,8 +57,8 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// Finds the engine that holds something of ours. One that is not responding is an error where it may
-/// hold something: without its receipt, a cluster that still exists belongs to nobody.
+/// Finds the engine. It fails if an engine that is not responding may contain our cluster or registry: if
+/// their receipts were deleted, nothing would identify them as ours any more.
 fn find_engine(context: &Context<'_>, args: &DownArgs, session: &Session, bench: &Bench) -> Result<()> {
     let registry = args.purge && LocalRegistry::is_recorded(&session.paths.cache)?;
     if !session.is_recorded() && !registry {
@@ -86,9 +82,9 @@ fn find_engine(context: &Context<'_>, args: &DownArgs, session: &Session, bench:
         .context(format!("cannot delete {what}: its engine is not responding; nothing was deleted")))
 }
 
-/// The data in the cluster by name, as far as the cluster still answers: one that does not can be
-/// deleted all the same.
-fn data_of(session: &Session, task: &Task<'_>) -> Vec<String> {
+/// The volume claims in the cluster; none if the cluster does not respond, which does not prevent its
+/// deletion.
+fn volume_claims(session: &Session, task: &Task<'_>) -> Vec<String> {
     let task = task.within(Duration::from_secs(5));
     connect(session, &task).and_then(|()| steps::claims(session, &task)).unwrap_or_default()
 }

@@ -1,6 +1,4 @@
-//! `env`: the settings of the application. No command of these shows a value.
-
-use std::sync::Arc;
+//! `env`: the settings of the application. These commands never show a value.
 
 use clap::Subcommand;
 use secrecy::ExposeSecret as _;
@@ -13,11 +11,10 @@ use crate::config::env::{self, EnvValues, Environment, Finding, Level, Setting, 
 use crate::deploy::{self, secrets};
 use crate::error::{Exit, Result};
 use crate::files::sha256;
-use crate::progress::Silent;
 use crate::steps::Session;
-use crate::steps::env::{in_use, told};
+use crate::steps::env::{describe, in_use};
 use crate::steps::secrets::wanted;
-use crate::ui::{Align, Table, data};
+use crate::ui::{Table, data};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EnvCommand {
@@ -41,11 +38,11 @@ pub(crate) fn run(context: &Context<'_>, command: &EnvCommand) -> Result<Exit> {
     }
 }
 
-/// What `up` and `plan` begin with: settings that keep the contract, warnings said.
-pub(crate) fn look(context: &Context<'_>, session: &Session, application: &Application) -> Result<()> {
+/// Validates the settings and prints warnings, at the beginning of `up` and `plan`.
+pub(crate) fn validate(context: &Context<'_>, session: &Session, application: &Application) -> Result<()> {
     let environment = session.environment(application)?;
-    let tracked = repository(context, &environment)?;
-    // What is to be generated is said by the step that does it.
+    let tracked = tracked_by_git(context, &environment)?;
+    // Step `env` reports the secrets that it generates.
     for finding in environment.findings.iter().chain(&tracked).filter(|finding| finding.code != "to-generate")
     {
         warn(context, &environment, finding);
@@ -53,11 +50,11 @@ pub(crate) fn look(context: &Context<'_>, session: &Session, application: &Appli
     environment.verdict().map_err(|error| error.help(env::CHECK))
 }
 
-fn repository(context: &Context<'_>, environment: &Environment) -> Result<Option<Finding>> {
+fn tracked_by_git(context: &Context<'_>, environment: &Environment) -> Result<Option<Finding>> {
     if !environment.exists {
         return Ok(None);
     }
-    let bench = context.bench(Arc::new(Silent), None)?;
+    let bench = context.silent()?;
     Ok(env::tracked(&bench.task("env"), &environment.file))
 }
 
@@ -70,9 +67,9 @@ fn warn(context: &Context<'_>, environment: &Environment, finding: &Finding) {
 }
 
 fn check(context: &Context<'_>, plain: bool) -> Result<Exit> {
-    let session = context.session(None, false)?;
+    let session = context.session()?;
     let mut environment = Environment::load(application(&session)?)?;
-    environment.findings.extend(repository(context, &environment)?);
+    environment.findings.extend(tracked_by_git(context, &environment)?);
     if context.json() {
         let key = if plain { None } else { session.digest_key()? };
         let keys: Vec<_> =
@@ -95,7 +92,7 @@ fn check(context: &Context<'_>, plain: bool) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// Without a key, which `up` makes, there is nothing that a keyed digest could be compared with.
+/// A setting as JSON. It has no keyed digest before `up` creates the key.
 fn row(setting: &Setting, plain: bool, key: Option<&[u8]>) -> serde_json::Value {
     let (name, digest) = if plain {
         ("sha256", Some(sha256(setting.value.expose_secret().as_bytes())))
@@ -109,12 +106,7 @@ fn row(setting: &Setting, plain: bool, key: Option<&[u8]>) -> serde_json::Value 
 }
 
 fn print_table(environment: &Environment) {
-    let mut table = Table::new(&[
-        ("key", Align::Left),
-        ("class", Align::Left),
-        ("line", Align::Right),
-        ("state", Align::Left),
-    ]);
+    let mut table = Table::new(&["key", "class", ">line", "state"]);
     for setting in &environment.settings {
         let line = setting.line.map_or_else(|| "-".to_owned(), |line| line.to_string());
         table.row([&setting.key, setting.class.name(), &line, state(environment, setting)]);
@@ -141,10 +133,10 @@ fn state<'e>(environment: &'e Environment, setting: &Setting) -> &'e str {
 }
 
 fn diff(context: &Context<'_>) -> Result<Exit> {
-    let session = context.session(None, false)?;
+    let session = context.session()?;
     let application = application(&session)?;
-    look(context, &session, application)?;
-    let bench = context.bench(context.reporter(), None)?;
+    validate(context, &session, application)?;
+    let bench = context.bench()?;
     let task = bench.task("env");
     connect(&session, &task)?;
     let environment = Environment::load_with(application, &in_use(&task, &session, application)?)?;
@@ -165,19 +157,13 @@ fn diff(context: &Context<'_>) -> Result<Exit> {
                 })
             })
             .collect();
-        print_json(&json!({ "equal": rows.is_empty(), "changes": rows }))?;
-        return Ok(Exit::Fine);
+        return print_json(&json!({ "equal": rows.is_empty(), "changes": rows }));
     }
     if changes.is_empty() {
         data(&format!("The settings in the cluster match {}.\n", environment.file.display()));
         return Ok(Exit::Fine);
     }
-    let mut table = Table::new(&[
-        ("key", Align::Left),
-        ("class", Align::Left),
-        ("in .env", Align::Left),
-        ("used by", Align::Left),
-    ]);
+    let mut table = Table::new(&["key", "class", "in .env", "used by"]);
     for change in &changes {
         let users = used_by(change).join(", ");
         let users = if users.is_empty() { "-".to_owned() } else { users };
@@ -190,19 +176,19 @@ fn diff(context: &Context<'_>) -> Result<Exit> {
 }
 
 fn init(context: &Context<'_>) -> Result<Exit> {
-    let session = context.session(None, false)?;
+    let session = context.session()?;
     let application = application(&session)?;
     let mut given = EnvValues::new();
     if session.receipt().made.cluster.complete {
-        // New secrets would lock the application out of its own data.
-        let bench = context.bench(context.reporter(), None)?;
+        // With new secrets, the application could no longer read its existing data.
+        let bench = context.bench()?;
         let task = bench.task("env");
         connect(&session, &task)?;
         given = in_use(&task, &session, application)?;
     }
     let written = env::complete(application, &given)?;
     session.forget_environment();
-    data(&format!("{}\n", told(application, &written)));
-    look(context, &session, application)?;
+    data(&format!("{}\n", describe(application, &written)));
+    validate(context, &session, application)?;
     Ok(Exit::Fine)
 }

@@ -1,5 +1,4 @@
-//! `--port-forward` of `url` and `open`: a port of this machine leads to a Service, most often that of
-//! the start page.
+//! `--port-forward` of `url` and `open`: forwards a local port to a Service, by default that of the start page.
 
 use super::context::{Context, print_json};
 use super::reach::{application, ended, until_stopped};
@@ -10,7 +9,7 @@ use crate::steps::Session;
 use crate::task::Task;
 use crate::ui::data;
 
-/// Runs until Ctrl-C; `port` 0 takes a free one. `listening` is told the address.
+/// Runs until Ctrl-C. Port 0 selects a free port. Calls `listening` with the address.
 pub(crate) fn run(
     context: &Context<'_>,
     session: &Session,
@@ -33,15 +32,15 @@ pub(crate) fn run(
     serve(context, session, task, &To { namespace, route: &route, scheme: "http" }, port, listening)
 }
 
-/// What a port leads to.
+/// The target of a forwarded port.
 pub(crate) struct To<'a> {
     pub namespace: &'a str,
     pub route: &'a Route,
-    /// What the Service speaks.
+    /// The protocol of the Service.
     pub scheme: &'a str,
 }
 
-/// As [`run`], to any Service.
+/// Like [`run`], for any Service.
 pub(crate) fn serve(
     context: &Context<'_>,
     session: &Session,
@@ -51,7 +50,7 @@ pub(crate) fn serve(
     listening: impl Fn(&str),
 ) -> Result<Exit> {
     let task = until_stopped(context, task);
-    let mut told = |port: u16| {
+    let mut announce = |port: u16| {
         let url = format!("{}://127.0.0.1:{port}/", to.scheme);
         if context.json() {
             let _ = print_json(&serde_json::json!({ "url": url }));
@@ -61,6 +60,6 @@ pub(crate) fn serve(
         listening(&url);
     };
     let wanted = (port != 0).then_some(port);
-    let result = deploy::forward(&task, session.kube()?, to.namespace, to.route, wanted, &mut told);
+    let result = deploy::forward(&task, session.kube()?, to.namespace, to.route, wanted, &mut announce);
     ended(&task, result)
 }

@@ -1,5 +1,5 @@
-//! What messages advise can be run: each `todo-bootstrap …` in a string of the source is held
-//! against our own command line, and what follows a command is a comment of the shell.
+//! The commands in messages can be run: each `todo-bootstrap …` in a string of the source is parsed by our own
+//! command line, and text after a command is a shell comment.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 
 use super::Cli;
 
-/// The string literals of a source, its tests and comments left out; escapes as they are printed.
+/// The unescaped string literals of a source file, without those in its tests and comments.
 fn literals(source: &str) -> Vec<String> {
     let source = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let mut found = Vec::new();
@@ -46,7 +46,7 @@ fn escaped(text: &str) -> (String, &str) {
             '"' => return (out, &text[at + 1..]),
             '\\' => match chars.next() {
                 Some((_, 'n')) => out.push('\n'),
-                // A line that goes on: white space at its beginning is none of it.
+                // A line continuation skips the white space at the beginning of the next line.
                 Some((next, '\n')) => {
                     let skipped = text[next..].len() - text[next..].trim_start().len();
                     chars = text.char_indices();
@@ -61,7 +61,7 @@ fn escaped(text: &str) -> (String, &str) {
     (out, "")
 }
 
-/// The commands of ours in `text`: where it begins with one, and behind what stands before commands.
+/// Our commands in `text`: at its beginning, and after the punctuation that precedes commands.
 fn commands(text: &str) -> Vec<String> {
     const PROGRAM: &str = "todo-bootstrap ";
     let is_command = |before: &str| {
@@ -83,10 +83,10 @@ fn commands(text: &str) -> Vec<String> {
     places.map(command).collect()
 }
 
-/// `None` where our parser takes the command; its placeholders stand for any word.
+/// `None` if our parser accepts the command, in which placeholders stand for any word.
 fn refused(command: &str) -> Option<String> {
     let mut words: Vec<String> = Vec::new();
-    // The first line of what is hashed, and commands that stand for any.
+    // The first line of the hashed inputs, and placeholders for any command.
     if command == "todo-bootstrap image inputs 3" || command.contains('…') || command.ends_with(" {command}")
     {
         return None;
@@ -104,7 +104,7 @@ fn refused(command: &str) -> Option<String> {
     }
     let error = Cli::try_parse_from(&words).err()?;
     let fine = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    // A command that only names its group, such as `tools`, says nothing wrong.
+    // A command that only names its group, such as `tools`, is correct.
     (!fine).then(|| error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
@@ -129,7 +129,7 @@ fn sources(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
 }
 
 #[test]
-fn each_command_that_a_message_advises_can_be_run() {
+fn every_command_in_a_message_can_be_run() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let (mut files, mut wrong, mut count) = (Vec::new(), Vec::new(), 0);
     sources(&src, &mut files);
@@ -147,7 +147,7 @@ fn each_command_that_a_message_advises_can_be_run() {
             let command = text.split(' ').next().is_some_and(|first| PROGRAMS.contains(&first))
                 || text.contains("todo-bootstrap ");
             if command && prose {
-                wrong.push(format!("{name}: prose behind a command must be a comment: {text}"));
+                wrong.push(format!("{name}: text after a command must be a comment: {text}"));
             }
         }
     }
@@ -155,14 +155,14 @@ fn each_command_that_a_message_advises_can_be_run() {
     assert!(count > 100, "only {count} commands were found");
 }
 
-/// What else messages advise to run.
+/// Other programs in messages.
 const PROGRAMS: [&str; 20] = [
     "{}", "{name}", "colima", "curl", "df", "docker", "git", "go", "helm", "kind", "kubectl", "ls",
     "minikube", "npm", "podman", "rm", "ss", "sudo", "wsl", "--mirror",
 ];
 
 #[test]
-fn wrong_advice_is_told_from_right_one() {
+fn invalid_commands_are_detected() {
     let all = |text: &str| commands(text).iter().filter_map(|command| refused(command)).count();
     for good in [
         "todo-bootstrap up --yes   # starts it",

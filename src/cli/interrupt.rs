@@ -1,5 +1,4 @@
-//! The signals that mean "stop": the first one asks all work to stop, a second Ctrl-C ends the process
-//! at once.
+//! Termination signals: the first one cancels all work, and a second Ctrl-C ends the process at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,21 +10,21 @@ use signal_hook::flag;
 use crate::cancel::{Cancel, Reason};
 use crate::error::Exit;
 
-/// Turns the signals into a cancelled `cancel`; called once in a process.
+/// Cancels `cancel` on a signal. To be called once per process.
 pub fn watch(cancel: &Cancel) {
     let asked = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        // The order matters: the exit is armed by the signal before.
-        let armed = flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, asked.clone());
-        warn(signal, armed.and_then(|_| flag::register(signal, asked.clone())));
+        // The order matters: the first signal must only enable the exit of the second.
+        let exit = flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, asked.clone());
+        warn_on_error(signal, exit.and_then(|_| flag::register(signal, asked.clone())));
     }
     #[cfg(unix)]
     {
         use signal_hook::consts::SIGHUP;
-        // A terminal that is closed may send it twice, by the kernel and by the shell: the second one
-        // must not cut the clean-up short.
+        // The kernel and the shell may both send it when a terminal is closed: the second one must not end
+        // the clean-up.
         if !is_ignored(SIGHUP) {
-            warn(SIGHUP, flag::register(SIGHUP, asked.clone()));
+            warn_on_error(SIGHUP, flag::register(SIGHUP, asked.clone()));
         }
     }
     let cancel = cancel.clone();
@@ -37,14 +36,14 @@ pub fn watch(cancel: &Cancel) {
     });
 }
 
-fn warn(signal: i32, registered: std::io::Result<signal_hook::SigId>) {
+fn warn_on_error(signal: i32, registered: std::io::Result<signal_hook::SigId>) {
     if let Err(error) = registered {
         tracing::warn!(%error, signal, "the signal cannot be caught");
     }
 }
 
-/// Whether the process was started with the signal ignored, as `nohup` does. Only Linux tells it
-/// without unsafe code; elsewhere the signal is left as it is, which is right for `nohup`.
+/// Whether the process was started with the signal ignored, as by `nohup`. Without unsafe code only Linux can
+/// tell; elsewhere it counts as ignored, which is correct for `nohup`.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

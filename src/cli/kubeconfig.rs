@@ -1,4 +1,4 @@
-//! `kubeconfig`: the cluster in the user's own kubeconfig, on request only.
+//! `kubeconfig`: adds the cluster to the user's own kubeconfig, or removes it.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::context::{Context, print_json};
 use crate::error::{Error, Exit, Result};
 use crate::kubeconfig::default_file;
-use crate::steps::{self, Wishes};
+use crate::steps;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KubeconfigCommand {
@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context<'_>, command: &KubeconfigCommand) -> Result<
 }
 
 fn merge(context: &Context<'_>, args: &MergeArgs) -> Result<Exit> {
-    let (_lock, session) = context.locked(None, false, &Wishes::default())?;
+    let (_lock, session) = context.locked()?;
     let cluster = &session.profile.cluster.name;
     if !session.is_recorded() || !session.kubeconfig().is_file() {
         return Err(Error::failed(format!("there is no cluster `{cluster}`"))
@@ -54,14 +54,13 @@ fn merge(context: &Context<'_>, args: &MergeArgs) -> Result<Exit> {
         Some(file) => absolute(context, file),
         None => default_file(context.world)?,
     };
-    let bench = context.bench(context.reporter(), None)?;
+    let bench = context.bench()?;
     let done = steps::merge_kubeconfig(&session, &bench.task("kubeconfig"), &file, args.set_current);
     let (name, merged, saved) = done?;
     if context.json() {
         let document = json!({ "file": file, "context": name, "changed": merged.changed,
             "previous_context": merged.previous, "backup": saved.backup });
-        print_json(&document)?;
-        return Ok(Exit::Fine);
+        return print_json(&document);
     }
     if merged.changed {
         context.ui.good(&format!("✓ added cluster, user and context `{name}` to {}", file.display()));
@@ -83,12 +82,12 @@ fn merge(context: &Context<'_>, args: &MergeArgs) -> Result<Exit> {
 }
 
 fn unmerge(context: &Context<'_>, args: &UnmergeArgs) -> Result<Exit> {
-    let session = context.session(None, false)?;
+    let session = context.session()?;
     let only = args.file.as_ref().map(|file| absolute(context, file));
     let ours = session.receipt().made.kubeconfig_entries;
     let unmerged = if ours.iter().any(|one| only.as_ref().is_none_or(|only| *only == one.file)) {
-        let bench = context.bench(context.reporter(), None)?;
-        let (_lock, session) = context.locked(None, false, &Wishes::default())?;
+        let bench = context.bench()?;
+        let (_lock, session) = context.locked()?;
         steps::unmerge_kubeconfigs(&session, &bench.task("kubeconfig"), only.as_deref())?
     } else {
         Vec::new()
@@ -101,8 +100,7 @@ fn unmerge(context: &Context<'_>, args: &UnmergeArgs) -> Result<Exit> {
                     "current_context": one.done.current, "backup": one.saved.backup })
             })
             .collect();
-        print_json(&files)?;
-        return Ok(Exit::Fine);
+        return print_json(&files);
     }
     if unmerged.iter().all(|one| one.done.removed.is_empty()) {
         let place = only.map_or("your kubeconfig".to_owned(), |file| file.display().to_string());

@@ -1,4 +1,4 @@
-//! The debug log of commands that change something: a file, as a screen has no room for it.
+//! The debug log of commands that change something.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -10,15 +10,13 @@ use tracing_subscriber::EnvFilter;
 
 use crate::error::{Error, Result};
 
-/// Sends what our own code says of its doings (programs that it runs, with purpose and argv) to
-/// `debug.log` in `dir`, anew for each command. What other crates say is left out: an HTTP client
-/// may say more than a log should hold.
+/// Writes the events of our own code, such as the programs that it runs, to `debug.log` in `dir`. Each command
+/// overwrites the file. The events of other crates are left out, because an HTTP client may log secrets.
 pub fn to_file(dir: &Path) -> Result<PathBuf> {
-    // The first command on a cluster finds no folder.
     std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
     let path = dir.join("debug.log");
     let file = private(&path).map_err(|e| Error::io("open", &path, &e))?;
-    // A second one in the same process would be a test's; the first one stays.
+    // Fails only in tests, where the process already has a subscriber.
     let _ = tracing::subscriber::set_global_default(subscriber(file));
     Ok(path)
 }
@@ -49,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_folder_is_made() {
+    fn the_folder_is_created() {
         let dir = tempfile::tempdir().unwrap();
         let log = to_file(&dir.path().join("clusters/new")).unwrap();
         assert!(log.is_file());
@@ -68,9 +66,9 @@ mod tests {
         }
     }
 
-    /// A client may log the headers and bodies that it sends: tokens, and the Secrets themselves.
+    /// A client may log the headers and bodies that it sends, with tokens and Secrets.
     #[test]
-    fn only_our_own_words_are_kept() {
+    fn only_our_own_events_are_logged() {
         let out = Shared::default();
         tracing::subscriber::with_default(subscriber(out.clone()), || {
             tracing::debug!("ours");

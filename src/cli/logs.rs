@@ -1,4 +1,4 @@
-//! `logs`: what the pods of the application say, as one.
+//! `logs`: shows the logs of the application as one stream.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
@@ -14,7 +14,7 @@ use crate::error::{Exit, Result};
 use crate::steps;
 use crate::ui::{prefix, printable, stream};
 
-/// Lines of each container where nothing else is asked for.
+/// The default number of lines of each container.
 const TAIL: u32 = 1000;
 
 #[derive(Debug, Args)]
@@ -40,8 +40,8 @@ pub(crate) struct LogsArgs {
 }
 
 pub(crate) fn run(context: &Context<'_>, args: &LogsArgs) -> Result<Exit> {
-    let session = context.session(None, false)?;
-    let bench = context.bench(context.reporter(), None)?;
+    let session = context.session()?;
+    let bench = context.bench()?;
     let task = bench.task("logs");
     let namespace = &application(&session)?.namespace;
     connect_or_explain(context, &session, &task)?;
@@ -73,12 +73,12 @@ pub(crate) fn run(context: &Context<'_>, args: &LogsArgs) -> Result<Exit> {
 struct Printer {
     json: bool,
     timestamps: bool,
-    /// Of the widest label so far.
+    /// The width of the widest label so far.
     width: usize,
 }
 
 impl Printer {
-    /// False where the reader went away.
+    /// Returns false if standard output was closed.
     fn print(&mut self, entry: &Entry) -> bool {
         let source = &entry.source;
         if self.json {
@@ -100,7 +100,7 @@ impl Printer {
     }
 }
 
-/// The same for all pods of a service, at any time and on any machine.
+/// The colour of a service, which is always the same.
 fn colour(service: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     service.hash(&mut hasher);

@@ -2,7 +2,6 @@
 
 mod bundle;
 mod check;
-mod completions;
 mod context;
 mod doctor;
 mod down;
@@ -31,17 +30,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::error::{Exit, Kind, Result};
 use crate::exec::Cmd;
 use crate::ui::{Ui, Volume, data};
 use crate::world::World;
 
-/// The time that a command has where `--timeout` is not given.
-const WHOLE: Duration = Duration::from_mins(90);
+/// The default of `--timeout`.
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(90);
 
-// Names of variables, as clap prints its own.
+// These name their variables in the format of clap.
 const MIRROR: &str = "Try this mirror before the release hosts; it serves each file as <host>/<path> \
                       [env: TODO_BOOTSTRAP_MIRROR]";
 const STRICT: &str = "Ignore programs already installed on this machine [env: TODO_BOOTSTRAP_STRICT=1]";
@@ -61,7 +61,7 @@ pub(crate) struct Cli {
 }
 
 #[derive(Debug, Clone, Args)]
-#[allow(clippy::struct_excessive_bools)] // each is a flag of its own
+#[allow(clippy::struct_excessive_bools)] // independent flags
 pub(crate) struct Global {
     /// Provider and size of the cluster: a profile name or a TOML file [default: that of the existing cluster, else kind]
     #[arg(long, global = true, value_name = "NAME|FILE")]
@@ -154,10 +154,13 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Tools(tools::ToolsCommand),
     /// Print the completion script for a shell
-    Completions(completions::CompletionsArgs),
+    Completions {
+        #[arg(value_enum)]
+        shell: Shell,
+    },
 }
 
-/// Parses and runs; the only caller is `main`.
+/// Parses and runs a command line.
 pub(crate) fn run(args: impl IntoIterator<Item = OsString>, world: &World) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match Cli::try_parse_from(&args) {
@@ -206,14 +209,19 @@ fn dispatch(cli: &Cli, world: &World, ui: &Ui) -> Result<Exit> {
         Command::Bundle(command) => bundle::run(&context, command),
         Command::Images(command) => images::run(&context, command),
         Command::Tools(command) => tools::run(&context, command),
-        Command::Completions(args) => Ok(completions::run(args)),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "todo-bootstrap", &mut script);
+            data(&String::from_utf8_lossy(&script));
+            Ok(Exit::Fine)
+        }
     }
 }
 
-/// Help and version go to standard output, mistakes to standard error with exit code 2.
+/// Prints help and version to standard output, and errors to standard error with exit code 2.
 fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
-        // The text is clap's own; a closed stream is no reason to fail differently.
+        // A failure to print does not change the exit code.
         let _ = error.print();
         return ExitCode::from(Exit::Usage as u8);
     }
@@ -229,8 +237,6 @@ fn duration(text: &str) -> std::result::Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -239,13 +245,13 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_read_as_people_write_them() {
+    fn durations_are_parsed() {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("30m"), Ok(Duration::from_mins(30)));
         assert!(duration("soon").is_err() && duration("0s").is_err());
         let cli = Cli::try_parse_from(["todo-bootstrap", "status"]).unwrap();
-        assert_eq!(cli.global.timeout, WHOLE);
-        // `install.sh --up` says yes, and so may its user.
+        assert_eq!(cli.global.timeout, DEFAULT_TIMEOUT);
+        // `install.sh --up` passes --yes, and its user may pass it again.
         let twice = ["todo-bootstrap", "up", "--yes", "--yes", "--timeout", "1m", "--timeout", "2m"];
         assert_eq!(Cli::try_parse_from(twice).unwrap().global.timeout, Duration::from_mins(2));
     }

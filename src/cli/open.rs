@@ -1,4 +1,4 @@
-//! `open`: the application in the browser.
+//! `open`: opens the application in the browser.
 
 use clap::Args;
 
@@ -25,8 +25,8 @@ pub(crate) struct OpenArgs {
 }
 
 pub(crate) fn run(context: &Context<'_>, args: &OpenArgs) -> Result<Exit> {
-    let session = context.session(None, false)?;
-    let bench = context.bench(context.reporter(), None)?;
+    let session = context.session()?;
+    let bench = context.bench()?;
     let task = bench.task("open");
     if args.dashboard {
         connect_or_explain(context, &session, &task)?;
@@ -54,7 +54,7 @@ pub(crate) fn run(context: &Context<'_>, args: &OpenArgs) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// The dashboard of the cluster, by a port of this machine; it is none of what `up` installs.
+/// Opens the dashboard of the cluster through a forwarded port. `up` does not install one.
 fn dashboard(context: &Context<'_>, session: &Session, task: &Task<'_>, port: u16) -> Result<Exit> {
     const CHART: &str = "https://kubernetes.github.io/dashboard/";
     let namespace = dashboard::NAMESPACE;
@@ -75,8 +75,7 @@ fn dashboard(context: &Context<'_>, session: &Session, task: &Task<'_>, port: u1
     forward::serve(context, session, task, &to, port, |url| show(context, session, task, url))
 }
 
-/// Hands `url` to the desktop's browser, or says why not. The address is printed in either case, so
-/// that nothing is lost.
+/// Opens `url` in the browser, or reports why not. The caller has printed the address.
 fn show(context: &Context<'_>, session: &Session, task: &Task<'_>, url: &str) {
     let facts = &session.facts;
     if let Err(why) = host::desktop(facts.os, facts.wsl, |key| context.world.var(key)) {

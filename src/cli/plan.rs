@@ -1,6 +1,4 @@
-//! `plan` (and `up --dry-run`): what `up` would do and change.
-
-use std::sync::Arc;
+//! `plan` and `up --dry-run`: show what `up` would do and change.
 
 use serde_json::{Value, json};
 
@@ -8,30 +6,28 @@ use super::context::{Context, print_json};
 use super::up::{UpArgs, open_bundle};
 use crate::cluster::Fit;
 use crate::error::{Exit, Result};
-use crate::progress::Silent;
 use crate::steps::{self, Preview, Session};
-use crate::ui::{Align, Table, data};
+use crate::ui::{Table, data};
 
 pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     let bundle = open_bundle(context, args)?;
-    let session = context.session_with(bundle.as_ref(), false, args.wishes())?;
+    let session = context.session_with(bundle.as_ref(), false, args.options())?;
     let plan = steps::up::plan(&session)?;
     if let Some(application) = &session.application {
-        super::env::look(context, &session, application)?;
+        super::env::validate(context, &session, application)?;
     }
-    let bench = context.bench(Arc::new(Silent), None)?;
+    let bench = context.silent()?;
     let mut previews = steps::preview(&plan, &bench.task("plan"));
     let mut engine = previews.iter_mut().filter(|preview| preview.step == "engine");
     if let Some(error) = engine.find_map(|preview| preview.error.take()) {
         return Err(error);
     }
-    // `up` would end here as well, before it makes anything.
+    // `up` would fail here as well, before it creates anything.
     let fit = if session.can_fit() { Some(session.fit()?) } else { None };
     if context.json() {
-        print_json(&document(&session, fit.as_ref(), &previews)?)?;
-        return Ok(Exit::Fine);
+        return print_json(&document(&session, fit.as_ref(), &previews)?);
     }
-    let mut table = Table::new(&[("step", Align::Left), ("state", Align::Left), ("why", Align::Left)]);
+    let mut table = Table::new(&["step", "state", "why"]);
     for preview in &previews {
         table.row([preview.title.as_str(), preview.state, preview.detail.as_str()]);
     }
@@ -56,8 +52,8 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// The plan for programs: the chosen size (`null` where nothing is known yet), what the application
-/// asks for in each of its sizes, and the steps. CPU is in thousandths, memory in bytes.
+/// The plan as JSON: the selected preset and size (`null` if unknown yet), the requirements of each preset, and
+/// the steps. CPU is in millicores, memory in bytes.
 fn document(session: &Session, fit: Option<&Fit>, previews: &[Preview]) -> Result<Value> {
     let application = session.application.as_ref();
     let presets: Vec<Value> = session

@@ -1,6 +1,5 @@
-//! What commands that need a running cluster share: the connection, and the address.
+//! Connecting to the running cluster, for the commands that need it.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::Context;
@@ -8,11 +7,11 @@ use crate::cluster::State;
 use crate::config::Application;
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Kind, Result};
-use crate::progress::Silent;
 use crate::steps::Session;
+use crate::steps::stop::incomplete;
 use crate::task::Task;
 
-/// Connects to the cluster of this session and proves that it is ours.
+/// Connects to the cluster of `session` after verifying that it is ours.
 pub(crate) fn connect(session: &Session, task: &Task<'_>) -> Result<()> {
     let kubeconfig = session.kubeconfig();
     if !kubeconfig.is_file() {
@@ -25,15 +24,15 @@ pub(crate) fn connect(session: &Session, task: &Task<'_>) -> Result<()> {
     Ok(())
 }
 
-/// As [`connect`]; where the cluster does not answer, the engine is asked why.
+/// Like [`connect`]; if the cluster does not respond, the error gives the reason that the engine knows.
 pub(crate) fn connect_or_explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Result<()> {
     let Err(error) = connect(session, task) else { return Ok(()) };
-    let silent =
+    let final_error =
         error.kind() != Kind::Failed || !session.kubeconfig().is_file() || task.cancel.reason().is_some();
-    Err(if silent { error } else { explain(context, session, task).unwrap_or(error) })
+    Err(if final_error { error } else { explain(context, session, task).unwrap_or(error) })
 }
 
-/// Why the cluster does not answer, as far as the engine knows.
+/// Why the cluster does not respond, according to the engine.
 fn explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Option<Error> {
     let name = &session.profile.cluster.name;
     let engine = match Engine::detect(task, context.world, &session.facts) {
@@ -50,22 +49,14 @@ fn explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Option<
             Error::failed(format!("cluster `{name}` is stopped"))
                 .help("todo-bootstrap start   # starts it with all its data"),
         ),
-        State::Absent => Some(
-            Error::failed(format!("cluster `{name}` no longer exists"))
-                .because("its node container no longer exists")
-                .help("todo-bootstrap up   # recreates it"),
-        ),
-        State::Partial { why } => Some(
-            Error::failed(format!("cluster `{name}` is incomplete"))
-                .because(why)
-                .help("todo-bootstrap up   # recreates it"),
-        ),
-        // It runs and does not answer: what the connection said is all there is.
+        State::Absent => Some(incomplete(name, None)),
+        State::Partial { why } => Some(incomplete(name, Some(why))),
+        // The error of the connection is the best explanation.
         State::Running => None,
     }
 }
 
-/// The application that this is about.
+/// The application of `session`; an error without one.
 pub(crate) fn application(session: &Session) -> Result<&Application> {
     session.application.as_ref().ok_or_else(|| {
         Error::usage("no application found: there is no application.toml here, and none was deployed")
@@ -73,17 +64,16 @@ pub(crate) fn application(session: &Session) -> Result<&Application> {
     })
 }
 
-/// A task that lasts until the user ends it, unless `--timeout` was given.
+/// A task without a deadline, unless `--timeout` was given.
 pub(crate) fn until_stopped<'t>(context: &Context<'_>, task: &Task<'t>) -> Task<'t> {
-    const AGE: Duration = Duration::from_hours(24 * 3650);
-    if context.global.timeout != super::WHOLE {
+    const FOREVER: Duration = Duration::from_hours(24 * 3650);
+    if context.global.timeout != super::DEFAULT_TIMEOUT {
         return task.clone();
     }
-    Task { deadline: Instant::now() + AGE, ..task.clone() }
+    Task { deadline: Instant::now() + FOREVER, ..task.clone() }
 }
 
-/// How a command that lasts until it is stopped ends: Ctrl-C and the end of `--timeout` are what
-/// the user asked for, not errors.
+/// The exit of a command that runs until it is stopped: Ctrl-C and the end of `--timeout` are not errors.
 pub(crate) fn ended(task: &Task<'_>, result: Result<()>) -> Result<Exit> {
     match result {
         Ok(()) => Ok(Exit::Fine),
@@ -93,10 +83,9 @@ pub(crate) fn ended(task: &Task<'_>, result: Result<()>) -> Result<Exit> {
     }
 }
 
-/// Fails where the engine has a cluster of this name that is not ours: before anything is made, and
-/// where there is no receipt, so that nobody takes it for gone. An engine that does not answer has none.
+/// Fails if the engine has a cluster of this name that is not ours. Does nothing if the engine does not respond.
 pub(crate) fn refuse_foreign(context: &Context<'_>, session: &Session) -> Result<()> {
-    let bench = context.bench(Arc::new(Silent), None)?;
+    let bench = context.silent()?;
     let task = bench.task("engine");
     if session.engine().is_err() {
         match Engine::detect(&task, context.world, &session.facts)? {

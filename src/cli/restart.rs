@@ -1,6 +1,4 @@
-//! `restart`: the pods of a service are replaced one by one.
-
-use std::sync::Arc;
+//! `restart`: replaces the pods of services one by one.
 
 use clap::Args;
 
@@ -8,8 +6,7 @@ use super::context::Context;
 use super::reach::{application, connect_or_explain};
 use crate::deploy;
 use crate::error::{Error, Exit, Result};
-use crate::progress::Silent;
-use crate::steps::{self, Journal, Wishes};
+use crate::steps;
 
 #[derive(Debug, Args)]
 pub(crate) struct RestartArgs {
@@ -19,13 +16,13 @@ pub(crate) struct RestartArgs {
 }
 
 pub(crate) fn run(context: &Context<'_>, args: &RestartArgs) -> Result<Exit> {
-    let (_lock, session) = context.locked(None, false, &Wishes::default())?;
-    let silent = context.bench(Arc::new(Silent), None)?;
+    let (_lock, session) = context.locked()?;
+    let silent = context.silent()?;
     let task = silent.task("restart");
     let namespace = &application(&session)?.namespace;
     connect_or_explain(context, &session, &task)?;
-    let living = deploy::services::read(&task, session.kube()?, namespace)?;
-    let services = steps::restart::chosen(&living, &args.services)?;
+    let live = deploy::services::read(&task, session.kube()?, namespace)?;
+    let services = steps::restart::chosen(&live, &args.services)?;
     if services.is_empty() {
         return Err(Error::failed(format!("namespace {namespace} has no services to restart"))
             .help("todo-bootstrap up"));
@@ -35,9 +32,7 @@ pub(crate) fn run(context: &Context<'_>, args: &RestartArgs) -> Result<Exit> {
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
         context.ui.say(&format!("restarting all services, one after another: {}", names.join(", ")));
     }
-    let journal = Arc::new(Journal::open(&session.dir(), "restart")?);
-    let bench = context.bench(context.ui.reporter(&plan.titles()), Some(journal.clone()))?;
-    steps::execute(&plan, &bench.task("restart"), &journal, 1)?;
+    context.execute(&plan, "restart", &session.dir(), 1)?;
     context.ui.good(&format!("✓ {} restarted and ready.", services.len()));
     Ok(Exit::Fine)
 }

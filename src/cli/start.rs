@@ -1,7 +1,4 @@
-//! `start`: a cluster that was stopped works again, and is proved to. It is `up` for a cluster that
-//! is there, with the profile, the application and the preset that it was made with.
-
-use std::sync::Arc;
+//! `start`: `up` for an existing cluster, with the profile, application and preset that it was created with.
 
 use super::context::Context;
 use super::reach::refuse_foreign;
@@ -9,11 +6,10 @@ use super::up::{self, UpArgs};
 use crate::cluster::State;
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
-use crate::progress::Silent;
 use crate::steps::{Receipt, Session};
 
 pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
-    let seen = context.session(None, false)?;
+    let seen = context.session()?;
     if !seen.is_recorded() {
         refuse_foreign(context, &seen)?;
     }
@@ -23,19 +19,19 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     if global.dir.is_none() {
         global.dir = receipt.application.clone().filter(|dir| dir.is_dir());
     }
-    let made_with = &context.with(&global);
+    let recorded_context = &context.with(&global);
     let args =
         UpArgs { dry_run: false, preset: None, target: None, mock: false, bundle: None, bundle_sha256: None };
-    let (lock, session) = made_with.locked(None, global.yes, &args.wishes())?;
+    let (lock, session) = recorded_context.locked_with(None, global.yes, &args.options())?;
     if recorded(&session)? != receipt {
-        // Another command wrote it meanwhile: what it says now counts.
+        // Another command changed the receipt meanwhile.
         drop((lock, session));
         return run(context);
     }
-    let context = made_with;
-    let bench = context.bench(Arc::new(Silent), None)?;
+    let context = recorded_context;
+    let bench = context.silent()?;
     let task = bench.task("start");
-    // An engine that does not answer is started by `up`, if the user agrees.
+    // `up` starts an engine that does not respond, if the user agrees.
     if let Ok(engine) = Engine::detect(&task, context.world, &session.facts)? {
         session.set_engine(engine);
         let why = match session.provider()?.state(&task)? {
@@ -53,7 +49,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     up::make(context, &args, session, None)
 }
 
-/// The receipt of the cluster; where there is none, there is nothing to start.
+/// The receipt of the cluster; an error without one.
 fn recorded(session: &Session) -> Result<Receipt> {
     if session.is_recorded() {
         return Ok(session.receipt());

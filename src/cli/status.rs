@@ -1,23 +1,22 @@
-//! `status`: the cluster, the application's services and where to reach them.
+//! `status`: shows the cluster, the application's services and their addresses.
 
 use super::context::{Context, print_json};
 use super::reach::connect_or_explain;
 use crate::error::{Exit, Result};
 use crate::quantity::show_bytes;
 use crate::steps::{self, PodStatus, ServiceStatus, Status};
-use crate::ui::{Align, Table, data};
+use crate::ui::{Table, data};
 
 pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
-    let session = context.session(None, false)?;
-    let bench = context.bench(context.reporter(), None)?;
+    let session = context.session()?;
+    let bench = context.bench()?;
     let task = bench.task("status");
     connect_or_explain(context, &session, &task)?;
     let access = steps::access(&session);
     let address = access.as_ref().map(|access| &access.address);
     let status = steps::status(&session, &task, address)?;
     if context.json() {
-        print_json(&status)?;
-        return Ok(Exit::Fine);
+        return print_json(&status);
     }
     nodes(&status);
     services(&status.services);
@@ -49,16 +48,7 @@ fn services(services: &[ServiceStatus]) {
     if services.is_empty() {
         return;
     }
-    let mut table = Table::new(&[
-        ("service", Align::Left),
-        ("ready", Align::Right),
-        ("restarts", Align::Right),
-        ("cpu", Align::Right),
-        ("ram", Align::Right),
-        ("age", Align::Right),
-        ("image", Align::Left),
-        ("url", Align::Left),
-    ]);
+    let mut table = Table::new(&["service", ">ready", ">restarts", ">cpu", ">ram", ">age", "image", "url"]);
     for service in services {
         let figure = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         table.row([
@@ -73,11 +63,11 @@ fn services(services: &[ServiceStatus]) {
         ]);
     }
     data(&table.render());
-    services.iter().for_each(amiss);
+    services.iter().for_each(problem);
 }
 
-/// What keeps a service, or one of its pods, from being ready.
-fn amiss(service: &ServiceStatus) {
+/// Why a service, or one of its pods, is not ready.
+fn problem(service: &ServiceStatus) {
     let name = &service.service;
     let short = service.ready < service.wanted;
     let Some(cause) = &service.cause else {
@@ -97,7 +87,7 @@ fn amiss(service: &ServiceStatus) {
     }
 }
 
-/// The other pods in short: only those that something is amiss with, or all with `--verbose`.
+/// The pods in the cluster: only the unhealthy ones, or all with `--verbose`.
 fn pods(status: &Status, all: bool) {
     let shown: Vec<&PodStatus> = status.pods.iter().filter(|pod| all || !pod.healthy()).collect();
     let fine = status.pods.iter().filter(|pod| pod.healthy()).count();
@@ -106,14 +96,7 @@ fn pods(status: &Status, all: bool) {
     if shown.is_empty() {
         return;
     }
-    let mut table = Table::new(&[
-        ("namespace", Align::Left),
-        ("pod", Align::Left),
-        ("ready", Align::Right),
-        ("state", Align::Left),
-        ("restarts", Align::Right),
-        ("image", Align::Left),
-    ]);
+    let mut table = Table::new(&["namespace", "pod", ">ready", "state", ">restarts", "image"]);
     for pod in shown {
         let (name, ready) = (pod.name.clone(), pod.ready.clone());
         table.row([

@@ -1,4 +1,4 @@
-//! `up`: makes everything that is missing, and proves that it works.
+//! `up`: creates everything that is missing, and verifies that it works.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::cluster::Fit;
 use crate::config::Target;
 use crate::engine::{self, Engine, Fault};
 use crate::error::{Error, Exit, Kind, Result};
-use crate::progress::{Event, Silent, State};
-use crate::steps::{self, Journal, Outcome, Session, Wishes};
+use crate::progress::{Event, State};
+use crate::steps::{self, Journal, Outcome, Session, UpOptions};
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -40,8 +40,8 @@ pub(crate) struct UpArgs {
 }
 
 impl UpArgs {
-    pub fn wishes(&self) -> Wishes {
-        Wishes { preset: self.preset.clone(), target: self.target, mock: self.mock }
+    pub fn options(&self) -> UpOptions {
+        UpOptions { preset: self.preset.clone(), target: self.target, mock: self.mock }
     }
 }
 
@@ -50,16 +50,16 @@ pub(super) fn target_parser() -> impl TypedValueParser<Value = Target> {
         .try_map(|name| Target::parse(&name).ok_or("is not a target"))
 }
 
-/// How many steps work side by side. Most wait for the engine or the cluster, not for a processor.
-const SIDE_BY_SIDE: usize = 6;
+/// The number of steps that run in parallel. Most wait for the engine or the cluster, not for a processor.
+const PARALLEL_STEPS: usize = 6;
 
 pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     let bundle = open_bundle(context, args)?;
-    let (_lock, session) = context.locked(bundle.as_ref(), context.global.yes, &args.wishes())?;
+    let (_lock, session) = context.locked_with(bundle.as_ref(), context.global.yes, &args.options())?;
     make(context, args, session, bundle.as_ref())
 }
 
-/// All of `up` once the cluster's lock is held.
+/// Runs `up`; the caller holds the lock of the cluster.
 pub(super) fn make(
     context: &Context<'_>,
     args: &UpArgs,
@@ -67,7 +67,7 @@ pub(super) fn make(
     bundle: Option<&Bundle>,
 ) -> Result<Exit> {
     let began = Instant::now();
-    super::env::look(context, &session, super::reach::application(&session)?)?;
+    super::env::validate(context, &session, super::reach::application(&session)?)?;
     let session = consented(context, args, session, bundle)?;
     if let Ok(engine) = session.engine() {
         steps::able_to_build(&session, engine)?;
@@ -79,14 +79,13 @@ pub(super) fn make(
             .say(&format!("profile {}: {}   (change with --profile)", profile.name, profile.description));
     }
     let plan = steps::up::plan(&session)?;
-    let fit = chosen(context, &session)?;
+    let fit = report_fit(context, &session)?;
     if session.engine().is_ok() {
         super::reach::refuse_foreign(context, &session)?;
     }
     let dir = session.dir();
     end_orphans(context, &dir);
     let log = super::log::to_file(&dir)?;
-    let journal = Arc::new(Journal::open(&dir, "up")?);
     let target = session.target();
     session.record(|receipt| {
         receipt.profile.clone_from(&session.profile.reference);
@@ -96,9 +95,8 @@ pub(super) fn make(
         }
         receipt.target = Some(target);
     })?;
-    let reporter = context.ui.reporter(&plan.titles());
-    let bench = context.bench(reporter, Some(journal.clone()))?;
-    let outcomes = steps::execute(&plan, &bench.task("up"), &journal, SIDE_BY_SIDE)
+    let outcomes = context
+        .execute(&plan, "up", &dir, PARALLEL_STEPS)
         .map_err(|error| error.help(format!("see the log of all commands: {}", log.display())))?;
     summary(context, &session, &outcomes, began.elapsed());
     Ok(Exit::Fine)
@@ -107,17 +105,17 @@ pub(super) fn make(
 pub(crate) fn open_bundle(context: &Context<'_>, args: &UpArgs) -> Result<Option<Bundle>> {
     let Some(path) = &args.bundle else { return Ok(None) };
     let path = context.world.cwd.join(path);
-    let bench = context.bench(Arc::new(Silent), None)?;
+    let bench = context.silent()?;
     let cache = context.paths()?.cache;
     let task = bench.task("bundle");
     let bundle = Bundle::open(&task, &path, args.bundle_sha256.as_deref(), &cache)?;
     bundle.verify(&task)?;
-    anchored(context, args, &bundle, &path)?;
+    require_trusted(context, args, &bundle, &path)?;
     Ok(Some(bundle))
 }
 
-/// A bundle proves that it is whole, not who made it: somebody has to vouch for it.
-fn anchored(context: &Context<'_>, args: &UpArgs, bundle: &Bundle, path: &Path) -> Result<()> {
+/// A manifest proves that a bundle is intact, but not who created it: its origin needs a confirmation.
+fn require_trusted(context: &Context<'_>, args: &UpArgs, bundle: &Bundle, path: &Path) -> Result<()> {
     if args.bundle_sha256.is_some() || trust::is_recorded(&context.paths()?.state, &bundle.sha256) {
         return Ok(());
     }
@@ -132,8 +130,8 @@ fn anchored(context: &Context<'_>, args: &UpArgs, bundle: &Bundle, path: &Path) 
     Ok(())
 }
 
-/// Asks, before anything is done, whether an engine may be installed or started; `--yes` is an
-/// answer too. Without consent and without an engine there is nothing to begin.
+/// Detects the engine. If there is none, asks whether it may be installed or started, unless `--yes` was given.
+/// Fails without an engine and without consent.
 fn consented(
     context: &Context<'_>,
     args: &UpArgs,
@@ -143,7 +141,7 @@ fn consented(
     if session.engine().is_ok() {
         return Ok(session);
     }
-    let bench = context.bench(Arc::new(Silent), None)?;
+    let bench = context.silent()?;
     let fault = match Engine::detect(&bench.task("engine"), context.world, &session.facts)? {
         Ok(engine) => {
             session.set_engine(engine);
@@ -167,14 +165,13 @@ fn consented(
     context.ui.say(&format!("{}: {}", fault.title(), fix.explanation));
     let verb = if fault == Fault::Absent { "Install and start" } else { "Start" };
     if ui::ask(context.world, &format!("{verb} the container engine now?"), "--yes")? {
-        return context.session_with(bundle, true, args.wishes());
+        return context.session_with(bundle, true, args.options());
     }
     Err(fault.error(&session.facts).with_kind(Kind::Refused))
 }
 
-/// Says which preset was chosen and what follows from it, before anything is made; refuses where
-/// not even the smallest fits.
-fn chosen(context: &Context<'_>, session: &Session) -> Result<Option<Fit>> {
+/// Reports the selected preset before anything is created; fails if not even the smallest one fits.
+fn report_fit(context: &Context<'_>, session: &Session) -> Result<Option<Fit>> {
     if !session.can_fit() {
         return Ok(None);
     }
@@ -186,20 +183,14 @@ fn chosen(context: &Context<'_>, session: &Session) -> Result<Option<Fit>> {
     Ok(Some(fit))
 }
 
-/// An event of no step; nothing without `--events json`.
+/// Emits an event that belongs to no step; only with `--events json`.
 fn event(context: &Context<'_>, step: &str, message: String) {
     if context.global.events.is_some() {
-        context.reporter().report(&Event {
-            step: step.to_owned(),
-            state: State::Done,
-            current: None,
-            total: None,
-            message,
-        });
+        context.ui.reporter(&[]).report(&Event::new(step, State::Done, message));
     }
 }
 
-/// Ends what a killed run left working, so that this one starts from something that stands still.
+/// Ends the processes that an interrupted run left behind.
 pub(crate) fn end_orphans(context: &Context<'_>, dir: &std::path::Path) {
     for orphan in Journal::orphans(dir) {
         context.ui.say(&format!(

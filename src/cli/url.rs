@@ -1,4 +1,4 @@
-//! `url`: where the application answers, and on request an entry in the hosts file.
+//! `url`: prints the address of the application, and manages its entry in the hosts file.
 
 use std::sync::Arc;
 
@@ -29,14 +29,14 @@ pub(crate) struct UrlArgs {
 }
 
 pub(crate) fn run(context: &Context<'_>, args: &UrlArgs) -> Result<Exit> {
-    let session = context.session(None, false)?;
+    let session = context.session()?;
     if args.add_hosts_entry {
         return add(context, &session);
     }
     if args.remove_hosts_entry {
         return remove(context, &session);
     }
-    let bench = context.bench(context.reporter(), None)?;
+    let bench = context.bench()?;
     let task = bench.task("url");
     let main = application(&session)?.host.clone();
     connect_or_explain(context, &session, &task)?;
@@ -45,8 +45,7 @@ pub(crate) fn run(context: &Context<'_>, args: &UrlArgs) -> Result<Exit> {
     }
     let Some(access) = steps::access(&session) else { return Ok(Exit::Fine) };
     if context.json() {
-        print_json(&document(&session, &access, &main)?)?;
-        return Ok(Exit::Fine);
+        return print_json(&document(&session, &access, &main)?);
     }
     for note in &access.address.notes {
         context.ui.say(note);
@@ -88,7 +87,7 @@ fn add(context: &Context<'_>, session: &Arc<Session>) -> Result<Exit> {
         Added::Written => {
             context.ui.good(&format!("✓ {file} points {name} to this machine; `down` removes it again."));
         }
-        Added::There => context.ui.good(&format!("✓ {file} already points {name} to this machine.")),
+        Added::Exists => context.ui.good(&format!("✓ {file} already points {name} to this machine.")),
     }
     if session.facts.wsl {
         context

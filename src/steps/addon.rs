@@ -1,4 +1,4 @@
-//! Steps `addon-<name>`: an addon is applied, and the service it gives works.
+//! Steps `addon-<name>`: apply an addon and wait until it works.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,4 @@
-//! Steps `build-<image>`: an image of the project is built, unless its inputs are unchanged, and its
-//! bill of materials written.
+//! Steps `build-<image>`: build an image of the project if its inputs changed, and write its SBOM.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,10 +55,10 @@ impl Step for BuildStep {
 
     fn effects(&self) -> Vec<String> {
         let (file, target) = (self.spec.dockerfile.display(), self.session.target());
-        let bill = sbom::file(&self.session.dir(), &self.spec.name);
+        let document = sbom::file(&self.session.dir(), &self.spec.name);
         vec![
             format!("builds an image from {file} (target {target}) and pushes it to the local registry"),
-            format!("writes its SBOM to {}", bill.display()),
+            format!("writes its SBOM to {}", document.display()),
         ]
     }
 
@@ -72,8 +71,8 @@ impl Step for BuildStep {
         let order = self.order(base.as_ref());
         match images::probe(task, self.session.registry()?.client(), &order)? {
             Ok(built) => {
-                let bill = sbom::make(&order, &built)?;
-                if !sbom::is_written(&self.session.dir(), &self.spec.name, &bill) {
+                let document = sbom::make(&order, &built)?;
+                if !sbom::is_written(&self.session.dir(), &self.spec.name, &document) {
                     return Ok(Probe::Needed("its SBOM is missing".to_owned()));
                 }
                 self.keep(&built);

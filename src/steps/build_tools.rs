@@ -1,4 +1,4 @@
-//! Step `build-tools`: what an image made from source needs on this machine is there.
+//! Step `build-tools`: installs the packages that building images from source needs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::local_registry::LocalRegistry;
 use crate::task::Task;
 
 pub struct BuildToolsStep {
-    /// The artifacts that this plan needs as images.
+    /// The artifacts that the plan needs as images.
     pub images: Vec<String>,
     pub session: Arc<Session>,
 }
@@ -25,7 +25,7 @@ impl BuildToolsStep {
         }
         missing.sort();
         missing.dedup();
-        // The distribution's Go is too old: without a newer one, the image's own step says so.
+        // The distribution's Go is too old; the step of the image reports that a newer one is missing.
         missing.retain(|package| package != "golang-go");
         Ok(missing)
     }

@@ -1,4 +1,4 @@
-//! Step `checks`: everything that was promised is proved from outside.
+//! Step `checks`: runs the checks of the cluster and the application.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub fn specs(session: &Session) -> Result<Vec<Spec>> {
     }
     let mut specs = checks::load(&session.data, &groups, &session.versions)?;
     if let Some(application) = &session.application {
-        leave_out(application, &*session.environment(application)?, &mut specs)?;
+        remove_disabled(application, &*session.environment(application)?, &mut specs)?;
     }
     for host in session.application.iter().flat_map(Application::hosts) {
         specs.push(checks::page(&host));
@@ -38,8 +38,12 @@ pub fn specs(session: &Session) -> Result<Vec<Spec>> {
     Ok(specs)
 }
 
-/// What the settings leave out of the application is not asked for.
-fn leave_out(application: &Application, environment: &Environment, specs: &mut Vec<Spec>) -> Result<()> {
+/// Removes the checks of what the settings disable.
+fn remove_disabled(
+    application: &Application,
+    environment: &Environment,
+    specs: &mut Vec<Spec>,
+) -> Result<()> {
     for over in environment.overrides(application) {
         for id in &over.without_checks {
             if !specs.iter().any(|spec| spec.id == *id) {
@@ -52,7 +56,7 @@ fn leave_out(application: &Application, environment: &Environment, specs: &mut V
     Ok(())
 }
 
-/// What checks may use.
+/// The context in which checks run.
 pub fn check_context<'a>(
     session: &'a Session,
     task: &'a Task<'a>,
@@ -69,7 +73,7 @@ pub fn check_context<'a>(
     })
 }
 
-/// The images of the application, as far as this command knows them.
+/// The images of the application that this command knows.
 fn built(session: &Session) -> Vec<Built> {
     let specs = session.application.iter().flat_map(|app| &app.images);
     let image = |name: &str| session.image(name).ok();
@@ -78,14 +82,14 @@ fn built(session: &Session) -> Vec<Built> {
         .collect()
 }
 
-/// Runs `specs` against the cluster: once, or (`patient`) until they pass or their time is up.
-pub fn run(session: &Session, task: &Task<'_>, specs: &[Spec], patient: bool) -> Result<Vec<Outcome>> {
+/// Runs `specs` against the cluster: once, or with `retry` until they pass or time out.
+pub fn run(session: &Session, task: &Task<'_>, specs: &[Spec], retry: bool) -> Result<Vec<Outcome>> {
     let namespace = session.application.as_ref().map_or("default", |app| &app.namespace).to_owned();
     let context = check_context(session, task, &namespace, &built(session))?;
-    Ok(if patient { checks::run_all(&context, specs) } else { checks::run_once(&context, specs) })
+    Ok(if retry { checks::run_all(&context, specs) } else { checks::run_once(&context, specs) })
 }
 
-/// The error that names every check that failed.
+/// An error that lists the failed checks; `None` if all passed.
 pub fn failure(outcomes: &[Outcome]) -> Option<Error> {
     let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
     if failed.is_empty() {
@@ -130,7 +134,7 @@ impl Step for ChecksStep {
         failure(&outcomes).map_or_else(|| Ok("all passed".to_owned()), Err)
     }
 
-    /// The run itself is the proof; asking again could only meet another moment.
+    /// `run` is itself the verification.
     fn verify(&self, _task: &Task<'_>) -> Result<()> {
         Ok(())
     }

@@ -1,10 +1,11 @@
-//! Step `cluster`: the cluster runs and is ours; one that was there before is ready as well.
+//! Steps `cluster` and `cluster-ready`: the cluster runs and is ours, and its node, storage and DNS work.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::undo::IN_CLUSTER;
 use super::{Depth, Probe, Revert, Session, Step, Undo};
 use crate::cluster::{State, identity, nodes, room};
 use crate::error::Result;
@@ -12,20 +13,20 @@ use crate::kubernetes::Kube;
 use crate::quantity::show_bytes;
 use crate::task::Task;
 
-/// How long a healthy API server takes at most to say that it is there.
-const ANSWER: Duration = Duration::from_secs(3);
+/// The time limit for the response of a healthy API server.
+const API_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What the step records of the cluster that it makes.
+/// The receipt of a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClusterMade {
-    /// Ports on the host's loopback address that lead to the ingress controller.
+    /// Ports of 127.0.0.1 that are forwarded to the ingress controller.
     pub http_port: Option<u16>,
     pub https_port: Option<u16>,
     pub cpus: Option<u32>,
     /// Bytes.
     pub memory: Option<u64>,
-    /// True once the cluster was seen complete; false means that its creation was interrupted.
+    /// Whether the creation of the cluster was completed.
     pub complete: bool,
     pub node_image: Option<String>,
 }
@@ -35,7 +36,7 @@ pub struct ClusterStep {
 }
 
 impl ClusterStep {
-    /// Connects, proves that the cluster is ours, and keeps the connection.
+    /// Connects to the cluster after verifying that it is ours.
     fn connect(&self, task: &Task<'_>) -> Result<()> {
         if self.session.kube().is_ok() {
             return Ok(());
@@ -54,8 +55,8 @@ impl ClusterStep {
         }
     }
 
-    /// A cluster keeps the node that it was made of, also where this version makes another one.
-    fn announce_age(&self, task: &Task<'_>) {
+    /// Warns if this version would create the cluster from a newer node image.
+    fn announce_upgrade(&self, task: &Task<'_>) {
         let session = &self.session;
         let (made, now) = (
             session.receipt().made.cluster.node_image,
@@ -98,7 +99,7 @@ impl ClusterStep {
         Ok(())
     }
 
-    /// Marks the cluster as ours, and only then the receipt as complete.
+    /// Marks the cluster as ours, and then its receipt as complete.
     fn mark(&self, task: &Task<'_>) -> Result<()> {
         let kube = Kube::connect(task, &self.session.kubeconfig())?;
         identity::mark(task, &kube, &self.session.receipt().instance)?;
@@ -121,16 +122,18 @@ impl Step for ClusterStep {
 
     fn effects(&self) -> Vec<String> {
         let cluster = &self.session.profile.cluster.name;
-        let by = self.session.profile.provider.name();
+        let provider = self.session.profile.provider.name();
         let ports = self.session.ports();
         let size = match self.session.sizes() {
             Ok(sizes) => format!("{} CPU, {}", sizes.cpus, show_bytes(sizes.memory)),
-            Err(_) => "as large as this host allows".to_owned(),
+            Err(_) => "the size depends on this machine".to_owned(),
         };
         vec![
-            format!("cluster `{cluster}` by {by}: one container ({size}) with its network in the engine"),
-            format!("ports {} and {} on 127.0.0.1", ports.http, ports.https),
-            format!("{} (~/.kube/config is not changed)", self.session.kubeconfig().display()),
+            format!(
+                "creates cluster `{cluster}` with {provider}: a container ({size}) and a network in the engine"
+            ),
+            format!("uses ports {} and {} of 127.0.0.1", ports.http, ports.https),
+            format!("writes {} (~/.kube/config is not changed)", self.session.kubeconfig().display()),
         ]
     }
 
@@ -151,12 +154,12 @@ impl Step for ClusterStep {
             }
             State::Running => {
                 let kube = Kube::connect(task, &self.session.kubeconfig())?;
-                if !kube.answers(task, ANSWER) {
+                if !kube.answers(task, API_TIMEOUT) {
                     return Ok(Probe::Needed("its API server is not responding".to_owned()));
                 }
                 self.connect(task)?;
-                self.announce_age(task);
-                // The node of a new cluster gets ready meanwhile: step `cluster-ready`.
+                self.announce_upgrade(task);
+                // Step `cluster-ready` waits for the node of a new cluster.
                 let unready = if self.session.is_new_cluster() {
                     None
                 } else {
@@ -189,6 +192,44 @@ impl Step for ClusterStep {
         }
         self.connect(task)?;
         Ok("created".to_owned())
+    }
+}
+
+/// Waits until a new cluster is ready. Images are pulled into its node at the same time.
+pub struct ClusterReadyStep {
+    pub session: Arc<Session>,
+}
+
+impl Step for ClusterReadyStep {
+    fn id(&self) -> &'static str {
+        "cluster-ready"
+    }
+
+    fn title(&self) -> String {
+        "Node, storage and DNS of the cluster".to_owned()
+    }
+
+    fn undo(&self) -> Undo<'_> {
+        IN_CLUSTER
+    }
+
+    /// Step `cluster` already checked an existing cluster.
+    fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
+        Ok(if self.session.is_new_cluster() {
+            Probe::Needed("the cluster is new".to_owned())
+        } else {
+            Probe::Done("ready".to_owned())
+        })
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<String> {
+        self.session.provider()?.wait_ready(task)?;
+        Ok("ready".to_owned())
+    }
+
+    /// `run` waited until the cluster was ready.
+    fn verify(&self, _task: &Task<'_>) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The plan of `down`: what the steps of `up` and the commands beside it made, walked backwards.
+//! The plan of `down`: reverts what the steps of `up` and other commands created, in reverse order.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,21 +14,30 @@ use super::{Depth, Plan, Revert, Session};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// Steps of `down`. In the engine it reverts only what is there, if the session knows an engine.
+/// The steps of `down`. Those that need the engine are left out if the session has none.
 ///
-/// The order is the one in which things are made, with one exception: what is in a file of the user
-/// comes first, so that it is reverted last. Whatever state such a file is in, and whoever may write to
-/// it, the cluster is deleted.
+/// The list is in the order of creation, except that changes to the user's files come first and are thus
+/// reverted last: a file that cannot be changed must not prevent the deletion of the cluster.
 pub fn plan(session: &Arc<Session>, depth: Depth) -> Result<Plan> {
     let own = || session.clone();
     backwards(
         vec![
             Box::new(HostsEntries { session: own() }),
-            Box::new(Directory { made_by: "cache", session: own() }),
+            Box::new(Directory {
+                made_by: "cache",
+                title: "Cache of tools and images",
+                path: session.paths.cache.clone(),
+                deleted_by: &[Depth::Machine],
+            }),
             Box::new(EngineStep { session: own() }),
             Box::new(BuildToolsStep { images: Vec::new(), session: own() }),
-            // It tells what is ours in the user's kubeconfigs.
-            Box::new(Directory { made_by: "state", session: own() }),
+            // Contains the record of our entries in the user's kubeconfigs.
+            Box::new(Directory {
+                made_by: "state",
+                title: "State of the cluster",
+                path: session.dir(),
+                deleted_by: &[Depth::Cluster, Depth::Machine],
+            }),
             Box::new(KubeconfigEntries { session: own() }),
             Box::new(RegistryStep { session: own() }),
             Box::new(ClusterStep { session: own() }),
@@ -37,20 +46,12 @@ pub fn plan(session: &Arc<Session>, depth: Depth) -> Result<Plan> {
     )
 }
 
-/// The state of the cluster, or the cache, which all steps write to.
+/// The state directory of the cluster, or the cache.
 struct Directory {
     made_by: &'static str,
-    session: Arc<Session>,
-}
-
-impl Directory {
-    fn is_state(&self) -> bool {
-        self.made_by == "state"
-    }
-
-    fn path(&self) -> PathBuf {
-        if self.is_state() { self.session.dir() } else { self.session.paths.cache.clone() }
-    }
+    title: &'static str,
+    path: PathBuf,
+    deleted_by: &'static [Depth],
 }
 
 impl Revert for Directory {
@@ -59,20 +60,18 @@ impl Revert for Directory {
     }
 
     fn what(&self) -> String {
-        if self.is_state() { "State of the cluster" } else { "Cache of tools and images" }.to_owned()
+        self.title.to_owned()
     }
 
     fn losses(&self, depth: Depth) -> Vec<String> {
-        let path = self.path();
-        let goes = path.exists() && (self.is_state() || depth == Depth::Machine);
-        if goes { vec![format!("deletes {}", path.display())] } else { Vec::new() }
+        let deleted = self.deleted_by.contains(&depth) && self.path.exists();
+        if deleted { vec![format!("deletes {}", self.path.display())] } else { Vec::new() }
     }
 
     fn revert(&self, _task: &Task<'_>, _depth: Depth) -> Result<String> {
-        let path = self.path();
-        match std::fs::remove_dir_all(&path) {
+        match std::fs::remove_dir_all(&self.path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("delete", &path, &error))
+                Err(Error::io("delete", &self.path, &error))
             }
             _ => Ok("deleted".to_owned()),
         }
@@ -85,14 +84,13 @@ mod tests {
     use crate::steps::testing::session;
     use crate::steps::{Undo, up};
 
-    /// A step that makes something cannot be added without its way back: each step of `up` either names
-    /// why there is nothing to revert, or is one that `down` reverts.
+    /// Each step of `up` either gives a reason why there is nothing to revert, or is reverted by `down`.
     #[test]
-    fn down_reverts_all_that_up_makes() {
+    fn down_reverts_everything_that_up_creates() {
         for profile in ["kind", "minikube"] {
             let dir = tempfile::tempdir().unwrap();
             let session = session(dir.path(), profile);
-            // All that can be lost is there.
+            // Everything that can be reverted exists.
             session.set_engine(crate::engine::testing::engine());
             session
                 .record_host(|host| {
@@ -101,7 +99,7 @@ mod tests {
                 })
                 .unwrap();
             session.record(|receipt| receipt.made.cluster.complete = true).unwrap();
-            // A record that cannot be read may name a registry of ours.
+            // An unreadable record may be that of our registry.
             std::fs::create_dir_all(&session.paths.cache).unwrap();
             std::fs::write(session.paths.cache.join("registry.json"), "{").unwrap();
             let down = plan(&session, Depth::Machine).unwrap();
@@ -115,7 +113,7 @@ mod tests {
                     Undo::By(revert) => {
                         expected += 1;
                         assert_eq!(revert.made_by(), step.id());
-                        assert!(reverted.contains(&step.id()), "`down` leaves what `{}` made", step.id());
+                        assert!(reverted.contains(&step.id()), "`down` does not revert `{}`", step.id());
                     }
                 }
             }
@@ -124,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn without_purge_the_machine_keeps_what_was_installed() {
+    fn without_purge_installed_packages_are_kept() {
         let dir = tempfile::tempdir().unwrap();
         let session = session(dir.path(), "kind");
         session.record_host(|host| host.made.build_tools = vec!["debootstrap".to_owned()]).unwrap();

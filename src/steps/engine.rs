@@ -1,4 +1,4 @@
-//! Step `engine`: a container engine answers.
+//! Step `engine`: a container engine runs and responds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::engine::{self, Engine, Fault, Installed};
 use crate::error::Result;
 use crate::task::Task;
 
-/// What the step records of the engine that it starts.
+/// The receipt of the engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EngineMade {
@@ -24,7 +24,7 @@ pub struct EngineStep {
     pub session: Arc<Session>,
 }
 
-/// Fails where the application's images have to be built and `engine` cannot: before anything is done.
+/// Fails if the application's images must be built and `engine` cannot build them.
 pub fn able_to_build(session: &Session, engine: &Engine) -> Result<()> {
     if session.origins.has_bundle() {
         return Ok(());
@@ -67,7 +67,7 @@ impl Step for EngineStep {
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        // Who asked it a moment ago, before there was anything to do, need not ask again.
+        // The command may have detected the engine already.
         if self.session.engine().is_err() {
             match self.detect(task)? {
                 Ok(engine) => {
@@ -133,7 +133,7 @@ impl Revert for EngineStep {
         let EngineMade { installed, daemon } = HostReceipt::load(&self.session.paths.state)?.made.engine;
         if let Some((pid, started)) = daemon {
             let daemon = Orphan { pid, started, purpose: String::new() };
-            if daemon.lives() {
+            if daemon.is_running() {
                 engine::halt(task, pid)?;
             }
         }

@@ -1,4 +1,4 @@
-//! Step `env`: the file of settings is there, with every secret that is to be generated.
+//! Step `env`: creates `.env`, and generates the secrets that it lacks.
 
 use std::sync::Arc;
 
@@ -32,9 +32,9 @@ impl Step for EnvStep {
         let kept =
             if self.session.receipt().made.cluster.complete { " (keeps the values in use)" } else { "" };
         match (environment.contract.is_some() && !environment.exists, pending.is_empty()) {
-            (true, true) => vec![format!("{file}, created from {example}{kept}")],
-            (true, false) => vec![format!("{file}, created from {example}, with secrets: {pending}{kept}")],
-            (false, false) => vec![format!("secrets in {file}: {pending}{kept}")],
+            (true, true) => vec![format!("creates {file} from {example}{kept}")],
+            (true, false) => vec![format!("creates {file} from {example}, with secrets: {pending}{kept}")],
+            (false, false) => vec![format!("generates secrets in {file}: {pending}{kept}")],
             (false, true) => Vec::new(),
         }
     }
@@ -59,11 +59,11 @@ impl Step for EnvStep {
         let given = in_use(task, &self.session, &self.application)?;
         let written = env::complete(&self.application, &given)?;
         self.session.forget_environment();
-        Ok(told(&self.application, &written))
+        Ok(describe(&self.application, &written))
     }
 }
 
-/// The settings that the cluster holds; none where there is no cluster.
+/// The settings in the cluster; empty without a cluster.
 pub fn in_use(task: &Task<'_>, session: &Session, application: &Application) -> Result<EnvValues> {
     let Ok(kube) = session.kube() else { return Ok(EnvValues::new()) };
     let mut values = EnvValues::new();
@@ -73,8 +73,8 @@ pub fn in_use(task: &Task<'_>, session: &Session, application: &Application) -> 
     Ok(values)
 }
 
-/// What was written, in names only.
-pub fn told(application: &Application, written: &Written) -> String {
+/// Describes what was written, without values.
+pub fn describe(application: &Application, written: &Written) -> String {
     let mut parts = Vec::new();
     if written.made {
         parts.push(format!("created {}", application.env_file.display()));

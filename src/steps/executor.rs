@@ -1,4 +1,4 @@
-//! Runs a plan: every step as soon as what it needs is true, independent ones side by side.
+//! Executes a plan: each step starts once the steps that it needs are done; independent steps run in parallel.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc;
@@ -10,21 +10,20 @@ use crate::error::{Error, Kind, Result};
 use crate::progress::{Event, State};
 use crate::task::Task;
 
-/// How one step ended.
+/// The result of a step.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     pub step: String,
-    /// Whether it had work to do.
+    /// Whether it had work.
     pub changed: bool,
     pub started: Instant,
     pub took: Duration,
 }
 
-/// Runs all steps; `task` gives runner, reporter and the deadline of the whole. The first failure
-/// stops the rest and is returned; what stood at that point is in the journal, and the next run
-/// finds it by its probes.
+/// Runs all steps, at most `most` at a time, with the runner, reporter and deadline of `task`. The first
+/// failure stops the other steps and is returned; the probes of the next run find what was completed.
 pub fn execute(plan: &Plan, task: &Task<'_>, journal: &Journal, most: usize) -> Result<Vec<Outcome>> {
-    // Steps get a flag of their own, so that a failed step stops the others but not its caller.
+    // A separate flag, so that a failed step stops the other steps but not the caller.
     let stop = Cancel::default();
     let (send, ended) = mpsc::channel();
     let mut outcomes: Vec<Outcome> = Vec::new();
@@ -64,7 +63,7 @@ pub fn execute(plan: &Plan, task: &Task<'_>, journal: &Journal, most: usize) -> 
                     stop.cancel(Reason::Abandoned);
                     failure = Some(root_cause(failure.take(), error));
                 }
-                Err(_) => pass_on(task, &stop),
+                Err(_) => propagate(task, &stop),
             }
         }
     });
@@ -77,8 +76,8 @@ pub fn execute(plan: &Plan, task: &Task<'_>, journal: &Journal, most: usize) -> 
     }
 }
 
-/// Hands the caller's wish to stop, or the end of its time, on to the steps.
-fn pass_on(task: &Task<'_>, stop: &Cancel) {
+/// Cancels the steps if the caller was cancelled or its time is up.
+fn propagate(task: &Task<'_>, stop: &Cancel) {
     if let Some(reason) = task.cancel.reason() {
         stop.cancel(reason);
     } else if task.remaining().is_zero() {
@@ -99,15 +98,7 @@ fn one(step: &dyn Step, whole: &Task<'_>, stop: &Cancel, journal: &Journal) -> R
     let started = Instant::now();
     let deadline = whole.deadline.min(started + step.deadline());
     let task = Task { step: step.id(), cancel: stop, deadline, ..whole.clone() };
-    let say = |state: State, message: String| {
-        task.reporter.report(&Event {
-            step: step.id().to_owned(),
-            state,
-            current: None,
-            total: None,
-            message,
-        });
-    };
+    let say = |state: State, message: String| task.reporter.report(&Event::new(step.id(), state, message));
     let result: Result<bool> = (|| {
         let why = match step.probe(&task)? {
             Probe::Done(found) => {
@@ -180,7 +171,7 @@ mod tests {
             Ok("made".into())
         }
         fn undo(&self) -> Undo<'_> {
-            Undo::Nothing("it makes nothing")
+            Undo::Nothing("it creates nothing")
         }
     }
 
@@ -207,35 +198,28 @@ mod tests {
             runtime: runtime.handle(),
             deadline: Instant::now() + Duration::from_secs(20),
         };
-        let plan = Plan::new(boxed).unwrap();
-        let result = execute(&plan, &task, &journal, 4);
+        let result = Plan::new(boxed).and_then(|plan| execute(&plan, &task, &journal, 4));
         let order = order.lock().unwrap().clone();
         (result, order)
     }
 
     #[test]
-    fn what_is_needed_comes_first() {
+    fn steps_run_after_those_they_need() {
         let (result, order) = run(&[("c", &["a", "b"], false), ("b", &["a"], false), ("a", &[], false)]);
         assert_eq!(order, ["a", "b", "c"]);
         assert_eq!(result.unwrap().len(), 3);
     }
 
     #[test]
-    fn nothing_behind_a_failure_runs() {
+    fn steps_after_a_failure_do_not_run() {
         let (result, order) = run(&[("a", &[], true), ("b", &["a"], false)]);
         assert!(order.is_empty());
         assert_eq!(result.unwrap_err().what(), "broken on purpose");
     }
 
     #[test]
-    fn a_circle_is_named() {
-        let order = Arc::new(Mutex::new(Vec::new()));
-        let fake = |id: &'static str, need: &'static str| {
-            let made = AtomicBool::new(false);
-            let fake = Fake { id, made, fails: false, order: order.clone() };
-            (Box::new(fake) as Box<dyn Step>, vec![need.to_owned()])
-        };
-        let error = Plan::new(vec![fake("a", "b"), fake("b", "a")]).err().unwrap();
-        assert_eq!(error.what(), "these steps wait for each other: a, b");
+    fn a_cycle_is_reported() {
+        let (result, _) = run(&[("a", &["b"], false), ("b", &["a"], false)]);
+        assert_eq!(result.unwrap_err().what(), "these steps depend on each other: a, b");
     }
 }

@@ -1,4 +1,4 @@
-//! The hosts entry of an application: recorded before it is written, taken out by what is recorded.
+//! The hosts entry of an application: recorded before it is written, and removed according to the record.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::host::hosts_file::{self, HostsFile};
 use crate::task::Task;
 
-/// A line of ours in a hosts file, for as long as `cluster` lives.
+/// A line that we wrote to a hosts file; it is removed with `cluster`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostsEntry {
     pub cluster: String,
@@ -18,21 +18,21 @@ pub struct HostsEntry {
     pub file: PathBuf,
 }
 
-/// What adding an entry did.
+/// The result of adding an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
     Written,
-    /// Somebody leads the name here already: we, or a line that is not ours.
-    There,
+    /// An existing line, ours or not, already resolves the name to this machine.
+    Exists,
 }
 
-/// Leads `name` to this machine. The receipt has the entry also where the right to write is
-/// missing: the user may add the line by the command that the error tells.
+/// Makes `name` resolve to this machine. The entry is recorded even if writing it is not permitted, because
+/// the user may add the line with the command in the error.
 pub fn add_hosts_entry(session: &Session, name: &str) -> Result<Added> {
     let hosts = HostsFile::new(&session.world.hosts_file, &session.facts);
     if matches!(hosts_file::entry(&hosts.read()?, name), hosts_file::Entry::Foreign(_, address) if address == "127.0.0.1")
     {
-        return Ok(Added::There);
+        return Ok(Added::Exists);
     }
     let entry = HostsEntry {
         cluster: session.profile.cluster.name.clone(),
@@ -44,11 +44,11 @@ pub fn add_hosts_entry(session: &Session, name: &str) -> Result<Added> {
             receipt.made.hosts_entry.push(entry.clone());
         }
     })?;
-    Ok(if hosts.add(name, &backup(session))? { Added::Written } else { Added::There })
+    Ok(if hosts.add(name, &backup(session))? { Added::Written } else { Added::Exists })
 }
 
-/// Removes what the receipt lists for this cluster, or for all clusters of the machine, and the entries
-/// from the receipt. Returns the lines that were removed.
+/// Removes the recorded entries of this cluster, or of all clusters, and their records. Returns the lines
+/// that were removed.
 pub fn remove_hosts_entries(session: &Session, depth: Depth) -> Result<Vec<String>> {
     let mut removed = Vec::new();
     for entry in hosts_entries(session, depth)? {
@@ -61,7 +61,7 @@ pub fn remove_hosts_entries(session: &Session, depth: Depth) -> Result<Vec<Strin
     Ok(removed)
 }
 
-/// What the receipt lists for this cluster, or for all clusters of the machine.
+/// The recorded entries of this cluster, or of all clusters.
 pub fn hosts_entries(session: &Session, depth: Depth) -> Result<Vec<HostsEntry>> {
     let cluster = &session.profile.cluster.name;
     let mut entries = HostReceipt::load(&session.paths.state)?.made.hosts_entry;
@@ -73,7 +73,7 @@ fn backup(session: &Session) -> PathBuf {
     session.paths.state.join("hosts.backup")
 }
 
-/// What `url --add-hosts-entry` wrote, reverted by `down`.
+/// The entries written by `url --add-hosts-entry`, which `down` removes.
 pub(super) struct HostsEntries {
     pub session: Arc<Session>,
 }

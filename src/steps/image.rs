@@ -1,4 +1,4 @@
-//! Steps for images that are not built from the project: the node, bases, addons.
+//! Steps for images that are not built from the project: node, base and addon images.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! The crash-safe log of what ran: one JSON object per line, appended as it happens.
+//! The crash-safe log of a command: one JSON object per line.
 //!
-//! It also records each process that is started, by pid and start time, so that the next run can
-//! end what a killed one left behind.
+//! It records each started process by pid and start time, so that the next run can end the processes that an
+//! interrupted run left behind.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::exec::{ProcessLog, signal_group};
 
-/// Larger journals are begun anew; the one before is kept beside.
+/// A larger journal is renamed, and a new one begun.
 const MOST_BYTES: u64 = 4 << 20;
 
 #[derive(Debug)]
@@ -21,17 +21,17 @@ pub struct Journal {
     file: Mutex<File>,
 }
 
-/// A process that an earlier run started and that still lives.
+/// A process that an earlier run started and that still runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Orphan {
     pub pid: u32,
-    /// Seconds since the epoch; pid and start time together name a process for good.
+    /// Seconds since the epoch; pid and start time together identify a process.
     pub started: u64,
     pub purpose: String,
 }
 
 impl Journal {
-    /// Opens the journal in `dir` for one more run of `command`.
+    /// Opens the journal in `dir` for a run of `command`.
     pub fn open(dir: &Path, command: &str) -> Result<Self> {
         std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
         let path = dir.join("journal.jsonl");
@@ -50,7 +50,7 @@ impl Journal {
         self.write(&json!({ "step": id, "state": state, "message": message }));
     }
 
-    /// Failing to keep the journal must not stop the work; the next run's probes find the truth.
+    /// A failure must not stop the work: the probes of the next run do not depend on the journal.
     fn write(&self, entry: &Value) {
         let mut entry = entry.clone();
         entry["ts"] = json!(jiff::Timestamp::now().to_string());
@@ -62,13 +62,13 @@ impl Journal {
         }
     }
 
-    /// The processes that `dir`'s journal says were started and not seen to end, and that live.
+    /// The processes that the journal in `dir` records as started but not as ended, and that still run.
     pub fn orphans(dir: &Path) -> Vec<Orphan> {
         let Ok(file) = File::open(dir.join("journal.jsonl")) else { return Vec::new() };
         let lines = BufReader::new(file).lines().map_while(Result::ok);
-        // A line cut short by a crash is no JSON, and is passed over.
+        // A line that a crash truncated is not JSON, and is skipped.
         let open = still_open(lines.filter_map(|line| serde_json::from_str(&line).ok()));
-        open.into_iter().filter(Orphan::lives).collect()
+        open.into_iter().filter(Orphan::is_running).collect()
     }
 }
 
@@ -95,18 +95,18 @@ impl ProcessLog for Journal {
 }
 
 impl Orphan {
-    /// Whether the process is still the one that was started. The system's boot time, which the
-    /// start time is counted from, may be corrected by a second.
-    pub(super) fn lives(&self) -> bool {
+    /// Whether the process that was started still runs. Its start time may change by a second when the
+    /// system corrects its boot time.
+    pub(super) fn is_running(&self) -> bool {
         start_time(self.pid).is_some_and(|started| started.abs_diff(self.started) <= 2)
     }
 
-    /// Ends the process with its whole group: politely, then, after five seconds, for good.
+    /// Terminates the process and its group; kills them if they still run after five seconds.
     pub fn end(&self) {
         for signal in [false, true] {
             signal_group(self.pid, signal);
             for _ in 0..50 {
-                if !self.lives() {
+                if !self.is_running() {
                     return;
                 }
                 std::thread::sleep(std::time::Duration::from_millis(100));
@@ -115,8 +115,7 @@ impl Orphan {
     }
 }
 
-/// When a process was started, in seconds since the epoch; `None` where none has that pid or it is
-/// a zombie.
+/// The start time of a process in seconds since the epoch; `None` if it does not exist or is a zombie.
 pub(crate) fn start_time(pid: u32) -> Option<u64> {
     let pid = sysinfo::Pid::from_u32(pid);
     let mut system = sysinfo::System::new().ok()?;
@@ -130,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_was_seen_to_end_is_no_orphan() {
+    fn a_process_that_ended_is_no_orphan() {
         let entries = [
             json!({ "process": 10, "started": 5, "purpose": "build" }),
             json!({ "process": 11, "started": 5, "purpose": "load" }),
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn pid_and_start_time_name_a_process() {
+    fn pid_and_start_time_identify_a_process() {
         let own = std::process::id();
         assert!(start_time(own).is_some());
         let dir = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! Our entries in the user's kubeconfig: recorded before they are written, removed by what is
-//! recorded.
+//! Our entries in the user's kubeconfig: recorded before they are written, and removed according to the
+//! record.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,18 +12,18 @@ use crate::error::{Error, Result};
 use crate::kubeconfig::{Entries, KubeconfigFile, Merged, Saved, Then, Unmerged};
 use crate::task::Task;
 
-/// What of ours stands in one file.
+/// The record of our entries in a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KubeconfigMerge {
     pub file: PathBuf,
-    /// Of the cluster, the context and the user.
+    /// The name of the cluster, the context and the user.
     pub name: String,
-    /// Of each entry that we wrote, or were about to write.
+    /// The digest of each entry that we wrote, or were about to write.
     pub digests: BTreeSet<String>,
-    /// The current context before ours took its place.
+    /// The current context before ours.
     #[serde(default)]
     pub previous: Option<String>,
-    /// Whether there was no such file before.
+    /// Whether we created the file.
     #[serde(default)]
     pub created: bool,
 }
@@ -37,7 +37,7 @@ pub struct FileUnmerged {
     pub saved: Saved,
 }
 
-/// Puts the cluster of `session` into `path` and says under which name.
+/// Adds the cluster of `session` to `path`. Returns the name of its entries.
 pub fn merge_kubeconfig(
     session: &Session,
     task: &Task<'_>,
@@ -68,7 +68,7 @@ pub fn merge_kubeconfig(
         Ok(if done.changed { Then::Write } else { Then::Keep })
     })?;
     let merged = merged.ok_or_else(|| Error::failed(format!("{} was not changed", path.display())))?;
-    // What stood there before is there no more.
+    // The previous entries no longer exist.
     record.digests.clone_from(&merged.digests);
     keep(session, record)?;
     Ok((name, merged, saved))
@@ -81,7 +81,7 @@ fn keep(session: &Session, record: &KubeconfigMerge) -> Result<()> {
     })
 }
 
-/// Removes what the receipt lists, from `only` one file or from all.
+/// Removes the recorded entries from the file `only`, or from all files.
 pub fn unmerge_kubeconfigs(
     session: &Session,
     task: &Task<'_>,
@@ -101,7 +101,7 @@ pub fn unmerge_kubeconfigs(
 
 fn unmerge(task: &Task<'_>, record: &KubeconfigMerge) -> Result<Option<FileUnmerged>> {
     let file = KubeconfigFile { path: record.file.clone() };
-    // Who removed the file, or put something else in its place, removed what is in it.
+    // If the file no longer exists, neither do our entries.
     if !file.path.is_file() {
         return Ok(None);
     }
@@ -118,7 +118,7 @@ fn unmerge(task: &Task<'_>, record: &KubeconfigMerge) -> Result<Option<FileUnmer
 }
 
 impl FileUnmerged {
-    /// What the user has to know besides.
+    /// Notes for the user.
     pub fn notes(&self) -> Vec<String> {
         let file = self.file.display();
         let mut notes: Vec<String> = Vec::new();
@@ -138,13 +138,13 @@ impl FileUnmerged {
     }
 }
 
-/// Says where the comments are.
+/// A note about lost comments and the backup that contains them.
 pub fn backup_note(file: &Path, saved: &Saved) -> Option<String> {
     let backup = saved.backup.as_ref()?;
     Some(format!("the comments in {} were lost; the previous file is {}", file.display(), backup.display()))
 }
 
-/// What `kubeconfig merge` wrote, reverted by `down`.
+/// The entries written by `kubeconfig merge`, which `down` removes.
 pub(super) struct KubeconfigEntries {
     pub session: Arc<Session>,
 }

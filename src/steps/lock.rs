@@ -1,4 +1,4 @@
-//! One command at a time works on a cluster.
+//! The lock of a cluster: only one command at a time changes it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
@@ -7,25 +7,25 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::lock::{Lock, try_lock};
 
-/// How often a lock is taken anew whose file was removed by the one before.
+/// The number of attempts to lock a file that its previous holder may have removed.
 const TRIES: usize = 100;
 
-/// Held while a command changes a cluster, and taken before it reads the cluster's state; the system
-/// frees it when the process goes.
+/// Held while a command changes a cluster, and taken before it reads the cluster's state. The system
+/// releases it when the process ends.
 #[derive(Debug)]
 pub struct ClusterLock {
     _file: File,
     path: PathBuf,
-    /// Why nothing keeps another command away, where that is so.
+    /// The reason why other commands are not excluded, if the file system has no locks.
     pub warning: Option<String>,
 }
 
 impl ClusterLock {
-    /// Takes the lock at `path`: a file outside of the directory that `down` deletes, as with that
-    /// directory the lock would be lost to the next command, which makes a new one.
+    /// Takes the lock at `path`. The file must be outside the directory that `down` deletes: otherwise the
+    /// next command would create and lock a new file while the old one is still locked.
     pub fn take(path: &Path) -> Result<Self> {
         let (mut file, warning) = acquire(path)?;
-        // Who holds it is only a courtesy to the reader of the message below.
+        // The pid is only for the error message, so a failure to write it is ignored.
         let _ = file.set_len(0).and_then(|()| file.rewind());
         let _ = write!(file, "{}", std::process::id());
         Ok(Self { _file: file, path: path.to_owned(), warning })
@@ -33,12 +33,12 @@ impl ClusterLock {
 }
 
 impl Drop for ClusterLock {
-    /// Leaves no file behind. It goes while it is held: who opened it before finds that it is no longer
-    /// the one at its path.
+    /// Removes the file while it is locked: a process that opened it before detects that it is no longer at
+    /// its path.
     fn drop(&mut self) {
         if cfg!(unix) {
             let _ = fs::remove_file(&self.path);
-            // Unless another cluster is worked on.
+            // This fails if another cluster is locked.
             let _ = self.path.parent().map(fs::remove_dir);
         }
     }
@@ -53,7 +53,7 @@ fn acquire(path: &Path) -> Result<(File, Option<String>)> {
         let mut file = match OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
         {
             Ok(file) => file,
-            // The directory went with another command's lock.
+            // Another command removed the directory together with its lock.
             Err(error) if error.kind() == ErrorKind::NotFound && tries < TRIES => continue,
             Err(error) => return Err(Error::io("open", path, &error)),
         };
@@ -72,7 +72,7 @@ fn acquire(path: &Path) -> Result<(File, Option<String>)> {
     }
 }
 
-/// Whether `path` still names the file.
+/// Whether `path` still refers to the file.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -98,7 +98,7 @@ mod tests {
     use super::ClusterLock;
 
     #[test]
-    fn is_taken_once() {
+    fn a_lock_is_taken_only_once() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("locks/c");
         let first = ClusterLock::take(&path).unwrap();
@@ -106,11 +106,11 @@ mod tests {
         let error = ClusterLock::take(&path).unwrap_err();
         assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
         drop(first);
-        assert!(!dir.path().join("locks").exists(), "nothing is left");
+        assert!(!dir.path().join("locks").exists(), "the directory is removed");
         ClusterLock::take(&path).unwrap();
     }
 
-    /// Who opened the file before it was removed must not take the removed one for the lock.
+    /// A process that opened the file before it was removed must not lock the removed file.
     #[cfg(unix)]
     #[test]
     fn a_lock_whose_file_was_removed_is_not_held_twice() {

@@ -1,11 +1,9 @@
-//! The units of `up` and `down`, the plan that orders them, the journal and the receipt.
+//! The steps of `up` and `down`, their plan, the journal and the receipts.
 //!
-//! A [`Step`] describes itself, probes whether it is already true, runs, is verified by its own probe,
-//! and says how it is reverted. A [`Plan`] is a checked graph of steps; [`execute`] runs it in parallel,
-//! and `down` walks steps backwards.
+//! A [`Step`] probes whether its goal is met, runs if it is not, verifies the result with the probe, and
+//! defines how `down` reverts it. A [`Plan`] is a checked graph of steps; [`execute`] runs it in parallel.
 
 mod addon;
-mod address;
 mod build;
 mod build_tools;
 mod checks;
@@ -29,7 +27,6 @@ pub mod restart;
 pub mod secrets;
 mod services;
 mod session;
-mod settle;
 mod status;
 pub mod stop;
 #[cfg(test)]
@@ -38,11 +35,9 @@ mod tool;
 mod undo;
 pub mod up;
 
-pub use address::{Access, access};
 pub use checks::{check_context, failure as check_failure, run as run_checks, specs as check_specs};
 pub use cluster::ClusterMade;
-pub use engine::EngineMade;
-pub use engine::able_to_build;
+pub use engine::{EngineMade, able_to_build};
 pub use executor::{Outcome, execute};
 pub use hosts_entry::{Added, HostsEntry, add_hosts_entry, hosts_entries, remove_hosts_entries};
 pub use journal::{Journal, Orphan};
@@ -51,21 +46,21 @@ pub use lock::ClusterLock;
 pub use plan::{Plan, Preview, preview};
 pub use preset::least_need;
 pub use receipt::{HostReceipt, Receipt};
-pub use services::{CauseStatus, ServiceStatus};
-pub use session::{Parts, Session, Wishes};
-pub use status::{NodeStatus, PodStatus, Status, claims, status};
+pub use services::ServiceStatus;
+pub use session::{Inputs, Session, UpOptions};
+pub use status::{Access, PodStatus, Status, access, claims, status};
 pub use undo::{Depth, Revert, Undo};
 
 use std::time::Duration;
 
 use crate::config::ProviderKind;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// The step that provides the node's image.
+/// The step that provides the node image.
 pub(crate) const NODE_STEP: &str = "node-image";
 
-/// The artifact that a provider's node is made of.
+/// The artifact of a provider's node image.
 pub(crate) fn node_image(provider: ProviderKind) -> &'static str {
     match provider {
         ProviderKind::Minikube => "minikube-base",
@@ -73,49 +68,49 @@ pub(crate) fn node_image(provider: ProviderKind) -> &'static str {
     }
 }
 
-/// What a probe found.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probe {
-    /// Nothing to do; the text says what was found.
+    /// There is no work; the text describes what was found.
     Done(String),
-    /// There is work; the text says why (what is missing, or what changed by name).
+    /// There is work; the text gives the reason.
     Needed(String),
 }
 
 pub trait Step: Send + Sync {
-    /// Stable name, used in events, the journal and the plan.
+    /// A stable name for events, the journal and the plan.
     fn id(&self) -> &str;
 
-    /// What it makes true, in a newcomer's words.
+    /// A title that a newcomer understands.
     fn title(&self) -> String;
 
-    /// The longest that probe and run may take together.
+    /// The time limit for probe and run together.
     fn deadline(&self) -> Duration {
         Duration::from_secs(300)
     }
 
-    /// What running it changes on the machine or the cluster, for `plan`.
+    /// The changes that it makes to the machine or the cluster, for `plan`.
     fn effects(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Looks, without changing anything, whether there is work.
+    /// Determines whether there is work. Changes nothing.
     fn probe(&self, task: &Task<'_>) -> Result<Probe>;
 
-    /// Does the work and says in a few words what was done. Running it again after it was cut off
-    /// anywhere must end in the same state.
+    /// Does the work and returns a short description of it. A second run after an interruption at any
+    /// point must end in the same state.
     fn run(&self, task: &Task<'_>) -> Result<String>;
 
-    /// How `down` reverts it, or why it does not have to.
+    /// How `down` reverts the step, or the reason why it does not.
     fn undo(&self) -> Undo<'_>;
 
-    /// Proves that `run` did what it should. The default asks the probe again.
+    /// Verifies the result of `run`. The default probes again.
     fn verify(&self, task: &Task<'_>) -> Result<()> {
         match self.probe(task)? {
             Probe::Done(_) => Ok(()),
             Probe::Needed(why) => {
                 let what = format!("{}: verification failed after the step ran", self.title());
-                Err(crate::error::Error::failed(what).because(why).help("todo-bootstrap doctor"))
+                Err(Error::failed(what).because(why).help("todo-bootstrap doctor"))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A checked graph of steps, and what it would do.
+//! A checked graph of steps, and its preview.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,15 +6,13 @@ use super::{Probe, Step};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// Steps, each with the ids of the steps that must be true before it is probed, in an order in which
-/// each comes after all that it needs.
+/// Steps with the ids of the steps that each needs, in an order in which each comes after all that it needs.
 pub struct Plan {
     steps: Vec<(Box<dyn Step>, Vec<String>)>,
 }
 
 impl Plan {
-    /// Orders the steps. Unknown needs, duplicate ids and cycles are bugs in the program: they are
-    /// reported instead of waited for.
+    /// Orders the steps. Unknown needs, duplicate ids and cycles are bugs in the program, and are errors.
     pub fn new(steps: Vec<(Box<dyn Step>, Vec<String>)>) -> Result<Self> {
         let ids: BTreeSet<String> = steps.iter().map(|(step, _)| step.id().to_owned()).collect();
         if ids.len() != steps.len() {
@@ -36,7 +34,7 @@ impl Plan {
                 waiting.into_iter().partition(|(_, needs)| needs.iter().all(|need| placed.contains(need)));
             if ready.is_empty() {
                 let names: Vec<&str> = rest.iter().map(|(step, _)| step.id()).collect();
-                return Err(Error::failed(format!("these steps wait for each other: {}", names.join(", "))));
+                return Err(Error::failed(format!("these steps depend on each other: {}", names.join(", "))));
             }
             placed.extend(ready.iter().map(|(step, _)| step.id().to_owned()));
             ordered.extend(ready);
@@ -49,12 +47,12 @@ impl Plan {
         self.steps.iter().map(|(step, _)| step.as_ref())
     }
 
-    /// Each step with the ids of those that it needs.
+    /// The steps with the ids of the steps that each needs.
     pub fn graph(&self) -> &[(Box<dyn Step>, Vec<String>)] {
         &self.steps
     }
 
-    /// Ids with titles, in order; what a progress display needs to know at the start.
+    /// The ids and titles in order, for the progress display.
     pub fn titles(&self) -> Vec<(String, String)> {
         self.steps().map(|step| (step.id().to_owned(), step.title())).collect()
     }
@@ -66,7 +64,7 @@ pub struct Preview {
     pub step: String,
     pub title: String,
     pub needs: Vec<String>,
-    /// `unchanged`, `change`, or `later` where it cannot be known before earlier steps ran.
+    /// `unchanged`, `change`, or `later` if it depends on the work of an earlier step.
     pub state: &'static str,
     pub detail: String,
     pub effects: Vec<String>,
@@ -75,8 +73,7 @@ pub struct Preview {
     pub error: Option<Error>,
 }
 
-/// Probes what can be probed without changing anything. A step behind one that has work to do is
-/// `later`: what it would find depends on that work.
+/// Probes all steps without changing anything, except those after a step that has work, which are `later`.
 pub fn preview(plan: &Plan, task: &Task<'_>) -> Vec<Preview> {
     let mut state: BTreeMap<String, &'static str> = BTreeMap::new();
     let mut previews = Vec::new();

@@ -1,4 +1,4 @@
-//! The session's choice of a preset and of the cluster's size.
+//! The session's selection of a preset and of the size of the cluster.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::error::Result;
 use crate::host::Os;
 
 impl Session {
-    /// Which preset fits and how large the cluster is: what the cluster was made with, or what
-    /// profile, application and host say. The same for all steps of a command.
+    /// The preset and the size of the cluster: those that it was created with, or the result of profile,
+    /// application and host. The same for all steps of a command.
     pub fn fit(&self) -> Result<Fit> {
-        if let Some(fit) = self.fit.get() {
+        if let Some(fit) = self.results.fit.get() {
             return Ok(fit.clone());
         }
         let receipt = self.receipt();
@@ -30,45 +30,45 @@ impl Session {
         };
         let candidates = self.candidates()?;
         let recorded = receipt.preset.filter(|preset| {
-            // That of another application that was here before means nothing.
+            // A preset of an application that was deployed before does not count.
             existing.is_some() && candidates.iter().any(|one| one.preset.as_ref() == Some(preset))
         });
         let fit = fit(&Question {
             candidates: &candidates,
-            asked: self.asked().or(recorded.as_deref()).filter(|preset| *preset != AUTO),
+            asked: self.requested().or(recorded.as_deref()).filter(|preset| *preset != AUTO),
             overhead: self.overhead()?,
             spec: &self.profile.cluster,
             existing,
             facts: &self.facts,
             engine: self.engine().ok(),
         })?;
-        // Before there is an engine, the choice is what is to be expected only.
+        // Without an engine, the selection is only an estimate.
         if self.engine().is_ok() {
-            let _ = self.fit.set(fit.clone());
+            let _ = self.results.fit.set(fit.clone());
         }
         Ok(fit)
     }
 
-    /// Whether enough is known to choose: an engine on another system than Linux lives in a virtual
-    /// machine, of which nothing is known before it is there.
+    /// Whether enough is known to select a preset: except on Linux, the engine runs in a virtual machine
+    /// whose size is unknown until the engine responds.
     pub fn can_fit(&self) -> bool {
         self.engine().is_ok() || self.facts.os == Os::Linux
     }
 
-    /// What was asked for, by the command line or else by the profile.
-    fn asked(&self) -> Option<&str> {
-        match (&self.wishes.preset, &self.profile.preset) {
+    /// The preset requested on the command line, else in the profile.
+    fn requested(&self) -> Option<&str> {
+        match (&self.options.preset, &self.profile.preset) {
             (Some(preset), _) | (None, Amount::Given(preset)) => Some(preset),
             (None, Amount::Auto) => None,
         }
     }
 
-    /// The node's size.
+    /// The size of the node.
     pub fn sizes(&self) -> Result<Sizes> {
         Ok(self.fit()?.sizes)
     }
 
-    /// The values files of the chosen preset; Helm merges them after the application's.
+    /// The values files of the selected preset, which Helm merges after those of the application.
     pub fn preset_values(&self) -> Result<Vec<PathBuf>> {
         let chosen = self.fit()?.preset;
         let presets = self.application.iter().flat_map(|application| &application.presets);
@@ -76,13 +76,13 @@ impl Session {
         Ok(files.map(|preset| preset.values.clone()).collect())
     }
 
-    /// Values that keep autoscalers within what the cluster has; empty where none has to be.
-    pub fn trimmed(&self) -> Result<Map<String, Value>> {
+    /// Values that limit the autoscalers to the capacity of the cluster; empty if no limit is needed.
+    pub fn replica_caps(&self) -> Result<Map<String, Value>> {
         let services: Map<String, Value> = self
             .fit()?
             .trimmed
             .into_iter()
-            .map(|trim| (trim.service, json!({"autoscaling": {"max": trim.most}})))
+            .map(|cap| (cap.service, json!({"autoscaling": {"max": cap.most}})))
             .collect();
         let mut values = Map::new();
         if !services.is_empty() {
@@ -91,26 +91,26 @@ impl Session {
         Ok(values)
     }
 
-    /// What node and addons need.
+    /// The requirements of node and addons.
     pub fn overhead(&self) -> Result<Need> {
         overhead(self.addons()?.iter().map(Arc::as_ref))
     }
 
-    /// The sizes that the application comes in, from small to large.
+    /// The presets of the application with their requirements, from small to large.
     pub fn candidates(&self) -> Result<Vec<Candidate>> {
         let Some(application) = &self.application else { return Ok(Vec::new()) };
         candidates(application, self.environment(application)?.as_ref())
     }
 }
 
-/// In place of a preset's name: the largest that fits.
+/// Stands for the largest preset that fits.
 const AUTO: &str = "auto";
 
 fn overhead<'a>(addons: impl Iterator<Item = &'a Addon>) -> Result<Need> {
     Ok(control_plane() + addons.map(Addon::need).sum::<Result<Need>>()?)
 }
 
-/// The least that a machine must give: to node, addons, and the application's smallest size.
+/// The minimum resources of a machine: for node, addons, and the application's smallest preset.
 pub fn least_need(
     data: &Data,
     versions: &Versions,
@@ -126,8 +126,8 @@ pub fn least_need(
         + smallest.map(Demand::base).unwrap_or_default())
 }
 
-/// The presets of an application with what each asks for; an application without presets has one
-/// size. Services that the settings leave out ask for nothing.
+/// The presets of an application with their requirements; an application without presets is one candidate.
+/// Services that the settings disable require nothing.
 fn candidates(application: &Application, environment: &Environment) -> Result<Vec<Candidate>> {
     let overrides = environment.overrides(application).into_iter();
     let overrides: Vec<PathBuf> = overrides.map(|over| over.values.clone()).collect();

@@ -1,4 +1,4 @@
-//! Steps `pull-<image>`: every node has the image, to the digest, before anything asks for it.
+//! Steps `pull-<image>`: pull an image into every node, by digest, before a pod needs it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +58,7 @@ impl Step for PullStep {
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let (session, image) = (&self.session, self.session.image(&self.name)?);
         let (engine, missing) = (session.engine()?, self.missing(task)?);
-        // The nodes pull side by side: what they pull is read once from the disk.
+        // In parallel, so that the registry reads the image from disk only once.
         let results: Vec<Result<()>> = std::thread::scope(|scope| {
             let pulls: Vec<_> = missing
                 .iter()

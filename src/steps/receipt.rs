@@ -1,7 +1,7 @@
-//! What steps made, written before it is needed and read by `down`.
+//! Receipts: the records of what steps created, from which `down` deletes it.
 //!
-//! There are two receipts of one format: one for each cluster, and one for the machine. Under `made`,
-//! each step that `down` reverts has its own record, by the id of the step.
+//! Each cluster has a receipt, and the machine has one. Under `made`, each step that `down` reverts has its own
+//! record, by the id of the step.
 
 use std::path::{Path, PathBuf};
 
@@ -16,29 +16,29 @@ use crate::files::write_atomic;
 /// The format that this version writes.
 const SCHEMA: u64 = 2;
 
-/// One cluster: whose it is, what it was asked to be, and what was made. New fields have defaults.
+/// The receipt of a cluster. New fields must have defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     pub schema: u64,
-    /// A random id that also stands in the cluster; it proves that the cluster is ours.
+    /// A random id that is also stored in the cluster; it proves that the cluster is ours.
     pub instance: String,
     pub cluster: String,
     pub provider: ProviderKind,
     pub profile: String,
-    /// The application's preset, which stays as long as the cluster does.
+    /// The application's preset, which the cluster keeps.
     #[serde(default)]
     pub preset: Option<String>,
-    /// What the application's images are built for; `prod` in receipts that do not say it.
+    /// The target of the application's images; `prod` if it is missing.
     #[serde(default)]
     pub target: Option<Target>,
-    /// The application's directory, so that `status` and `check` know it without `--dir`.
+    /// The application's directory, so that `status` and `check` need no `--dir`.
     #[serde(default)]
     pub application: Option<PathBuf>,
     #[serde(default)]
     pub made: Made,
 }
 
-/// What the steps of one cluster made.
+/// The records of the steps of a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Made {
@@ -49,7 +49,7 @@ pub struct Made {
 impl Receipt {
     pub const FILE: &str = "receipt.json";
 
-    /// Whether the creation of a cluster was begun: its size is recorded before it is created.
+    /// Whether the creation of the cluster began: its size is recorded before it is created.
     pub fn began(&self) -> bool {
         self.made.cluster.complete || self.made.cluster.cpus.is_some()
     }
@@ -68,7 +68,7 @@ impl Receipt {
         }
     }
 
-    /// The receipt in `dir`; `None` where there is none.
+    /// The receipt in `dir`, if it exists.
     pub fn load(dir: &Path) -> Result<Option<Self>> {
         load(&dir.join(Self::FILE))
     }
@@ -78,7 +78,7 @@ impl Receipt {
     }
 }
 
-/// What was changed on the machine, for all clusters together.
+/// The receipt of the machine, for all clusters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostReceipt {
     pub schema: u64,
@@ -86,12 +86,12 @@ pub struct HostReceipt {
     pub made: HostMade,
 }
 
-/// What the steps made on the machine.
+/// The records of the steps that change the machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct HostMade {
     pub engine: EngineMade,
-    /// Packages, other than the engine's, that were not installed before.
+    /// The packages that we installed, without those of the engine.
     pub build_tools: Vec<String>,
     pub hosts_entry: Vec<HostsEntry>,
 }
@@ -141,7 +141,7 @@ fn load<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>> {
     serde_json::from_value(receipt).map(Some).map_err(invalid)
 }
 
-/// From format 1, in which all fields were on the top level, to format 2.
+/// Converts format 1, in which all fields were on the top level, to format 2.
 fn upgrade(receipt: &mut Value) {
     const MOVED: [(&str, &[&str]); 10] = [
         ("http_port", &["cluster", "http_port"]),
@@ -184,7 +184,7 @@ fn save<T: Serialize>(dir: &Path, name: &str, value: &T) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// Receipts as earlier versions wrote them: the first one, and the last of format 1.
+    /// Receipts of earlier versions: the first one, and the last of format 1.
     const FIRST: &str = r#"{"schema":1,"instance":"i","cluster":"c","provider":"kind","profile":"kind"}"#;
     const CLUSTER_1: &str = include_str!("receipt/cluster-1.json");
     const HOST_1: &str = include_str!("receipt/host-1.json");
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receipt_is_read_as_it_was_written() {
+    fn a_saved_receipt_is_loaded_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Receipt::load(dir.path()).unwrap(), None);
         let mut receipt = Receipt::new("c", ProviderKind::Kind, "kind");
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receipt_of_a_newer_version_is_not_guessed_at() {
+    fn a_receipt_of_a_newer_version_is_refused() {
         let error = cluster(&FIRST.replace(":1", ":3")).unwrap_err();
         assert!(error.what().starts_with("a newer version of todo-bootstrap wrote"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! Steps `registry` and `cluster-registry`: the local registry runs, and the cluster's nodes use it.
+//! Steps `registry` and `cluster-registry`: start the local registry, and configure the nodes to use it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::local_registry::{self, LocalRegistry, hosting};
 use crate::task::Task;
 
-/// The registry's container runs and answers.
+/// Starts the container of the registry.
 pub struct RegistryStep {
     pub session: Arc<Session>,
 }
@@ -62,7 +62,7 @@ impl Step for RegistryStep {
     }
 }
 
-/// The container goes with the last cluster that uses it, its volume with the cache.
+/// The container is deleted with the last cluster that uses it, its volume with the cache.
 impl Revert for RegistryStep {
     fn made_by(&self) -> &str {
         self.id()
@@ -74,7 +74,7 @@ impl Revert for RegistryStep {
 
     fn losses(&self, depth: Depth) -> Vec<String> {
         let session = &self.session;
-        // A record that cannot be read is reported by `remains`.
+        // `remains` reports a record that cannot be read.
         let recorded = || LocalRegistry::is_recorded(&session.paths.cache).unwrap_or(true);
         let loss = match depth {
             _ if session.engine().is_err() => return Vec::new(),
@@ -115,7 +115,7 @@ impl Revert for RegistryStep {
     }
 }
 
-/// The registry is on the cluster's network, and its nodes know it.
+/// Connects the registry to the cluster's network, and configures the nodes.
 pub struct ClusterRegistryStep {
     pub session: Arc<Session>,
 }

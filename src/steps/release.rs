@@ -1,4 +1,4 @@
-//! Step `release`: the chart is installed as chart, values and images say, and all of it is ready.
+//! Step `release`: installs the chart with its values and images, and waits until all of it is ready.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct ReleaseStep {
 }
 
 impl ReleaseStep {
-    /// The values that only we know, which Helm merges last. They hold no secret, but digests by `key`.
+    /// Our own values, which Helm merges last. They contain digests of the secrets with `key`, but no secret.
     fn own_values(&self, environment: &Environment, key: &[u8]) -> Result<Vec<u8>> {
         let images: serde_json::Map<String, serde_json::Value> = self
             .application
@@ -39,8 +39,8 @@ impl ReleaseStep {
             "secret": { "name": secret.name, "keys": secret.digests(key) },
             "config": { "name": config.name, "keys": config.digests(key) },
         });
-        // Only where there is something to say: a chart's schema may know no services.
-        for (key, value) in self.session.trimmed()? {
+        // Empty unless needed, because the schema of a chart may not allow services.
+        for (key, value) in self.session.replica_caps()? {
             values[key] = value;
         }
         serde_json::to_vec_pretty(&values).map_err(|e| Error::failed("cannot write the values").because(e))
@@ -50,7 +50,7 @@ impl ReleaseStep {
         Ok(Helm { tool: self.session.tool("helm")?.path, kubeconfig: self.session.kubeconfig() })
     }
 
-    /// The chart with all its values. Nothing is written: a probe asks for it as well.
+    /// The chart with all its values. Writes nothing, because the probe uses it too.
     fn chart(&self, key: &[u8]) -> Result<Chart> {
         let environment = self.session.valid_environment(&self.application)?;
         Ok(Chart {
@@ -71,7 +71,7 @@ impl ReleaseStep {
         Ok(values)
     }
 
-    /// The newest revision, and why Helm has to be called again, if it has.
+    /// The newest revision, and the reason why the chart must be installed again, if any.
     fn outdated(&self, task: &Task<'_>, chart: &Chart) -> Result<(Option<Release>, Option<String>)> {
         let kube = self.session.kube()?;
         let Some(release) = deploy::release(task, kube, &chart.namespace, &chart.release)? else {
@@ -104,7 +104,10 @@ impl Step for ReleaseStep {
     }
 
     fn effects(&self) -> Vec<String> {
-        vec![format!("Helm release {} in namespace {}", self.application.name, self.application.namespace)]
+        vec![format!(
+            "installs Helm release {} in namespace {}",
+            self.application.name, self.application.namespace
+        )]
     }
 
     fn undo(&self) -> Undo<'_> {
@@ -112,7 +115,7 @@ impl Step for ReleaseStep {
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        // Without a key no digest is that of the release, which is then installed again.
+        // Without a key no digest matches, so the chart is installed again.
         let chart = self.chart(&self.session.digest_key()?.unwrap_or_default())?;
         let release = match self.outdated(task, &chart)? {
             (_, Some(why)) => return Ok(Probe::Needed(why)),
@@ -157,19 +160,19 @@ mod tests {
         ReleaseStep { application: session.application.clone().unwrap(), session }
     }
 
-    /// `plan` beside a running `up` must not change what Helm gets.
+    /// `plan` must not change the values of an `up` that runs at the same time.
     #[test]
     fn a_probe_writes_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let step = step(dir.path());
-        // It gets as far as the connection, which this session has none of.
+        // The probe gets as far as the connection, which this session lacks.
         let error = with_context(|cx| step.probe(cx.task)).err().unwrap();
         assert!(error.to_string().contains("connection to the cluster"), "{error}");
         assert!(!dir.path().join("state").exists());
     }
 
     #[test]
-    fn the_key_is_made_once() {
+    fn the_key_is_created_once() {
         let dir = tempfile::tempdir().unwrap();
         let session = step(dir.path()).session;
         assert_eq!(session.digest_key().unwrap(), None);

@@ -1,4 +1,4 @@
-//! The plan of `restart`: one service after the other, so that the rest serves on.
+//! The plan of `restart`: restarts one service after the other, so that the others keep running.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +9,15 @@ use crate::deploy::{self, watch::Target};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// The services named by `wanted`, all if it is empty. Every unknown one is named, with what there
-/// is.
-pub fn chosen(living: &LiveServices, wanted: &[String]) -> Result<Vec<Service>> {
-    let names: Vec<String> = living.services.iter().map(|service| service.name.clone()).collect();
+/// The services named in `wanted`, or all if it is empty. Fails on an unknown name.
+pub fn chosen(live: &LiveServices, wanted: &[String]) -> Result<Vec<Service>> {
+    let names: Vec<String> = live.services.iter().map(|service| service.name.clone()).collect();
     known(&names, wanted)?;
-    let services = living.services.iter();
+    let services = live.services.iter();
     Ok(services.filter(|service| wanted.is_empty() || wanted.contains(&service.name)).cloned().collect())
 }
 
-/// Fails where one of `wanted` is none of `names`.
+/// Fails if one of `wanted` is not in `names`.
 pub fn known(names: &[String], wanted: &[String]) -> Result<()> {
     let Some(unknown) = wanted.iter().find(|name| !names.contains(name)) else { return Ok(()) };
     let choices: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -29,7 +28,7 @@ pub fn known(names: &[String], wanted: &[String]) -> Result<()> {
         .help("todo-bootstrap status   # shows them"))
 }
 
-/// A step for each service, in order.
+/// A plan with a step for each service.
 pub fn plan(session: &Arc<Session>, services: &[Service]) -> Result<Plan> {
     let mut steps: Vec<(Box<dyn Step>, Vec<String>)> = Vec::new();
     for service in services {
@@ -75,10 +74,10 @@ impl Step for RestartStep {
     }
 
     fn undo(&self) -> Undo<'_> {
-        Undo::Nothing("the pods were replaced; there is no way back to the old ones")
+        Undo::Nothing("replaced pods cannot be restored")
     }
 
-    /// A restart is wanted whatever stands.
+    /// A restart is always needed.
     fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
         Ok(Probe::Needed("its pods are replaced one by one".to_owned()))
     }
@@ -86,10 +85,10 @@ impl Step for RestartStep {
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let now = (self.session.world.now)();
         deploy::restart(task, self.session.kube()?, &self.targets, now)?;
-        Ok("all its pods are new, and ready".to_owned())
+        Ok("all pods were replaced and are ready".to_owned())
     }
 
-    /// The run waited until it was so.
+    /// `run` waited until the pods were ready.
     fn verify(&self, _task: &Task<'_>) -> Result<()> {
         Ok(())
     }
@@ -100,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_service_is_answered_with_those_that_there_are() {
+    fn an_unknown_service_is_an_error_that_lists_the_services() {
         let names = ["store".to_owned(), "web".to_owned()];
         let error = known(&names, &["web".to_owned(), "stoer".to_owned()]).unwrap_err();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Steps `namespace` and `secrets`: the application's namespace, and its settings from `.env`.
+//! Steps `namespace` and `secrets`: create the application's namespace, and apply its settings from `.env`.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl Step for NamespaceStep {
     }
 
     fn effects(&self) -> Vec<String> {
-        vec![format!("namespace {} in the cluster", self.application.namespace)]
+        vec![format!("creates namespace {}", self.application.namespace)]
     }
 
     fn undo(&self) -> Undo<'_> {
@@ -72,7 +72,7 @@ impl Step for SecretsStep {
 
     fn effects(&self) -> Vec<String> {
         vec![format!(
-            "Secret {} and ConfigMap {} from {}",
+            "creates Secret {} and ConfigMap {} from {}",
             self.application.secret_name(),
             self.application.config_name(),
             self.application.env_file.display()
@@ -83,7 +83,7 @@ impl Step for SecretsStep {
         IN_CLUSTER
     }
 
-    /// Changes are told by key, so that `plan` shows them before they are applied.
+    /// Lists the changes by key, so that `plan` shows them before they are applied.
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
         let kube = self.session.kube()?;
         let wanted = wanted(&self.application, self.session.valid_environment(&self.application)?.as_ref());
@@ -108,12 +108,12 @@ impl Step for SecretsStep {
     }
 }
 
-/// The two objects that the settings of `application` make.
+/// The Secret and the `ConfigMap` with the settings of `application`.
 pub fn wanted(application: &Application, environment: &Environment) -> [Wanted; 2] {
     objects(application, |class| environment.values(class))
 }
 
-/// The two objects with these values.
+/// The Secret and the `ConfigMap` with the given values.
 pub fn objects(application: &Application, values: impl Fn(Class) -> EnvValues) -> [Wanted; 2] {
     let names = [(Class::Secret, application.secret_name()), (Class::Config, application.config_name())];
     names.map(|(class, name)| Wanted {
@@ -124,7 +124,7 @@ pub fn objects(application: &Application, values: impl Fn(Class) -> EnvValues) -
     })
 }
 
-/// The probe's answer for objects: nothing to do, or what differs by name.
+/// The result of a probe for objects: done, or the list of differences.
 pub fn drifted(drift: &[deploy::Drift], found: &str) -> Probe {
     if drift.is_empty() {
         return Probe::Done(found.to_owned());

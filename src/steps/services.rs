@@ -1,4 +1,4 @@
-//! The services of the application as `status` shows them. Looks only.
+//! The services of the application, as `status` shows them. Changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -15,19 +15,19 @@ use crate::diagnose::{Observed, is_ready, verdict};
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct ServiceStatus {
     pub service: String,
-    /// `Deployment shop/web`.
+    /// Such as `Deployment shop/web`.
     pub workloads: Vec<String>,
     pub ready: i32,
     pub wanted: i32,
     pub restarts: i32,
     pub images: Vec<String>,
-    /// Null where nobody measures.
+    /// Null without metrics.
     pub usage: Option<Usage>,
-    /// How long its oldest pod has been there.
+    /// The age of its oldest pod.
     pub age_seconds: Option<i64>,
-    /// Where the Ingress leads to it.
+    /// The URLs that the Ingress routes to it.
     pub urls: Vec<String>,
-    /// Why it, or one of its pods, is not ready, where that is known.
+    /// Why the service or one of its pods is not ready, if known.
     pub cause: Option<CauseStatus>,
 }
 
@@ -40,30 +40,30 @@ pub struct CauseStatus {
     pub help: Vec<String>,
 }
 
-/// What is looked at.
+/// The data from which the status is computed.
 pub struct View<'a> {
-    pub living: &'a LiveServices,
+    pub live: &'a LiveServices,
     pub usage: &'a BTreeMap<String, Usage>,
     /// Events and claims of the namespace.
     pub observed: &'a Observed,
-    /// The application's address, with the name that its requests carry.
+    /// The application's URL and host name.
     pub address: Option<(&'a str, &'a str)>,
     pub now: Timestamp,
 }
 
 pub fn services(view: &View<'_>) -> Vec<ServiceStatus> {
-    view.living.services.iter().map(|service| one(view, service)).collect()
+    view.live.services.iter().map(|service| one(view, service)).collect()
 }
 
 fn one(view: &View<'_>, service: &Service) -> ServiceStatus {
     let pods: Vec<&Pod> =
-        view.living.pods_of(&service.name).filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect();
+        view.live.pods_of(&service.name).filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect();
     let made = pods.iter().filter_map(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
     let since = made.min().or(service.created);
     let used = pods.iter().filter_map(|pod| view.usage.get(&pod.name_any()).copied());
-    // A new pod that fails behind old ones that still serve is worth a word, too.
-    let amiss = service.ready < service.wanted || pods.iter().any(|pod| !is_ready(pod));
-    let cause = if amiss { cause(view, &pods) } else { None };
+    // A new pod may fail while the old ones still serve.
+    let degraded = service.ready < service.wanted || pods.iter().any(|pod| !is_ready(pod));
+    let cause = if degraded { cause(view, &pods) } else { None };
     ServiceStatus {
         service: service.name.clone(),
         workloads: service.workloads.iter().map(ToString::to_string).collect(),
@@ -103,10 +103,10 @@ fn urls(view: &View<'_>, service: &Service) -> Vec<String> {
     let Some((url, host)) = view.address else { return Vec::new() };
     let base = url.trim_end_matches('/');
     let mut urls: Vec<String> = view
-        .living
+        .live
         .endpoints_of(service)
         .flat_map(|endpoint| {
-            let paths = routes::paths(&view.living.routes, host, &endpoint);
+            let paths = routes::paths(&view.live.routes, host, &endpoint);
             paths.into_iter().map(|path| format!("{base}{path}")).collect::<Vec<_>>()
         })
         .collect();
@@ -121,15 +121,15 @@ mod tests {
     use crate::deploy::services::recorded;
 
     #[test]
-    fn a_service_is_shown_with_all_that_is_known_of_it() {
-        let living = recorded();
+    fn a_service_is_shown_with_status_usage_and_cause() {
+        let live = recorded();
         let usage = BTreeMap::from([
             ("web-5d9c-a".to_owned(), Usage { cpu_millis: 3, memory: 1 << 20 }),
             ("web-5d9c-b".to_owned(), Usage { cpu_millis: 4, memory: 1 << 20 }),
             ("other".to_owned(), Usage { cpu_millis: 900, memory: 0 }),
         ]);
         let view = View {
-            living: &living,
+            live: &live,
             usage: &usage,
             observed: &Observed::default(),
             address: Some(("http://shop.localhost:8080/", "shop.localhost")),

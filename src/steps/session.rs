@@ -1,6 +1,7 @@
-//! What the steps of one command share: the configuration, and what earlier steps found or made.
+//! The state that the steps of a command share: the configuration and the results of earlier steps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -24,10 +25,19 @@ use crate::origins::{Found, Origins};
 use crate::task::Task;
 use crate::world::World;
 
-/// By node, `repository@digest` of the images that it has from the registry.
+/// For each node, the `repository@digest` of the images that it pulled from the registry.
 pub type NodeImages = BTreeMap<String, BTreeSet<String>>;
 
 pub struct Session {
+    inputs: Inputs,
+    receipt: Mutex<Receipt>,
+    /// Whether the receipt exists on disk.
+    recorded: AtomicBool,
+    pub(super) results: Results,
+}
+
+/// What a session is created from.
+pub struct Inputs {
     pub world: World,
     pub data: Data,
     pub paths: Paths,
@@ -36,65 +46,55 @@ pub struct Session {
     pub application: Option<Application>,
     pub facts: Facts,
     pub origins: Origins,
-    /// Whether the user agreed that an engine or packages are installed and the engine started.
+    /// Whether the user agreed to install packages and to install and start an engine.
     pub consent: bool,
-    pub(super) wishes: Wishes,
-    /// What was chosen, once the engine is known.
-    pub(super) fit: OnceLock<Fit>,
-    receipt: Mutex<Receipt>,
-    /// Whether the cluster had a receipt when the command started.
-    recorded: AtomicBool,
+    pub options: UpOptions,
+}
+
+impl Deref for Session {
+    type Target = Inputs;
+
+    fn deref(&self) -> &Inputs {
+        &self.inputs
+    }
+}
+
+/// The results of steps, and cached values.
+#[derive(Default)]
+pub(super) struct Results {
+    /// The selected preset and size, once the engine is known.
+    pub fit: OnceLock<Fit>,
     ports: OnceLock<Ports>,
     addons: OnceLock<Vec<Arc<Addon>>>,
-    /// The settings as this command first read them: [`Session::environment`].
     environment: Mutex<Option<Arc<Environment>>>,
     engine: OnceLock<Engine>,
     kube: OnceLock<Kube>,
     tools: Mutex<BTreeMap<String, Found>>,
     registry: Mutex<Option<LocalRegistry>>,
     images: Mutex<BTreeMap<String, Stored>>,
-    /// The nodes of the cluster, asked for once: [`Session::nodes`].
     nodes: OnceLock<Vec<String>>,
-    /// What each node holds, asked for once: [`Session::node_images`].
     node_images: Mutex<Option<Arc<NodeImages>>>,
-    /// Whether this command made the cluster.
+    /// Whether this command created the cluster.
     new_cluster: AtomicBool,
-    /// Held while the key of digests is made: two steps that both need it must get the same.
-    making_key: Mutex<()>,
+    /// Held while the digest key is created, so that concurrent steps get the same key.
+    key_creation: Mutex<()>,
 }
 
-/// What a command gives to make a session.
-pub struct Parts {
-    pub world: World,
-    pub data: Data,
-    pub paths: Paths,
-    pub versions: Versions,
-    pub profile: Profile,
-    pub receipt: Option<Receipt>,
-    pub application: Option<Application>,
-    pub facts: Facts,
-    pub origins: Origins,
-    pub consent: bool,
-    pub wishes: Wishes,
-}
-
-/// What the command line asks for; without it, what the cluster was made with counts.
+/// Options of `up`. By default, those with which the cluster was created apply.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wishes {
+pub struct UpOptions {
     pub preset: Option<String>,
     pub target: Option<Target>,
-    /// That nothing outside is called, as far as the application can do without.
+    /// Use mocks instead of external services.
     pub mock: bool,
 }
 
 impl Session {
-    /// Takes up the cluster's receipt where there is one. A receipt of another provider is
-    /// refused: that cluster must go first.
-    pub fn new(parts: Parts) -> Result<Self> {
-        let Parts { world, data, paths, versions, profile, receipt, application, .. } = parts;
-        let Parts { facts, origins, consent, wishes, .. } = parts;
+    /// Fails if the cluster was created by another provider: it must be deleted first.
+    pub fn new(inputs: Inputs, receipt: Option<Receipt>) -> Result<Self> {
+        let profile = &inputs.profile;
         let name = &profile.cluster.name;
-        // That of an `up` that never came to making a cluster binds nobody.
+        // A receipt of an `up` that failed before it created a cluster does not bind the provider.
         let receipt = receipt.filter(|receipt| receipt.began() || receipt.provider == profile.provider);
         if let Some(receipt) = &receipt
             && receipt.provider != profile.provider
@@ -105,36 +105,10 @@ impl Session {
         }
         let recorded = AtomicBool::new(receipt.is_some());
         let receipt = receipt.unwrap_or_else(|| Receipt::new(name, profile.provider, &profile.name));
-        Ok(Self {
-            world,
-            data,
-            paths,
-            versions,
-            profile,
-            application,
-            facts,
-            origins,
-            consent,
-            wishes,
-            fit: OnceLock::new(),
-            receipt: Mutex::new(receipt),
-            recorded,
-            ports: OnceLock::new(),
-            addons: OnceLock::new(),
-            environment: Mutex::default(),
-            engine: OnceLock::new(),
-            kube: OnceLock::new(),
-            tools: Mutex::default(),
-            registry: Mutex::default(),
-            nodes: OnceLock::new(),
-            images: Mutex::default(),
-            node_images: Mutex::default(),
-            new_cluster: AtomicBool::new(false),
-            making_key: Mutex::default(),
-        })
+        Ok(Self { inputs, receipt: Mutex::new(receipt), recorded, results: Results::default() })
     }
 
-    /// The directory of this cluster's state.
+    /// The state directory of the cluster.
     pub fn dir(&self) -> PathBuf {
         self.paths.cluster(&self.profile.cluster.name)
     }
@@ -143,7 +117,7 @@ impl Session {
         self.dir().join("kubeconfig")
     }
 
-    /// Whether the cluster's kubeconfig is there and undamaged.
+    /// Whether the cluster's kubeconfig exists and is undamaged.
     pub fn has_kubeconfig(&self) -> bool {
         kubeconfig::damage(&self.kubeconfig()).is_none()
     }
@@ -152,17 +126,17 @@ impl Session {
         lock(&self.receipt).clone()
     }
 
-    /// Whether there is a receipt of this cluster.
+    /// Whether the cluster has a receipt on disk.
     pub fn is_recorded(&self) -> bool {
         self.recorded.load(Ordering::Relaxed)
     }
 
-    /// What the application's images are built for: what was asked for, else that of the last `up`.
+    /// The target of the application's images: the requested one, else that of the last `up`.
     pub fn target(&self) -> Target {
-        self.wishes.target.or(self.receipt().target).unwrap_or_default()
+        self.options.target.or(self.receipt().target).unwrap_or_default()
     }
 
-    /// Changes the receipt and writes it before anything else happens.
+    /// Changes the receipt of the cluster and writes it.
     pub fn record(&self, change: impl FnOnce(&mut Receipt)) -> Result<()> {
         let mut receipt = lock(&self.receipt);
         change(&mut receipt);
@@ -179,62 +153,62 @@ impl Session {
     }
 
     pub fn set_engine(&self, engine: Engine) {
-        let _ = self.engine.set(engine);
+        let _ = self.results.engine.set(engine);
     }
 
     pub fn engine(&self) -> Result<&Engine> {
-        self.engine.get().ok_or_else(|| unset("container engine"))
+        self.results.engine.get().ok_or_else(|| unset("container engine"))
     }
 
     pub fn set_kube(&self, kube: Kube) {
-        let _ = self.kube.set(kube);
+        let _ = self.results.kube.set(kube);
     }
 
     pub fn kube(&self) -> Result<&Kube> {
-        self.kube.get().ok_or_else(|| unset("connection to the cluster"))
+        self.results.kube.get().ok_or_else(|| unset("connection to the cluster"))
     }
 
     pub fn set_tool(&self, found: Found) {
-        lock(&self.tools).insert(found.name.clone(), found);
+        lock(&self.results.tools).insert(found.name.clone(), found);
     }
 
     pub fn tool(&self, name: &str) -> Result<Found> {
-        lock(&self.tools).get(name).cloned().ok_or_else(|| unset(name))
+        lock(&self.results.tools).get(name).cloned().ok_or_else(|| unset(name))
     }
 
     pub fn set_registry(&self, registry: LocalRegistry) {
-        *lock(&self.registry) = Some(registry);
+        *lock(&self.results.registry) = Some(registry);
     }
 
     pub fn registry(&self) -> Result<LocalRegistry> {
-        lock(&self.registry).clone().ok_or_else(|| unset("local registry"))
+        lock(&self.results.registry).clone().ok_or_else(|| unset("local registry"))
     }
 
     pub fn set_image(&self, name: &str, image: Stored) {
-        lock(&self.images).insert(name.to_owned(), image);
+        lock(&self.results.images).insert(name.to_owned(), image);
     }
 
     pub fn image(&self, name: &str) -> Result<Stored> {
-        lock(&self.images).get(name).cloned().ok_or_else(|| unset(name))
+        lock(&self.results.images).get(name).cloned().ok_or_else(|| unset(name))
     }
 
-    /// The references for pods by name, of all images that this command knows.
+    /// The image references for pods, by the name of the image.
     pub fn references(&self) -> BTreeMap<String, String> {
-        lock(&self.images).iter().map(|(name, image)| (name.clone(), image.in_cluster())).collect()
+        lock(&self.results.images).iter().map(|(name, image)| (name.clone(), image.in_cluster())).collect()
     }
 
-    /// The containers of the cluster's nodes, once the cluster is there.
+    /// The containers of the nodes of an existing cluster.
     pub fn nodes(&self, task: &Task<'_>) -> Result<&[String]> {
-        if let Some(nodes) = self.nodes.get() {
+        if let Some(nodes) = self.results.nodes.get() {
             return Ok(nodes);
         }
         let nodes = self.provider()?.nodes(task)?;
-        Ok(self.nodes.get_or_init(|| nodes))
+        Ok(self.results.nodes.get_or_init(|| nodes))
     }
 
-    /// What each node has. The first who asks lists it all; the others wait for that list.
+    /// The images of each node. The first caller lists them; concurrent callers wait for that list.
     pub fn node_images(&self, task: &Task<'_>) -> Result<Arc<NodeImages>> {
-        let mut known = lock(&self.node_images);
+        let mut known = lock(&self.results.node_images);
         if let Some(images) = known.as_ref() {
             return Ok(images.clone());
         }
@@ -249,31 +223,31 @@ impl Session {
     }
 
     pub fn set_new_cluster(&self) {
-        self.new_cluster.store(true, Ordering::Relaxed);
+        self.results.new_cluster.store(true, Ordering::Relaxed);
     }
 
     pub fn is_new_cluster(&self) -> bool {
-        self.new_cluster.load(Ordering::Relaxed)
+        self.results.new_cluster.load(Ordering::Relaxed)
     }
 
-    /// After a pull the list is old.
+    /// Clears the list after a pull.
     pub fn forget_node_images(&self) {
-        *lock(&self.node_images) = None;
+        *lock(&self.results.node_images) = None;
     }
 
     /// The addons of the profile.
     pub fn addons(&self) -> Result<&[Arc<Addon>]> {
-        if let Some(addons) = self.addons.get() {
+        if let Some(addons) = self.results.addons.get() {
             return Ok(addons);
         }
         let addons = Addon::load_all(&self.data, &self.versions, &self.profile)?;
-        Ok(self.addons.get_or_init(|| addons.into_iter().map(Arc::new).collect()))
+        Ok(self.results.addons.get_or_init(|| addons.into_iter().map(Arc::new).collect()))
     }
 
-    /// The settings of `application`, read once: an edit of `.env` while the command runs must not give
-    /// one step other values than the next.
+    /// The settings of `application`, read once, so that all steps use the same values even if `.env` is
+    /// edited while the command runs.
     pub fn environment(&self, application: &Application) -> Result<Arc<Environment>> {
-        let mut known = lock(&self.environment);
+        let mut known = lock(&self.results.environment);
         if let Some(environment) = known.as_ref() {
             return Ok(environment.clone());
         }
@@ -282,34 +256,33 @@ impl Session {
         Ok(environment)
     }
 
-    /// As [`Session::environment`], for steps that need settings that fulfil the contract.
+    /// Like [`Session::environment`], but fails if the settings violate the contract.
     pub fn valid_environment(&self, application: &Application) -> Result<Arc<Environment>> {
         let environment = self.environment(application)?;
         environment.verdict().map_err(|error| error.help(CHECK))?;
         Ok(environment)
     }
 
-    /// After this command wrote `.env`, it is read again.
+    /// Makes the next caller read `.env` again, after it was written.
     pub fn forget_environment(&self) {
-        *lock(&self.environment) = None;
+        *lock(&self.results.environment) = None;
     }
 
-    /// The host ports of the ingress controller: those of the receipt, or ports that were free when this
-    /// command asked first.
+    /// The host ports of the ingress controller: those of the receipt, else ports that were free at the first
+    /// call.
     pub fn ports(&self) -> Ports {
         let made = self.receipt().made.cluster;
         if let (Some(http), Some(https)) = (made.http_port, made.https_port) {
             return Ports { http, https };
         }
-        *self.ports.get_or_init(|| {
+        *self.results.ports.get_or_init(|| {
             let wanted = &self.profile.cluster;
             let http = host::free_port(wanted.http_port, &[]);
             Ports { http, https: host::free_port(wanted.https_port, &[http]) }
         })
     }
 
-    /// The provider of this cluster. A provider that is not built is an error, never a silent
-    /// replacement.
+    /// The provider of the cluster.
     pub fn provider(&self) -> Result<Box<dyn Provider>> {
         Ok(match self.profile.provider {
             ProviderKind::Kind => Box::new(Kind::new(self.local()?)),
@@ -320,7 +293,7 @@ impl Session {
         })
     }
 
-    /// The name of the node's image in the engine: a cluster keeps the one that it was made of.
+    /// The name of the node image in the engine. A cluster keeps the image that it was created from.
     fn node_image_name(&self) -> String {
         let made = self.receipt().made.cluster;
         let made = made.node_image.filter(|_| made.complete);
@@ -337,8 +310,8 @@ impl Session {
                 began: receipt.began(),
                 state: self.paths.state.clone(),
             },
-            // A machine that became too small for the profile must not keep a cluster from going;
-            // the cluster's own step asks for the sizes before it makes one.
+            // A machine that became too small for the profile must not prevent the deletion of a cluster;
+            // step `cluster` checks the sizes before it creates one.
             sizes: self.sizes().unwrap_or(Sizes { cpus: 0, memory: 0 }),
             engine: self.engine()?.clone(),
             tool: self.tool(provider.name()).map(|found| found.path).unwrap_or_default(),
@@ -351,8 +324,8 @@ impl Session {
         })
     }
 
-    /// The key of this cluster's digests of secrets; `None` before [`Session::make_digest_key`]. Equal
-    /// values have equal digests as long as the cluster's state lives, and mean nothing to anybody else.
+    /// The key of the digests of this cluster's secrets; `None` before [`Session::make_digest_key`]. Equal
+    /// values have equal digests as long as the key exists.
     pub fn digest_key(&self) -> Result<Option<Vec<u8>>> {
         let path = self.digest_key_file();
         match std::fs::read(&path) {
@@ -362,15 +335,15 @@ impl Session {
         }
     }
 
-    /// As [`Session::digest_key`]; makes the key where there is none.
+    /// Like [`Session::digest_key`], but creates the key if it does not exist.
     pub fn make_digest_key(&self) -> Result<Vec<u8>> {
-        let _turn = lock(&self.making_key);
+        let _guard = lock(&self.results.key_creation);
         if let Some(key) = self.digest_key()? {
             return Ok(key);
         }
         let mut key = vec![0; 32];
         getrandom::fill(&mut key)
-            .map_err(|error| Error::failed("cannot generate the key of digests").because(error))?;
+            .map_err(|error| Error::failed("cannot generate random numbers").because(error))?;
         let dir = self.dir();
         std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
         write_atomic(&self.digest_key_file(), &key, 0o600)?;
@@ -382,7 +355,7 @@ impl Session {
     }
 }
 
-/// The error of a profile whose provider does not exist yet.
+/// The error for a provider that is not implemented.
 pub fn unavailable(provider: ProviderKind) -> Error {
     let name = provider.name();
     Error::usage(format!("provider `{name}` is not available in this version"))
@@ -391,8 +364,7 @@ pub fn unavailable(provider: ProviderKind) -> Error {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A step that panicked while it held the lock left whole values behind: they are inserted in
-    // one go.
+    // Values are replaced as a whole, so they are valid even if a step panicked while it held the lock.
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 

@@ -1,4 +1,4 @@
-//! What stands right now: cluster, node, pods. Looks only.
+//! The status of the cluster, its nodes and its pods, and the address of the application. Changes nothing.
 
 use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
 use kube::ResourceExt as _;
@@ -12,7 +12,7 @@ use crate::config::Target;
 use crate::deploy::{self};
 use crate::diagnose;
 use crate::error::Result;
-use crate::host::names::Address;
+use crate::host::names::{self, Address, Answer};
 use crate::kubernetes::api_error;
 use crate::task::Task;
 
@@ -21,7 +21,7 @@ pub struct Status {
     pub cluster: String,
     pub provider: &'static str,
     pub nodes: Vec<NodeStatus>,
-    /// What the application's images are built for; `None` where there is no application.
+    /// The target of the application's images; `None` without an application.
     pub target: Option<Target>,
     pub services: Vec<ServiceStatus>,
     pub pods: Vec<PodStatus>,
@@ -34,7 +34,7 @@ pub struct NodeStatus {
     pub name: String,
     pub ready: bool,
     pub version: String,
-    /// What pods may use, in Kubernetes' own notation.
+    /// The allocatable resources, in the notation of Kubernetes.
     pub cpu: String,
     pub memory: String,
 }
@@ -43,19 +43,35 @@ pub struct NodeStatus {
 pub struct PodStatus {
     pub namespace: String,
     pub name: String,
-    /// Ready containers of all containers.
+    /// Ready and total containers, such as `1/2`.
     pub ready: String,
     pub state: String,
     pub restarts: i32,
     pub image: String,
 }
 
-/// Asks the cluster that `session` is connected to.
+/// The address of the application on this machine, and the resolution of each of its names.
+#[derive(Debug, Clone)]
+pub struct Access {
+    pub address: Address,
+    pub answers: Vec<Answer>,
+}
+
+/// `None` without an application.
+pub fn access(session: &Session) -> Option<Access> {
+    let application = session.application.as_ref()?;
+    let answers = names::resolve(&application.hosts());
+    let facts = &session.facts;
+    let address = names::choose(facts.os, facts.wsl, &answers, session.ports().http)?;
+    Some(Access { address, answers })
+}
+
+/// The status of the cluster to which `session` is connected.
 pub fn status(session: &Session, task: &Task<'_>, address: Option<&Address>) -> Result<Status> {
     let kube = session.kube()?;
     let client = kube.client().clone();
     let own = session.application.as_ref().map(|app| app.namespace.clone()).unwrap_or_default();
-    let (nodes, pods, services) = task.wait("the cluster's answer", async {
+    let (nodes, pods, services) = task.wait("the response of the cluster", async {
         let nodes = Api::<Node>::all(client.clone());
         let pods = Api::<Pod>::all(client);
         let params = ListParams::default();
@@ -79,7 +95,7 @@ pub fn status(session: &Session, task: &Task<'_>, address: Option<&Address>) -> 
     })
 }
 
-/// None where there is no application.
+/// The status of the services; empty without an application.
 async fn services_of(
     session: &Session,
     namespace: &str,
@@ -89,27 +105,27 @@ async fn services_of(
         return Ok(Vec::new());
     }
     let kube = session.kube()?;
-    let (living, usage, observed) = futures::join!(
+    let (live, usage, observed) = futures::join!(
         deploy::services::live_services(kube, namespace),
         deploy::usage::of_pods(kube, namespace),
         diagnose::gather(kube, namespace, ""),
     );
     Ok(services(&View {
-        living: &living?,
+        live: &live?,
         usage: &usage,
-        // Without events a cause is only less certain.
+        // Without events the cause is less certain.
         observed: &observed.unwrap_or_default(),
         address: address.map(|address| (address.url.as_str(), address.host.as_str())),
         now: (session.world.now)(),
     }))
 }
 
-/// The claims on storage in the cluster, as `namespace/name (size)`: the data that goes with it.
+/// The volume claims in the cluster, as `namespace/name (size)`.
 pub fn claims(session: &Session, task: &Task<'_>) -> Result<Vec<String>> {
     let api = Api::<PersistentVolumeClaim>::all(session.kube()?.client().clone());
-    let claims = task.wait("the cluster's answer", async {
+    let claims = task.wait("the response of the cluster", async {
         let list = api.list(&ListParams::default()).await;
-        list.map_err(|error| api_error("list the claims on storage", &error))
+        list.map_err(|error| api_error("list the volume claims", &error))
     })?;
     Ok(claims.iter().map(claim).collect())
 }
@@ -142,7 +158,7 @@ fn pod_status(pod: &Pod) -> PodStatus {
     let containers = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
     let containers: Vec<_> = containers.into_iter().flatten().collect();
     let ready = containers.iter().filter(|container| container.ready).count();
-    // What keeps a container waiting says more than the pod's phase.
+    // The reason of a waiting container is more specific than the phase of the pod.
     let waiting =
         containers.iter().find_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.clone());
     let phase = pod.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default();
@@ -159,7 +175,7 @@ fn pod_status(pod: &Pod) -> PodStatus {
 }
 
 impl PodStatus {
-    /// Whether nothing is amiss: all its containers are ready, or it did what it was for.
+    /// Whether all containers are ready or the pod has succeeded.
     pub fn healthy(&self) -> bool {
         let (ready, all) = self.ready.split_once('/').unwrap_or_default();
         self.state == "Succeeded" || (self.state == "Running" && ready == all)
@@ -171,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crashing_container_is_named_by_its_reason() {
+    fn the_state_of_a_crashing_container_is_its_reason() {
         let pod: Pod = serde_json::from_value(serde_json::json!({
             "metadata": { "name": "web-1", "namespace": "shop" },
             "spec": { "containers": [{ "name": "web", "image": "web:v1" }] },

@@ -1,4 +1,4 @@
-//! The plan of `stop`: the cluster stands still, with all that is in it.
+//! The plan of `stop`.
 
 use std::sync::Arc;
 
@@ -8,9 +8,17 @@ use crate::error::{Error, Result};
 use crate::local_registry::LocalRegistry;
 use crate::task::Task;
 
-/// The one step of `stop`; the session knows its engine.
+/// A plan with the only step of `stop`. The engine of the session must be set.
 pub fn plan(session: &Arc<Session>) -> Result<Plan> {
     Plan::new(vec![(Box::new(StopStep { session: session.clone() }), Vec::new())])
+}
+
+/// The error for a cluster without its node container, or that is incomplete because of `why`.
+pub fn incomplete(name: &str, why: Option<String>) -> Error {
+    let state = if why.is_some() { "is incomplete" } else { "no longer exists" };
+    Error::failed(format!("cluster `{name}` {state}"))
+        .because(why.unwrap_or_else(|| "its node container no longer exists".to_owned()))
+        .help("todo-bootstrap up   # recreates it")
 }
 
 struct StopStep {
@@ -38,21 +46,17 @@ impl Step for StopStep {
         let name = &self.session.profile.cluster.name;
         match self.session.provider()?.state(task)? {
             State::Stopped if self.session.has_kubeconfig() => Ok(Probe::Done("is stopped".to_owned())),
-            // A node that runs counts as stopped where its kubeconfig was lost.
+            // The state of a running node without a kubeconfig is `Stopped`.
             State::Stopped | State::Running => Ok(Probe::Needed("it is not stopped yet".to_owned())),
-            State::Absent => Err(Error::failed(format!("cluster `{name}` no longer exists"))
-                .because("its node container no longer exists")
-                .help("todo-bootstrap up   # recreates it")),
-            State::Partial { why } => Err(Error::failed(format!("cluster `{name}` is incomplete"))
-                .because(why)
-                .help("todo-bootstrap up   # recreates it")),
+            State::Absent => Err(incomplete(name, None)),
+            State::Partial { why } => Err(incomplete(name, Some(why))),
         }
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let (session, provider) = (&self.session, self.session.provider()?);
         provider.stop(task)?;
-        // It comes back with the cluster; one that another cluster uses goes on.
+        // `start` starts it again. It keeps running if another cluster uses it.
         LocalRegistry::stop(task, session.engine()?, &session.paths.cache, &provider.network())?;
         Ok("stopped".to_owned())
     }

@@ -1,9 +1,9 @@
-//! A session for tests: a small application, state and cache in a directory of the test.
+//! A session for tests, with a small application, state and cache in a temporary directory.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Parts, Session, Wishes};
+use super::{Inputs, Session, UpOptions};
 use crate::config::{Application, Paths, Profile, Versions};
 use crate::data::Data;
 use crate::host::recorded::debian;
@@ -24,20 +24,8 @@ pub(crate) fn session(dir: &Path, profile: &str) -> Arc<Session> {
     let origins = Origins::new(&world, &paths, &data, &versions, &facts, None, Trust::default()).unwrap();
     let profile = Profile::load(profile, &data, &world).unwrap();
     let application = Application::load(&dir.join("app")).unwrap();
-    let wishes = Wishes::default();
-    let (receipt, consent) = (None, false);
-    let parts = Parts {
-        world,
-        data,
-        paths,
-        versions,
-        profile,
-        receipt,
-        application,
-        facts,
-        origins,
-        consent,
-        wishes,
-    };
-    Arc::new(Session::new(parts).unwrap())
+    let (options, consent) = (UpOptions::default(), false);
+    let inputs =
+        Inputs { world, data, paths, versions, profile, application, facts, origins, consent, options };
+    Arc::new(Session::new(inputs, None).unwrap())
 }

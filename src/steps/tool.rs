@@ -1,4 +1,4 @@
-//! Steps `tool-<name>`: a verified program stands in the cache or on the system.
+//! Steps `tool-<name>`: find a verified tool in the cache or on the system, or install it.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,13 +13,13 @@ pub struct ToolStep {
     id: String,
     name: String,
     session: Arc<Session>,
-    /// The tool of this machine that the probe saw and that is not recorded yet.
-    here: OnceLock<Found>,
+    /// A tool of this machine that the probe found and that is not yet recorded.
+    unrecorded: OnceLock<Found>,
 }
 
 impl ToolStep {
     pub fn new(name: &str, session: Arc<Session>) -> Self {
-        Self { id: format!("tool-{name}"), name: name.to_owned(), session, here: OnceLock::new() }
+        Self { id: format!("tool-{name}"), name: name.to_owned(), session, unrecorded: OnceLock::new() }
     }
 
     fn keep(&self, found: Found) -> String {
@@ -32,7 +32,7 @@ impl ToolStep {
     }
 }
 
-fn said(refusals: &[Refusal]) -> String {
+fn reasons(refusals: &[Refusal]) -> String {
     refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
@@ -54,7 +54,7 @@ impl Step for ToolStep {
     }
 
     fn effects(&self) -> Vec<String> {
-        if let Some(found) = self.here.get() {
+        if let Some(found) = self.unrecorded.get() {
             return vec![format!("records {} {}", found.name, of_this_machine(found))];
         }
         let tool = self.session.origins.tool_effect(&self.name);
@@ -68,13 +68,13 @@ impl Step for ToolStep {
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
         let (found, refusals) = self.session.origins.present_tool(task, &self.name)?;
         match found {
-            // It is announced and recorded before it is used, which is work.
+            // Recording a tool before its first use is work.
             Some(found) if !self.session.origins.accepted(&found) => {
-                let _ = self.here.set(found);
+                let _ = self.unrecorded.set(found);
                 Ok(Probe::Needed("found on this machine".to_owned()))
             }
             Some(found) => Ok(Probe::Done(self.keep(found))),
-            None => Ok(Probe::Needed(said(&refusals))),
+            None => Ok(Probe::Needed(reasons(&refusals))),
         }
     }
 

@@ -1,4 +1,4 @@
-//! How what steps made is reverted, and the plan of `down`, which walks them backwards.
+//! How steps are reverted, and the plan of `down`, which reverts them in reverse order.
 
 use std::time::Duration;
 
@@ -6,51 +6,50 @@ use super::{Plan, Probe, Step};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// How far `down` goes.
+/// How much `down` deletes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// `down`: one cluster, and what exists because of it.
+    /// `down`: a cluster and everything that belongs to it.
     Cluster,
-    /// `down --purge`: also the caches, and what was installed on this machine.
+    /// `down --purge`: also the caches and what was installed on the machine.
     Machine,
 }
 
-/// What `down` does about a step.
+/// How `down` reverts a step.
 pub enum Undo<'a> {
-    /// It reverts the step.
     By(&'a dyn Revert),
-    /// Nothing, for this reason.
+    /// There is nothing to revert, for this reason.
     Nothing(&'static str),
 }
 
-/// The reason of steps that change nothing but the cluster.
+/// For steps that change only the cluster.
 pub(super) const IN_CLUSTER: Undo<'static> = Undo::Nothing("it is deleted with the cluster");
-/// The reason of steps that only fill the cache or the registry.
+/// For steps that only fill the cache or the registry.
 pub(super) const IN_CACHE: Undo<'static> =
     Undo::Nothing("it is deleted with the cache or the local registry");
 
-/// The way back from what a step made.
+/// Reverts what a step created.
 pub trait Revert: Send + Sync {
-    /// The id of the step, or of what else made it.
+    /// The id of the step, or of another command that created it.
     fn made_by(&self) -> &str;
 
-    /// What is reverted, as a title.
+    /// The title of what is reverted.
     fn what(&self) -> String;
 
-    /// What will be deleted, for the list that the user confirms; empty where there is nothing.
+    /// What will be deleted, for the list that the user confirms; empty if there is nothing.
     fn losses(&self, depth: Depth) -> Vec<String>;
 
-    /// What still exists, by name. Where nothing but the losses tells it, these.
+    /// What still exists. The default returns the losses.
     fn remains(&self, _task: &Task<'_>, depth: Depth) -> Result<Vec<String>> {
         Ok(self.losses(depth))
     }
 
-    /// Deletes it and says in a few words what was done. Running it again after it was interrupted
-    /// anywhere must end in the same state.
+    /// Deletes it and returns a short description. A second run after an interruption at any point must end
+    /// in the same state.
     fn revert(&self, task: &Task<'_>, depth: Depth) -> Result<String>;
 }
 
-/// The plan that reverts `made`, the last one first; each starts after the one before ended well.
+/// A plan that reverts `made` in reverse order; each step needs the success of the one before.
 pub(super) fn backwards(made: Vec<Box<dyn Revert>>, depth: Depth) -> Result<Plan> {
     let mut plan: Vec<(Box<dyn Step>, Vec<String>)> = Vec::new();
     for revert in made.into_iter().rev() {
@@ -63,7 +62,7 @@ pub(super) fn backwards(made: Vec<Box<dyn Revert>>, depth: Depth) -> Result<Plan
     Plan::new(plan)
 }
 
-/// A step walked backwards.
+/// A step of `down`.
 struct Reverted {
     revert: Box<dyn Revert>,
     depth: Depth,

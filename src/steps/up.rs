@@ -7,7 +7,7 @@ use super::addon::AddonStep;
 use super::build::BuildStep;
 use super::build_tools::BuildToolsStep;
 use super::checks::{ChecksStep, specs};
-use super::cluster::ClusterStep;
+use super::cluster::{ClusterReadyStep, ClusterStep};
 use super::engine::EngineStep;
 use super::env::EnvStep;
 use super::image::ImageStep;
@@ -15,7 +15,6 @@ use super::pull::PullStep;
 use super::registry::{ClusterRegistryStep, RegistryStep};
 use super::release::ReleaseStep;
 use super::secrets::{NamespaceStep, SecretsStep};
-use super::settle::SettleStep;
 use super::tool::ToolStep;
 use super::{NODE_STEP, Plan, Session, Step, node_image};
 use crate::config::{Application, ProviderKind};
@@ -31,12 +30,12 @@ pub fn tools(provider: ProviderKind) -> Vec<&'static str> {
     }
 }
 
-/// The steps of `up` with what each needs. All of it follows from data; a new addon or image is no new
-/// code.
+/// The steps of `up` with the steps that each needs. Addons and images come from data, so that new ones need
+/// no code.
 #[derive(Default)]
 struct Draft {
     steps: Vec<(Box<dyn Step>, Vec<String>)>,
-    /// The images that have a step already.
+    /// The images that already have a step.
     images: BTreeSet<String>,
 }
 
@@ -46,14 +45,14 @@ impl Draft {
         self.steps.push((Box::new(step), needs));
     }
 
-    /// An image that is not built from the project comes into the registry by the step `id`.
+    /// Adds the step `id`, which pushes an image that is not built from the project to the registry.
     fn image(&mut self, session: &Arc<Session>, id: &str, title: String, image: &str) {
         self.images.insert(image.to_owned());
         let step = ImageStep::new(id.to_owned(), title, image, session.clone());
         self.add(step, ["registry", "build-tools"]);
     }
 
-    /// ... and from there into the nodes.
+    /// Adds such a step, and one that pulls the image into the nodes.
     fn pulled_image(&mut self, session: &Arc<Session>, image: &str) {
         if !self.images.contains(image) {
             let id = format!("image-{image}");
@@ -81,30 +80,30 @@ pub fn plan(session: &Arc<Session>) -> Result<Plan> {
     draft.image(session, NODE_STEP, "Node image".to_owned(), node_image(provider));
     let tool = format!("tool-{}", provider.name());
     draft.add(ClusterStep { session: own() }, ["engine", &tool, NODE_STEP]);
-    draft.add(SettleStep { session: own() }, ["cluster"]);
+    draft.add(ClusterReadyStep { session: own() }, ["cluster"]);
     draft.add(ClusterRegistryStep { session: own() }, ["cluster", "registry"]);
-    let mut proved = vec!["cluster-ready".to_owned(), "tool-kubectl".to_owned()];
+    let mut verified = vec!["cluster-ready".to_owned(), "tool-kubectl".to_owned()];
     for addon in session.addons()? {
         for image in &addon.images {
             draft.pulled_image(session, image);
         }
-        proved.push(format!("addon-{}", addon.name));
+        verified.push(format!("addon-{}", addon.name));
         let pulls = addon.images.iter().map(|image| format!("pull-{image}"));
         let needs: Vec<String> = pulls.chain(["cluster".to_owned()]).collect();
         draft.add(AddonStep::new(addon.clone(), own()), needs);
     }
     if let Some(application) = &session.application {
         self::application(session, application, &mut draft);
-        proved.push("release".to_owned());
+        verified.push("release".to_owned());
     }
-    draft.add(ChecksStep::new(specs(session)?, own()), proved);
+    draft.add(ChecksStep::new(specs(session)?, own()), verified);
     Plan::new(draft.steps)
 }
 
 const NOTHING: [&str; 0] = [];
 
-/// The artifacts that `up` needs as images: the registry's, the node's, the addons', and the
-/// application's bases.
+/// The artifacts that `up` needs as images: of the registry, the node and the addons, and the base images
+/// of the application.
 pub fn images(session: &Session) -> Result<BTreeSet<String>> {
     let mut images = BTreeSet::from([node_image(session.profile.provider), REGISTRY].map(str::to_owned));
     images.extend(session.addons()?.iter().flat_map(|addon| addon.images.clone()));
@@ -130,7 +129,7 @@ fn application(session: &Arc<Session>, application: &Application, draft: &mut Dr
     }
     let part = || (application.clone(), session.clone());
     let (one, two, three, four) = (part(), part(), part(), part());
-    // Secrets that a cluster uses already must not be replaced by new ones, so it is asked first.
+    // New secrets must not replace those of an existing cluster, so they are read from it first.
     let env = if session.receipt().made.cluster.complete { vec!["cluster"] } else { Vec::new() };
     draft.add(EnvStep { application: one.0, session: one.1 }, env);
     draft.add(NamespaceStep { application: two.0, session: two.1 }, ["cluster"]);

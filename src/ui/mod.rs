@@ -14,7 +14,7 @@ mod terminal;
 
 pub use printable::{prefix, printable};
 pub use prompt::{ask, confirm_name};
-pub use table::{Align, Table};
+pub use table::Table;
 
 use std::io::Write as _;
 use std::sync::Arc;

@@ -246,7 +246,7 @@ fn other_eyes_on_the_file_are_told() {
 fn plan_tells_of_a_new_file_and_writes_none() {
     let machine = project();
     let screen = machine.run(&["plan"]).exits(0);
-    screen.out_has(".env, created from [machine]/work/.env.example, with secrets: PASSWORD");
+    screen.out_has(".env from [machine]/work/.env.example, with secrets: PASSWORD");
     assert!(!machine.path("work/.env").exists());
 }
 

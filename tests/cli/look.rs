@@ -18,7 +18,7 @@ contexts: [{name: c, context: {cluster: c, user: c}}]
 users: [{name: c, user: {token: t}}]
 ";
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "up",
     "down",
     "stop",
@@ -34,6 +34,7 @@ const COMMANDS: [&str; 17] = [
     "env",
     "kubeconfig",
     "bundle",
+    "images",
     "tools",
     "completions",
 ];
@@ -85,7 +86,7 @@ fn completions_for_each_shell() {
 }
 
 #[test]
-fn down_where_nothing_is_has_nothing_to_do() {
+fn down_without_a_cluster_does_nothing() {
     let machine = Machine::new();
     machine.run(&["down", "--yes"]).exits(0).err_has("nothing to delete");
 }
@@ -99,7 +100,7 @@ fn status_and_check_without_a_cluster_say_how_to_get_one() {
 }
 
 #[test]
-fn looking_writes_nothing() {
+fn read_only_commands_leave_an_empty_machine_empty() {
     let machine = Machine::new();
     for (args, code) in [
         (&["status"][..], 1),

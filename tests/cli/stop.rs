@@ -30,14 +30,14 @@ exit 0"#
 }
 
 #[test]
-fn where_there_is_no_cluster_nothing_is_stopped_or_started() {
+fn stop_and_start_need_a_cluster() {
     let machine = Machine::new();
     machine.run(&["stop"]).exits(0).err_has("nothing to stop");
     machine.run(&["start"]).exits(5).err_has("there is no cluster").err_has("help: todo-bootstrap up");
 }
 
 #[test]
-fn a_cluster_that_runs_is_stopped_once() {
+fn a_running_cluster_is_stopped_once() {
     let machine = machine("running");
     machine.run(&["stop"]).exits(0).err_has("is stopped; its data is kept");
     machine.run(&["stop"]).exits(0).err_has("is already stopped");
@@ -48,20 +48,41 @@ fn a_cluster_that_runs_is_stopped_once() {
 }
 
 #[test]
-fn a_cluster_that_is_gone_is_neither_stopped_nor_made() {
+fn a_deleted_cluster_is_neither_stopped_nor_created() {
     let machine = machine("");
     machine.run(&["stop"]).exits(1).err_has("no longer exists").err_has("help: todo-bootstrap up");
     machine.run(&["start"]).exits(5).err_has("no longer exists").err_has("help: todo-bootstrap up");
 }
 
-/// From here on it is `up`, which first reports what is missing.
 #[test]
-fn a_cluster_that_is_stopped_is_brought_back_by_up() {
+fn start_needs_the_application() {
     machine("exited").run(&["start"]).exits(2).err_has("no application found");
 }
 
+/// The stub engine cannot run the registry, so `up` fails at that step.
 #[test]
-fn while_the_engine_does_not_answer_nothing_is_known() {
+fn start_runs_up_with_the_application_in_the_receipt() {
+    let machine = machine("exited").env("HTTPS_PROXY", "http://127.0.0.1:1");
+    let shop = machine.path("shop");
+    fs::create_dir_all(shop.join("chart")).expect("a folder");
+    let text = "name = \"shop\"\nhost = \"shop.localhost\"\nchart = \"chart\"\n";
+    fs::write(shop.join("application.toml"), text).expect("an application");
+    fs::write(shop.join("chart/Chart.yaml"), "apiVersion: v2\nname: shop\nversion: 0.1.0\n")
+        .expect("a chart");
+    let dir = machine.path("state/clusters/todo-bootstrap");
+    let receipt = fs::read_to_string(dir.join("receipt.json")).expect("a receipt");
+    let application = format!(r#""application":"{}","complete""#, shop.display());
+    fs::write(dir.join("receipt.json"), receipt.replace(r#""complete""#, &application)).expect("a receipt");
+    machine.run(&["start"]).fails();
+    let journal = fs::read_to_string(dir.join("journal.jsonl")).expect("a journal");
+    assert!(journal.contains(r#""run":"up""#), "{journal}");
+    let receipt = fs::read_to_string(dir.join("receipt.json")).expect("a receipt");
+    assert!(receipt.contains(r#""instance": "i""#), "the cluster keeps its instance: {receipt}");
+    assert!(receipt.contains(&shop.display().to_string()), "{receipt}");
+}
+
+#[test]
+fn stop_needs_the_engine() {
     let machine = machine("running").stub("docker", "echo 'Is the docker daemon running?' >&2; exit 1");
     machine.run(&["stop"]).exits(3).err_has("cannot determine the state of cluster `todo-bootstrap`");
 }

@@ -1,4 +1,4 @@
-//! `bundle create`: everything is gathered first, and all that cannot be had is told at once.
+//! `bundle create`: collects all artifacts first, and reports everything that is missing at once.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,11 +16,11 @@ use crate::local_registry::LocalRegistry;
 use crate::origins::{FoundImage, Origins};
 use crate::quantity::show_bytes;
 use crate::registry::Registry;
-use crate::steps::{self, Session, Wishes};
+use crate::steps::{self, Session, UpOptions};
 use crate::task::Task;
 use crate::ui::data;
 
-/// What a machine is that tools are for; its engine runs images for Linux on the same processor.
+/// The platform of the tools. The images are for Linux on the same architecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Platform {
     os: Os,
@@ -53,12 +53,11 @@ pub(super) fn platform(text: &str) -> std::result::Result<Platform, String> {
 pub(super) fn run(context: &Context<'_>, args: &CreateArgs) -> Result<Exit> {
     let path = context.world.cwd.join(&args.path);
     if path.symlink_metadata().is_ok() {
-        // Told before the work, not after it.
         return Err(bundle::taken(&path));
     }
-    let wishes = Wishes { target: args.target, ..Wishes::default() };
-    let session = context.session_with(None, context.global.yes, wishes)?;
-    let bench = context.bench(context.reporter(), None)?;
+    let options = UpOptions { target: args.target, ..UpOptions::default() };
+    let session = context.session_with(None, context.global.yes, options)?;
+    let bench = context.bench()?;
     let gathered = gather(context, args, &session, &bench)?;
     let task = bench.task("bundle");
     let digest = bundle::create(&task, &gathered.entries, &path)?;
@@ -71,19 +70,20 @@ pub(super) fn run(context: &Context<'_>, args: &CreateArgs) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// What was found, and what not.
+/// The artifacts that were found, and those that are missing.
 struct Gathered {
     entries: Vec<(Entry, PathBuf)>,
-    /// By platform.
+    /// The missing artifacts by platform.
     missing: BTreeMap<String, Vec<String>>,
-    /// Holds the files that were made only for the bundle; gone when this is dropped.
+    /// Contains the files that were created only for the bundle.
     work: tempfile::TempDir,
 }
 
 impl Gathered {
-    /// Keeps what came of an artifact; only the wish to stop ends the gathering.
-    fn add<T>(&mut self, platform: &str, what: &str, came: Result<T>) -> Result<Option<T>> {
-        match came {
+    /// Returns the artifact, or records the error as the reason why it is missing. Fails only if the command
+    /// was interrupted.
+    fn add<T>(&mut self, platform: &str, what: &str, result: Result<T>) -> Result<Option<T>> {
+        match result {
             Ok(found) => Ok(Some(found)),
             Err(error) if error.kind() == Kind::Interrupted => Err(error),
             Err(error) => {
@@ -123,8 +123,8 @@ fn gather(context: &Context<'_>, args: &CreateArgs, session: &Session, bench: &B
         let own = if *platform == here { None } else { Some(elsewhere(context, session, *platform)?) };
         let origins = own.as_ref().unwrap_or(&session.origins);
         for tool in steps::up::tools(session.profile.provider) {
-            let came = origins.tool_entry(&task, engine.as_ref(), tool);
-            let found = gathered.add(&platform.name(), tool, came)?;
+            let result = origins.tool_entry(&task, engine.as_ref(), tool);
+            let found = gathered.add(&platform.name(), tool, result)?;
             gathered.entries.extend(found);
         }
     }
@@ -146,7 +146,7 @@ fn gather(context: &Context<'_>, args: &CreateArgs, session: &Session, bench: &B
     complete(gathered)
 }
 
-/// The origins as they would be on a machine of that kind, with a cache of its own.
+/// The origins for another platform, with a separate cache.
 fn elsewhere(context: &Context<'_>, session: &Session, platform: Platform) -> Result<Origins> {
     let Platform { os, arch } = platform;
     let cache = session.paths.cache.join("platforms").join(format!("{}-{}", os.name(), arch.name()));
@@ -155,7 +155,7 @@ fn elsewhere(context: &Context<'_>, session: &Session, platform: Platform) -> Re
     Origins::new(context.world, &paths, &session.data, &session.versions, &facts, None, context.trust()?)
 }
 
-/// The images that `up` asks for, then those of the project, which stand on some of them.
+/// The images that `up` needs, and then those of the project, which are based on some of them.
 fn own_images(
     session: &Session,
     task: &Task<'_>,
@@ -166,8 +166,8 @@ fn own_images(
     let work = gathered.work.path().to_owned();
     let mut found: BTreeMap<String, FoundImage> = BTreeMap::new();
     for image in steps::up::images(session)? {
-        let came = origins.image_entry(task, engine, registry, &image, &work);
-        if let Some((image, entry, file)) = gathered.add(&platform, &format!("image `{image}`"), came)? {
+        let result = origins.image_entry(task, engine, registry, &image, &work);
+        if let Some((image, entry, file)) = gathered.add(&platform, &format!("image `{image}`"), result)? {
             found.insert(image.name.clone(), image);
             gathered.entries.push((entry, file));
         }
@@ -175,14 +175,14 @@ fn own_images(
     let Some(app) = &session.application else { return Ok(()) };
     for spec in &app.images {
         let base = match &spec.base {
-            // Without its base, which is missing already, there is nothing to tell of it.
+            // The base image is already reported as missing.
             Some(name) if !found.contains_key(name) => continue,
             base => base.as_ref().and_then(|name| found.get(name)),
         };
         let base = base.map(|base| &base.stored);
         let order = Order { app, spec, target: session.target(), base };
-        let came = origins.application_entries(task, engine, registry, &order, &work);
-        let entries = gathered.add(&platform, &format!("image `{}` of {}", spec.name, app.name), came)?;
+        let result = origins.application_entries(task, engine, registry, &order, &work);
+        let entries = gathered.add(&platform, &format!("image `{}` of {}", spec.name, app.name), result)?;
         gathered.entries.extend(entries.into_iter().flatten());
     }
     Ok(())
@@ -196,8 +196,8 @@ fn foreign_images(
 ) -> Result<()> {
     let work = gathered.work.path().to_owned();
     for image in steps::up::images(session)? {
-        let came = origins.archive_entry(task, &image, &work);
-        let found = gathered.add(platform, &format!("image `{image}`"), came)?;
+        let result = origins.archive_entry(task, &image, &work);
+        let found = gathered.add(platform, &format!("image `{image}`"), result)?;
         gathered.entries.extend(found);
     }
     for spec in session.application.iter().flat_map(|app| &app.images) {
@@ -207,8 +207,7 @@ fn foreign_images(
     Ok(())
 }
 
-/// Manifests and charts. `up` uses those that it brings along; in the bundle they show what the
-/// images are for.
+/// Manifests and charts, for documentation only: `up` uses its own.
 fn charts(session: &Session, gathered: &mut Gathered) -> Result<()> {
     let work = gathered.work.path().to_owned();
     for addon in &session.profile.addons {
@@ -242,7 +241,7 @@ fn chart(name: &str, version: String, folder: &Path, work: &Path) -> Result<(Ent
     Ok((entry, file))
 }
 
-/// Nothing, or all: a bundle that lacks something is only found out where nothing can be fetched.
+/// Fails if anything is missing: an incomplete bundle would only be noticed on a machine without a network.
 fn complete(gathered: Gathered) -> Result<Gathered> {
     if gathered.missing.is_empty() {
         return Ok(gathered);
@@ -267,7 +266,7 @@ mod tests {
     use super::platform;
 
     #[test]
-    fn platforms_are_those_that_tools_are_published_for() {
+    fn only_platforms_with_published_tools_are_accepted() {
         assert_eq!(platform("darwin/arm64").unwrap().image().name(), "linux/arm64");
         assert!(platform("linux/riscv64").unwrap_err().contains("linux/amd64, linux/arm64"));
     }

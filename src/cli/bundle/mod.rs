@@ -1,17 +1,18 @@
-//! `bundle create|verify|inspect`: all artifacts of a profile and a project in one directory or tar.
+//! `bundle`: creates, verifies and inspects bundles.
 
 mod create;
-mod inspect;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
-use super::context::Context;
-use crate::bundle::{Contents, contents};
+use super::context::{Context, print_json};
+use crate::bundle::{self, Contents, contents};
 use crate::config::Target;
 use crate::error::{Exit, Result};
 use crate::quantity::show_bytes;
+use crate::ui::{Table, data};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BundleCommand {
@@ -58,14 +59,14 @@ pub(crate) fn run(context: &Context<'_>, command: &BundleCommand) -> Result<Exit
         BundleCommand::Create(args) => create::run(context, args),
         BundleCommand::Verify { path, sha256 } => verify(context, path, sha256.as_deref()),
         BundleCommand::Inspect { path, sha256, sbom } => {
-            inspect::run(context, &read(context, path, sha256.as_deref())?, *sbom)
+            inspect(context, &read(context, path, sha256.as_deref())?, *sbom)
         }
     }
 }
 
-/// What is in a bundle, every byte of it checked.
+/// The contents of a bundle, after verifying every byte.
 fn read(context: &Context<'_>, path: &Path, sha256: Option<&str>) -> Result<Contents> {
-    let bench = context.bench(context.reporter(), None)?;
+    let bench = context.bench()?;
     contents(&bench.task("bundle"), &context.world.cwd.join(path), sha256)
 }
 
@@ -76,5 +77,26 @@ fn verify(context: &Context<'_>, path: &Path, sha256: Option<&str>) -> Result<Ex
     let (path, count) = (path.display(), entries.len());
     context.ui.good(&format!("✓ {path} is intact: {count} artifacts, {}", show_bytes(bytes)));
     context.ui.say(&format!("  sha256 of its manifest: {}", found.sha256));
+    Ok(Exit::Fine)
+}
+
+fn inspect(context: &Context<'_>, contents: &Contents, sbom: bool) -> Result<Exit> {
+    if sbom {
+        data(&String::from_utf8_lossy(&bundle::sbom::render(contents)?));
+        return Ok(Exit::Fine);
+    }
+    let Contents { manifest, sha256, .. } = contents;
+    if context.json() {
+        return print_json(
+            &json!({ "sha256": sha256, "schema": manifest.schema, "entries": manifest.entries }),
+        );
+    }
+    let mut table = Table::new(&["name", "kind", "version", "platform", ">size", "sha256"]);
+    for entry in &manifest.entries {
+        let plain = [&entry.name, &entry.kind, &entry.version, &entry.platform].map(String::clone);
+        table.row([&plain[..], &[show_bytes(entry.size), entry.sha256.clone()]].concat());
+    }
+    data(&table.render());
+    context.ui.say(&format!("sha256 of the manifest: {sha256}"));
     Ok(Exit::Fine)
 }

@@ -1,4 +1,4 @@
-//! `images list`: what the local registry has of the application.
+//! `images list`: lists the images of the application in the local registry.
 
 use serde_json::{Value, json};
 
@@ -12,12 +12,12 @@ use crate::local_registry::LocalRegistry;
 use crate::quantity::show_bytes;
 use crate::steps::Session;
 use crate::task::Task;
-use crate::ui::{Align, Table, data};
+use crate::ui::{Table, data};
 
 pub(super) fn run(context: &Context<'_>) -> Result<Exit> {
-    let session = context.session(None, false)?;
+    let session = context.session()?;
     application(&session)?;
-    let bench = context.bench(context.reporter(), None)?;
+    let bench = context.bench()?;
     let task = bench.task("images");
     let registry = registry(context, &session, &task)?;
     let listed = all(&session, &task, registry.as_ref())?;
@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// The local registry, if it runs; nothing is started for a look.
+/// The local registry, if it is running.
 pub(super) fn registry(
     context: &Context<'_>,
     session: &Session,
@@ -41,8 +41,8 @@ pub(super) fn registry(
     LocalRegistry::find(task, &engine, &session.paths.cache)
 }
 
-/// All images of the application, in the order of `application.toml`: those that are built, then
-/// those that are used as they are.
+/// All images of the application, in the order of `application.toml`: first those that are built, then those
+/// that are used unchanged.
 pub(super) fn all(
     session: &Session,
     task: &Task<'_>,
@@ -67,27 +67,19 @@ pub(super) fn all(
     Ok(listed)
 }
 
-/// For programs: with the bill of materials in it, `null` where none was written.
+/// An image as JSON, with its SBOM, or `null` if there is none.
 fn document(session: &Session, image: &Listed) -> Result<Value> {
     let dir = session.dir();
-    let bill = sbom::read(&dir, &image.name)?;
-    let file = bill.is_some().then(|| sbom::file(&dir, &image.name));
+    let document = sbom::read(&dir, &image.name)?;
+    let file = document.is_some().then(|| sbom::file(&dir, &image.name));
     let mut value = serde_json::to_value(image)
         .map_err(|error| Error::failed("cannot print the images as JSON").because(error))?;
-    value["sbom"] = json!({ "file": file, "document": bill });
+    value["sbom"] = json!({ "file": file, "document": document });
     Ok(value)
 }
 
 fn table(listed: &[Listed]) {
-    let mut table = Table::new(&[
-        ("image", Align::Left),
-        ("reference", Align::Left),
-        ("digest", Align::Left),
-        ("size", Align::Right),
-        ("inputs", Align::Left),
-        ("target", Align::Left),
-        ("state", Align::Left),
-    ]);
+    let mut table = Table::new(&["image", "reference", "digest", ">size", "inputs", "target", "state"]);
     for image in listed {
         let cell = |text: Option<&str>| text.unwrap_or("-").to_owned();
         table.row([
@@ -103,7 +95,7 @@ fn table(listed: &[Listed]) {
     data(&table.render());
 }
 
-/// As many digits as the engine's own lists show.
+/// The first 12 digits of a digest, as in the lists of the engine.
 fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }

@@ -1,4 +1,4 @@
-//! `images`: the application's images, what is in them, and what is known to be wrong with them.
+//! `images`: the application's images, their SBOMs and their vulnerabilities.
 
 mod list;
 mod sbom;
@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context<'_>, command: &ImagesCommand) -> Result<Exit
     }
 }
 
-/// Refuses a name that is none of `names`.
+/// Fails if `image` is not in `names`.
 fn known(application: &Application, names: &[String], image: &str) -> Result<()> {
     if names.iter().any(|name| name == image) {
         return Ok(());

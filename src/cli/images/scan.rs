@@ -1,4 +1,4 @@
-//! `images scan`: known vulnerabilities, by the scanner that this machine has.
+//! `images scan`: scans images for known vulnerabilities with an installed scanner.
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -12,7 +12,7 @@ use crate::images::scan::{Finding, Kind, Scanner, Severity};
 use crate::steps::Session;
 use crate::task::Task;
 use crate::tools::TOOLS;
-use crate::ui::{Align, Table, data, printable};
+use crate::ui::{Table, data, printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct ScanArgs {
@@ -38,10 +38,10 @@ struct Scanned {
 }
 
 pub(super) fn run(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
-    let session = context.session(None, false)?;
+    let session = context.session()?;
     let app = application(&session)?;
     args.images.iter().try_for_each(|image| super::known(app, &app.image_names(), image))?;
-    let bench = context.bench(context.reporter(), None)?;
+    let bench = context.bench()?;
     let task = bench.task("scan");
     let Some(scanner) = scanner(context, &session, &task)? else { return skipped(context, args) };
     let (name, path) = (scanner.kind.name(), scanner.path.display());
@@ -82,7 +82,7 @@ pub(super) fn run(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
     verdict(&all, args.fail_on)
 }
 
-/// The scanner on PATH, else one that `tools install` fetched; the latter was hashed just now.
+/// The scanner on PATH, else one that `tools install` installed.
 fn scanner(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Result<Option<Scanner>> {
     if let Some(scanner) = Scanner::find(context.world)? {
         return Ok(Some(scanner));
@@ -95,7 +95,7 @@ fn scanner(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Result<
     Ok(None)
 }
 
-/// Without a scanner nothing is known: fine where somebody looks, and not where a gate must judge.
+/// Without a scanner, the scan is skipped, but `--fail-on` fails.
 fn skipped(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
     if context.json() {
         print_json(&json!({ "skipped": NO_SCANNER, "help": INSTALL, "scanner": null, "images": [] }))?;
@@ -128,8 +128,8 @@ fn count(scanned: &Scanned, severity: Severity) -> usize {
 }
 
 fn counts(all: &[Scanned]) {
-    let severities = Severity::ALL.map(|severity| (severity.name(), Align::Right));
-    let heading: Vec<_> = std::iter::once(("image", Align::Left)).chain(severities).collect();
+    let severities = Severity::ALL.map(|severity| format!(">{}", severity.name()));
+    let heading: Vec<&str> = std::iter::once("image").chain(severities.iter().map(String::as_str)).collect();
     let mut table = Table::new(&heading);
     for scanned in all {
         let cells = Severity::ALL.map(|severity| count(scanned, severity).to_string());
@@ -141,14 +141,7 @@ fn counts(all: &[Scanned]) {
 /// One line for each finding that is at least high, or for all with `--verbose`.
 fn findings(all: &[Scanned], verbose: bool) {
     let least = if verbose { Severity::Unknown } else { Severity::High };
-    let mut table = Table::new(&[
-        ("severity", Align::Left),
-        ("id", Align::Left),
-        ("image", Align::Left),
-        ("package", Align::Left),
-        ("installed", Align::Left),
-        ("fixed in", Align::Left),
-    ]);
+    let mut table = Table::new(&["severity", "id", "image", "package", "installed", "fixed in"]);
     let mut shown: Vec<(&str, &Finding)> = all
         .iter()
         .flat_map(|scanned| scanned.findings.iter().map(|finding| (scanned.name.as_str(), finding)))
@@ -157,7 +150,7 @@ fn findings(all: &[Scanned], verbose: bool) {
     shown.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.severity));
     for (image, finding) in &shown {
         let fixed = if finding.fixed.is_empty() { "-" } else { &finding.fixed };
-        // What a package is called stands in the image, and may be anything.
+        // The names come from the image and may contain control characters.
         let cells =
             [finding.severity.name(), &finding.id, image, &finding.package, &finding.installed, fixed];
         table.row(cells.map(printable));
@@ -173,8 +166,8 @@ fn findings(all: &[Scanned], verbose: bool) {
 
 fn verdict(all: &[Scanned], fail_on: Option<Severity>) -> Result<Exit> {
     let Some(least) = fail_on else { return Ok(Exit::Fine) };
-    let grave = |scanned: &&Scanned| scanned.findings.iter().any(|finding| finding.severity >= least);
-    let images: Vec<&str> = all.iter().filter(grave).map(|scanned| scanned.name.as_str()).collect();
+    let severe = |scanned: &&Scanned| scanned.findings.iter().any(|finding| finding.severity >= least);
+    let images: Vec<&str> = all.iter().filter(severe).map(|scanned| scanned.name.as_str()).collect();
     if images.is_empty() {
         return Ok(Exit::Fine);
     }

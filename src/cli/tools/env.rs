@@ -1,14 +1,12 @@
-//! `tools env`: the line by which a shell finds the fetched tools.
+//! `tools env`: prints the shell command that adds the installed tools to PATH.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::super::context::{Context, print_json};
 use crate::error::{Exit, Result};
-use crate::progress::Silent;
 use crate::ui::data;
 use crate::world::World;
 
@@ -29,8 +27,8 @@ enum Shell {
 }
 
 pub(super) fn run(context: &Context<'_>, args: &EnvArgs) -> Result<Exit> {
-    let session = context.session(None, false)?;
-    let bench = context.bench(Arc::new(Silent), None)?;
+    let session = context.session()?;
+    let bench = context.silent()?;
     let shell = args.shell.unwrap_or_else(|| shell(context.world));
     let (mut folders, mut lines) = (Vec::new(), Vec::new());
     for folder in session.origins.tool_folders(&bench.task("tools"))? {
@@ -43,8 +41,7 @@ pub(super) fn run(context: &Context<'_>, args: &EnvArgs) -> Result<Exit> {
         }
     }
     if context.json() {
-        print_json(&json!({ "shell": name(shell), "folders": folders, "line": line(shell, &lines) }))?;
-        return Ok(Exit::Fine);
+        return print_json(&json!({ "shell": name(shell), "folders": folders, "line": line(shell, &lines) }));
     }
     if lines.is_empty() {
         context.ui.say("no tools are installed yet:  todo-bootstrap tools install");
@@ -58,7 +55,7 @@ fn name(shell: Shell) -> String {
     shell.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
-/// The user's shell; what is not known is taken for one that reads what bash does.
+/// The user's shell. An unknown shell is assumed to be compatible with bash.
 fn shell(world: &World) -> Shell {
     let path = world.var("SHELL").map(PathBuf::from);
     match path.as_deref().and_then(Path::file_stem).and_then(|name| name.to_str()) {
@@ -70,7 +67,7 @@ fn shell(world: &World) -> Shell {
     }
 }
 
-/// Puts `folders` before all others. Nothing in their names means anything to the shell.
+/// The command that puts `folders` at the beginning of PATH, with their names quoted.
 fn line(shell: Shell, folders: &[String]) -> String {
     match shell {
         Shell::Bash | Shell::Zsh => {
@@ -81,7 +78,7 @@ fn line(shell: Shell, folders: &[String]) -> String {
             format!("set -gx PATH {} $PATH", folders.iter().map(quote).collect::<Vec<_>>().join(" "))
         }
         Shell::Pwsh => {
-            // It takes typographic quotes for quotes as well.
+            // PowerShell treats typographic quotes like quotes.
             let double = |text: &str| {
                 let quote = |c: char| matches!(c, '\'' | '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}');
                 text.chars()
@@ -99,20 +96,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_are_those_of_the_shell() {
+    fn folders_are_quoted_for_the_shell() {
         let folders = ["/a b/kind".to_owned(), "/it's/$x`y`".to_owned()];
-        let said = |shell: Shell| line(shell, &folders);
-        assert_eq!(said(Shell::Bash), r#"export PATH='/a b/kind:/it'\''s/$x`y`':"$PATH""#);
-        assert_eq!(said(Shell::Zsh), said(Shell::Bash));
-        assert_eq!(said(Shell::Fish), r"set -gx PATH '/a b/kind' '/it\'s/$x`y`' $PATH");
+        let line_of = |shell: Shell| line(shell, &folders);
+        assert_eq!(line_of(Shell::Bash), r#"export PATH='/a b/kind:/it'\''s/$x`y`':"$PATH""#);
+        assert_eq!(line_of(Shell::Zsh), line_of(Shell::Bash));
+        assert_eq!(line_of(Shell::Fish), r"set -gx PATH '/a b/kind' '/it\'s/$x`y`' $PATH");
         assert_eq!(
-            said(Shell::Pwsh),
+            line_of(Shell::Pwsh),
             "$env:PATH = (@('/a b/kind', '/it''s/$x`y`') + $env:PATH) -join [IO.Path]::PathSeparator"
         );
     }
 
     #[test]
-    fn the_shell_is_that_of_the_environment() {
+    fn the_default_shell_is_from_the_environment() {
         let of = |value: &str| {
             let env = std::collections::BTreeMap::from([("SHELL".to_owned(), value.into())]);
             shell(&World { env, ..World::real() })

@@ -1,17 +1,18 @@
-//! `tools install`: has tools, side by side, from the first origin that gives them.
+//! `tools install`: installs tools in parallel, each from the first origin that provides it.
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 
 use super::super::context::{Bench, Context, print_json};
 use crate::error::{Error, Exit, Result};
 use crate::origins::{Found, Origin};
 use crate::progress::{Event, State};
-use crate::steps::{self, Session};
+use crate::steps::{self, Session, UpOptions};
 use crate::tools::ToolSpec;
-use crate::ui::{Align, Table, data};
+use crate::ui::{Table, data};
 
 #[derive(Debug, Args)]
 pub(crate) struct InstallArgs {
@@ -19,30 +20,17 @@ pub(crate) struct InstallArgs {
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Install only from this origin, even if the tools are already installed
-    #[arg(long, value_enum, value_name = "ORIGIN")]
-    from: Option<From>,
+    #[arg(long, value_name = "ORIGIN", value_parser = origin_parser())]
+    from: Option<Origin>,
     /// Create links to them (copies on Windows) in this folder
     #[arg(long, value_name = "DIR")]
     link: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum From {
-    System,
-    Mirror,
-    Download,
-    Source,
-}
-
-impl From {
-    fn origin(self) -> Origin {
-        match self {
-            Self::System => Origin::System,
-            Self::Mirror => Origin::Mirror,
-            Self::Download => Origin::Download,
-            Self::Source => Origin::Source,
-        }
-    }
+fn origin_parser() -> impl TypedValueParser<Value = Origin> {
+    const ORIGINS: [Origin; 4] = [Origin::System, Origin::Mirror, Origin::Download, Origin::Source];
+    PossibleValuesParser::new(ORIGINS.map(Origin::name))
+        .try_map(|name| ORIGINS.into_iter().find(|origin| origin.name() == name).ok_or("is not an origin"))
 }
 
 pub(super) fn run(context: &Context<'_>, args: &InstallArgs) -> Result<Exit> {
@@ -53,7 +41,7 @@ pub(super) fn run(context: &Context<'_>, args: &InstallArgs) -> Result<Exit> {
             specs.push(spec);
         }
     }
-    let session = context.session(None, context.global.yes)?;
+    let session = context.session_with(None, context.global.yes, UpOptions::default())?;
     if specs.is_empty() {
         for name in steps::up::tools(session.profile.provider) {
             specs.push(ToolSpec::named(name)?);
@@ -61,8 +49,8 @@ pub(super) fn run(context: &Context<'_>, args: &InstallArgs) -> Result<Exit> {
     }
     let titles: Vec<(String, String)> =
         specs.iter().map(|spec| (step(spec.name), format!("Tool {}", spec.name))).collect();
-    let bench = context.bench(context.ui.reporter(&titles), None)?;
-    let results = all(&session, &bench, &specs, args.from.map(From::origin));
+    let bench = context.bench_with(context.ui.reporter(&titles), None)?;
+    let results = all(&session, &bench, &specs, args.from);
     let link = args.link.as_ref().map(|dir| context.world.cwd.join(dir));
     let linked = match (&link, results.iter().all(Result::is_ok)) {
         (Some(dir), true) => {
@@ -95,7 +83,7 @@ fn step(name: &str) -> String {
     format!("tool-{name}")
 }
 
-/// One thread for each: they wait for the network or for each other's host.
+/// Installs each tool in its own thread.
 fn all(
     session: &Session,
     bench: &Bench,
@@ -115,9 +103,7 @@ fn all(
 fn one(session: &Session, bench: &Bench, name: &str, from: Option<Origin>) -> Result<Found> {
     let step = step(name);
     let task = bench.task(&step);
-    let say = |state: State, message: String| {
-        task.reporter.report(&Event { step: step.clone(), state, current: None, total: None, message });
-    };
+    let say = |state: State, message: String| task.reporter.report(&Event::new(&step, state, message));
     say(State::Started, "looking for it".to_owned());
     let result = match from {
         Some(origin) => session.origins.tool_from(&task, None, name, origin),
@@ -133,27 +119,20 @@ fn one(session: &Session, bench: &Bench, name: &str, from: Option<Origin>) -> Re
     result
 }
 
-fn report(context: &Context<'_>, specs: &[&'static ToolSpec], results: &[Result<Found>]) -> Result<()> {
+fn report(context: &Context<'_>, specs: &[&'static ToolSpec], results: &[Result<Found>]) -> Result<Exit> {
     let rows: Vec<Value> = specs.iter().zip(results).map(|(spec, result)| row(spec, result)).collect();
     if context.json() {
         return print_json(&rows);
     }
-    let mut table = Table::new(&[
-        ("tool", Align::Left),
-        ("version", Align::Left),
-        ("origin", Align::Left),
-        ("path", Align::Left),
-    ]);
-    let mut any = false;
+    let mut table = Table::new(&["tool", "version", "origin", "path"]);
     for found in results.iter().flatten() {
-        any = true;
         let path = found.path.display().to_string();
         table.row([found.name.as_str(), found.version.as_str(), found.origin.name(), path.as_str()]);
     }
-    if any {
+    if results.iter().any(Result::is_ok) {
         data(&table.render());
     }
-    Ok(())
+    Ok(Exit::Fine)
 }
 
 fn row(spec: &ToolSpec, result: &Result<Found>) -> Value {
