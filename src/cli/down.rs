@@ -36,6 +36,10 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     find_engine(context, args, &session, &silent)?;
     let plan = steps::down::plan(&session, depth)?;
     let effects: Vec<String> = plan.steps().flat_map(steps::Step::effects).collect();
+    if effects.is_empty() {
+        context.ui.good("✓ There is nothing to delete.");
+        return Ok(Exit::Fine);
+    }
     context.ui.say("This will be deleted:");
     for effect in &effects {
         context.ui.say(&format!("  - {effect}"));
@@ -50,7 +54,11 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     end_orphans(context, &session.dir());
     // The journal is not in the directory of the cluster, which is deleted.
     context.execute(&plan, "down", &session.paths.state, 1)?;
-    context.ui.good(&format!("✓ Cluster `{name}` was deleted."));
+    if known {
+        context.ui.good(&format!("✓ Cluster `{name}` was deleted."));
+    } else {
+        context.ui.good("✓ Everything in the list was deleted.");
+    }
     if !args.purge {
         context.ui.say("  Container engine and cache are kept; `todo-bootstrap down --purge` removes them.");
     }

@@ -94,3 +94,10 @@ fn the_rest_of_a_deleted_state_is_deleted() {
     assert!(!dir.exists());
     machine.run(&["down", "--yes"]).exits(0).err_has("nothing to delete");
 }
+
+#[test]
+fn purging_a_clean_machine_deletes_nothing() {
+    let machine = Machine::new();
+    fs::remove_dir_all(machine.path("cache")).expect("no cache");
+    machine.run(&["down", "--purge", "--yes"]).exits(0).err_has("There is nothing to delete");
+}
