@@ -172,7 +172,7 @@ mod tests {
             scripts(&format!("spec: {{template: {{spec: {{{pod}}}}}}}")).unwrap_err()
         };
         assert!(pod("[cut, a, serve]", "{runAsNonRoot: true}").contains("does not run a file"));
-        assert!(pod("[cut, a, serve]", "{}").contains("another securityContext"));
+        assert!(pod("[cut, a, serve]", "{}").contains("a different securityContext"));
         assert!(scripts("kind: Service").unwrap_err().contains("nothing runs"));
     }
 

@@ -159,7 +159,7 @@ fn a_tag_may_move_on_as_long_as_what_is_pinned_is_served() {
     let tally = bench.verify(false);
     assert_eq!((tally.proved, tally.wrong.len()), (0, 1), "{tally:?}");
     assert!(tally.wrong[0].contains(&format!("sha256:{old} is no longer available")), "{tally:?}");
-    assert!(tally.wrong[0].contains("v1.35.8-slim names sha256:"), "{tally:?}");
+    assert!(tally.wrong[0].contains("v1.35.8-slim now refers to sha256:"), "{tally:?}");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn an_index_that_is_another_one_or_lacks_a_platform_is_wrong() {
     let lacking = bench.registry.publish("v1.35.8-slim", &index(&["amd64"]));
     bench.change(&digest, &lacking);
     let tally = bench.verify(true);
-    assert!(tally.wrong[0].contains("it has nothing for linux/arm64, only for linux/amd64"), "{tally:?}");
+    assert!(tally.wrong[0].contains("it has no image for linux/arm64, only for linux/amd64"), "{tally:?}");
 }
 
 #[test]
@@ -236,8 +236,8 @@ fn a_new_version_is_pinned_by_what_its_tag_names() {
     // Nothing is written if an image is missing, lacks a platform, or has unknown support.
     bench.registry.publish("v1.37.2-slim", &index(&["amd64"]));
     for (version, why) in [
-        ("1.36.5", "1.36.5-slim is not there"),
-        ("1.37.2", "it has nothing for linux/arm64"),
+        ("1.36.5", "1.36.5-slim does not exist"),
+        ("1.37.2", "it has no image for linux/arm64"),
         ("1.99.0", "does not list until when"),
     ] {
         let error = update(version).unwrap_err();

@@ -167,5 +167,5 @@ fn a_verifier_gets_file_signature_and_identity() {
     let args = text(&dir.path().join("cosign.args"));
     assert!(args.starts_with("verify-blob --signature ") && args.ends_with(" --id me /file\n"), "{args}");
     let missing = signed::called("/no/such/program", &[], &[], &[], Path::new("/file"));
-    assert!(matches!(missing, Published::Unknown(why) if why.contains("is not there")));
+    assert!(matches!(missing, Published::Unknown(why) if why.contains("is not available")));
 }
