@@ -123,8 +123,11 @@ impl Engine {
             return Ok(());
         }
         self.network_disconnect(task, network, container)?;
-        // The address that the container requested may be outside the new range.
-        let again = !address.is_empty() && self.connect(task, network, container, Some(address)).is_ok();
+        // The address that the container requested may be outside the new range. The engine would notice
+        // that only when the container starts.
+        let ranges = self.ranges(task, network, "{{.Subnet}}")?;
+        let address = Some(address).filter(|address| ranges.lines().any(|range| contains(range, address)));
+        let again = address.is_some() && self.connect(task, network, container, address).is_ok();
         if again { Ok(()) } else { Ok(self.connect(task, network, container, None)?) }
     }
 
@@ -144,16 +147,30 @@ impl Engine {
 
 /// The last address in a range that a container can have: `172.18.255.254` in `172.18.0.0/16`.
 fn last_of(range: &str) -> Option<String> {
-    let (first, bits) = range.trim().split_once('/')?;
-    let (first, bits): (std::net::Ipv4Addr, u32) = (first.parse().ok()?, bits.parse().ok()?);
+    let (first, bits) = parse(range)?;
     // In a smaller range, the address may be that of a node.
     let hosts = (8..=24).contains(&bits).then(|| u32::MAX >> bits)?;
     Some(std::net::Ipv4Addr::from((u32::from(first) | hosts) - 1).to_string())
 }
 
+/// The first address and the number of network bits of an IPv4 range such as `172.18.0.0/16`.
+fn parse(range: &str) -> Option<(std::net::Ipv4Addr, u32)> {
+    let (first, bits) = range.trim().split_once('/')?;
+    let bits: u32 = bits.parse().ok()?;
+    Some((first.parse().ok()?, bits)).filter(|_| (1..=32).contains(&bits))
+}
+
+fn contains(range: &str, address: &str) -> bool {
+    let Some(((first, bits), address)) = parse(range).zip(address.parse::<std::net::Ipv4Addr>().ok()) else {
+        return false;
+    };
+    let network = |address: std::net::Ipv4Addr| u32::from(address) >> (32 - bits);
+    network(first) == network(address)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{BTreeMap, Error, last_of};
+    use super::{BTreeMap, Error, contains, last_of};
     use crate::engine::testing::{engine, with_task};
     use crate::error::Exit;
     use crate::exec::Script;
@@ -238,7 +255,8 @@ mod tests {
                 .on("docker inspect", 0, joined)
                 .on("docker network inspect --format {{.ID}} n", 0, "new")
                 .on("docker network disconnect --force n 4711", 0, "")
-                .on_err("docker network connect --ip", 1, "", "no configured subnet contains IP address")
+                .on("docker network inspect --format '{{range", 0, "172.18.0.0/16\n")
+                .on_err("docker network connect --ip", 1, "", "Address already in use")
                 .on("docker network connect n 4711", 0, "");
             with_task(&script, |task| engine().network_rejoin(task, "n", "4711")).0.unwrap();
             script
@@ -256,5 +274,20 @@ mod tests {
         );
         let asked = ["docker network connect --ip 172.18.0.2 n 4711", "docker network connect n 4711"];
         assert_eq!(rejoin("old 172.18.0.2"), asked);
+        assert_eq!(rejoin("old 172.26.0.2"), ["docker network connect n 4711"], "outside the new range");
+    }
+
+    #[test]
+    fn ranges_contain_their_addresses() {
+        for (range, address, expected) in [
+            ("172.18.0.0/16", "172.18.0.2", true),
+            ("172.18.0.0/16", "172.26.0.2", false),
+            ("192.168.240.0/20", "192.168.255.254", true),
+            ("10.0.0.4/32", "10.0.0.5", false),
+            ("fd00::/64", "172.18.0.2", false),
+            ("172.18.0.0/16", "", false),
+        ] {
+            assert_eq!(contains(range, address), expected, "{range} {address}");
+        }
     }
 }

@@ -128,7 +128,7 @@ describe("replicas", () => {
     const { url: page, log } = await start({ DATABASE_URL: url, BETTER_AUTH_SECRET: SECRET });
     const early = await someone(page).signUp();
     expect([early.status, await early.json()]).toMatchObject([503, { code: "ACCOUNTS_UNAVAILABLE" }]);
-    expect(log()).toContain("trying again");
+    expect(log()).toContain("retrying");
     await database.start();
     await expect.poll(async () => (await someone(page).signUp()).status, { timeout: 20_000, interval: 500 }).toBe(200);
     // Cut the connections again: the pool reconnects automatically.
