@@ -65,15 +65,11 @@ mod tests {
 
     fn with_proxies(names: &[&str]) -> Severity {
         let facts = Facts { proxies: names.iter().map(|name| (*name).to_owned()).collect(), ..debian() };
-        proxies(&Inputs {
-            facts: &facts,
-            engine: None,
-            fault: None,
-            kubernetes_minor: 34,
-            need: Need::default(),
-            pinned: None,
-        })
-        .severity
+        proxies(&inputs(&facts)).severity
+    }
+
+    fn inputs(facts: &Facts) -> Inputs<'_> {
+        Inputs { facts, engine: None, fault: None, kubernetes_minor: 34, need: Need::default(), pinned: None }
     }
 
     #[test]
@@ -93,14 +89,6 @@ mod tests {
     #[test]
     fn a_gateways_authority_is_named() {
         let facts = micro_vm();
-        let inputs = Inputs {
-            facts: &facts,
-            engine: None,
-            fault: None,
-            kubernetes_minor: 34,
-            need: Need::default(),
-            pinned: None,
-        };
-        assert!(authorities(&inputs).detail.contains("gateway.crt"));
+        assert!(authorities(&inputs(&facts)).detail.contains("gateway.crt"));
     }
 }

@@ -1,11 +1,10 @@
 //! A connection for tests, to a mock of an API server.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Kube;
-use crate::cancel::Cancel;
+use crate::engine::testing::with_task;
 use crate::exec::Script;
-use crate::progress::Silent;
 use crate::task::Task;
 
 pub(crate) struct Connected<'a> {
@@ -16,24 +15,18 @@ pub(crate) struct Connected<'a> {
 /// Runs `f` with a connection to the API server at `url`.
 pub(crate) fn with_server<T>(url: &str, f: impl FnOnce(&Connected<'_>) -> T) -> T {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let (runner, reporter, cancel) = (Script::default(), Silent, Cancel::default());
-    let task = Task {
-        step: "test",
-        runner: &runner,
-        reporter: &reporter,
-        cancel: &cancel,
-        runtime: runtime.handle(),
-        deadline: Instant::now() + Duration::from_secs(30),
-    };
     let dir = tempfile::tempdir().unwrap();
     let kubeconfig = dir.path().join("kubeconfig");
     let text = format!(
         "current-context: c\nclusters: [{{name: c, cluster: {{server: '{url}'}}}}]\nusers: [{{name: u, user: {{}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n"
     );
     std::fs::write(&kubeconfig, text).unwrap();
-    let kube = Kube::connect(&task, &kubeconfig).unwrap();
-    f(&Connected { task: &task, kube: &kube })
+    with_task(&Script::default(), |task| {
+        let task = task.within(Duration::from_secs(30));
+        let kube = Kube::connect(&task, &kubeconfig).unwrap();
+        f(&Connected { task: &task, kube: &kube })
+    })
+    .0
 }
 
 /// A mock server that answers `mocks`; the runtime must live as long as it.

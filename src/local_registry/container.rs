@@ -171,12 +171,6 @@ impl LocalRegistry {
         })
     }
 
-    /// Whether another cluster than the one on `network` uses the container.
-    pub fn is_shared(task: &Task<'_>, engine: &Engine, cache: &Path, network: &str) -> Result<bool> {
-        let Some(record) = Record::load(cache)? else { return Ok(false) };
-        Ok(container(task, engine, &record)?.is_some_and(|container| shared(&container, network)))
-    }
-
     /// Whether a registry was ever created. Its volume, which is kept when clusters are deleted, may exist.
     pub fn is_recorded(cache: &Path) -> Result<bool> {
         Ok(Record::load(cache)?.is_some())
@@ -218,16 +212,12 @@ fn unused(
     let Some(record) = Record::load(cache)? else { return Ok(false) };
     let _lock = lock(task, cache)?;
     let Some(container) = container(task, engine, &record)? else { return Ok(false) };
-    if shared(&container, network) {
+    // The network that the engine gives to every container, by its name in Docker and Podman.
+    let own = |name: &str| name == network || name == "bridge" || name == "podman";
+    if container.networks.iter().any(|name| !own(name)) {
         return Ok(false);
     }
     act(&container).map(|()| true)
-}
-
-fn shared(container: &Container, network: &str) -> bool {
-    // The network that the engine gives to every container, by its name in Docker and Podman.
-    let own = |name: &str| name == network || name == "bridge" || name == "podman";
-    container.networks.iter().any(|name| !own(name))
 }
 
 fn container(task: &Task<'_>, engine: &Engine, record: &Record) -> Result<Option<Container>> {

@@ -7,9 +7,9 @@ use crate::error::{Error, Result};
 use crate::tools::TOOLS;
 
 impl Origins {
-    /// Puts a link to each tool (a copy, where the system has no links) into `dir` and returns what
-    /// was put there. What stands there already and is not a link of ours is never replaced, and then
-    /// nothing is done at all. Tools of this machine get none: they are on PATH.
+    /// Creates a link to each tool in `dir` (a copy on systems without links) and returns the created paths.
+    /// An existing file that is not our link is never replaced; nothing is created in that case. Tools of
+    /// this machine get no link, because they are on PATH.
     pub fn link(&self, tools: &[&Found], dir: &Path) -> Result<Vec<PathBuf>> {
         std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
         let ours: Vec<&&Found> = tools.iter().filter(|found| found.origin != Origin::System).collect();

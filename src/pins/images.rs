@@ -19,8 +19,8 @@ pub struct Images {
 }
 
 impl Images {
-    /// A project's own file (below `--dir`) stands in for the built-in one completely; without any,
-    /// nothing is published.
+    /// A project's own file (below `--dir`) replaces the built-in one completely; without a file, there are
+    /// no published images.
     pub fn load(data: &Data, versions: &Versions) -> Result<Self> {
         let Some(text) = data.read(FILE)? else { return Ok(Self::default()) };
         Self::parse(&text.origin, &text.text, &Support::load(data)?, versions)

@@ -131,8 +131,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::engine::testing::with_task;
     use crate::exec::Script;
-    use crate::progress::Recorder;
     use crate::steps::Undo;
 
     #[test]
@@ -188,17 +188,12 @@ mod tests {
             .collect();
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::open(dir.path(), "test").unwrap();
-        let (runner, reporter, cancel) = (Script::default(), Recorder::default(), Cancel::default());
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let task = Task {
-            step: "test",
-            runner: &runner,
-            reporter: &reporter,
-            cancel: &cancel,
-            runtime: runtime.handle(),
-            deadline: Instant::now() + Duration::from_secs(20),
-        };
-        let result = Plan::new(boxed).and_then(|plan| execute(&plan, &task, &journal, 4));
+        let result = Plan::new(boxed).and_then(|plan| {
+            with_task(&Script::default(), |task| {
+                execute(&plan, &task.within(Duration::from_secs(20)), &journal, 4)
+            })
+            .0
+        });
         let order = order.lock().unwrap().clone();
         (result, order)
     }

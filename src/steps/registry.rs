@@ -92,15 +92,14 @@ impl Revert for RegistryStep {
 
     fn remains(&self, task: &Task<'_>, depth: Depth) -> Result<Vec<String>> {
         let (session, engine) = (&self.session, self.session.engine()?);
-        let cache = &session.paths.cache;
-        if depth == Depth::Cluster
-            && LocalRegistry::is_shared(task, engine, cache, &session.provider()?.network())?
-        {
-            return Ok(Vec::new());
-        }
-        let owned = LocalRegistry::owned(task, engine, cache)?.into_iter();
+        let owned = LocalRegistry::owned(task, engine, &session.paths.cache)?.into_iter();
         let goes = owned.filter(|(kind, _)| depth == Depth::Machine || *kind == "container");
         Ok(goes.map(|(kind, name)| format!("{kind} {name}")).collect())
+    }
+
+    fn left(&self, task: &Task<'_>, depth: Depth) -> Result<Vec<String>> {
+        // `down` alone keeps a registry that another cluster uses.
+        if depth == Depth::Machine { self.remains(task, depth) } else { Ok(Vec::new()) }
     }
 
     fn revert(&self, task: &Task<'_>, depth: Depth) -> Result<String> {
@@ -110,8 +109,10 @@ impl Revert for RegistryStep {
             LocalRegistry::purge(task, engine, cache)?;
             return Ok("deleted".to_owned());
         }
-        LocalRegistry::remove(task, engine, cache, &session.provider()?.network())?;
-        Ok("deleted; its volume is kept".to_owned())
+        let removed = LocalRegistry::remove(task, engine, cache, &session.provider()?.network())?;
+        let did =
+            if removed { "deleted; its volume is kept" } else { "kept, because another cluster uses it" };
+        Ok(did.to_owned())
     }
 }
 

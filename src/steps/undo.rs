@@ -44,6 +44,11 @@ pub trait Revert: Send + Sync {
         Ok(self.losses(depth))
     }
 
+    /// What still exists although `revert` should have deleted it. The default: whatever remains.
+    fn left(&self, task: &Task<'_>, depth: Depth) -> Result<Vec<String>> {
+        self.remains(task, depth)
+    }
+
     /// Deletes it and returns a short description. A second run after an interruption at any point must end
     /// in the same state.
     fn revert(&self, task: &Task<'_>, depth: Depth) -> Result<String>;
@@ -104,14 +109,13 @@ impl Step for Reverted {
     }
 
     fn verify(&self, task: &Task<'_>) -> Result<()> {
-        match self.probe(task)? {
-            Probe::Done(_) => Ok(()),
-            Probe::Needed(what) => {
-                let purge = if self.depth == Depth::Machine { " --purge" } else { "" };
-                Err(Error::failed(format!("{}: still exists after it was deleted", self.title()))
-                    .because(what)
-                    .help(format!("todo-bootstrap down{purge}")))
-            }
+        let left = self.revert.left(task, self.depth)?;
+        if left.is_empty() {
+            return Ok(());
         }
+        let purge = if self.depth == Depth::Machine { " --purge" } else { "" };
+        Err(Error::failed(format!("{}: still exists after it was deleted", self.title()))
+            .because(left.join(", "))
+            .help(format!("todo-bootstrap down{purge}")))
     }
 }

@@ -92,7 +92,7 @@ pub fn sweep(bed: &Bed) {
 }
 
 /// From nothing, one `up` after the other is killed in the first step that none was killed in before, until
-/// one ends well: each goes on from what the one before left.
+/// one succeeds: each continues with what the previous one left.
 fn die_at_every_step(bed: &Bed, within: u64, random: &mut Random) {
     bed.down();
     let mut hit: BTreeSet<String> = BTreeSet::new();

@@ -13,7 +13,7 @@ use crate::local_registry::Stored;
 /// What no lock file of a build context tells.
 const LEFT_OUT: &str = "packages of the base image's system; what the Dockerfile downloads itself";
 
-/// No time stands in it: the same image has the same SBOM whenever it is asked for.
+/// It contains no timestamp, so an image always has the same SBOM.
 pub(super) fn render(order: &Order<'_>, image: &Built, locks: &[Lock]) -> Result<Vec<u8>> {
     let sbom = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
