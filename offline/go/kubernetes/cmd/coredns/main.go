@@ -1,5 +1,5 @@
-// CoreDNS with the plugins that a cluster's Corefile names, and no others: the
-// stock main pulls in three cloud providers' SDKs, which cost minutes to build.
+// CoreDNS with only the plugins that a cluster's Corefile uses: the standard main
+// package imports the SDKs of three cloud providers, which take minutes to build.
 package main
 
 import (

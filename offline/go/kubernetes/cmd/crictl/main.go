@@ -1,5 +1,5 @@
-// A stand-in for crictl, whose module no proxy at hand serves: the few verbs that
-// `kind load` and `minikube` call, and those that someone looking into a node wants.
+// A minimal crictl, because no available proxy serves its module: the commands that
+// `kind load` and `minikube` use, and those for inspecting a node by hand.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 const (
 	endpoint = "unix:///run/containerd/containerd.sock"
 	timeout  = 30 * time.Second
-	// A pull on a slow line; what stands still the runtime itself gives up sooner.
+	// Enough for a pull on a slow connection; the runtime itself ends stalled pulls sooner.
 	pullTimeout = 30 * time.Minute
 	usage       = "usage: crictl pull IMAGE... | inspecti IMAGE | images [-q] [-o json] | rmi IMAGE... | ps [-q] | pods [-q] | info | version"
 )
@@ -60,8 +60,8 @@ func run(args []string, out io.Writer) error {
 	return c.do(ctx, words[0], words[1:])
 }
 
-// parse takes the flags out of the arguments.  Those not known here are dropped:
-// callers pass endpoints and time limits that this stand-in fixes itself.
+// parse removes the flags from the arguments. Unknown flags are ignored:
+// callers pass endpoints and time limits that are fixed here.
 func (c *client) parse(args []string) []string {
 	var words []string
 	for i := 0; i < len(args); i++ {
@@ -104,7 +104,7 @@ func (c *client) do(ctx context.Context, verb string, names []string) error {
 	case "version":
 		return c.version(ctx)
 	}
-	return fmt.Errorf("%q is not in this stand-in; %s", verb, usage)
+	return fmt.Errorf("unsupported command %q; %s", verb, usage)
 }
 
 func (c *client) print(value any) error {
@@ -113,7 +113,7 @@ func (c *client) print(value any) error {
 	return encoder.Encode(value)
 }
 
-// imageJSON has the field names and the string-typed size of the real tool's output, and lists where that has lists.
+// imageJSON has the field names, lists and the string-typed size of the real tool's output.
 func imageJSON(image *cri.Image) map[string]any {
 	return map[string]any{
 		"id": image.Id, "repoTags": list(image.RepoTags), "repoDigests": list(image.RepoDigests),
@@ -121,10 +121,10 @@ func imageJSON(image *cri.Image) map[string]any {
 	}
 }
 
-// pullImages pulls each image, a tag or name@digest, and says of it what the real tool says.
+// pullImages pulls each image, a tag or name@digest, and prints the same output as the real tool.
 func (c *client) pullImages(ctx context.Context, names []string) error {
 	if len(names) == 0 {
-		return fmt.Errorf("pull: which image?")
+		return fmt.Errorf("pull: missing image name")
 	}
 	for _, name := range names {
 		answer, err := c.images.PullImage(ctx, &cri.PullImageRequest{Image: &cri.ImageSpec{Image: name}})
@@ -136,14 +136,14 @@ func (c *client) pullImages(ctx context.Context, names []string) error {
 	return nil
 }
 
-// list is the same list; one that was never made becomes an empty one, which JSON writes as [].
+// list returns an empty list for nil, because JSON would encode nil as null.
 func list(names []string) []string {
 	return append([]string{}, names...)
 }
 
 func (c *client) inspectImages(ctx context.Context, names []string) error {
 	if len(names) == 0 {
-		return fmt.Errorf("inspecti: which image?")
+		return fmt.Errorf("inspecti: missing image name")
 	}
 	for _, name := range names {
 		answer, err := c.images.ImageStatus(ctx, &cri.ImageStatusRequest{Image: &cri.ImageSpec{Image: name}, Verbose: true})
@@ -243,7 +243,7 @@ func (c *client) version(ctx context.Context) error {
 	return nil
 }
 
-// decoded unwraps the values of a verbose answer, which are JSON texts.
+// decoded decodes the values of a verbose response, which are JSON texts.
 func decoded(info map[string]string) map[string]any {
 	out := map[string]any{}
 	for key, text := range info {

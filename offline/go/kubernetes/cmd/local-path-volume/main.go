@@ -1,8 +1,8 @@
-// local-path-volume makes and removes the directory of one volume on a node.
+// local-path-volume creates or removes the directory of one volume on a node.
 //
-// The local-path provisioner starts it in a short-lived pod there (`setupCommand`
-// and `teardownCommand` of its configuration), so that no shell image is needed.
-// The directory comes in VOL_DIR, the action behind `-a`.
+// The local-path provisioner runs it in a short-lived pod on the node (`setupCommand`
+// and `teardownCommand` in its configuration), so that no shell image is needed.
+// The directory is passed in VOL_DIR, the action in `-a`.
 package main
 
 import (
@@ -19,16 +19,16 @@ func main() {
 }
 
 func run(args []string, dir string) error {
-	// The parent is a host path: never act on that itself.
+	// The parent is a host path, which must never be changed.
 	if !filepath.IsAbs(dir) || filepath.Dir(filepath.Clean(dir)) == "/" {
-		return fmt.Errorf("VOL_DIR %q is no volume's directory", dir)
+		return fmt.Errorf("VOL_DIR %q is not a directory of a volume", dir)
 	}
 	switch action := flagValue(args, "-a"); action {
 	case "create":
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			return err
 		}
-		// Pods of any user write here, and MkdirAll obeys the umask.
+		// Pods of any user write here, and MkdirAll applies the umask.
 		return os.Chmod(dir, 0o777)
 	case "delete":
 		return os.RemoveAll(dir)
@@ -37,7 +37,7 @@ func run(args []string, dir string) error {
 	}
 }
 
-// flagValue is the argument behind `name`: the provisioner passes more of them
+// flagValue returns the argument of flag `name`: the provisioner passes more flags
 // than are needed here.
 func flagValue(args []string, name string) string {
 	for i := 0; i+1 < len(args); i++ {

@@ -11,7 +11,7 @@ import (
 
 type object = map[string]any
 
-// config is the CNI configuration list of a node whose pods live in podCIDR.
+// config is the CNI configuration list of a node whose pods use podCIDR.
 func config(podCIDR string, mtu int) ([]byte, error) {
 	return json.MarshalIndent(object{
 		"cniVersion": "0.3.1",
@@ -23,7 +23,7 @@ func config(podCIDR string, mtu int) ([]byte, error) {
 				"mtu":    mtu,
 				"ipam": object{
 					"type": "host-local",
-					// Leases end with the boot, as the pods' sandboxes do.
+					// Leases are lost at a reboot, like the pods' sandboxes.
 					"dataDir": "/run/cni-ipam-state",
 					"routes":  []object{{"dst": "0.0.0.0/0"}},
 					"ranges":  [][]object{{{"subnet": podCIDR}}},
@@ -34,8 +34,8 @@ func config(podCIDR string, mtu int) ([]byte, error) {
 	}, "", "  ")
 }
 
-// writeConfig replaces the file in one step, and only when it differs: containerd
-// watches the folder and loads what it sees.
+// writeConfig replaces the file atomically, and only if it differs: containerd
+// watches the directory and reloads it.
 func writeConfig(podCIDR string, mtu int) error {
 	text, err := config(podCIDR, mtu)
 	if err != nil {

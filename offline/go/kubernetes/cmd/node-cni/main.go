@@ -1,7 +1,7 @@
-// node-cni connects one node's pods: it writes the node's CNI configuration from
-// the pod range that the cluster gave it, and keeps a route to each other node's.
+// node-cni connects the pods of a node: it writes the node's CNI configuration for
+// the pod range that the cluster assigned, and maintains a route to each other node's range.
 //
-// The plugins named there (ptp, host-local, portmap) are Debian's.  NetworkPolicy
+// The plugins (ptp, host-local, portmap) come from Debian. NetworkPolicy
 // is not enforced.
 package main
 
@@ -26,12 +26,12 @@ import (
 const (
 	account    = "/var/run/secrets/kubernetes.io/serviceaccount/"
 	configFile = "/etc/cni/net.d/10-node-cni.conflist"
-	// A new node must be reached soon; on a settled cluster this is 6 requests a minute.
+	// New nodes must be reachable soon; with no changes, this is 6 requests a minute.
 	settled = 10 * time.Second
 	retry   = time.Second
 )
 
-// node is the part of a Node object that matters here.
+// node contains the fields of a Node object that are used here.
 type node struct {
 	Metadata struct{ Name string }
 	Spec     struct{ PodCIDR string }
@@ -85,8 +85,8 @@ func newClient() (*http.Client, error) {
 	}, nil
 }
 
-// apiServer prefers the address that kind gives: the Service's works only once
-// kube-proxy has run on this node.
+// apiServer prefers the address that kind sets: the Service's address works only
+// after kube-proxy has run on this node.
 func apiServer() string {
 	if endpoint := os.Getenv("CONTROL_PLANE_ENDPOINT"); endpoint != "" {
 		return endpoint
@@ -95,7 +95,7 @@ func apiServer() string {
 }
 
 func listNodes(ctx context.Context, client *http.Client) ([]node, error) {
-	// The token is renewed on disk while this runs.
+	// The token on disk is renewed at run time.
 	token, err := os.ReadFile(account + "token")
 	if err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func route(podCIDR, via string) error {
 	return nil
 }
 
-// mtu is that of the interface which carries the node's own address.
+// mtu returns the MTU of the interface that has the node's own address.
 func mtu(self string) int {
 	interfaces, err := net.Interfaces()
 	if err != nil {

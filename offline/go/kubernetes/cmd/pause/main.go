@@ -1,5 +1,5 @@
-// pause holds a pod's namespaces open: it sleeps until it is told to stop, and,
-// as the first process of a shared PID namespace, reaps the orphans.
+// pause keeps a pod's namespaces: it sleeps until it receives a signal to stop, and,
+// as the first process of a shared PID namespace, reaps orphaned processes.
 package main
 
 import (
@@ -19,8 +19,8 @@ func main() {
 	}
 }
 
-// reap collects every child that has ended: signals of one kind coalesce, so one
-// SIGCHLD may stand for many.
+// reap waits for all children that have ended: signals of one kind coalesce, so one
+// SIGCHLD may represent several.
 func reap() {
 	for {
 		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
