@@ -8,7 +8,7 @@
 //! | steps of `up` and `down` | `steps` |
 //! | work of the steps | `origins`, `source`, `bundle`, `tools`, `pins`, `engine`, `local_registry`, `images`, `cluster`, `deploy`, `checks`, `addons`, `diagnose`, `kubeconfig` |
 //! | foundations | `registry`, `fetch`, `exec`, `host`, `config`, `data`, `user_file` |
-//! | common types | `error`, `cancel`, `lock`, `progress`, `task`, `world` |
+//! | common types | `error`, `cancel`, `lock`, `progress`, `task`, `process_env` |
 #![forbid(unsafe_code)]
 
 pub mod addons;
@@ -35,6 +35,7 @@ pub mod local_registry;
 pub mod lock;
 pub mod origins;
 pub mod pins;
+pub mod process_env;
 pub mod progress;
 pub mod quantity;
 pub mod registry;
@@ -44,12 +45,11 @@ pub mod task;
 pub mod tools;
 pub mod ui;
 pub mod user_file;
-pub mod world;
 
-/// Runs the command line `args`, which starts with the program name, in `world`.
+/// Runs the command line `args`, which starts with the program name, in `process_env`.
 pub fn run(
     args: impl IntoIterator<Item = std::ffi::OsString>,
-    world: &world::World,
+    process_env: &process_env::ProcessEnv,
 ) -> std::process::ExitCode {
-    cli::run(args, world)
+    cli::run(args, process_env)
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    todo_bootstrap::run(std::env::args_os(), &todo_bootstrap::world::World::real())
+    todo_bootstrap::run(std::env::args_os(), &todo_bootstrap::process_env::ProcessEnv::real())
 }

@@ -135,7 +135,7 @@ const MODULES: &[&str] = &[
     "files",
     "data",
     "progress",
-    "world",
+    "process_env",
     "exec",
     "task",
     "lock",

@@ -59,7 +59,7 @@ impl Context<'_> {
     }
 }
 
-/// What one look at the world says.
+/// The result of one run of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Pass(String),
@@ -90,7 +90,7 @@ pub trait Check: Debug + Send + Sync {
         Duration::from_secs(5)
     }
 
-    /// Undoes what a look left in the world that was cut off. It is asked when all is over, also
+    /// Undoes what an interrupted run left behind. It is asked when all is over, also
     /// after the work was told to stop, and must be short.
     fn tidy<'a>(&'a self, _cx: &'a Context<'_>) -> Option<BoxFuture<'a, ()>> {
         None

@@ -67,7 +67,7 @@ fn chosen(specs: Vec<Spec>, names: &[String]) -> Result<Vec<Spec>> {
 /// compared with them. Without engine or registry, the checks compare references only.
 fn load_images(session: &Session, task: &Task<'_>, context: &Context<'_>) {
     let Some(application) = &session.application else { return };
-    let Ok(Ok(engine)) = Engine::detect(task, context.world, &session.facts) else { return };
+    let Ok(Ok(engine)) = Engine::detect(task, context.process_env, &session.facts) else { return };
     let Ok(Some(registry)) = LocalRegistry::find(task, &engine, &session.paths.cache) else { return };
     let client = registry.client();
     for spec in &application.images {

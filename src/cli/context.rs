@@ -20,15 +20,15 @@ use crate::error::{Error, Exit, Result};
 use crate::exec::{ProcessLog, Runner, System};
 use crate::host::{self, Facts};
 use crate::origins::{Mirror, Origins, Trust};
+use crate::process_env::ProcessEnv;
 use crate::progress::{Event, Reporter, Silent, State};
 use crate::steps::{self, ClusterLock, Inputs, Journal, Outcome, Plan, Receipt, Session, UpOptions};
 use crate::task::Task;
 use crate::ui::Ui;
-use crate::world::World;
 
 pub(crate) struct Context<'a> {
     pub global: &'a Global,
-    pub world: &'a World,
+    pub process_env: &'a ProcessEnv,
     pub ui: &'a Ui,
     /// Whether the warning about overridden pins was printed.
     pins_reported: Rc<Cell<bool>>,
@@ -75,8 +75,8 @@ impl Bench {
 }
 
 impl<'a> Context<'a> {
-    pub fn new(global: &'a Global, world: &'a World, ui: &'a Ui) -> Self {
-        Self { global, world, ui, pins_reported: Rc::default(), process: Rc::default() }
+    pub fn new(global: &'a Global, process_env: &'a ProcessEnv, ui: &'a Ui) -> Self {
+        Self { global, process_env, ui, pins_reported: Rc::default(), process: Rc::default() }
     }
 
     /// The same command with other flags.
@@ -85,7 +85,7 @@ impl<'a> Context<'a> {
         'a: 'b,
     {
         let (pins_reported, process) = (self.pins_reported.clone(), self.process.clone());
-        Context { global, world: self.world, ui: self.ui, pins_reported, process }
+        Context { global, process_env: self.process_env, ui: self.ui, pins_reported, process }
     }
 
     pub fn json(&self) -> bool {
@@ -93,13 +93,13 @@ impl<'a> Context<'a> {
     }
 
     pub fn paths(&self) -> Result<Paths> {
-        Paths::new(self.world)
+        Paths::new(self.process_env)
     }
 
     /// The project: `--dir`, else the current folder if it contains one, else the project of the last `up`.
     fn project(&self, receipt: Option<&Receipt>) -> Result<Option<Application>> {
         if let Some(dir) = &self.global.dir {
-            let dir = self.world.cwd.join(dir);
+            let dir = self.process_env.cwd.join(dir);
             let dir = std::path::absolute(&dir).unwrap_or(dir);
             let application = Application::load(&dir)?.ok_or_else(|| {
                 Error::usage(format!("{} is not a project: it has no application.toml", dir.display()))
@@ -107,7 +107,7 @@ impl<'a> Context<'a> {
             })?;
             return Ok(Some(application));
         }
-        if let Some(application) = Application::load(&self.world.cwd)? {
+        if let Some(application) = Application::load(&self.process_env.cwd)? {
             return Ok(Some(application));
         }
         let last = receipt.and_then(|receipt| receipt.application.as_ref()).filter(|dir| dir.is_dir());
@@ -117,15 +117,15 @@ impl<'a> Context<'a> {
     /// The profile: `--profile`, else the profile of the only existing cluster, else `kind`.
     fn profile(&self, data: &Data, paths: &Paths) -> Result<Profile> {
         if let Some(reference) = &self.global.profile {
-            return Profile::load(reference, data, self.world);
+            return Profile::load(reference, data, self.process_env);
         }
         let clusters = std::fs::read_dir(paths.state.join("clusters")).into_iter().flatten().flatten();
         let receipts: Vec<Receipt> =
             clusters.filter_map(|entry| Receipt::load(&entry.path()).ok().flatten()).collect();
         match receipts.as_slice() {
-            [only] => Profile::load(&only.profile, data, self.world),
+            [only] => Profile::load(&only.profile, data, self.process_env),
             // kind needs nothing but an engine.
-            _ => Profile::load("kind", data, self.world),
+            _ => Profile::load("kind", data, self.process_env),
         }
     }
 
@@ -148,7 +148,7 @@ impl<'a> Context<'a> {
     /// The pins of the project and their end of support; the built-in pins if the project's cannot be
     /// read.
     pub fn pinned(&self) -> Result<Pinned> {
-        let today = (self.world.now)().to_zoned(TimeZone::UTC).date();
+        let today = (self.process_env.now)().to_zoned(TimeZone::UTC).date();
         let own = self.sources().and_then(|Sources { data, .. }| Pinned::load(&data, today));
         own.or_else(|_| Pinned::load(&Data::default(), today))
     }
@@ -171,11 +171,21 @@ impl<'a> Context<'a> {
         }
         let facts = self.facts(&paths);
         let (bundle, trust) = (bundle.cloned(), self.trust()?);
-        let origins = Origins::new(self.world, &paths, &data, &versions, &facts, bundle, trust)?;
+        let origins = Origins::new(self.process_env, &paths, &data, &versions, &facts, bundle, trust)?;
         self.report_pins(&origins);
-        let world = self.world.clone();
-        let inputs =
-            Inputs { world, data, paths, versions, profile, application, facts, origins, consent, options };
+        let process_env = self.process_env.clone();
+        let inputs = Inputs {
+            process_env,
+            data,
+            paths,
+            versions,
+            profile,
+            application,
+            facts,
+            origins,
+            consent,
+            options,
+        };
         Session::new(inputs, receipt).map(Arc::new)
     }
 
@@ -208,20 +218,21 @@ impl<'a> Context<'a> {
     }
 
     fn overlay(&self) -> Option<PathBuf> {
-        self.global.dir.as_ref().map(|dir| self.world.cwd.join(dir))
+        self.global.dir.as_ref().map(|dir| self.process_env.cwd.join(dir))
     }
 
     /// The trust settings from the flags, else from the environment.
     pub fn trust(&self) -> Result<Trust> {
-        let (global, world) = (self.global, self.world);
-        let mirror = global.mirror.as_deref().or_else(|| world.var("TODO_BOOTSTRAP_MIRROR"));
-        let pins = global.pins.clone().or_else(|| world.var("TODO_BOOTSTRAP_PINS").map(PathBuf::from));
-        let strict = world.var("TODO_BOOTSTRAP_STRICT").is_some_and(|value| value != "0" && value != "false");
+        let (global, process_env) = (self.global, self.process_env);
+        let mirror = global.mirror.as_deref().or_else(|| process_env.var("TODO_BOOTSTRAP_MIRROR"));
+        let pins = global.pins.clone().or_else(|| process_env.var("TODO_BOOTSTRAP_PINS").map(PathBuf::from));
+        let strict =
+            process_env.var("TODO_BOOTSTRAP_STRICT").is_some_and(|value| value != "0" && value != "false");
         Ok(Trust {
-            mirror: mirror.map(|text| Mirror::parse(text, &world.cwd)).transpose()?,
+            mirror: mirror.map(|text| Mirror::parse(text, &process_env.cwd)).transpose()?,
             strict: global.strict || strict,
             allow_unpinned: global.allow_unpinned,
-            pins: pins.map(|dir| world.cwd.join(dir)),
+            pins: pins.map(|dir| process_env.cwd.join(dir)),
         })
     }
 
@@ -236,7 +247,7 @@ impl<'a> Context<'a> {
     }
 
     pub fn facts(&self, paths: &Paths) -> Facts {
-        host::probe(self.world, &paths.cache)
+        host::probe(self.process_env, &paths.cache)
     }
 
     /// A bench that shows progress.
@@ -261,7 +272,13 @@ impl<'a> Context<'a> {
         let Process { cancel, runtime } = self.process()?;
         let (cancel, runtime) = (cancel.clone(), runtime.handle().clone());
         let deadline = Instant::now() + self.global.timeout;
-        Ok(Bench { runner: System::new(log, self.world.env.clone()), reporter, cancel, runtime, deadline })
+        Ok(Bench {
+            runner: System::new(log, self.process_env.env.clone()),
+            reporter,
+            cancel,
+            runtime,
+            deadline,
+        })
     }
 
     fn process(&self) -> Result<&Process> {

@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let (engine, engine_millis, alone) = std::thread::scope(|scope| {
         let probes = PROBES.iter().filter(|probe| probe.alone);
         let asked: Vec<_> = probes.map(|probe| scope.spawn(move || timed(|| probe.run(&bare)))).collect();
-        let (engine, millis) = timed(|| Engine::detect(&bench.task("doctor"), context.world, &facts));
+        let (engine, millis) = timed(|| Engine::detect(&bench.task("doctor"), context.process_env, &facts));
         let alone: Vec<_> = asked.into_iter().filter_map(|thread| thread.join().ok()).collect();
         (engine, millis, alone)
     });

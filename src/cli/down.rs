@@ -48,7 +48,7 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
         context.ui.say(&format!("  - the data of {claim}"));
     }
     let loss = "All data in the cluster will be deleted";
-    if !context.global.yes && !ui::confirm_name(context.world, loss, &name)? {
+    if !context.global.yes && !ui::confirm_name(context.process_env, loss, &name)? {
         return Err(Error::refused("nothing was deleted").help("todo-bootstrap down --yes"));
     }
     end_orphans(context, &session.dir());
@@ -72,7 +72,7 @@ fn find_engine(context: &Context<'_>, args: &DownArgs, session: &Session, bench:
     if !session.is_recorded() && !registry {
         return Ok(());
     }
-    let fault = match Engine::detect(&bench.task("engine"), context.world, &session.facts)? {
+    let fault = match Engine::detect(&bench.task("engine"), context.process_env, &session.facts)? {
         Ok(engine) => {
             session.set_engine(engine);
             return Ok(());
@@ -80,7 +80,7 @@ fn find_engine(context: &Context<'_>, args: &DownArgs, session: &Session, bench:
         Err(fault) => fault,
     };
     let began = session.is_recorded() && session.receipt().began();
-    if !(began || registry) || (args.purge && certainly_absent(&fault, context.world)) {
+    if !(began || registry) || (args.purge && certainly_absent(&fault, context.process_env)) {
         return Ok(());
     }
     let name = &session.profile.cluster.name;

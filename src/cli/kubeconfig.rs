@@ -52,7 +52,7 @@ fn merge(context: &Context<'_>, args: &MergeArgs) -> Result<Exit> {
     }
     let file = match &args.file {
         Some(file) => absolute(context, file),
-        None => default_file(context.world)?,
+        None => default_file(context.process_env)?,
     };
     let bench = context.bench()?;
     let done = steps::merge_kubeconfig(&session, &bench.task("kubeconfig"), &file, args.set_current);
@@ -119,6 +119,6 @@ fn unmerge(context: &Context<'_>, args: &UnmergeArgs) -> Result<Exit> {
 }
 
 fn absolute(context: &Context<'_>, file: &std::path::Path) -> PathBuf {
-    let file = context.world.cwd.join(file);
+    let file = context.process_env.cwd.join(file);
     std::path::absolute(&file).unwrap_or(file)
 }

@@ -35,8 +35,8 @@ use clap_complete::Shell;
 
 use crate::error::{Exit, Kind, Result};
 use crate::exec::Cmd;
+use crate::process_env::ProcessEnv;
 use crate::ui::{Ui, Volume, data};
-use crate::world::World;
 
 /// The default of `--timeout`.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(90);
@@ -161,7 +161,7 @@ pub(crate) enum Command {
 }
 
 /// Parses and runs a command line.
-pub(crate) fn run(args: impl IntoIterator<Item = OsString>, world: &World) -> ExitCode {
+pub(crate) fn run(args: impl IntoIterator<Item = OsString>, process_env: &ProcessEnv) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
@@ -173,8 +173,8 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>, world: &World) -> Ex
         (_, true) => Volume::Verbose,
         _ => Volume::Normal,
     };
-    let ui = Ui::new(world, global.events == Some(Events::Json), global.no_color, volume);
-    let exit = dispatch(&cli, world, &ui).unwrap_or_else(|error| {
+    let ui = Ui::new(process_env, global.events == Some(Events::Json), global.no_color, volume);
+    let exit = dispatch(&cli, process_env, &ui).unwrap_or_else(|error| {
         let error = if error.kind() == Kind::Interrupted { error.help(again(&args)) } else { error };
         ui.error(&error);
         error.exit()
@@ -188,8 +188,8 @@ fn again(args: &[OsString]) -> String {
     format!("{}   # continues where it stopped", Cmd::new("todo-bootstrap", "").args(args).argv())
 }
 
-fn dispatch(cli: &Cli, world: &World, ui: &Ui) -> Result<Exit> {
-    let context = context::Context::new(&cli.global, world, ui);
+fn dispatch(cli: &Cli, process_env: &ProcessEnv, ui: &Ui) -> Result<Exit> {
+    let context = context::Context::new(&cli.global, process_env, ui);
     match &cli.command {
         Command::Up(args) if args.dry_run => plan::run(&context, args),
         Command::Up(args) => up::run(&context, args),

@@ -78,7 +78,7 @@ fn dashboard(context: &Context<'_>, session: &Session, task: &Task<'_>, port: u1
 /// Opens `url` in the browser, or reports why not. The caller has printed the address.
 fn show(context: &Context<'_>, session: &Session, task: &Task<'_>, url: &str) {
     let facts = &session.facts;
-    if let Err(why) = host::desktop(facts.os, facts.wsl, |key| context.world.var(key)) {
+    if let Err(why) = host::desktop(facts.os, facts.wsl, |key| context.process_env.var(key)) {
         return context.ui.say(&format!("cannot open a browser: {why}"));
     }
     let log = session.dir().join("browser.log");

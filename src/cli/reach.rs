@@ -35,7 +35,7 @@ pub(crate) fn connect_or_explain(context: &Context<'_>, session: &Session, task:
 /// Why the cluster does not respond, according to the engine.
 fn explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Option<Error> {
     let name = &session.profile.cluster.name;
-    let engine = match Engine::detect(task, context.world, &session.facts) {
+    let engine = match Engine::detect(task, context.process_env, &session.facts) {
         Ok(Ok(engine)) => engine,
         Err(stopped) => return Some(stopped),
         Ok(Err(fault)) => {
@@ -88,7 +88,7 @@ pub(crate) fn refuse_foreign(context: &Context<'_>, session: &Session) -> Result
     let bench = context.silent()?;
     let task = bench.task("engine");
     if session.engine().is_err() {
-        match Engine::detect(&task, context.world, &session.facts)? {
+        match Engine::detect(&task, context.process_env, &session.facts)? {
             Ok(engine) => session.set_engine(engine),
             Err(_) => return Ok(()),
         }

@@ -32,7 +32,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let bench = context.silent()?;
     let task = bench.task("start");
     // `up` starts an engine that does not respond, if the user agrees.
-    if let Ok(engine) = Engine::detect(&task, context.world, &session.facts)? {
+    if let Ok(engine) = Engine::detect(&task, context.process_env, &session.facts)? {
         session.set_engine(engine);
         let why = match session.provider()?.state(&task)? {
             State::Absent => Some("its node container no longer exists".to_owned()),

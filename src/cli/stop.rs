@@ -17,7 +17,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     }
     let silent = context.silent()?;
     let task = silent.task("stop");
-    let engine = Engine::detect(&task, context.world, &session.facts)?;
+    let engine = Engine::detect(&task, context.process_env, &session.facts)?;
     session.set_engine(engine.map_err(|fault| {
         fault
             .error(&session.facts)

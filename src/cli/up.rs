@@ -104,7 +104,7 @@ pub(super) fn make(
 
 pub(crate) fn open_bundle(context: &Context<'_>, args: &UpArgs) -> Result<Option<Bundle>> {
     let Some(path) = &args.bundle else { return Ok(None) };
-    let path = context.world.cwd.join(path);
+    let path = context.process_env.cwd.join(path);
     let bench = context.silent()?;
     let cache = context.paths()?.cache;
     let task = bench.task("bundle");
@@ -142,7 +142,7 @@ fn consented(
         return Ok(session);
     }
     let bench = context.silent()?;
-    let fault = match Engine::detect(&bench.task("engine"), context.world, &session.facts)? {
+    let fault = match Engine::detect(&bench.task("engine"), context.process_env, &session.facts)? {
         Ok(engine) => {
             session.set_engine(engine);
             return Ok(session);
@@ -154,7 +154,7 @@ fn consented(
         Err(fault) => fault,
     };
     let fix = engine::fix(&fault, &session.facts);
-    if !fix.automatic || !context.world.can_ask() {
+    if !fix.automatic || !context.process_env.can_ask() {
         let error = fault.error(&session.facts);
         return Err(if fix.automatic {
             error.help("todo-bootstrap up --yes   # does it for you")
@@ -164,7 +164,7 @@ fn consented(
     }
     context.ui.say(&format!("{}: {}", fault.title(), fix.explanation));
     let verb = if fault == Fault::Absent { "Install and start" } else { "Start" };
-    if ui::ask(context.world, &format!("{verb} the container engine now?"), "--yes")? {
+    if ui::ask(context.process_env, &format!("{verb} the container engine now?"), "--yes")? {
         return context.session_with(bundle, true, args.options());
     }
     Err(fault.error(&session.facts).with_kind(Kind::Refused))

@@ -66,7 +66,7 @@ fn document(session: &Session, access: &Access, main: &str) -> Result<serde_json
             json!({ "name": answer.name, "resolves": answer.leads == Leads::Here, "elsewhere": elsewhere })
         })
         .collect();
-    let text = hosts_file::HostsFile::new(&session.world.hosts_file, &session.facts).read()?;
+    let text = hosts_file::HostsFile::new(&session.process_env.hosts_file, &session.facts).read()?;
     Ok(json!({
         "url": address.url,
         "by": address.by,
@@ -78,9 +78,9 @@ fn document(session: &Session, access: &Access, main: &str) -> Result<serde_json
 }
 
 fn add(context: &Context<'_>, session: &Arc<Session>) -> Result<Exit> {
-    let (name, file) = (&application(session)?.host, session.world.hosts_file.display());
+    let (name, file) = (&application(session)?.host, session.process_env.hosts_file.display());
     let question = format!("Add the line `{}` to {file}?", hosts_file::line(name));
-    if !context.global.yes && !ui::ask(context.world, &question, "--yes")? {
+    if !context.global.yes && !ui::ask(context.process_env, &question, "--yes")? {
         return Err(Error::refused("nothing was changed").help("todo-bootstrap url   # works without it"));
     }
     match steps::add_hosts_entry(session, name)? {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::world::World;
+use crate::process_env::ProcessEnv;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
@@ -15,17 +15,17 @@ pub struct Paths {
 
 impl Paths {
     /// XDG directories on every system (macOS too), unless the environment names others.
-    pub fn new(world: &World) -> Result<Self> {
-        let own = |key: &str| world.var(key).map(|value| world.cwd.join(value));
+    pub fn new(process_env: &ProcessEnv) -> Result<Self> {
+        let own = |key: &str| process_env.var(key).map(|value| process_env.cwd.join(value));
         let base = |home: &Path, xdg: &str, default: &str| {
-            let given = world.var(xdg).map(PathBuf::from).filter(|path| path.is_absolute());
+            let given = process_env.var(xdg).map(PathBuf::from).filter(|path| path.is_absolute());
             given.unwrap_or_else(|| home.join(default)).join("todo-bootstrap")
         };
         let (cache, state) = (own("TODO_BOOTSTRAP_CACHE"), own("TODO_BOOTSTRAP_STATE"));
         if let (Some(cache), Some(state)) = (&cache, &state) {
             return Ok(Self { cache: cache.clone(), state: state.clone() });
         }
-        let home = world.home.clone().ok_or_else(|| {
+        let home = process_env.home.clone().ok_or_else(|| {
             Error::usage("no home directory is known (HOME is not set)")
                 .help("TODO_BOOTSTRAP_CACHE=DIR TODO_BOOTSTRAP_STATE=DIR todo-bootstrap …")
         })?;

@@ -4,8 +4,8 @@ use super::amount::Amount;
 use super::reader::{Document, Fields, suggest};
 use crate::data::{Data, Text};
 use crate::error::{Error, Result};
+use crate::process_env::ProcessEnv;
 use crate::quantity::parse_bytes;
-use crate::world::World;
 
 /// What makes a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -66,9 +66,9 @@ impl Profile {
     }
 
     /// Loads a profile by name, or from a file if `reference` is a path.
-    pub fn load(reference: &str, data: &Data, world: &World) -> Result<Self> {
+    pub fn load(reference: &str, data: &Data, process_env: &ProcessEnv) -> Result<Self> {
         if reference.contains(['/', '\\', '.']) {
-            let path = world.cwd.join(reference);
+            let path = process_env.cwd.join(reference);
             let text = std::fs::read_to_string(&path).map_err(|e| {
                 Error::io("read the profile", &path, &e)
                     .with_kind(crate::error::Kind::Usage)

@@ -9,8 +9,8 @@ use super::{Fault, detect};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Inherit};
 use crate::host::{Facts, Os};
+use crate::process_env::ProcessEnv;
 use crate::task::Task;
-use crate::world::World;
 
 /// A daemon that has to restore many containers needs more than the usual second or two.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -25,7 +25,7 @@ const TAIL: usize = 8;
 
 /// Starts the local daemon unless it responds already. Without systemd, it is started detached, with its
 /// log in `state`, and its pid is returned.
-pub fn start(task: &Task<'_>, world: &World, facts: &Facts, state: &Path) -> Result<Option<u32>> {
+pub fn start(task: &Task<'_>, process_env: &ProcessEnv, facts: &Facts, state: &Path) -> Result<Option<u32>> {
     let task = &task.within(LIMIT);
     if responds(task) {
         return Ok(None);
@@ -37,11 +37,11 @@ pub fn start(task: &Task<'_>, world: &World, facts: &Facts, state: &Path) -> Res
     if facts.systemd {
         return start_unit(task, facts);
     }
-    let program = detect::daemon(world).ok_or_else(|| Fault::Absent.error(facts))?;
+    let program = detect::daemon(process_env).ok_or_else(|| Fault::Absent.error(facts))?;
     std::fs::create_dir_all(state).map_err(|error| Error::io("create", state, &error))?;
     let daemon = Daemon { program, run: PathBuf::from("/var/run"), log: state.join("dockerd.log") };
     daemon
-        .start(task, world)
+        .start(task, process_env)
         .map_err(|error| fix(&fault, facts).commands.into_iter().fold(error, Error::help))
 }
 
@@ -120,14 +120,14 @@ struct Daemon {
 
 impl Daemon {
     /// `None` if a daemon was starting already.
-    fn start(&self, task: &Task<'_>, world: &World) -> Result<Option<u32>> {
+    fn start(&self, task: &Task<'_>, process_env: &ProcessEnv) -> Result<Option<u32>> {
         let seen = std::fs::metadata(&self.log).map_or(0, |data| data.len());
         if let Some(pid) = self.clear_stale()? {
             task.say(format!("waiting for the daemon that is starting (pid {pid})"));
             return self.wait(task, pid, seen).map(|()| None);
         }
         task.say("starting dockerd");
-        let mut path: OsString = world.env.get("PATH").cloned().unwrap_or_default();
+        let mut path: OsString = process_env.env.get("PATH").cloned().unwrap_or_default();
         path.push(":");
         path.push(SBIN);
         let cmd = Cmd::new("sh", "start the container engine").args(["-c", RAISED]).path(&self.program);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     fn start_on(facts: &Facts, script: &Script) -> Result<Option<u32>> {
-        with_task(script, |task| start(task, &World::real(), facts, Path::new("/nonexistent"))).0
+        with_task(script, |task| start(task, &ProcessEnv::real(), facts, Path::new("/nonexistent"))).0
     }
 
     #[test]
@@ -299,7 +299,7 @@ mod tests {
         let _listener = std::os::unix::net::UnixListener::bind(dir.path().join("docker.sock")).unwrap();
         let daemon = fake(dir.path(), "echo up; while :; do sleep 0.1; done");
         let runner = Half(Script::default().on("docker version", 0, "20.10.24\n"));
-        let pid = with_task(&runner, |task| daemon.start(task, &World::real())).0.unwrap().unwrap();
+        let pid = with_task(&runner, |task| daemon.start(task, &ProcessEnv::real())).0.unwrap().unwrap();
         // The socket exists before the daemon in this test, so the shell may still be starting it.
         while program_of(pid).as_deref() == Some("sh") {
             std::thread::sleep(PAUSE);
@@ -315,7 +315,7 @@ mod tests {
         std::fs::write(dir.path().join("dockerd.log"), "failed to start daemon: an earlier run\n").unwrap();
         let daemon = fake(dir.path(), "echo noise; echo failed to start daemon: no space left; exit 1");
         let runner = Half(Script::default());
-        let error = with_task(&runner, |task| daemon.start(task, &World::real())).0.unwrap_err();
+        let error = with_task(&runner, |task| daemon.start(task, &ProcessEnv::real())).0.unwrap_err();
         assert_eq!(error.what(), "dockerd exited before it was ready");
         assert_eq!(error.causes(), ["failed to start daemon: no space left"]);
     }

@@ -8,8 +8,8 @@ use super::{Builder, Endpoint, Engine, Fault, info};
 use crate::error::Result;
 use crate::exec::{Cmd, Inherit, RunError};
 use crate::host::{Facts, Os};
+use crate::process_env::ProcessEnv;
 use crate::task::Task;
-use crate::world::World;
 
 /// An engine that does not respond within this time hangs.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -24,10 +24,10 @@ impl Engine {
     /// first whose engine responds. Podman is used if there is no Docker engine.
     ///
     /// The outer error means that the work was stopped; it says nothing about the engine.
-    pub fn detect(task: &Task<'_>, world: &World, facts: &Facts) -> Result<Result<Engine, Fault>> {
+    pub fn detect(task: &Task<'_>, process_env: &ProcessEnv, facts: &Facts) -> Result<Result<Engine, Fault>> {
         let (mut legacy, mut fault) = (None, None);
-        let docker = order(clients(world, "docker"), has_buildx(world));
-        let selected = Endpoint::of_docker(world).filter(|_| !docker.is_empty());
+        let docker = order(clients(process_env, "docker"), has_buildx(process_env));
+        let selected = Endpoint::of_docker(process_env).filter(|_| !docker.is_empty());
         if let Some(endpoint) = selected.clone().filter(Endpoint::is_remote) {
             return Ok(Err(Fault::Remote { endpoint }));
         }
@@ -50,8 +50,8 @@ impl Engine {
         if let Some(engine) = legacy {
             return Ok(Ok(engine));
         }
-        if let Some(client) = clients(world, "podman").into_iter().next() {
-            if let Some(endpoint) = Endpoint::of_podman(world).filter(Endpoint::is_remote) {
+        if let Some(client) = clients(process_env, "podman").into_iter().next() {
+            if let Some(endpoint) = Endpoint::of_podman(process_env).filter(Endpoint::is_remote) {
                 return Ok(Err(Fault::Remote { endpoint }));
             }
             match query(task, &client)? {
@@ -61,7 +61,7 @@ impl Engine {
                 }
             }
         }
-        Ok(Err(classify(fault, facts, daemon(world).is_some())))
+        Ok(Err(classify(fault, facts, daemon(process_env).is_some())))
     }
 }
 
@@ -103,9 +103,9 @@ fn query(task: &Task<'_>, client: &Path) -> Result<Result<Engine, Fault>> {
 }
 
 /// The programs called `name` on PATH, in its order, each file once.
-fn clients(world: &World, name: &str) -> Vec<PathBuf> {
-    let path: OsString = world.env.get("PATH").cloned().unwrap_or_default();
-    let Ok(all) = which::which_in_all(name, Some(path), &world.cwd) else { return Vec::new() };
+fn clients(process_env: &ProcessEnv, name: &str) -> Vec<PathBuf> {
+    let path: OsString = process_env.env.get("PATH").cloned().unwrap_or_default();
+    let Ok(all) = which::which_in_all(name, Some(path), &process_env.cwd) else { return Vec::new() };
     let mut seen: Vec<PathBuf> = Vec::new();
     let mut found = Vec::new();
     for client in all {
@@ -128,19 +128,19 @@ fn order(mut clients: Vec<PathBuf>, buildx: bool) -> Vec<PathBuf> {
 }
 
 /// Whether the buildx plugin is in one of the clients' plugin directories.
-fn has_buildx(world: &World) -> bool {
+fn has_buildx(process_env: &ProcessEnv) -> bool {
     const SHARED: [&str; 4] =
         ["/usr/local/lib/docker", "/usr/local/libexec/docker", "/usr/lib/docker", "/usr/libexec/docker"];
-    let config = world.var("DOCKER_CONFIG").map(PathBuf::from);
-    let own = config.or_else(|| world.home.as_ref().map(|home| home.join(".docker")));
+    let config = process_env.var("DOCKER_CONFIG").map(PathBuf::from);
+    let own = config.or_else(|| process_env.home.as_ref().map(|home| home.join(".docker")));
     let mut places = own.into_iter().chain(SHARED.iter().map(PathBuf::from));
     let file = if cfg!(windows) { "docker-buildx.exe" } else { "docker-buildx" };
     places.any(|place| place.join("cli-plugins").join(file).exists())
 }
 
 /// The program of Docker's daemon, if it is installed.
-pub fn daemon(world: &World) -> Option<PathBuf> {
-    clients(world, "dockerd")
+pub fn daemon(process_env: &ProcessEnv) -> Option<PathBuf> {
+    clients(process_env, "dockerd")
         .into_iter()
         .next()
         .or_else(|| SBIN.iter().map(|dir| Path::new(dir).join("dockerd")).find(|program| program.is_file()))
@@ -148,20 +148,20 @@ pub fn daemon(world: &World) -> Option<PathBuf> {
 
 /// Whether there is certainly no engine: no client and no listening socket. A missing client alone proves
 /// nothing, because cron and sudo use another PATH.
-pub fn certainly_absent(fault: &Fault, world: &World) -> bool {
+pub fn certainly_absent(fault: &Fault, process_env: &ProcessEnv) -> bool {
     *fault == Fault::Absent
-        && ["DOCKER_HOST", "CONTAINER_HOST"].iter().all(|name| world.var(name).is_none())
-        && !sockets(world).iter().any(|socket| is_served(socket))
+        && ["DOCKER_HOST", "CONTAINER_HOST"].iter().all(|name| process_env.var(name).is_none())
+        && !sockets(process_env).iter().any(|socket| is_served(socket))
 }
 
 /// Where engines listen by default.
-fn sockets(world: &World) -> Vec<PathBuf> {
+fn sockets(process_env: &ProcessEnv) -> Vec<PathBuf> {
     let system = [SOCKET, "/run/podman/podman.sock"].map(PathBuf::from);
-    let home = world.home.iter().flat_map(|home| {
+    let home = process_env.home.iter().flat_map(|home| {
         [".docker/run", ".docker/desktop", ".colima/default", ".orbstack/run", ".rd"]
             .map(|dir| home.join(dir).join("docker.sock"))
     });
-    let runtime = world
+    let runtime = process_env
         .var("XDG_RUNTIME_DIR")
         .into_iter()
         .flat_map(|dir| ["docker.sock", "podman/podman.sock"].map(|socket| Path::new(dir).join(socket)));
@@ -197,7 +197,7 @@ mod tests {
         "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
 
     /// PATH contains the named programs, each in its own directory.
-    fn world(programs: &[&str]) -> (World, tempfile::TempDir) {
+    fn process_env(programs: &[&str]) -> (ProcessEnv, tempfile::TempDir) {
         let root = tempfile::tempdir().unwrap();
         let mut path = Vec::new();
         for (number, program) in programs.iter().enumerate() {
@@ -207,15 +207,15 @@ mod tests {
             std::fs::set_permissions(dir.join(program), std::fs::Permissions::from_mode(0o755)).unwrap();
             path.push(dir);
         }
-        let mut world = World { home: Some(root.path().to_owned()), ..World::real() };
-        world.env.clear();
-        world.env.insert("PATH".to_owned(), std::env::join_paths(path).unwrap());
-        (world, root)
+        let mut process_env = ProcessEnv { home: Some(root.path().to_owned()), ..ProcessEnv::real() };
+        process_env.env.clear();
+        process_env.env.insert("PATH".to_owned(), std::env::join_paths(path).unwrap());
+        (process_env, root)
     }
 
     fn detect(script: &Script, programs: &[&str], facts: &Facts) -> Result<Engine, Fault> {
-        let (world, _root) = world(programs);
-        with_task(script, |task| Engine::detect(task, &world, facts)).0.unwrap()
+        let (process_env, _root) = process_env(programs);
+        with_task(script, |task| Engine::detect(task, &process_env, facts)).0.unwrap()
     }
 
     #[test]
@@ -265,9 +265,9 @@ mod tests {
     fn an_engine_on_another_machine_is_refused_without_a_process() {
         for (program, variable) in [("docker", "DOCKER_HOST"), ("podman", "CONTAINER_HOST")] {
             let script = Script::default();
-            let (mut world, _root) = world(&[program]);
-            world.env.insert(variable.to_owned(), "ssh://me@box".into());
-            let fault = with_task(&script, |task| Engine::detect(task, &world, &debian())).0.unwrap();
+            let (mut process_env, _root) = process_env(&[program]);
+            process_env.env.insert(variable.to_owned(), "ssh://me@box".into());
+            let fault = with_task(&script, |task| Engine::detect(task, &process_env, &debian())).0.unwrap();
             assert_eq!(fault.unwrap_err().detail(), format!("{variable} is set to ssh://me@box"));
             assert!(script.ran().is_empty());
         }
@@ -275,33 +275,33 @@ mod tests {
 
     #[test]
     fn a_context_without_an_engine_is_not_a_stopped_daemon() {
-        let (mut world, root) = world(&["docker", "dockerd"]);
-        world.env.insert("DOCKER_CONTEXT".to_owned(), "work".into());
-        world.env.insert("DOCKER_CONFIG".to_owned(), root.path().into());
+        let (mut process_env, root) = process_env(&["docker", "dockerd"]);
+        process_env.env.insert("DOCKER_CONTEXT".to_owned(), "work".into());
+        process_env.env.insert("DOCKER_CONFIG".to_owned(), root.path().into());
         let stderr =
             "Failed to initialize: unable to resolve docker endpoint: context \"work\": context not found";
         let script = Script::default().on_err("docker info", 1, "", stderr);
         let fault =
-            with_task(&script, |task| Engine::detect(task, &world, &debian())).0.unwrap().unwrap_err();
+            with_task(&script, |task| Engine::detect(task, &process_env, &debian())).0.unwrap().unwrap_err();
         assert_eq!(fault.code(), "engine-endpoint");
         assert!(fault.detail().starts_with("the docker context `work` does not exist"), "{fault:?}");
     }
 
     #[test]
     fn only_what_nobody_listens_for_is_certainly_absent() {
-        let (mut world, root) = world(&[]);
+        let (mut process_env, root) = process_env(&[]);
         let socket = root.path().join("docker.sock");
-        world.env.insert("XDG_RUNTIME_DIR".to_owned(), root.path().into());
-        assert!(sockets(&world).contains(&socket));
+        process_env.env.insert("XDG_RUNTIME_DIR".to_owned(), root.path().into());
+        assert!(sockets(&process_env).contains(&socket));
         assert!(!is_served(&socket), "nothing is there");
         let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         assert!(is_served(&socket));
-        assert!(!certainly_absent(&Fault::Absent, &world));
+        assert!(!certainly_absent(&Fault::Absent, &process_env));
         drop(listener);
         assert!(!is_served(&socket), "what a killed engine left");
-        world.env.insert("DOCKER_HOST".to_owned(), "tcp://10.0.0.7:2375".into());
-        assert!(!certainly_absent(&Fault::Absent, &world));
-        assert!(!certainly_absent(&Fault::classify(REFUSED), &world));
+        process_env.env.insert("DOCKER_HOST".to_owned(), "tcp://10.0.0.7:2375".into());
+        assert!(!certainly_absent(&Fault::Absent, &process_env));
+        assert!(!certainly_absent(&Fault::classify(REFUSED), &process_env));
     }
 
     #[test]

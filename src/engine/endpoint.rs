@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::files::sha256;
 use crate::host::{Facts, Os};
-use crate::world::World;
+use crate::process_env::ProcessEnv;
 
 /// Where Docker's daemon listens by default.
 const DEFAULTS: [&str; 3] =
@@ -33,26 +33,26 @@ pub struct Endpoint {
 impl Endpoint {
     /// What Docker's client uses, in its order: `DOCKER_HOST`, `DOCKER_CONTEXT`, the current context of
     /// its configuration. `None` for the default engine.
-    pub fn of_docker(world: &World) -> Option<Self> {
-        let endpoint = match world.var("DOCKER_HOST") {
+    pub fn of_docker(process_env: &ProcessEnv) -> Option<Self> {
+        let endpoint = match process_env.var("DOCKER_HOST") {
             Some(address) => Self { setting: Setting::Variable("DOCKER_HOST"), address: address.to_owned() },
-            None => Self::of_context(world)?,
+            None => Self::of_context(process_env)?,
         };
         (!DEFAULTS.contains(&endpoint.address.as_str())).then_some(endpoint)
     }
 
-    pub fn of_podman(world: &World) -> Option<Self> {
-        let address = world.var("CONTAINER_HOST")?.to_owned();
+    pub fn of_podman(process_env: &ProcessEnv) -> Option<Self> {
+        let address = process_env.var("CONTAINER_HOST")?.to_owned();
         Some(Self { setting: Setting::Variable("CONTAINER_HOST"), address })
     }
 
-    fn of_context(world: &World) -> Option<Self> {
-        let config = world.var("DOCKER_CONFIG").map(PathBuf::from);
-        let config = config.or_else(|| world.home.as_ref().map(|home| home.join(".docker")))?;
+    fn of_context(process_env: &ProcessEnv) -> Option<Self> {
+        let config = process_env.var("DOCKER_CONFIG").map(PathBuf::from);
+        let config = config.or_else(|| process_env.home.as_ref().map(|home| home.join(".docker")))?;
         let read = |file: &str| -> Option<Value> {
             serde_json::from_slice(&std::fs::read(config.join(file)).ok()?).ok()
         };
-        let variable = world.var("DOCKER_CONTEXT").map(str::to_owned);
+        let variable = process_env.var("DOCKER_CONTEXT").map(str::to_owned);
         let (name, variable) = match variable {
             Some(name) => (name, true),
             None => (read("config.json")?["currentContext"].as_str()?.to_owned(), false),
@@ -115,13 +115,13 @@ mod tests {
     use super::*;
     use crate::host::recorded::{debian, windows};
 
-    fn world(env: &[(&str, &str)]) -> World {
+    fn process_env(env: &[(&str, &str)]) -> ProcessEnv {
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
-        World { env, home: None, ..World::real() }
+        ProcessEnv { env, home: None, ..ProcessEnv::real() }
     }
 
     fn address(address: &str) -> Endpoint {
-        Endpoint::of_docker(&world(&[("DOCKER_HOST", address)])).unwrap()
+        Endpoint::of_docker(&process_env(&[("DOCKER_HOST", address)])).unwrap()
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
     fn dockers_order_of_settings_is_followed() {
         let dir = tempfile::tempdir().unwrap();
         let config = ("DOCKER_CONFIG", dir.path().to_str().unwrap());
-        let docker = |env: &[(&str, &str)]| Endpoint::of_docker(&world(env));
+        let docker = |env: &[(&str, &str)]| Endpoint::of_docker(&process_env(env));
         assert_eq!(docker(&[config]), None);
         std::fs::write(dir.path().join("config.json"), r#"{"currentContext":"work"}"#).unwrap();
         let missing = docker(&[config]).unwrap();

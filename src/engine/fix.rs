@@ -223,7 +223,7 @@ mod tests {
     use crate::engine::Endpoint;
     use crate::engine::testing::engine;
     use crate::host::recorded::{alpine, debian, linux, macos, micro_vm, windows, wsl};
-    use crate::world::World;
+    use crate::process_env::ProcessEnv;
 
     fn absent(facts: &Facts) -> Fix {
         fix(&Fault::Absent, facts)
@@ -316,7 +316,7 @@ mod tests {
     fn an_endpoint_without_engine_names_the_setting_and_never_starts_a_daemon() {
         let fault = |address: &str, other| {
             let env = [("DOCKER_HOST".to_owned(), address.into())].into();
-            let endpoint = Endpoint::of_docker(&World { env, ..World::real() }).unwrap();
+            let endpoint = Endpoint::of_docker(&ProcessEnv { env, ..ProcessEnv::real() }).unwrap();
             Fault::Endpoint { endpoint, other, detail: "Cannot connect".to_owned() }
         };
         for (address, facts, other, command) in [

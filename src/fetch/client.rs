@@ -7,7 +7,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, NoProxy, Proxy, Url};
 
 use crate::error::{Error, Result, sources};
-use crate::world::World;
+use crate::process_env::ProcessEnv;
 
 /// Time limits, and what counts as too slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +35,9 @@ impl Default for Timeouts {
 
 impl Timeouts {
     /// `TODO_BOOTSTRAP_IDLE_TIMEOUT` (such as `2s`) sets the idle time and the one for slowness.
-    fn of(world: &World) -> Result<Self> {
+    fn of(process_env: &ProcessEnv) -> Result<Self> {
         let defaults = Self::default();
-        let Some(text) = world.var("TODO_BOOTSTRAP_IDLE_TIMEOUT") else { return Ok(defaults) };
+        let Some(text) = process_env.var("TODO_BOOTSTRAP_IDLE_TIMEOUT") else { return Ok(defaults) };
         let parsed = text.parse::<SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
         match parsed.filter(|time| !time.is_zero()) {
             Some(time) => Ok(Self { idle: time, slow: time, ..defaults }),
@@ -59,18 +59,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// Proxies are those of `world` (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, in
+    /// Proxies are those of `process_env` (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, in
     /// either case of letters); loopback addresses are always reached directly.
     /// `TODO_BOOTSTRAP_IDLE_TIMEOUT` changes how long a transfer may stall (30 s).
     ///
     /// Redirects are not followed: the caller has to check each one.
-    pub fn new(world: &World) -> Result<Self> {
-        let timeouts = Timeouts::of(world)?;
+    pub fn new(process_env: &ProcessEnv) -> Result<Self> {
+        let timeouts = Timeouts::of(process_env)?;
         let mut builder = builder(timeouts);
-        for proxy in proxies(world)? {
+        for proxy in proxies(process_env)? {
             builder = builder.proxy(proxy);
         }
-        let extra = extra_roots(world)?;
+        let extra = extra_roots(process_env)?;
         if !extra.is_empty() {
             builder = builder.tls_certs_merge(extra);
         }
@@ -79,7 +79,7 @@ impl Client {
                 .because(causes(&error))
                 .help("install the package `ca-certificates`, or name a file of roots: SSL_CERT_FILE=FILE")
         })?;
-        Ok(Self { http, timeouts, now: world.now })
+        Ok(Self { http, timeouts, now: process_env.now })
     }
 
     /// For servers on the loopback address: never through a proxy, and without roots, whose reading
@@ -142,8 +142,8 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 /// Makes a proxy of an address.
 type Make = fn(String) -> reqwest::Result<Proxy>;
 
-fn proxies(world: &World) -> Result<Vec<Proxy>> {
-    let var = |key: &str| world.var(key).or_else(|| world.var(&key.to_lowercase()));
+fn proxies(process_env: &ProcessEnv) -> Result<Vec<Proxy>> {
+    let var = |key: &str| process_env.var(key).or_else(|| process_env.var(&key.to_lowercase()));
     let except = format!("localhost,127.0.0.0/8,::1,{}", var("NO_PROXY").unwrap_or_default());
     let bad = |key: &str, error: &reqwest::Error| {
         Error::usage(format!("{key} is not a usable proxy")).because(causes(error))
@@ -160,9 +160,9 @@ fn proxies(world: &World) -> Result<Vec<Proxy>> {
     Ok(proxies)
 }
 
-fn extra_roots(world: &World) -> Result<Vec<Certificate>> {
-    let Some(file) = world.var("SSL_CERT_FILE") else { return Ok(Vec::new()) };
-    let path = world.cwd.join(file);
+fn extra_roots(process_env: &ProcessEnv) -> Result<Vec<Certificate>> {
+    let Some(file) = process_env.var("SSL_CERT_FILE") else { return Ok(Vec::new()) };
+    let path = process_env.cwd.join(file);
     let pem =
         std::fs::read(&path).map_err(|e| Error::io("read the certificates (SSL_CERT_FILE) in", &path, &e))?;
     Certificate::from_pem_bundle(&pem).map_err(|error| {

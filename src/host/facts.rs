@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Cgroup, Distro, authority, capability, cgroup};
-use crate::world::World;
+use crate::process_env::ProcessEnv;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -105,7 +105,7 @@ impl Facts {
 }
 
 /// Asks the machine; no process is started. `cache` need not exist yet.
-pub fn probe(world: &World, cache: &Path) -> Facts {
+pub fn probe(process_env: &ProcessEnv, cache: &Path) -> Facts {
     let os = Os::here();
     let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let mountinfo = text("/proc/self/mountinfo");
@@ -130,7 +130,7 @@ pub fn probe(world: &World, cache: &Path) -> Facts {
         ),
         wsl: is_wsl(&text("/proc/sys/kernel/osrelease")),
         local_cas: authority::local(Path::new("/")),
-        proxies: proxies(world),
+        proxies: proxies(process_env),
         init,
     }
 }
@@ -148,11 +148,11 @@ fn is_wsl(osrelease: &str) -> bool {
     osrelease.to_ascii_lowercase().contains("microsoft")
 }
 
-fn proxies(world: &World) -> Vec<String> {
+fn proxies(process_env: &ProcessEnv) -> Vec<String> {
     const NAMES: [&str; 4] = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"];
     let upper = |name: &&str| name.to_ascii_uppercase();
     let both = NAMES.iter().map(|name| (*name).to_owned()).chain(NAMES.iter().map(upper));
-    both.filter(|name| world.var(name).is_some()).collect()
+    both.filter(|name| process_env.var(name).is_some()).collect()
 }
 
 /// Total and available bytes, cut to the limit of the cgroup that we run in.
@@ -206,12 +206,12 @@ mod tests {
 
     #[test]
     fn names_proxy_variables_and_never_their_values() {
-        let mut world = World::real();
-        world.env.clear();
-        world.env.insert("HTTPS_PROXY".to_owned(), "http://user:secret@proxy".into());
-        world.env.insert("no_proxy".to_owned(), "localhost".into());
-        world.env.insert("http_proxy".to_owned(), "".into());
-        assert_eq!(proxies(&world), ["no_proxy", "HTTPS_PROXY"]);
+        let mut process_env = ProcessEnv::real();
+        process_env.env.clear();
+        process_env.env.insert("HTTPS_PROXY".to_owned(), "http://user:secret@proxy".into());
+        process_env.env.insert("no_proxy".to_owned(), "localhost".into());
+        process_env.env.insert("http_proxy".to_owned(), "".into());
+        assert_eq!(proxies(&process_env), ["no_proxy", "HTTPS_PROXY"]);
     }
 
     #[test]
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn this_machine_is_probed_even_where_the_cache_is_not_there_yet() {
         let dir = tempfile::tempdir().unwrap();
-        let facts = probe(&World::real(), &dir.path().join("none/cache"));
+        let facts = probe(&ProcessEnv::real(), &dir.path().join("none/cache"));
         assert!(facts.cpus > 0 && facts.memory > 0 && facts.disk_free > 0, "{facts:?}");
         assert!(facts.memory_available <= facts.memory);
     }

@@ -7,9 +7,9 @@ use super::Document;
 use super::lock::{FileLock, MAX_WAIT};
 use crate::error::{Error, Result};
 use crate::files::parent;
+use crate::process_env::ProcessEnv;
 use crate::task::Task;
 use crate::user_file;
-use crate::world::World;
 
 /// The mode of a new file, because it contains keys.
 const MODE: u32 = 0o600;
@@ -37,12 +37,13 @@ pub struct KubeconfigFile {
 }
 
 /// The file that kubectl would use: the first that `KUBECONFIG` names, else `~/.kube/config`.
-pub fn default_file(world: &World) -> Result<PathBuf> {
-    let named = world.env.get("KUBECONFIG").map(|paths| std::env::split_paths(paths).collect::<Vec<_>>());
+pub fn default_file(process_env: &ProcessEnv) -> Result<PathBuf> {
+    let named =
+        process_env.env.get("KUBECONFIG").map(|paths| std::env::split_paths(paths).collect::<Vec<_>>());
     if let Some(first) = named.unwrap_or_default().into_iter().find(|path| !path.as_os_str().is_empty()) {
-        return Ok(world.cwd.join(first));
+        return Ok(process_env.cwd.join(first));
     }
-    let home = world.home.as_ref().ok_or_else(|| {
+    let home = process_env.home.as_ref().ok_or_else(|| {
         Error::usage("cannot determine your kubeconfig: neither KUBECONFIG nor HOME is set")
             .help("name the file: --file FILE")
     })?;
@@ -264,13 +265,13 @@ mod tests {
 
     #[test]
     fn the_file_is_the_one_that_kubectl_takes() {
-        let mut world = World::real();
-        world.home = Some("/home/me".into());
-        world.cwd = "/work".into();
+        let mut process_env = ProcessEnv::real();
+        process_env.home = Some("/home/me".into());
+        process_env.cwd = "/work".into();
         let mut with = |value: Option<&str>| {
-            world.env.remove("KUBECONFIG");
-            world.env.extend(value.map(|value| ("KUBECONFIG".to_owned(), value.into())));
-            default_file(&world).unwrap().display().to_string()
+            process_env.env.remove("KUBECONFIG");
+            process_env.env.extend(value.map(|value| ("KUBECONFIG".to_owned(), value.into())));
+            default_file(&process_env).unwrap().display().to_string()
         };
         assert_eq!(with(None), "/home/me/.kube/config");
         assert_eq!(with(Some("")), "/home/me/.kube/config");

@@ -227,8 +227,8 @@ mod tests {
     use crate::images::testing::application;
     use crate::images::{INPUTS_LABEL, TAG_LABEL};
     use crate::origins::Trust;
+    use crate::process_env::ProcessEnv;
     use crate::registry::testing::TestRegistry;
-    use crate::world::World;
 
     fn order(app: &Application) -> Order<'_> {
         Order { app, spec: &app.images[0], target: Target::Prod, base: None }
@@ -283,8 +283,8 @@ mod tests {
         let bundle = Bundle { dir: folder, manifest, sha256 };
         let versions = Versions::load(&data).unwrap();
         let paths = Paths { cache: dir.join("cache"), state: dir.join("state") };
-        let (world, trust) = (World::real(), Trust::default());
-        Origins::new(&world, &paths, &data, &versions, &debian(), Some(bundle), trust).unwrap()
+        let (process_env, trust) = (ProcessEnv::real(), Trust::default());
+        Origins::new(&process_env, &paths, &data, &versions, &debian(), Some(bundle), trust).unwrap()
     }
 
     #[test]

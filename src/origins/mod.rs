@@ -30,9 +30,9 @@ use crate::fetch::Client;
 use crate::host::Facts;
 use crate::local_registry::Stored;
 use crate::pins::Images;
+use crate::process_env::ProcessEnv;
 use crate::source::Source;
 use crate::tools::Pins;
-use crate::world::World;
 
 pub use images::REGISTRY;
 pub use mirror::{Mirror, Place};
@@ -124,7 +124,7 @@ pub struct Trust {
 
 /// All origins of this machine; shared by the steps of a run.
 pub struct Origins {
-    world: World,
+    process_env: ProcessEnv,
     facts: Facts,
     versions: Versions,
     bundle: Option<Bundle>,
@@ -144,7 +144,7 @@ pub struct Origins {
 impl Origins {
     /// `bundle` is the one that the user named, opened; it is verified where it is used.
     pub fn new(
-        world: &World,
+        process_env: &ProcessEnv,
         paths: &Paths,
         data: &Data,
         versions: &Versions,
@@ -154,18 +154,18 @@ impl Origins {
     ) -> Result<Self> {
         let pins = Pins::load(trust.pins.as_deref(), versions)?;
         Ok(Self {
-            world: world.clone(),
+            process_env: process_env.clone(),
             facts: facts.clone(),
             versions: versions.clone(),
             bundle,
-            source: Source::new(world, paths, data, versions, facts)?,
+            source: Source::new(process_env, paths, data, versions, facts)?,
             store: Store::new(&paths.cache),
             pins,
             trust,
             system: SystemTools::new(&paths.state),
             plain_told: AtomicBool::new(false),
             published: Images::load(data, versions)?,
-            reach: Reach::load(&paths.cache, world.now),
+            reach: Reach::load(&paths.cache, process_env.now),
             client: Mutex::new(None),
             cache: paths.cache.clone(),
         })
@@ -191,7 +191,7 @@ impl Origins {
         if let Some(client) = &*client {
             return Ok(client.clone());
         }
-        Ok(client.insert(Client::new(&self.world)?).clone())
+        Ok(client.insert(Client::new(&self.process_env)?).clone())
     }
 
     /// The inputs that a cached artifact may be made of: those of today's recipe, and those that

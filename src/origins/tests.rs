@@ -27,7 +27,7 @@ const KIND_SAYS: &str = "kind v0.33.0 go1.24.1 linux/amd64";
 
 struct Bench {
     dir: tempfile::TempDir,
-    world: World,
+    process_env: ProcessEnv,
     data: Data,
     bundle: Option<Bundle>,
     /// Where the pin of kind points to.
@@ -43,11 +43,11 @@ impl Bench {
         let bin = dir.path().join("bin");
         std::fs::create_dir(&bin).unwrap();
         let env = BTreeMap::from([("PATH".to_owned(), OsString::from(&bin))]);
-        let world = World { env, cwd: dir.path().to_owned(), ..World::real() };
+        let process_env = ProcessEnv { env, cwd: dir.path().to_owned(), ..ProcessEnv::real() };
         // A port that nothing listens on: what is not set up cannot be reached.
         let url = "http://127.0.0.1:1/kind".to_owned();
         let (data, trust) = (Data::default(), Trust::default());
-        Self { dir, world, data, bundle: None, url, body: "the program", trust }
+        Self { dir, process_env, data, bundle: None, url, body: "the program", trust }
     }
 
     fn cache(&self) -> std::path::PathBuf {
@@ -60,7 +60,7 @@ impl Bench {
         let paths = Paths { cache: self.cache(), state: self.dir.path().join("state") };
         let bundle = self.bundle.take();
         let mut origins =
-            Origins::new(&self.world, &paths, data, &versions, &debian(), bundle, trust).unwrap();
+            Origins::new(&self.process_env, &paths, data, &versions, &debian(), bundle, trust).unwrap();
         for asset in origins.pins.assets_mut() {
             asset.url.clone_from(&self.url);
             asset.sha256 = sha256(self.body.as_bytes());

@@ -146,7 +146,7 @@ impl Origins {
         if self.trust.strict {
             return refused("--strict was given");
         }
-        let candidates = on_path(task, &self.world, search.spec, &search.wanted)?;
+        let candidates = on_path(task, &self.process_env, search.spec, &search.wanted)?;
         let mut reasons = Vec::new();
         for candidate in candidates {
             let path = candidate.path;

@@ -83,7 +83,7 @@ impl Source {
             .env("GO111MODULE", "on");
         // Without a home, Go knows no place for its caches.
         for (key, folder) in [("GOCACHE", "go/build"), ("GOMODCACHE", "go/mod"), ("GOPATH", "go/path")] {
-            if self.world.home.is_none() && self.world.var(key).is_none() {
+            if self.process_env.home.is_none() && self.process_env.var(key).is_none() {
                 cmd = cmd.env(key, self.store.create(folder)?);
             }
         }

@@ -30,8 +30,8 @@ use crate::config::{Paths, Versions};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::host::Facts;
+use crate::process_env::ProcessEnv;
 use crate::task::Task;
-use crate::world::World;
 use build::Permits;
 use programs::{Debootstrap, Toolchain};
 use store::Store;
@@ -58,7 +58,7 @@ impl Made {
 
 /// The recipes, and what this machine can make of them.
 pub struct Source {
-    world: World,
+    process_env: ProcessEnv,
     data: Data,
     facts: Facts,
     recipes: Recipes,
@@ -71,19 +71,19 @@ pub struct Source {
 impl Source {
     /// Reads and proves all recipes; starts no process.
     pub fn new(
-        world: &World,
+        process_env: &ProcessEnv,
         paths: &Paths,
         data: &Data,
         versions: &Versions,
         facts: &Facts,
     ) -> Result<Self> {
         Ok(Self {
-            world: world.clone(),
+            process_env: process_env.clone(),
             data: data.clone(),
             facts: facts.clone(),
             recipes: Recipes::load(data, versions)?,
             store: Store::new(&paths.cache),
-            go: Toolchain::find(world),
+            go: Toolchain::find(process_env),
             inputs: OnceLock::new(),
             go_builds: Permits::new(2),
         })
@@ -116,7 +116,9 @@ impl Source {
         let missing = self.missing(name).unwrap_or_default();
         let kinds = || missing.iter().filter_map(|name| self.recipes.get(name).ok()).map(|r| &r.kind);
         let mut needs = Vec::new();
-        if Debootstrap::find(&self.world).is_none() && kinds().any(|kind| matches!(kind, Kind::Rootfs(_))) {
+        if Debootstrap::find(&self.process_env).is_none()
+            && kinds().any(|kind| matches!(kind, Kind::Rootfs(_)))
+        {
             needs.push("debootstrap".to_owned());
         }
         if self.go.is_none() && kinds().any(Kind::uses_go) {
@@ -149,7 +151,7 @@ impl Source {
             &recipe.kind,
             &self.facts,
             self.go.as_ref(),
-            Debootstrap::find(&self.world).as_ref(),
+            Debootstrap::find(&self.process_env).as_ref(),
         )
     }
 }

@@ -18,7 +18,7 @@ const VARIABLES: [&str; 2] = ["npm_config_registry", "NPM_CONFIG_REGISTRY"];
 impl Source {
     pub(super) fn build_npm(&self, task: &Task<'_>, npm: &Npm, out: &Path) -> Result<()> {
         let registry = self.registry(task)?;
-        let client = Client::new(&self.world)?;
+        let client = Client::new(&self.process_env)?;
         for (output, packages) in &npm.outputs {
             let arch = self.facts.arch.name();
             let package = packages
@@ -43,8 +43,8 @@ impl Source {
 
     /// The user's own registry: it may be a mirror, as what it serves is compared with the pin.
     fn registry(&self, task: &Task<'_>) -> Result<String> {
-        let given = VARIABLES.iter().find_map(|key| self.world.var(key));
-        let registry = match (given, program(&self.world, "npm", &[])) {
+        let given = VARIABLES.iter().find_map(|key| self.process_env.var(key));
+        let registry = match (given, program(&self.process_env, "npm", &[])) {
             (Some(registry), _) => registry.to_owned(),
             (None, Some(npm)) => {
                 let cmd = Cmd::new(&npm, "ask npm for its registry")

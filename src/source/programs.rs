@@ -6,7 +6,7 @@ use semver::Version;
 
 use super::recipe::Kind;
 use crate::host::{Facts, Os};
-use crate::world::World;
+use crate::process_env::ProcessEnv;
 
 /// The oldest Go that builds every module: the newest that one of them asks for.
 const OLDEST_GO: Version = Version::new(1, 26, 4);
@@ -21,8 +21,8 @@ pub struct Toolchain {
 
 impl Toolchain {
     /// Looks on `PATH` and where Go's own archive is unpacked to; starts no process.
-    pub fn find(world: &World) -> Option<Self> {
-        let path = program(world, "go", &["/usr/local/go/bin"])?;
+    pub fn find(process_env: &ProcessEnv) -> Option<Self> {
+        let path = program(process_env, "go", &["/usr/local/go/bin"])?;
         let root = path.canonicalize().ok().and_then(|path| Some(path.parent()?.parent()?.to_owned()));
         let version = root.and_then(|root| std::fs::read_to_string(root.join("VERSION")).ok());
         let version = version.as_deref().and_then(|text| text.lines().next()).map(str::trim);
@@ -52,14 +52,15 @@ pub struct Debootstrap {
 
 impl Debootstrap {
     /// Looks on `PATH` and in the folders of system programs; starts no process.
-    pub fn find(world: &World) -> Option<Self> {
-        let path = program(world, "debootstrap", &["/usr/sbin", "/sbin"])?;
-        Some(Self { path, unshare: program(world, "unshare", &["/usr/bin", "/bin"])? })
+    pub fn find(process_env: &ProcessEnv) -> Option<Self> {
+        let path = program(process_env, "debootstrap", &["/usr/sbin", "/sbin"])?;
+        Some(Self { path, unshare: program(process_env, "unshare", &["/usr/bin", "/bin"])? })
     }
 }
 
-pub(super) fn program(world: &World, name: &str, folders: &[&str]) -> Option<PathBuf> {
-    let on_path = world.env.get("PATH").and_then(|path| which::which_in(name, Some(path), &world.cwd).ok());
+pub(super) fn program(process_env: &ProcessEnv, name: &str, folders: &[&str]) -> Option<PathBuf> {
+    let on_path =
+        process_env.env.get("PATH").and_then(|path| which::which_in(name, Some(path), &process_env.cwd).ok());
     let usual = || folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file());
     on_path.or_else(usual)
 }

@@ -41,7 +41,7 @@ impl Source {
 
     /// In mounts of its own: whatever ends it, no mount of it stays on the host.
     fn debootstrap(&self, rootfs: &Rootfs, tree: &Path) -> Result<Cmd> {
-        let tools = Debootstrap::find(&self.world)
+        let tools = Debootstrap::find(&self.process_env)
             .ok_or_else(|| Error::host("debootstrap is not installed").help("apt-get install debootstrap"))?;
         let cmd = Cmd::new(&tools.unshare, format!("lay out Debian {}", rootfs.suite))
             .args(["--mount", "--"])

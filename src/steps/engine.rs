@@ -35,7 +35,7 @@ pub fn able_to_build(session: &Session, engine: &Engine) -> Result<()> {
 
 impl EngineStep {
     fn detect(&self, task: &Task<'_>) -> Result<Result<Engine, Fault>> {
-        Engine::detect(task, &self.session.world, &self.session.facts)
+        Engine::detect(task, &self.session.process_env, &self.session.facts)
     }
 }
 
@@ -101,7 +101,7 @@ impl Step for EngineStep {
             "started".to_owned()
         };
         // A daemon that is running already may be the one that an earlier run started and recorded.
-        if let Some(pid) = engine::start(task, &session.world, &session.facts, state)? {
+        if let Some(pid) = engine::start(task, &session.process_env, &session.facts, state)? {
             session.record_host(|host| host.made.engine.daemon = started(pid))?;
         }
         Ok(did)

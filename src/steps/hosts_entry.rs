@@ -29,7 +29,7 @@ pub enum Added {
 /// Makes `name` resolve to this machine. The entry is recorded even if writing it is not permitted, because
 /// the user may add the line with the command in the error.
 pub fn add_hosts_entry(session: &Session, name: &str) -> Result<Added> {
-    let hosts = HostsFile::new(&session.world.hosts_file, &session.facts);
+    let hosts = HostsFile::new(&session.process_env.hosts_file, &session.facts);
     if matches!(hosts_file::entry(&hosts.read()?, name), hosts_file::Entry::Foreign(_, address) if address == "127.0.0.1")
     {
         return Ok(Added::Exists);
@@ -37,7 +37,7 @@ pub fn add_hosts_entry(session: &Session, name: &str) -> Result<Added> {
     let entry = HostsEntry {
         cluster: session.profile.cluster.name.clone(),
         name: name.to_owned(),
-        file: session.world.hosts_file.clone(),
+        file: session.process_env.hosts_file.clone(),
     };
     session.record_host(|receipt| {
         if !receipt.made.hosts_entry.contains(&entry) {

@@ -83,7 +83,7 @@ impl Step for RestartStep {
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
-        let now = (self.session.world.now)();
+        let now = (self.session.process_env.now)();
         deploy::restart(task, self.session.kube()?, &self.targets, now)?;
         Ok("all pods were replaced and are ready".to_owned())
     }

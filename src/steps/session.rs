@@ -22,8 +22,8 @@ use crate::kubeconfig;
 use crate::kubernetes::Kube;
 use crate::local_registry::{self, LocalRegistry, Stored};
 use crate::origins::{Found, Origins};
+use crate::process_env::ProcessEnv;
 use crate::task::Task;
-use crate::world::World;
 
 /// For each node, the `repository@digest` of the images that it pulled from the registry.
 pub type NodeImages = BTreeMap<String, BTreeSet<String>>;
@@ -38,7 +38,7 @@ pub struct Session {
 
 /// What a session is created from.
 pub struct Inputs {
-    pub world: World,
+    pub process_env: ProcessEnv,
     pub data: Data,
     pub paths: Paths,
     pub versions: Versions,
@@ -287,7 +287,7 @@ impl Session {
         Ok(match self.profile.provider {
             ProviderKind::Kind => Box::new(Kind::new(self.local()?)),
             ProviderKind::Minikube => {
-                Box::new(Minikube::new(self.local()?, self.world.clone(), self.facts.clone()))
+                Box::new(Minikube::new(self.local()?, self.process_env.clone(), self.facts.clone()))
             }
             ProviderKind::Existing => return Err(unavailable(self.profile.provider)),
         })
@@ -320,7 +320,7 @@ impl Session {
             ports: self.ports(),
             data: self.data.clone(),
             versions: self.versions.clone(),
-            path: self.world.env.get("PATH").cloned().unwrap_or_default(),
+            path: self.process_env.env.get("PATH").cloned().unwrap_or_default(),
         })
     }
 

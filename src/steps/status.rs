@@ -116,7 +116,7 @@ async fn services_of(
         // Without events the cause is less certain.
         observed: &observed.unwrap_or_default(),
         address: address.map(|address| (address.url.as_str(), address.host.as_str())),
-        now: (session.world.now)(),
+        now: (session.process_env.now)(),
     }))
 }
 

@@ -8,24 +8,25 @@ use crate::config::{Application, Paths, Profile, Versions};
 use crate::data::Data;
 use crate::host::recorded::debian;
 use crate::origins::{Origins, Trust};
-use crate::world::World;
+use crate::process_env::ProcessEnv;
 
 pub(crate) fn session(dir: &Path, profile: &str) -> Arc<Session> {
     std::fs::create_dir_all(dir.join("app/chart")).unwrap();
     let text = "name = \"shop\"\nhost = \"shop.localhost\"\nchart = \"chart\"\n";
     std::fs::write(dir.join("app/application.toml"), text).unwrap();
     std::fs::write(dir.join("app/.env"), "PASSWORD=0123456789abcdef\n").unwrap();
-    let mut world = World::real();
+    let mut process_env = ProcessEnv::real();
     for (key, folder) in [("TODO_BOOTSTRAP_STATE", "state"), ("TODO_BOOTSTRAP_CACHE", "cache")] {
-        world.env.insert(key.to_owned(), dir.join(folder).into());
+        process_env.env.insert(key.to_owned(), dir.join(folder).into());
     }
-    let (paths, data, facts) = (Paths::new(&world).unwrap(), Data::default(), debian());
+    let (paths, data, facts) = (Paths::new(&process_env).unwrap(), Data::default(), debian());
     let versions = Versions::load(&data).unwrap();
-    let origins = Origins::new(&world, &paths, &data, &versions, &facts, None, Trust::default()).unwrap();
-    let profile = Profile::load(profile, &data, &world).unwrap();
+    let origins =
+        Origins::new(&process_env, &paths, &data, &versions, &facts, None, Trust::default()).unwrap();
+    let profile = Profile::load(profile, &data, &process_env).unwrap();
     let application = Application::load(&dir.join("app")).unwrap();
     let (options, consent) = (UpOptions::default(), false);
     let inputs =
-        Inputs { world, data, paths, versions, profile, application, facts, origins, consent, options };
+        Inputs { process_env, data, paths, versions, profile, application, facts, origins, consent, options };
     Arc::new(Session::new(inputs, None).unwrap())
 }

@@ -202,7 +202,7 @@ pub(crate) fn hosts(fields: &mut Fields<'_, '_>) -> Vec<String> {
         let label = |part: &str| {
             !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         };
-        // `*.com` would allow half the world.
+        // `*.com` would allow half the internet.
         name.split('.').all(label) && (name.contains('.') || name == host)
     };
     for host in hosts.iter().filter(|host| !good(host)) {

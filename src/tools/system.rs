@@ -9,8 +9,8 @@ use semver::Version;
 use super::{ToolSpec, Wanted};
 use crate::error::Result;
 use crate::exec::Cmd;
+use crate::process_env::ProcessEnv;
 use crate::task::Task;
-use crate::world::World;
 
 /// Saying its version takes a program milliseconds; a wrapper that hangs is not to hold us up.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -24,9 +24,14 @@ pub struct Candidate {
 }
 
 /// All programs of the tool's name on PATH, in its order, until one can be used.
-pub fn on_path(task: &Task<'_>, world: &World, spec: &ToolSpec, wanted: &Wanted) -> Result<Vec<Candidate>> {
-    let paths = world.env.get("PATH").cloned().unwrap_or_else(OsString::new);
-    let Ok(found) = which::which_in_all(spec.name, Some(paths), world.cwd.clone()) else {
+pub fn on_path(
+    task: &Task<'_>,
+    process_env: &ProcessEnv,
+    spec: &ToolSpec,
+    wanted: &Wanted,
+) -> Result<Vec<Candidate>> {
+    let paths = process_env.env.get("PATH").cloned().unwrap_or_else(OsString::new);
+    let Ok(found) = which::which_in_all(spec.name, Some(paths), process_env.cwd.clone()) else {
         return Ok(Vec::new());
     };
     let (mut candidates, mut seen) = (Vec::new(), Vec::new());

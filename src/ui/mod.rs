@@ -20,8 +20,8 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::process_env::ProcessEnv;
 use crate::progress::{Event, Reporter};
-use crate::world::World;
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,22 +39,22 @@ pub enum Mode {
     Json,
 }
 
-/// Prints in the way that the world and the flags ask for.
+/// Prints as the terminal and the flags require.
 pub struct Ui {
     pub mode: Mode,
     pub volume: Volume,
 }
 
 impl Ui {
-    pub fn new(world: &World, json_events: bool, no_color: bool, volume: Volume) -> Self {
-        let mode = match (json_events, world.animate() && volume < Volume::Verbose) {
+    pub fn new(process_env: &ProcessEnv, json_events: bool, no_color: bool, volume: Volume) -> Self {
+        let mode = match (json_events, process_env.animate() && volume < Volume::Verbose) {
             (true, _) => Mode::Json,
             (false, true) => Mode::Terminal,
             (false, false) => Mode::Plain,
         };
-        let colour = world.colour() && !no_color;
+        let colour = process_env.colour() && !no_color;
         console::set_colors_enabled_stderr(colour);
-        console::set_colors_enabled(world.stdout_is_terminal && colour);
+        console::set_colors_enabled(process_env.stdout_is_terminal && colour);
         Self { mode, volume }
     }
 

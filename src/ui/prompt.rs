@@ -3,11 +3,11 @@
 use dialoguer::{Confirm, Input};
 
 use crate::error::{Error, Result};
-use crate::world::World;
+use crate::process_env::ProcessEnv;
 
 /// Asks yes or no; `flag` is what answers it where nobody can be asked.
-pub fn ask(world: &World, question: &str, flag: &str) -> Result<bool> {
-    if !world.can_ask() {
+pub fn ask(process_env: &ProcessEnv, question: &str, flag: &str) -> Result<bool> {
+    if !process_env.can_ask() {
         return Err(Error::refused(format!("{question} was not answered: there is no terminal to ask on"))
             .help(format!("run the command again with {flag}")));
     }
@@ -19,8 +19,8 @@ pub fn ask(world: &World, question: &str, flag: &str) -> Result<bool> {
 }
 
 /// Asks for a name to be typed before data goes.
-pub fn confirm_name(world: &World, what: &str, name: &str) -> Result<bool> {
-    if !world.can_ask() {
+pub fn confirm_name(process_env: &ProcessEnv, what: &str, name: &str) -> Result<bool> {
+    if !process_env.can_ask() {
         return Err(Error::refused(format!("{what} was not confirmed: there is no terminal to ask on"))
             .help("run the command again with --yes"));
     }

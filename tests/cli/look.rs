@@ -189,15 +189,16 @@ fn reading_leaves_state_home_and_project_as_they_were() {
     for (name, text) in [("receipt.json", RECEIPT), ("kubeconfig", SILENT)] {
         std::fs::write(state.join(name), text).expect("write");
     }
-    for (world, machine) in [("without a cluster", project()), ("with a silent cluster", with_cluster)] {
+    for (process_env, machine) in [("without a cluster", project()), ("with a silent cluster", with_cluster)]
+    {
         for (args, code) in READING {
             let before = seen(&machine);
             machine.run(args).exits(code);
             let after = seen(&machine);
             let names = |all: &BTreeMap<PathBuf, _>| all.keys().cloned().collect::<Vec<_>>();
-            assert_eq!(names(&before), names(&after), "{args:?} {world}");
+            assert_eq!(names(&before), names(&after), "{args:?} {process_env}");
             for (path, now) in &after {
-                assert!(before[path] == *now, "{args:?} {world} writes {}", path.display());
+                assert!(before[path] == *now, "{args:?} {process_env} writes {}", path.display());
             }
         }
     }
@@ -214,7 +215,7 @@ fn a_reader_that_goes_away_is_no_panic() {
 }
 
 #[test]
-fn a_world_without_home_is_no_panic() {
+fn an_environment_without_home_is_no_panic() {
     let machine = Machine::new().without_home();
     machine.run(&["tools", "list"]).exits(0);
 }

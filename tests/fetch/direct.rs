@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use todo_bootstrap::cancel::Cancel;
 use todo_bootstrap::fetch::{Client, FetchError, Remote, download};
+use todo_bootstrap::process_env::ProcessEnv;
 use todo_bootstrap::progress::Silent;
 use todo_bootstrap::task::Task;
-use todo_bootstrap::world::World;
 
 use crate::support::liar::{HONEST, Liar, behaviour, noise, sha256};
 
@@ -21,12 +21,12 @@ fn fetch(liar: &Liar, bytes: &[u8], to: &std::path::Path) -> Result<u64, FetchEr
         runtime: runtime.handle(),
         deadline: Instant::now() + Duration::from_secs(60),
     };
-    let world = World { env: BTreeMap::new(), ..World::real() };
+    let process_env = ProcessEnv { env: BTreeMap::new(), ..ProcessEnv::real() };
     let url = liar.origin(crate::support::liar::Wire::Plain) + "/file";
     let sha256 = sha256(bytes);
     let size = Some(bytes.len() as u64);
     let remote = Remote { url: &url, sha256: &sha256, size, plain_http: true, ..Remote::default() };
-    download(&task, &Client::new(&world).unwrap(), &remote, to)
+    download(&task, &Client::new(&process_env).unwrap(), &remote, to)
 }
 
 #[test]

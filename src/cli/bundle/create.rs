@@ -51,7 +51,7 @@ pub(super) fn platform(text: &str) -> std::result::Result<Platform, String> {
 }
 
 pub(super) fn run(context: &Context<'_>, args: &CreateArgs) -> Result<Exit> {
-    let path = context.world.cwd.join(&args.path);
+    let path = context.process_env.cwd.join(&args.path);
     if path.symlink_metadata().is_ok() {
         return Err(bundle::taken(&path));
     }
@@ -107,7 +107,7 @@ fn gather(context: &Context<'_>, args: &CreateArgs, session: &Session, bench: &B
     let engine = if args.tools_only {
         None
     } else {
-        let found = Engine::detect(&task, context.world, &session.facts)?;
+        let found = Engine::detect(&task, context.process_env, &session.facts)?;
         let found = found.map_err(|fault| fault.error(&session.facts));
         let able = found.and_then(|engine| steps::able_to_build(session, &engine).map(|()| engine));
         Some(able.map_err(|error| {
@@ -152,7 +152,15 @@ fn elsewhere(context: &Context<'_>, session: &Session, platform: Platform) -> Re
     let cache = session.paths.cache.join("platforms").join(format!("{}-{}", os.name(), arch.name()));
     let paths = Paths { cache, ..session.paths.clone() };
     let facts = Facts { os, arch, ..session.facts.clone() };
-    Origins::new(context.world, &paths, &session.data, &session.versions, &facts, None, context.trust()?)
+    Origins::new(
+        context.process_env,
+        &paths,
+        &session.data,
+        &session.versions,
+        &facts,
+        None,
+        context.trust()?,
+    )
 }
 
 /// The images that `up` needs, and then those of the project, which are based on some of them.

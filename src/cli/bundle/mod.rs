@@ -67,7 +67,7 @@ pub(crate) fn run(context: &Context<'_>, command: &BundleCommand) -> Result<Exit
 /// The contents of a bundle, after verifying every byte.
 fn read(context: &Context<'_>, path: &Path, sha256: Option<&str>) -> Result<Contents> {
     let bench = context.bench()?;
-    contents(&bench.task("bundle"), &context.world.cwd.join(path), sha256)
+    contents(&bench.task("bundle"), &context.process_env.cwd.join(path), sha256)
 }
 
 fn verify(context: &Context<'_>, path: &Path, sha256: Option<&str>) -> Result<Exit> {

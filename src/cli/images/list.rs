@@ -36,7 +36,7 @@ pub(super) fn registry(
     session: &Session,
     task: &Task<'_>,
 ) -> Result<Option<LocalRegistry>> {
-    let engine = Engine::detect(task, context.world, &session.facts)?
+    let engine = Engine::detect(task, context.process_env, &session.facts)?
         .map_err(|fault| -> Error { fault.error(&session.facts) })?;
     LocalRegistry::find(task, &engine, &session.paths.cache)
 }

@@ -84,7 +84,7 @@ pub(super) fn run(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
 
 /// The scanner on PATH, else one that `tools install` installed.
 fn scanner(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Result<Option<Scanner>> {
-    if let Some(scanner) = Scanner::find(context.world)? {
+    if let Some(scanner) = Scanner::find(context.process_env)? {
         return Ok(Some(scanner));
     }
     for kind in Kind::ALL.into_iter().filter(|kind| TOOLS.iter().any(|tool| tool.name == kind.name())) {

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::super::context::{Context, print_json};
 use crate::error::{Exit, Result};
+use crate::process_env::ProcessEnv;
 use crate::ui::data;
-use crate::world::World;
 
 #[derive(Debug, Args)]
 pub(crate) struct EnvArgs {
@@ -29,7 +29,7 @@ enum Shell {
 pub(super) fn run(context: &Context<'_>, args: &EnvArgs) -> Result<Exit> {
     let session = context.session()?;
     let bench = context.silent()?;
-    let shell = args.shell.unwrap_or_else(|| shell(context.world));
+    let shell = args.shell.unwrap_or_else(|| shell(context.process_env));
     let (mut folders, mut lines) = (Vec::new(), Vec::new());
     for folder in session.origins.tool_folders(&bench.task("tools"))? {
         match folder.to_str().filter(|text| cfg!(windows) || !text.contains(':')) {
@@ -56,8 +56,8 @@ fn name(shell: Shell) -> String {
 }
 
 /// The user's shell. An unknown shell is assumed to be compatible with bash.
-fn shell(world: &World) -> Shell {
-    let path = world.var("SHELL").map(PathBuf::from);
+fn shell(process_env: &ProcessEnv) -> Shell {
+    let path = process_env.var("SHELL").map(PathBuf::from);
     match path.as_deref().and_then(Path::file_stem).and_then(|name| name.to_str()) {
         Some("fish") => Shell::Fish,
         Some("zsh") => Shell::Zsh,
@@ -112,7 +112,7 @@ mod tests {
     fn the_default_shell_is_from_the_environment() {
         let of = |value: &str| {
             let env = std::collections::BTreeMap::from([("SHELL".to_owned(), value.into())]);
-            shell(&World { env, ..World::real() })
+            shell(&ProcessEnv { env, ..ProcessEnv::real() })
         };
         assert_eq!((of("/usr/bin/fish"), of("/bin/zsh")), (Shell::Fish, Shell::Zsh));
         assert_eq!((of("/bin/dash"), of("/opt/pwsh")), (Shell::Bash, Shell::Pwsh));

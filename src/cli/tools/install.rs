@@ -51,7 +51,7 @@ pub(super) fn run(context: &Context<'_>, args: &InstallArgs) -> Result<Exit> {
         specs.iter().map(|spec| (step(spec.name), format!("Tool {}", spec.name))).collect();
     let bench = context.bench_with(context.ui.reporter(&titles), None)?;
     let results = all(&session, &bench, &specs, args.from);
-    let link = args.link.as_ref().map(|dir| context.world.cwd.join(dir));
+    let link = args.link.as_ref().map(|dir| context.process_env.cwd.join(dir));
     let linked = match (&link, results.iter().all(Result::is_ok)) {
         (Some(dir), true) => {
             let found: Vec<&Found> = results.iter().flatten().collect();
@@ -70,8 +70,11 @@ pub(super) fn run(context: &Context<'_>, args: &InstallArgs) -> Result<Exit> {
         for path in linked? {
             context.ui.say(&format!("  {}", path.display()));
         }
-        let on_path =
-            context.world.env.get("PATH").is_some_and(|path| std::env::split_paths(path).any(|d| d == dir));
+        let on_path = context
+            .process_env
+            .env
+            .get("PATH")
+            .is_some_and(|path| std::env::split_paths(path).any(|d| d == dir));
         if !on_path {
             context.ui.warn(&format!("{} is not on PATH", dir.display()));
         }

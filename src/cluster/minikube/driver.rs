@@ -7,8 +7,8 @@ use crate::engine::{Engine, EngineHost};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Output};
 use crate::host::{Facts, Os};
+use crate::process_env::ProcessEnv;
 use crate::task::Task;
-use crate::world::World;
 
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -25,11 +25,11 @@ pub(super) struct Traits {
 
 impl Traits {
     /// A property that cannot be determined counts as absent.
-    pub(super) fn probe(task: &Task<'_>, world: &World, engine: &Engine) -> Self {
+    pub(super) fn probe(task: &Task<'_>, process_env: &ProcessEnv, engine: &Engine) -> Self {
         let podman = engine.is_podman();
         let format = if podman { "{{.Host.Security.Rootless}}" } else { "{{.SecurityOptions}}" };
         let info = engine.cmd("check whether the engine is rootless").args(["info", "--format", format]);
-        let host = world.var(if podman { "CONTAINER_HOST" } else { "DOCKER_HOST" });
+        let host = process_env.var(if podman { "CONTAINER_HOST" } else { "DOCKER_HOST" });
         let sudo = || output(task, &Cmd::new("sudo", "check sudo").args(["-n", "true"])).is_some();
         Self {
             rootless: output(task, &info).is_some_and(|text| is_rootless(&text)),
@@ -182,17 +182,17 @@ mod tests {
 
     #[test]
     fn the_engine_is_asked_for_its_traits() {
-        let mut world = World::real();
-        world.env.clear();
-        world.env.insert("DOCKER_HOST".to_owned(), "ssh://me@box".into());
+        let mut process_env = ProcessEnv::real();
+        process_env.env.clear();
+        process_env.env.insert("DOCKER_HOST".to_owned(), "ssh://me@box".into());
         let script = Script::default().on("docker info", 0, "[name=seccomp,profile=builtin name=rootless]\n");
-        let traits = with_task(&script, |task| Traits::probe(task, &world, &engine())).0;
+        let traits = with_task(&script, |task| Traits::probe(task, &process_env, &engine())).0;
         assert!(traits.rootless && traits.remote && !traits.sudo);
         let script = Script::default().on("docker info", 0, "true\n").on("sudo -n true", 0, "");
-        world.env.clear();
-        let traits = with_task(&script, |task| Traits::probe(task, &world, &of("podman", 2))).0;
+        process_env.env.clear();
+        let traits = with_task(&script, |task| Traits::probe(task, &process_env, &of("podman", 2))).0;
         assert!(traits.rootless && !traits.remote && traits.sudo);
-        let traits = with_task(&Script::default(), |task| Traits::probe(task, &world, &engine())).0;
+        let traits = with_task(&Script::default(), |task| Traits::probe(task, &process_env, &engine())).0;
         assert!(!traits.rootless && !traits.remote && !traits.sudo, "{traits:?}");
         for local in ["", "unix:///run/user/1000/docker.sock", "npipe:////./pipe/docker_engine", "box"] {
             assert!(!is_remote(local), "{local}");

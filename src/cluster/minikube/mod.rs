@@ -14,8 +14,8 @@ use super::local::{Local, Naming, fault};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Inherit};
 use crate::host::Facts;
+use crate::process_env::ProcessEnv;
 use crate::task::Task;
-use crate::world::World;
 use driver::Traits;
 use output::Log;
 use profile::Profile;
@@ -31,14 +31,14 @@ pub struct Minikube {
     local: Local,
     /// minikube's label on the cluster's containers.
     label: String,
-    world: World,
+    process_env: ProcessEnv,
     facts: Facts,
 }
 
 impl Minikube {
-    pub fn new(local: Local, world: World, facts: Facts) -> Self {
+    pub fn new(local: Local, process_env: ProcessEnv, facts: Facts) -> Self {
         let label = format!("name.minikube.sigs.k8s.io={}", local.spec.name);
-        Self { local, label, world, facts }
+        Self { local, label, process_env, facts }
     }
 
     /// `MINIKUBE_HOME`. minikube uses a path that ends in `.minikube` as it is.
@@ -89,7 +89,7 @@ impl Minikube {
 
     fn create_flags(&self, task: &Task<'_>) -> Result<Vec<String>> {
         let local = &self.local;
-        let traits = Traits::probe(task, &self.world, &local.engine);
+        let traits = Traits::probe(task, &self.process_env, &local.engine);
         let requested = local.spec.driver.as_deref();
         let mut flags = driver::flags(&local.engine, &self.facts, traits, requested, local.ports)?;
         flags.extend(flags::create(&flags::New {

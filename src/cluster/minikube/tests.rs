@@ -13,9 +13,9 @@ const NODE: &str =
     r#"{"ID":"4711","Names":"c","State":"running","Status":"Up","Labels":"","Networks":"c-minikube"}"#;
 
 fn minikube(dir: &Path) -> Minikube {
-    let mut world = World::real();
-    world.env.insert("MINIKUBE_DRIVER".to_owned(), "none".into());
-    Minikube::new(local(dir, "minikube"), world, crate::host::recorded::micro_vm())
+    let mut process_env = ProcessEnv::real();
+    process_env.env.insert("MINIKUBE_DRIVER".to_owned(), "none".into());
+    Minikube::new(local(dir, "minikube"), process_env, crate::host::recorded::micro_vm())
 }
 
 #[test]

@@ -7,19 +7,19 @@ use std::net::TcpListener;
 
 use super::*;
 
-fn world(pairs: &[(&str, &str)]) -> World {
+fn process_env(pairs: &[(&str, &str)]) -> ProcessEnv {
     let env = pairs.iter().map(|(key, value)| ((*key).to_owned(), OsString::from(value)));
-    World { env: env.collect::<BTreeMap<_, _>>(), ..World::real() }
+    ProcessEnv { env: env.collect::<BTreeMap<_, _>>(), ..ProcessEnv::real() }
 }
 
-/// What a client of this world says first to a proxy when it is to fetch `url`; `None` if it
+/// The first bytes that a client with these variables sends to a proxy when it fetches `url`; `None` if it
 /// does not come.
 fn asked(pairs: &[(&str, &str)], url: &str) -> Option<Vec<String>> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let pairs: Vec<_> = pairs.iter().map(|(key, value)| (*key, value.replace("PROXY", &address))).collect();
     let pairs: Vec<_> = pairs.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    let client = Client::new(&world(&pairs)).unwrap();
+    let client = Client::new(&process_env(&pairs)).unwrap();
     let proxy = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
@@ -87,14 +87,14 @@ fn what_is_set_wrongly_is_named() {
         ("TODO_BOOTSTRAP_IDLE_TIMEOUT", "soon"),
         ("TODO_BOOTSTRAP_IDLE_TIMEOUT", "0s"),
     ] {
-        let error = Client::new(&world(&[(key, value)])).unwrap_err().to_string();
+        let error = Client::new(&process_env(&[(key, value)])).unwrap_err().to_string();
         assert!(error.contains(&key.to_uppercase()), "{key}={value}: {error}");
     }
 }
 
 #[test]
 fn the_idle_time_is_that_of_the_environment() {
-    let timeouts = |pairs: &[(&str, &str)]| Client::new(&world(pairs)).unwrap().timeouts;
+    let timeouts = |pairs: &[(&str, &str)]| Client::new(&process_env(pairs)).unwrap().timeouts;
     assert_eq!(timeouts(&[]), Timeouts::default());
     let short = timeouts(&[("TODO_BOOTSTRAP_IDLE_TIMEOUT", "2s")]);
     assert_eq!((short.idle, short.slow), (Duration::from_secs(2), Duration::from_secs(2)));

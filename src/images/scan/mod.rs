@@ -13,8 +13,8 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Output};
 use crate::files::sha256_file;
+use crate::process_env::ProcessEnv;
 use crate::task::Task;
-use crate::world::World;
 
 /// From harmless to grave. Trivy knows no `negligible`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -78,10 +78,10 @@ pub struct Scanner {
 
 impl Scanner {
     /// The first of trivy and grype on PATH.
-    pub fn find(world: &World) -> Result<Option<Self>> {
-        let Some(path) = world.env.get("PATH") else { return Ok(None) };
+    pub fn find(process_env: &ProcessEnv) -> Result<Option<Self>> {
+        let Some(path) = process_env.env.get("PATH") else { return Ok(None) };
         for kind in Kind::ALL {
-            if let Ok(path) = which::which_in(kind.name(), Some(path), &world.cwd) {
+            if let Ok(path) = which::which_in(kind.name(), Some(path), &process_env.cwd) {
                 let sha256 = sha256_file(&path)?.0;
                 return Ok(Some(Self { kind, path, sha256 }));
             }

@@ -7,8 +7,8 @@ use super::testing::TestRegistry;
 use super::*;
 use crate::cancel::Cancel;
 use crate::exec::Script;
+use crate::process_env::ProcessEnv;
 use crate::progress::Recorder;
-use crate::world::World;
 
 mod archives;
 mod copy;
@@ -86,8 +86,8 @@ fn client(registry: &TestRegistry) -> Registry {
 
 /// A client for registries outside that waits no longer than a test can.
 fn outside() -> Client {
-    let world = World { env: BTreeMap::new(), ..World::real() };
-    Client::new(&world).unwrap().with(TIMEOUTS)
+    let process_env = ProcessEnv { env: BTreeMap::new(), ..ProcessEnv::real() };
+    Client::new(&process_env).unwrap().with(TIMEOUTS)
 }
 
 /// The variant of an error.

@@ -162,7 +162,7 @@ impl Bench {
     fn source(&self) -> Result<Source> {
         let registry = self.registry.iter().map(|url| ("NPM_CONFIG_REGISTRY".to_owned(), url.into()));
         let path = ("PATH".to_owned(), self.path("go/bin").into_os_string());
-        let world = World {
+        let process_env = ProcessEnv {
             env: registry.chain([path]).collect(),
             cwd: self.dir.path().to_owned(),
             home: Some(self.dir.path().to_owned()),
@@ -175,7 +175,7 @@ impl Bench {
         };
         let paths = Paths { cache: self.path("cache"), state: self.path("state") };
         let data = Data::new(Some(self.dir.path().to_owned()));
-        Source::new(&world, &paths, &data, &Versions::load(&data)?, &self.facts)
+        Source::new(&process_env, &paths, &data, &Versions::load(&data)?, &self.facts)
     }
 
     fn inputs(&self, name: &str) -> String {

@@ -10,8 +10,8 @@ use super::super::Timeouts;
 use super::*;
 use crate::cancel::Cancel;
 use crate::exec::Script;
+use crate::process_env::ProcessEnv;
 use crate::progress::Recorder;
-use crate::world::World;
 
 use server::{Reply, Request, Server, Then};
 
@@ -73,8 +73,8 @@ impl Bench {
             runtime: self.runtime.handle(),
             deadline: Instant::now() + self.limit,
         };
-        let world = World { env: BTreeMap::new(), ..World::real() };
-        let client = Client::new(&world).unwrap().with(self.timeouts);
+        let process_env = ProcessEnv { env: BTreeMap::new(), ..ProcessEnv::real() };
+        let client = Client::new(&process_env).unwrap().with(self.timeouts);
         download(&task, &client, remote, &self.dir.path().join("file"))
     }
 

@@ -10,7 +10,7 @@ use todo_bootstrap::origins::{Mirror, Place};
 use todo_bootstrap::progress::Silent;
 use todo_bootstrap::task::Task;
 use todo_bootstrap::tools::Asset;
-use todo_bootstrap::world::World;
+use todo_bootstrap::process_env::ProcessEnv;
 
 use crate::shell::Result;
 
@@ -53,12 +53,12 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) fn new(mirror: Option<&str>) -> Result<Self> {
-        let world = World::real();
-        let mirror = mirror.map(|text| Mirror::parse(text, &world.cwd)).transpose();
+        let process_env = ProcessEnv::real();
+        let mirror = mirror.map(|text| Mirror::parse(text, &process_env.cwd)).transpose();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         Ok(Self {
             mirror: mirror.map_err(|error| error.to_string())?,
-            client: Client::new(&world).map_err(|error| error.to_string())?,
+            client: Client::new(&process_env).map_err(|error| error.to_string())?,
             runtime: runtime.map_err(|error| error.to_string())?,
             dir: tempfile::tempdir().map_err(|error| error.to_string())?,
         })

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 #[derive(Debug, Clone)]
-pub struct World {
+pub struct ProcessEnv {
     pub env: BTreeMap<String, OsString>,
     pub cwd: PathBuf,
     /// The user's home directory; `None` if `HOME` is unset and the system does not know it.
@@ -28,7 +28,7 @@ pub struct World {
     pub now: fn() -> Timestamp,
 }
 
-impl World {
+impl ProcessEnv {
     /// The environment of this process.
     pub fn real() -> Self {
         Self {
