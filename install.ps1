@@ -5,7 +5,7 @@
 # needs a container engine with Linux containers, which requires WSL 2 on Windows. Prefer install.sh in
 # WSL 2 (`wsl --install`).
 #
-#   irm https://github.com/todo-bootstrap/todo-bootstrap/releases/latest/download/install.ps1 | iex
+#   irm https://github.com/OWNER/REPOSITORY/releases/latest/download/install.ps1 | iex
 #   .\install.ps1 [-Version VERSION] [-Sha256 HEX] [-Dir DIR] [-Uninstall]
 #
 # -Dir      the directory to install to (default: $env:TODO_BOOTSTRAP_INSTALL_DIR, else
@@ -13,8 +13,8 @@
 # -Version  default: $env:TODO_BOOTSTRAP_VERSION, else the latest
 # -Sha256   the archive must also have this checksum
 #
-# Releases come from GitHub or from $env:TODO_BOOTSTRAP_BASE_URL: an https:// URL, a directory, or an
-# http:// URL on this machine. PATH is not changed. Requires Windows PowerShell 5.1 or newer.
+# Releases come from $env:TODO_BOOTSTRAP_BASE_URL, else from where this file was published. The variable
+# contains an https:// URL, a directory, or an http:// URL on this machine. PATH is not changed. Requires Windows PowerShell 5.1 or newer.
 param(
     [string]$Version = $env:TODO_BOOTSTRAP_VERSION,
     [string]$Sha256 = '',
@@ -31,7 +31,8 @@ function Install-TodoBootstrap {
     $ProgressPreference = 'SilentlyContinue' # the progress bar makes downloads in 5.1 much slower
 
     $name = 'todo-bootstrap'
-    $page = "https://github.com/$name/$name"
+    # The web page of the repository; `cargo xtask release --page` sets it in the copies for a release.
+    $page = ''
 
     function Stop-With([string]$Message, [string]$Help) {
         throw "$Message`n  help: $Help"
@@ -41,7 +42,7 @@ function Install-TodoBootstrap {
     function Get-Target {
         # The variable does not exist before PowerShell 6, which runs only on Windows.
         if ((Test-Path Variable:IsWindows) -and -not (Get-Variable IsWindows -ValueOnly)) {
-            Stop-With 'this is not Windows' "curl -fsSL $page/releases/latest/download/install.sh | sh"
+            Stop-With 'this is not Windows' 'use install.sh instead'
         }
         # Environment variables show AMD64 in an emulated x64 process on ARM64; the registry has the
         # value of the machine.
@@ -56,8 +57,12 @@ function Install-TodoBootstrap {
 
     # Plain http is allowed only for this machine.
     function Get-Base {
-        $base = "$page/releases"
+        $base = ''
+        if ($page) { $base = "$page/releases" }
         if ($env:TODO_BOOTSTRAP_BASE_URL) { $base = $env:TODO_BOOTSTRAP_BASE_URL.TrimEnd('/', '\') }
+        if (-not $base) {
+            Stop-With 'the address of the releases is unknown' 'set TODO_BOOTSTRAP_BASE_URL to https://HOST/PATH or to a directory'
+        }
         if ($base -notmatch '^[A-Za-z][A-Za-z0-9+.-]+://') {
             if (-not (Test-Path -LiteralPath $base -PathType Container)) {
                 Stop-With "no such directory: $base" 'set TODO_BOOTSTRAP_BASE_URL to https://HOST/PATH or to a directory'
@@ -92,7 +97,7 @@ function Install-TodoBootstrap {
             try {
                 $response = $request.GetResponse()
             } catch {
-                Stop-With "cannot download ${uri}: $($_.Exception.Message)" "choose a version from $page/releases"
+                Stop-With "cannot download ${uri}: $($_.Exception.Message)" "choose a version from $Base"
             }
             try {
                 if ([int]$response.StatusCode -ge 300) {
@@ -108,7 +113,7 @@ function Install-TodoBootstrap {
                 $response.Close()
             }
         }
-        Stop-With "more than 5 redirects for $Base/$Path" "choose a version from $page/releases"
+        Stop-With "more than 5 redirects for $Base/$Path" "choose a version from $Base"
     }
 
     # Saves at most 200 MB, and exactly the announced number of bytes.
@@ -131,13 +136,13 @@ function Install-TodoBootstrap {
     }
 
     # The line of SHA256SUMS for the target.
-    function Find-Archive([string]$Sums, [string]$Target, [string]$Version) {
+    function Find-Archive([string]$Base, [string]$Sums, [string]$Target, [string]$Version) {
         $wanted = '[0-9][0-9A-Za-z.+-]*'
         if ($Version) { $wanted = [Regex]::Escape($Version) }
         $pattern = "^([0-9a-f]{64}) [ *]($name-($wanted)-$([Regex]::Escape($Target))\.tar\.gz)$"
         $found = @(Get-Content -LiteralPath $Sums | Where-Object { $_ -cmatch $pattern })
         if ($found.Count -ne 1) {
-            Stop-With "SHA256SUMS has $($found.Count) lines for $Target instead of one" "choose a version from $page/releases, or use WSL 2: wsl --install"
+            Stop-With "SHA256SUMS has $($found.Count) lines for $Target instead of one" "choose a version from $Base, or use WSL 2: wsl --install"
         }
         $null = $found[0] -cmatch $pattern
         return @{ Sha256 = $Matches[1]; File = $Matches[2]; Version = $Matches[3] }
@@ -180,9 +185,9 @@ function Install-TodoBootstrap {
         if ($Version) { $from = "download/v$Version" }
         $sums = Join-Path $Work 'SHA256SUMS'
         Get-File $Base "$from/SHA256SUMS" $sums
-        $archive = Find-Archive $sums $target $Version
+        $archive = Find-Archive $Base $sums $target $Version
         if ($Sha256 -and $Sha256 -ne $archive.Sha256) {
-            Stop-With "SHA256SUMS and -Sha256 differ for $($archive.File)`n  SHA256SUMS $($archive.Sha256)`n  -Sha256    $Sha256" "compare both with the checksum at $page/releases"
+            Stop-With "SHA256SUMS and -Sha256 differ for $($archive.File)`n  SHA256SUMS $($archive.Sha256)`n  -Sha256    $Sha256" 'compare both with the checksum that the publisher announces'
         }
         $old = Get-Installed $Program
         $numbers = $archive.Version -replace '[-+].*$', ''
@@ -210,7 +215,7 @@ function Install-TodoBootstrap {
         $new = Join-Path (Join-Path $Work $folder) "$name.exe"
         $item = Get-Item -LiteralPath $new -Force -ErrorAction SilentlyContinue
         if ($failed -or $item -isnot [IO.FileInfo] -or ($item.Attributes -band [IO.FileAttributes]::ReparsePoint)) {
-            Stop-With "$($archive.File) does not contain the regular file $folder/$name.exe; nothing was installed" "report this at $page/issues"
+            Stop-With "$($archive.File) does not contain the regular file $folder/$name.exe; nothing was installed" "report this to the publisher of $Base"
         }
         if ((Get-Installed $new) -ne $numbers) {
             Stop-With "the program does not run on this machine, or is not version $($archive.Version); nothing was installed" 'wsl --install   # then run install.sh in WSL 2'

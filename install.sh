@@ -6,7 +6,10 @@
 set -eu
 
 name=todo-bootstrap
-page=https://github.com/todo-bootstrap/todo-bootstrap
+
+# The web page of the repository that publishes releases. `cargo xtask release --page` sets it in the
+# copies for a release; a checkout uses that of its git remote.
+page=
 
 usage() {
     cat <<'HELP'
@@ -29,10 +32,13 @@ usage: ./install.sh [--dir DIR] [--up [ARGUMENTS...]]
   --uninstall  remove the program if this script installed it
   --help       show this help
 
+Building requires Rust and a C compiler; if one is missing, the script prints the commands to install it.
+
 Downloads are always verified, against SHA256SUMS of the release and against --sha256. Releases come
-from GitHub or from $TODO_BOOTSTRAP_BASE_URL: an https:// URL, a directory, or an http:// URL on this
-machine, with the files that `cargo xtask release` creates. The script uses the proxy in https_proxy
-and the certificates in SSL_CERT_FILE, but not the configuration files of curl and wget.
+from $TODO_BOOTSTRAP_BASE_URL, else from the releases of the GitHub repository that the checkout was
+cloned from. The variable contains an https:// URL, a directory, or an http:// URL on this machine,
+with the files that `cargo xtask release` creates. The script uses the proxy in https_proxy and the
+certificates in SSL_CERT_FILE, but not the configuration files of curl and wget.
 
 The script does not change PATH or any shell configuration file (TODO_BOOTSTRAP_NO_MODIFY_PATH is
 always in effect). --uninstall keeps clusters and caches; `todo-bootstrap down --purge` removes them.
@@ -66,42 +72,155 @@ digest() {
 }
 
 # find_checkout: sets $source to the directory of this script (the current directory if the script is
-# piped into sh), or to nothing if that is not a checkout.
+# piped into sh), or to nothing if that is not a checkout; $page and $base to where releases are; and
+# $self to a command that starts this script again.
 find_checkout() {
     self=./install.sh
     case $0 in
-        */install.sh | install.sh) source=$(cd "$(dirname "$0")" && pwd) ;;
+        */install.sh | install.sh) source=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) ;;
         *)
             source=$PWD
-            self="curl -fsSL $page/releases/latest/download/install.sh | sh -s --"
+            self=
             ;;
     esac
     grep -qs "^name = \"$name\"" "$source/Cargo.toml" || source=
+    [ -n "$page" ] || find_page
+    base=${TODO_BOOTSTRAP_BASE_URL:-${page:+$page/releases}}
+    base=${base%/}
+    if [ -z "$self" ]; then
+        case $base in
+            *://*) self="curl -fsSL $base/latest/download/install.sh | sh -s --" ;;
+            *) self="sh install.sh" ;;
+        esac
+    fi
 }
 
-need_cargo() {
-    has cargo && return
-    if [ -n "${HOME:-}" ] && [ -x "$HOME/.cargo/bin/cargo" ]; then
+# find_page: sets $page from the address that the checkout was cloned from, if that is on a server.
+find_page() {
+    [ -n "$source" ] && [ -e "$source/.git" ] && has git || return 0
+    remote=$(git -C "$source" config --get remote.origin.url 2>/dev/null) || return 0
+    case $remote in
+        https://*/* | ssh://*/*)
+            path=${remote#*://}
+            server=${path%%/*}
+            path=${path#*/}
+            ;;
+        [!/.]*:[!/]*)
+            server=${remote%%:*}
+            path=${remote#*:}
+            ;;
+        *) return 0 ;;
+    esac
+    # Without a user name, which may come with a password, and without the port of ssh.
+    server=${server##*@}
+    case $remote in
+        https://*) ;;
+        *) server=${server%%:*} ;;
+    esac
+    path=${path%/}
+    path=${path%.git}
+    case $server/$path in
+        *[!A-Za-z0-9.:/_-]*) ;;
+        *) page=https://$server/$path ;;
+    esac
+}
+
+# clone_hint: prints how to get a checkout and to build the program in it.
+clone_hint() {
+    if [ -n "$source" ]; then
+        echo "$source/install.sh   # builds it on this machine"
+    elif [ -n "$page" ]; then
+        echo "git clone $page $name && $name/install.sh   # builds it on this machine"
+    else
+        echo "clone the repository of $name and run its install.sh, which builds it on this machine"
+    fi
+}
+
+# report_hint: prints where to report a faulty release.
+report_hint() {
+    if [ -n "$page" ]; then echo "report this at $page/issues"; else echo "report this to the publisher of $base"; fi
+}
+
+# c_hint: prints the command that installs a C compiler on this system.
+c_hint() {
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo='sudo '
+    if [ "$(uname -s)" = Darwin ]; then
+        echo 'xcode-select --install'
+    elif has apt-get; then
+        echo "${sudo}apt-get install -y gcc libc6-dev"
+    elif has dnf; then
+        echo "${sudo}dnf install -y gcc"
+    elif has zypper; then
+        echo "${sudo}zypper install -y gcc"
+    elif has pacman; then
+        echo "${sudo}pacman -S --needed --noconfirm gcc"
+    elif has apk; then
+        echo "${sudo}apk add gcc musl-dev"
+    else
+        echo 'install a C compiler with its standard headers; the command must be called cc'
+    fi
+}
+
+# rust_hint: prints the command that installs Rust for the current user.
+rust_hint() {
+    get="curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs"
+    has curl || ! has wget || get='wget -qO- https://sh.rustup.rs'
+    echo "$get | sh -s -- -y && . \"\$HOME/.cargo/env\""
+}
+
+# check_toolchain CHECKOUT: exits with everything that is missing for a build, before it starts.
+check_toolchain() {
+    if ! has cargo && [ -n "${HOME:-}" ] && [ -x "$HOME/.cargo/bin/cargo" ]; then
         PATH=$HOME/.cargo/bin:$PATH
         export PATH
-        return
     fi
-    fail 3 "cargo is not on PATH; it is needed to build the program" \
-        "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . \"\$HOME/.cargo/env\""
+    wanted=$(grep '^rust-version = "' "$1/Cargo.toml" | cut -d '"' -f 2)
+    rust='' compiler=''
+    if ! has cargo || ! has rustc; then
+        rust='cargo and rustc are not on PATH'
+        rust_help=$(rust_hint)
+    elif ! found=$(cd "$1" && rustc --version 2>&1); then
+        rust="rustc does not run ($found)"
+        rust_help='rustup default stable'
+    else
+        found=${found#rustc }
+        found=${found%% *}
+        if older "$found" "$wanted"; then
+            rust="Rust $wanted or newer is required, and $found is installed"
+            rust_help='rustup update stable'
+            has rustup || rust_help=$(rust_hint)
+        fi
+    fi
+    # The command may contain arguments.
+    # shellcheck disable=SC2086
+    printf '#include <stdlib.h>\n' | ${CC:-cc} -fsyntax-only -x c - >/dev/null 2>&1 ||
+        compiler="there is no working C compiler (${CC:-cc})"
+    case $rust,$compiler in
+        ,) ;;
+        ,*) cannot_build "$compiler" "$(c_hint)" ;;
+        *,) cannot_build "$rust" "$rust_help" ;;
+        *) cannot_build "$rust; $compiler" "$rust_help" "$(c_hint)" ;;
+    esac
+}
+
+# cannot_build PROBLEMS HELP...
+cannot_build() {
+    problems=$1
+    shift
+    [ -z "$base" ] || set -- "$@" "$self --from-release   # if there is a release: installs it instead"
+    fail 3 "cannot build $name: $problems" "$@"
 }
 
 # build CHECKOUT: builds the program and sets $built to its path. TODO_BOOTSTRAP_BUILD_PROFILE is cargo's profile.
 build() {
-    profile=${TODO_BOOTSTRAP_BUILD_PROFILE:-release}
     say "building $name (the first build takes several minutes)"
-    (cd "$1" && cargo build --profile "$profile" --locked -p "$name") ||
-        fail 1 "the build failed, see above" "rustup update stable   # Rust 1.95 or newer is required"
-    case ${CARGO_TARGET_DIR:-} in
-        '') built=$1/target/$profile/$name ;;
-        /*) built=$CARGO_TARGET_DIR/$profile/$name ;;
-        *) built=$1/$CARGO_TARGET_DIR/$profile/$name ;;
-    esac
-    [ -x "$built" ] || fail 1 "cargo did not create $built"
+    # cargo reports where it puts the program: that depends on its configuration and several variables.
+    messages=$(cd "$1" && cargo build --profile "${TODO_BOOTSTRAP_BUILD_PROFILE:-release}" --locked -p "$name" \
+        --message-format json-render-diagnostics) ||
+        fail 1 "the build failed, see above" "$self   # tries again and continues where the build stopped"
+    built=$(printf '%s\n' "$messages" | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
+    [ -x "$built" ] || fail 1 "cargo did not create the program" "$self"
 }
 
 # clean: removes $work and the directories that were created for it, up to $stays.
@@ -184,12 +303,12 @@ platform() {
             fail 3 "this is a Windows shell ($system), which this script does not support" \
                 "wsl --install   # then run this script in WSL 2; without WSL, run install.ps1 in PowerShell"
             ;;
-        *) fail 3 "there is no published build for $system" "git clone $page && $name/install.sh" ;;
+        *) fail 3 "there is no published build for $system" "$(clone_hint)" ;;
     esac
     case $cpu in
         x86_64 | amd64) cpu=x86_64 ;;
         aarch64 | arm64) cpu=aarch64 ;;
-        *) fail 3 "there is no published build for $cpu, only for x86_64 and aarch64" "git clone $page && $name/install.sh" ;;
+        *) fail 3 "there is no published build for $cpu, only for x86_64 and aarch64" "$(clone_hint)" ;;
     esac
     if [ "$(getconf LONG_BIT 2>/dev/null || :)" = 32 ]; then
         fail 3 "the kernel is 64-bit ($cpu), but the operating system is 32-bit" \
@@ -219,12 +338,11 @@ libc() {
 
 # check_base: sets $base and $scheme; plain http is allowed only for this machine.
 check_base() {
-    base=${TODO_BOOTSTRAP_BASE_URL:-$page/releases}
-    base=${base%/}
+    fix="TODO_BOOTSTRAP_BASE_URL=https://HOST/PATH   # or a directory"
+    [ -n "$base" ] || fail 2 "the address of the releases is unknown" "$fix" "$(clone_hint)"
     scheme=${base%%://*}
     host=${base#*://}
     host=${host%%/*}
-    fix="TODO_BOOTSTRAP_BASE_URL=https://HOST/PATH   # or a directory"
     case $base in
         file:///*) scheme=dir base=${base#file://} ;;
         https://* | http://*)
@@ -290,7 +408,7 @@ fetch() {
         return
     fi
     fail 1 "cannot download $base/$1, see above; nothing was installed" \
-        "choose a version from $page/releases" \
+        "choose a version from $base" \
         "export https_proxy=http://HOST:PORT   # if a proxy is required"
 }
 
@@ -351,7 +469,7 @@ pick() {
         [ -z "$archive" ] || break
     done
     [ -n "$archive" ] || fail 1 "SHA256SUMS of $base has no build for this machine ($targets)" \
-        "choose a version from $page/releases" "git clone $page && $name/install.sh"
+        "choose a version from $base" "$(clone_hint)"
     found=${archive#"$name-"}
     found=${found%"-$target.tar.gz"}
     if ! is_version "$found" || ! is_sha256 "$expected"; then
@@ -360,7 +478,7 @@ pick() {
     version=$found
     [ -z "$pin" ] || [ "$pin" = "$expected" ] || fail 5 "SHA256SUMS and --sha256 differ for $archive
   SHA256SUMS $expected
-  --sha256   $pin" "compare both with the checksum at $page/releases"
+  --sha256   $pin" "compare both with the checksum that the publisher announces"
 }
 
 # older A B: whether version A is older than version B.
@@ -419,15 +537,15 @@ take_release() {
     # With -O, tar prints only the content of a regular file: it creates no links and no other paths.
     member=$name-$version-$target/$name
     if ! tar -xzOf "$work/archive" "$member" >"$work/$name" || [ ! -s "$work/$name" ]; then
-        fail 1 "$archive does not contain the regular file $member; nothing was installed" "report this at $page/issues"
+        fail 1 "$archive does not contain the regular file $member; nothing was installed" "$(report_hint)"
     fi
     chmod 755 "$work/$name"
     reported=$("$work/$name" --version 2>"$work/log" </dev/null) || fail 1 "the build for $target does not run on this machine; nothing was installed
-  $(cat "$work/log")" "git clone $page && $name/install.sh   # builds it on this machine" \
+  $(cat "$work/log")" "$(clone_hint)" \
         "$self --dir DIR   # if $1 is mounted with noexec"
     case $reported in
         "$name $version" | "$name $version "*) ;;
-        *) fail 5 "$archive contains \"$reported\"; nothing was installed" "report this at $page/issues" ;;
+        *) fail 5 "$archive contains \"$reported\"; nothing was installed" "$(report_hint)" ;;
     esac
 }
 
@@ -546,14 +664,16 @@ main() {
         return
     fi
     if [ -n "$source" ] && [ -z "$release" ]; then
-        need_cargo
+        check_toolchain "$source"
         build "$source"
         prepare "$dir"
         cp "$built" "$work/$name" || fail 1 "cannot write to $dir" "$self --dir DIR"
     else
-        [ "$task" != up ] || [ -n "$source" ] || [ -f application.toml ] || names_dir "$@" ||
-            fail 2 "there is nothing to start: $PWD has no application.toml" \
-                "git clone $page && cd $name && ./install.sh --from-release --up"
+        if [ "$task" = up ] && [ -z "$source" ] && [ ! -f application.toml ] && ! names_dir "$@"; then
+            help="$self --up --dir PROJECT"
+            [ -z "$page" ] || help="git clone $page $name && cd $name && ./install.sh --from-release --up"
+            fail 2 "there is nothing to start: $PWD has no application.toml" "$help"
+        fi
         take_release "$dir"
     fi
     put "$dir"
@@ -566,8 +686,10 @@ main() {
         "$dir/$name" up --yes "$@"
     elif [ -n "$source" ] || [ -f application.toml ]; then
         say "next: $name up"
+    elif [ -n "$page" ]; then
+        say "next: git clone $page $name && cd $name && $name up"
     else
-        say "next: git clone $page && cd $name && $name up"
+        say "next: $name up   # in a directory with an application.toml"
     fi
 }
 

@@ -88,7 +88,7 @@ fn other_systems_and_processors_are_named() {
     refuses(
         &machine("FreeBSD", "amd64", "14.1"),
         "there is no published build for FreeBSD",
-        "help: git clone",
+        "help: clone the repository of todo-bootstrap and run its install.sh",
     );
     for cpu in ["i686", "armv7l", "riscv64"] {
         let says = format!("there is no published build for {cpu}, only for x86_64 and aarch64");

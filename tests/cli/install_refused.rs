@@ -150,7 +150,7 @@ fn a_build_that_does_not_start_here() {
     let machine = machine();
     publish_program(&machine, "0.2.0", TARGET, "#!/bin/sh\necho 'GLIBC_2.99 not found' >&2\nexit 1\n");
     let screen = refused(&machine, vec![], "curl").exits(1).err_has("does not run on this machine");
-    screen.err_has("GLIBC_2.99 not found").err_has("help: git clone");
+    screen.err_has("GLIBC_2.99 not found").err_has("help: clone the repository");
     // A program for another processor.
     publish_program(&machine, "0.2.0", TARGET, "\u{7f}ELF nothing that runs");
     refused(&machine, vec![], "curl").exits(1).err_has("does not run on this machine");
@@ -357,6 +357,6 @@ fn a_wrong_checksum_reads_like_this() {
     error: the checksum of todo-bootstrap-0.2.0-x86_64-unknown-linux-musl.tar.gz is wrong; it was deleted, nothing was installed
       expected 0000000000000000000000000000000000000000000000000000000000000000
       got      e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
-      help: curl -fsSL https://github.com/todo-bootstrap/todo-bootstrap/releases/latest/download/install.sh | sh -s --   # try again; if the error persists, see docs/SECURITY.md
+      help: curl -fsSL [server]/latest/download/install.sh | sh -s --   # try again; if the error persists, see docs/SECURITY.md
     ");
 }

@@ -41,7 +41,7 @@ pub(super) fn publish(machine: &Machine, version: &str, target: &str) {
 pub(super) fn publish_program(machine: &Machine, version: &str, target: &str, program: &str) {
     let path = machine.path("program");
     fs::write(&path, program).expect("write the program");
-    pack::pack(root(), &path, version, target, &machine.path("release")).expect("a release");
+    pack::pack(root(), &path, version, target, None, &machine.path("release")).expect("a release");
 }
 
 /// A machine with only the usual programs, and a release 0.2.0 for it.
@@ -111,7 +111,7 @@ fn a_piped_script_installs_the_latest_release() {
     installed [machine]/work/to/todo-bootstrap
     [machine]/work/to is not on PATH; to add it:
       export PATH="[machine]/work/to:$PATH"
-    next: git clone https://github.com/todo-bootstrap/todo-bootstrap && cd todo-bootstrap && todo-bootstrap up
+    next: todo-bootstrap up   # in a directory with an application.toml
     "#);
 }
 
@@ -120,12 +120,30 @@ fn the_real_program_comes_through_whole() {
     let machine = Machine::new();
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let release = env!("CARGO_PKG_VERSION");
-    pack::pack(root(), Path::new(PROGRAM), release, &target, &machine.path("release")).expect("a release");
+    pack::pack(root(), Path::new(PROGRAM), release, &target, None, &machine.path("release"))
+        .expect("a release");
     let server = serve(&machine, vec![]);
     install(&machine, &server, "curl", &[]).exits(0);
     assert!(version(&machine).starts_with(&format!("todo-bootstrap {release}")));
     let (there, ours) = (fs::read(machine.path("work/to/todo-bootstrap")), fs::read(PROGRAM));
     assert!(there.expect("installed") == ours.expect("built"), "it is the same to the byte");
+}
+
+#[test]
+fn a_published_script_knows_where_it_was_published() {
+    let machine = Machine::new().stub("uname", LINUX).stub("curl", "echo \"$@\" >&2; exit 7");
+    let program = machine.path("program");
+    fs::write(&program, "").expect("write the program");
+    let page = "https://github.com/ada/todo";
+    pack::pack(root(), &program, "0.2.0", TARGET, Some(page), &machine.path("release")).expect("a release");
+    for script in ["latest/download/install.sh", "download/v0.2.0/install.sh"] {
+        let mut command = piped(&machine, "", "curl", &[]);
+        let script = machine.path("release").join(script);
+        let screen = machine.finish(command.stdin(fs::File::open(script).expect("the script"))).fails();
+        screen.err_has("https://github.com/ada/todo/releases/latest/download/SHA256SUMS");
+    }
+    let windows = fs::read_to_string(machine.path("release/latest/download/install.ps1")).expect("a script");
+    assert!(windows.contains("$page = 'https://github.com/ada/todo'"));
 }
 
 #[test]
@@ -218,7 +236,9 @@ fn machine_with(version: &str) -> Machine {
 fn in_a_checkout_it_is_built_unless_a_release_is_asked_for() {
     let machine = machine().file("Cargo.toml", "[package]\nname = \"todo-bootstrap\"\n");
     let server = serve(&machine, vec![]);
-    install(&machine, &server, "curl", &[]).exits(3).err_has("cargo is not on PATH");
+    let machine = machine.stub("id", "echo 0");
+    machine.link(&["sed"]);
+    install(&machine, &server, "curl", &[]).exits(3).err_has("cargo and rustc are not on PATH");
     install(&machine, &server, "curl", &["--from-release"]).exits(0);
 }
 

@@ -14,6 +14,7 @@ mod install_release;
 #[cfg(target_os = "linux")]
 mod interrupt;
 mod kubeconfig;
+mod line_endings;
 mod lock;
 mod look;
 mod owner;

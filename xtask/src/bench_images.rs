@@ -62,8 +62,11 @@ fn measure(bench: &Bench, options: &Options) -> Result {
     let (layer, unpacking) = one_layer(&site, options.runs.max(1))?;
     tell("one changed layer (64 KiB) to the node", &layer);
     println!("| unpacking alone, the lower limit | {} | |", seconds(unpacking.median()));
-    let file = one_file(bench, &site, options.runs.max(1))?;
+    let (file, parts) = one_file(bench, &site, options.runs.max(1))?;
     tell("one changed source file to a ready pod", &file);
+    for part in parts {
+        println!("| of which {} | {} | |", part.name, seconds(part.median()));
+    }
     Ok(())
 }
 
@@ -261,10 +264,11 @@ fn one_layer(site: &Site, runs: usize) -> Result<(Vec<Way>, Way)> {
     Ok((vec![ours, import, load], unpacking))
 }
 
-/// Measures `up` after an edit, and the plain commands after the same kind of edit.
-fn one_file(bench: &Bench, site: &Site, runs: usize) -> Result<Vec<Way>> {
+/// Measures `up` after an edit, and the plain commands after the same kind of edit, together and one by one.
+fn one_file(bench: &Bench, site: &Site, runs: usize) -> Result<(Vec<Way>, [Way; 3])> {
     let mut ours = Way::new("`todo-bootstrap up`");
     let mut plain = Way::new(format!("`docker build`, {}, `kubectl rollout`", site.loader()));
+    let mut parts = ["`docker build`", site.loader(), "`kubectl rollout`"].map(Way::new);
     let context = bench.project.join("services");
     let (source, dockerfile) = (context.join(IMAGE).join(SOURCE), context.join(IMAGE).join("Dockerfile"));
     let text = std::fs::read_to_string(&source).map_err(|error| error.to_string())?;
@@ -293,26 +297,21 @@ fn one_file(bench: &Bench, site: &Site, runs: usize) -> Result<Vec<Way>> {
         let repository = label("name");
         let repository = repository.split(':').next().unwrap_or_default();
         let base = format!("BASE_IMAGE={}/{repository}@{}", site.registry, label("digest"));
+        let (dockerfile, context) = (dockerfile.to_string_lossy(), context.to_string_lossy());
+        let place = ["--build-arg", &base, "--file", &dockerfile, &context];
+        let set = format!("*={image}");
+        let namespace = ["--namespace", "todo-chatbot"];
         timed(&mut plain, || {
-            site.docker(&[
-                "build",
-                "--quiet",
-                "--tag",
-                &image,
-                "--build-arg",
-                &base,
-                "--file",
-                &dockerfile.to_string_lossy(),
-                &context.to_string_lossy(),
-            ])?;
-            site.load(&image)?;
-            let set = format!("*={image}");
-            let namespace = ["--namespace", "todo-chatbot"];
-            site.kubectl(&[&["set", "image", "deployment", IMAGE, &set], &namespace[..]].concat())?;
-            let wait = ["rollout", "status", "deployment", IMAGE, "--timeout=5m"];
-            site.kubectl(&[&wait[..], &namespace].concat())
+            let build = [&["build", "--quiet", "--tag", &image], &place[..]].concat();
+            timed(&mut parts[0], || site.docker(&build))?;
+            timed(&mut parts[1], || site.load(&image))?;
+            timed(&mut parts[2], || {
+                site.kubectl(&[&["set", "image", "deployment", IMAGE, &set], &namespace[..]].concat())?;
+                let wait = ["rollout", "status", "deployment", IMAGE, "--timeout=5m"];
+                site.kubectl(&[&wait[..], &namespace].concat())
+            })
         })?;
         expect_another()?;
     }
-    Ok(vec![ours, plain])
+    Ok((vec![ours, plain], parts))
 }

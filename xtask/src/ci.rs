@@ -16,6 +16,7 @@ pub(crate) fn run_all(stages: &mut Stages, fast: bool) {
     let compiled = Stages::beside("compile", vec![("build", Box::new(build)), ("lints", Box::new(lints))]);
     stages.run("system packages", || setup::machine(fast));
     stages.run("shell scripts", shell_scripts);
+    stages.run("workflows", || run(&setup::actionlint()?, &[]));
     stages.run("python", python);
     services::run_all(stages, fast);
     stages.run("go format", go_format);

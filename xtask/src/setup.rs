@@ -78,6 +78,14 @@ pub(crate) fn tool(name: &str) -> Result<PathBuf> {
     Ok(venv.join("bin").join(name))
 }
 
+/// Checks the files in `.github/workflows`. Its source comes with the checksums in `xtask/tools/go.sum`.
+pub(crate) fn actionlint() -> Result<PathBuf> {
+    let (folder, program) = (root().join("xtask/tools"), shell::target().join("actionlint"));
+    let (shown, package) = (program.to_string_lossy(), "github.com/rhysd/actionlint/cmd/actionlint");
+    shell::run_in(&folder, Path::new("go"), &["build", "-mod=readonly", "-o", &shown, package])?;
+    Ok(program)
+}
+
 /// A virtual environment with exactly the contents of a lock file, shared by all projects with the same lock.
 pub(crate) fn python_environment(lock: &Path) -> Result<PathBuf> {
     let venv = environment("python", lock)?;

@@ -7,6 +7,7 @@ mod demand;
 mod pack;
 mod pins;
 mod release;
+mod sbom;
 
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ use xtask::shell;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Command {
-    /// Build the files of a release: archives, SHA256SUMS and the installers, in the layout of install.sh
+    /// Build the files of a release: archives, SBOMs, SHA256SUMS, the installers and a Homebrew formula
     Release(release::Options),
     /// Compare the pins of tools with what is published, or create new ones
     #[command(subcommand)]

@@ -12,15 +12,19 @@ use todo_bootstrap::files::sha256;
 
 pub(crate) const NAME: &str = "todo-bootstrap";
 
-/// Files of the checkout that a release contains in addition to its archives.
-const INSTALLERS: [&str; 2] = ["install.sh", "install.ps1"];
+/// Files of the checkout that a release contains in addition to its archives, and for each the line that
+/// sets the web page of the repository: without it, and with it.
+const INSTALLERS: [(&str, &str, &str); 2] =
+    [("install.sh", "\npage=\n", "\npage=PAGE\n"), ("install.ps1", "$page = ''\n", "$page = 'PAGE'\n")];
 
-/// Packs the program for one target, and writes the digests of all files in the version's directory.
+/// Packs the program for one target, and writes the digests of all files in the version's directory. The
+/// installers download from `page`/releases, where `page` is `https://github.com/<owner>/<repository>`.
 pub(crate) fn pack(
     checkout: &Path,
     program: &Path,
     version: &str,
     target: &str,
+    page: Option<&str>,
     out: &Path,
 ) -> Result<PathBuf, String> {
     let folder = out.join("download").join(format!("v{version}"));
@@ -37,15 +41,20 @@ pub(crate) fn pack(
     let path = folder.join(format!("{stem}.tar.gz"));
     let bytes = archive(&members).map_err(|e| wrong("pack", program, &e))?;
     write(&path, &bytes)?;
-    for installer in INSTALLERS {
-        write(&folder.join(installer), &read(&checkout.join(installer))?)?;
+    for (installer, unset, set) in INSTALLERS {
+        let text = fs::read_to_string(checkout.join(installer))
+            .map_err(|e| wrong("read", &checkout.join(installer), &e))?;
+        if !text.contains(unset) {
+            return Err(format!("{installer} has no line that sets the page"));
+        }
+        let text = page.map_or(text.clone(), |page| text.replacen(unset, &set.replace("PAGE", page), 1));
+        for dir in [&folder, &latest] {
+            write(&dir.join(installer), text.as_bytes())?;
+        }
     }
     let sums = sums(&folder)?;
     for dir in [&folder, &latest] {
         write(&dir.join("SHA256SUMS"), sums.as_bytes())?;
-    }
-    for installer in INSTALLERS {
-        write(&latest.join(installer), &read(&folder.join(installer))?)?;
     }
     Ok(path)
 }
