@@ -12,13 +12,13 @@ use super::{Client, FetchError};
 use crate::error::Error;
 use crate::files::{set_mode, sha256_file, sync_dir};
 use crate::task::Task;
-pub use ask::{Answered, Question, ask, read};
-use disk::{Disk, Held};
+pub use ask::{Answered, ask, read};
+use disk::Held;
 use files::Names;
 use partial::Partial;
 use redirects::Route;
 pub use redirects::allows;
-pub use retry::{Halt, TRIES, Tries};
+pub use retry::{Halt, TRIES, pause};
 use transfer::Transfer;
 pub use unanswered::unanswered;
 
@@ -51,8 +51,7 @@ pub struct Remote<'a> {
     pub size: Option<u64>,
     /// The hosts that a redirect may lead to, besides that of `url`: names, or `*.suffix`.
     pub hosts: &'a [String],
-    /// Whether a redirect may lead to any HTTPS host. For blobs of registries: they are verified by their digest,
-    /// and the hosts of the caches that serve them cannot be listed.
+    /// Whether a redirect may lead to any HTTPS host: nobody can list the caches of registries.
     pub any_host: bool,
     /// A header for the server of `url` only; it is not sent to other servers that a redirect leads to.
     pub authorization: Option<&'a str>,
@@ -60,8 +59,7 @@ pub struct Remote<'a> {
     pub plain_http: bool,
 }
 
-/// Downloads `remote` to `to`. What arrives before an interruption is kept as `<to>.partial`; a file that does not
-/// match is removed. Returns the size in bytes.
+/// Downloads `remote` to `to`, also after an interruption; a file that does not match is removed. Returns the bytes.
 pub fn download(task: &Task<'_>, client: &Client, remote: &Remote<'_>, to: &Path) -> Result<u64, FetchError> {
     let names = Names::of(to);
     let Remote { sha256, size, .. } = *remote;
@@ -75,7 +73,7 @@ pub fn download(task: &Task<'_>, client: &Client, remote: &Remote<'_>, to: &Path
             }
         }
         Ok(meta) if meta.is_dir() => {
-            return Err(FetchError::Planted { path: to.to_owned(), what: "a folder".to_owned() });
+            return Err(files::planted(to, "a folder"));
         }
         _ => {}
     }
@@ -93,7 +91,6 @@ pub fn download(task: &Task<'_>, client: &Client, remote: &Remote<'_>, to: &Path
     .map_err(|failed| failed.error)
 }
 
-/// What is wanted, and where it may come from.
 #[derive(Debug)]
 struct Wanted<'a> {
     route: Route<'a>,
@@ -108,8 +105,7 @@ impl Wanted<'_> {
     }
 }
 
-/// An address without its secret parts, for messages: the user name and password of a mirror, and the signature in
-/// the query of a temporary link.
+/// An address without what may be secret, for messages: user name, password, and the signature in a query.
 fn shown(url: &str) -> String {
     let Ok(mut parsed) = Url::parse(url) else {
         // Anything before an @ may be a password.
@@ -122,7 +118,6 @@ fn shown(url: &str) -> String {
     parsed.to_string()
 }
 
-/// An attempt that failed.
 struct Failed {
     error: FetchError,
     /// Whether bytes were joined that no strong tag holds together.
@@ -145,12 +140,12 @@ fn attempt(
 ) -> Result<u64, Failed> {
     let partial = Partial::open(names, wanted)?;
     let there = (partial.there().clone(), partial.validator().clone());
-    let (disk, orders) = Disk::start(partial)?;
+    let (disk, orders) = disk::start(partial)?;
     let transfer = Transfer::new(task, client, wanted, orders, there, ranges);
     let fetched =
         task.wait(&format!("the download of {}", wanted.shown()), async { Ok(transfer.run().await) });
     let stitched = transfer.end();
-    let result = disk.end().and_then(|held| {
+    let result = disk::end(disk).and_then(|held| {
         fetched??;
         finish(held, wanted, names)
     });
@@ -160,7 +155,6 @@ fn attempt(
     result.map_err(|error| Failed { error, stitched })
 }
 
-/// Verifies what arrived and gives it its name.
 fn finish(held: Held, wanted: &Wanted<'_>, names: &Names) -> Result<u64, FetchError> {
     let Held { partial, len, sha256 } = held;
     let url = wanted.shown();

@@ -140,7 +140,6 @@ impl Manifest {
         Ok(blobs)
     }
 
-    /// What an index lists.
     pub(super) fn listed(&self) -> Result<Vec<Listed>, String> {
         let index: Result<Index, _> = serde_json::from_slice(&self.bytes);
         Ok(index.map_err(|error| format!("its index cannot be read: {error}"))?.manifests)

@@ -15,20 +15,17 @@ use crate::error::{Error, Result};
 use crate::files::{parent, place, sync_dir};
 use names::Names;
 
-/// The largest file that is taken out, in bytes. The largest program that we know (minikube) has
-/// 0.15 GB.
+/// The largest file that is taken out (bytes). The largest program that we know (minikube) has 0.15 GB.
 const FILE: u64 = 512 << 20;
 /// All that an archive may unpack to: a program, its licence, a shell completion or two.
 const WHOLE: u64 = 1 << 30;
-/// How much larger than the archive its content may be. Programs pack to a quarter; deflate can do
-/// 1:1032, which takes a file that says nothing.
+/// How much larger than the archive its content may be. Programs pack to a quarter; deflate can do 1:1032.
 const RATIO: u64 = 100;
 /// Below this the ratio does not count: a tar of one tiny file is mostly padding.
 const SMALL: u64 = 16 << 20;
 /// Release archives have fewer than a hundred entries.
 const ENTRIES: u64 = 10_000;
 
-/// Why nothing was taken out.
 enum Fault {
     /// What is wrong with the archive; completes "<archive> is refused: it …".
     Refused(String),
@@ -42,7 +39,6 @@ fn refused<T>(why: impl Into<String>) -> Checked<T> {
     Err(Fault::Refused(why.into()))
 }
 
-/// Content that is not in the expected format.
 fn damaged(error: impl std::fmt::Display) -> Fault {
     Fault::Refused(format!("is damaged: {error}"))
 }

@@ -8,16 +8,13 @@ use super::files::{self, Names};
 use crate::lock;
 use crate::task::Task;
 
-/// How often a wait is reported.
 const SAY: Duration = Duration::from_secs(2);
 
-/// Two runs that want the same file take turns; the second one finds it done. The lock ends with
-/// the process that holds it, however that ends.
+/// Two runs that want the same file take turns; the second one finds it done.
 pub(super) fn lock(task: &Task<'_>, names: &Names) -> Result<File, FetchError> {
     let file = files::open(&names.lock)?;
     let mut told: Option<Instant> = None;
-    // On a file system without locks, two runs may damage each other's file. Its checksum tells, and it is
-    // downloaded again.
+    // On a file system without locks, two runs may damage each other's file: its checksum tells.
     lock::wait_for(task, &file, &names.lock, || {
         if told.is_none_or(|at| at.elapsed() >= SAY) {
             let arrived = std::fs::symlink_metadata(&names.partial).ok().map(|meta| meta.len());
