@@ -21,8 +21,7 @@ struct Rule {
 }
 
 impl Ignore {
-    /// Reads `<Dockerfile>.dockerignore` if there is one, as `BuildKit` does, else the
-    /// context's `.dockerignore`.
+    /// Reads `<Dockerfile>.dockerignore`, as `BuildKit` does, else the context's `.dockerignore`.
     pub(super) fn load(context: &Path, dockerfile: &Path) -> Result<Self> {
         let mut own = dockerfile.as_os_str().to_owned();
         own.push(".dockerignore");

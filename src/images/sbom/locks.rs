@@ -9,7 +9,6 @@ use crate::images::ignore::Ignore;
 
 type Parse = fn(&str) -> Result<Vec<Package>, String>;
 
-/// The supported kinds.
 const KINDS: &[(&str, Parse)] =
     &[("package-lock.json", npm::parse), ("requirements.lock", requirements::parse)];
 

@@ -1,8 +1,5 @@
-//! The SBOM of an image, in `CycloneDX`, made without a network or a scanner.
-//!
-//! It contains what is certain: the lock files of the build context and the digest of the base image. It
-//! lists those files, and states that the packages of the base image's system are missing. The same inputs
-//! give the same bytes.
+//! The SBOM of an image, in `CycloneDX`, made without a network or a scanner, of what is certain: the lock files of
+//! the build context and the digest of the base image. The same inputs give the same bytes.
 
 mod document;
 mod locks;
@@ -10,7 +7,7 @@ mod npm;
 mod purl;
 mod requirements;
 
-pub(crate) use document::sealed;
+pub(crate) use document::{property, sealed};
 pub(crate) use purl::{encoded, purl};
 
 use std::path::{Path, PathBuf};
@@ -19,7 +16,6 @@ use super::{Built, Order};
 use crate::error::{Error, Result};
 use crate::files::{self, write_atomic};
 
-/// A package that a lock file names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Package {
     /// Its package URL, <https://github.com/package-url/purl-spec>; no two in a SBOM are the same.
@@ -29,16 +25,13 @@ struct Package {
     name: String,
     version: String,
     licence: Option<String>,
-    /// The algorithm in `CycloneDX`'s words, and the digest in hex; only where the lock names one
-    /// file, as nothing tells which of several was taken.
+    /// The algorithm in `CycloneDX`'s words, and the digest in hex; only where the lock names one file.
     hash: Option<(&'static str, String)>,
-    /// Used while building or testing, as far as the lock knows; whether it is in the image is up
-    /// to the Dockerfile.
+    /// Used while building or testing, as far as the lock knows.
     development: bool,
     optional: bool,
 }
 
-/// What a SBOM says of one lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Lock {
     /// Relative to the build context, with `/`.
@@ -52,7 +45,6 @@ pub fn file(dir: &Path, image: &str) -> PathBuf {
     dir.join("sbom").join(format!("{image}.cdx.json"))
 }
 
-/// The SBOM of an image, as the bytes of its file.
 pub fn make(order: &Order<'_>, image: &Built) -> Result<Vec<u8>> {
     let locks = locks::read(&order.spec.context, &order.spec.dockerfile)?;
     document::render(order, image, &locks)
