@@ -46,7 +46,6 @@ fn kind(meta: &Metadata) -> &'static str {
     if meta.is_dir() { "a folder" } else { "no file" }
 }
 
-/// The content of the file; `None` if it does not exist.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     if look(path)?.is_none() {
         return Ok(None);
@@ -160,8 +159,7 @@ fn adopt(_file: &File, _path: &Path) -> IoResult<()> {
     Ok(())
 }
 
-/// Whether a file can at best be written in place: it is a mount, or what replaces it would have
-/// another owner. A full disk is no such reason.
+/// Whether a file can only be written in place: it is a mount, or what replaces it would have another owner.
 fn irreplaceable(error: &std::io::Error) -> bool {
     use ErrorKind::{CrossesDevices, PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
     matches!(error.kind(), ResourceBusy | CrossesDevices | PermissionDenied | ReadOnlyFilesystem)

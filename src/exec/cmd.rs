@@ -81,7 +81,6 @@ impl Cmd {
         self
     }
 
-    /// Limits the time that the command may take.
     #[must_use]
     pub fn within(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);

@@ -1,7 +1,4 @@
-//! The only place that starts processes.
-//!
-//! A [`Cmd`] describes a command; a [`Runner`] runs it. [`System`] starts processes; [`Script`], for tests,
-//! returns recorded output.
+//! The only place that starts processes: [`System`] does; [`Script`], for tests, returns recorded output.
 
 #![allow(clippy::disallowed_methods)] // the only module that may start processes
 
@@ -34,7 +31,6 @@ pub trait Runner: Send + Sync {
     /// command is [`Cmd::any_status`].
     fn run(&self, cmd: &Cmd, cancel: &Cancel, on_line: &mut dyn FnMut(&str)) -> Result<Output, RunError>;
 
-    /// Starts a process that outlives this one, in its own process group, with both streams appended to
-    /// `log`. Returns its pid.
+    /// Starts a process that outlives this one, with both streams appended to `log`; returns its pid.
     fn detach(&self, cmd: &Cmd, log: &Path) -> Result<u32, RunError>;
 }

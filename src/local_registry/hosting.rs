@@ -6,7 +6,6 @@ use kube::core::DynamicObject;
 use super::{HOST, LocalRegistry};
 use crate::error::{Error, Result};
 
-/// The `ConfigMap` that describes `registry`.
 pub fn hosting(registry: &LocalRegistry) -> Result<DynamicObject> {
     let port = registry.authority().rsplit(':').next().unwrap_or_default();
     let value = serde_json::json!({

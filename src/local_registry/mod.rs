@@ -1,9 +1,6 @@
-//! The local registry: a container managed by todo-bootstrap. All images go through it. The engine pushes to
-//! it and builds from it over the loopback address; the nodes of each cluster pull from it over the cluster's
-//! network.
-//!
-//! It belongs to the cache: its content can be built or downloaded again, all clusters that use the cache
-//! share it, and its volume is removed with the cache (`down --purge`).
+//! The local registry: a container through which all images go. The engine pushes to it and builds from it over the
+//! loopback address; the nodes of each cluster pull from it over the cluster's network. It belongs to the cache: all
+//! clusters that use the cache share it, and its volume is removed with the cache (`down --purge`).
 
 mod container;
 mod hosting;
@@ -39,14 +36,12 @@ impl Stored {
         format!("{HOST}/{self}")
     }
 
-    /// The reference for the engine, which reaches the registry at `authority`. Without a tag, because some
-    /// engines refuse a reference with tag and digest.
+    /// The reference for the engine. Some engines refuse one with tag and digest.
     pub fn in_engine(&self, authority: &str) -> String {
         format!("{authority}/{}@{}", self.repository, self.digest)
     }
 
-    /// The name in an archive and in an engine that loads it. Engines take a name without a registry as one
-    /// of Docker Hub.
+    /// The name in an archive. Engines take a name without a registry as one of Docker Hub.
     pub fn in_archive(&self) -> String {
         let first = self.repository.split('/').next().unwrap_or_default();
         let host = if first.contains('.') { "" } else { "localhost/" };

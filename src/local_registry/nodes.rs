@@ -19,8 +19,7 @@ fn hosts_toml(endpoint: &str) -> String {
     format!("server = \"{endpoint}\"\n\n[host.\"{endpoint}\"]\n  capabilities = [\"pull\", \"resolve\"]\n")
 }
 
-/// The names of the registry for nodes: ours, and the one that the engine pushes to, which other tools use
-/// (KEP-1755).
+/// The names of the registry for nodes: ours, and that of the engine, which other tools use (KEP-1755).
 fn names(registry: &LocalRegistry) -> [String; 2] {
     let port = registry.authority().rsplit(':').next().unwrap_or_default();
     [HOST.to_owned(), format!("localhost:{port}")]
@@ -80,7 +79,6 @@ impl Stored {
     }
 }
 
-/// Makes `node` pull the image by its digest.
 pub fn pull(task: &Task<'_>, engine: &Engine, node: &str, image: &Stored) -> Result<()> {
     task.say(format!("{node} pulls {}:{}", image.repository, image.tag));
     let cmd = engine
