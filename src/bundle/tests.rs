@@ -7,6 +7,7 @@ use proptest::prelude::{ProptestConfig, any, proptest};
 use super::*;
 use crate::engine::testing::with_task;
 use crate::exec::Script;
+use crate::fetch::testing::tar_of;
 use crate::files::sha256;
 use crate::task::Task;
 
@@ -148,20 +149,6 @@ fn an_artifact_named_twice_makes_no_bundle() {
 
 type Member<'a> = (&'a str, tar::EntryType, &'a [u8]);
 
-fn tar_of(to: &Path, members: &[Member<'_>]) {
-    let mut tar = tar::Builder::new(std::fs::File::create(to).unwrap());
-    for (path, kind, bytes) in members {
-        let mut header = tar::Header::new_gnu();
-        header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path.as_bytes());
-        header.set_entry_type(*kind);
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        header.set_cksum();
-        tar.append(&header, *bytes).unwrap();
-    }
-    tar.finish().unwrap();
-}
-
 #[test]
 fn a_tar_leads_nowhere_else() {
     use tar::EntryType::{Regular, Symlink};
@@ -182,7 +169,7 @@ fn a_tar_leads_nowhere_else() {
     ];
     for (name, members, fault) in cases {
         let tar = dir.path().join(format!("{name}.tar"));
-        tar_of(&tar, members);
+        std::fs::write(&tar, tar_of(members)).unwrap();
         let text = open(&tar, Some(&digest)).unwrap_err().to_string();
         assert!(text.contains(fault), "{name}: {text}");
         let left = std::fs::read_dir(tar.with_extension("cache").join("bundles")).unwrap().count();

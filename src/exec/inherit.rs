@@ -1,9 +1,8 @@
 //! Which environment variables child processes inherit.
 //!
-//! A child process starts with an empty environment. It gets the variables in [`BASE`], those of its
-//! [`Inherit`] group, and those that its command sets. Other programs' settings in the user's shell
-//! therefore change neither what is built nor where it runs. docs/SECURITY.md explains the lists and names
-//! their sources. A name that ends in `*` stands for all names with that prefix.
+//! A child process gets the variables in [`BASE`], those of its [`Inherit`] group, and those that its command sets, so
+//! that other programs' settings in the user's shell change neither what is built nor where it runs. docs/SECURITY.md
+//! explains the lists. A name that ends in `*` stands for all names with that prefix.
 
 /// What every program may need.
 const BASE: &[&str] = &[

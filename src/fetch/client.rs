@@ -52,7 +52,7 @@ impl Timeouts {
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
-    pub(super) timeouts: Timeouts,
+    pub timeouts: Timeouts,
     /// For a `Retry-After` that names a time of day.
     pub(super) now: fn() -> Timestamp,
 }
@@ -90,10 +90,6 @@ impl Client {
     #[must_use]
     pub fn with(self, timeouts: Timeouts) -> Self {
         Self { timeouts, ..self }
-    }
-
-    pub fn timeouts(&self) -> Timeouts {
-        self.timeouts
     }
 
     /// Without a timeout for responses: set one for each request.

@@ -27,7 +27,6 @@ mod ask;
 mod connection;
 mod disk;
 mod files;
-mod lock;
 mod partial;
 mod plan;
 mod ranges;
@@ -64,7 +63,7 @@ pub fn download(task: &Task<'_>, client: &Client, remote: &Remote<'_>, to: &Path
     let names = Names::of(to);
     let Remote { sha256, size, .. } = *remote;
     let wanted = Wanted { route: Route::new(remote)?, sha256, size, folder: names.folder() };
-    let _lock = lock::lock(task, &names)?;
+    let _lock = files::lock(task, &names)?;
     match std::fs::symlink_metadata(to) {
         Ok(meta) if meta.is_file() => {
             let (got, size) = sha256_file(to)?;
@@ -77,18 +76,15 @@ pub fn download(task: &Task<'_>, client: &Client, remote: &Remote<'_>, to: &Path
         }
         _ => {}
     }
-    match attempt(task, client, &wanted, &names, true) {
+    let mut stitched = false;
+    match attempt(task, client, &wanted, &names, true, &mut stitched) {
         // The ranges may be those of different files: only one complete response is conclusive.
-        Err(Failed {
-            error: error @ (FetchError::Wrong { .. } | FetchError::Size { .. }),
-            stitched: true,
-        }) => {
+        Err(error @ (FetchError::Wrong { .. } | FetchError::Size { .. })) if stitched => {
             task.say(format!("{error}; downloading it again in one piece"));
-            attempt(task, client, &wanted, &names, false)
+            attempt(task, client, &wanted, &names, false, &mut stitched)
         }
         result => result,
     }
-    .map_err(|failed| failed.error)
 }
 
 #[derive(Debug)]
@@ -118,33 +114,23 @@ fn shown(url: &str) -> String {
     parsed.to_string()
 }
 
-struct Failed {
-    error: FetchError,
-    /// Whether bytes were joined that no strong tag holds together.
-    stitched: bool,
-}
-
-impl<E: Into<FetchError>> From<E> for Failed {
-    fn from(error: E) -> Self {
-        Self { error: error.into(), stitched: false }
-    }
-}
-
-/// Transfers, verifies and renames; requests ranges only with `ranges`.
+/// Transfers, verifies and renames; requests ranges only with `ranges`. Sets `stitched` if bytes were joined that no
+/// strong tag holds together.
 fn attempt(
     task: &Task<'_>,
     client: &Client,
     wanted: &Wanted<'_>,
     names: &Names,
     ranges: bool,
-) -> Result<u64, Failed> {
+    stitched: &mut bool,
+) -> Result<u64, FetchError> {
     let partial = Partial::open(names, wanted)?;
     let there = (partial.there().clone(), partial.validator().clone());
     let (disk, orders) = disk::start(partial)?;
     let transfer = Transfer::new(task, client, wanted, orders, there, ranges);
     let fetched =
         task.wait(&format!("the download of {}", wanted.shown()), async { Ok(transfer.run().await) });
-    let stitched = transfer.end();
+    *stitched = transfer.end();
     let result = disk::end(disk).and_then(|held| {
         fetched??;
         finish(held, wanted, names)
@@ -152,7 +138,7 @@ fn attempt(
     if let Err(FetchError::Wrong { .. } | FetchError::Size { .. } | FetchError::TooLong { .. }) = &result {
         partial::discard(names)?;
     }
-    result.map_err(|error| Failed { error, stitched })
+    result
 }
 
 fn finish(held: Held, wanted: &Wanted<'_>, names: &Names) -> Result<u64, FetchError> {

@@ -10,7 +10,6 @@ use crate::quantity::show_bytes;
 const AGAIN: &str = "todo-bootstrap up   # retries and continues from here";
 const OTHER_NETWORK: &str =
     "todo-bootstrap up   # on another network: something between here and the server changes files";
-const BYPASS: &str = "NO_PROXY=HOST todo-bootstrap up   # bypasses a proxy that changes responses";
 
 /// Causes that somebody acts on have a variant. Addresses in these contain no user names and passwords.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -90,7 +89,7 @@ impl FetchError {
 
     /// A response that a proxy may have changed.
     pub(super) fn altered(what: String) -> Self {
-        Self::refused(what, BYPASS)
+        Self::refused(what, "NO_PROXY=HOST todo-bootstrap up   # bypasses a proxy that changes responses")
     }
 
     pub(super) fn tried(self, tries: u32) -> Self {

@@ -13,4 +13,4 @@ pub use error::FetchError;
 pub use reqwest::Url;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

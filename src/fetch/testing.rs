@@ -1,4 +1,4 @@
-//! The parts of HTTP/1.1 that a server needs.
+//! The parts of HTTP/1.1 that a server needs, and archives.
 //!
 //! It does not depend on the crate: the registry of integration tests includes it by its path.
 #![allow(dead_code, clippy::unwrap_used)]
@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{BufRead as _, BufReader, Result, Write as _};
 use std::net::{Shutdown, TcpStream};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 #[derive(Debug, Clone, Default)]
 pub struct Request {
@@ -114,4 +117,25 @@ impl Reply {
         }
         Ok(count)
     }
+}
+
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
+}
+
+/// A tar of one's own making; names go in as they are.
+pub fn tar_of(members: &[(&str, tar::EntryType, &[u8])]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, kind, body) in members {
+        let mut header = tar::Header::new_gnu();
+        header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_entry_type(*kind);
+        header.set_size(body.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        tar.append(&header, *body).unwrap();
+    }
+    tar.into_inner().unwrap()
 }

@@ -27,18 +27,14 @@ fn answers(port: u16) -> bool {
 
 /// `wanted` if it is free and not in `avoid`, else the next one: 8080 for 80, upwards from there, at last any.
 pub fn free_port(wanted: u16, avoid: &[u16]) -> u16 {
-    choose(wanted, avoid, port_free).or_else(any).unwrap_or(wanted)
+    let any = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?.local_addr().ok();
+    choose(wanted, avoid, port_free).or_else(|| Some(any()?.port())).unwrap_or(wanted)
 }
 
 fn choose(wanted: u16, avoid: &[u16], free: impl Fn(u16) -> bool) -> Option<u16> {
     let base = if wanted < 1024 { wanted + 8000 } else { wanted };
     let candidates = std::iter::once(wanted).chain(base..base.saturating_add(TRIES));
     candidates.filter(|port| !avoid.contains(port)).find(|port| free(*port))
-}
-
-fn any() -> Option<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
-    listener.local_addr().ok().map(|address| address.port())
 }
 
 /// Who listens on `port`, as `name (pid 7)`; `None` if nobody does or `/proc` does not tell.

@@ -1,6 +1,5 @@
 //! `.dockerignore`: which files of a folder are not part of the build.
 //!
-//! Supported are comments, `!` exceptions (the last match counts), `*`, `?`, `**`, and slashes at either end.
 //! Lines with character classes (`[a-z]`) or escapes exclude nothing, and such exceptions keep everything: at
 //! worst an image is built once too often, never too rarely.
 

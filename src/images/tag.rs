@@ -25,22 +25,14 @@ pub(super) fn input_tag(inputs: &str) -> String {
 /// `v1.2.3-local` without a commit, else `v1.2.3-<commit7>`, with `-dirty-<hash8>` where the inputs (`dirty` is
 /// their hash) are not those of the commit. A target other than `prod` is named at the end.
 pub fn tag(version: &str, commit: Option<&str>, dirty: Option<&str>, target: Target) -> String {
-    let tag = with_commit(version, commit, dirty);
-    if target == Target::Prod { tag } else { format!("{tag}-{target}") }
-}
-
-fn with_commit(version: &str, commit: Option<&str>, dirty: Option<&str>) -> String {
-    // Build metadata of a semantic version begins with `+`, which no tag may contain.
-    let mut tag = format!("v{}-", version.replace('+', "_"));
-    let Some(commit) = commit else { return tag + "local" };
     // `src<hash>` stands for a commit if there is no git.
-    let length = if commit.starts_with("src") { "src".len() + HASH } else { COMMIT };
-    tag.push_str(commit.get(..length).unwrap_or(commit));
-    if let Some(hash) = dirty {
-        tag.push_str("-dirty-");
-        tag.push_str(hash.get(..HASH).unwrap_or(hash));
-    }
-    tag
+    let length = |commit: &str| if commit.starts_with("src") { "src".len() + HASH } else { COMMIT };
+    let name = commit.map_or("local", |commit| commit.get(..length(commit)).unwrap_or(commit));
+    let dirty = dirty.filter(|_| commit.is_some()).map(|hash| hash.get(..HASH).unwrap_or(hash));
+    let dirty = dirty.map(|hash| format!("-dirty-{hash}")).unwrap_or_default();
+    let target = if target == Target::Prod { String::new() } else { format!("-{target}") };
+    // Build metadata of a semantic version begins with `+`, which no tag may contain.
+    format!("v{}-{name}{dirty}{target}", version.replace('+', "_"))
 }
 
 /// The last commit that touched a folder.

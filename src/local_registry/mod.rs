@@ -3,7 +3,6 @@
 //! clusters that use the cache share it, and its volume is removed with the cache (`down --purge`).
 
 mod container;
-mod hosting;
 mod nodes;
 mod record;
 
@@ -12,12 +11,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use container::{LABEL, LocalRegistry};
-pub use hosting::hosting;
-pub use nodes::{is_configured, node_images, pull, write_hosts};
+pub use nodes::{hosting, is_configured, node_images, pull, write_hosts};
 
-/// The registry's name in the image references of pods. Nodes map it to the container (`hosts.toml`). It does
-/// not resolve anywhere else, so nothing can be pulled from another registry by mistake. `.internal` is
-/// reserved for private use (ICANN, 2024-07-29).
+/// The registry's name in the image references of pods, which nodes map to the container (`hosts.toml`). It resolves
+/// nowhere else: `.internal` is reserved for private use (ICANN, 2024-07-29).
 pub const HOST: &str = "registry.todo-bootstrap.internal";
 
 /// An image in the registry. The digest identifies it; the tag is for readers.

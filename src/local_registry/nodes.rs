@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use kube::core::DynamicObject;
 use serde::Deserialize;
 
 use super::{HOST, LocalRegistry, Stored};
@@ -70,6 +71,27 @@ pub fn node_images(task: &Task<'_>, engine: &Engine, node: &str) -> Result<BTree
         answer.images.unwrap_or_default().into_iter().flat_map(|image| image.digests.unwrap_or_default());
     let prefix = format!("{HOST}/");
     Ok(all.filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned)).collect())
+}
+
+/// `kube-public/local-registry-hosting`: describes the registry for other tools such as Tilt and Skaffold
+/// (<https://github.com/kubernetes/enhancements/tree/master/keps/sig-cluster-lifecycle/generic/1755-communicating-a-local-registry>).
+pub fn hosting(registry: &LocalRegistry) -> Result<DynamicObject> {
+    let [_, host] = names(registry);
+    let value = serde_json::json!({
+        "host": host,
+        "hostFromClusterNetwork": HOST,
+        "hostFromContainerRuntime": HOST,
+        "help": "https://kind.sigs.k8s.io/docs/user/local-registry/",
+    });
+    // The KEP requires YAML, and JSON is YAML.
+    let map = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": { "name": "local-registry-hosting", "namespace": "kube-public" },
+        "data": { "localRegistryHosting.v1": value.to_string() },
+    });
+    serde_json::from_value(map)
+        .map_err(|error| Error::failed("cannot describe the local registry").because(error))
 }
 
 impl Stored {

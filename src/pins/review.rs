@@ -68,15 +68,14 @@ pub fn due(support: &Support, versions: &Versions, images: &Images, today: Date)
     let mut all: Vec<Due> = pins
         .into_values()
         .filter_map(|(Line { title, end, .. }, pins)| match end {
-            End::On(on) => Some(Due { line: title.clone(), pins, on: *on, left: days(today, *on) }),
+            End::On(on) => {
+                // Days are the largest unit unless another one is asked for.
+                let left = on.since(today).map_or(i32::MAX, |span| span.get_days());
+                Some(Due { line: title.clone(), pins, on: *on, left })
+            }
             End::Open(_) => None,
         })
         .collect();
     all.sort_by_key(|due| due.on);
     all
-}
-
-fn days(from: Date, to: Date) -> i32 {
-    // Days are the largest unit unless another one is asked for.
-    to.since(from).map_or(i32::MAX, |span| span.get_days())
 }

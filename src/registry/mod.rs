@@ -58,7 +58,7 @@ impl Registry {
             return Err(RegistryError::name(what));
         }
         let client = Client::local()?;
-        let timeouts = Timeouts { pause: PAUSE, ..client.timeouts() };
+        let timeouts = Timeouts { pause: PAUSE, ..client.timeouts };
         Ok(Self { authority: authority.to_owned(), client: client.with(timeouts), seen: Arc::default() })
     }
 
@@ -89,7 +89,7 @@ impl Registry {
     }
 
     fn timeouts(&self) -> Timeouts {
-        self.client.timeouts()
+        self.client.timeouts
     }
 
     fn seen(&self) -> MutexGuard<'_, BTreeMap<String, String>> {

@@ -1,8 +1,7 @@
 //! Uploads one blob in one request; starts again if that fails.
 
-use std::io::Read;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
@@ -14,9 +13,6 @@ use super::retry::{Fault, again};
 use super::{RegistryError, Result};
 use crate::error::Error;
 use crate::fetch::{Answered, Halt, unanswered};
-
-/// An error of reading, kept as the connection only tells that there was one.
-type Slot = Arc<Mutex<Option<std::io::Error>>>;
 
 impl Push<'_> {
     /// Sends a blob that was not there just now.
@@ -41,10 +37,8 @@ impl Push<'_> {
         let Some(mut url) = self.begin(blob).await? else { return Ok(()) };
         url.query_pairs_mut().append_pair("digest", &blob.digest);
         let what = format!("blob {}", blob.digest);
-        let io = |error: &std::io::Error| Halt::Final(Error::io("read", &blob.path(), error).into());
-        let slot = Slot::default();
-        let from = Watched { from: blob.read().map_err(|e| io(&e))?, slot: Arc::clone(&slot) };
-        let body = Body::wrap_stream(stream(Box::new(from), Arc::clone(counter)));
+        let from = blob.read().map_err(|e| RegistryError::from(Error::io("read", &blob.path(), &e)))?;
+        let body = Body::wrap_stream(stream(from, Arc::clone(counter)));
         let request = self.registry.client.http().put(url.clone());
         let request = request.header(CONTENT_TYPE, "application/octet-stream");
         let request = request.header(CONTENT_LENGTH, blob.size).body(body);
@@ -52,9 +46,6 @@ impl Push<'_> {
             response = request.send() => response,
             () = stands_still(counter, self.registry.timeouts().idle) => return Err(self.registry.stalled(&what)),
         };
-        if let Some(error) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(io(&error));
-        }
         let response = response.map_err(|error| self.registry.unanswered(unanswered(&url, &error), &what))?;
         let answer = self.registry.read(response, &url, &what).await?;
         match answer.status {
@@ -119,22 +110,5 @@ async fn stands_still(counter: &AtomicU64, idle: Duration) {
         if counter.load(Ordering::Relaxed) == before {
             return;
         }
-    }
-}
-
-struct Watched {
-    from: Box<dyn Read + Send>,
-    slot: Slot,
-}
-
-impl Read for Watched {
-    fn read(&mut self, block: &mut [u8]) -> std::io::Result<usize> {
-        self.from.read(block).map_err(|error| {
-            let kind = error.kind();
-            if kind != std::io::ErrorKind::Interrupted {
-                self.slot.lock().unwrap_or_else(PoisonError::into_inner).replace(error);
-            }
-            kind.into()
-        })
     }
 }

@@ -19,56 +19,44 @@ use Compatible::{SameMajor, SameMinor, WithCluster};
 use Prints::{After, Json};
 
 pub static TOOLS: &[ToolSpec] = &[
-    required(
+    required(tool(
         "kubectl",
         include_str!("kubectl/pin.toml"),
         &["version", "--client", "-o", "json"],
         Json("/clientVersion/gitVersion"),
         WithCluster,
-    ),
+    )),
     // Flags and the records of releases are the same within a major version.
-    required(
+    required(tool(
         "helm",
         include_str!("helm/pin.toml"),
         &["version", "--template", "{{.Version}}"],
         After(""),
         SameMajor,
-    ),
+    )),
     // Before 1.0, each minor version changes what it expects of a node image.
-    required("kind", include_str!("kind/pin.toml"), &["version"], After("kind "), SameMinor),
+    required(tool("kind", include_str!("kind/pin.toml"), &["version"], After("kind "), SameMinor)),
     // Flags and node images change with minor versions, and older versions cannot read newer cluster files.
-    required("minikube", include_str!("minikube/pin.toml"), &["version", "--short"], After(""), SameMinor),
-    optional("k9s", include_str!("k9s/pin.toml"), &["version", "-s"], After("Version"), SameMajor),
-    optional("stern", include_str!("stern/pin.toml"), &["--version"], After("version:"), SameMajor),
+    required(tool(
+        "minikube",
+        include_str!("minikube/pin.toml"),
+        &["version", "--short"],
+        After(""),
+        SameMinor,
+    )),
+    tool("k9s", include_str!("k9s/pin.toml"), &["version", "-s"], After("Version"), SameMajor),
+    tool("stern", include_str!("stern/pin.toml"), &["--version"], After("version:"), SameMajor),
     // The output and the flags of these change with minor versions.
-    optional("kubectl-ai", include_str!("kubectl-ai/pin.toml"), &["version"], After("version:"), SameMinor),
-    optional(
-        "cosign",
-        include_str!("cosign/pin.toml"),
-        &["version", "--json"],
-        Json("/gitVersion"),
-        SameMinor,
-    ),
-    optional(
-        "grype",
-        include_str!("grype/pin.toml"),
-        &["version", "-o", "json"],
-        Json("/version"),
-        SameMinor,
-    ),
+    tool("kubectl-ai", include_str!("kubectl-ai/pin.toml"), &["version"], After("version:"), SameMinor),
+    tool("cosign", include_str!("cosign/pin.toml"), &["version", "--json"], Json("/gitVersion"), SameMinor),
+    tool("grype", include_str!("grype/pin.toml"), &["version", "-o", "json"], Json("/version"), SameMinor),
 ];
 
-const fn required(
-    name: &'static str,
-    pin: &'static str,
-    version_args: &'static [&'static str],
-    prints: Prints,
-    compatible: Compatible,
-) -> ToolSpec {
-    ToolSpec { name, optional: false, pin, version_args, prints, compatible }
+const fn required(tool: ToolSpec) -> ToolSpec {
+    ToolSpec { optional: false, ..tool }
 }
 
-const fn optional(
+const fn tool(
     name: &'static str,
     pin: &'static str,
     version_args: &'static [&'static str],

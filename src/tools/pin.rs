@@ -78,9 +78,8 @@ impl Pin {
         Document::parse(file, text)?.read(Self::read)
     }
 
-    /// Reads `version`, `url` and `member` (templates with `{version}`, `{os}`, `{arch}`), `hosts`,
-    /// `sources`, `checksum`, `[signature]` and `[platforms."os/arch"]` with `sha256` and, where
-    /// they are known or differ, `size`, `url`, `member` and `sources`.
+    /// `url` and `member` are templates with `{version}`, `{os}`, `{arch}`; `[platforms."os/arch"]` has `sha256` and,
+    /// where they are known or differ, `size`, `url`, `member` and `sources`.
     fn read(fields: &mut Fields<'_, '_>) -> Option<Self> {
         let text = fields.string("version");
         let version = text.as_deref().and_then(|text| Version::parse(text).ok());

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 
 use ::zip::CompressionMethod;
 use ::zip::write::{SimpleFileOptions, ZipWriter};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use tar::EntryType;
 
 use super::*;
+use crate::fetch::testing::{gzip, tar_of};
 use crate::files::sha256;
 
 const BODY: &[u8] = b"#!/bin/sh\nexit 0\n";
@@ -36,27 +35,6 @@ fn take(bytes: &[u8], member: &str) -> std::result::Result<Vec<u8>, String> {
 fn refuses(bytes: &[u8], why: &str) {
     let error = take(bytes, "bin/tool").expect_err(why);
     assert!(error.contains(why), "`{why}` is not in: {error}");
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(bytes).unwrap();
-    gzip.finish().unwrap()
-}
-
-/// A tar of one's own making; names go in as they are.
-fn tar_of(members: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(Vec::new());
-    for (name, kind, body) in members {
-        let mut header = tar::Header::new_gnu();
-        header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
-        header.set_entry_type(*kind);
-        header.set_size(body.len() as u64);
-        header.set_mode(0o755);
-        header.set_cksum();
-        tar.append(&header, *body).unwrap();
-    }
-    tar.into_inner().unwrap()
 }
 
 fn targz(members: &[(&str, EntryType, &[u8])]) -> Vec<u8> {

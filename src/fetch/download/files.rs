@@ -3,11 +3,14 @@
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::super::FetchError;
 use crate::error::Error;
 use crate::files::{parent, set_mode};
+use crate::lock;
 use crate::quantity::show_bytes;
+use crate::task::Task;
 
 #[derive(Debug, Clone)]
 pub(super) struct Names {
@@ -38,6 +41,22 @@ impl Names {
     pub(super) fn folder(&self) -> &Path {
         parent(&self.to)
     }
+}
+
+/// Two runs that want the same file take turns; the second one finds it done.
+pub(super) fn lock(task: &Task<'_>, names: &Names) -> Result<File, FetchError> {
+    const SAY: Duration = Duration::from_secs(2);
+    let file = open(&names.lock)?;
+    let mut told: Option<Instant> = None;
+    // On a file system without locks, two runs may damage each other's file: its checksum tells.
+    lock::wait_for(task, &file, &names.lock, || {
+        if told.is_none_or(|at| at.elapsed() >= SAY) {
+            let arrived = std::fs::symlink_metadata(&names.partial).ok().map(|meta| meta.len());
+            task.progress(arrived, None, "another run downloads the same file; waiting for it");
+            told = Some(Instant::now());
+        }
+    })?;
+    Ok(file)
 }
 
 /// Opens a file for reading and writing, created if needed, never through a link.

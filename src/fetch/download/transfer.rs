@@ -1,7 +1,5 @@
-//! The transfer of one file: the state that its connections share, and how they are started.
-//!
-//! A transfer starts with one connection. If the file is large and the server can serve ranges of one version
-//! of it, more connections join; each takes the next chunk that nobody has taken.
+//! The transfer of one file. It starts with one connection. If the file is large and the server can serve ranges of one
+//! version of it, more connections join; each takes the next chunk that nobody has taken.
 
 use std::cell::RefCell;
 use std::convert::Infallible;

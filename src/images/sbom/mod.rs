@@ -2,7 +2,6 @@
 //! the build context and the digest of the base image. The same inputs give the same bytes.
 
 mod document;
-mod locks;
 mod npm;
 mod purl;
 mod requirements;
@@ -12,6 +11,8 @@ pub(crate) use purl::{encoded, purl};
 
 use std::path::{Path, PathBuf};
 
+use super::context::included;
+use super::ignore::Ignore;
 use super::{Built, Order};
 use crate::error::{Error, Result};
 use crate::files::{self, write_atomic};
@@ -40,13 +41,37 @@ struct Lock {
     packages: Result<Vec<Package>, String>,
 }
 
+type Parse = fn(&str) -> Result<Vec<Package>, String>;
+
+const KINDS: &[(&str, Parse)] =
+    &[("package-lock.json", npm::parse), ("requirements.lock", requirements::parse)];
+
+/// All lock files of the context that `.dockerignore` does not exclude, by path.
+fn locks(context: &Path, dockerfile: &Path) -> Result<Vec<Lock>> {
+    let ignore = Ignore::load(context, dockerfile)?;
+    let mut locks = Vec::new();
+    for (path, entry) in included(context, &ignore)? {
+        let mut folders = path.split('/').rev();
+        let name = folders.next().unwrap_or_default();
+        let Some((_, parse)) = KINDS.iter().find(|(known, _)| *known == name) else { continue };
+        // The lock files in there belong to packages, not to the image.
+        if entry.file_type().is_file() && !folders.any(|folder| folder == "node_modules") {
+            let file = entry.path();
+            let text = std::fs::read_to_string(file).map_err(|e| Error::io("read", file, &e))?;
+            locks.push(Lock { path, packages: parse(&text) });
+        }
+    }
+    locks.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(locks)
+}
+
 /// Where the SBOM of an image is kept; `dir` is the cluster's state.
 pub fn file(dir: &Path, image: &str) -> PathBuf {
     dir.join("sbom").join(format!("{image}.cdx.json"))
 }
 
 pub fn make(order: &Order<'_>, image: &Built) -> Result<Vec<u8>> {
-    let locks = locks::read(&order.spec.context, &order.spec.dockerfile)?;
+    let locks = locks(&order.spec.context, &order.spec.dockerfile)?;
     document::render(order, image, &locks)
 }
 

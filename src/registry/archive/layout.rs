@@ -6,6 +6,7 @@ use super::super::reference::is_digest;
 use super::super::{RegistryError, Result};
 use super::members::Members;
 use super::{Config, Image, is_called};
+use crate::host::Arch;
 
 /// An index in an index in … : engines write two.
 const DEPTH: usize = 4;
@@ -131,9 +132,9 @@ fn one(members: &Members<'_>, mut found: Vec<Candidate>, wish: Option<&str>) -> 
         found.retain(called);
     }
     // Else the one that can run here is meant.
-    let here = format!("linux/{}", architecture(std::env::consts::ARCH));
-    let platform = Platform::parse(&here);
-    let fits = |image: &Candidate| platform.as_ref().is_some_and(|wanted| image.platform.is(wanted));
+    let (os, architecture) = ("linux".to_owned(), Arch::here().name().to_owned());
+    let here = Platform { os, architecture, variant: None };
+    let fits = |image: &Candidate| image.platform.is(&here);
     if found.len() > 1 && found.iter().any(fits) {
         found.retain(fits);
     }
@@ -143,14 +144,6 @@ fn one(members: &Members<'_>, mut found: Vec<Candidate>, wish: Option<&str>) -> 
         return Err(members.bad(format!("it contains {count} images ({}), expected one", names.join(", "))));
     }
     found.pop().map(|found| found.image).ok_or_else(|| members.bad("it contains no image"))
-}
-
-fn architecture(name: &str) -> &str {
-    match name {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
 }
 
 fn shown(listed: &Listed) -> String {

@@ -1,7 +1,5 @@
-//! Writes archives in one form: those of engines differ, and contain the current time.
-//!
-//! The form is an OCI layout with the list of the older format, so that every `docker load` since 20.10,
-//! podman and `ctr images import` accept it. It depends on image and name only.
+//! Writes archives in one form, which depends on image and name only: an OCI layout with the list of the older format,
+//! so that every `docker load` since 20.10, podman and `ctr images import` accept it.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Read, Write as _};

@@ -107,15 +107,6 @@ impl TestRegistry {
         self.state().faults.push(fault);
     }
 
-    pub fn want_token(&self) {
-        self.state().wants_token = true;
-    }
-
-    /// Tokens that were given are good no more.
-    pub fn expire_tokens(&self) {
-        self.state().tokens += 1;
-    }
-
     /// Stores a blob; returns its digest.
     pub fn blob(&self, repository: &str, bytes: &[u8]) -> String {
         let digest = digest(bytes);

@@ -1,14 +1,12 @@
 //! Archives as engines write them, with content chosen by the test.
 
-use std::io::Write as _;
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::super::manifest::{OCI_INDEX, OCI_MANIFEST};
 use super::super::testing::{TestRegistry, digest};
+pub use crate::fetch::testing::gzip;
 
 /// An image: a configuration and layers, unpacked.
 #[derive(Clone)]
@@ -44,12 +42,6 @@ pub fn content() -> Content {
 
 pub fn hex(bytes: &[u8]) -> String {
     digest(bytes).replace("sha256:", "")
-}
-
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(bytes).unwrap();
-    gzip.finish().unwrap()
 }
 
 pub enum Member {

@@ -140,6 +140,8 @@ fn every_refusal_of_a_registry_has_a_name() {
         What::Answer { status, headers, body: body.to_owned() }
     };
     let html = vec![("Content-Type", "text/html; charset=utf-8")];
+    let busy = |headers| answer("429 Too Many Requests", headers, "");
+    let hour = || busy(vec![("Retry-After", "3600")]);
     let limit = vec![("RateLimit-Limit", "100;w=21600"), ("RateLimit-Remaining", "0;w=21600")];
     for (path, what, wanted, words) in [
         ("/manifests/", answer("401 Unauthorized", vec![], "no"), "Unauthorized", "401"),
@@ -147,20 +149,10 @@ fn every_refusal_of_a_registry_has_a_name() {
         ("/blobs/", answer("403 Forbidden", vec![], ""), "Unauthorized", "403"),
         ("/manifests/sha256", answer("404 Not Found", vec![], ""), "NotFound", "manifest sha256"),
         ("/blobs/", answer("404 Not Found", vec![], ""), "NotFound", "blob sha256"),
-        ("/manifests/", answer("429 Too Many Requests", limit, ""), "RateLimited", "100 pulls in 6 h"),
-        (
-            "/manifests/",
-            answer("429 Too Many Requests", vec![("Retry-After", "3600")], ""),
-            "RateLimited",
-            "retry in 60 min",
-        ),
-        ("/manifests/", answer("429 Too Many Requests", vec![], ""), "RateLimited", "is reached"),
-        (
-            "/blobs/",
-            answer("429 Too Many Requests", vec![("Retry-After", "3600")], ""),
-            "RateLimited",
-            "60 min",
-        ),
+        ("/manifests/", busy(limit), "RateLimited", "100 pulls in 6 h"),
+        ("/manifests/", hour(), "RateLimited", "retry in 60 min"),
+        ("/manifests/", busy(vec![]), "RateLimited", "is reached"),
+        ("/blobs/", hour(), "RateLimited", "60 min"),
         ("/manifests/", answer("200 OK", html.clone(), "<html>"), "LoginPage", "login page"),
         ("/blobs/", answer("200 OK", html, "<html>"), "LoginPage", "login page"),
         ("/manifests/", answer("503 Service Unavailable", vec![], "busy"), "Answered", "503"),

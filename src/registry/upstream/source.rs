@@ -74,7 +74,7 @@ impl<'a> Source<'a> {
     }
 
     fn ask(&self, method: &Method, path: &str, what: &str) -> Result<Answered> {
-        let timeouts = self.client.timeouts();
+        let timeouts = self.client.timeouts;
         let asking = again(self.task, timeouts, async || self.attempt(method, path, what).await);
         wait(self.task, &format!("asking {} for {what}", self.host), asking)
     }
