@@ -59,7 +59,7 @@ impl Bench {
     }
 
     fn ours(&self) -> Registry {
-        client(&self.registry)
+        Registry::new(&self.registry.authority()).unwrap().with(TIMEOUTS)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -89,10 +89,6 @@ impl Bench {
     fn said(&self) -> String {
         self.recorder.events().into_iter().map(|event| event.message + "\n").collect()
     }
-}
-
-fn client(registry: &TestRegistry) -> Registry {
-    Registry::new(&registry.authority()).unwrap().with(TIMEOUTS)
 }
 
 /// A client for registries outside that waits no longer than a test can.
