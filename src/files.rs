@@ -30,7 +30,6 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Removes a file; it is not an error if it does not exist.
 pub fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, &error)),
@@ -44,7 +43,6 @@ pub fn tree(dir: &Path, follow: bool) -> impl Iterator<Item = Result<walkdir::Di
     walk.into_iter().map(|entry| entry.map_err(|error| listing(&error)))
 }
 
-/// An error of listing a folder.
 pub fn listing(error: &walkdir::Error) -> Error {
     Error::failed(format!("cannot list {}", error.path().unwrap_or(Path::new(".")).display())).because(error)
 }
@@ -117,7 +115,6 @@ pub fn set_mode(file: &File, mode: u32) -> IoResult<()> {
     Ok(())
 }
 
-/// Bytes as lower-case hex digits.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
@@ -132,14 +129,12 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// The sha256 and the size of a file.
 pub fn sha256_file(path: &Path) -> Result<(String, u64)> {
     let file = File::open(path).map_err(|e| Error::io("open", path, &e))?;
     sha256_stream(file).map_err(|e| Error::io("read", path, &e))
 }
 
-/// The sha256 and the size of everything in `from`. The next blocks are read while one is hashed, which takes
-/// a fifth less time than one after the other.
+/// The sha256 and the size of `from`. Blocks are read while others are hashed: a fifth less time.
 pub fn sha256_stream(mut from: impl Read + Send) -> IoResult<(String, u64)> {
     let mut hasher = Sha256::new();
     let mut size = 0;

@@ -1,7 +1,6 @@
-//! Files of the user that are read and written: `.env`, a kubeconfig, the hosts file.
-//!
-//! Only regular files are accepted: a named pipe would block, and a device would be replaced. Existing files
-//! keep owner, group and mode; new ones get the owner of their folder, also if root writes them.
+//! Files of the user that are read and written: `.env`, a kubeconfig, the hosts file. Only regular files are accepted:
+//! a named pipe would block, and a device would be replaced. Existing files keep owner, group and mode; new ones get the
+//! owner of their folder, also if root writes them.
 
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Result as IoResult, Write as _};
@@ -46,7 +45,6 @@ fn kind(meta: &Metadata) -> &'static str {
     if meta.is_dir() { "a folder" } else { "no file" }
 }
 
-/// The content of the file; `None` if it does not exist.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     if look(path)?.is_none() {
         return Ok(None);
@@ -54,12 +52,10 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     std::fs::read(path).map(Some).map_err(|error| Error::io("read", path, &error))
 }
 
-/// Makes `bytes` the content of `path`, at once where that is possible. `mode` is that of a new
-/// file. A link stays one: what it leads to is written.
+/// Makes `bytes` the content of `path`, or of what it links to; `mode` is that of a new file.
 ///
-/// A file that cannot be replaced (it is a mount, or its folder or its owner is not ours) is written
-/// in place. Meanwhile the new content lies beside it, or the old one in `backup`; where neither can
-/// be, nothing is changed.
+/// A file that cannot be replaced (it is a mount, or its folder or its owner is not ours) is written in place.
+/// Meanwhile the new content lies beside it, or the old one in `backup`; where neither can be, nothing is changed.
 pub fn write(path: &Path, bytes: &[u8], mode: u32, backup: Option<&Path>) -> IoResult<()> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let old = match std::fs::metadata(&target) {
@@ -160,8 +156,7 @@ fn adopt(_file: &File, _path: &Path) -> IoResult<()> {
     Ok(())
 }
 
-/// Whether a file can at best be written in place: it is a mount, or what replaces it would have
-/// another owner. A full disk is no such reason.
+/// Whether a file can only be written in place: it is a mount, or what replaces it would have another owner.
 fn irreplaceable(error: &std::io::Error) -> bool {
     use ErrorKind::{CrossesDevices, PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
     matches!(error.kind(), ResourceBusy | CrossesDevices | PermissionDenied | ReadOnlyFilesystem)

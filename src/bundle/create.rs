@@ -4,16 +4,15 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::layout::{END, Part, append, mode, parts, sums, sums_part, zeros};
+use super::layout::{END, Part, mode, parts, sums, sums_part, zeros};
 use super::manifest::{Entry, Manifest};
 use super::{FILES, MANIFEST, SUMS};
 use crate::error::{Error, Result};
 use crate::files::{self, place, set_mode, sha256_file, sync_dir};
 use crate::task::Task;
 
-/// Makes a bundle at `to` of entries and the files that they describe: a directory, or a tar where
-/// the name ends so. Nothing may be there yet. Returns the sha256 of the manifest, to be kept
-/// outside the bundle.
+/// Makes a bundle, a directory or a `.tar`, at `to`, where nothing may be, of entries and the files that they
+/// describe. Returns the sha256 of the manifest, to be kept outside the bundle.
 pub fn create(task: &Task<'_>, entries: &[(Entry, PathBuf)], to: &Path) -> Result<String> {
     if to.symlink_metadata().is_ok() {
         return Err(taken(to));
@@ -34,7 +33,6 @@ pub fn create(task: &Task<'_>, entries: &[(Entry, PathBuf)], to: &Path) -> Resul
     manifest.sha256()
 }
 
-/// The error of a place where something is already.
 pub fn taken(to: &Path) -> Error {
     let shown = to.display();
     Error::usage(format!("{shown} already exists"))
@@ -89,19 +87,11 @@ fn write_dir(
     std::fs::rename(temp.path(), to).map_err(|e| Error::io("rename into place", to, &e))?;
     // Renamed: there is nothing left to remove.
     let _ = temp.keep();
-    readable(to)
-}
-
-/// A temporary folder is private; a bundle is to be handed on.
-fn readable(dir: &Path) -> Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(dir, mode).map_err(|e| Error::io("set the mode of", dir, &e))?;
+    // A temporary folder is private; a bundle is to be handed on.
+    if cfg!(unix) {
+        let opened = File::open(to).and_then(|dir| set_mode(&dir, 0o755));
+        opened.map_err(|e| Error::io("set the mode of", to, &e))?;
     }
-    #[cfg(not(unix))]
-    let _ = dir;
     Ok(())
 }
 
@@ -119,8 +109,8 @@ fn write_tar(
     let bytes = manifest.bytes()?;
     let digest = sums(&bytes);
     let first = Part { name: MANIFEST, size: bytes.len() as u64, mode: 0o644, entry: None };
-    write(&mut tar, &first, &mut &bytes[..])?.map_err(writing)?;
-    write(&mut tar, &sums_part(&digest), &mut &digest[..])?.map_err(writing)?;
+    append(&mut tar, &first, &mut &bytes[..])?.map_err(writing)?;
+    append(&mut tar, &sums_part(&digest), &mut &digest[..])?.map_err(writing)?;
     let mut progress = Progress::new(task, items);
     for part in parts(manifest) {
         let Some(item) = items.iter().find(|item| item.entry.file == part.name) else { continue };
@@ -128,7 +118,7 @@ fn write_tar(
         if sha256_file(item.from)? != (item.entry.sha256.clone(), item.entry.size) {
             return Err(item.differs());
         }
-        write(&mut tar, &part, &mut item.open()?.take(part.size))?.map_err(writing)?;
+        append(&mut tar, &part, &mut item.open()?.take(part.size))?.map_err(writing)?;
     }
     zeros(&mut tar, END).and_then(|()| tar.flush()).map_err(writing)?;
     drop(tar);
@@ -138,8 +128,8 @@ fn write_tar(
     Ok(())
 }
 
-fn write(to: &mut impl Write, part: &Part<'_>, from: &mut dyn Read) -> Result<std::io::Result<()>> {
-    append(to, part.name, part.mode, part.size, from)
+fn append(to: &mut impl Write, part: &Part<'_>, from: &mut dyn Read) -> Result<std::io::Result<()>> {
+    super::layout::append(to, part.name, part.mode, part.size, from)
 }
 
 struct Progress<'a> {

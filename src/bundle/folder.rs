@@ -8,8 +8,7 @@ use super::layout::{END, append, zeros};
 use crate::error::{Error, Result};
 use crate::files::tree;
 
-/// Writes all regular files below `from` to the tar `to`, sorted by name; links are followed. The same files give the
-/// same bytes.
+/// Writes all regular files below `from`, links followed, to the tar `to`; the same files give the same bytes.
 pub fn pack(from: &Path, to: &Path) -> Result<()> {
     let writing = |e: std::io::Error| Error::io("write", to, &e);
     let mut out = BufWriter::new(File::create(to).map_err(writing)?);

@@ -1,7 +1,5 @@
-//! The bytes of a bundle besides its files; all of them follow from the manifest.
-//!
-//! So a tar can be compared with what it must be, including headers and padding, and the same content always
-//! gives the same bytes.
+//! The bytes of a bundle besides its files. All of them follow from the manifest, so a tar can be compared with
+//! what it must be, including headers and padding.
 
 use super::manifest::{Entry, Manifest};
 use super::{MANIFEST, SUMS};
@@ -13,8 +11,7 @@ pub(super) fn mode(entry: &Entry) -> u32 {
     if entry.kind == "tool" { 0o755 } else { 0o644 }
 }
 
-/// The text of [`SUMS`], as `sha256sum --check` reads it. With it a changed byte of the manifest is
-/// seen also where its digest is not known from outside.
+/// The text of [`SUMS`], as `sha256sum --check` reads it: a changed manifest is seen without its digest as well.
 pub(super) fn sums(manifest: &[u8]) -> Vec<u8> {
     format!("{}  {MANIFEST}\n", sha256(manifest)).into_bytes()
 }

@@ -8,19 +8,16 @@ use super::FILES;
 use crate::error::{Error, Result};
 use crate::files::{is_sha256, sha256};
 
-/// The version of the manifest's form.
 pub const SCHEMA: u32 = 2;
 
 /// More bytes than a manifest of thousands of entries has.
 pub(super) const MANIFEST_LIMIT: u64 = 16 << 20;
 
-/// One artifact.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     pub name: String,
-    /// `tool`, `image`, `application` (an image that was built from a project), `chart`, `sbom` or
-    /// `rootfs`.
+    /// `tool`, `image`, `application` (an image built from a project), `chart`, `sbom` or `rootfs`.
     pub kind: String,
     pub version: String,
     /// `linux/amd64`: what it runs on.
@@ -64,7 +61,6 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// The same manifest gives the same bytes.
     pub(super) fn bytes(&self) -> Result<Vec<u8>> {
         let json = serde_json::to_vec_pretty(self);
         let mut bytes = json.map_err(|e| Error::failed("cannot write the manifest").because(e))?;

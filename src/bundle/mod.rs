@@ -21,11 +21,9 @@ pub use folder::pack;
 pub use manifest::{Entry, Manifest, SCHEMA};
 pub use verify::{Contents, contents};
 
-/// The name of the manifest within a bundle.
 pub const MANIFEST: &str = "manifest.json";
 /// The name of the file with the manifest's digest.
 pub const SUMS: &str = "manifest.json.sha256";
-/// The folder of the files within a bundle.
 const FILES: &str = "files";
 
 /// An opened bundle: its manifest is sound, its files are hashed when they are used.

@@ -13,9 +13,8 @@ use crate::files::{place, sha256, sha256_file};
 use crate::task::Task;
 
 impl Bundle {
-    /// Opens the bundle at `path`, a directory or a .tar. `expected_sha256` is the digest of its
-    /// manifest as known from outside; a bundle that differs is refused. `cache` is where a tar is
-    /// extracted to, once.
+    /// Opens the bundle at `path`, a directory or a .tar, which is extracted to `cache`, once. A bundle whose
+    /// manifest differs from `expected_sha256` is refused.
     pub fn open(task: &Task<'_>, path: &Path, expected_sha256: Option<&str>, cache: &Path) -> Result<Self> {
         let meta = std::fs::metadata(path).map_err(|e| unopened(path, &e))?;
         if meta.is_dir() {
@@ -48,7 +47,6 @@ pub(super) fn open_dir(dir: &Path, bundle: &Path, expected: Option<&str>) -> Res
     Ok(Bundle { dir: dir.to_owned(), manifest, sha256 })
 }
 
-/// The manifest, once it is what was expected.
 fn read_manifest(from: impl Read, bundle: &Path, expected: Option<&str>) -> Result<(Manifest, String)> {
     let mut bytes = Vec::new();
     let read = from.take(MANIFEST_LIMIT + 1).read_to_end(&mut bytes);
@@ -87,7 +85,7 @@ fn extract(task: &Task<'_>, bundle: &Path, expected: Option<&str>, dir: &Path) -
 fn unpack(task: &Task<'_>, bundle: &Path, expected: Option<&str>, to: &Path) -> Result<()> {
     let files = to.join(FILES);
     std::fs::create_dir_all(&files).map_err(|e| Error::io("create", &files, &e))?;
-    let manifest = walked(task, bundle, expected, &mut Sink::Folder(to))?.manifest.bytes()?;
+    let manifest = walked(task, bundle, expected, &mut Sink::Folder(to))?.0.bytes()?;
     place(&mut &sums(&manifest)[..], &to.join(SUMS), 0o644, MANIFEST_LIMIT)?;
     // Last: its presence says that all is there.
     place(&mut &manifest[..], &to.join(MANIFEST), 0o644, MANIFEST_LIMIT)?;
@@ -103,7 +101,7 @@ pub(super) fn walked(
 ) -> Result<Walked> {
     match walk(task, bundle, sink)? {
         Ok(walked) => {
-            as_expected(bundle, &walked.sha256, expected)?;
+            as_expected(bundle, &walked.1, expected)?;
             Ok(walked)
         }
         Err(faults) => {

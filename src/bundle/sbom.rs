@@ -1,7 +1,4 @@
-//! The SBOM of a whole bundle, in `CycloneDX` 1.5.
-//!
-//! It is composed of the manifest and the SBOMs in the bundle, so it needs neither an engine nor a network,
-//! and the same bundle has the same SBOM.
+//! The SBOM of a whole bundle, in `CycloneDX` 1.5: composed of the manifest and the SBOMs in the bundle.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Contents, Entry};
 use crate::error::{Error, Result};
-use crate::images::sbom::{encoded, purl, sealed};
+use crate::images::sbom::{encoded, property, purl, sealed};
 
 /// The entry of an image that was built from a project.
 pub fn application(image: &str) -> String {
@@ -21,7 +18,6 @@ pub fn entry_name(image: &str) -> String {
     format!("sbom-{image}")
 }
 
-/// The SBOM as the bytes of a file.
 pub fn render(contents: &Contents) -> Result<Vec<u8>> {
     let sboms = sboms(contents)?;
     let mut components = Vec::new();
@@ -30,30 +26,19 @@ pub fn render(contents: &Contents) -> Result<Vec<u8>> {
         let parts = image.and_then(|image| sboms.get(&(entry_name(image), entry.platform.clone())));
         components.push(component(entry, parts));
     }
-    let images: Vec<&Value> =
-        components.iter().filter(|part| part["type"] == "container").map(|part| &part["bom-ref"]).collect();
-    let sbom = json!({
-        "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.5",
-        "version": 1,
-        "metadata": {
-            "tools": { "components": [{
-                "type": "application", "name": "todo-bootstrap", "version": env!("CARGO_PKG_VERSION"),
-            }]},
-            "component": {
-                "type": "file",
-                "bom-ref": format!("bundle:{}", contents.sha256),
-                "name": "bundle",
-                "version": contents.sha256,
-                "hashes": [{ "alg": "SHA-256", "content": contents.sha256 }],
-            },
+    let images = components.iter().filter(|part| part["type"] == "container");
+    // The packages of an image's system are not known.
+    let incomplete: Value = images.map(|part| part["bom-ref"].clone()).collect();
+    let metadata = json!({
+        "component": {
+            "type": "file",
+            "bom-ref": format!("bundle:{}", contents.sha256),
+            "name": "bundle",
+            "version": contents.sha256,
+            "hashes": [{ "alg": "SHA-256", "content": contents.sha256 }],
         },
-        "components": components,
-        // The packages of an image's system are not known.
-        "compositions": [{ "aggregate": "incomplete", "assemblies": images }],
     });
-    sealed(sbom)
+    sealed(metadata, &components, &incomplete)
 }
 
 /// The packages that the SBOMs in the bundle tell, by name and platform of the SBOM.
@@ -77,10 +62,10 @@ fn component(entry: &Entry, parts: Option<&Vec<Value>>) -> Value {
         _ => "file",
     };
     let mut said = vec![
-        property("kind", &entry.kind),
-        property("platform", &entry.platform),
-        property("file", &entry.file),
-        property("size", &entry.size.to_string()),
+        property("kind", entry.kind.as_str()),
+        property("platform", entry.platform.as_str()),
+        property("file", entry.file.as_str()),
+        property("size", entry.size.to_string()),
     ];
     said.extend(entry.reference.as_deref().map(|reference| property("reference", reference)));
     said.extend(entry.image_id.as_deref().map(|id| property("image-id", id)));
@@ -104,10 +89,6 @@ fn component(entry: &Entry, parts: Option<&Vec<Value>>) -> Value {
         value["components"] = parts.iter().map(own).collect();
     }
     value
-}
-
-fn property(name: &str, value: &str) -> Value {
-    json!({ "name": format!("todo-bootstrap:{name}"), "value": value })
 }
 
 /// <https://github.com/package-url/purl-spec>: an image by its repository, anything else by name.

@@ -18,7 +18,6 @@ fn file(state: &Path, sha256: &str) -> PathBuf {
     state.join("bundles").join(format!("{sha256}.json"))
 }
 
-/// Records that this machine created the bundle whose manifest has this digest.
 pub fn record(state: &Path, sha256: &str, path: &Path) -> Result<()> {
     write_json(&file(state, sha256), &Record { path: path.to_owned() })
 }

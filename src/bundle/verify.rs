@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::layout::sums;
 use super::manifest::{Entry, Manifest};
 use super::open::{open_dir, walked};
-use super::walk::{Sink, Walked};
+use super::walk::Sink;
 use super::{Bundle, FILES, MANIFEST, SUMS};
 use crate::error::{Error, Result};
 use crate::files::{sha256, sha256_file};
@@ -22,14 +22,13 @@ pub struct Contents {
     pub sboms: BTreeMap<String, Vec<u8>>,
 }
 
-/// Verifies the bundle at `path`, a directory or a .tar, to its last byte. Nothing is written; the
-/// error names every file that is not right, and of a tar the bytes as well.
+/// Verifies the bundle at `path`, a directory or a .tar, to its last byte; the error names every wrong file.
 pub fn contents(task: &Task<'_>, path: &Path, expected_sha256: Option<&str>) -> Result<Contents> {
     let mut sboms = BTreeMap::new();
     let meta = std::fs::metadata(path).map_err(|e| super::open::unopened(path, &e))?;
     if !meta.is_dir() {
         let mut sink = Sink::Kind("sbom", &mut sboms);
-        let Walked { manifest, sha256 } = walked(task, path, expected_sha256, &mut sink)?;
+        let (manifest, sha256) = walked(task, path, expected_sha256, &mut sink)?;
         return Ok(Contents { manifest, sha256, sboms });
     }
     let bundle = open_dir(path, path, expected_sha256)?;
@@ -43,8 +42,7 @@ pub fn contents(task: &Task<'_>, path: &Path, expected_sha256: Option<&str>) -> 
 }
 
 impl Bundle {
-    /// Hashes everything; the error names every file that is missing, has another size or digest,
-    /// or is not in the manifest.
+    /// Hashes everything; the error names every file that is missing, differs, or is not in the manifest.
     pub fn verify(&self, task: &Task<'_>) -> Result<()> {
         let mut faults = Vec::new();
         let manifest = self.dir.join(MANIFEST);
@@ -125,7 +123,6 @@ impl Bundle {
     }
 }
 
-/// The sorted names in a folder.
 fn names(dir: &Path) -> Result<Vec<String>> {
     let listing = |e: std::io::Error| Error::io("list", dir, &e);
     let mut names = Vec::new();

@@ -17,19 +17,13 @@ use crate::task::Task;
 /// More faults than this say nothing that the first ones do not.
 const FAULTS: usize = 50;
 
-/// What becomes of the files.
 pub(super) enum Sink<'a> {
-    /// They are written below this folder.
     Folder(&'a Path),
     /// They are only hashed; the small ones of this kind are kept, by the files' names.
     Kind(&'a str, &'a mut BTreeMap<String, Vec<u8>>),
 }
 
-/// What a walk found.
-pub(super) struct Walked {
-    pub(super) manifest: Manifest,
-    pub(super) sha256: String,
-}
+pub(super) type Walked = (Manifest, String);
 
 /// Reads all of the tar; `Err` holds every fault, each with the file and the bytes of the tar.
 pub(super) fn walk(
@@ -54,14 +48,6 @@ struct Tar<'a> {
     at: u64,
     size: u64,
     faults: Vec<String>,
-}
-
-/// Where a header was looked for.
-enum Found {
-    /// It is there, or all but some of its bytes.
-    Here,
-    /// The tar holds a later file in its place.
-    Missing,
 }
 
 impl Tar<'_> {
@@ -98,13 +84,13 @@ impl Tar<'_> {
                 self.fault(format!("{}: it is missing, the tar ends before it", part.name));
                 continue;
             }
-            if matches!(self.header(part, &parts[index + 1..])?, Found::Here) {
+            if self.header(part, &parts[index + 1..])? {
                 self.content(part, sink)?;
             }
             done += part.size;
         }
         self.end()?;
-        Ok(Some(Walked { sha256: sha256(&bytes), manifest }))
+        Ok(Some((manifest, sha256(&bytes))))
     }
 
     /// The manifest's bytes; its header is the only one whose size is not known beforehand.
@@ -124,22 +110,21 @@ impl Tar<'_> {
         Ok(Some(manifest))
     }
 
-    /// Reads the header of `part`. Where another file's stands in its place, that is told: one of
-    /// `later` means that this one is missing, any other is not of this bundle and passed over.
-    fn header(&mut self, part: &Part<'_>, later: &[Part<'_>]) -> Result<Found> {
+    /// Reads the header of `part`; false if that of one of `later` stands in its place. Any other is passed over.
+    fn header(&mut self, part: &Part<'_>, later: &[Part<'_>]) -> Result<bool> {
         let wanted = head(part.name, part.mode, part.size)?;
         loop {
             let from = self.at;
             let bytes = self.bytes(wanted.len() as u64)?;
             if bytes == wanted {
-                return Ok(Found::Here);
+                return Ok(true);
             }
             let other = described(bytes.get(..512).unwrap_or_default()).filter(|(name, _)| name != part.name);
             match other {
                 Some((name, _)) if later.iter().any(|part| part.name == name) => {
                     self.fault(format!("{}: it is missing", part.name));
                     self.seek(from)?;
-                    return Ok(Found::Missing);
+                    return Ok(false);
                 }
                 Some((name, size)) if size <= self.size => {
                     let to = from + BLOCK + size + padding(size);
@@ -148,12 +133,12 @@ impl Tar<'_> {
                 }
                 _ => {
                     self.differs(part.name, "header", &bytes, &wanted, from);
-                    return Ok(Found::Here);
+                    return Ok(true);
                 }
             }
             if self.at >= self.size {
                 self.fault(format!("{}: it is missing", part.name));
-                return Ok(Found::Missing);
+                return Ok(false);
             }
         }
     }
@@ -221,7 +206,6 @@ impl Tar<'_> {
         self.from.seek(SeekFrom::Start(self.at)).map(drop).map_err(|e| Error::io("read", self.path, &e))
     }
 
-    /// Tells which bytes are not as they must be.
     fn differs(&mut self, file: &str, what: &str, got: &[u8], wanted: &[u8], from: u64) {
         if got.len() < wanted.len() {
             let end = from + got.len() as u64;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Inherit;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Cmd {
     pub program: PathBuf,
     pub args: Vec<String>,
@@ -25,18 +25,7 @@ pub struct Cmd {
 
 impl Cmd {
     pub fn new(program: impl Into<PathBuf>, purpose: impl Into<String>) -> Self {
-        Self {
-            program: program.into(),
-            args: Vec::new(),
-            purpose: purpose.into(),
-            env: Vec::new(),
-            inherit: Inherit::Base,
-            cwd: None,
-            input: Vec::new(),
-            limit: None,
-            silence: None,
-            any_status: false,
-        }
+        Self { program: program.into(), purpose: purpose.into(), ..Self::default() }
     }
 
     #[must_use]
@@ -81,7 +70,6 @@ impl Cmd {
         self
     }
 
-    /// Limits the time that the command may take.
     #[must_use]
     pub fn within(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);

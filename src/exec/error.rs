@@ -17,7 +17,6 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// The error of a command that ended with a status other than 0.
     pub fn status(cmd: &Cmd, output: Output) -> Self {
         let (purpose, argv) = (cmd.purpose.clone(), cmd.argv());
         let text = if output.stderr.trim().is_empty() { output.text() } else { output.stderr };
@@ -33,7 +32,6 @@ impl RunError {
     }
 }
 
-/// How many lines of output an error shows.
 const TAIL: usize = 12;
 
 impl From<RunError> for Error {

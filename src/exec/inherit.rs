@@ -1,12 +1,10 @@
 //! Which environment variables child processes inherit.
 //!
-//! A child process starts with an empty environment. It gets the variables in [`BASE`], those of its
-//! [`Inherit`] group, and those that its command sets. Other programs' settings in the user's shell
-//! therefore change neither what is built nor where it runs. docs/SECURITY.md explains the lists and names
-//! their sources. A name that ends in `*` stands for all names with that prefix.
+//! A child process gets the variables in [`BASE`], those of its [`Inherit`] group, and those that its command sets, so
+//! that other programs' settings in the user's shell change neither what is built nor where it runs. docs/SECURITY.md
+//! explains the lists. A name that ends in `*` stands for all names with that prefix.
 
-/// What every program may need: to find files, users and other programs, and to reach the network and the
-/// session's services.
+/// What every program may need.
 const BASE: &[&str] = &[
     // POSIX (XBD chapter 8) and XDG.
     "PATH HOME USER LOGNAME SHELL TERM TMPDIR TZ LANG LANGUAGE LC_* XDG_*",
@@ -80,7 +78,6 @@ impl Inherit {
         }
     }
 
-    /// Whether a program of this group inherits the variable `name`.
     pub fn includes(self, name: &str) -> bool {
         let same = |a: &str, b: &str| if cfg!(windows) { a.eq_ignore_ascii_case(b) } else { a == b };
         let mut patterns = BASE.iter().chain(self.names()).flat_map(|names| names.split(' '));

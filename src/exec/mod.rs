@@ -1,7 +1,4 @@
-//! The only place that starts processes.
-//!
-//! A [`Cmd`] describes a command; a [`Runner`] runs it. [`System`] starts processes; [`Script`], for tests,
-//! returns recorded output.
+//! The only place that starts processes: [`System`] does; [`Script`], for tests, returns recorded output.
 
 #![allow(clippy::disallowed_methods)] // the only module that may start processes
 
@@ -29,12 +26,10 @@ pub trait ProcessLog: Send + Sync {
 }
 
 pub trait Runner: Send + Sync {
-    /// Runs a program until it ends. Each line of its output goes to `on_line` as it arrives, without its
-    /// line end; both streams are also captured. An exit status other than 0 is an error, unless the
-    /// command is [`Cmd::any_status`].
+    /// Runs a program until it ends; each line of its output also goes to `on_line` as it arrives. An exit
+    /// status other than 0 is an error, unless the command is [`Cmd::any_status`].
     fn run(&self, cmd: &Cmd, cancel: &Cancel, on_line: &mut dyn FnMut(&str)) -> Result<Output, RunError>;
 
-    /// Starts a process that outlives this one, in its own process group, with both streams appended to
-    /// `log`. Returns its pid.
+    /// Starts a process that outlives this one, with both streams appended to `log`; returns its pid.
     fn detach(&self, cmd: &Cmd, log: &Path) -> Result<u32, RunError>;
 }

@@ -6,9 +6,8 @@ use std::sync::Mutex;
 use super::{Cmd, Output, RunError, Runner};
 use crate::cancel::Cancel;
 
-/// Each answer applies to the commands whose argv starts with its prefix. The first unused answer is
-/// returned; when all were used, the last one is repeated. A command without an answer fails as "not
-/// found", so a test notices commands that it did not expect.
+/// Each answer applies to the commands whose argv starts with its prefix: the first unused one, at last the last one
+/// again. A command without an answer fails as "not found", so a test notices commands that it did not expect.
 #[derive(Debug, Default)]
 pub struct Script {
     answers: Mutex<Vec<Answer>>,

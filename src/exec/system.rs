@@ -13,7 +13,6 @@ use duct::{Expression, Handle};
 use super::{Cmd, Output, ProcessLog, RunError, Runner};
 use crate::cancel::{Cancel, Reason};
 
-/// How often a running command is polled.
 const POLL: Duration = Duration::from_millis(20);
 /// The time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
@@ -60,10 +59,6 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    fn signal(&self, hard: bool) {
-        signal_group(self.pid, hard);
-    }
-
     #[cfg(unix)]
     fn group_exists(&self) -> bool {
         pid_of(self.pid).is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
@@ -95,9 +90,7 @@ impl Runner for System {
         let (err_read, err_write) = std::io::pipe().map_err(|e| start_error(cmd, &e))?;
         let (out_read, out_write) = std::io::pipe().map_err(|e| start_error(cmd, &e))?;
         // The expression is dropped at once: it owns the write ends, and reading ends when they are closed.
-        let handle = self.expression(cmd).stdout_file(out_write).stderr_file(err_write).start();
-        let handle = handle.map_err(|error| start_error(cmd, &error))?;
-        let pid = handle.pids().first().copied().unwrap_or_default();
+        let (handle, pid) = start(cmd, self.expression(cmd).stdout_file(out_write).stderr_file(err_write))?;
         let running = Running { handle, pid, log: self.log.as_deref() };
         if let Some(log) = running.log {
             log.started(pid, &cmd.purpose);
@@ -120,9 +113,7 @@ impl Runner for System {
         let open = |path: &Path| OpenOptions::new().create(true).append(true).open(path);
         let out = open(log).map_err(|e| start_error(cmd, &e))?;
         let err = out.try_clone().map_err(|e| start_error(cmd, &e))?;
-        let handle = self.expression(cmd).stdout_file(out).stderr_file(err).start();
-        let handle = handle.map_err(|error| start_error(cmd, &error))?;
-        let pid = handle.pids().first().copied().unwrap_or_default();
+        let (handle, pid) = start(cmd, self.expression(cmd).stdout_file(out).stderr_file(err))?;
         // Reaps the process while this program runs; init adopts it afterwards.
         std::thread::spawn(move || {
             let _ = handle.wait();
@@ -131,7 +122,13 @@ impl Runner for System {
     }
 }
 
-/// The last [`OUTPUT_LIMIT`] bytes, as text.
+#[allow(clippy::needless_pass_by_value)] // to drop it
+fn start(cmd: &Cmd, expression: Expression) -> Result<(Handle, u32), RunError> {
+    let handle = expression.start().map_err(|error| start_error(cmd, &error))?;
+    let pid = handle.pids().first().copied().unwrap_or_default();
+    Ok((handle, pid))
+}
+
 fn end_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(OUTPUT_LIMIT)..]).into_owned()
 }
@@ -205,18 +202,18 @@ fn follow(
             }
             let (stdout, stderr) = (stdout.unwrap_or_default(), end_of(&stderr.unwrap_or_default()));
             let Some((_, why)) = stop else { return Ok(Output { status, stdout, stderr }) };
-            running.signal(true);
+            signal_group(running.pid, true);
             return Err(why.error(cmd, stderr));
         }
         match stop {
             None => {
                 if let Some(why) = Stop::due(cmd, cancel, started, last_line) {
-                    running.signal(false);
+                    signal_group(running.pid, false);
                     stop = Some((Instant::now(), why));
                 }
             }
             Some((at, _)) if at.elapsed() > GRACE => {
-                running.signal(true);
+                signal_group(running.pid, true);
                 let _ = running.handle.kill();
             }
             Some(_) => {}
@@ -224,7 +221,6 @@ fn follow(
     }
 }
 
-/// Why a running command is ended.
 #[derive(Debug, Clone, Copy)]
 enum Stop {
     Cancelled(Reason),
@@ -258,8 +254,7 @@ fn status_of(status: std::process::ExitStatus) -> i32 {
     status.code().unwrap_or(-1)
 }
 
-/// Ends a process and its group with SIGTERM, or with SIGKILL if `hard`. A group that no longer exists is
-/// not an error.
+/// Ends a process and its group, if it still exists, with SIGTERM, or with SIGKILL if `hard`.
 #[cfg(unix)]
 pub fn signal_group(pid: u32, hard: bool) {
     use rustix::process::{Signal, kill_process_group};
@@ -285,6 +280,10 @@ mod tests {
         Cmd::new("sh", "try a script").args(["-c", script])
     }
 
+    fn run(cmd: &Cmd) -> Result<Output, RunError> {
+        System::default().run(cmd, &Cancel::default(), &mut |_| {})
+    }
+
     #[test]
     fn captures_both_streams_and_lines() {
         let mut lines = Vec::new();
@@ -300,9 +299,7 @@ mod tests {
 
     #[test]
     fn a_status_is_an_error_with_argv_and_output() {
-        let error = System::default()
-            .run(&sh("echo broken >&2; exit 7"), &Cancel::default(), &mut |_| {})
-            .unwrap_err();
+        let error = run(&sh("echo broken >&2; exit 7")).unwrap_err();
         assert_eq!(
             error.to_string(),
             "cannot try a script: `sh -c 'echo broken >&2; exit 7'` ended with status 7"
@@ -356,9 +353,9 @@ mod tests {
     fn a_command_without_output_is_ended() {
         let silence = Duration::from_secs(2);
         let active = sh("for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done").silent_for(silence);
-        System::default().run(&active, &Cancel::default(), &mut |_| {}).unwrap();
+        run(&active).unwrap();
         let silent = sh("echo begun >&2; sleep 60").silent_for(silence);
-        let error = System::default().run(&silent, &Cancel::default(), &mut |_| {}).unwrap_err();
+        let error = run(&silent).unwrap_err();
         assert!(error.to_string().contains("printed nothing") && error.output() == "begun\n", "{error}");
     }
 
@@ -373,7 +370,7 @@ mod tests {
     #[test]
     fn a_missing_program_is_named() {
         let cmd = Cmd::new("/nonexistent/tool", "ask a tool");
-        let error = System::default().run(&cmd, &Cancel::default(), &mut |_| {}).unwrap_err();
+        let error = run(&cmd).unwrap_err();
         assert_eq!(error.to_string(), "cannot ask a tool: `/nonexistent/tool` was not found");
     }
 }

@@ -9,7 +9,6 @@ use reqwest::{Certificate, NoProxy, Proxy, Url};
 use crate::error::{Error, Result, sources};
 use crate::process_env::ProcessEnv;
 
-/// Time limits, and what counts as too slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// An unreachable release host is to be refused quickly: another origin may have the artifact.
@@ -53,17 +52,14 @@ impl Timeouts {
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
-    pub(super) timeouts: Timeouts,
+    pub timeouts: Timeouts,
     /// For a `Retry-After` that names a time of day.
     pub(super) now: fn() -> Timestamp,
 }
 
 impl Client {
-    /// Proxies are those of `process_env` (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, in
-    /// either case of letters); loopback addresses are always reached directly.
-    /// `TODO_BOOTSTRAP_IDLE_TIMEOUT` changes how long a transfer may stall (30 s).
-    ///
-    /// Redirects are not followed: the caller has to check each one.
+    /// With the proxies of `process_env` (in either case of letters), except for loopback addresses. Redirects
+    /// are not followed: the caller has to check each one.
     pub fn new(process_env: &ProcessEnv) -> Result<Self> {
         let timeouts = Timeouts::of(process_env)?;
         let mut builder = builder(timeouts);
@@ -82,8 +78,7 @@ impl Client {
         Ok(Self { http, timeouts, now: process_env.now })
     }
 
-    /// For servers on the loopback address: never through a proxy, and without roots, whose reading
-    /// would take time for nothing.
+    /// For servers on the loopback address: never through a proxy, and without roots, whose reading takes time.
     pub fn local() -> Result<Self> {
         let timeouts = Timeouts::default();
         let http = builder(timeouts).tls_certs_only([]).build();
@@ -95,10 +90,6 @@ impl Client {
     #[must_use]
     pub fn with(self, timeouts: Timeouts) -> Self {
         Self { timeouts, ..self }
-    }
-
-    pub fn timeouts(&self) -> Timeouts {
-        self.timeouts
     }
 
     /// Without a timeout for responses: set one for each request.
@@ -139,7 +130,6 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Makes a proxy of an address.
 type Make = fn(String) -> reqwest::Result<Proxy>;
 
 fn proxies(process_env: &ProcessEnv) -> Result<Vec<Proxy>> {

@@ -12,13 +12,13 @@ use super::{Client, FetchError};
 use crate::error::Error;
 use crate::files::{set_mode, sha256_file, sync_dir};
 use crate::task::Task;
-pub use ask::{Answered, Question, ask, read};
-use disk::{Disk, Held};
+pub use ask::{Answered, ask, read};
+use disk::Held;
 use files::Names;
 use partial::Partial;
 use redirects::Route;
 pub use redirects::allows;
-pub use retry::{Halt, TRIES, Tries};
+pub use retry::{Halt, TRIES, pause};
 use transfer::Transfer;
 pub use unanswered::unanswered;
 
@@ -27,7 +27,6 @@ mod ask;
 mod connection;
 mod disk;
 mod files;
-mod lock;
 mod partial;
 mod plan;
 mod ranges;
@@ -51,8 +50,7 @@ pub struct Remote<'a> {
     pub size: Option<u64>,
     /// The hosts that a redirect may lead to, besides that of `url`: names, or `*.suffix`.
     pub hosts: &'a [String],
-    /// Whether a redirect may lead to any HTTPS host. For blobs of registries: they are verified by their digest,
-    /// and the hosts of the caches that serve them cannot be listed.
+    /// Whether a redirect may lead to any HTTPS host: nobody can list the caches of registries.
     pub any_host: bool,
     /// A header for the server of `url` only; it is not sent to other servers that a redirect leads to.
     pub authorization: Option<&'a str>,
@@ -60,13 +58,12 @@ pub struct Remote<'a> {
     pub plain_http: bool,
 }
 
-/// Downloads `remote` to `to`. What arrives before an interruption is kept as `<to>.partial`; a file that does not
-/// match is removed. Returns the size in bytes.
+/// Downloads `remote` to `to`, also after an interruption; a file that does not match is removed. Returns the bytes.
 pub fn download(task: &Task<'_>, client: &Client, remote: &Remote<'_>, to: &Path) -> Result<u64, FetchError> {
     let names = Names::of(to);
     let Remote { sha256, size, .. } = *remote;
     let wanted = Wanted { route: Route::new(remote)?, sha256, size, folder: names.folder() };
-    let _lock = lock::lock(task, &names)?;
+    let _lock = files::lock(task, &names)?;
     match std::fs::symlink_metadata(to) {
         Ok(meta) if meta.is_file() => {
             let (got, size) = sha256_file(to)?;
@@ -75,25 +72,21 @@ pub fn download(task: &Task<'_>, client: &Client, remote: &Remote<'_>, to: &Path
             }
         }
         Ok(meta) if meta.is_dir() => {
-            return Err(FetchError::Planted { path: to.to_owned(), what: "a folder".to_owned() });
+            return Err(files::planted(to, "a folder"));
         }
         _ => {}
     }
-    match attempt(task, client, &wanted, &names, true) {
+    let mut stitched = false;
+    match attempt(task, client, &wanted, &names, true, &mut stitched) {
         // The ranges may be those of different files: only one complete response is conclusive.
-        Err(Failed {
-            error: error @ (FetchError::Wrong { .. } | FetchError::Size { .. }),
-            stitched: true,
-        }) => {
+        Err(error @ (FetchError::Wrong { .. } | FetchError::Size { .. })) if stitched => {
             task.say(format!("{error}; downloading it again in one piece"));
-            attempt(task, client, &wanted, &names, false)
+            attempt(task, client, &wanted, &names, false, &mut stitched)
         }
         result => result,
     }
-    .map_err(|failed| failed.error)
 }
 
-/// What is wanted, and where it may come from.
 #[derive(Debug)]
 struct Wanted<'a> {
     route: Route<'a>,
@@ -108,8 +101,7 @@ impl Wanted<'_> {
     }
 }
 
-/// An address without its secret parts, for messages: the user name and password of a mirror, and the signature in
-/// the query of a temporary link.
+/// An address without what may be secret, for messages: user name, password, and the signature in a query.
 fn shown(url: &str) -> String {
     let Ok(mut parsed) = Url::parse(url) else {
         // Anything before an @ may be a password.
@@ -122,45 +114,33 @@ fn shown(url: &str) -> String {
     parsed.to_string()
 }
 
-/// An attempt that failed.
-struct Failed {
-    error: FetchError,
-    /// Whether bytes were joined that no strong tag holds together.
-    stitched: bool,
-}
-
-impl<E: Into<FetchError>> From<E> for Failed {
-    fn from(error: E) -> Self {
-        Self { error: error.into(), stitched: false }
-    }
-}
-
-/// Transfers, verifies and renames; requests ranges only with `ranges`.
+/// Transfers, verifies and renames; requests ranges only with `ranges`. Sets `stitched` if bytes were joined that no
+/// strong tag holds together.
 fn attempt(
     task: &Task<'_>,
     client: &Client,
     wanted: &Wanted<'_>,
     names: &Names,
     ranges: bool,
-) -> Result<u64, Failed> {
+    stitched: &mut bool,
+) -> Result<u64, FetchError> {
     let partial = Partial::open(names, wanted)?;
     let there = (partial.there().clone(), partial.validator().clone());
-    let (disk, orders) = Disk::start(partial)?;
+    let (disk, orders) = disk::start(partial)?;
     let transfer = Transfer::new(task, client, wanted, orders, there, ranges);
     let fetched =
         task.wait(&format!("the download of {}", wanted.shown()), async { Ok(transfer.run().await) });
-    let stitched = transfer.end();
-    let result = disk.end().and_then(|held| {
+    *stitched = transfer.end();
+    let result = disk::end(disk).and_then(|held| {
         fetched??;
         finish(held, wanted, names)
     });
     if let Err(FetchError::Wrong { .. } | FetchError::Size { .. } | FetchError::TooLong { .. }) = &result {
         partial::discard(names)?;
     }
-    result.map_err(|error| Failed { error, stitched })
+    result
 }
 
-/// Verifies what arrived and gives it its name.
 fn finish(held: Held, wanted: &Wanted<'_>, names: &Names) -> Result<u64, FetchError> {
     let Held { partial, len, sha256 } = held;
     let url = wanted.shown();

@@ -8,8 +8,9 @@ pub mod tar;
 
 pub use archive::extract_member;
 pub use client::{Client, Timeouts, causes, permitted};
-pub use download::{
-    Answered, Halt, LIMIT, Question, Remote, TRIES, Tries, allows, ask, download, read, unanswered,
-};
+pub use download::{Answered, Halt, LIMIT, Remote, TRIES, allows, ask, download, pause, read, unanswered};
 pub use error::FetchError;
 pub use reqwest::Url;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -38,8 +38,7 @@ pub fn padding(size: u64) -> u64 {
     size.next_multiple_of(BLOCK) - size
 }
 
-/// Writes a file to a tar; `size` was counted before. The outer error is of the name, the inner one of
-/// reading or writing.
+/// Writes a file to a tar. The outer error is of the name, the inner one of reading or writing.
 pub fn append(
     to: &mut impl Write,
     name: &str,
@@ -58,7 +57,6 @@ pub fn append(
     })())
 }
 
-/// Writes so many zeros.
 pub fn zeros(to: &mut impl Write, count: u64) -> std::io::Result<()> {
     std::io::copy(&mut std::io::repeat(0).take(count), to).map(drop)
 }

@@ -1,8 +1,7 @@
 //! Linux capabilities: which of them this machine's own bounding set lacks.
 
-/// The names (`CAP_SYS_RESOURCE`) of the capabilities that the kernel has and the bounding set lacks. `status` is the
-/// text of `/proc/self/status`; `last` is the kernel's highest number, from `/proc/sys/kernel/cap_last_cap`. Empty if
-/// the text does not tell.
+/// The capabilities (`CAP_SYS_RESOURCE`) that the kernel has and the bounding set lacks, of `/proc/self/status` and
+/// the kernel's highest number; empty if the text does not tell.
 #[cfg(target_os = "linux")]
 pub fn missing(status: &str, last: Option<u32>) -> Vec<String> {
     use rustix::thread::CapabilitySet;

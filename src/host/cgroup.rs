@@ -1,6 +1,5 @@
 //! Which cgroup hierarchies are mounted, and which controllers of the kernel are not.
 
-/// How control groups are mounted at `/sys/fs/cgroup`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cgroup {
@@ -42,9 +41,8 @@ impl Cgroup {
     }
 }
 
-/// v1 controllers that the kernel has switched on and that no hierarchy is mounted for. A
-/// container with the host's cgroup namespace mounts them, and a kubelet elsewhere then misses
-/// their paths. `cgroups` is the text of `/proc/cgroups`; empty on a v2 host.
+/// v1 controllers of the kernel (the text of `/proc/cgroups`) that no hierarchy is mounted for. A container with
+/// the host's cgroup namespace mounts them, and a kubelet elsewhere then misses their paths.
 pub fn unmounted(mountinfo: &str, cgroups: &str) -> Vec<String> {
     if Cgroup::parse(mountinfo).version() != Some(1) {
         return Vec::new();

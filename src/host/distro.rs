@@ -13,7 +13,6 @@ pub struct Distro {
     pub codename: String,
 }
 
-/// A package manager that we know the words of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packages {
     Apt,
@@ -61,7 +60,6 @@ impl Distro {
         self.id == id || self.like.iter().any(|like| like == id)
     }
 
-    /// Whether this is Debian 12 or older, or stands on it.
     pub fn is_debian_12_or_older(&self) -> bool {
         const NAMES: [&str; 4] = ["bookworm", "daedalus", "bullseye", "chimaera"];
         let major = self.version.split('.').next().and_then(|major| major.parse::<u32>().ok());

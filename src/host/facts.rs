@@ -51,7 +51,8 @@ impl Arch {
         }
     }
 
-    fn here() -> Self {
+    /// That of this program.
+    pub fn here() -> Self {
         match std::env::consts::ARCH {
             "x86_64" => Self::Amd64,
             "aarch64" => Self::Arm64,

@@ -1,6 +1,4 @@
-//! The system's hosts file: one marked line per name; no other line is ever changed.
-//!
-//! The text is handled as bytes, because comments in it may have any encoding.
+//! The system's hosts file: one marked line per name; no other line, of whatever encoding, is ever changed.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -20,7 +18,6 @@ pub fn line(name: &str) -> String {
     format!("127.0.0.1 {name} {MARK}")
 }
 
-/// What the file says of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     None,
@@ -81,8 +78,7 @@ impl HostsFile {
         Ok(user_file::read(&self.path)?.unwrap_or_default())
     }
 
-    /// Adds our line; `false` if a line leads the name here already. `backup` is where the old
-    /// text is kept while the file is written in place.
+    /// Adds our line; `false` if a line leads the name here already. `backup` is for [`user_file::write`].
     pub fn add(&self, name: &str, backup: &Path) -> Result<bool> {
         let text = self.read()?;
         match entry(&text, name) {
@@ -101,7 +97,6 @@ impl HostsFile {
         }
     }
 
-    /// Removes our line; `false` if there is none.
     pub fn remove(&self, name: &str, backup: &Path) -> Result<bool> {
         let text = self.read()?;
         let rest = without(&text, name);

@@ -1,6 +1,4 @@
-//! Facts about the machine: OS, CPU, RAM, disk, cgroups, capabilities, ports, distribution.
-//!
-//! The parsers are pure; [`probe`] gives them the files of the machine.
+//! Facts about the machine. The parsers are pure; [`probe`] gives them the files of the machine.
 
 mod authority;
 mod capability;

@@ -1,6 +1,4 @@
 //! Which names of an application resolve to this machine, and the one address to show the user.
-//!
-//! [`resolve`] asks the system's resolver; [`choose`] is pure.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
@@ -11,8 +9,7 @@ use serde::Serialize;
 
 use super::Os;
 
-/// A resolver that takes longer is not worth waiting for: `.local` may mean a call into the network
-/// that nobody answers.
+/// `.local` may mean a call into the network that nobody answers.
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// Where the system's resolver leads a name.
@@ -26,27 +23,23 @@ pub enum Leads {
     Nowhere,
 }
 
-/// A name with the resolver's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub name: String,
     pub leads: Leads,
 }
 
-/// Why an address works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
     /// The system's resolver knows the name: it works in every program.
     Resolver,
-    /// Browsers lead each name below `localhost` to this machine by themselves (RFC 6761, 6.3); so
-    /// does curl since 7.85. Other programs ask the resolver, which does not know it.
+    /// Browsers, and curl since 7.85, lead names below `localhost` here by themselves (RFC 6761, 6.3).
     Browser,
     /// No name leads here: only a request that names the host in its header is answered.
     Header,
 }
 
-/// The one address of an application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     pub url: String,
@@ -91,10 +84,9 @@ fn leads(addresses: &[IpAddr]) -> Leads {
     addresses.first().map_or(Leads::Nowhere, |address| Leads::Elsewhere(*address))
 }
 
-/// The address to give: the main name (the first) if the system leads it here, else the first name
-/// below `localhost`, else any name that leads here, else the bare address with a header. In WSL the
-/// browser is that of Windows, which does not read this system's hosts file: there a name below
-/// `localhost` comes first. `None` without a name.
+/// The address to give: the main name (the first) if the system leads it here, else the first name below
+/// `localhost`, else any name that leads here, else the bare address with a header. In WSL, whose browser does
+/// not read this system's hosts file, a name below `localhost` comes first. `None` without a name.
 pub fn choose(os: Os, wsl: bool, answers: &[Answer], port: u16) -> Option<Address> {
     let main = answers.first()?;
     let here = |answer: &&Answer| answer.leads == Leads::Here;
@@ -142,10 +134,8 @@ fn notes(os: Os, wsl: bool, main: &Answer, address: &Address) -> Vec<String> {
             notes.push(format!("the system cannot resolve {}, so a browser cannot reach it yet", main.name));
             notes.push(format!("in a terminal:   {}", address.curl()));
             notes.push("in a browser:    todo-bootstrap open --port-forward".to_owned());
+            notes.push("by its name:     todo-bootstrap url --add-hosts-entry".to_owned());
         }
-    }
-    if address.by == By::Header {
-        notes.push("by its name:     todo-bootstrap url --add-hosts-entry".to_owned());
     }
     if wsl && !below_localhost(&address.host) {
         notes.push(format!("browsers of Windows need the name in Windows' own hosts file: {WINDOWS_FILE}"));
@@ -173,87 +163,47 @@ mod tests {
         of.iter().map(|(name, leads)| Answer { name: (*name).to_owned(), leads: *leads }).collect()
     }
 
-    fn both(main: Leads, own: Leads) -> Vec<Answer> {
-        answers(&[("shop.local", main), ("shop.localhost", own)])
-    }
-
-    fn chosen(os: Os, wsl: bool, answers: &[Answer]) -> (String, By) {
-        let address = choose(os, wsl, answers, 8080).unwrap();
-        (address.url, address.by)
-    }
-
     #[test]
-    fn linux_without_a_name_service_for_localhost_leaves_it_to_the_browser() {
-        let answers = both(Leads::Nowhere, Leads::Nowhere);
-        let address = choose(Os::Linux, false, &answers, 8080).unwrap();
-        assert_eq!((address.url.as_str(), address.by), ("http://shop.localhost:8080/", By::Browser));
-        assert_eq!(address.curl(), "curl -H 'Host: shop.localhost' http://127.0.0.1:8080/");
-        assert!(address.notes[1].contains(&address.curl()), "{:?}", address.notes);
-    }
-
-    #[test]
-    fn linux_with_nss_myhostname_or_resolved_knows_it() {
-        let found = choose(Os::Linux, false, &both(Leads::Nowhere, Leads::Here), 80).unwrap();
-        assert_eq!((found.url.as_str(), found.by), ("http://shop.localhost/", By::Resolver));
-        assert!(found.notes.is_empty());
-    }
-
-    #[test]
-    fn a_hosts_entry_makes_the_main_name_the_address() {
-        let answers = both(Leads::Here, Leads::Here);
-        for os in [Os::Linux, Os::MacOs, Os::Windows] {
-            assert_eq!(chosen(os, false, &answers), ("http://shop.local:8080/".to_owned(), By::Resolver));
+    fn one_address_is_chosen_with_what_the_user_should_know() {
+        use By::{Browser, Header, Resolver};
+        use Leads::{Here, Nowhere};
+        let (main, own) = ("http://shop.local:8080/", "http://shop.localhost:8080/");
+        let curl = "curl -H 'Host: shop.localhost' http://127.0.0.1:8080/";
+        for (os, wsl, [first, second], url, by, note) in [
+            (Os::Linux, false, [Nowhere, Nowhere], own, Browser, curl),
+            // With nss-myhostname or systemd-resolved.
+            (Os::Linux, false, [Nowhere, Here], own, Resolver, ""),
+            // With an entry in the hosts file.
+            (Os::Linux, false, [Here, Here], main, Resolver, ""),
+            (Os::MacOs, false, [Here, Here], main, Resolver, ""),
+            (Os::Windows, false, [Here, Here], main, Resolver, ""),
+            // What a browser of Windows understands.
+            (Os::Linux, true, [Here, Nowhere], own, Browser, ""),
+            (Os::MacOs, false, [Nowhere, Nowhere], own, Browser, "Safari does not"),
+            (Os::Windows, false, [Nowhere, Nowhere], own, Browser, ""),
+            (Os::Linux, false, [ELSEWHERE, Nowhere], own, Browser, "resolves to 10.0.0.5"),
+            // Whatever a resolver says of it, a browser does not ask for a name below localhost.
+            (Os::Linux, false, [Nowhere, ELSEWHERE], own, Browser, ""),
+        ] {
+            let answers = answers(&[("shop.local", first), ("shop.localhost", second)]);
+            let found = choose(os, wsl, &answers, 8080).unwrap();
+            assert_eq!((found.url.as_str(), found.by), (url, by), "{os:?} {answers:?}");
+            assert!(found.notes.join("\n").contains(note), "{:?}", found.notes);
+            assert_eq!(found.notes.is_empty(), by == Resolver, "{:?}", found.notes);
         }
-    }
-
-    #[test]
-    fn wsl_gives_what_a_browser_of_windows_understands() {
-        let both = both(Leads::Here, Leads::Nowhere);
-        assert_eq!(chosen(Os::Linux, true, &both), ("http://shop.localhost:8080/".to_owned(), By::Browser));
-        let main = choose(Os::Linux, true, &answers(&[("shop.local", Leads::Here)]), 8080).unwrap();
-        assert_eq!((main.url.as_str(), main.by), ("http://shop.local:8080/", By::Resolver));
+        let main = choose(Os::Linux, true, &answers(&[("shop.local", Here)]), 80).unwrap();
+        assert_eq!((main.url.as_str(), main.by), ("http://shop.local/", Resolver));
         assert!(main.notes.iter().any(|note| note.contains(WINDOWS_FILE)), "{:?}", main.notes);
-    }
-
-    #[test]
-    fn macos_says_that_safari_asks_the_system() {
-        let found = choose(Os::MacOs, false, &both(Leads::Nowhere, Leads::Nowhere), 8080).unwrap();
-        assert_eq!(found.by, By::Browser);
-        assert!(found.notes[0].contains("Safari does not"), "{:?}", found.notes);
-    }
-
-    #[test]
-    fn windows_leaves_it_to_the_browser_too() {
-        let found = chosen(Os::Windows, false, &both(Leads::Nowhere, Leads::Nowhere));
-        assert_eq!(found, ("http://shop.localhost:8080/".to_owned(), By::Browser));
-    }
-
-    #[test]
-    fn a_main_name_that_leads_elsewhere_is_said_and_not_used() {
-        let found = choose(Os::Linux, false, &both(ELSEWHERE, Leads::Nowhere), 8080).unwrap();
-        assert_eq!(found.host, "shop.localhost");
-        assert!(found.notes[0].contains("10.0.0.5"), "{:?}", found.notes);
-        // Whatever a resolver says of it, a browser does not ask for a name below localhost.
-        let own = chosen(Os::Linux, false, &both(Leads::Nowhere, ELSEWHERE));
-        assert_eq!(own, ("http://shop.localhost:8080/".to_owned(), By::Browser));
-    }
-
-    #[test]
-    fn without_a_name_that_leads_here_the_header_and_ways_out_are_told() {
-        let found = choose(
-            Os::Linux,
-            false,
-            &answers(&[("shop.local", Leads::Nowhere), ("shop.example", ELSEWHERE)]),
-            80,
-        );
-        let found = found.unwrap();
-        assert_eq!((found.url.as_str(), found.by), ("http://127.0.0.1/", By::Header));
+        // Without a name that leads here, the header and ways out are told.
+        let none = answers(&[("shop.local", Nowhere), ("shop.example", ELSEWHERE)]);
+        let found = choose(Os::Linux, false, &none, 80).unwrap();
+        assert_eq!((found.url.as_str(), found.by), ("http://127.0.0.1/", Header));
         let notes = found.notes.join("\n");
         for part in ["curl -H 'Host: shop.local' http://127.0.0.1/", "--port-forward", "--add-hosts-entry"] {
             assert!(notes.contains(part), "{notes}");
         }
-        let alias = answers(&[("shop.local", Leads::Nowhere), ("shop.example", Leads::Here)]);
-        assert_eq!(chosen(Os::Linux, false, &alias).0, "http://shop.example:8080/");
+        let alias = answers(&[("shop.local", Nowhere), ("shop.example", Here)]);
+        assert_eq!(choose(Os::Linux, false, &alias, 80).unwrap().url, "http://shop.example/");
         assert_eq!(choose(Os::Linux, false, &[], 80), None);
     }
 

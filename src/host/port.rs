@@ -25,10 +25,10 @@ fn answers(port: u16) -> bool {
     TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok()
 }
 
-/// `wanted` if it is free and not in `avoid`, else the next free one: 8080 for 80, 8443 for 443,
-/// upwards from there, at last any that the system gives.
+/// `wanted` if it is free and not in `avoid`, else the next one: 8080 for 80, upwards from there, at last any.
 pub fn free_port(wanted: u16, avoid: &[u16]) -> u16 {
-    choose(wanted, avoid, port_free).or_else(any).unwrap_or(wanted)
+    let any = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?.local_addr().ok();
+    choose(wanted, avoid, port_free).or_else(|| Some(any()?.port())).unwrap_or(wanted)
 }
 
 fn choose(wanted: u16, avoid: &[u16], free: impl Fn(u16) -> bool) -> Option<u16> {
@@ -37,13 +37,7 @@ fn choose(wanted: u16, avoid: &[u16], free: impl Fn(u16) -> bool) -> Option<u16>
     candidates.filter(|port| !avoid.contains(port)).find(|port| free(*port))
 }
 
-fn any() -> Option<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
-    listener.local_addr().ok().map(|address| address.port())
-}
-
-/// Who listens on `port`, as `name (pid 7)`; `None` if nobody does or it is not ours to see.
-/// Linux only: `/proc` says it without a process.
+/// Who listens on `port`, as `name (pid 7)`; `None` if nobody does or `/proc` does not tell.
 pub fn holder(port: u16) -> Option<String> {
     let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()

@@ -14,9 +14,8 @@ use crate::files::{hex, listing, sha256_file};
 /// Changed when the hash is computed differently.
 const FORMAT: &str = "todo-bootstrap image inputs 3";
 
-/// The sha256 over the files of the build context that `.dockerignore` leaves in (paths, modes,
-/// contents, targets of links), the Dockerfile, the digest of the base image, the target and what it means;
-/// times do not count, nor does what labels say.
+/// The sha256 over the files of the build context that `.dockerignore` leaves in (paths, modes, contents, links),
+/// the Dockerfile, the digest of the base image, the target and what it means; not over times and labels.
 pub fn inputs_hash(order: &Order<'_>) -> Result<String> {
     let spec = order.spec;
     let mut hasher = Sha256::new();
@@ -110,7 +109,6 @@ mod tests {
         inputs_hash(&Order { app, spec: &app.images[0], target, base: base.as_ref() }).unwrap()
     }
 
-    /// Whether the hash is another one after `change`.
     fn changes(change: impl FnOnce(&Path)) -> bool {
         let dir = tempfile::tempdir().unwrap();
         let app = project(dir.path());

@@ -1,6 +1,5 @@
 //! `.dockerignore`: which files of a folder are not part of the build.
 //!
-//! Supported are comments, `!` exceptions (the last match counts), `*`, `?`, `**`, and slashes at either end.
 //! Lines with character classes (`[a-z]`) or escapes exclude nothing, and such exceptions keep everything: at
 //! worst an image is built once too often, never too rarely.
 
@@ -21,8 +20,7 @@ struct Rule {
 }
 
 impl Ignore {
-    /// Reads `<Dockerfile>.dockerignore` if there is one, as `BuildKit` does, else the
-    /// context's `.dockerignore`.
+    /// Reads `<Dockerfile>.dockerignore`, as `BuildKit` does, else the context's `.dockerignore`.
     pub(super) fn load(context: &Path, dockerfile: &Path) -> Result<Self> {
         let mut own = dockerfile.as_os_str().to_owned();
         own.push(".dockerignore");

@@ -1,23 +1,18 @@
-//! The labels of an image: our own, and the OCI annotations.
-//!
-//! Labels must not change an image whose inputs are unchanged, so none contains the build time: `created` is
-//! the time of the commit, and is left out if the folder differs from the commit.
+//! The labels of an image: our own, and the OCI annotations. None contains the build time, which would change an
+//! image whose inputs are unchanged: `created` is the time of the commit, if the folder does not differ from it.
 
 use super::Order;
 use super::tag::Commit;
 
 /// The hash of the inputs, [`super::inputs_hash`].
 pub const INPUTS_LABEL: &str = "todo-bootstrap.dev/inputs";
-/// The tag under which the image was given out: a later run gives out the same one, so that nothing
-/// is rolled out without need.
+/// The tag under which the image was given out; a later run gives out the same one.
 pub const TAG_LABEL: &str = "todo-bootstrap.dev/tag";
-/// What it was built for.
 pub const TARGET_LABEL: &str = "todo-bootstrap.dev/target";
 
 /// <https://specs.opencontainers.org/image-spec/annotations/>
 const OCI: &str = "org.opencontainers.image.";
 
-/// All labels of an image that is to be tagged `tag`.
 pub(super) fn labels(
     order: &Order<'_>,
     inputs: &str,

@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use super::labels::{INPUTS_LABEL, TARGET_LABEL};
-use super::look::look_up;
+use super::look::{InRegistry, look_up};
 use super::{Order, TAG_LABEL, inputs_hash, probe};
 use crate::error::Result;
 use crate::local_registry::Stored;
 use crate::registry::Registry;
 use crate::task::Task;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Listed {
     pub name: String,
     /// What pods are given; `None` if the registry has none.
@@ -29,8 +29,7 @@ pub struct Listed {
     pub stored: Option<Stored>,
 }
 
-/// An image that is built from the project; where the sources changed, what was built of the old ones
-/// is shown.
+/// An image that is built from the project, if need be of older sources.
 pub fn list(task: &Task<'_>, registry: &Registry, order: &Order<'_>) -> Result<Listed> {
     let (name, repository) = (&order.spec.name, order.repository());
     let why = probe(task, registry, order)?.err();
@@ -40,17 +39,7 @@ pub fn list(task: &Task<'_>, registry: &Registry, order: &Order<'_>) -> Result<L
     };
     let tag = image.label(TAG_LABEL).unwrap_or(&tag).to_owned();
     let stored = Stored { repository, tag, digest: image.digest.clone() };
-    Ok(Listed {
-        reference: Some(stored.in_cluster()),
-        size: Some(image.size),
-        inputs: image.label(INPUTS_LABEL).map(str::to_owned),
-        target: image.label(TARGET_LABEL).map(str::to_owned),
-        current: why.is_none(),
-        why,
-        digest: Some(image.digest),
-        stored: Some(stored),
-        ..absent(name, String::new())
-    })
+    Ok(Listed { current: why.is_none(), why, ..there(name, image, stored) })
 }
 
 /// An image that is used as it is: where it is, or why it is not there.
@@ -64,32 +53,27 @@ pub fn ready(
         Ok(stored) => stored,
         Err(why) => return Ok(absent(name, why)),
     };
-    let Some(image) = look_up(task, registry, &stored.repository, &stored.digest)? else {
-        return Ok(absent(name, format!("the registry has no {stored}")));
-    };
-    Ok(Listed {
+    Ok(match look_up(task, registry, &stored.repository, &stored.digest)? {
+        Some(image) => there(name, image, stored),
+        None => absent(name, format!("the registry has no {stored}")),
+    })
+}
+
+fn there(name: &str, image: InRegistry, stored: Stored) -> Listed {
+    let label = |key| image.label(key).map(str::to_owned);
+    Listed {
+        name: name.to_owned(),
         reference: Some(stored.in_cluster()),
+        inputs: label(INPUTS_LABEL),
+        target: label(TARGET_LABEL),
         digest: Some(image.digest),
         size: Some(image.size),
         current: true,
         why: None,
         stored: Some(stored),
-        ..absent(name, String::new())
-    })
+    }
 }
 
-/// An image that is not there, and why.
 pub fn absent(name: &str, why: String) -> Listed {
-    let name = name.to_owned();
-    Listed {
-        name,
-        reference: None,
-        digest: None,
-        size: None,
-        inputs: None,
-        target: None,
-        current: false,
-        why: Some(why),
-        stored: None,
-    }
+    Listed { name: name.to_owned(), why: Some(why), ..Listed::default() }
 }

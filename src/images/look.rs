@@ -23,8 +23,7 @@ impl InRegistry {
     }
 }
 
-/// The parts of an image's configuration that are read
-/// (<https://github.com/opencontainers/image-spec/blob/main/config.md>).
+/// <https://github.com/opencontainers/image-spec/blob/main/config.md>
 #[derive(Deserialize)]
 struct Config {
     #[serde(default)]

@@ -1,7 +1,5 @@
-//! The application's images: build, push to the local registry, list, describe, scan.
-//!
-//! An image is identified by the hash of all its inputs, which is a tag in the registry; an image that is
-//! already there is not built.
+//! The application's images: build, push to the local registry, list, describe, scan. A tag in the registry is the
+//! hash of all inputs; an image that is already there is not built.
 
 mod context;
 mod ignore;
@@ -27,7 +25,6 @@ use crate::registry::Registry;
 use crate::task::Task;
 use look::{InRegistry, look_up};
 
-/// An image of the application that the registry has.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Built {
     pub name: String,
@@ -36,8 +33,7 @@ pub struct Built {
     pub built: bool,
 }
 
-/// The image, if the registry has it with today's inputs, else why it has to be built; nothing is
-/// changed.
+/// The image, if the registry has it with today's inputs, else why it has to be built.
 pub fn probe(task: &Task<'_>, registry: &Registry, order: &Order<'_>) -> Result<Result<Built, String>> {
     let inputs = inputs_hash(order)?;
     current(task, registry, order, &inputs)
@@ -74,8 +70,7 @@ fn current(
     })
 }
 
-/// Takes up an image that was built elsewhere and pushed with `digest`; `Err` says why it is not what
-/// would be built now.
+/// Takes up an image that was built elsewhere and pushed; `Err` says why it is not what would be built now.
 pub fn adopt(
     task: &Task<'_>,
     registry: &Registry,
@@ -137,8 +132,7 @@ pub fn build(task: &Task<'_>, engine: &Engine, registry: &Registry, order: &Orde
     Ok(Built { name: spec.name.clone(), stored, built: true })
 }
 
-/// The tag of this commit; with a hash behind it where the folder differs from the commit, or where
-/// that tag names an image of other inputs (another base, files that git ignores).
+/// The tag of this commit; with a hash behind it where the folder differs, or that tag names another image.
 fn unused_tag(
     task: &Task<'_>,
     registry: &Registry,

@@ -7,8 +7,7 @@ use crate::config::{Application, Dockerfile, ImageSpec, Target};
 use crate::error::{Error, Result};
 use crate::local_registry::Stored;
 
-/// The build argument that a target fills by itself, where the Dockerfile has it. Any other, such as
-/// `ENVIRONMENT`, may have values of its own, which only the application knows.
+/// The build argument that a target fills by itself, where the Dockerfile has it.
 const TARGET_ARG: &str = "BUILD_TARGET";
 
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +19,6 @@ pub struct Order<'a> {
     pub base: Option<&'a Stored>,
 }
 
-/// What the target comes to in this build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Meaning {
     /// The stage to stop at; the last one if there is none.
@@ -29,7 +27,6 @@ pub(super) struct Meaning {
 }
 
 impl Order<'_> {
-    /// Where the image is in the registry.
     pub(super) fn repository(&self) -> String {
         repository(&self.app.name, &self.spec.name)
     }

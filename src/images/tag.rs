@@ -1,5 +1,4 @@
-//! Names of images: `<app>/<image>:v<version>-<commit>[-<target>]` in the local registry, and the state of
-//! the folder in git.
+//! Names of images, `<app>/<image>:v<version>-<commit>[-<target>]`, and the state of the folder in git.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +13,6 @@ const HASH: usize = 8;
 /// Half a sha256, as many digits as no two images have in common.
 const INPUTS: usize = 32;
 
-/// Where the application's image is in the registry.
 pub fn repository(app: &str, image: &str) -> String {
     format!("{app}/{image}")
 }
@@ -24,33 +22,23 @@ pub(super) fn input_tag(inputs: &str) -> String {
     format!("inputs-{}", inputs.get(..INPUTS).unwrap_or(inputs))
 }
 
-/// `v1.2.3-local` without a commit, else `v1.2.3-<commit7>`, with `-dirty-<hash8>` where the files
-/// are not those of the commit; `dirty` is the hash of the inputs. A target other than `prod` is
-/// named at the end.
+/// `v1.2.3-local` without a commit, else `v1.2.3-<commit7>`, with `-dirty-<hash8>` where the inputs (`dirty` is
+/// their hash) are not those of the commit. A target other than `prod` is named at the end.
 pub fn tag(version: &str, commit: Option<&str>, dirty: Option<&str>, target: Target) -> String {
-    let tag = with_commit(version, commit, dirty);
-    if target == Target::Prod { tag } else { format!("{tag}-{target}") }
-}
-
-fn with_commit(version: &str, commit: Option<&str>, dirty: Option<&str>) -> String {
-    // Build metadata of a semantic version begins with `+`, which no tag may contain.
-    let mut tag = format!("v{}-", version.replace('+', "_"));
-    let Some(commit) = commit else { return tag + "local" };
     // `src<hash>` stands for a commit if there is no git.
-    let length = if commit.starts_with("src") { "src".len() + HASH } else { COMMIT };
-    tag.push_str(commit.get(..length).unwrap_or(commit));
-    if let Some(hash) = dirty {
-        tag.push_str("-dirty-");
-        tag.push_str(hash.get(..HASH).unwrap_or(hash));
-    }
-    tag
+    let length = |commit: &str| if commit.starts_with("src") { "src".len() + HASH } else { COMMIT };
+    let name = commit.map_or("local", |commit| commit.get(..length(commit)).unwrap_or(commit));
+    let dirty = dirty.filter(|_| commit.is_some()).map(|hash| hash.get(..HASH).unwrap_or(hash));
+    let dirty = dirty.map(|hash| format!("-dirty-{hash}")).unwrap_or_default();
+    let target = if target == Target::Prod { String::new() } else { format!("-{target}") };
+    // Build metadata of a semantic version begins with `+`, which no tag may contain.
+    format!("v{}-{name}{dirty}{target}", version.replace('+', "_"))
 }
 
 /// The last commit that touched a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Commit {
     pub(super) id: String,
-    /// Whether the folder differs from it.
     pub(super) dirty: bool,
     /// When it was made, as RFC 3339.
     pub(super) time: Option<String>,
@@ -82,8 +70,7 @@ pub(super) fn commit(task: &Task<'_>, context: &Path) -> Option<Commit> {
     Some(Commit { id, dirty: !changes.is_empty(), time, source })
 }
 
-/// A remote as an address that may stand in an image: a folder of this machine is none, and a user,
-/// which can be a token, is left out.
+/// A remote as an address that may stand in an image: no folder of this machine, no user, who can be a token.
 fn address(remote: &str) -> Option<String> {
     let plain = |rest: &str| rest.rsplit_once('@').map_or(rest, |(_, host)| host).to_owned();
     if let Some((scheme, rest)) = remote.split_once("://") {

@@ -35,7 +35,6 @@ pub fn application(dir: &Path) -> Application {
     }
 }
 
-/// An image `todo-bootstrap/base:1` in the registry.
 pub fn stored(digest: &str) -> Stored {
     Stored { repository: "todo-bootstrap/base".to_owned(), tag: "1".to_owned(), digest: digest.to_owned() }
 }

@@ -32,7 +32,6 @@ fn put(registry: &TestRegistry, tag: &str, inputs: &str, given: &str) -> String 
     registry.manifest("app/web", Some(tag), KIND, manifest.to_string().as_bytes())
 }
 
-/// What a test starts from.
 struct Site {
     dir: tempfile::TempDir,
     served: TestRegistry,
@@ -51,8 +50,6 @@ impl Site {
         Registry::new(&self.served.authority()).unwrap()
     }
 
-    /// Runs `build`; the engine's push is what `pushed` puts into the registry under the tag that it
-    /// is given.
     fn build(&self, script: &Script, order: &Order<'_>) -> Result<Built> {
         let ours = self.ours();
         with_task(script, |task| build(task, &engine(), &ours, order)).0

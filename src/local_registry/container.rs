@@ -15,7 +15,6 @@ use crate::task::Task;
 
 /// The label of container and volume, with the instance of the record.
 pub const LABEL: &str = "todo-bootstrap.dev/registry";
-/// The port inside the container.
 pub(super) const INSIDE: u16 = 5000;
 /// How long a registry may take to respond after its container has started.
 const START: Duration = Duration::from_mins(2);
@@ -36,18 +35,15 @@ const SETTINGS: [(&str, &str); 6] = [
     ("OTEL_TRACES_EXPORTER", "none"),
 ];
 
-/// A running registry.
 #[derive(Debug, Clone)]
 pub struct LocalRegistry {
     engine: Engine,
     /// The name of container and volume.
     pub name: String,
-    /// The networks that it is connected to.
     pub networks: Vec<String>,
     client: Registry,
 }
 
-/// The state of a registry.
 enum Found {
     Nothing,
     Stopped(Container),
@@ -64,8 +60,7 @@ impl LocalRegistry {
         }
     }
 
-    /// The registry, started or created if it is not running. `image` returns the reference of its image in
-    /// the engine; it is only called to create a container.
+    /// The registry, started or created if it is not running: only then `image` has to give its image.
     pub fn ensure(
         task: &Task<'_>,
         engine: &Engine,
@@ -80,41 +75,39 @@ impl LocalRegistry {
             record.save(cache)?;
             record
         };
-        match look(task, engine, &record)? {
+        let old = match look(task, engine, &record)? {
+            Found::Running(registry) if registry.answers(task).is_ok() => return Ok(*registry),
             Found::Running(registry) => {
-                if registry.answers(task).is_ok() {
-                    return Ok(*registry);
-                }
                 task.warn(format!("the registry {} is not responding; restarting it", registry.name));
-                engine.remove_container(task, &registry.name)?;
+                Some(registry.name)
             }
             // The port of a container cannot be changed. If it is in use, a new container is created.
-            Found::Stopped(container) => match engine.start(task, &container.id) {
-                Ok(()) => {
-                    if let Found::Running(registry) = look(task, engine, &record)?
-                        && registry.answers(task).is_ok()
-                    {
-                        return Ok(*registry);
-                    }
-                    engine.remove_container(task, &container.id)?;
-                }
-                Err(error) => {
+            Found::Stopped(container) => {
+                if let Err(error) = engine.start(task, &container.id) {
                     task.check()?;
                     task.say(format!("recreating the registry: {}", error.one_line()));
-                    engine.remove_container(task, &container.id)?;
+                } else if let Found::Running(registry) = look(task, engine, &record)?
+                    && registry.answers(task).is_ok()
+                {
+                    return Ok(*registry);
                 }
-            },
-            Found::Nothing => {}
+                Some(container.id)
+            }
+            Found::Nothing => None,
+        };
+        if let Some(old) = old {
+            engine.remove_container(task, &old)?;
         }
         let image = image()?;
         make(task, engine, cache, &mut record, &image)?;
         match look(task, engine, &record)? {
             Found::Running(registry) => registry.answers(task).map(|()| *registry),
-            _ => Err(ended(task, engine, &record)),
+            _ => Err(Error::failed("the local registry exited right after it started (registry-down)")
+                .because(logs(task, engine, &record.name()))
+                .help("todo-bootstrap up")),
         }
     }
 
-    /// The client of its API.
     pub fn client(&self) -> &Registry {
         &self.client
     }
@@ -153,7 +146,6 @@ impl LocalRegistry {
         self.engine.network_connect(task, network, &self.name)
     }
 
-    /// Disconnects it from the network, if it is connected.
     pub fn disconnect(&self, task: &Task<'_>, network: &str) -> Result<()> {
         self.engine.network_disconnect(task, network, &self.name)
     }
@@ -163,8 +155,7 @@ impl LocalRegistry {
         unused(task, engine, cache, network, |container| engine.stop(task, &container.id))
     }
 
-    /// Removes the container but not its volume, unless a cluster other than the one on `network` uses it.
-    /// `false` if it was not removed.
+    /// As [`LocalRegistry::stop`], but removes the container; its volume stays.
     pub fn remove(task: &Task<'_>, engine: &Engine, cache: &Path, network: &str) -> Result<bool> {
         unused(task, engine, cache, network, |container| {
             engine.remove_container(task, &container.id).map(drop)
@@ -189,7 +180,6 @@ impl LocalRegistry {
         Ok(owned)
     }
 
-    /// Removes the container and the volume.
     pub fn purge(task: &Task<'_>, engine: &Engine, cache: &Path) -> Result<()> {
         let Some(record) = Record::load(cache)? else { return Ok(()) };
         if let Some(container) = container(task, engine, &record)? {
@@ -294,12 +284,6 @@ fn is_taken(error: &Error) -> bool {
     ["port is already allocated", "address already in use", "ports are not available", "failed to bind port"]
         .iter()
         .any(|phrase| text.contains(phrase))
-}
-
-fn ended(task: &Task<'_>, engine: &Engine, record: &Record) -> Error {
-    Error::failed("the local registry exited right after it started (registry-down)")
-        .because(logs(task, engine, &record.name()))
-        .help("todo-bootstrap up")
 }
 
 /// The last lines of the container's log; empty if it cannot be read.

@@ -1,12 +1,8 @@
-//! The local registry: a container managed by todo-bootstrap. All images go through it. The engine pushes to
-//! it and builds from it over the loopback address; the nodes of each cluster pull from it over the cluster's
-//! network.
-//!
-//! It belongs to the cache: its content can be built or downloaded again, all clusters that use the cache
-//! share it, and its volume is removed with the cache (`down --purge`).
+//! The local registry: a container through which all images go. The engine pushes to it and builds from it over the
+//! loopback address; the nodes of each cluster pull from it over the cluster's network. It belongs to the cache: all
+//! clusters that use the cache share it, and its volume is removed with the cache (`down --purge`).
 
 mod container;
-mod hosting;
 mod nodes;
 mod record;
 
@@ -15,12 +11,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use container::{LABEL, LocalRegistry};
-pub use hosting::hosting;
-pub use nodes::{is_configured, node_images, pull, write_hosts};
+pub use nodes::{hosting, is_configured, node_images, pull, write_hosts};
 
-/// The registry's name in the image references of pods. Nodes map it to the container (`hosts.toml`). It does
-/// not resolve anywhere else, so nothing can be pulled from another registry by mistake. `.internal` is
-/// reserved for private use (ICANN, 2024-07-29).
+/// The registry's name in the image references of pods, which nodes map to the container (`hosts.toml`). It resolves
+/// nowhere else: `.internal` is reserved for private use (ICANN, 2024-07-29).
 pub const HOST: &str = "registry.todo-bootstrap.internal";
 
 /// An image in the registry. The digest identifies it; the tag is for readers.
@@ -39,14 +33,12 @@ impl Stored {
         format!("{HOST}/{self}")
     }
 
-    /// The reference for the engine, which reaches the registry at `authority`. Without a tag, because some
-    /// engines refuse a reference with tag and digest.
+    /// The reference for the engine. Some engines refuse one with tag and digest.
     pub fn in_engine(&self, authority: &str) -> String {
         format!("{authority}/{}@{}", self.repository, self.digest)
     }
 
-    /// The name in an archive and in an engine that loads it. Engines take a name without a registry as one
-    /// of Docker Hub.
+    /// The name in an archive. Engines take a name without a registry as one of Docker Hub.
     pub fn in_archive(&self) -> String {
         let first = self.repository.split('/').next().unwrap_or_default();
         let host = if first.contains('.') { "" } else { "localhost/" };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use kube::core::DynamicObject;
 use serde::Deserialize;
 
 use super::{HOST, LocalRegistry, Stored};
@@ -19,8 +20,7 @@ fn hosts_toml(endpoint: &str) -> String {
     format!("server = \"{endpoint}\"\n\n[host.\"{endpoint}\"]\n  capabilities = [\"pull\", \"resolve\"]\n")
 }
 
-/// The names of the registry for nodes: ours, and the one that the engine pushes to, which other tools use
-/// (KEP-1755).
+/// The names of the registry for nodes: ours, and that of the engine, which other tools use (KEP-1755).
 fn names(registry: &LocalRegistry) -> [String; 2] {
     let port = registry.authority().rsplit(':').next().unwrap_or_default();
     [HOST.to_owned(), format!("localhost:{port}")]
@@ -73,6 +73,27 @@ pub fn node_images(task: &Task<'_>, engine: &Engine, node: &str) -> Result<BTree
     Ok(all.filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned)).collect())
 }
 
+/// `kube-public/local-registry-hosting`: describes the registry for other tools such as Tilt and Skaffold
+/// (<https://github.com/kubernetes/enhancements/tree/master/keps/sig-cluster-lifecycle/generic/1755-communicating-a-local-registry>).
+pub fn hosting(registry: &LocalRegistry) -> Result<DynamicObject> {
+    let [_, host] = names(registry);
+    let value = serde_json::json!({
+        "host": host,
+        "hostFromClusterNetwork": HOST,
+        "hostFromContainerRuntime": HOST,
+        "help": "https://kind.sigs.k8s.io/docs/user/local-registry/",
+    });
+    // The KEP requires YAML, and JSON is YAML.
+    let map = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": { "name": "local-registry-hosting", "namespace": "kube-public" },
+        "data": { "localRegistryHosting.v1": value.to_string() },
+    });
+    serde_json::from_value(map)
+        .map_err(|error| Error::failed("cannot describe the local registry").because(error))
+}
+
 impl Stored {
     /// In the format of [`node_images`].
     pub fn in_node(&self) -> String {
@@ -80,7 +101,6 @@ impl Stored {
     }
 }
 
-/// Makes `node` pull the image by its digest.
 pub fn pull(task: &Task<'_>, engine: &Engine, node: &str, image: &Stored) -> Result<()> {
     task.say(format!("{node} pulls {}:{}", image.repository, image.tag));
     let cmd = engine

@@ -328,7 +328,7 @@ mod tests {
         let file = dir.path().join("a.tar");
         archive(&file, "x");
         with_task(&Script::default(), |task| {
-            let digest = one.push_archive(task, &file, "app/web", Some("1")).unwrap().digest;
+            let digest = one.push_archive(task, &file, "app/web", Some("1")).unwrap();
             let stored = Stored { repository: "app/web".to_owned(), tag: "1".to_owned(), digest };
             let entry = origins.blank("app-web", "application", "x".to_owned(), &stored);
             let (entry, file) = exported(task, &one, entry, &stored, dir.path()).unwrap();

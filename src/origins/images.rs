@@ -289,9 +289,9 @@ impl Origins {
         let published = self.reachable(task, name)?;
         let (repository, tag) = place_of(&published);
         task.say(format!("copying {published} to the local registry"));
-        let copied =
+        let digest =
             self.with_upstream(task, &published, |from| registry.copy(task, from, &repository, Some(&tag)))?;
-        let stored = Stored { repository, tag, digest: copied.digest };
+        let stored = Stored { repository, tag, digest };
         Ok(Record { stored, origin: Origin::Download, inputs: published })
     }
 
@@ -335,6 +335,6 @@ pub(super) fn push(task: &Task<'_>, registry: &Registry, entry: &Entry, file: &P
     };
     let (repository, tag) = place_of(reference);
     task.say(format!("pushing {repository}:{tag} ({}) to the local registry", show_bytes(entry.size)));
-    let pushed = registry.push_archive(task, file, &repository, Some(&tag)).map_err(Error::from)?;
-    Ok(Stored { repository, tag, digest: pushed.digest })
+    let digest = registry.push_archive(task, file, &repository, Some(&tag)).map_err(Error::from)?;
+    Ok(Stored { repository, tag, digest })
 }

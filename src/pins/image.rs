@@ -1,10 +1,9 @@
 //! A published image, pinned by its digest.
 
 use super::{End, Line};
+use crate::fetch::permitted;
+use crate::registry::{Reference, host_to_ask};
 use crate::tools::doubt;
-
-/// What a reference without a port and a name of its own stands for.
-const HUB: &str = "docker.io";
 
 /// An image that is published, the digest that it is known by, and on whose word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +29,6 @@ pub struct PublishedImage {
     pub source_version: Option<String>,
     /// Why that version is of another line.
     pub version_differs: Option<String>,
-    /// That other line.
     pub source_support: Option<Line>,
     /// What else is not the same in what its recipe makes.
     pub differs: Option<String>,
@@ -47,17 +45,13 @@ impl PublishedImage {
 
     /// The host that is asked for it, with the port where it has one.
     pub fn host(&self) -> &str {
-        if self.registry == HUB { "registry-1.docker.io" } else { &self.registry }
+        host_to_ask(&self.registry)
     }
 
-    /// Where the registry's API of its repository begins; a registry of this very machine speaks
-    /// plain HTTP.
+    /// Where the registry's API of its repository begins; a registry of this machine speaks plain HTTP.
     pub fn api(&self) -> String {
         let host = self.host();
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-        let here = name == "localhost"
-            || name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback());
-        let scheme = if here { "http" } else { "https" };
+        let scheme = if permitted(&format!("http://{host}/")).is_ok() { "http" } else { "https" };
         format!("{scheme}://{host}/v2/{}", self.repository)
     }
 
@@ -90,21 +84,11 @@ impl PublishedImage {
     }
 }
 
-/// Registry, repository and tag of `registry/repository:tag`; the error completes "`key` …".
-pub(super) fn parts(text: &str) -> Result<(String, String, String), String> {
-    let form = || format!("is \"{text}\", but must be REGISTRY/REPOSITORY:TAG (docker.io/library/busybox:1)");
-    let (registry, path) = text.split_once('/').ok_or_else(form)?;
-    let (repository, tag) = path.rsplit_once(':').ok_or_else(form)?;
-    let is_host = registry == "localhost" || registry.contains(['.', ':']);
-    let word = |text: &str, more: &[u8]| {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
-    };
-    let lower = repository.bytes().all(|byte| !byte.is_ascii_uppercase());
-    let good = is_host
-        && word(registry, b".:-")
-        && lower
-        && repository.split('/').all(|part| word(part, b"._-") && !part.starts_with('.'))
-        && word(tag, b"._-")
-        && !tag.starts_with(['.', '-']);
-    if good { Ok((registry.to_owned(), repository.to_owned(), tag.to_owned())) } else { Err(form()) }
+/// Reads `registry/repository:tag`; the error completes "`key` …".
+pub(super) fn place(text: &str) -> Result<Reference, String> {
+    let full = |place: &Reference| place.to_string() == text && place.tag.is_some() && place.digest.is_none();
+    let place = Reference::parse(text).ok().filter(full);
+    place.ok_or_else(|| {
+        format!("is \"{text}\", but must be REGISTRY/REPOSITORY:TAG (docker.io/library/busybox:1)")
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::image::{PublishedImage, parts};
+use super::image::{PublishedImage, place};
 use super::support::{FILE as SUPPORT, Line, Support};
 use crate::config::{Document, Fields, Versions};
 use crate::data::Data;
@@ -12,15 +12,13 @@ use crate::tools::{hosts, sources};
 
 const FILE: &str = "manifests/images.toml";
 
-/// The published images, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Images {
     images: BTreeMap<String, PublishedImage>,
 }
 
 impl Images {
-    /// A project's own file (below `--dir`) replaces the built-in one completely; without a file, there are
-    /// no published images.
+    /// A project's own file replaces the built-in one completely; without a file, there are no images.
     pub fn load(data: &Data, versions: &Versions) -> Result<Self> {
         let Some(text) = data.read(FILE)? else { return Ok(Self::default()) };
         Self::parse(&text.origin, &text.text, &Support::load(data)?, versions)
@@ -61,9 +59,8 @@ fn image(
     support: &Support,
     versions: &Versions,
 ) -> Option<PublishedImage> {
-    let place = fields.string("image");
-    let parts = place.as_deref().map(parts);
-    if let Some(Err(why)) = &parts {
+    let image = fields.string("image").as_deref().map(place);
+    if let Some(Err(why)) = &image {
         fields.problem("image", why);
     }
     let digest = fields.string("digest");
@@ -84,13 +81,13 @@ fn image(
     let other = product.as_deref().zip(source_version.as_deref());
     let source_support = other.and_then(|(product, version)| support.line(product, version)).cloned();
     let (version_differs, differs) = (fields.opt_string("version-differs"), fields.opt_string("differs"));
-    let (place, (registry, repository, tag), digest) = (place?, parts?.ok()?, digest?);
+    let (image, digest) = (image?.ok()?, digest?);
     Some(PublishedImage {
         name: name.to_owned(),
-        reference: format!("{place}@{digest}"),
-        registry,
-        repository,
-        tag,
+        reference: format!("{image}@{digest}"),
+        registry: image.host,
+        repository: image.repository,
+        tag: image.tag?,
         digest,
         version: version?,
         hosts,
@@ -113,7 +110,7 @@ fn supported<'s>(
 ) -> Option<&'s Line> {
     let (product, version) = (product?, version?);
     let line = support.line(product, version);
-    if !support.has(product) {
+    if !support.products.contains_key(product) {
         fields.problem("product", format!("is \"{product}\", which is not in {SUPPORT}"));
     } else if line.is_none() {
         let why = format!("is {version}, but {SUPPORT} does not list until when this line of {product}");

@@ -1,5 +1,4 @@
-//! Pins besides those of tools: published images (`manifests/images.toml`), and until when the pinned
-//! versions are supported (`support.toml`).
+//! Pins of published images (`manifests/images.toml`), and until when versions are supported (`support.toml`).
 
 mod image;
 mod images;

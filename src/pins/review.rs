@@ -25,12 +25,10 @@ pub struct Due {
 }
 
 impl Due {
-    /// Whether it is time to speak of it.
     pub fn is_near(&self) -> bool {
         self.left <= WARN_DAYS
     }
 
-    /// Whether support has ended.
     pub fn is_past(&self) -> bool {
         self.left < 0
     }
@@ -48,11 +46,8 @@ impl fmt::Display for Due {
     }
 }
 
-/// The pinned lines whose end of support is known, the soonest first.
-///
-/// Two are left out: a version of which nothing is known, which is only possible in a project's own
-/// `versions.toml`, and one that is but the stand-in for a published image of another line, which
-/// says so itself ([`super::PublishedImage::difference`]).
+/// The pinned lines whose end of support is known, the soonest first, without the stand-in for a published image
+/// of another line, which says so itself ([`super::PublishedImage::difference`]).
 pub fn due(support: &Support, versions: &Versions, images: &Images, today: Date) -> Vec<Due> {
     let stands_in =
         |key: &str| images.iter().any(|image| image.source_key == key && image.version_differs.is_some());
@@ -73,15 +68,14 @@ pub fn due(support: &Support, versions: &Versions, images: &Images, today: Date)
     let mut all: Vec<Due> = pins
         .into_values()
         .filter_map(|(Line { title, end, .. }, pins)| match end {
-            End::On(on) => Some(Due { line: title.clone(), pins, on: *on, left: days(today, *on) }),
+            End::On(on) => {
+                // Days are the largest unit unless another one is asked for.
+                let left = on.since(today).map_or(i32::MAX, |span| span.get_days());
+                Some(Due { line: title.clone(), pins, on: *on, left })
+            }
             End::Open(_) => None,
         })
         .collect();
     all.sort_by_key(|due| due.on);
     all
-}
-
-fn days(from: Date, to: Date) -> i32 {
-    // Days are the largest unit unless another one is asked for.
-    to.since(from).map_or(i32::MAX, |span| span.get_days())
 }

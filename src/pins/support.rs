@@ -31,13 +31,11 @@ pub struct Line {
     /// The product and the line, `Python 3.11`.
     pub title: String,
     pub end: End,
-    /// Where that is published.
     pub source: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// The last day.
     On(Date),
     /// No day is known; why.
     Open(String),
@@ -75,10 +73,6 @@ impl Support {
             });
             Some(Self { reviewed: reviewed?, products })
         })
-    }
-
-    pub fn has(&self, product: &str) -> bool {
-        self.products.contains_key(product)
     }
 
     /// The line of a product that a version is of, if it is known.

@@ -41,7 +41,6 @@ impl Blob {
         }
     }
 
-    /// What an error of reading is about.
     pub(super) fn path(&self) -> PathBuf {
         match &self.from {
             Place::Memory(_) => PathBuf::from(&self.digest),
@@ -50,8 +49,7 @@ impl Blob {
     }
 }
 
-/// All that `from` gives, in blocks, which `moved` counts (bytes) as they are taken. Reading happens
-/// where it may block.
+/// All that `from` gives, in blocks, which `moved` counts (bytes) as they are taken.
 pub(super) fn stream(
     from: Box<dyn Read + Send>,
     moved: Arc<AtomicU64>,

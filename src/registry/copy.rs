@@ -2,65 +2,70 @@
 
 use std::path::{Path, PathBuf};
 
-use super::archive::{Writer, in_order};
+use super::archive::{tagged, write};
 use super::blob::{Blob, Place};
 use super::manifest::Descriptor;
-use super::push::{Moved, Push, ROUNDS, lost_blobs};
+use super::push::Push;
 use super::upstream::{Published, Upstream};
-use super::{Pushed, Registry, Result, wait};
+use super::{Reference, Registry, Result, wait};
 use crate::error::Error;
-use crate::files::remove;
+use crate::files::{parent, remove};
 use crate::task::Task;
 
-/// How often a blob may vanish between its download and its use: another run that wanted it, too,
-/// was done with it.
+/// How often a blob may vanish before its use, because another run that wanted it was done with it.
 const VANISHED: u32 = 3;
 
 impl Registry {
-    /// Brings a published image here; the digest is that of the image for the platform. Only what is
-    /// missing here is fetched, and what a broken transfer brought is not fetched again.
+    /// Brings what is missing of a published image here; returns the digest of the image for the platform.
     pub fn copy(
         &self,
         task: &Task<'_>,
         upstream: &Upstream<'_>,
         repository: &str,
         tag: Option<&str>,
-    ) -> Result<Pushed> {
+    ) -> Result<String> {
         self.named(repository, tag.unwrap_or("latest"))?;
-        let published = Published::find(task, upstream)?;
+        let published = Published::find(task, upstream, None)?;
         let push = Push::new(self, task, repository);
-        let (name, mut sent, mut round) = (upstream.shown(), 0, 1);
-        loop {
-            let moved = missing(task, &push, &published, &name)?;
-            sent += moved.sent;
-            let what = format!("the push of {name}");
-            match wait(task, &what, push.manifest(&published.manifest, tag)) {
-                Err(error) if round < ROUNDS && lost_blobs(&error) => {
-                    round += 1;
-                    task.say(format!("{error}; checking again which blobs exist"));
-                }
-                result => return result.map(|digest| Pushed { digest, sent, present: moved.present }),
-            }
-        }
+        let name = upstream.shown();
+        push.image(&published.manifest, tag, &name, || missing(task, &push, &published, &name))
+    }
+
+    /// Writes an image of ours to `to` as an archive that engines load as `name`; the same image and name
+    /// give the same bytes.
+    pub fn export(
+        &self,
+        task: &Task<'_>,
+        repository: &str,
+        digest: &str,
+        name: &str,
+        to: &Path,
+    ) -> Result<()> {
+        let manifest = self.existing(task, repository, digest)?;
+        let (host, repository, digest) =
+            (self.authority.clone(), repository.to_owned(), Some(digest.to_owned()));
+        let reference = Reference { host, repository, tag: None, digest };
+        let dir = parent(to);
+        let cache = tempfile::Builder::new().prefix(".export-").tempdir_in(dir);
+        let cache = cache.map_err(|e| Error::io("create a folder in", dir, &e))?;
+        let upstream =
+            Upstream { client: &self.client, reference: &reference, platform: "", cache: cache.path() };
+        archive(&Published::find(task, &upstream, Some(manifest))?, &upstream.shown(), name, to)
     }
 }
 
-/// Fetches and pushes what the registry lacks.
-fn missing(task: &Task<'_>, push: &Push<'_>, published: &Published<'_>, name: &str) -> Result<Moved> {
+fn missing(task: &Task<'_>, push: &Push<'_>, published: &Published<'_>, name: &str) -> Result<()> {
     let digests = published.blobs.iter().map(|blob| blob.digest.as_str());
     let there = wait(task, &format!("looking for {name}"), push.present(digests))?;
-    let blobs = || published.blobs.iter().zip(&there);
-    let size = |wanted: bool| blobs().filter(|(_, there)| **there == wanted).map(|(blob, _)| blob.size).sum();
-    let (total, count) = (size(false), there.iter().filter(|there| !**there).count());
-    let mut moved = Moved { sent: 0, present: size(true) };
-    let mut before = 0;
-    for (number, (blob, _)) in blobs().filter(|(_, there)| !**there).enumerate() {
-        let label = format!("{name} ({} of {count})", number + 1);
-        let one = through(task, push, blob, |blob| published.bring(blob, &label, before, total))?;
+    let blobs = published.blobs.iter().zip(there).filter(|(_, there)| !there).map(|(blob, _)| blob);
+    let missing: Vec<&Descriptor> = blobs.collect();
+    let (total, mut before) = (missing.iter().map(|blob| blob.size).sum(), 0);
+    for (number, blob) in missing.iter().enumerate() {
+        let label = format!("{name} ({} of {})", number + 1, missing.len());
+        through(task, push, blob, |blob| published.bring(blob, &label, before, total))?;
         before += blob.size;
-        moved = Moved { sent: moved.sent + one.sent, present: moved.present + one.present };
     }
-    Ok(moved)
+    Ok(())
 }
 
 /// One blob: from the outside into the cache, from there into the registry.
@@ -69,54 +74,49 @@ pub(super) fn through(
     push: &Push<'_>,
     blob: &Descriptor,
     bring: impl Fn(&Descriptor) -> Result<PathBuf>,
-) -> Result<Moved> {
+) -> Result<()> {
     let mut vanished = 0;
     loop {
         let path = bring(blob)?;
-        let from = Place::File { path: path.clone(), offset: 0 };
-        let local = Blob { digest: blob.digest.clone(), size: blob.size, from };
-        let sent = wait(task, &format!("the push of {}", blob.digest), push.upload(&local));
-        if sent.is_err() && !path.exists() && vanished < VANISHED {
-            vanished += 1;
-            let there =
-                wait(task, "a look at the registry", push.present([blob.digest.as_str()].into_iter()))?;
-            if there == [true] {
-                return Ok(Moved { sent: 0, present: blob.size });
-            }
-            continue;
+        let sent = wait(task, &format!("the push of {}", blob.digest), push.upload(&cached(blob, &path)));
+        if sent.is_ok() || path.exists() || vanished == VANISHED {
+            sent?;
+            return Ok(remove(&path)?);
         }
-        let moved = sent?;
-        remove(&path)?;
-        return Ok(moved);
+        vanished += 1;
+        let digest = [blob.digest.as_str()].into_iter();
+        if wait(task, "a look at the registry", push.present(digest))? == [true] {
+            return Ok(());
+        }
     }
 }
 
-/// Writes a published image to `to`, in the form of [`Registry::export`]; returns the digest of the
-/// image for the platform.
+fn cached(blob: &Descriptor, path: &Path) -> Blob {
+    let from = Place::File { path: path.to_owned(), offset: 0 };
+    Blob { digest: blob.digest.clone(), size: blob.size, from }
+}
+
+/// Writes a published image to `to`, in the form of [`Registry::export`]; returns the platform's digest.
 pub fn fetch_archive(task: &Task<'_>, upstream: &Upstream<'_>, name: &str, to: &Path) -> Result<String> {
-    let published = Published::find(task, upstream)?;
-    let mut writer = Writer::create(to, name)?;
+    let published = Published::find(task, upstream, None)?;
+    archive(&published, &upstream.shown(), name, to)?;
+    Ok(published.manifest.digest())
+}
+
+fn archive(published: &Published<'_>, shown: &str, name: &str, to: &Path) -> Result<()> {
+    let name = tagged(name)?;
     let (total, count) = (published.blobs.iter().map(|blob| blob.size).sum(), published.blobs.len());
     let mut before = 0;
     let mut blobs = Vec::new();
     for (number, blob) in published.blobs.iter().enumerate() {
-        let label = format!("{} ({} of {count})", upstream.shown(), number + 1);
+        let label = format!("{shown} ({} of {count})", number + 1);
         let path = published.bring(blob, &label, before, total)?;
         before += blob.size;
-        blobs.push(Blob {
-            digest: blob.digest.clone(),
-            size: blob.size,
-            from: Place::File { path, offset: 0 },
-        });
+        blobs.push(cached(blob, &path));
     }
-    for blob in in_order(blobs.clone(), &published.manifest) {
-        let path = blob.path();
-        let from = blob.read().map_err(|e| Error::io("read", &path, &e));
-        writer.blob(&blob.digest, blob.size, &mut *from?, &path)?;
-    }
-    writer.finish(&published.manifest)?;
+    write(to, &name, blobs.clone(), &published.manifest)?;
     for blob in blobs {
         remove(&blob.path())?;
     }
-    Ok(published.manifest.digest())
+    Ok(())
 }

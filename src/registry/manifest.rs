@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::platform::Platform;
 use crate::files::sha256;
@@ -69,13 +70,6 @@ impl Listed {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Kind {
-    #[serde(default)]
-    media_type: Option<String>,
-}
-
-#[derive(Deserialize)]
 struct Index {
     manifests: Vec<Listed>,
 }
@@ -83,9 +77,9 @@ struct Index {
 impl Manifest {
     /// Of bytes that somebody says to be of `kind`; what they say themselves counts more.
     pub(super) fn read(bytes: Vec<u8>, kind: &str) -> Result<Self, String> {
-        let said: Kind = serde_json::from_slice(&bytes).map_err(|e| format!("it is not a manifest: {e}"))?;
+        let said: Value = serde_json::from_slice(&bytes).map_err(|e| format!("it is not a manifest: {e}"))?;
         let kind = kind.split(';').next().unwrap_or_default().trim();
-        let manifest = Self { media_type: said.media_type.unwrap_or_else(|| kind.to_owned()), bytes };
+        let manifest = Self { media_type: said["mediaType"].as_str().unwrap_or(kind).to_owned(), bytes };
         match manifest.media_type.as_str() {
             OCI_INDEX | DOCKER_LIST => manifest.listed().map(drop)?,
             OCI_MANIFEST | DOCKER_MANIFEST => manifest.parse().map(drop)?,
@@ -140,7 +134,6 @@ impl Manifest {
         Ok(blobs)
     }
 
-    /// What an index lists.
     pub(super) fn listed(&self) -> Result<Vec<Listed>, String> {
         let index: Result<Index, _> = serde_json::from_slice(&self.bytes);
         Ok(index.map_err(|error| format!("its index cannot be read: {error}"))?.manifests)

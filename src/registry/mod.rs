@@ -1,14 +1,12 @@
-//! Image registries: the parts of the OCI distribution protocol that are needed to get images into our
-//! registry.
+//! Image registries: the parts of the OCI distribution protocol that are needed to get images into our registry.
 //!
-//! Based on our own download client instead of a registry crate (oci-client): transfers must be resumable,
-//! and proxies, private certificate authorities and redirects must be handled as in all other downloads.
+//! Based on our own download client instead of a registry crate: transfers must be resumable, and proxies, private
+//! certificate authorities and redirects must be handled as in all other downloads.
 
 mod archive;
 mod blob;
 mod copy;
 mod error;
-mod export;
 mod manifest;
 mod ours;
 mod platform;
@@ -23,34 +21,22 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use archive::{Normal, archive_digest, normalise, normalise_archive};
+pub use archive::normalise_archive;
 pub use copy::fetch_archive;
 pub use error::{RegistryError, Result};
 pub use manifest::{Descriptor, Manifest};
-pub use reference::Reference;
+pub use reference::{Reference, host_to_ask};
 pub use upstream::Upstream;
 
 use crate::fetch::{Client, Timeouts, permitted};
 use crate::task::Task;
-use archive::{Image, Wish};
+use archive::Image;
 use push::Push;
 
 /// The first pause: with those that follow, a registry that is restarted has about ten seconds.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The result of a push.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pushed {
-    /// `sha256:…` of the manifest, as the registry confirmed it.
-    pub digest: String,
-    /// Bytes of blobs that were sent.
-    pub sent: u64,
-    /// Bytes of blobs that were there already.
-    pub present: u64,
-}
-
-/// Our registry: plain HTTP on the loopback address, never through a proxy. Cheap to clone; several
-/// may push at the same time.
+/// Our registry: plain HTTP on the loopback address, never through a proxy. Several may push at the same time.
 #[derive(Debug, Clone)]
 pub struct Registry {
     authority: String,
@@ -69,10 +55,10 @@ impl Registry {
         {
             let what =
                 format!("\"{authority}\" is not the address of a registry on this machine (127.0.0.1:PORT)");
-            return Err(RegistryError::Name(what));
+            return Err(RegistryError::name(what));
         }
         let client = Client::local()?;
-        let timeouts = Timeouts { pause: PAUSE, ..client.timeouts() };
+        let timeouts = Timeouts { pause: PAUSE, ..client.timeouts };
         Ok(Self { authority: authority.to_owned(), client: client.with(timeouts), seen: Arc::default() })
     }
 
@@ -86,23 +72,24 @@ impl Registry {
         &self.authority
     }
 
-    /// Pushes the image of an archive, sending only what is missing there. The manifest of an OCI
-    /// layout is pushed as it is; for an archive without one, one is made, always the same.
+    /// Pushes what is missing of an archive's image; returns the digest that the registry confirmed. The manifest
+    /// of an OCI layout is pushed as it is; for an archive without one, one is made, always the same.
     pub fn push_archive(
         &self,
         task: &Task<'_>,
         archive: &Path,
         repository: &str,
         tag: Option<&str>,
-    ) -> Result<Pushed> {
+    ) -> Result<String> {
         self.named(repository, tag.unwrap_or("latest"))?;
-        let image = Image::open(archive, Wish::default())?;
+        let image = Image::open(archive, None)?;
         let push = Push::new(self, task, repository);
-        wait(task, &format!("the push of {repository}"), push.image(&image.manifest, &image.blobs, tag))
+        let what = format!("the push of {repository}");
+        push.image(&image.manifest, tag, repository, || wait(task, &what, push.blobs(&image.blobs)))
     }
 
     fn timeouts(&self) -> Timeouts {
-        self.client.timeouts()
+        self.client.timeouts
     }
 
     fn seen(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
@@ -111,11 +98,6 @@ impl Registry {
 
     fn remember(&self, repository: &str, digest: &str) {
         self.seen().insert(digest.to_owned(), repository.to_owned());
-    }
-
-    /// A repository that has a blob.
-    fn known(&self, digest: &str) -> Option<String> {
-        self.seen().get(digest).cloned()
     }
 }
 

@@ -6,14 +6,13 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use super::manifest::{ACCEPTED, LONGEST, Manifest};
 use super::push::Push;
 use super::reference::{is_digest, is_repository, is_tag};
-use super::retry::{Fault, again};
+use super::retry::{Fault, again, unanswered};
 use super::{Registry, RegistryError, Result, wait};
-use crate::fetch::{Answered, FetchError, Question, Remote, ask, read, unanswered};
+use crate::error::Kind;
+use crate::fetch::{self, Answered, FetchError, Halt, Remote, ask, read};
 use crate::files::sha256;
 use crate::task::Task;
 
-/// The header with a manifest's digest.
-const DIGEST: &str = "docker-content-digest";
 /// The limit of a response to a blob or a manifest (bytes).
 const SHORT: u64 = 64 << 10;
 /// The header that registries of the distribution protocol send.
@@ -23,13 +22,19 @@ impl Registry {
     /// Whether a registry answers there, asked once: an error says what is there instead.
     pub fn ready(&self, task: &Task<'_>) -> Result<()> {
         let asked = wait(task, "the registry's first answer", async {
-            Ok(self.ask(Method::GET, "", "a first question").await)
+            Ok(self.ask(&Method::GET, "", "a first question").await)
         })?;
-        let stranger = |what| RegistryError::Stranger { authority: self.authority.clone(), what };
+        let stranger = |what| {
+            let port = self.authority.rsplit(':').next().unwrap_or_default();
+            let help =
+                format!("ss -ltnp 'sport = :{port}'   # shows the program; stop it, then run `up` again");
+            let what = format!("the server at {} is not an image registry ({what})", self.authority);
+            RegistryError::Other { kind: Kind::HostNotReady, what, help }
+        };
         let answer = match asked {
             Ok(answer) => answer,
             // What was said is no HTTP.
-            Err(fault) => match fault.error() {
+            Err(fault) => match fault.into_error() {
                 RegistryError::Transfer(FetchError::Broken { cause, .. })
                     if cause.contains("invalid HTTP") =>
                 {
@@ -49,30 +54,7 @@ impl Registry {
 
     /// The digest that a tag or digest has there; `None` if there is none.
     pub fn digest(&self, task: &Task<'_>, repository: &str, reference: &str) -> Result<Option<String>> {
-        let what = self.named(repository, reference)?;
-        self.asking(task, &what, async || self.digest_once(repository, reference, &what).await)
-    }
-
-    pub(super) async fn digest_once(
-        &self,
-        repository: &str,
-        reference: &str,
-        what: &str,
-    ) -> Result<Option<String>, Fault> {
-        let answer = self.ask(Method::HEAD, &manifests(repository, reference), what).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
-        if answer.status != StatusCode::OK {
-            return Err(self.refusal(&answer, what));
-        }
-        let Some(digest) = answer.header(DIGEST).filter(|digest| is_digest(digest)) else {
-            // A registry may leave it out; the bytes tell it as well.
-            let manifest = self.manifest_once(repository, reference, what).await?;
-            return Ok(manifest.map(|manifest| manifest.digest()));
-        };
-        same(what, reference, digest)?;
-        Ok(Some(digest.to_owned()))
+        Ok(self.manifest(task, repository, reference)?.map(|manifest| manifest.digest()))
     }
 
     /// The manifest of a tag or digest, hashed; `None` if there is none.
@@ -87,24 +69,12 @@ impl Registry {
         reference: &str,
         what: &str,
     ) -> Result<Option<Manifest>, Fault> {
-        let answer = self.ask(Method::GET, &manifests(repository, reference), what).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
-        if answer.status != StatusCode::OK {
-            return Err(self.refusal(&answer, what));
-        }
+        let found = self.look(&Method::GET, &manifests(repository, reference), what).await?;
+        let Some(answer) = found else { return Ok(None) };
         let kind = answer.header("content-type").unwrap_or_default().to_owned();
-        let said = answer.header(DIGEST).filter(|digest| is_digest(digest)).map(str::to_owned);
-        let (host, told) = (self.authority.clone(), what.to_owned());
-        let manifest = Manifest::read(answer.body, &kind).map_err(|why| RegistryError::Malformed {
-            host,
-            what: told,
-            why,
-        })?;
-        let got = manifest.digest();
-        same(what, reference, &got)?;
-        same(what, said.as_deref().unwrap_or_default(), &got)?;
+        let read = Manifest::read(answer.body, &kind);
+        let manifest = read.map_err(|why| RegistryError::malformed(&self.authority, what, why))?;
+        same(what, reference, &manifest.digest())?;
         Ok(Some(manifest))
     }
 
@@ -113,24 +83,23 @@ impl Registry {
         let Some(digest) = manifest.config_digest() else { return Ok(None) };
         let what = format!("the configuration {digest} of {repository}");
         self.asking(task, &what, async || {
-            let answer = self.ask(Method::GET, &format!("{repository}/blobs/{digest}"), &what).await?;
-            match answer.status {
-                StatusCode::OK => {
-                    same(&what, &digest, &format!("sha256:{}", sha256(&answer.body)))?;
-                    Ok(Some(answer.body))
-                }
-                StatusCode::NOT_FOUND => Ok(None),
-                _ => Err(self.refusal(&answer, &what)),
-            }
+            let found = self.look(&Method::GET, &format!("{repository}/blobs/{digest}"), &what).await?;
+            let Some(answer) = found else { return Ok(None) };
+            same(&what, &digest, &format!("sha256:{}", sha256(&answer.body)))?;
+            Ok(Some(answer.body))
         })
+    }
+
+    /// The manifest of an image that has to be there.
+    pub(super) fn existing(&self, task: &Task<'_>, repository: &str, digest: &str) -> Result<Manifest> {
+        let (host, what) = (self.authority.clone(), self.named(repository, digest)?);
+        let manifest = self.manifest(task, repository, digest)?;
+        manifest.ok_or(RegistryError::NotFound { host, what })
     }
 
     /// Gives the image that has `digest` one more tag.
     pub fn tag(&self, task: &Task<'_>, repository: &str, digest: &str, tag: &str) -> Result<()> {
-        let Some(manifest) = self.manifest(task, repository, digest)? else {
-            let what = self.named(repository, digest)?;
-            return Err(RegistryError::NotFound { host: self.authority.clone(), what });
-        };
+        let manifest = self.existing(task, repository, digest)?;
         let push = Push::new(self, task, repository);
         wait(task, &format!("tagging {repository}:{tag}"), push.manifest(&manifest, Some(tag))).map(drop)
     }
@@ -143,10 +112,7 @@ impl Registry {
 
     async fn whole(&self, repository: &str, digest: String, what: &str) -> Result<bool, Fault> {
         let Some(manifest) = self.manifest_once(repository, &digest, what).await? else { return Ok(false) };
-        let malformed = |why| {
-            let (host, what) = (self.authority.clone(), what.to_owned());
-            RegistryError::Malformed { host, what, why }
-        };
+        let malformed = |why| RegistryError::malformed(&self.authority, what, why);
         if manifest.is_index() {
             for child in manifest.listed().map_err(malformed)? {
                 // An index in an index is rare, so one after the other will do.
@@ -164,15 +130,11 @@ impl Registry {
     /// Whether the repository has a blob.
     pub(super) async fn has(&self, repository: &str, digest: &str) -> Result<bool, Fault> {
         let what = format!("whether it has {digest}");
-        let answer = self.ask(Method::HEAD, &format!("{repository}/blobs/{digest}"), &what).await?;
-        match answer.status {
-            StatusCode::OK => {
-                self.remember(repository, digest);
-                Ok(true)
-            }
-            StatusCode::NOT_FOUND => Ok(false),
-            _ => Err(self.refusal(&answer, &what)),
+        let found = self.look(&Method::HEAD, &format!("{repository}/blobs/{digest}"), &what).await?;
+        if found.is_some() {
+            self.remember(repository, digest);
         }
+        Ok(found.is_some())
     }
 
     /// Repeats a request about `what` until it succeeds, or until repeating cannot help.
@@ -185,38 +147,49 @@ impl Registry {
         wait(task, &format!("asking for {what}"), again(task, self.timeouts(), attempt))
     }
 
-    /// Sends a request and waits for its response, as long as the server may be silent.
-    pub(super) async fn send(
+    /// Sends a request and reads its short response, as long as the server may be silent.
+    pub(super) async fn exchange(
         &self,
         request: RequestBuilder,
         url: &Url,
         what: &str,
-    ) -> Result<Response, Fault> {
-        match tokio::time::timeout(self.timeouts().idle, request.send()).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(Fault::of(unanswered(url, &error), &self.authority, what)),
-            Err(_) => Err(self.stalled(what)),
-        }
+    ) -> Result<Answered, Fault> {
+        let sent = tokio::time::timeout(self.timeouts().idle, request.send()).await;
+        let response = sent.map_err(|_| self.stalled(what))?;
+        let response = response.map_err(|error| self.unanswered(fetch::unanswered(url, &error), what))?;
+        self.read(response, url, what).await
     }
 
     /// Reads the short response to a request.
     pub(super) async fn read(&self, response: Response, url: &Url, what: &str) -> Result<Answered, Fault> {
-        let answer = read(&self.client, response, url, SHORT).await;
-        answer.map_err(|halt| Fault::of(halt, &self.authority, what))
+        read(&self.client, response, url, SHORT).await.map_err(|halt| self.unanswered(halt, what))
+    }
+
+    pub(super) fn unanswered(&self, halt: Halt, what: &str) -> Fault {
+        unanswered(halt, &self.authority, what)
     }
 
     pub(super) fn stalled(&self, what: &str) -> Fault {
-        let (host, idle) = (self.authority.clone(), self.timeouts().idle);
-        Fault::passing(RegistryError::Stalled { host, what: what.to_owned(), idle })
+        Halt::again(RegistryError::stalled(&self.authority, what, self.timeouts().idle))
+    }
+
+    /// Asks for what may not be there.
+    async fn look(&self, method: &Method, path: &str, what: &str) -> Result<Option<Answered>, Fault> {
+        let answer = self.ask(method, path, what).await?;
+        match answer.status {
+            StatusCode::OK => Ok(Some(answer)),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(self.refusal(&answer, what)),
+        }
     }
 
     /// Sends one request for a path below `/v2/`.
-    async fn ask(&self, method: Method, path: &str, what: &str) -> Result<Answered, Fault> {
+    async fn ask(&self, method: &Method, path: &str, what: &str) -> Result<Answered, Fault> {
         let url = self.url(path);
         let remote = Remote { url: &url, ..Remote::default() };
-        let question = Question { method, remote, accept: ACCEPTED, limit: LONGEST };
-        let asked = ask(&self.client, &question).await;
-        asked.map_err(|halt| Fault::of(halt, &self.authority, what))
+        ask(&self.client, method, &remote, ACCEPTED, LONGEST)
+            .await
+            .map_err(|halt| self.unanswered(halt, what))
     }
 
     pub(super) fn url(&self, path: &str) -> String {
@@ -227,15 +200,13 @@ impl Registry {
     pub(super) fn refusal(&self, answer: &Answered, what: &str) -> Fault {
         let said = said(&answer.body);
         if answer.status == StatusCode::INSUFFICIENT_STORAGE || is_full(&answer.body) {
-            let authority = self.authority.clone();
-            return Fault::Final(RegistryError::Full {
-                authority,
-                said: format!("{}: {said}", answer.status),
-            });
+            let what = format!("the disk of the registry at {} is full", self.authority);
+            let help = "docker system df   # shows the disk usage; free some space, then run `up` again";
+            let (what, help) = (format!("{what} ({}: {said})", answer.status), help.to_owned());
+            return RegistryError::Other { kind: Kind::HostNotReady, what, help }.into();
         }
-        let (passing, after) = (answer.is_passing(), answer.after);
-        let error = RegistryError::answered(self.authority.clone(), what.to_owned(), answer.status, said);
-        if passing { Fault::Passing { error, after } } else { Fault::Final(error) }
+        let error = RegistryError::answered(&self.authority, what, answer.status, said);
+        if answer.is_passing() { Halt::Again { error, after: answer.after } } else { error.into() }
     }
 
     /// `127.0.0.1:5000/app/web:1`, if both can be asked for.
@@ -245,7 +216,7 @@ impl Registry {
         if is_repository(repository) && (is_digest(reference) || is_tag(reference)) {
             return Ok(name);
         }
-        Err(RegistryError::Name(format!("\"{name}\" is not an image name")))
+        Err(RegistryError::name(format!("\"{name}\" is not an image name")))
     }
 }
 

@@ -60,30 +60,23 @@ pub(super) fn choose<'a>(listed: &'a [Listed], wanted: &Platform) -> Result<&'a 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::manifest::Manifest;
+    use crate::registry::manifest::OCI_MANIFEST;
+    use serde_json::{Value, json};
 
     fn index() -> Vec<Listed> {
-        let entry = |n: u8, platform: &str, more: &str| {
-            format!(
-                r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":1,
-                "digest":"sha256:{}","platform":{platform}{more}}}"#,
-                n.to_string().repeat(64)
-            )
-        };
-        let entries = [
-            entry(1, r#"{"os":"linux","architecture":"amd64","variant":"v3"}"#, ""),
-            entry(2, r#"{"os":"linux","architecture":"amd64"}"#, ""),
-            entry(3, r#"{"os":"linux","architecture":"arm64","variant":"v8"}"#, ""),
-            entry(4, r#"{"os":"windows","architecture":"amd64","os.version":"10"}"#, ""),
-            entry(
-                5,
-                r#"{"os":"unknown","architecture":"unknown"}"#,
-                r#","annotations":{"vnd.docker.reference.type":"attestation-manifest"}"#,
-            ),
+        let platforms = [
+            json!({ "os": "linux", "architecture": "amd64", "variant": "v3" }),
+            json!({ "os": "linux", "architecture": "amd64" }),
+            json!({ "os": "linux", "architecture": "arm64", "variant": "v8" }),
+            json!({ "os": "windows", "architecture": "amd64", "os.version": "10" }),
+            json!({ "os": "unknown", "architecture": "unknown" }),
         ];
-        let text = format!(r#"{{"manifests":[{}]}}"#, entries.join(","));
-        let kind = "application/vnd.oci.image.index.v1+json";
-        Manifest::read(text.into_bytes(), kind).unwrap().listed().unwrap()
+        let entry = |(index, platform): (u8, Value)| {
+            let digest = format!("sha256:{}", (index + 1).to_string().repeat(64));
+            json!({ "mediaType": OCI_MANIFEST, "size": 1, "digest": digest, "platform": platform })
+        };
+        let all: Vec<_> = (0..).zip(platforms).map(entry).collect();
+        serde_json::from_value(all.into()).unwrap()
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::future::try_join_all;
 use futures::stream::iter;
+use futures::{StreamExt as _, TryStreamExt as _};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{StatusCode, Url};
 
@@ -16,15 +16,13 @@ use super::blob::Blob;
 use super::manifest::Manifest;
 use super::ours::manifests;
 use super::retry::{Fault, again};
-use super::{Pushed, Registry, RegistryError, Result};
+use super::{Registry, RegistryError, Result, wait};
 use crate::error::Error;
-use crate::fetch::FetchError;
+use crate::fetch::{FetchError, Halt};
 use crate::task::Task;
 
 /// Blobs that are sent at the same time.
 const UPLOADS: usize = 4;
-/// How often a registry may have lost blobs before the manifest came.
-pub(super) const ROUNDS: usize = 2;
 const REPORT_EVERY: Duration = Duration::from_millis(200);
 
 /// One push on its way.
@@ -35,14 +33,7 @@ pub(super) struct Push<'a> {
     /// Bytes that were handed to the connection, by upload.
     moved: RefCell<Vec<Arc<AtomicU64>>>,
     /// Whether the registry answered before: what is gone then has died.
-    pub(super) met: Cell<bool>,
-}
-
-/// How the blobs got into the registry (bytes).
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Moved {
-    pub(super) sent: u64,
-    pub(super) present: u64,
+    met: Cell<bool>,
 }
 
 impl<'a> Push<'a> {
@@ -57,56 +48,43 @@ impl<'a> Push<'a> {
         counter
     }
 
-    /// Sends what is missing of an image and names it `tag`.
-    pub(super) async fn image(
+    /// Has `send` send the missing blobs, then names the image `tag`; once more if the registry lost blobs
+    /// meanwhile. Returns the digest that the registry found. `name` is the image's for readers.
+    pub(super) fn image(
         &self,
         manifest: &Manifest,
-        blobs: &[Blob],
         tag: Option<&str>,
-    ) -> Result<Pushed> {
-        let mut moved = Moved::default();
-        let mut round = 1;
-        loop {
-            let more = self.blobs(blobs).await?;
-            moved = Moved { sent: moved.sent + more.sent, ..if round == 1 { more } else { moved } };
-            match self.manifest(manifest, tag).await {
-                Err(error) if round < ROUNDS && lost_blobs(&error) => {
-                    round += 1;
-                    self.task.say(format!("{error}; checking again which blobs exist"));
-                }
-                result => {
-                    return result.map(|digest| Pushed { digest, sent: moved.sent, present: moved.present });
-                }
+        name: &str,
+        send: impl Fn() -> Result<()>,
+    ) -> Result<String> {
+        let store = || wait(self.task, &format!("the push of {name}"), self.manifest(manifest, tag));
+        send()?;
+        match store() {
+            Err(error) if lost_blobs(&error) => {
+                self.task.say(format!("{error}; checking again which blobs exist"));
+                send()?;
+                store()
             }
+            result => result,
         }
     }
 
-    async fn blobs(&self, blobs: &[Blob]) -> Result<Moved> {
+    /// Sends the missing ones of these blobs.
+    pub(super) async fn blobs(&self, blobs: &[Blob]) -> Result<()> {
         let there = self.present(blobs.iter().map(|blob| blob.digest.as_str())).await?;
-        let mut moved = Moved::default();
-        let mut missing = Vec::new();
-        for (blob, there) in blobs.iter().zip(there) {
-            if there { moved.present += blob.size } else { missing.push(blob) }
-        }
+        let missing: Vec<&Blob> =
+            blobs.iter().zip(there).filter(|(_, there)| !there).map(|(blob, _)| blob).collect();
         let total = missing.iter().map(|blob| blob.size).sum();
         self.moved.borrow_mut().clear();
-        let mut uploads = iter(missing).map(|blob| self.upload(blob)).buffer_unordered(UPLOADS);
-        let sending = async {
-            while let Some(upload) = uploads.next().await {
-                let upload = upload?;
-                moved.sent += upload.sent;
-                moved.present += upload.present;
-            }
-            Ok::<_, RegistryError>(())
-        };
+        let uploads = iter(missing).map(|blob| self.upload(blob)).buffer_unordered(UPLOADS);
         tokio::select! {
-            sent = sending => sent?,
+            sent = uploads.try_collect::<()>() => sent?,
             never = self.report(total) => match never {},
         }
-        if moved.sent > 0 {
+        if total > 0 {
             self.task.progress(Some(total), Some(total), self.shown());
         }
-        Ok(moved)
+        Ok(())
     }
 
     /// Which blobs are there.
@@ -133,16 +111,17 @@ impl<'a> Push<'a> {
             self.noted(self.put(manifest, reference, &name).await)
         });
         put.await.map_err(|error| self.died(error, &name))?;
-        // A tag may be another one's by now, and a registry may store what it likes.
+        // Another one may have pushed to the tag, and a registry may store what it likes.
         let both = [reference, pushed.as_str()];
         for reference in if tag.is_some() { &both[..] } else { &both[..1] } {
             let look = again(self.task, registry.timeouts(), async || {
-                self.noted(registry.digest_once(self.repository, reference, &name).await)
+                self.noted(registry.manifest_once(self.repository, reference, &name).await)
             });
             let found = look.await.map_err(|error| self.died(error, &name))?;
-            if found.as_ref() != Some(&pushed) {
-                let (pushed, found) = (pushed.clone(), found.unwrap_or_else(|| "nothing".to_owned()));
-                return Err(RegistryError::Differs { name, pushed, found });
+            let found = found.map_or("nothing".to_owned(), |found| found.digest());
+            if found != pushed {
+                let what = format!("digest mismatch for {name}: {pushed} was pushed, {found} was found");
+                return Err(RegistryError::again(what));
             }
         }
         Ok(pushed)
@@ -154,8 +133,7 @@ impl<'a> Push<'a> {
         let request = registry.client.http().put(url.clone());
         let request = request.header(CONTENT_TYPE, &manifest.media_type).body(manifest.bytes.clone());
         let what = format!("the manifest of {name}");
-        let response = registry.send(request, &url, &what).await?;
-        let answer = registry.read(response, &url, &what).await?;
+        let answer = registry.exchange(request, &url, &what).await?;
         match answer.status {
             StatusCode::CREATED => Ok(()),
             _ => Err(registry.refusal(&answer, &what)),
@@ -165,12 +143,9 @@ impl<'a> Push<'a> {
     /// Notes that the registry has responded; one that never has is not tried again.
     pub(super) fn noted<T>(&self, result: Result<T, Fault>) -> Result<T, Fault> {
         match result {
-            Err(Fault::Passing { error: error @ RegistryError::Unreachable { .. }, .. })
-                if !self.met.get() =>
-            {
-                Err(Fault::Final(error))
+            Err(Halt::Again { error: error @ RegistryError::Unreachable { .. }, after }) => {
+                Err(if self.met.get() { Halt::Again { error, after } } else { error.into() })
             }
-            Err(fault @ Fault::Passing { error: RegistryError::Unreachable { .. }, .. }) => Err(fault),
             result => {
                 self.met.set(true);
                 result
@@ -185,7 +160,10 @@ impl<'a> Push<'a> {
             RegistryError::Transfer(FetchError::Broken { cause, .. }) => cause,
             error => return error,
         };
-        RegistryError::Died { authority: self.registry.authority.clone(), what: what.to_owned(), cause }
+        let authority = &self.registry.authority;
+        let what =
+            format!("lost the connection to the registry at {authority} while pushing {what} ({cause})");
+        RegistryError::again(what)
     }
 
     fn shown(&self) -> String {
@@ -201,9 +179,8 @@ impl<'a> Push<'a> {
     }
 }
 
-/// Whether a manifest was refused for blobs that were there just now: a registry was restarted on
-/// another disk, or cleaned.
-pub(super) fn lost_blobs(error: &RegistryError) -> bool {
+/// Whether blobs are gone that were there just now: a registry was restarted on another disk, or cleaned.
+fn lost_blobs(error: &RegistryError) -> bool {
     match error {
         RegistryError::Answered { said, .. } => said.contains("BLOB_UNKNOWN"),
         error => matches!(error, RegistryError::NotFound { .. }),

@@ -51,11 +51,11 @@ impl Reference {
         let repository = if library { format!("library/{path}") } else { path.to_owned() };
         Ok(Self { host: host.to_owned(), repository, tag, digest })
     }
+}
 
-    /// The host that serves it.
-    pub fn host_to_ask(&self) -> &str {
-        if self.host == DEFAULT_HOST { DEFAULT_SERVER } else { &self.host }
-    }
+/// The host that serves images of `host`.
+pub fn host_to_ask(host: &str) -> &str {
+    if host == DEFAULT_HOST { DEFAULT_SERVER } else { host }
 }
 
 impl fmt::Display for Reference {
@@ -120,7 +120,7 @@ mod tests {
             ("a.example/x__y/z--1.b", "a.example/x__y/z--1.b", "a.example"),
         ] {
             let reference = Reference::parse(text).unwrap();
-            assert_eq!((reference.to_string().as_str(), reference.host_to_ask()), (full, asked));
+            assert_eq!((reference.to_string().as_str(), host_to_ask(&reference.host)), (full, asked));
             assert_eq!(Reference::parse(full).unwrap(), reference);
         }
         let pinned = Reference::parse(&format!("alpine:3@{DIGEST}")).unwrap();

@@ -1,46 +1,18 @@
 //! Retries after temporary errors.
 
-use std::time::Duration;
-
 use super::{RegistryError, Result};
-use crate::fetch::{Halt, TRIES, Timeouts, Tries};
+use crate::fetch::{Halt, TRIES, Timeouts, pause};
 use crate::task::Task;
 
 /// Why an attempt failed.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// The same may do better, not before `after`.
-    Passing {
-        error: RegistryError,
-        after: Option<Duration>,
-    },
-    Final(RegistryError),
-}
+pub(super) type Fault = Halt<RegistryError>;
 
-impl Fault {
-    pub(super) fn passing(error: RegistryError) -> Self {
-        Self::Passing { error, after: None }
-    }
-
-    /// A request of `what` that got no answer.
-    pub(super) fn of(halt: Halt, host: &str, what: &str) -> Self {
-        let told = |error| RegistryError::of(error, host, what);
-        match halt {
-            Halt::Again { error, after } => Self::Passing { error: told(error), after },
-            halt => Self::Final(told(halt.into_error())),
-        }
-    }
-
-    pub(super) fn error(self) -> RegistryError {
-        match self {
-            Self::Passing { error, .. } | Self::Final(error) => error,
-        }
-    }
-}
-
-impl From<RegistryError> for Fault {
-    fn from(error: RegistryError) -> Self {
-        Self::Final(error)
+/// A request of `what` that got no answer.
+pub(super) fn unanswered(halt: Halt, host: &str, what: &str) -> Fault {
+    let told = |error| RegistryError::of(error, host, what);
+    match halt {
+        Halt::Again { error, after } => Halt::Again { error: told(error), after },
+        halt => Halt::Final(told(halt.into_error())),
     }
 }
 
@@ -50,17 +22,19 @@ pub(super) async fn again<T>(
     timeouts: Timeouts,
     mut attempt: impl AsyncFnMut() -> Result<T, Fault>,
 ) -> Result<T> {
-    let mut tries = Tries::default();
+    let mut failed = 1;
     loop {
         let (error, after) = match attempt().await {
             Ok(value) => return Ok(value),
-            Err(Fault::Final(error)) => return Err(error),
-            Err(Fault::Passing { error, after }) => (error, after),
+            Err(Halt::Again { error, after }) => (error, after),
+            Err(halt) => return Err(halt.into_error()),
         };
-        let pause = tries.pause(timeouts.pause, after).filter(|pause| *pause < task.remaining());
-        let Some(pause) = pause else { return Err(error) };
-        let next = tries.failed + 1;
-        task.say(format!("{error}; trying again in {:.1} s ({next} of {TRIES})", pause.as_secs_f32()));
+        let pause = pause(timeouts.pause, failed - 1).max(after.unwrap_or_default());
+        if failed >= TRIES || pause >= task.remaining() {
+            return Err(error);
+        }
+        failed += 1;
+        task.say(format!("{error}; trying again in {:.1} s ({failed} of {TRIES})", pause.as_secs_f32()));
         tokio::time::sleep(pause).await;
     }
 }

@@ -1,52 +1,44 @@
 //! Uploads one blob in one request; starts again if that fails.
 
-use std::io::Read;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use reqwest::{Body, StatusCode, Url};
 
 use super::blob::{Blob, stream};
-use super::push::{Moved, Push, address};
+use super::push::{Push, address};
 use super::retry::{Fault, again};
 use super::{RegistryError, Result};
 use crate::error::Error;
-use crate::fetch::{Answered, unanswered};
-
-/// An error of reading, kept as the connection only tells that there was one.
-type Slot = Arc<Mutex<Option<std::io::Error>>>;
+use crate::fetch::{Answered, Halt, unanswered};
 
 impl Push<'_> {
     /// Sends a blob that was not there just now.
-    pub(super) async fn upload(&self, blob: &Blob) -> Result<Moved> {
+    pub(super) async fn upload(&self, blob: &Blob) -> Result<()> {
         let (mut first, counter) = (true, self.counter());
         let sent = again(self.task, self.registry.timeouts(), async || {
             // An upload whose answer was lost may have arrived.
             if !std::mem::take(&mut first)
                 && self.noted(self.registry.has(self.repository, &blob.digest).await)?
             {
-                return Ok(Moved { sent: blob.size, present: 0 });
+                return Ok(());
             }
             counter.store(0, Ordering::Relaxed);
             self.noted(self.once(blob, &counter).await)
         });
-        let sent = sent.await.map_err(|error| self.died(error, &blob.digest))?;
+        sent.await.map_err(|error| self.died(error, &blob.digest))?;
         self.registry.remember(self.repository, &blob.digest);
-        Ok(sent)
+        Ok(())
     }
 
-    async fn once(&self, blob: &Blob, counter: &Arc<AtomicU64>) -> Result<Moved, Fault> {
-        let Some(mut url) = self.begin(blob).await? else {
-            return Ok(Moved { sent: 0, present: blob.size });
-        };
+    async fn once(&self, blob: &Blob, counter: &Arc<AtomicU64>) -> Result<(), Fault> {
+        let Some(mut url) = self.begin(blob).await? else { return Ok(()) };
         url.query_pairs_mut().append_pair("digest", &blob.digest);
         let what = format!("blob {}", blob.digest);
-        let io = |error: &std::io::Error| Fault::Final(Error::io("read", &blob.path(), error).into());
-        let slot = Slot::default();
-        let from = Watched { from: blob.read().map_err(|e| io(&e))?, slot: Arc::clone(&slot) };
-        let body = Body::wrap_stream(stream(Box::new(from), Arc::clone(counter)));
+        let from = blob.read().map_err(|e| RegistryError::from(Error::io("read", &blob.path(), &e)))?;
+        let body = Body::wrap_stream(stream(from, Arc::clone(counter)));
         let request = self.registry.client.http().put(url.clone());
         let request = request.header(CONTENT_TYPE, "application/octet-stream");
         let request = request.header(CONTENT_LENGTH, blob.size).body(body);
@@ -54,14 +46,10 @@ impl Push<'_> {
             response = request.send() => response,
             () = stands_still(counter, self.registry.timeouts().idle) => return Err(self.registry.stalled(&what)),
         };
-        if let Some(error) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(io(&error));
-        }
-        let response =
-            response.map_err(|error| Fault::of(unanswered(&url, &error), &self.registry.authority, &what))?;
+        let response = response.map_err(|error| self.registry.unanswered(unanswered(&url, &error), &what))?;
         let answer = self.registry.read(response, &url, &what).await?;
         match answer.status {
-            StatusCode::CREATED => Ok(Moved { sent: blob.size, present: 0 }),
+            StatusCode::CREATED => Ok(()),
             _ => Err(self.refused(&answer, blob, &what)),
         }
     }
@@ -70,13 +58,14 @@ impl Push<'_> {
     async fn begin(&self, blob: &Blob) -> Result<Option<Url>, Fault> {
         let registry = self.registry;
         let mut url = address(&registry.url(&format!("{}/blobs/uploads/", self.repository)))?;
-        if let Some(other) = registry.known(&blob.digest).filter(|other| other != self.repository) {
+        if let Some(other) =
+            registry.seen().get(&blob.digest).cloned().filter(|other| other != self.repository)
+        {
             url.query_pairs_mut().append_pair("mount", &blob.digest).append_pair("from", &other);
         }
         let what = format!("the upload of {}", blob.digest);
         let request = registry.client.http().post(url.clone()).header(CONTENT_LENGTH, 0);
-        let response = registry.send(request, &url, &what).await?;
-        let answer = registry.read(response, &url, &what).await?;
+        let answer = registry.exchange(request, &url, &what).await?;
         match answer.status {
             StatusCode::CREATED => Ok(None),
             StatusCode::ACCEPTED => self.location(&url, &answer).map(Some),
@@ -89,25 +78,24 @@ impl Push<'_> {
         let said = answer.header(LOCATION.as_str()).unwrap_or_default();
         let url = from.join(said).ok().filter(|url| !said.is_empty() && url.origin() == from.origin());
         url.ok_or_else(|| {
-            let (host, what) = (self.registry.authority.clone(), "the start of an upload".to_owned());
             let why = format!("it returned \"{said}\" as the upload address");
-            Fault::Final(RegistryError::Malformed { host, what, why })
+            RegistryError::malformed(&self.registry.authority, "the start of an upload", why).into()
         })
     }
 
     fn refused(&self, answer: &Answered, blob: &Blob, what: &str) -> Fault {
         let status = answer.status;
         match self.registry.refusal(answer, what) {
-            Fault::Final(RegistryError::Answered { said, .. }) if said.contains("DIGEST_INVALID") => {
+            Halt::Final(RegistryError::Answered { said, .. }) if said.contains("DIGEST_INVALID") => {
                 let what = format!("a blob of {}", blob.path().display());
                 let (expected, got) = (blob.digest.clone(), format!("another digest ({said})"));
-                Fault::Final(RegistryError::Mismatch { what, expected, got })
+                RegistryError::Mismatch { what, expected, got }.into()
             }
             // Registries that were restarted know nothing of uploads that were begun.
-            Fault::Final(error @ (RegistryError::Answered { .. } | RegistryError::NotFound { .. }))
+            Halt::Final(error @ (RegistryError::Answered { .. } | RegistryError::NotFound { .. }))
                 if matches!(status.as_u16(), 400 | 404 | 416) =>
             {
-                Fault::passing(error)
+                Halt::again(error)
             }
             fault => fault,
         }
@@ -122,23 +110,5 @@ async fn stands_still(counter: &AtomicU64, idle: Duration) {
         if counter.load(Ordering::Relaxed) == before {
             return;
         }
-    }
-}
-
-/// A reader whose error is kept.
-struct Watched {
-    from: Box<dyn Read + Send>,
-    slot: Slot,
-}
-
-impl Read for Watched {
-    fn read(&mut self, block: &mut [u8]) -> std::io::Result<usize> {
-        self.from.read(block).map_err(|error| {
-            let kind = error.kind();
-            if kind != std::io::ErrorKind::Interrupted {
-                self.slot.lock().unwrap_or_else(PoisonError::into_inner).replace(error);
-            }
-            kind.into()
-        })
     }
 }

@@ -1,6 +1,4 @@
-//! The programs that are downloaded and, except for the optional ones, driven; each with its pin.
-//!
-//! A tool is a folder here with its `pin.toml`, and an entry in [`TOOLS`].
+//! The programs that are downloaded. A tool is a folder here with its `pin.toml`, and an entry in [`TOOLS`].
 
 mod pin;
 mod pins;
@@ -17,82 +15,48 @@ use semver::Version;
 
 use crate::config::{Versions, suggest};
 use crate::error::{Error, Result};
+use Compatible::{SameMajor, SameMinor, WithCluster};
+use Prints::{After, Json};
 
 pub static TOOLS: &[ToolSpec] = &[
-    ToolSpec {
-        name: "kubectl",
-        optional: false,
-        pin: include_str!("kubectl/pin.toml"),
-        version_args: &["version", "--client", "-o", "json"],
-        prints: Prints::Json("/clientVersion/gitVersion"),
-        compatible: Compatible::WithCluster,
-    },
-    ToolSpec {
-        name: "helm",
-        optional: false,
-        pin: include_str!("helm/pin.toml"),
-        version_args: &["version", "--template", "{{.Version}}"],
-        prints: Prints::After(""),
-        // Flags and the records of releases are the same within a major version.
-        compatible: Compatible::SameMajor,
-    },
-    ToolSpec {
-        name: "kind",
-        optional: false,
-        pin: include_str!("kind/pin.toml"),
-        version_args: &["version"],
-        prints: Prints::After("kind "),
-        // Before 1.0, each minor version changes what it expects of a node image.
-        compatible: Compatible::SameMinor,
-    },
-    ToolSpec {
-        name: "minikube",
-        optional: false,
-        pin: include_str!("minikube/pin.toml"),
-        version_args: &["version", "--short"],
-        prints: Prints::After(""),
-        // Flags and node images change with minor versions, and older versions cannot read newer cluster files.
-        compatible: Compatible::SameMinor,
-    },
-    optional(
-        "k9s",
-        include_str!("k9s/pin.toml"),
-        &["version", "-s"],
-        Prints::After("Version"),
-        Compatible::SameMajor,
-    ),
-    optional(
-        "stern",
-        include_str!("stern/pin.toml"),
-        &["--version"],
-        Prints::After("version:"),
-        Compatible::SameMajor,
-    ),
+    required(tool(
+        "kubectl",
+        include_str!("kubectl/pin.toml"),
+        &["version", "--client", "-o", "json"],
+        Json("/clientVersion/gitVersion"),
+        WithCluster,
+    )),
+    // Flags and the records of releases are the same within a major version.
+    required(tool(
+        "helm",
+        include_str!("helm/pin.toml"),
+        &["version", "--template", "{{.Version}}"],
+        After(""),
+        SameMajor,
+    )),
+    // Before 1.0, each minor version changes what it expects of a node image.
+    required(tool("kind", include_str!("kind/pin.toml"), &["version"], After("kind "), SameMinor)),
+    // Flags and node images change with minor versions, and older versions cannot read newer cluster files.
+    required(tool(
+        "minikube",
+        include_str!("minikube/pin.toml"),
+        &["version", "--short"],
+        After(""),
+        SameMinor,
+    )),
+    tool("k9s", include_str!("k9s/pin.toml"), &["version", "-s"], After("Version"), SameMajor),
+    tool("stern", include_str!("stern/pin.toml"), &["--version"], After("version:"), SameMajor),
     // The output and the flags of these change with minor versions.
-    optional(
-        "kubectl-ai",
-        include_str!("kubectl-ai/pin.toml"),
-        &["version"],
-        Prints::After("version:"),
-        Compatible::SameMinor,
-    ),
-    optional(
-        "cosign",
-        include_str!("cosign/pin.toml"),
-        &["version", "--json"],
-        Prints::Json("/gitVersion"),
-        Compatible::SameMinor,
-    ),
-    optional(
-        "grype",
-        include_str!("grype/pin.toml"),
-        &["version", "-o", "json"],
-        Prints::Json("/version"),
-        Compatible::SameMinor,
-    ),
+    tool("kubectl-ai", include_str!("kubectl-ai/pin.toml"), &["version"], After("version:"), SameMinor),
+    tool("cosign", include_str!("cosign/pin.toml"), &["version", "--json"], Json("/gitVersion"), SameMinor),
+    tool("grype", include_str!("grype/pin.toml"), &["version", "-o", "json"], Json("/version"), SameMinor),
 ];
 
-const fn optional(
+const fn required(tool: ToolSpec) -> ToolSpec {
+    ToolSpec { optional: false, ..tool }
+}
+
+const fn tool(
     name: &'static str,
     pin: &'static str,
     version_args: &'static [&'static str],
@@ -102,14 +66,12 @@ const fn optional(
     ToolSpec { name, optional: true, pin, version_args, prints, compatible }
 }
 
-/// What is known about a tool in advance.
 #[derive(Debug)]
 pub struct ToolSpec {
     /// The program's name, which is also its key in `versions.toml` and the name of its recipe.
     pub name: &'static str,
     /// Whether `up` does without it: it is only downloaded if the user names it.
     pub optional: bool,
-    /// The text of its `pin.toml`.
     pub pin: &'static str,
     /// The arguments that make it print its version without contacting a cluster.
     pub version_args: &'static [&'static str],
@@ -141,7 +103,6 @@ enum Compatible {
 pub struct Wanted {
     /// The tool's own: of `versions.toml`, or of its pin where nothing else has to go with it.
     pub tool: Version,
-    /// The cluster's Kubernetes.
     pub cluster: Version,
 }
 
@@ -156,14 +117,13 @@ impl ToolSpec {
         })
     }
 
-    /// Reads the version from the tool's output.
     pub fn parse(&self, output: &str) -> Option<Version> {
         let text = match self.prints {
-            Prints::Json(pointer) => {
+            Json(pointer) => {
                 let json: serde_json::Value = serde_json::from_str(output).ok()?;
                 json.pointer(pointer)?.as_str()?.to_owned()
             }
-            Prints::After(label) => {
+            After(label) => {
                 let rest = output.lines().find_map(|line| line.trim().strip_prefix(label))?;
                 rest.split_whitespace().next()?.to_owned()
             }
@@ -175,18 +135,14 @@ impl ToolSpec {
     pub fn fits(&self, version: &Version, wanted: &Wanted) -> Result<(), String> {
         let Wanted { tool, cluster } = wanted;
         match self.compatible {
-            Compatible::WithCluster
-                if version.major != cluster.major || version.minor.abs_diff(cluster.minor) > 1 =>
-            {
+            WithCluster if version.major != cluster.major || version.minor.abs_diff(cluster.minor) > 1 => {
                 let (major, minor) = (cluster.major, cluster.minor);
                 Err(format!("is more than one minor version away from the cluster's {major}.{minor}"))
             }
-            Compatible::SameMajor if version.major != tool.major => {
+            SameMajor if version.major != tool.major => {
                 Err(format!("is not of major version {}", tool.major))
             }
-            Compatible::SameMinor
-                if (version.major, version.minor) != (tool.major, tool.minor) || version < tool =>
-            {
+            SameMinor if (version.major, version.minor) != (tool.major, tool.minor) || version < tool => {
                 Err(format!("is not {tool} or a later {}.{}", tool.major, tool.minor))
             }
             _ => Ok(()),

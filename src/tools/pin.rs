@@ -1,5 +1,4 @@
-//! `pin.toml`: where each platform's file of a tool is published, its sha256, and the sources that confirm
-//! it.
+//! `pin.toml`: where each platform's file of a tool is published, its sha256, and the sources of that.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +24,6 @@ pub struct Pin {
     pub assets: BTreeMap<String, Asset>,
 }
 
-/// A published file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asset {
     pub url: String,
@@ -34,8 +32,7 @@ pub struct Asset {
     /// Bytes of the published file. Where it is not known, the transfer has a cap.
     pub size: Option<u64>,
     pub unpack: Unpack,
-    /// The hosts that a redirect may lead to, besides that of `url`; `*.example.org` stands for
-    /// all below it.
+    /// The hosts that a redirect may lead to, besides that of `url`: names, or `*.example.org`.
     pub hosts: Vec<String>,
     /// The published texts that agree on the checksum, independent of each other.
     pub sources: Vec<String>,
@@ -43,7 +40,6 @@ pub struct Asset {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unpack {
-    /// The file is the program.
     Plain,
     /// The program is this member of a .tar.gz or .zip.
     Member(String),
@@ -82,9 +78,8 @@ impl Pin {
         Document::parse(file, text)?.read(Self::read)
     }
 
-    /// Reads `version`, `url` and `member` (templates with `{version}`, `{os}`, `{arch}`), `hosts`,
-    /// `sources`, `checksum`, `[signature]` and `[platforms."os/arch"]` with `sha256` and, where
-    /// they are known or differ, `size`, `url`, `member` and `sources`.
+    /// `url` and `member` are templates with `{version}`, `{os}`, `{arch}`; `[platforms."os/arch"]` has `sha256` and,
+    /// where they are known or differ, `size`, `url`, `member` and `sources`.
     fn read(fields: &mut Fields<'_, '_>) -> Option<Self> {
         let text = fields.string("version");
         let version = text.as_deref().and_then(|text| Version::parse(text).ok());

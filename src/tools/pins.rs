@@ -11,7 +11,6 @@ use crate::error::{Error, Result};
 
 const FILE: &str = "pin.toml";
 
-/// By tool.
 #[derive(Debug)]
 pub struct Pins {
     pins: BTreeMap<&'static str, Pin>,
@@ -20,9 +19,8 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// The program's pins; where `dir` has a `<tool>/pin.toml`, that one stands in. A given pin may
-    /// be of another version, as long as it goes with the cluster. All problems of all files in
-    /// `dir` are reported at once.
+    /// The program's pins; where `dir` has a `<tool>/pin.toml`, that one stands in, as long as its version goes
+    /// with the cluster. All problems of all files in `dir` are reported at once.
     pub fn load(dir: Option<&Path>, versions: &Versions) -> Result<Self> {
         let mut pins = BTreeMap::new();
         for spec in TOOLS {
@@ -114,7 +112,6 @@ fn folders(dir: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The pin in a folder, or all that is wrong with it.
 fn given(
     dir: &Path,
     folder: &str,

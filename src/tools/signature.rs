@@ -2,8 +2,7 @@
 
 use crate::config::Fields;
 
-/// What a developer's `cargo xtask pins verify` holds a file against. The program itself needs no
-/// signature: it knows the checksum beforehand.
+/// For a developer's `cargo xtask pins verify`; the program itself knows the checksum beforehand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signature {
     /// Keyless: a certificate of `identity`, given by `issuer`.

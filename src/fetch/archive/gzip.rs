@@ -43,7 +43,6 @@ pub(super) fn extract<R: BufRead>(
     }
 }
 
-/// The description of the next entry.
 #[derive(Default)]
 struct Told {
     name: Option<Vec<u8>>,
@@ -140,7 +139,6 @@ fn attributes(text: &[u8], told: &mut Told) -> Checked<()> {
     Ok(())
 }
 
-/// The kind of an entry that is not a regular file.
 fn irregular(kind: EntryType, name: &[u8]) -> Option<&'static str> {
     Some(match kind {
         // In the oldest tar format, only the name shows it.
@@ -160,7 +158,6 @@ struct Bounded<R> {
     inner: R,
     got: u64,
     packed: u64,
-    /// Whether the end was reached.
     ended: bool,
 }
 

@@ -1,7 +1,5 @@
-//! Extracts one named regular file from a .tar.gz or .zip; nothing else is written to disk.
-//!
-//! The first bytes decide which format an archive has. The archive is read completely before the file gets
-//! its name, so a refused archive leaves nothing behind.
+//! Extracts one named regular file from a .tar.gz or .zip; nothing else is written to disk. The archive is read
+//! completely before the file gets its name, so a refused archive leaves nothing behind.
 
 mod gzip;
 mod names;
@@ -15,20 +13,17 @@ use crate::error::{Error, Result};
 use crate::files::{parent, place, sync_dir};
 use names::Names;
 
-/// The largest file that is taken out, in bytes. The largest program that we know (minikube) has
-/// 0.15 GB.
+/// The largest file that is taken out (bytes). The largest program that we know (minikube) has 0.15 GB.
 const FILE: u64 = 512 << 20;
 /// All that an archive may unpack to: a program, its licence, a shell completion or two.
 const WHOLE: u64 = 1 << 30;
-/// How much larger than the archive its content may be. Programs pack to a quarter; deflate can do
-/// 1:1032, which takes a file that says nothing.
+/// How much larger than the archive its content may be. Programs pack to a quarter; deflate can do 1:1032.
 const RATIO: u64 = 100;
 /// Below this the ratio does not count: a tar of one tiny file is mostly padding.
 const SMALL: u64 = 16 << 20;
 /// Release archives have fewer than a hundred entries.
 const ENTRIES: u64 = 10_000;
 
-/// Why nothing was taken out.
 enum Fault {
     /// What is wrong with the archive; completes "<archive> is refused: it …".
     Refused(String),
@@ -42,7 +37,6 @@ fn refused<T>(why: impl Into<String>) -> Checked<T> {
     Err(Fault::Refused(why.into()))
 }
 
-/// Content that is not in the expected format.
 fn damaged(error: impl std::fmt::Display) -> Fault {
     Fault::Refused(format!("is damaged: {error}"))
 }
@@ -50,13 +44,10 @@ fn damaged(error: impl std::fmt::Display) -> Fault {
 /// The sha256 and size of a file that was taken out.
 type Digest = (String, u64);
 
-/// Writes the regular file `member` of the .tar.gz or .zip `archive` to `to`; returns its sha256 and
-/// size. `member` is written with `/`; a leading `./` in the archive does not count.
+/// Writes the regular file `member` of the .tar.gz or .zip `archive` to `to`; returns its sha256 and size.
 ///
-/// Refused are: a member that is anything but a regular file or is there twice (also in another
-/// case, as not every file system tells those apart), a path anywhere in the archive that leads out
-/// of a folder, an archive that unpacks to too much, that is damaged, cut or continues after its end,
-/// and a .zip that is encrypted or contradicts itself.
+/// Refused are a member that is no regular file or is there twice (also in another case), a path that leads out of a
+/// folder, an archive that unpacks to too much, is damaged, cut, continues after its end or contradicts itself.
 pub fn extract_member(archive: &Path, member: &str, to: &Path, mode: u32) -> Result<(String, u64)> {
     let opening = |e: std::io::Error| Error::io("open", archive, &e);
     let mut file = File::open(archive).map_err(opening)?;

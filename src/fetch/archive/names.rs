@@ -38,8 +38,7 @@ pub(super) fn shown(name: &[u8]) -> String {
     if text.len() <= 200 { format!("{text:?}") } else { "a file with an endless name".to_owned() }
 }
 
-/// The parts of a path without those that change nothing, joined by `/`. A path that leads out of
-/// the folder that it starts in is refused: no honest archive has one.
+/// The parts of a path without those that change nothing, joined by `/`. One that leads out is refused.
 fn plain(name: &[u8]) -> Checked<Vec<u8>> {
     if name.contains(&0) {
         return refused(format!("has a name with a NUL byte, {}", shown(name)));

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 
 use ::zip::CompressionMethod;
 use ::zip::write::{SimpleFileOptions, ZipWriter};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use tar::EntryType;
 
 use super::*;
+use crate::fetch::testing::{gzip, tar_of};
 use crate::files::sha256;
 
 const BODY: &[u8] = b"#!/bin/sh\nexit 0\n";
@@ -38,27 +37,6 @@ fn refuses(bytes: &[u8], why: &str) {
     assert!(error.contains(why), "`{why}` is not in: {error}");
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(bytes).unwrap();
-    gzip.finish().unwrap()
-}
-
-/// A tar of one's own making; names go in as they are.
-fn tar_of(members: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(Vec::new());
-    for (name, kind, body) in members {
-        let mut header = tar::Header::new_gnu();
-        header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
-        header.set_entry_type(*kind);
-        header.set_size(body.len() as u64);
-        header.set_mode(0o755);
-        header.set_cksum();
-        tar.append(&header, *body).unwrap();
-    }
-    tar.into_inner().unwrap()
-}
-
 fn targz(members: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
     gzip(&tar_of(members))
 }
@@ -76,7 +54,6 @@ fn zip_of(members: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// The places of `what` in `bytes`.
 fn places(bytes: &[u8], what: &[u8]) -> Vec<usize> {
     (0..bytes.len()).filter(|at| bytes[*at..].starts_with(what)).collect()
 }
@@ -282,16 +259,6 @@ fn corpus() -> Vec<Vec<u8>> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn arbitrary_bytes_are_no_archive(
-        bytes in prop::collection::vec(any::<u8>(), 0..600),
-        magic in prop::sample::select(vec![&b""[..], b"\x1f\x8b\x08", b"PK\x03\x04", b"PK\x05\x06"]),
-    ) {
-        assert!(take(&[magic, &bytes].concat(), "bin/tool").is_err());
-        // The same behind the compression, where the tar's reader sees it.
-        assert!(take(&gzip(&bytes), "bin/tool").is_err());
-    }
 
     #[test]
     fn what_was_packed_is_taken_out(

@@ -102,13 +102,11 @@ struct Told {
     crc: u32,
     /// Packed and unpacked.
     sizes: [u64; 2],
-    /// Where its bytes end.
     end: Option<u64>,
 }
 
 impl Told {
-    /// A writer that cannot go back tells checksum and sizes in a record behind the bytes; that has
-    /// to be the same.
+    /// A writer that cannot go back tells checksum and sizes behind the bytes: they have to be the same.
     fn is_told_again<R: Read + Seek>(&self, from: &mut R) -> Checked<()> {
         const DESCRIPTOR: u8 = 1 << 3;
         let flags = at(from, self.header + 6, 2)?;
@@ -134,7 +132,6 @@ fn at<R: Read + Seek>(from: &mut R, start: u64, length: u64) -> Checked<Vec<u8>>
     Ok(bytes)
 }
 
-/// The kind of an entry that is not a regular file.
 fn irregular(folder: bool, mode: Option<u32>) -> Option<&'static str> {
     const KIND: u32 = 0o170_000;
     if folder {

@@ -8,7 +8,6 @@ use super::retry::{ASKED, Halt, asked, is_passing};
 use super::validator::Validator;
 use super::{LIMIT, Wanted, shown};
 
-/// The bytes that were asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
     pub(super) from: u64,
@@ -18,7 +17,6 @@ pub(super) struct Asked {
     pub(super) ranged: bool,
 }
 
-/// An answer that can be written down.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// The file from its first byte on.
@@ -57,7 +55,7 @@ impl Judge<'_> {
     fn failure(&self, status: StatusCode, headers: &HeaderMap) -> Halt {
         let url = shown(self.at.as_str());
         if status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED {
-            return FetchError::LoginPage { url }.into();
+            return FetchError::login_page(&url).into();
         }
         if is_passing(status) {
             let after = self::asked(headers, self.now);
@@ -77,11 +75,11 @@ impl Judge<'_> {
         if let Some(encoding) =
             encoding.into_iter().find(|name| !name.trim().eq_ignore_ascii_case("identity"))
         {
-            return Err(FetchError::Encoded { url, encoding });
+            let what = format!("{url} is sent as \"{encoding}\", which was not requested");
+            return Err(FetchError::altered(what));
         }
-        let kind = text(headers, CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
-        if kind.starts_with("text/html") || kind.starts_with("application/xhtml") {
-            return Err(FetchError::LoginPage { url });
+        if is_page(headers) {
+            return Err(FetchError::login_page(&url));
         }
         Ok(())
     }
@@ -99,7 +97,7 @@ impl Judge<'_> {
             Some(expected) if expected != announced => {
                 Err(FetchError::Announced { url, expected, announced })
             }
-            None if announced > LIMIT => Err(FetchError::TooLarge { url, limit: LIMIT }),
+            None if announced > LIMIT => Err(FetchError::too_large(&url, LIMIT)),
             _ => Ok(()),
         }
     }
@@ -121,7 +119,7 @@ impl Judge<'_> {
         self.fits(Some(total))?;
         let validator = Validator::of(headers, Some(total));
         if let Some(what) = self.known.difference(&validator) {
-            let error = FetchError::Changed { url: shown(self.at.as_str()), what };
+            let error = FetchError::changed(&shown(self.at.as_str()), &what);
             return Err(Halt::Restart { error, ranges: true });
         }
         Ok(Answer::Part { to, validator })
@@ -142,10 +140,16 @@ impl Judge<'_> {
 
     /// Whoever answers wrongly is asked for the file in one piece; only a second time is an end.
     fn bad_range(&self, asked: Asked, said: &str) -> Halt {
-        let (url, got) = (shown(self.at.as_str()), said.to_owned());
-        let error = FetchError::BadRange { url, asked: asked.from, got };
+        let (url, from) = (shown(self.at.as_str()), asked.from);
+        let what = format!("{url} returned \"{said}\" to a request for the bytes from {from} on");
+        let error = FetchError::altered(what);
         if asked.ranged { Halt::Restart { error, ranges: false } } else { error.into() }
     }
+}
+
+pub(super) fn is_page(headers: &HeaderMap) -> bool {
+    let kind = text(headers, CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
+    kind.starts_with("text/html") || kind.starts_with("application/xhtml")
 }
 
 /// `bytes 0-9/10`: the first, the last and, if given, the total.

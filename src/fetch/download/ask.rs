@@ -3,26 +3,15 @@
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode, Url};
 
 use super::super::{Client, FetchError, causes};
+use super::answer::is_page;
 use super::redirects::{self, Route};
 use super::retry::{self, Halt};
 use super::{Remote, shown};
 
-#[derive(Debug, Clone)]
-pub struct Question<'a> {
-    pub method: Method,
-    /// Digest and size are not looked at.
-    pub remote: Remote<'a>,
-    /// The media types that are understood.
-    pub accept: &'a str,
-    /// A longer answer (bytes) is an error.
-    pub limit: u64,
-}
-
-/// An answer, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Answered {
     /// Who answered, without what may be secret.
@@ -41,8 +30,7 @@ impl Answered {
 
     /// Whether it is a page for people.
     pub fn is_page(&self) -> bool {
-        let kind = self.header(CONTENT_TYPE.as_str()).unwrap_or_default().to_ascii_lowercase();
-        kind.starts_with("text/html") || kind.starts_with("application/xhtml")
+        is_page(&self.headers)
     }
 
     /// Whether such an error is often temporary, and short.
@@ -51,22 +39,27 @@ impl Answered {
     }
 }
 
-/// Asks once. Redirects are judged as those of downloads are; silence is an error.
-pub async fn ask(client: &Client, question: &Question<'_>) -> Result<Answered, Halt> {
-    let route = Route::new(&question.remote)?;
+/// Asks once, for media types of `accept` and no more than `limit` bytes. Redirects are judged as those of
+/// downloads are; digest and size of `remote` are not looked at; silence is an error.
+pub async fn ask(
+    client: &Client,
+    method: &Method,
+    remote: &Remote<'_>,
+    accept: &str,
+    limit: u64,
+) -> Result<Answered, Halt> {
+    let route = Route::new(remote)?;
     let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
-    headers.extend(HeaderValue::from_str(question.accept).ok().map(|types| (ACCEPT, types)));
-    let (response, at) =
-        redirects::send(client, &question.method, &route, route.start.clone(), &headers).await?;
-    read(client, response, &at, question.limit).await
+    headers.extend(HeaderValue::from_str(accept).ok().map(|types| (ACCEPT, types)));
+    let (response, at) = redirects::send(client, method, &route, route.start.clone(), &headers).await?;
+    read(client, response, &at, limit).await
 }
 
-/// Reads an answer, at most `limit` bytes of it.
 pub async fn read(client: &Client, response: Response, at: &Url, limit: u64) -> Result<Answered, Halt> {
     let url = shown(at.as_str());
     let (status, headers) = (response.status(), response.headers().clone());
     if status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED {
-        return Err(FetchError::LoginPage { url }.into());
+        return Err(FetchError::login_page(&url).into());
     }
     let idle = client.timeouts.idle;
     let (mut body, mut stream) = (Vec::new(), response.bytes_stream());
@@ -78,7 +71,7 @@ pub async fn read(client: &Client, response: Response, at: &Url, limit: u64) -> 
                 return Err(Halt::again(FetchError::Broken { url, got, cause: causes(&error) }));
             }
             Ok(Some(Ok(bytes))) if got + bytes.len() as u64 > limit => {
-                return Err(FetchError::TooLarge { url, limit }.into());
+                return Err(FetchError::too_large(&url, limit).into());
             }
             Ok(Some(Ok(bytes))) => body.extend_from_slice(&bytes),
             Ok(None) => break,

@@ -126,7 +126,6 @@ impl<'a> Connection<'a> {
         self.accept(asked, answer, response).await
     }
 
-    /// Prepares what the response brings.
     async fn accept(&self, asked: Asked, answer: Answer, response: Response) -> Result<Option<Opened>, Halt> {
         let Transfer { wanted, state, .. } = self.transfer;
         let chunked = state.borrow().mode == Mode::Chunked;
@@ -137,8 +136,8 @@ impl<'a> Connection<'a> {
                 Ok(None)
             }
             Answer::Whole(_) if chunked => {
-                let what = "the server sent the whole file instead of a part".to_owned();
-                let error = FetchError::Changed { url: wanted.shown(), what };
+                let what = "the server sent the whole file instead of a part";
+                let error = FetchError::changed(&wanted.shown(), what);
                 Err(Halt::Restart { error, ranges: false })
             }
             Answer::Whole(validator) => {
@@ -205,7 +204,7 @@ impl<'a> Connection<'a> {
                 Some(expected) if *at + len > expected => {
                     return Err(FetchError::TooLong { url, expected }.into());
                 }
-                None if *at + len > LIMIT => return Err(FetchError::TooLarge { url, limit: LIMIT }.into()),
+                None if *at + len > LIMIT => return Err(FetchError::too_large(&url, LIMIT).into()),
                 _ => {}
             }
             self.transfer.order(Order::Write { at: *at, bytes }).await?;

@@ -1,7 +1,5 @@
-//! The thread that writes and hashes what arrives, so that no connection waits for either.
-//!
-//! The hash follows the contiguous bytes from the start. Bytes that arrive in order are hashed directly;
-//! others are read back later, usually from the page cache.
+//! The thread that writes and hashes what arrives, so that no connection waits for either. Bytes that arrive in
+//! order are hashed directly; others are read back later, usually from the page cache.
 
 use std::thread::JoinHandle;
 
@@ -35,7 +33,6 @@ pub(super) enum Order {
     End,
 }
 
-/// The result of the thread.
 pub(super) struct Held {
     pub(super) partial: Partial,
     pub(super) len: u64,
@@ -43,26 +40,20 @@ pub(super) struct Held {
     pub(super) sha256: Option<String>,
 }
 
-pub(super) struct Disk {
-    thread: JoinHandle<Result<Held, FetchError>>,
+pub(super) type Disk = JoinHandle<Result<Held, FetchError>>;
+
+pub(super) fn start(partial: Partial) -> Result<(Disk, Sender<Order>), FetchError> {
+    let (sender, orders) = mpsc::channel(WAITING);
+    let writer = Writer { partial, hasher: Sha256::new(), hashed: 0, block: Vec::new() };
+    let thread = std::thread::Builder::new().name("fetch-disk".to_owned());
+    let thread = thread.spawn(move || writer.work(orders));
+    Ok((thread.map_err(|error| Error::failed("cannot start a thread").because(error))?, sender))
 }
 
-impl Disk {
-    pub(super) fn start(partial: Partial) -> Result<(Self, Sender<Order>), FetchError> {
-        let (sender, orders) = mpsc::channel(WAITING);
-        let writer = Writer { partial, hasher: Sha256::new(), hashed: 0, block: Vec::new() };
-        let thread = std::thread::Builder::new().name("fetch-disk".to_owned());
-        let thread = thread
-            .spawn(move || writer.work(orders))
-            .map_err(|error| Error::failed("cannot start a thread").because(error))?;
-        Ok((Self { thread }, sender))
-    }
-
-    /// Waits until all that was sent is written; every sender must be gone.
-    pub(super) fn end(self) -> Result<Held, FetchError> {
-        let panicked = |_| FetchError::Local(Error::failed("the thread that writes a download panicked"));
-        self.thread.join().map_err(panicked)?
-    }
+/// Waits until all that was sent is written; every sender must be gone.
+pub(super) fn end(disk: Disk) -> Result<Held, FetchError> {
+    let panicked = |_| FetchError::Local(Error::failed("the thread that writes a download panicked"));
+    disk.join().map_err(panicked)?
 }
 
 struct Writer {

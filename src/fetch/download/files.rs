@@ -3,12 +3,15 @@
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::super::FetchError;
 use crate::error::Error;
 use crate::files::{parent, set_mode};
+use crate::lock;
+use crate::quantity::show_bytes;
+use crate::task::Task;
 
-/// The names of one download's files.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     pub(super) to: PathBuf,
@@ -40,19 +43,34 @@ impl Names {
     }
 }
 
+/// Two runs that want the same file take turns; the second one finds it done.
+pub(super) fn lock(task: &Task<'_>, names: &Names) -> Result<File, FetchError> {
+    const SAY: Duration = Duration::from_secs(2);
+    let file = open(&names.lock)?;
+    let mut told: Option<Instant> = None;
+    // On a file system without locks, two runs may damage each other's file: its checksum tells.
+    lock::wait_for(task, &file, &names.lock, || {
+        if told.is_none_or(|at| at.elapsed() >= SAY) {
+            let arrived = std::fs::symlink_metadata(&names.partial).ok().map(|meta| meta.len());
+            task.progress(arrived, None, "another run downloads the same file; waiting for it");
+            told = Some(Instant::now());
+        }
+    })?;
+    Ok(file)
+}
+
 /// Opens a file for reading and writing, created if needed, never through a link.
 pub(super) fn open(path: &Path) -> Result<File, FetchError> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
     careful(&mut options);
     let file = options.open(path).map_err(|error| failed("open", path, &error))?;
-    let planted = |what: &str| FetchError::Planted { path: path.to_owned(), what: what.to_owned() };
     let meta = file.metadata().map_err(|error| failed("look at", path, &error))?;
     if !meta.is_file() {
-        return Err(planted("not a regular file"));
+        return Err(planted(path, "not a regular file"));
     }
     if links(&meta) > 1 {
-        return Err(planted("a hard link"));
+        return Err(planted(path, "a hard link"));
     }
     set_mode(&file, 0o600).map_err(|error| failed("set the mode of", path, &error))?;
     Ok(file)
@@ -66,7 +84,6 @@ pub(super) fn open_existing(path: &Path) -> Result<Option<File>, FetchError> {
     }
 }
 
-/// Removes a file if it exists.
 pub(super) fn remove(path: &Path) -> Result<(), FetchError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", path, &error)),
@@ -74,25 +91,42 @@ pub(super) fn remove(path: &Path) -> Result<(), FetchError> {
     }
 }
 
-/// An I/O error of a download's file as the variant that helps most.
+/// An I/O error of a download's file with the help that it needs.
 pub(super) fn failed(verb: &str, path: &Path, error: &std::io::Error) -> FetchError {
+    let folder = parent(path).display();
     match error.kind() {
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
-            FetchError::ReadOnly { folder: parent(path).to_owned(), cause: error.to_string() }
+            let what = Error::host(format!("cannot write to {folder} ({error})"));
+            let look = format!("`ls -ld {folder}` shows who may write to this one");
+            what.help(format!("TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap up   # uses another folder; {look}"))
+                .into()
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            FetchError::DiskFull { folder: parent(path).to_owned(), file: path.to_owned() }
+            let what = format!("the disk of {folder} became full while writing {}", path.display());
+            full(what, parent(path))
         }
-        ErrorKind::IsADirectory => FetchError::Planted { path: path.to_owned(), what: "a folder".to_owned() },
-        _ if is_link(path) => {
-            FetchError::Planted { path: path.to_owned(), what: "a symbolic link".to_owned() }
-        }
+        ErrorKind::IsADirectory => planted(path, "a folder"),
+        _ if path.is_symlink() => planted(path, "a symbolic link"),
         _ => Error::io(verb, path, error).into(),
     }
 }
 
-fn is_link(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|meta| meta.is_symlink())
+pub(super) fn no_space(folder: &Path, free: u64, needed: u64) -> FetchError {
+    let (free, needed) = (show_bytes(free), show_bytes(needed));
+    full(format!("the disk of {} has {free} free, but {needed} more are needed", folder.display()), folder)
+}
+
+fn full(what: String, folder: &Path) -> FetchError {
+    let look = format!("or free space on this one, which `df -h {}` shows", folder.display());
+    let help = format!("TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap up   # uses another disk; {look}");
+    Error::host(what).help(help).into()
+}
+
+/// Something that is not ours lies where a file is to be written.
+pub(super) fn planted(path: &Path, what: &str) -> FetchError {
+    let path = path.display();
+    let error = Error::refused(format!("{path} is {what}; nothing was written to it"));
+    error.help(format!("rm {path}   # check first who created it: ls -l {path}")).into()
 }
 
 /// The free bytes on the disk of `folder`, if the system reports them.

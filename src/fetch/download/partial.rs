@@ -11,8 +11,7 @@ use super::files::{self, Names};
 use super::ranges::Ranges;
 use super::validator::Validator;
 
-/// The notes may be this many bytes behind, which is what a killed process loses at most, besides what was in
-/// transit.
+/// The notes may be so many bytes behind, which is what a killed process loses, besides what was in transit.
 const BEHIND: u64 = 2 << 20;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -123,8 +122,7 @@ impl Partial {
         self.file.as_ref().ok_or_else(|| files::failed("open", &self.names.partial, &missing()))
     }
 
-    /// Writes the notes completely or not at all. They survive this process, but not a power cut; after one, the hash
-    /// decides.
+    /// Writes the notes completely or not at all. They need not survive a power cut: the hash decides.
     pub(super) fn save(&mut self) -> Result<(), FetchError> {
         self.unsaved = 0;
         if self.file.is_none() {
@@ -140,7 +138,6 @@ impl Partial {
     }
 }
 
-/// The notes, if they can be understood.
 fn read_notes(file: File, names: &Names) -> Result<Option<Notes>, FetchError> {
     let mut text = Vec::new();
     // A file of 1 GiB in pieces that do not touch has a map of a few kilobytes.
@@ -149,7 +146,6 @@ fn read_notes(file: File, names: &Names) -> Result<Option<Notes>, FetchError> {
     Ok(serde_json::from_slice(&text).ok())
 }
 
-/// Removes all that a download left.
 pub(super) fn discard(names: &Names) -> Result<(), FetchError> {
     for path in [&names.notes, &names.new_notes, &names.partial] {
         files::remove(path)?;

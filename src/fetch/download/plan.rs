@@ -2,8 +2,7 @@
 
 use super::ranges::Ranges;
 
-/// One request of several asks for so much: enough that a round trip weighs little, little enough
-/// that the first bytes, which are hashed first, come first.
+/// One request of several asks for so much: a round trip weighs little, and the first bytes come first.
 pub(super) const CHUNK: u64 = 4 << 20;
 
 /// Bytes that one connection is to bring.
@@ -16,7 +15,6 @@ pub(super) struct Claim {
 
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// The bytes that have arrived or are claimed.
     taken: Ranges,
     pub(super) total: Option<u64>,
 }

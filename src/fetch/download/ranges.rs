@@ -7,7 +7,6 @@ use std::ops::Range;
 pub(super) struct Ranges(Vec<Range<u64>>);
 
 impl Ranges {
-    /// All bytes before `end`.
     pub(super) fn up_to(end: u64) -> Self {
         let mut ranges = Self::default();
         ranges.insert(0..end);
@@ -48,7 +47,6 @@ impl Ranges {
         self.0.iter().map(|range| range.end - range.start).sum()
     }
 
-    /// One past the last byte.
     pub(super) fn end(&self) -> u64 {
         self.0.last().map_or(0, |range| range.end)
     }

@@ -27,7 +27,6 @@ impl Meter {
         Self { at: now, got, rate: None, heard: now, text: String::new() }
     }
 
-    /// Starts counting at `got`.
     pub(super) fn set(&mut self, got: u64, now: Instant) {
         (self.at, self.got) = (now, got);
     }

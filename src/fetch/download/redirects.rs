@@ -10,8 +10,8 @@ use super::{Remote, shown, unanswered};
 
 /// A release that needs more redirects is misconfigured.
 const LIMIT: usize = 5;
+const MIRROR: &str = "todo-bootstrap up --mirror URL   # uses another server";
 
-/// Where a file may come from.
 #[derive(Debug)]
 pub(super) struct Route<'a> {
     /// With the user name and password for its own server only.
@@ -28,7 +28,7 @@ impl<'a> Route<'a> {
             Ok(url) if remote.plain_http && url.scheme() == "http" => Ok(url),
             _ => permitted(remote.url),
         };
-        let start = start.map_err(|why| FetchError::NotPermitted { url: shown(remote.url), why })?;
+        let start = start.map_err(|why| FetchError::not_permitted(&shown(remote.url), &why))?;
         let Remote { hosts, any_host, plain_http, .. } = *remote;
         // A value that is not valid in a header counts as none; the server will refuse it.
         let secret = remote.authorization.and_then(|text| HeaderValue::from_str(text).ok());
@@ -39,7 +39,6 @@ impl<'a> Route<'a> {
         Ok(Self { start, hosts, any_host, plain_http, authorization })
     }
 
-    /// The headers of a request to `url`.
     fn headers(&self, url: &Url, headers: &HeaderMap) -> HeaderMap {
         let mut headers = headers.clone();
         if url.origin() == self.start.origin() {
@@ -51,11 +50,7 @@ impl<'a> Route<'a> {
     /// The address that `location` of `from` refers to, if it is allowed.
     fn next(&self, from: &Url, status: StatusCode, location: &str) -> Result<Url, FetchError> {
         let url = shown(from.as_str());
-        let mut to = from.join(location).map_err(|error| FetchError::RedirectNowhere {
-            url: url.clone(),
-            status,
-            why: format!("{error}"),
-        })?;
+        let mut to = from.join(location).map_err(|error| nowhere(from, status, &error.to_string()))?;
         to.set_fragment(None);
         // The user name and password are for the first server only.
         let same = to.origin() == self.start.origin();
@@ -64,14 +59,13 @@ impl<'a> Route<'a> {
         let _ = to.set_password(password);
         let host = to.host_str().unwrap_or_default();
         if !self.allows(host) {
-            let allowed = self
-                .start
-                .host_str()
-                .into_iter()
-                .map(str::to_owned)
-                .chain(self.hosts.iter().cloned())
-                .collect();
-            return Err(FetchError::RedirectHost { from: url, to: shown(to.as_str()), allowed });
+            let hosts = self.hosts.iter().map(String::as_str);
+            let allowed: Vec<&str> = self.start.host_str().into_iter().chain(hosts).collect();
+            let (to, allowed) = (shown(to.as_str()), allowed.join(", "));
+            return Err(FetchError::refused(
+                format!("{url} redirects to {to}, a host that is not allowed; allowed are {allowed}"),
+                "todo-bootstrap up   # after logging in with a browser, if this network has a login page",
+            ));
         }
         let plain = to.scheme() == "http"
             && from.scheme() == "http"
@@ -80,7 +74,11 @@ impl<'a> Route<'a> {
         if to.scheme() == "https" || plain {
             return Ok(to);
         }
-        Err(FetchError::RedirectPlain { from: url, to: shown(to.as_str()) })
+        Err(FetchError::refused(
+            format!("{url} redirects to {}, which is not https", shown(to.as_str())),
+            "if this network has a login page, log in with a browser; a mirror must serve the file itself or \
+             redirect to https",
+        ))
     }
 
     fn allows(&self, host: &str) -> bool {
@@ -127,24 +125,27 @@ pub(super) async fn send(
         let to = route.next(at, response.status(), &location(&response, at)?)?;
         let (url, target) = (shown(at.as_str()), shown(to.as_str()));
         if seen.contains(&to) {
-            return Err(FetchError::RedirectLoop { url, to: target }.into());
+            let what = format!("{url} redirects back to {target}: a redirect loop");
+            return Err(FetchError::refused(what, MIRROR).into());
         }
         if seen.len() > LIMIT {
             let url = shown(seen[0].as_str());
-            return Err(FetchError::RedirectMany { url, to: target, limit: LIMIT }.into());
+            let what = format!("too many redirects from {url} (limit {LIMIT}), the last one to {target}");
+            return Err(FetchError::refused(what, MIRROR).into());
         }
         seen.push(to);
     }
 }
 
 fn location(response: &Response, at: &Url) -> Result<String, FetchError> {
-    let nowhere = |why: &str| FetchError::RedirectNowhere {
-        url: shown(at.as_str()),
-        status: response.status(),
-        why: why.to_owned(),
-    };
-    let value = response.headers().get(LOCATION).ok_or_else(|| nowhere("it has no Location"))?;
-    value.to_str().map(str::to_owned).map_err(|_| nowhere("its Location is not text"))
+    let bad = |why: &str| nowhere(at, response.status(), why);
+    let value = response.headers().get(LOCATION).ok_or_else(|| bad("it has no Location"))?;
+    value.to_str().map(str::to_owned).map_err(|_| bad("its Location is not text"))
+}
+
+fn nowhere(at: &Url, status: StatusCode, why: &str) -> FetchError {
+    let url = shown(at.as_str());
+    FetchError::refused(format!("{url} returned {status} without a valid address ({why})"), MIRROR)
 }
 
 #[cfg(test)]
@@ -180,7 +181,7 @@ mod tests {
             "api.github.com",
         ] {
             let error = goes(start, &hosts, start, &format!("https://{host}/y")).unwrap_err();
-            assert!(matches!(error, FetchError::RedirectHost { .. }), "{host}: {error}");
+            assert!(error.to_string().contains("a host that is not allowed"), "{host}: {error}");
         }
     }
 
@@ -197,10 +198,10 @@ mod tests {
             (mirror, "http://127.0.0.1/y"),
         ] {
             let error = goes(start, &["a.example", "127.0.0.1"], start, to).unwrap_err();
-            assert!(matches!(error, FetchError::RedirectPlain { .. }), "{start} to {to}: {error}");
+            assert!(error.to_string().contains("which is not https"), "{start} to {to}: {error}");
         }
         let off = Remote { url: mirror, ..Remote::default() };
-        assert!(matches!(Route::new(&off), Err(FetchError::NotPermitted { .. })));
+        assert!(Route::new(&off).unwrap_err().to_string().contains("only https is allowed"));
     }
 
     #[test]
@@ -212,7 +213,7 @@ mod tests {
         let next = |to| route.next(&Url::parse(start).unwrap(), StatusCode::FOUND, to);
         let cache = next("https://cache.example/blob?signed=1").unwrap();
         for to in ["http://cache.example/blob", "http://127.0.0.1/blob"] {
-            assert!(matches!(next(to), Err(FetchError::RedirectPlain { .. })), "{to}");
+            assert!(next(to).unwrap_err().to_string().contains("which is not https"), "{to}");
         }
         let sent = |url: &Url| route.headers(url, &HeaderMap::new()).contains_key(AUTHORIZATION);
         assert!(sent(&route.start) && sent(&next("/v2/b").unwrap()));

@@ -15,39 +15,36 @@ pub const TRIES: u32 = 5;
 const LONGEST: Duration = Duration::from_secs(15);
 /// The longest pause that a server may request.
 pub(super) const ASKED: Duration = Duration::from_mins(1);
-/// The slowest acceptable rate.
 const BYTES_PER_SECOND: f64 = 1024.0;
 
-/// Why a request or a transfer failed.
 #[derive(Debug)]
-pub enum Halt {
+pub enum Halt<E = FetchError> {
     /// The same request may succeed later, not before `after`.
     Again {
-        error: FetchError,
+        error: E,
         after: Option<Duration>,
     },
-    /// The bytes that are there cannot be used; `ranges` tells whether to request ranges again. The error is for
-    /// when that happens too often.
+    /// The bytes that are there cannot be used; `ranges` tells whether to request ranges again.
     Restart {
-        error: FetchError,
+        error: E,
         ranges: bool,
     },
-    Final(FetchError),
+    Final(E),
 }
 
-impl Halt {
-    pub fn again(error: FetchError) -> Self {
+impl<E> Halt<E> {
+    pub fn again(error: E) -> Self {
         Self::Again { error, after: None }
     }
 
-    pub fn into_error(self) -> FetchError {
+    pub fn into_error(self) -> E {
         let (Self::Again { error, .. } | Self::Restart { error, .. } | Self::Final(error)) = self;
         error
     }
 }
 
-impl From<FetchError> for Halt {
-    fn from(error: FetchError) -> Self {
+impl<E> From<E> for Halt<E> {
+    fn from(error: E) -> Self {
         Self::Final(error)
     }
 }
@@ -72,24 +69,8 @@ pub(super) fn asked(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(wait)
 }
 
-/// Counts failed attempts of requests that cannot be resumed.
-#[derive(Debug, Default)]
-pub struct Tries {
-    pub failed: u32,
-}
-
-impl Tries {
-    /// Counts one more; returns the pause before the next attempt, at least `after`, or `None` after the last one.
-    /// `first` is the upper limit of the first pause.
-    pub fn pause(&mut self, first: Duration, after: Option<Duration>) -> Option<Duration> {
-        self.failed += 1;
-        let wait = pause(first, self.failed - 1).max(after.unwrap_or_default());
-        (self.failed < TRIES).then_some(wait)
-    }
-}
-
 /// A random time up to `first` × 2^`failures`, so that many clients do not come back at once.
-pub(super) fn pause(first: Duration, failures: u32) -> Duration {
+pub fn pause(first: Duration, failures: u32) -> Duration {
     let most = first.saturating_mul(1 << failures.min(16)).min(LONGEST);
     // Without random numbers, the full pause is used.
     let share = getrandom::u32().map_or(1.0, |number| f64::from(number) / f64::from(u32::MAX));
@@ -151,16 +132,6 @@ mod tests {
         assert!(many.iter().all(|pause| *pause <= first * 4) && many.iter().any(|pause| *pause > first));
         assert!(many.iter().any(|pause| *pause != many[0]));
         assert!(pause(first, 40) <= LONGEST);
-    }
-
-    #[test]
-    fn tries_are_counted_and_wait_for_as_long_as_was_asked() {
-        let mut tries = Tries::default();
-        let asked = Duration::from_secs(7);
-        assert_eq!(tries.pause(Duration::from_millis(1), Some(asked)), Some(asked));
-        let pauses = (1..TRIES).map(|_| tries.pause(Duration::from_millis(1), None).is_some());
-        assert_eq!(pauses.collect::<Vec<_>>(), [true, true, true, false]);
-        assert_eq!(tries.failed, TRIES);
     }
 
     #[test]

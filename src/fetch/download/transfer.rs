@@ -1,7 +1,5 @@
-//! The transfer of one file: the state that its connections share, and how they are started.
-//!
-//! A transfer starts with one connection. If the file is large and the server can serve ranges of one version
-//! of it, more connections join; each takes the next chunk that nobody has taken.
+//! The transfer of one file. It starts with one connection. If the file is large and the server can serve ranges of one
+//! version of it, more connections join; each takes the next chunk that nobody has taken.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -32,7 +30,6 @@ const REPORT_EVERY: Duration = Duration::from_millis(200);
 /// How often the server may change the file before that is an error.
 const VERSIONS: u32 = 3;
 
-/// How the bytes are requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     /// No response yet: it is not known what the server supports.
@@ -48,12 +45,10 @@ pub(super) struct State {
     /// Where redirects led: later requests go there at once.
     pub(super) landed: Option<Url>,
     pub(super) mode: Mode,
-    /// Whether ranges may be requested.
     pub(super) ranges: bool,
     /// Bytes that are there, and the most that there ever were: only more than that is progress.
     pub(super) got: u64,
     best: u64,
-    /// Whether the server responded at all.
     pub(super) met: bool,
     /// Connections that have not given up, and how many of them pause.
     pub(super) alive: usize,
@@ -99,7 +94,6 @@ impl<'a> Transfer<'a> {
         Self { task, client, wanted, disk, state: RefCell::new(state) }
     }
 
-    /// Downloads everything that is missing.
     pub(super) async fn run(&self) -> Result<(), FetchError> {
         let mut versions = 1;
         loop {
@@ -139,7 +133,6 @@ impl<'a> Transfer<'a> {
         try_join(lead.work(Some(first)), others).await.map(|_| ())
     }
 
-    /// Drops what has arrived.
     fn discard(&self, ranges: bool) {
         let mut state = self.state.borrow_mut();
         state.ranges &= ranges;
@@ -158,7 +151,7 @@ impl<'a> Transfer<'a> {
         if let (Some(total), Some(free)) = (total, files::free(self.wanted.folder)) {
             let needed = total.saturating_sub(self.state.borrow().got);
             if needed > free {
-                return Err(FetchError::NoSpace { folder: self.wanted.folder.to_owned(), free, needed });
+                return Err(files::no_space(self.wanted.folder, free, needed));
             }
         }
         {

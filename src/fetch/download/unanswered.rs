@@ -9,19 +9,23 @@ use super::retry::Halt;
 use super::shown;
 use crate::error::sources;
 
-/// Why a request failed before there was a response.
 pub fn unanswered(url: &Url, error: &reqwest::Error) -> Halt {
     let host = url.host_str().unwrap_or_default().to_owned();
     let (cause, url) = (causes(error), shown(url.as_str()));
     if is_certificate(error) {
-        return FetchError::Certificate { host, cause }.into();
+        return FetchError::refused(
+            format!("the certificate of {host} is not trusted ({cause})"),
+            "SSL_CERT_FILE=FILE todo-bootstrap up   # if a proxy of your company inspects TLS: the file with its \
+             root certificate",
+        )
+        .into();
     }
     if is_no_tls(error) {
         let cause = "the server does not speak TLS".to_owned();
         return FetchError::Unreachable { host, cause }.into();
     }
     if error.is_builder() {
-        return FetchError::NotPermitted { url, why: cause }.into();
+        return FetchError::not_permitted(&url, &cause).into();
     }
     if (error.is_connect() || error.is_timeout()) && !was_cut(error) {
         let cause = if error.is_timeout() { "no answer in time".to_owned() } else { cause };

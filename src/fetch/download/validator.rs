@@ -21,7 +21,6 @@ impl Validator {
         self.etag.as_deref().filter(|tag| tag.starts_with('"') && tag.len() > 2)
     }
 
-    /// Whether later responses can be compared with this one.
     pub(super) fn can_be_compared(&self) -> bool {
         self.etag.is_some() || self.modified.is_some()
     }

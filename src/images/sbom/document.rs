@@ -15,20 +15,24 @@ const LEFT_OUT: &str = "packages of the base image's system; what the Dockerfile
 
 /// It contains no timestamp, so an image always has the same SBOM.
 pub(super) fn render(order: &Order<'_>, image: &Built, locks: &[Lock]) -> Result<Vec<u8>> {
-    let sbom = json!({
+    let incomplete = json!([image.stored.to_string()]);
+    sealed(metadata(order, image, locks)?, &components(order, locks), &incomplete)
+}
+
+/// An SBOM as text, with a serial number that follows from its content. The parts of `incomplete` are not all known.
+pub(crate) fn sealed(mut metadata: Value, components: &[Value], incomplete: &Value) -> Result<Vec<u8>> {
+    metadata["tools"] = json!({ "components": [{
+        "type": "application", "name": "todo-bootstrap", "version": env!("CARGO_PKG_VERSION"),
+    }]});
+    let mut sbom = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
-        "metadata": metadata(order, image, locks)?,
-        "components": components(order, locks),
-        "compositions": [{ "aggregate": "incomplete", "assemblies": [image.stored.to_string()] }],
+        "metadata": metadata,
+        "components": components,
+        "compositions": [{ "aggregate": "incomplete", "assemblies": incomplete }],
     });
-    sealed(sbom)
-}
-
-/// The SBOM as text, with a serial number that follows from its content.
-pub(crate) fn sealed(mut sbom: Value) -> Result<Vec<u8>> {
     let digest = Sha256::digest(sbom.to_string());
     let id = digest.first_chunk::<16>().copied().unwrap_or_default();
     let id = uuid::Builder::from_custom_bytes(id).into_uuid();
@@ -54,20 +58,13 @@ fn metadata(order: &Order<'_>, image: &Built, locks: &[Lock]) -> Result<Value> {
     if locks.is_empty() {
         said.push(property("covers", "no lock file in the build context"));
     }
-    Ok(json!({
-        "tools": { "components": [{
-            "type": "application", "name": "todo-bootstrap", "version": env!("CARGO_PKG_VERSION"),
-        }]},
-        "component": container(&image.stored),
-        "properties": said,
-    }))
+    Ok(json!({ "component": container(&image.stored), "properties": said }))
 }
 
-fn property(name: &str, value: impl Into<String>) -> Value {
+pub(crate) fn property(name: &str, value: impl Into<String>) -> Value {
     json!({ "name": format!("todo-bootstrap:{name}"), "value": value.into() })
 }
 
-/// An image by its place in the registry.
 fn container(image: &Stored) -> Value {
     let mut value = json!({
         "type": "container",

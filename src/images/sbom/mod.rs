@@ -1,25 +1,22 @@
-//! The SBOM of an image, in `CycloneDX`, made without a network or a scanner.
-//!
-//! It contains what is certain: the lock files of the build context and the digest of the base image. It
-//! lists those files, and states that the packages of the base image's system are missing. The same inputs
-//! give the same bytes.
+//! The SBOM of an image, in `CycloneDX`, made without a network or a scanner, of what is certain: the lock files of
+//! the build context and the digest of the base image. The same inputs give the same bytes.
 
 mod document;
-mod locks;
 mod npm;
 mod purl;
 mod requirements;
 
-pub(crate) use document::sealed;
+pub(crate) use document::{property, sealed};
 pub(crate) use purl::{encoded, purl};
 
 use std::path::{Path, PathBuf};
 
+use super::context::included;
+use super::ignore::Ignore;
 use super::{Built, Order};
 use crate::error::{Error, Result};
 use crate::files::{self, write_atomic};
 
-/// A package that a lock file names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Package {
     /// Its package URL, <https://github.com/package-url/purl-spec>; no two in a SBOM are the same.
@@ -29,16 +26,13 @@ struct Package {
     name: String,
     version: String,
     licence: Option<String>,
-    /// The algorithm in `CycloneDX`'s words, and the digest in hex; only where the lock names one
-    /// file, as nothing tells which of several was taken.
+    /// The algorithm in `CycloneDX`'s words, and the digest in hex; only where the lock names one file.
     hash: Option<(&'static str, String)>,
-    /// Used while building or testing, as far as the lock knows; whether it is in the image is up
-    /// to the Dockerfile.
+    /// Used while building or testing, as far as the lock knows.
     development: bool,
     optional: bool,
 }
 
-/// What a SBOM says of one lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Lock {
     /// Relative to the build context, with `/`.
@@ -47,14 +41,37 @@ struct Lock {
     packages: Result<Vec<Package>, String>,
 }
 
+type Parse = fn(&str) -> Result<Vec<Package>, String>;
+
+const KINDS: &[(&str, Parse)] =
+    &[("package-lock.json", npm::parse), ("requirements.lock", requirements::parse)];
+
+/// All lock files of the context that `.dockerignore` does not exclude, by path.
+fn locks(context: &Path, dockerfile: &Path) -> Result<Vec<Lock>> {
+    let ignore = Ignore::load(context, dockerfile)?;
+    let mut locks = Vec::new();
+    for (path, entry) in included(context, &ignore)? {
+        let mut folders = path.split('/').rev();
+        let name = folders.next().unwrap_or_default();
+        let Some((_, parse)) = KINDS.iter().find(|(known, _)| *known == name) else { continue };
+        // The lock files in there belong to packages, not to the image.
+        if entry.file_type().is_file() && !folders.any(|folder| folder == "node_modules") {
+            let file = entry.path();
+            let text = std::fs::read_to_string(file).map_err(|e| Error::io("read", file, &e))?;
+            locks.push(Lock { path, packages: parse(&text) });
+        }
+    }
+    locks.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(locks)
+}
+
 /// Where the SBOM of an image is kept; `dir` is the cluster's state.
 pub fn file(dir: &Path, image: &str) -> PathBuf {
     dir.join("sbom").join(format!("{image}.cdx.json"))
 }
 
-/// The SBOM of an image, as the bytes of its file.
 pub fn make(order: &Order<'_>, image: &Built) -> Result<Vec<u8>> {
-    let locks = locks::read(&order.spec.context, &order.spec.dockerfile)?;
+    let locks = locks(&order.spec.context, &order.spec.dockerfile)?;
     document::render(order, image, &locks)
 }
 

@@ -97,7 +97,7 @@ fn what_was_written_is_read_again() {
 fn our_own_locks_are_read() {
     let application = Application::load(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().unwrap();
     for image in application.images {
-        let locks = locks::read(&image.context, &image.dockerfile).unwrap();
+        let locks = locks(&image.context, &image.dockerfile).unwrap();
         assert_eq!(locks.len(), 1, "{}", image.name);
         let packages = locks.into_iter().map(|lock| lock.packages.unwrap().len()).sum::<usize>();
         assert!(packages > 0, "{}", image.name);

@@ -1,18 +1,10 @@
 //! Grype, <https://github.com/anchore/grype>.
 
-use std::path::Path;
-
 use serde::Deserialize;
 
 use super::{Finding, Severity};
-use crate::exec::{Cmd, Inherit};
 
-pub(super) fn cmd(program: &Path, reference: &str, archive: &Path) -> Cmd {
-    Cmd::new(program, format!("scan {reference}"))
-        .inherit(Inherit::Scanner)
-        .arg(format!("docker-archive:{}", archive.display()))
-        .args(["--output", "json", "--quiet"])
-}
+pub(super) const OPTIONS: [&str; 3] = ["--output", "json", "--quiet"];
 
 #[derive(Deserialize)]
 struct Report {

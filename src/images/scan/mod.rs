@@ -1,7 +1,4 @@
 //! Known vulnerabilities in an image, found by a scanner that is installed on this machine.
-//!
-//! No scanner is downloaded without being asked: it needs a database of its own, which the user has to
-//! choose.
 
 mod grype;
 mod trivy;
@@ -11,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::exec::{Cmd, Output};
+use crate::exec::{Cmd, Inherit};
 use crate::files::sha256_file;
 use crate::process_env::ProcessEnv;
 use crate::task::Task;
@@ -50,7 +47,6 @@ impl Severity {
     }
 }
 
-/// A vulnerability of a package in an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub severity: Severity,
@@ -89,32 +85,28 @@ impl Scanner {
         Ok(None)
     }
 
-    /// The findings of the image `name`, the gravest first. It is read from `archive`, so that the
-    /// scanner needs access neither to the engine nor to the registry.
+    /// The findings of the image `name`, the gravest first, without access to the engine or the registry.
     pub fn scan(&self, task: &Task<'_>, name: &str, archive: &Path) -> Result<Vec<Finding>> {
         task.say(format!("scanning {name} with {}", self.kind.name()));
+        let cmd = Cmd::new(&self.path, format!("scan {name}")).inherit(Inherit::Scanner);
         let cmd = match self.kind {
-            Kind::Trivy => trivy::cmd(&self.path, name, archive),
-            Kind::Grype => grype::cmd(&self.path, name, archive),
+            Kind::Trivy => cmd.args(["image", "--input"]).path(archive).args(trivy::OPTIONS),
+            Kind::Grype => cmd.arg(format!("docker-archive:{}", archive.display())).args(grype::OPTIONS),
         };
         let output = task.run(&cmd).map_err(|error| self.help(error))?;
-        let mut findings = self.read(&cmd, &output)?;
+        let read = match self.kind {
+            Kind::Trivy => trivy::parse(&output.stdout),
+            Kind::Grype => grype::parse(&output.stdout),
+        };
+        let mut findings = read.map_err(|error| {
+            let what = format!("cannot {}: `{}` printed no valid report", cmd.purpose, cmd.argv());
+            self.help(Error::failed(what).because(error))
+        })?;
         findings.sort_by(|a, b| {
             (b.severity, &a.package, &a.id, &a.installed).cmp(&(a.severity, &b.package, &b.id, &b.installed))
         });
         findings.dedup();
         Ok(findings)
-    }
-
-    fn read(&self, cmd: &Cmd, output: &Output) -> Result<Vec<Finding>> {
-        let read = match self.kind {
-            Kind::Trivy => trivy::parse(&output.stdout),
-            Kind::Grype => grype::parse(&output.stdout),
-        };
-        read.map_err(|error| {
-            let what = format!("cannot {}: `{}` printed no valid report", cmd.purpose, cmd.argv());
-            self.help(Error::failed(what).because(error))
-        })
     }
 
     fn help(&self, error: Error) -> Error {

@@ -1,19 +1,11 @@
 //! Trivy, <https://trivy.dev>.
 
-use std::path::Path;
-
 use serde::Deserialize;
 
 use super::{Finding, Severity};
-use crate::exec::{Cmd, Inherit};
 
-pub(super) fn cmd(program: &Path, reference: &str, archive: &Path) -> Cmd {
-    Cmd::new(program, format!("scan {reference}"))
-        .inherit(Inherit::Scanner)
-        .args(["image", "--input"])
-        .path(archive)
-        .args(["--scanners", "vuln", "--format", "json", "--quiet", "--exit-code", "0"])
-}
+pub(super) const OPTIONS: [&str; 7] =
+    ["--scanners", "vuln", "--format", "json", "--quiet", "--exit-code", "0"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -6,13 +6,12 @@ use super::super::Result;
 use super::super::blob::{Blob, Place};
 use super::super::manifest::{Descriptor, Manifest, OCI_MANIFEST, Parsed};
 use super::members::Members;
-use super::{Config, Image, Wish};
+use super::{Config, Image, is_called};
 use crate::files::sha256;
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
-/// One image of an archive's list.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Listed {
@@ -22,9 +21,8 @@ struct Listed {
     layers: Vec<String>,
 }
 
-/// The manifest follows from the image alone, and is the one that Docker 25 to 28 write for it into
-/// archives of the newer form: the same image has the same digest, whichever engine saved it.
-pub(super) fn image(members: &Members<'_>, wish: Wish<'_>) -> Result<Image> {
+/// With the manifest that Docker 25 to 28 write: an image has one digest, whichever engine saved it.
+pub(super) fn image(members: &Members<'_>, wish: Option<&str>) -> Result<Image> {
     let list = members.text("manifest.json")?;
     let list: Vec<Listed> = serde_json::from_slice(&list).map_err(|e| members.bad(e))?;
     let listed = choose(members, &list, wish)?;
@@ -57,11 +55,11 @@ pub(super) fn image(members: &Members<'_>, wish: Wish<'_>) -> Result<Image> {
     let bytes = serde_json::to_vec(&layers).map_err(|e| members.bad(e))?;
     let manifest = Manifest { media_type, bytes };
     manifest.blobs().map_err(|why| members.bad(why))?;
-    Ok(Image { manifest, blobs, platform: config.platform })
+    Ok(Image { manifest, blobs })
 }
 
-fn choose<'a>(members: &Members<'_>, list: &'a [Listed], wish: Wish<'_>) -> Result<&'a Listed> {
-    let named = |image: &&Listed| image.repo_tags.iter().flatten().any(|tag| wish.is_called(tag));
+fn choose<'a>(members: &Members<'_>, list: &'a [Listed], wish: Option<&str>) -> Result<&'a Listed> {
+    let named = |image: &&Listed| image.repo_tags.iter().flatten().any(|tag| is_called(tag, wish));
     match list {
         [first, others @ ..] if others.iter().all(|other| other.config == first.config) => Ok(first),
         many => many.iter().find(named).ok_or_else(|| {

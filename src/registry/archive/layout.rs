@@ -5,22 +5,22 @@ use super::super::platform::Platform;
 use super::super::reference::is_digest;
 use super::super::{RegistryError, Result};
 use super::members::Members;
-use super::{Config, Image, Wish};
+use super::{Config, Image, is_called};
+use crate::host::Arch;
 
 /// An index in an index in … : engines write two.
 const DEPTH: usize = 4;
-/// Names of annotations with an image's name.
 const NAMES: [&str; 2] = ["io.containerd.image.name", "org.opencontainers.image.ref.name"];
 
-/// An image with all its blobs.
 struct Candidate {
     image: Image,
+    platform: Platform,
     names: Vec<String>,
 }
 
 /// The image, its manifest byte for byte. An engine that pulled one platform of an index saves the
 /// index without most of what it lists, so what is not there whole is passed over.
-pub(super) fn image(members: &Members<'_>, wish: Wish<'_>) -> Result<Image> {
+pub(super) fn image(members: &Members<'_>, wish: Option<&str>) -> Result<Image> {
     let text = members.text("index.json")?;
     let index = Manifest { media_type: OCI_INDEX.to_owned(), bytes: text };
     let mut search = Search { members, found: Vec::new(), passed: Vec::new() };
@@ -36,7 +36,6 @@ pub(super) fn image(members: &Members<'_>, wish: Wish<'_>) -> Result<Image> {
 struct Search<'a> {
     members: &'a Members<'a>,
     found: Vec<Candidate>,
-    /// Why others were passed over.
     passed: Vec<String>,
 }
 
@@ -54,7 +53,7 @@ impl Search<'_> {
                 None => self.passed.push(format!("{} is missing", shown(&listed))),
                 Some(manifest) if manifest.is_index() => self.walk(&manifest, &names, depth + 1)?,
                 Some(manifest) => match self.whole(manifest) {
-                    Ok(image) => self.take(image, names),
+                    Ok((image, platform)) => self.take(image, platform, names),
                     Err(RegistryError::Archive { why, .. }) => self.passed.push(format!("{digest}: {why}")),
                     Err(error) => return Err(error),
                 },
@@ -80,7 +79,7 @@ impl Search<'_> {
     }
 
     /// The image of a manifest, all of which has to be there.
-    fn whole(&self, manifest: Manifest) -> Result<Image> {
+    fn whole(&self, manifest: Manifest) -> Result<(Image, Platform)> {
         let members = self.members;
         let mut blobs = Vec::new();
         for blob in manifest.blobs().map_err(|why| members.bad(why))? {
@@ -95,21 +94,20 @@ impl Search<'_> {
         let text = members.text(&path(&layers.config.digest))?;
         let config: Config = serde_json::from_slice(&text).map_err(|e| members.bad(e))?;
         agree(&layers, &config).map_err(|why| members.bad(why))?;
-        Ok(Image { manifest, blobs, platform: config.platform })
+        Ok((Image { manifest, blobs }, config.platform))
     }
 
     /// Several names of one image are several entries of the index.
-    fn take(&mut self, image: Image, names: Vec<String>) {
+    fn take(&mut self, image: Image, platform: Platform, names: Vec<String>) {
         let digest = image.manifest.digest();
         match self.found.iter_mut().find(|known| known.image.manifest.digest() == digest) {
             Some(known) => known.names.extend(names),
-            None => self.found.push(Candidate { image, names }),
+            None => self.found.push(Candidate { image, platform, names }),
         }
     }
 }
 
-/// Compares a manifest with the configuration: a layer that nobody packed is the one that is listed
-/// there.
+/// Compares a manifest with the configuration, which lists unpacked layers.
 fn agree(layers: &Parsed, config: &Config) -> Result<(), String> {
     let ids = &config.rootfs.diff_ids;
     if config.platform.os != "linux" {
@@ -128,14 +126,15 @@ fn agree(layers: &Parsed, config: &Config) -> Result<(), String> {
     }
 }
 
-fn one(members: &Members<'_>, mut found: Vec<Candidate>, wish: Wish<'_>) -> Result<Image> {
-    if found.iter().any(|image| image.names.iter().any(|name| wish.is_called(name))) {
-        found.retain(|image| image.names.iter().any(|name| wish.is_called(name)));
+fn one(members: &Members<'_>, mut found: Vec<Candidate>, wish: Option<&str>) -> Result<Image> {
+    let called = |image: &Candidate| image.names.iter().any(|name| is_called(name, wish));
+    if found.iter().any(called) {
+        found.retain(called);
     }
     // Else the one that can run here is meant.
-    let here = format!("linux/{}", architecture(std::env::consts::ARCH));
-    let platform = Platform::parse(wish.platform.unwrap_or(&here));
-    let fits = |image: &Candidate| platform.as_ref().is_some_and(|wanted| image.image.platform.is(wanted));
+    let (os, architecture) = ("linux".to_owned(), Arch::here().name().to_owned());
+    let here = Platform { os, architecture, variant: None };
+    let fits = |image: &Candidate| image.platform.is(&here);
     if found.len() > 1 && found.iter().any(fits) {
         found.retain(fits);
     }
@@ -145,15 +144,6 @@ fn one(members: &Members<'_>, mut found: Vec<Candidate>, wish: Wish<'_>) -> Resu
         return Err(members.bad(format!("it contains {count} images ({}), expected one", names.join(", "))));
     }
     found.pop().map(|found| found.image).ok_or_else(|| members.bad("it contains no image"))
-}
-
-/// What images call the architecture of this program.
-fn architecture(name: &str) -> &str {
-    match name {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
 }
 
 fn shown(listed: &Listed) -> String {

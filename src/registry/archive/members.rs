@@ -69,7 +69,6 @@ impl<'a> Members<'a> {
         Ok(text)
     }
 
-    /// The first bytes of a member.
     pub(super) fn magic(&self, name: &str) -> Result<[u8; 4]> {
         let (mut magic, blob) = ([0; 4], self.blob(name, name)?);
         let read = blob.read().and_then(|mut from| from.read(&mut magic));

@@ -3,7 +3,6 @@
 mod docker;
 mod layout;
 mod members;
-mod normal;
 mod writer;
 
 use std::path::Path;
@@ -15,9 +14,7 @@ use super::manifest::Manifest;
 use super::platform::Platform;
 use super::{RegistryError, Result};
 use members::Members;
-pub(super) use normal::in_order;
-pub use normal::{Normal, archive_digest, normalise, normalise_archive};
-pub(super) use writer::Writer;
+pub(super) use writer::{tagged, write};
 
 /// One image of an archive, ready to be sent: its blobs are read when they are used.
 #[derive(Debug)]
@@ -25,10 +22,8 @@ pub(super) struct Image {
     pub(super) manifest: Manifest,
     /// Each once.
     pub(super) blobs: Vec<Blob>,
-    pub(super) platform: Platform,
 }
 
-/// What is read of an image's configuration.
 #[derive(Debug, Deserialize)]
 pub(super) struct Config {
     #[serde(flatten)]
@@ -43,27 +38,32 @@ struct RootFs {
     diff_ids: Vec<String>,
 }
 
-/// Which image of several is meant.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Wish<'a> {
-    pub(super) name: Option<&'a str>,
-    pub(super) platform: Option<&'a str>,
+/// Whether an image that is called `name` in an archive is `wanted`: engines leave out the host where
+/// it is the default one, and podman puts one in front.
+fn is_called(name: &str, wanted: Option<&str>) -> bool {
+    wanted.is_some_and(|wanted| {
+        let full = |name| super::Reference::parse(name).map(|name| name.to_string());
+        name == wanted || name.ends_with(&format!("/{wanted}")) || full(name) == full(wanted)
+    })
 }
 
-impl Wish<'_> {
-    /// Whether an image that is called `name` in an archive is the wanted one: engines leave out the
-    /// host where it is the default one, and podman puts one in front.
-    fn is_called(&self, name: &str) -> bool {
-        self.name.is_some_and(|wanted| {
-            let full = |name| super::Reference::parse(name).map(|name| name.to_string());
-            name == wanted || name.ends_with(&format!("/{wanted}")) || full(name) == full(wanted)
-        })
-    }
+/// Rewrites an archive in the form of [`super::Registry::export`]; returns the manifest's digest. Every
+/// blob is compared with its digest, every layer that was listed without one against the configuration.
+pub fn normalise_archive(from: &Path, name: &str, to: &Path) -> Result<String> {
+    let image = Image::open(from, Some(name))?;
+    write(to, &tagged(name)?, image.blobs, &image.manifest).map_err(|error| match error {
+        RegistryError::Mismatch { expected, got, .. } => {
+            let why = format!("expected digest {expected}, got {got}");
+            RegistryError::Archive { path: from.to_owned(), why }
+        }
+        error => error,
+    })?;
+    Ok(image.manifest.digest())
 }
 
 impl Image {
-    /// The image of the archive at `path`; of several, the one that `wish` tells.
-    pub(super) fn open(path: &Path, wish: Wish<'_>) -> Result<Self> {
+    /// The image of the archive at `path`; of several, the one that is called `wish`.
+    pub(super) fn open(path: &Path, wish: Option<&str>) -> Result<Self> {
         let members = Members::open(path)?;
         let list = members.find("manifest.json").is_some();
         if members.find("index.json").is_none() {

@@ -17,8 +17,6 @@ pub struct Fault {
 pub enum What {
     /// Another answer.
     Answer { status: &'static str, headers: Vec<(&'static str, String)>, body: String },
-    /// Headers besides those of the right answer.
-    Headers(Vec<(&'static str, String)>),
     /// Only so many bytes of the answer's body, then the connection is closed.
     Cut(usize),
     /// So many bytes of the request's body are read, then the connection is closed.
@@ -57,16 +55,13 @@ impl What {
     pub(super) fn apply(&self, request: &Request, right: impl FnOnce() -> Reply) -> Reply {
         match self {
             Self::Answer { status, headers, body } => {
-                let headers =
-                    headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-                Reply { headers, ..Reply::new(status, body.as_bytes()) }
+                let reply = Reply::new(status).body(body.as_bytes());
+                headers.iter().fold(reply, |reply, (name, value)| reply.header(name, value))
             }
-            Self::Redirect(base) => Reply::new("307 Temporary Redirect", b"")
-                .header("Location", &format!("{base}{}", request.path)),
-            Self::Headers(headers) => {
-                headers.iter().fold(right(), |reply, (name, value)| reply.header(name, value))
-            }
-            Self::Cut(after) => Reply { cut: Some(*after), ..right() },
+            Self::Redirect(base) => Reply::new("307 Temporary Redirect")
+                .header("Location", format!("{base}{}", request.path))
+                .body(""),
+            Self::Cut(after) => right().cut(*after),
             Self::Corrupt => {
                 let mut reply = right();
                 reply.body.first_mut().into_iter().for_each(|byte| *byte ^= 1);

@@ -5,10 +5,13 @@
 
 mod faults;
 mod routes;
+#[path = "../../fetch/testing.rs"]
+#[allow(clippy::duplicate_mod)]
 mod wire;
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufReader, Read as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -27,7 +30,6 @@ pub struct Repository {
 #[derive(Default)]
 pub struct State {
     pub repositories: BTreeMap<String, Repository>,
-    /// Ids of uploads that were begun.
     pub uploads: Vec<String>,
     pub faults: Vec<Fault>,
     pub seen: Vec<Request>,
@@ -81,7 +83,7 @@ impl TestRegistry {
                 std::thread::spawn(move || {
                     stream.set_nonblocking(false)?;
                     // A client that goes away is no fault.
-                    wire::serve(&stream, &state, &dead, address)
+                    serve(&stream, &state, &dead, address)
                 });
             }
         });
@@ -103,16 +105,6 @@ impl TestRegistry {
 
     pub fn fail(&self, fault: Fault) {
         self.state().faults.push(fault);
-    }
-
-    /// Makes a token a condition.
-    pub fn want_token(&self) {
-        self.state().wants_token = true;
-    }
-
-    /// Tokens that were given are good no more.
-    pub fn expire_tokens(&self) {
-        self.state().tokens += 1;
     }
 
     /// Stores a blob; returns its digest.
@@ -146,13 +138,62 @@ impl TestRegistry {
         state.seen.iter().filter(|request| request.method == method && request.path.contains(path)).count()
     }
 
-    /// Bytes of blobs that went out.
     pub fn sent(&self) -> u64 {
         self.state().sent as u64
     }
 
-    /// Bytes of blobs that came in.
     pub fn received(&self) -> u64 {
         self.state().received as u64
     }
+}
+
+/// Answers the requests of one connection until either side has enough.
+fn serve(
+    stream: &TcpStream,
+    state: &Mutex<State>,
+    dead: &AtomicBool,
+    address: SocketAddr,
+) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    while let Some(mut request) = Request::read(&mut reader)? {
+        if dead.load(Ordering::SeqCst) {
+            break;
+        }
+        let fault = {
+            let mut state = state.lock().unwrap();
+            let fault = state.faults.iter_mut().find(|fault| fault.is_for(&request));
+            fault.map(|fault| {
+                fault.times -= 1;
+                fault.what.clone()
+            })
+        };
+        let length: usize = request.header("content-length").parse().unwrap_or(0);
+        let is_blob = |method| request.method == method && request.path.contains("/blobs/");
+        let (comes, goes) = (is_blob("PUT"), is_blob("GET"));
+        let wanted = if let Some(What::Die(after)) = fault { length.min(after) } else { length };
+        let got = reader.by_ref().take(wanted as u64).read_to_end(&mut request.body)?;
+        {
+            let mut state = state.lock().unwrap();
+            state.received += if comes { got } else { 0 };
+            state.seen.push(Request { body: Vec::new(), ..request.clone() });
+        }
+        if matches!(fault, Some(What::Die(_))) || got < length {
+            break;
+        }
+        let right = || routes::answer(&request, &mut state.lock().unwrap(), address);
+        let reply = match &fault {
+            Some(what) => what.apply(&request, right),
+            None => right(),
+        };
+        if dead.load(Ordering::SeqCst) {
+            break;
+        }
+        let sent = reply.send(stream, request.method == "HEAD")?;
+        let is_good = reply.head.starts_with("HTTP/1.1 20");
+        state.lock().unwrap().sent += if goes && is_good { sent } else { 0 };
+        if reply.cut.is_some() {
+            return Ok(());
+        }
+    }
+    stream.shutdown(Shutdown::Both)
 }

@@ -8,23 +8,23 @@ use super::{Repository, State, digest};
 
 fn error(status: &str, code: &str) -> Reply {
     let body = format!(r#"{{"errors":[{{"code":"{code}","message":"no","detail":null}}]}}"#);
-    Reply::new(status, body.as_bytes()).header("Content-Type", "application/json")
+    Reply::new(status).header("Content-Type", "application/json").body(body)
 }
 
 pub(super) fn answer(request: &Request, state: &mut State, address: SocketAddr) -> Reply {
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
     if path == "/token" {
         let body = format!(r#"{{"token":"token-{}"}}"#, state.tokens);
-        return Reply::new("200 OK", body.as_bytes()).header("Content-Type", "application/json");
+        return Reply::new("200 OK").header("Content-Type", "application/json").body(body);
     }
     let given = request.header("authorization");
     if state.wants_token && given != format!("Bearer token-{}", state.tokens) {
         let challenge = format!(r#"Bearer realm="http://{address}/token",service="test""#);
-        return error("401 Unauthorized", "UNAUTHORIZED").header("WWW-Authenticate", &challenge);
+        return error("401 Unauthorized", "UNAUTHORIZED").header("WWW-Authenticate", challenge);
     }
     let Some(path) = path.strip_prefix("/v2/") else { return error("404 Not Found", "UNSUPPORTED") };
     if path.is_empty() {
-        return Reply::new("200 OK", b"{}").header("Docker-Distribution-Api-Version", "registry/2.0");
+        return Reply::new("200 OK").header("Docker-Distribution-Api-Version", "registry/2.0").body("{}");
     }
     if let Some((repository, reference)) = path.split_once("/manifests/") {
         return manifest(request, state.repositories.entry(repository.to_owned()).or_default(), reference);
@@ -54,33 +54,22 @@ fn manifest(request: &Request, repository: &mut Repository, reference: &str) -> 
         if !reference.contains(':') {
             repository.tags.insert(reference.to_owned(), digest.clone());
         }
-        return Reply::new("201 Created", b"").header("Docker-Content-Digest", &digest);
+        return Reply::new("201 Created").header("Docker-Content-Digest", digest).body("");
     }
     let digest = repository.tags.get(reference).cloned().unwrap_or_else(|| reference.to_owned());
     match repository.manifests.get(&digest) {
         Some((kind, bytes)) => {
-            Reply::new("200 OK", bytes).header("Content-Type", kind).header("Docker-Content-Digest", &digest)
+            let reply = Reply::new("200 OK").header("Content-Type", kind);
+            reply.header("Docker-Content-Digest", &digest).body(bytes.clone())
         }
         None => error("404 Not Found", "MANIFEST_UNKNOWN"),
     }
 }
 
-fn blob(request: &Request, state: &mut State, repository: &str, digest: &str) -> Reply {
+fn blob(request: &Request, state: &State, repository: &str, digest: &str) -> Reply {
     let found = state.repositories.get(repository).and_then(|repository| repository.blobs.get(digest));
-    let Some(bytes) = found.map(Arc::clone) else { return error("404 Not Found", "BLOB_UNKNOWN") };
-    let tag = format!("\"{digest}\"");
-    let range = request.header("range").strip_prefix("bytes=").and_then(|range| range.split_once('-'));
-    let mut reply = match range {
-        Some((from, last)) => {
-            let from: usize = from.parse().unwrap();
-            let to = last.parse::<usize>().map_or(bytes.len(), |last| (last + 1).min(bytes.len()));
-            let said = format!("bytes {from}-{}/{}", to - 1, bytes.len());
-            Reply::new("206 Partial Content", &bytes[from..to]).header("Content-Range", &said)
-        }
-        None => Reply::new("200 OK", &bytes),
-    };
-    reply.blob = true;
-    reply.header("ETag", &tag).header("Docker-Content-Digest", digest)
+    let Some(bytes) = found else { return error("404 Not Found", "BLOB_UNKNOWN") };
+    Reply::file(request, bytes, Some(&format!("\"{digest}\""))).header("Docker-Content-Digest", digest)
 }
 
 fn begin(state: &mut State, repository: &str, query: &str, address: SocketAddr) -> Reply {
@@ -92,12 +81,12 @@ fn begin(state: &mut State, repository: &str, query: &str, address: SocketAddr) 
     if let Some(bytes) = from.and_then(|from| from.blobs.get(&value("mount"))).map(Arc::clone) {
         let repository = state.repositories.entry(repository.to_owned()).or_default();
         repository.blobs.insert(value("mount"), bytes);
-        return Reply::new("201 Created", b"");
+        return Reply::new("201 Created").body("");
     }
     let id = format!("upload-{}", state.uploads.len());
     state.uploads.push(id.clone());
     let at = format!("http://{address}/v2/{repository}/blobs/uploads/{id}?_state=x%3D");
-    Reply::new("202 Accepted", b"").header("Location", &at)
+    Reply::new("202 Accepted").header("Location", at).body("")
 }
 
 fn end(request: &Request, state: &mut State, repository: &str, id: &str, query: &str) -> Reply {
@@ -110,5 +99,5 @@ fn end(request: &Request, state: &mut State, repository: &str, id: &str, query: 
     }
     let repository = state.repositories.entry(repository.to_owned()).or_default();
     repository.blobs.insert(wanted, Arc::new(request.body.clone()));
-    Reply::new("201 Created", b"")
+    Reply::new("201 Created").body("")
 }

@@ -82,21 +82,16 @@ fn an_index_is_followed_to_the_one_image_that_is_there() {
     let archive = bench.archive("29", |to| containerd(to, std::slice::from_ref(&content), "app:1"));
     let wanted = digest(manifest(&content, true).as_bytes());
     assert_eq!(archive_digest(&archive).unwrap(), wanted);
-    let normal = normalise(&archive, "app:1", None, &bench.path("to")).unwrap();
-    assert_eq!(normal.config, digest(content.config.as_bytes()));
-    assert_eq!((normal.digest, normal.platform.as_str()), (wanted, "linux/riscv64"));
+    assert_eq!(normalise_archive(&archive, "app:1", &bench.path("to")).unwrap(), wanted);
 }
 
 #[test]
-fn of_several_platforms_the_wanted_one_or_the_one_of_this_machine_is_taken() {
+fn of_several_platforms_the_one_of_this_machine_is_taken() {
     let bench = Bench::new();
     let here = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
     let all = [here, "s390x", "riscv64"].map(|name| content_for(name, vec![noise(7, 500)]));
     let archive = bench.archive("29", |to| containerd(to, &all, "app:1"));
     assert_eq!(archive_digest(&archive).unwrap(), digest(manifest(&all[0], true).as_bytes()));
-    let to = bench.path("to");
-    let normal = normalise(&archive, "app:1", Some("linux/riscv64"), &to).unwrap();
-    assert_eq!((normal.platform.as_str(), archive_digest(&to).unwrap()), ("linux/riscv64", normal.digest));
     let strange = bench.archive("others", |to| containerd(to, &all[1..], "app:1"));
     let error = archive_digest(&strange).unwrap_err();
     assert!(error.to_string().contains("contains 2 images"), "{error}");
@@ -169,7 +164,7 @@ fn bytes_that_are_not_what_they_should_be_are_refused() {
         std::fs::write(&archive, bytes).unwrap();
         let to = bench.path("never");
         let error = normalise_archive(&archive, "app:1", &to).unwrap_err();
-        assert_eq!(error.kind(), "Archive");
+        assert_eq!(name(&error), "Archive");
         assert!(error.to_string().contains(&digest(&content.layers[0])), "{error}");
         assert!(!to.exists());
         let left = std::fs::read_dir(bench.dir.path()).unwrap().flatten();
@@ -192,7 +187,7 @@ fn what_is_no_archive_is_named() {
     ] {
         let archive = bench.archive("bad", |to| tar(to, members));
         let error = archive_digest(&archive).unwrap_err();
-        assert!(error.kind() == "Archive" && error.to_string().contains(why), "{error}");
+        assert!(name(&error) == "Archive" && error.to_string().contains(why), "{error}");
     }
     std::fs::write(bench.path("text"), "no tar at all, but some text".repeat(40)).unwrap();
     assert_eq!(kind(archive_digest(&bench.path("text"))), "Archive");

@@ -1,14 +1,12 @@
 //! Archives as engines write them, with content chosen by the test.
 
-use std::io::Write as _;
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::super::manifest::{OCI_INDEX, OCI_MANIFEST};
 use super::super::testing::{TestRegistry, digest};
+pub use crate::fetch::testing::gzip;
 
 /// An image: a configuration and layers, unpacked.
 #[derive(Clone)]
@@ -46,13 +44,6 @@ pub fn hex(bytes: &[u8]) -> String {
     digest(bytes).replace("sha256:", "")
 }
 
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(bytes).unwrap();
-    gzip.finish().unwrap()
-}
-
-/// What a member of a tar is.
 pub enum Member {
     File(Vec<u8>),
     Symlink(String),
@@ -95,6 +86,21 @@ fn file(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> (String, Member) 
     (name.into(), Member::File(bytes.into()))
 }
 
+fn list(config: &str, tag: &str, layers: &[String]) -> (String, Member) {
+    let list = json!([{ "Config": config, "RepoTags": [tag], "Layers": layers }]);
+    file("manifest.json", list.to_string())
+}
+
+/// An entry of an index, with one more key.
+fn entry(kind: &str, bytes: &str, key: &str, value: &Value) -> Value {
+    json!({ "mediaType": kind, "digest": digest(bytes.as_bytes()), "size": bytes.len(), key: value })
+}
+
+fn platform(content: &Content) -> Value {
+    let config: Value = serde_json::from_str(&content.config).unwrap();
+    json!({ "os": "linux", "architecture": config["architecture"] })
+}
+
 /// As Docker 20.10 saves it: a folder for each layer, links where a layer occurs again.
 pub fn docker_20(to: &Path, content: &Content, tag: &str, hard: bool) {
     let mut members = Vec::new();
@@ -116,8 +122,7 @@ pub fn docker_20(to: &Path, content: &Content, tag: &str, hard: bool) {
     }
     let config = format!("{}.json", hex(content.config.as_bytes()));
     members.push(file(&config, content.config.clone()));
-    let list = json!([{ "Config": config, "RepoTags": [tag], "Layers": names }]);
-    members.push(file("manifest.json", list.to_string()));
+    members.push(list(&config, tag, &names));
     members.push(file("repositories", "{}"));
     tar(to, members);
 }
@@ -137,8 +142,7 @@ pub fn podman(to: &Path, content: &Content, tag: &str) {
     }
     let config = format!("{}.json", hex(content.config.as_bytes()));
     members.push(file(&config, content.config.clone()));
-    let list = json!([{ "Config": config, "RepoTags": [tag], "Layers": names }]);
-    members.push(file("manifest.json", list.to_string()));
+    members.push(list(&config, tag, &names));
     tar(to, members);
 }
 
@@ -187,13 +191,11 @@ pub fn docker_28(to: &Path, content: &Content, tag: &str, manifest: &str) {
     members.push(blob(content.config.clone()));
     members.push(blob(manifest));
     let annotations = json!({ "io.containerd.image.name": format!("docker.io/library/{tag}") });
-    let entry = json!({ "mediaType": OCI_MANIFEST, "digest": digest(manifest.as_bytes()),
-        "size": manifest.len(), "annotations": annotations });
+    let entry = entry(OCI_MANIFEST, manifest, "annotations", &annotations);
     let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry] });
     let config = format!("blobs/sha256/{}", hex(content.config.as_bytes()));
     members.push(file("index.json", index.to_string()));
-    let list = json!([{ "Config": config, "RepoTags": [tag], "Layers": names }]);
-    members.push(file("manifest.json", list.to_string()));
+    members.push(list(&config, tag, &names));
     members.push(file("oci-layout", r#"{"imageLayoutVersion": "1.0.0"}"#));
     tar(to, members);
 }
@@ -201,29 +203,23 @@ pub fn docker_28(to: &Path, content: &Content, tag: &str, manifest: &str) {
 /// As Docker saves it with containerd's store: the index of all platforms, of which `there` are there,
 /// with packed layers; an attestation; and no more than a name for an image that was never pulled.
 pub fn containerd(to: &Path, there: &[Content], tag: &str) {
-    let platform = |content: &Content| {
-        let config: Value = serde_json::from_str(&content.config).unwrap();
-        json!({ "os": "linux", "architecture": config["architecture"] })
-    };
     let mut members = Vec::new();
-    let mut entries = vec![json!({ "mediaType": OCI_MANIFEST, "digest": digest(b"never pulled"), "size": 12,
-        "platform": { "os": "linux", "architecture": "s390x" } })];
+    let other = json!({ "os": "linux", "architecture": "s390x" });
+    let mut entries = vec![entry(OCI_MANIFEST, "never pulled", "platform", &other)];
     for content in there {
         let manifest = manifest(content, true);
-        entries.push(json!({ "mediaType": OCI_MANIFEST, "digest": digest(manifest.as_bytes()),
-            "size": manifest.len(), "platform": platform(content) }));
+        entries.push(entry(OCI_MANIFEST, &manifest, "platform", &platform(content)));
         members.push(blob(manifest));
         members.push(blob(content.config.clone()));
         members.extend(content.layers.iter().map(|layer| blob(gzip(layer))));
     }
     let attestation = manifest(&content_for("unknown", vec![b"in-toto".to_vec()]), false);
-    entries.push(json!({ "mediaType": OCI_MANIFEST, "digest": digest(attestation.as_bytes()),
-        "size": attestation.len(),
-        "annotations": { "vnd.docker.reference.type": "attestation-manifest" } }));
+    let remark = json!({ "vnd.docker.reference.type": "attestation-manifest" });
+    entries.push(entry(OCI_MANIFEST, &attestation, "annotations", &remark));
     members.push(blob(attestation));
     let all = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries }).to_string();
-    let entry = json!({ "mediaType": OCI_INDEX, "digest": digest(all.as_bytes()), "size": all.len(),
-        "annotations": { "io.containerd.image.name": format!("docker.io/library/{tag}") } });
+    let annotations = json!({ "io.containerd.image.name": format!("docker.io/library/{tag}") });
+    let entry = entry(OCI_INDEX, &all, "annotations", &annotations);
     members.push(blob(all));
     let index = json!({ "schemaVersion": 2, "manifests": [entry] });
     members.push(file("./index.json", index.to_string()));
@@ -231,8 +227,7 @@ pub fn containerd(to: &Path, there: &[Content], tag: &str) {
     tar(to, members);
 }
 
-/// Publishes an image for each content, as an index with an attestation; returns the index's digest
-/// and those of the images.
+/// Publishes an index with an image for each content; returns the index's digest and those of the images.
 pub fn publish(
     registry: &TestRegistry,
     repository: &str,
@@ -240,23 +235,19 @@ pub fn publish(
     all: &[Content],
 ) -> (String, Vec<String>) {
     let mut digests = Vec::new();
-    let mut entries = vec![json!({ "mediaType": OCI_MANIFEST, "digest": digest(b"in-toto"), "size": 7,
-        "platform": { "os": "unknown", "architecture": "unknown" } })];
+    let unknown = json!({ "os": "unknown", "architecture": "unknown" });
+    let mut entries = vec![entry(OCI_MANIFEST, "in-toto", "platform", &unknown)];
     for content in all {
         registry.blob(repository, content.config.as_bytes());
         for layer in &content.layers {
             registry.blob(repository, &gzip(layer));
         }
         let manifest = manifest(content, true);
-        let config: Value = serde_json::from_str(&content.config).unwrap();
-        let platform = json!({ "os": "linux", "architecture": config["architecture"], "variant": "v8" });
-        let platform = if config["architecture"] == "arm64" {
-            platform
-        } else {
-            json!({ "os": "linux", "architecture": config["architecture"] })
-        };
-        entries.push(json!({ "mediaType": OCI_MANIFEST, "digest": digest(manifest.as_bytes()),
-            "size": manifest.len(), "platform": platform }));
+        let mut platform = platform(content);
+        if platform["architecture"] == "arm64" {
+            platform["variant"] = "v8".into();
+        }
+        entries.push(entry(OCI_MANIFEST, &manifest, "platform", &platform));
         digests.push(registry.manifest(repository, None, OCI_MANIFEST, manifest.as_bytes()));
     }
     let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries }).to_string();

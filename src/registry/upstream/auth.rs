@@ -4,13 +4,12 @@ use reqwest::{Method, StatusCode, Url};
 
 use super::super::RegistryError;
 use super::super::ours::said;
-use super::super::retry::Fault;
-use crate::fetch::{Answered, Client, Question, Remote, ask, permitted};
+use super::super::retry::{Fault, unanswered};
+use crate::fetch::{Answered, Client, Remote, ask, permitted};
 
 /// A token has some kilobytes.
 const LONGEST: u64 = 1 << 20;
 
-/// What `WWW-Authenticate: Bearer …` says.
 #[derive(Debug, PartialEq, Eq)]
 struct Challenge {
     realm: String,
@@ -75,24 +74,21 @@ pub(super) async fn token(
         access_token: Option<String>,
     }
     let Some(challenge) = Challenge::of(answer) else { return Ok(None) };
-    let what = "a request for a token".to_owned();
-    let malformed = |why| {
-        let (host, what) = (host.to_owned(), what.clone());
-        Fault::Final(RegistryError::Malformed { host, what, why })
-    };
+    let what = "a request for a token";
+    let malformed = |why: String| RegistryError::malformed(host, what, why);
     let url = challenge.url(repository).map_err(malformed)?;
     let at = url.host_str().unwrap_or_default().to_owned();
     let remote = Remote { url: url.as_str(), ..Remote::default() };
-    let question = Question { method: Method::GET, remote, accept: "application/json", limit: LONGEST };
-    let answer = ask(client, &question).await.map_err(|halt| Fault::of(halt, &at, &what))?;
-    let answer = super::source::judge(answer, &at, &what)?;
+    let answer = ask(client, &Method::GET, &remote, "application/json", LONGEST).await;
+    let answer = answer.map_err(|halt| unanswered(halt, &at, what))?;
+    let answer = super::source::judge(answer, &at, what)?;
     if answer.status != StatusCode::OK {
-        return Err(Fault::Final(RegistryError::answered(at, what, answer.status, said(&answer.body))));
+        return Err(RegistryError::answered(&at, what, answer.status, said(&answer.body)).into());
     }
     let given: Given = serde_json::from_slice(&answer.body).map_err(|e| malformed(e.to_string()))?;
     match given.token.or(given.access_token).filter(|token| !token.is_empty()) {
         Some(token) => Ok(Some(token)),
-        None => Err(malformed("it returned none".to_owned())),
+        None => Err(malformed("it returned none".to_owned()).into()),
     }
 }
 

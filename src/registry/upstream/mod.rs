@@ -2,7 +2,6 @@
 
 mod auth;
 mod source;
-mod sum;
 
 use std::path::{Path, PathBuf};
 
@@ -12,11 +11,10 @@ use super::platform::{Platform, choose};
 use super::{Reference, RegistryError, Result};
 use crate::error::Error;
 use crate::fetch;
+use crate::progress::{Event, Reporter, State};
 use crate::task::Task;
 use source::Source;
-pub(super) use sum::Sum;
 
-/// Where an image is published.
 #[derive(Debug, Clone, Copy)]
 pub struct Upstream<'a> {
     pub client: &'a fetch::Client,
@@ -29,101 +27,118 @@ pub struct Upstream<'a> {
 }
 
 impl Upstream<'_> {
-    /// The image's name without its digest.
     pub(super) fn shown(&self) -> String {
         Reference { digest: None, ..self.reference.clone() }.to_string()
     }
+
+    fn malformed(&self, why: impl std::fmt::Display) -> RegistryError {
+        RegistryError::malformed(&self.reference.host, &self.reference.to_string(), why)
+    }
 }
 
-/// A published image for one platform.
 pub(super) struct Published<'a> {
     task: &'a Task<'a>,
     upstream: &'a Upstream<'a>,
-    source: Source,
-    /// For the platform.
+    source: Source<'a>,
     pub(super) manifest: Manifest,
     pub(super) blobs: Vec<Descriptor>,
 }
 
 impl<'a> Published<'a> {
-    /// Finds the image for the platform.
-    pub(super) fn find(task: &'a Task<'a>, upstream: &'a Upstream<'a>) -> Result<Self> {
-        let Upstream { reference, platform, .. } = *upstream;
-        let source = Source::of(reference);
-        let wanted = Platform::parse(platform)
-            .ok_or_else(|| RegistryError::Name(format!("\"{platform}\" is not a platform (linux/amd64)")))?;
-        let empty = Manifest { media_type: String::new(), bytes: Vec::new() };
-        let mut found = Self { task, upstream, source, manifest: empty, blobs: Vec::new() };
-        found.manifest = found.resolve(&wanted)?;
-        let malformed = |why| {
-            let (host, what) = (reference.host.clone(), reference.to_string());
-            RegistryError::Malformed { host, what, why }
-        };
-        found.blobs = found.manifest.blobs().map_err(malformed)?;
-        Ok(found)
+    /// The image with the `known` manifest, else that for the platform.
+    pub(super) fn find(
+        task: &'a Task<'a>,
+        upstream: &'a Upstream<'a>,
+        known: Option<Manifest>,
+    ) -> Result<Self> {
+        let source = Source::of(task, upstream.client, upstream.reference);
+        let manifest = known.map_or_else(|| resolve(task, upstream, &source), Ok)?;
+        let blobs = manifest.blobs().map_err(|why| upstream.malformed(why))?;
+        Ok(Self { task, upstream, source, manifest, blobs })
     }
 
-    fn resolve(&self, wanted: &Platform) -> Result<Manifest> {
-        let (name, client) = (self.upstream.reference.to_string(), self.upstream.client);
-        let Some(pinned) = &self.upstream.reference.digest else {
-            return Err(RegistryError::Name(format!("{name} has no digest, so it could not be verified")));
-        };
-        let manifest = |digest: &str| self.source.manifest(self.task, client, digest);
-        let top = match manifest(pinned) {
-            Err(error @ RegistryError::NotFound { .. }) => return Err(self.moved(true).unwrap_or(error)),
-            result => result?,
-        };
-        if let Some(remark) = self.moved(false) {
-            self.task.say(remark.to_string());
-        }
-        let platform = wanted.to_string();
-        let malformed = |why| {
-            let (host, what) = (self.upstream.reference.host.clone(), name.clone());
-            RegistryError::Malformed { host, what, why }
-        };
-        if top.is_index() {
-            let listed = top.listed().map_err(malformed)?;
-            return match choose(&listed, wanted) {
-                Ok(chosen) => manifest(&chosen.descriptor.digest),
-                Err(there) => Err(RegistryError::NoPlatform { name, platform, there }),
-            };
-        }
-        // Only the configuration tells what an image is for that is in no index.
-        let config = top.config_digest().unwrap_or_default();
-        let text = self.source.text(self.task, client, &config)?;
-        let config: Config = serde_json::from_slice(&text).map_err(|e| malformed(e.to_string()))?;
-        if config.platform.is(wanted) {
-            return Ok(top);
-        }
-        Err(RegistryError::NoPlatform { name, platform, there: vec![config.platform.to_string()] })
-    }
-
-    /// Whether the tag names another image by now.
-    fn moved(&self, gone: bool) -> Option<RegistryError> {
-        let reference = self.upstream.reference;
-        let (pinned, tag) = (reference.digest.clone()?, reference.tag.as_deref()?);
-        match self.source.tag(self.task, self.upstream.client, tag) {
-            Ok(now) => {
-                let now = now.filter(|now| *now != pinned)?;
-                let name = self.upstream.shown();
-                Some(RegistryError::Moved { name, pinned, now, gone })
-            }
-            Err(error) => {
-                tracing::debug!(%error, "cannot ask for a tag");
-                None
-            }
-        }
-    }
-
-    /// Brings a blob into the cache. `label` stands for it in what is said; `before` of `total` bytes
-    /// were there before it.
+    /// Brings a blob, called `label`, into the cache; `before` of `total` bytes were there before it.
     pub(super) fn bring(&self, blob: &Descriptor, label: &str, before: u64, total: u64) -> Result<PathBuf> {
-        let Upstream { client, cache, .. } = *self.upstream;
+        let cache = self.upstream.cache;
         std::fs::create_dir_all(cache).map_err(|e| Error::io("create", cache, &e))?;
         let to = cache.join(blob.digest.trim_start_matches("sha256:"));
         let sum = Sum { inner: self.task.reporter, before, total, digest: &blob.digest, label };
         let task = Task { reporter: &sum, ..self.task.clone() };
-        self.source.download(&task, client, blob, &to)?;
+        self.source.download(&task, blob, &to)?;
         Ok(to)
+    }
+}
+
+fn resolve(task: &Task<'_>, upstream: &Upstream<'_>, source: &Source<'_>) -> Result<Manifest> {
+    let (name, platform) = (upstream.reference.to_string(), upstream.platform);
+    let wanted = Platform::parse(platform)
+        .ok_or_else(|| RegistryError::name(format!("\"{platform}\" is not a platform (linux/amd64)")))?;
+    let Some(pinned) = &upstream.reference.digest else {
+        return Err(RegistryError::name(format!("{name} has no digest, so it could not be verified")));
+    };
+    let top = match source.manifest(pinned) {
+        Err(error @ RegistryError::NotFound { .. }) => {
+            let moved = moved(upstream, source, pinned).map(|moved| moved + " and gone");
+            return Err(moved.map_or(error, |moved| {
+                RegistryError::failed(moved, "pin the new digest: cargo xtask pins")
+            }));
+        }
+        result => result?,
+    };
+    if let Some(moved) = moved(upstream, source, pinned) {
+        task.say(moved);
+    }
+    let there = if top.is_index() {
+        let listed = top.listed().map_err(|why| upstream.malformed(why))?;
+        match choose(&listed, &wanted) {
+            Ok(chosen) => return source.manifest(&chosen.descriptor.digest),
+            Err(there) => there,
+        }
+    } else {
+        // Only the configuration tells what an image is for that is in no index.
+        let text = source.text(&top.config_digest().unwrap_or_default())?;
+        let config: Config = serde_json::from_slice(&text).map_err(|e| upstream.malformed(e))?;
+        if config.platform.is(&wanted) {
+            return Ok(top);
+        }
+        vec![config.platform.to_string()]
+    };
+    let there = if there.is_empty() { "others".to_owned() } else { there.join(", ") };
+    let help = format!(
+        "pin an image that is published for {wanted} (manifests/images.toml), or use a machine of another platform"
+    );
+    Err(RegistryError::failed(format!("{name} has no image for {wanted}, only for {there}"), &help))
+}
+
+/// That the tag names another image by now.
+fn moved(upstream: &Upstream<'_>, source: &Source<'_>, pinned: &str) -> Option<String> {
+    let now = source.tag(upstream.reference.tag.as_deref()?);
+    let now = now.inspect_err(|error| tracing::debug!(%error, "cannot ask for a tag")).ok()??;
+    let name = upstream.shown();
+    (now != pinned).then(|| format!("{name} has moved: it is {now} now, {pinned} is pinned"))
+}
+
+/// Shows the progress of one blob as that of all blobs.
+struct Sum<'a> {
+    inner: &'a dyn Reporter,
+    /// Bytes that were fetched before this blob, and of all.
+    before: u64,
+    total: u64,
+    /// The name in the transfer's messages, and its replacement.
+    digest: &'a str,
+    label: &'a str,
+}
+
+impl Reporter for Sum<'_> {
+    fn report(&self, event: &Event) {
+        let mut event = event.clone();
+        if event.state == State::Progress {
+            event.message = event.message.replace(self.digest, self.label);
+            if let Some(current) = event.current {
+                event.current = Some((self.before + current).min(self.total));
+                event.total = Some(self.total);
+            }
+        }
+        self.inner.report(&event);
     }
 }

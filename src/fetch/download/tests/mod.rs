@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use wiremock::matchers::{header, path};
-use wiremock::{Mock, MockServer, ResponseTemplate};
-
 use super::super::Timeouts;
 use super::*;
 use crate::cancel::Cancel;
 use crate::exec::Script;
+use crate::fetch::testing::Reply;
 use crate::process_env::ProcessEnv;
 use crate::progress::Recorder;
-
-use server::{Reply, Request, Server, Then};
+use server::Server;
 
 mod disk;
 mod faulty;
@@ -34,12 +31,9 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         Self {
-            runtime: tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build()
-                .unwrap(),
+            runtime: runtime.unwrap(),
             dir: tempfile::tempdir().unwrap(),
             recorder: Recorder::default(),
             cancel: Cancel::default(),
@@ -91,94 +85,55 @@ impl Bench {
         names.sort();
         names
     }
-
-    fn server(&self, mocks: Vec<Mock>) -> MockServer {
-        self.runtime.block_on(async {
-            let server = MockServer::start().await;
-            for mock in mocks {
-                server.register(mock).await;
-            }
-            server
-        })
-    }
 }
 
-fn abc() -> Mock {
-    Mock::given(path("/abc")).respond_with(ResponseTemplate::new(200).set_body_bytes(b"abc"))
+fn abc() -> Server {
+    Server::start(|request| Reply::file(request, b"abc", Some("\"1\"")))
 }
 
 #[test]
 fn a_good_file_arrives_with_progress() {
-    let bench = Bench::new();
-    let server = bench.server(vec![abc()]);
-    assert_eq!(bench.fetch(&format!("{}/abc", server.uri()), ABC, Some(3)).unwrap(), 3);
+    let (bench, server) = (Bench::new(), abc());
+    assert_eq!(bench.fetch(&server.url(), ABC, Some(3)).unwrap(), 3);
     assert_eq!(bench.files(), ["file"]);
     let last = bench.recorder.events().pop().unwrap();
     assert_eq!((last.current, last.total), (Some(3), Some(3)));
     // A second time, nothing is asked for.
-    assert_eq!(bench.fetch(&format!("{}/abc", server.uri()), ABC, Some(3)).unwrap(), 3);
-    assert_eq!(bench.runtime.block_on(server.received_requests()).unwrap().len(), 1);
-}
-
-#[test]
-fn a_wrong_hash_is_named_and_removed() {
-    let bench = Bench::new();
-    let server = bench.server(vec![abc()]);
-    let error = bench.fetch(&format!("{}/abc", server.uri()), &"0".repeat(64), None).unwrap_err();
-    let text = error.to_string();
-    assert!(text.contains(ABC) && text.contains(&"0".repeat(64)), "{text}");
-    assert!(bench.files().is_empty(), "{:?}", bench.files());
+    assert_eq!(bench.fetch(&server.url(), ABC, Some(3)).unwrap(), 3);
+    assert_eq!(server.seen().len(), 1);
 }
 
 #[test]
 fn a_password_in_an_address_is_used_and_not_told() {
-    let bench = Bench::new();
-    let with_password = Mock::given(header("authorization", "Basic bWU6aHVzaA==")).and(path("/abc"));
-    let server =
-        bench.server(vec![with_password.respond_with(ResponseTemplate::new(200).set_body_bytes(b"abc"))]);
-    let url = |path: &str| server.uri().replace("http://", "http://me:hush@") + path;
-    bench.fetch(&url("/abc"), ABC, None).unwrap();
-    std::fs::remove_file(bench.dir.path().join("file")).unwrap();
-    for error in [
-        bench.fetch(&url("/abc"), &"0".repeat(64), None).unwrap_err(),
-        bench.fetch(&url("/abc"), ABC, Some(4)).unwrap_err(),
-        bench.fetch(&url("/none"), ABC, None).unwrap_err(),
-        bench.fetch("ftp://me:hush@127.0.0.1/abc", ABC, None).unwrap_err(),
-        bench.fetch("http//me:hush@127.0.0.1/abc", ABC, None).unwrap_err(),
-    ] {
-        assert!(!error.to_string().contains("hush"), "{error}");
-    }
-    let said = bench.recorder.events().into_iter().map(|event| event.message).collect::<String>();
-    assert!(!said.contains("hush"), "{said}");
-}
-
-#[test]
-fn a_broken_transfer_is_resumed() {
-    let server = Server::start(|request| match request.number {
-        0 => Reply::file(request, b"abc", None).cut(2),
-        _ => Reply::file(request, b"abc", None),
+    let server = Server::start(|request| match (request.path.as_str(), request.header("authorization")) {
+        ("/tool", "Basic bWU6aHVzaA==") => Reply::file(request, b"abc", None),
+        _ => Reply::new("404 x").body(""),
     });
     let bench = Bench::new();
-    assert_eq!(bench.fetch(&server.url(), ABC, Some(3)).unwrap(), 3);
-    let ranges: Vec<_> = server.seen().iter().map(|request| request.header("range").to_owned()).collect();
-    assert_eq!(ranges, ["", "bytes=2-"]);
-    assert_eq!(bench.files(), ["file"]);
-}
-
-#[test]
-fn a_closed_port_is_unreachable() {
-    let bench = Bench::new();
-    let error = bench.fetch("http://127.0.0.1:1/abc", ABC, None).unwrap_err();
-    assert!(matches!(&error, FetchError::Unreachable { host, .. } if host == "127.0.0.1"), "{error}");
+    let url = server.url().replace("http://", "http://me:hush@");
+    bench.fetch(&url, ABC, None).unwrap();
+    std::fs::remove_file(bench.dir.path().join("file")).unwrap();
+    for (url, sha256, size) in [
+        (url.as_str(), &*"0".repeat(64), None),
+        (&url, ABC, Some(4)),
+        (&url.replace("/tool", "/none"), ABC, None),
+        ("ftp://me:hush@127.0.0.1/abc", ABC, None),
+        ("http//me:hush@127.0.0.1/abc", ABC, None),
+    ] {
+        let error = bench.fetch(url, sha256, size).unwrap_err();
+        assert!(!error.to_string().contains("hush"), "{error}");
+    }
+    assert!(!bench.said().contains("hush"), "{}", bench.said());
 }
 
 #[test]
 fn an_interrupted_download_ends_at_once() {
     let bench = Bench::new();
     bench.cancel.cancel(crate::cancel::Reason::Interrupted);
-    let server = bench.server(vec![
-        Mock::given(path("/abc")).respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(10))),
-    ]);
-    let error = Error::from(bench.fetch(&format!("{}/abc", server.uri()), ABC, None).unwrap_err());
+    let server = Server::start(|request| {
+        std::thread::sleep(Duration::from_secs(10));
+        Reply::file(request, b"abc", None)
+    });
+    let error = Error::from(bench.fetch(&server.url(), ABC, None).unwrap_err());
     assert_eq!(error.exit(), crate::error::Exit::Interrupted);
 }
