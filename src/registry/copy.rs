@@ -1,6 +1,7 @@
 //! Copies published images into our registry, or into an archive.
 
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use super::archive::{tagged, write};
 use super::blob::{Blob, Place};
@@ -75,6 +76,11 @@ pub(super) fn through(
     blob: &Descriptor,
     bring: impl Fn(&Descriptor) -> Result<PathBuf>,
 ) -> Result<()> {
+    let turn = push.registry.turn(&blob.digest);
+    let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+    if wait(task, &format!("a look for {}", blob.digest), push.mount(&blob.digest))? {
+        return Ok(());
+    }
     let mut vanished = 0;
     loop {
         let path = bring(blob)?;

@@ -43,6 +43,8 @@ pub struct Registry {
     client: Client,
     /// Repositories in which blobs were seen, by digest: what one has, another need not be sent.
     seen: Arc<Mutex<BTreeMap<String, String>>>,
+    /// By digest of a blob: held by who copies it.
+    turns: Arc<Mutex<BTreeMap<String, Arc<Mutex<()>>>>>,
 }
 
 impl Registry {
@@ -59,7 +61,8 @@ impl Registry {
         }
         let client = Client::local()?;
         let timeouts = Timeouts { pause: PAUSE, ..client.timeouts };
-        Ok(Self { authority: authority.to_owned(), client: client.with(timeouts), seen: Arc::default() })
+        let (authority, client) = (authority.to_owned(), client.with(timeouts));
+        Ok(Self { authority, client, seen: Arc::default(), turns: Arc::default() })
     }
 
     /// The same registry with other bounds for waiting.
@@ -94,6 +97,12 @@ impl Registry {
 
     fn seen(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Images share layers: of those that are copied at the same time, one downloads each.
+    fn turn(&self, digest: &str) -> Arc<Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(digest.to_owned()).or_default())
     }
 
     fn remember(&self, repository: &str, digest: &str) {

@@ -34,7 +34,7 @@ impl Push<'_> {
     }
 
     async fn once(&self, blob: &Blob, counter: &Arc<AtomicU64>) -> Result<(), Fault> {
-        let Some(mut url) = self.begin(blob).await? else { return Ok(()) };
+        let Some(mut url) = self.begin(&blob.digest).await? else { return Ok(()) };
         url.query_pairs_mut().append_pair("digest", &blob.digest);
         let what = format!("blob {}", blob.digest);
         let from = blob.read().map_err(|e| RegistryError::from(Error::io("read", &blob.path(), &e)))?;
@@ -54,16 +54,24 @@ impl Push<'_> {
         }
     }
 
+    /// Takes a blob from another repository of this registry; false if none is known to have it.
+    pub(super) async fn mount(&self, digest: &str) -> Result<bool> {
+        if self.registry.seen().get(digest).is_none_or(|other| other == self.repository) {
+            return Ok(false);
+        }
+        let begun =
+            again(self.task, self.registry.timeouts(), async || self.noted(self.begin(digest).await)).await;
+        Ok(begun.map_err(|error| self.died(error, digest))?.is_none())
+    }
+
     /// Where to send the blob; `None` if the registry could take it from another repository.
-    async fn begin(&self, blob: &Blob) -> Result<Option<Url>, Fault> {
+    async fn begin(&self, digest: &str) -> Result<Option<Url>, Fault> {
         let registry = self.registry;
         let mut url = address(&registry.url(&format!("{}/blobs/uploads/", self.repository)))?;
-        if let Some(other) =
-            registry.seen().get(&blob.digest).cloned().filter(|other| other != self.repository)
-        {
-            url.query_pairs_mut().append_pair("mount", &blob.digest).append_pair("from", &other);
+        if let Some(other) = registry.seen().get(digest).cloned().filter(|other| other != self.repository) {
+            url.query_pairs_mut().append_pair("mount", digest).append_pair("from", &other);
         }
-        let what = format!("the upload of {}", blob.digest);
+        let what = format!("the upload of {digest}");
         let request = registry.client.http().post(url.clone()).header(CONTENT_LENGTH, 0);
         let answer = registry.exchange(request, &url, &what).await?;
         match answer.status {

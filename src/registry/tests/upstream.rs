@@ -72,6 +72,23 @@ impl Scene {
 }
 
 #[test]
+fn layers_that_images_share_are_downloaded_once() {
+    let scene = Scene::with(content_for("amd64", vec![noise(1, 300_000)]));
+    let (client, reference, ours) = (outside(), scene.reference(&scene.index), scene.bench.ours());
+    let copy = |repository| {
+        let copy = |upstream: &Upstream<'_>| ours.copy(&scene.bench.task(), upstream, repository, Some("1"));
+        assert_eq!(scene.up(&client, &reference, copy).unwrap(), scene.image);
+    };
+    std::thread::scope(|scope| {
+        for repository in ["mirrored/one", "mirrored/two"] {
+            scope.spawn(|| copy(repository));
+        }
+    });
+    copy("mirrored/three");
+    assert_eq!((scene.hub.sent(), scene.bench.registry.received()), (scene.size(), scene.size()));
+}
+
+#[test]
 fn the_platforms_image_of_an_index_is_copied_as_it_is() {
     let scene = Scene::new();
     let pushed = scene.copy().unwrap();
