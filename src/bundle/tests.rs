@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::{ProptestConfig, any, proptest};
 
 use super::*;
-use crate::engine::testing::with_task;
 use crate::exec::Script;
 use crate::files::sha256;
 use crate::task::Task;
+use crate::task::testing::with_task;
 
 fn task<T>(work: impl FnOnce(&Task<'_>) -> T) -> T {
     with_task(&Script::default(), work).0
