@@ -9,7 +9,6 @@ mod http;
 mod image_digest;
 mod journey;
 mod metrics;
-mod pulse;
 mod pvc;
 mod restarts;
 mod rollout;
@@ -26,7 +25,6 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
 use kube::Client;
 use serde::Serialize;
 
@@ -73,11 +71,6 @@ pub enum Verdict {
 pub trait Check: Debug + Send + Sync {
     /// Looks once. Errors of the API are [`Verdict::NotYet`]: they may pass.
     fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict>;
-
-    /// Occasions on which it is worth to look again; without any, the time is the occasion.
-    fn changes(&self, _cx: &Context<'_>) -> Option<BoxStream<'static, ()>> {
-        None
-    }
 
     /// What to do when it fails and its file gives no `help`.
     fn help(&self) -> &'static str;
