@@ -188,6 +188,7 @@ mod tests {
     #[test]
     fn each_kind_reads_its_keys_and_names_every_mistake() {
         let condition = "api-version = \"v1\"\nobject = \"Node\"\nconditions = {Ready = \"True\"}";
+        let bad_condition = "api-version = \"1\"\nconditions = {Ready = \"yes\"}";
         let http = "via = \"service\"\nservice = \"web\"\nport = 80\nmethod = \"PUT\"\npath = \"/x?y=1\"\n\
                     headers = {X-A = \"b\"}\n[expect]\nstatus = 201\njson = {\"/a\" = \"b\"}";
         let bad_http = "via = \"service\"\nmethod = \"get\"\npath = \"x\"\nheaders = {\"a b\" = \"c\"}\n\
@@ -195,20 +196,13 @@ mod tests {
         let bad_rollout = "code = \"Bad_Code\"\ntimeout = \"soon\"\nobject = \"Deploymnt\"\nextra = 1";
         for (kind, text, mistakes) in [
             ("condition", condition, ""),
-            (
-                "condition",
-                "api-version = \"1\"\nconditions = {Ready = \"yes\"}",
-                "`api-version`|`object` is missing|\"True\", \"False\"",
-            ),
+            ("condition", bad_condition, "`api-version`|`object` is missing|\"True\", \"False\""),
             ("condition", "", "must name at least one condition"),
             ("htp", "", "did you mean `http`?"),
             ("http", "via = \"ingress\"\npath = \"/\"", ""),
             ("http", http, ""),
-            (
-                "http",
-                bad_http,
-                "`service` is missing|`port` is missing|`method`|`path`|`headers`|`expect.status`|`expect.json`",
-            ),
+            ("http", bad_http, "`service` is missing|`port` is missing|`method`|`path`|`headers`"),
+            ("http", bad_http, "`expect.status`|`expect.json`"),
             ("http", "path = \"/\"", "`via` is missing"),
             ("http", "via = \"ingress\"\npath = \"/\"\nservice = \"web\"", "unknown key `service`"),
             ("image-digest", "namespace = \"a\"", ""),
@@ -225,11 +219,7 @@ mod tests {
             ("restarts", "max = -1", "`max` must be from 0"),
             ("rollout", "object = \"DaemonSet\"\nname = \"a\"\nnamespace = \"b\"", ""),
             ("rollout", "object = \"Pod\"", "must be one of: Deployment|`name` is missing"),
-            (
-                "rollout",
-                bad_rollout,
-                "`code`|`timeout`|did you mean `Deployment`?|unknown key `extra`|`name`",
-            ),
+            ("rollout", bad_rollout, "`code`|`timeout`|did you mean `Deployment`?|unknown key `extra`"),
             ("tcp", "service = \"web\"\nport = 80", ""),
             ("tcp", "port = 70000", "`service` is missing|`port` must be from 1"),
         ] {
@@ -238,6 +228,8 @@ mod tests {
             assert_eq!(error.is_empty(), mistakes.is_empty(), "{kind}: {text}: {error}");
             assert!(mistakes.split('|').all(|part| error.contains(part)), "{mistakes} in {error}");
         }
+        let untitled = Spec::parse("x", "f", "kind = \"restarts\"\n").unwrap_err();
+        assert!(untitled.to_string().contains("`title` is missing"), "{untitled}");
     }
 
     #[test]

@@ -210,7 +210,7 @@ mod tests {
     fn the_first_usable_engine_is_taken_with_few_processes() {
         let newer = "Error response from daemon: client version 1.54 is too new. Maximum supported API version is 1.41";
         let script = Script::default;
-        let both = ["docker", "docker"];
+        let (both, mixed) = (["docker", "docker"], ["docker", "podman"]);
         // What the clients answer, and the clients on PATH; the builder or the fault's code, and the processes.
         for (script, programs, found, processes) in [
             (script(), &[][..], "engine-absent", 0),
@@ -220,12 +220,7 @@ mod tests {
             (script().fails("docker info", newer).on("docker info", 0, DOCKER_20), &both, "BuildKit", 2),
             // A silent daemon is not asked twice.
             (script().fails("docker info", REFUSED), &both, "engine-not-running", 1),
-            (
-                script().fails("docker info", REFUSED).on("podman info", 0, PODMAN),
-                &["docker", "podman"],
-                "Buildah",
-                2,
-            ),
+            (script().fails("docker info", REFUSED).on("podman info", 0, PODMAN), &mixed, "Buildah", 2),
             (script().on("podman info", 0, PODMAN), &["podman"], "Buildah", 1),
         ] {
             let (process_env, _root) = process_env(programs);

@@ -224,63 +224,53 @@ mod tests {
 
     #[test]
     fn each_fault_is_fixed_the_way_the_machine_does_it() {
-        let stopped = || Fault::NotRunning { detail: String::new() };
+        let (absent, stopped) = (Fault::Absent, Fault::NotRunning { detail: String::new() });
         let refused = Fault::NoPermission { detail: String::new() };
-        let join = "sudo usermod -aG docker \"$USER\" && newgrp docker";
-        let apt = "sudo apt-get update;sudo apt-get install --yes --no-install-recommends docker.io iptables";
-        let dnf = "sudo dnf install --assumeyes";
-        // Only systems that are tested are automatic.
-        for (fault, facts, commands, automatic) in [
-            (Fault::Absent, debian(), format!("{apt};sudo systemctl enable --now docker;{join}"), false),
+        let install = "apt-get install --yes --no-install-recommends docker.io iptables";
+        let start = "sudo systemctl enable --now docker";
+        let join = "sudo usermod -aG docker \"$USER\"";
+        let rocky = linux("ID=rocky\nID_LIKE=\"rhel centos fedora\"\n");
+        let suse = linux("ID=opensuse-leap\nID_LIKE=\"suse opensuse\"\n");
+        for (fault, facts, commands) in [
             (
-                Fault::Absent,
+                &absent,
+                debian(),
+                &*format!("sudo apt-get update;sudo {install};{start};{join} && newgrp docker."),
+            ),
+            (
+                &absent,
                 linux("ID=fedora\n"),
-                format!("{dnf} moby-engine docker-cli docker-buildx;"),
-                false,
+                "sudo dnf install --assumeyes moby-engine docker-cli docker-buildx;",
             ),
+            (&absent, rocky, "sudo dnf install --assumeyes podman."),
+            (&absent, linux("ID=arch\n"), "sudo pacman -S --needed --noconfirm docker docker-buildx;"),
+            (&absent, suse, "sudo zypper --non-interactive install docker docker-buildx;"),
+            (&absent, alpine(), "sudo apk add docker docker-cli-buildx;sudo rc-service docker start;"),
             (
-                Fault::Absent,
-                linux("ID=rocky\nID_LIKE=\"rhel centos fedora\"\n"),
-                format!("{dnf} podman"),
-                false,
+                &absent,
+                Facts { root: true, ..alpine() },
+                "apk add docker docker-cli-buildx;rc-service docker start.",
             ),
-            (
-                Fault::Absent,
-                linux("ID=arch\n"),
-                "sudo pacman -S --needed --noconfirm docker docker-buildx;".into(),
-                false,
-            ),
-            (
-                Fault::Absent,
-                linux("ID=opensuse-leap\nID_LIKE=\"suse opensuse\"\n"),
-                "sudo zypper --non-interactive install docker docker-buildx;".into(),
-                false,
-            ),
-            (
-                Fault::Absent,
-                alpine(),
-                "sudo apk add docker docker-cli-buildx;sudo rc-service docker start".into(),
-                false,
-            ),
-            (Fault::Absent, Facts { root: true, ..alpine() }, "apk add".into(), false),
-            (Fault::Absent, linux("ID=nixos\n"), "see https://".into(), false),
-            (Fault::Absent, macos(), "brew install colima docker docker-buildx;".into(), false),
-            (Fault::Absent, windows(), "winget install".into(), false),
-            (Fault::Absent, wsl(), "sudo apt-get update;".into(), false),
-            (Fault::Absent, micro_vm(), apt.replace("sudo ", ""), true),
-            (stopped(), debian(), "sudo systemctl enable --now docker".into(), false),
-            (stopped(), micro_vm(), "sh -c 'dockerd >/var/log/dockerd.log 2>&1 &'".into(), true),
-            (stopped(), macos(), "open -a Docker".into(), false),
-            (stopped(), windows(), "start".into(), false),
-            (stopped(), wsl(), "sudo".into(), false),
-            (refused, debian(), join.replace(" && ", ";"), false),
+            (&absent, linux("ID=nixos\n"), "see https://"),
+            (&absent, macos(), "brew install colima docker docker-buildx;"),
+            (&absent, windows(), "winget install"),
+            (&absent, wsl(), "sudo apt-get update;"),
+            (&absent, micro_vm(), &format!("apt-get update;{install};sh -c 'dockerd ")),
+            (&stopped, debian(), &format!("{start}.")),
+            (&stopped, micro_vm(), "sh -c 'dockerd >/var/log/dockerd.log 2>&1 &'."),
+            (&stopped, macos(), "open -a Docker."),
+            (&stopped, windows(), "start "),
+            (&stopped, wsl(), "sudo "),
+            (&refused, debian(), &format!("{join};newgrp docker.")),
         ] {
-            let fix = fix(&fault, &facts);
-            let found = fix.commands.join(";");
-            assert!(found.starts_with(&commands), "{fault:?}: {commands} is not in {found}");
+            let fix = fix(fault, &facts);
+            let found = format!("{}.", fix.commands.join(";"));
+            assert!(found.starts_with(commands), "{fault:?}: {commands} is not in {found}");
+            // Only what is tested is automatic.
+            let automatic = commands.starts_with("apt-get ") || commands.starts_with("sh -c ");
             assert_eq!(fix.automatic, automatic, "{fault:?}: {found}");
         }
-        assert!(fix(&Fault::Absent, &wsl()).explanation.contains("Docker Desktop"));
+        assert!(fix(&absent, &wsl()).explanation.contains("Docker Desktop"));
     }
 
     #[test]
