@@ -11,7 +11,7 @@ use reqwest::{Client, Method, redirect};
 use tokio::net::TcpListener;
 
 use super::expect::{self, Answer, Expect};
-use super::spec::{required, required_port};
+use super::spec::{choice, required, required_port};
 use super::{Check, Context, Spec, Verdict};
 use crate::config::Fields;
 use crate::kubernetes::{innermost, reach};
@@ -90,10 +90,7 @@ pub fn page(host: &str) -> Spec {
 }
 
 pub(super) fn read_via(fields: &mut Fields<'_, '_>) -> Option<Via> {
-    if !fields.has("via") {
-        fields.string("via");
-    }
-    if fields.opt_choice("via", &["ingress", "service"])? == "ingress" {
+    if choice(fields, "via", &["ingress", "service"])? == "ingress" {
         return Some(Via::Ingress);
     }
     let (name, port) = (fields.string("service"), required_port(fields, "port"));

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, DynamicObject, ListParams};
 use serde_json::Value;
 
+use super::spec::choice;
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
 use crate::deploy::usage::metrics as resource;
@@ -19,10 +20,7 @@ enum Metrics {
 }
 
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
-    if !fields.has("of") {
-        fields.string("of");
-    }
-    let check = match fields.opt_choice("of", &["nodes", "pods"])?.as_str() {
+    let check = match choice(fields, "of", &["nodes", "pods"])?.as_str() {
         "nodes" => Metrics::Nodes,
         _ => Metrics::Pods { namespace: fields.opt_string("namespace") },
     };

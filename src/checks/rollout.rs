@@ -2,6 +2,7 @@
 
 use futures::future::{BoxFuture, FutureExt as _};
 
+use super::spec::choice;
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
 use crate::deploy::watch::{Progress, Target, Workload, progress};
@@ -15,10 +16,7 @@ struct Rollout {
 }
 
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
-    if !fields.has("object") {
-        fields.string("object");
-    }
-    let object = fields.opt_choice("object", &["Deployment", "StatefulSet", "DaemonSet"]);
+    let object = choice(fields, "object", &["Deployment", "StatefulSet", "DaemonSet"]);
     let (name, namespace) = (fields.string("name"), fields.opt_string("namespace"));
     Some(Box::new(Rollout { workload: Workload::parse(&object?)?, name: name?, namespace }))
 }

@@ -77,15 +77,12 @@ fn read(fields: &mut Fields<'_, '_>, id: String) -> Option<Spec> {
     if timeout > MAX_TIMEOUT {
         fields.problem("timeout", "must be at most 1h");
     }
-    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
-    if !fields.has("kind") {
-        fields.string("kind");
-    }
-    let name = fields.opt_choice("kind", &names)?;
-    let kind = KINDS.iter().find(|kind| kind.name == name)?;
-    let mut check = (kind.read)(fields)?;
+    let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+    let name = choice(fields, "kind", &names)?;
+    let (kind, read) = KINDS.iter().find(|(known, _)| *known == name)?;
+    let mut check = read(fields)?;
     check.within(timeout);
-    Some(Spec { id, title: title?, code: code?, help, timeout, kind: kind.name, check })
+    Some(Spec { id, title: title?, code: code?, help, timeout, kind, check })
 }
 
 /// A required string that `parse` accepts.
@@ -94,18 +91,18 @@ pub(super) fn required<T>(
     key: &str,
     parse: impl FnOnce(&str) -> Result<T, String>,
 ) -> Option<T> {
-    if !fields.has(key) {
-        fields.string(key);
-        return None;
-    }
-    fields.opt_parsed(key, parse)
+    if fields.has(key) { fields.opt_parsed(key, parse) } else { fields.string(key).and(None) }
+}
+
+/// A required string that is one of `choices`.
+pub(super) fn choice(fields: &mut Fields<'_, '_>, key: &str, choices: &[&str]) -> Option<String> {
+    if fields.has(key) { fields.opt_choice(key, choices) } else { fields.string(key) }
 }
 
 /// A required integer.
 pub(super) fn required_port(fields: &mut Fields<'_, '_>, key: &str) -> Option<u16> {
     if !fields.has(key) {
-        fields.string(key);
-        return None;
+        return fields.string(key).and(None);
     }
     fields.opt_integer(key, 1..=65535).and_then(|port| u16::try_from(port).ok())
 }
