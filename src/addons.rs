@@ -30,14 +30,6 @@ pub struct Addon {
     manifests: Vec<Text>,
 }
 
-/// The content of `addon.toml`.
-struct Description {
-    title: String,
-    namespace: String,
-    images: Vec<String>,
-    ready: Vec<Spec>,
-}
-
 impl Addon {
     /// The names of all addons in `data`.
     pub fn names(data: &Data) -> Vec<String> {
@@ -58,18 +50,15 @@ impl Addon {
                 .because(format!("the addons are: {}", Self::names(data).join(", ")))
                 .help("fix `addons` in the profile"));
         };
-        let Description { title, namespace, images, ready } =
-            Document::parse(&text.origin, &text.text)?.read(read)?;
-        let mut manifests = Vec::new();
+        let mut addon = Document::parse(&text.origin, &text.text)?.read(|fields| read(fields, name))?;
         for file in data.list(&folder).iter().filter(|file| is_manifest(file)) {
             if let Some(Text { origin, text }) = data.read(&format!("{folder}/{file}"))? {
-                manifests.push(Text { origin, text: versions.fill(&text) });
+                addon.manifests.push(Text { origin, text: versions.fill(&text) });
             }
         }
-        if manifests.is_empty() {
+        if addon.manifests.is_empty() {
             return Err(Error::failed(format!("addon `{name}` has no manifest in {folder}/")));
         }
-        let addon = Self { name: name.to_owned(), title, namespace, images, ready, manifests };
         addon.agree()?;
         Ok(addon)
     }
@@ -79,10 +68,8 @@ impl Addon {
     pub fn objects(&self, images: &BTreeMap<String, String>) -> Result<Vec<DynamicObject>> {
         let mut all = Vec::new();
         for manifest in &self.manifests {
-            let text = fill(manifest, images)?;
-            all.extend(
-                objects(&text).map_err(|error| error.context(format!("cannot use {}", manifest.origin)))?,
-            );
+            let found = objects(&fill(manifest, images)?);
+            all.extend(found.map_err(|error| error.context(format!("cannot use {}", manifest.origin)))?);
         }
         Ok(all)
     }
@@ -118,14 +105,15 @@ impl Addon {
     }
 }
 
-fn read(fields: &mut Fields<'_, '_>) -> Option<Description> {
+fn read(fields: &mut Fields<'_, '_>, name: &str) -> Option<Addon> {
     let (title, namespace) = (fields.string("title"), fields.string("namespace"));
     let images = fields.strings("images");
     let ready = fields.tables("ready", Spec::read);
     if !fields.has("ready") {
         fields.problem("ready", "must contain a check that shows that the addon works");
     }
-    Some(Description { title: title?, namespace: namespace?, images, ready })
+    let (name, manifests) = (name.to_owned(), Vec::new());
+    Some(Addon { name, title: title?, namespace: namespace?, images, ready, manifests })
 }
 
 /// The requests of a pod's containers; zero without `spec`.

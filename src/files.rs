@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Result as IoResult, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
 use serde::Serialize;
@@ -19,6 +19,13 @@ const AHEAD: usize = 3;
 /// The directory of `path`; `.` for a bare file name.
 pub fn parent(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// `path` with `ending` added to its name.
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 /// The content of a file, or `None` if it does not exist.
@@ -57,9 +64,14 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let json = serde_json::to_vec_pretty(value)
         .map_err(|error| Error::failed(format!("cannot write {}", path.display())).because(error))?;
+    put(path, &json, 0o600)
+}
+
+/// As [`write_atomic`], but creates the directory.
+pub fn put(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let dir = parent(path);
     std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
-    write_atomic(path, &json, 0o600)
+    write_atomic(path, bytes, mode)
 }
 
 /// As [`write_atomic`], from a reader of which at most `limit` bytes are accepted. Returns sha256 and size.

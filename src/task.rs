@@ -99,3 +99,26 @@ impl<'a> Task<'a> {
             .help("Run the command again: it continues where it stopped.")
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Cancel, Duration, Instant, Runner, Task};
+    use crate::progress::Recorder;
+
+    /// Runs `work` with a task that has one minute.
+    pub fn with_task<T>(runner: &dyn Runner, work: impl FnOnce(&Task<'_>) -> T) -> (T, Recorder) {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (recorder, cancel) = (Recorder::default(), Cancel::default());
+        let task = Task {
+            step: "test",
+            runner,
+            reporter: &recorder,
+            cancel: &cancel,
+            runtime: runtime.handle(),
+            deadline: Instant::now() + Duration::from_mins(1),
+        };
+        let result = work(&task);
+        (result, recorder)
+    }
+}

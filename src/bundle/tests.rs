@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::{ProptestConfig, any, proptest};
 
 use super::*;
-use crate::engine::testing::with_task;
 use crate::exec::Script;
 use crate::fetch::testing::tar_of;
 use crate::files::sha256;
 use crate::task::Task;
+use crate::task::testing::with_task;
 
 fn task<T>(work: impl FnOnce(&Task<'_>) -> T) -> T {
     with_task(&Script::default(), work).0

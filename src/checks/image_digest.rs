@@ -2,13 +2,12 @@
 //! were built.
 
 use futures::future::{BoxFuture, FutureExt as _};
-use futures::stream::BoxStream;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ListParams};
-use kube::runtime::watcher;
 
-use super::{Check, Context, Verdict, pulse};
+use super::{Check, Context, Verdict};
 use crate::config::Fields;
+use crate::diagnose::statuses;
 use crate::images::Built;
 use crate::kubernetes::error_line;
 
@@ -52,10 +51,6 @@ impl Check for ImageDigest {
         .boxed()
     }
 
-    fn changes(&self, cx: &Context<'_>) -> Option<BoxStream<'static, ()>> {
-        Some(pulse::of(self.api(cx), watcher::Config::default()))
-    }
-
     fn help(&self) -> &'static str {
         "todo-bootstrap up"
     }
@@ -87,16 +82,12 @@ fn judge(pods: &[Pod], built: &[Built], from_node: &[String]) -> Verdict {
         checked += 1;
     }
     for image in built {
-        let mut running = containers
-            .iter()
-            .filter(|found| repository(found.reference) == image.stored.repository)
-            .peekable();
-        if running.peek().is_none() {
+        let of_image = |found: &&Running<'_>| repository(found.reference) == image.stored.repository;
+        if !containers.iter().any(|found| of_image(&found)) {
             return Verdict::NotYet(format!("no container runs {}", image.stored.repository));
         }
-        if let Some(Running { place, reference, .. }) =
-            running.find(|found| !found.reference.ends_with(&image.stored.digest))
-        {
+        let other = |found: &&Running<'_>| !found.reference.ends_with(&image.stored.digest);
+        if let Some(Running { place, reference, .. }) = containers.iter().filter(of_image).find(other) {
             let wants = short(&image.stored.digest);
             return Verdict::NotYet(format!("{place} specifies {reference}, but {wants} was built"));
         }
@@ -113,21 +104,15 @@ fn containers(pod: &Pod) -> Vec<Running<'_>> {
     if pod.metadata.deletion_timestamp.is_some() {
         return Vec::new();
     }
-    let (Some(spec), status) = (&pod.spec, pod.status.as_ref()) else { return Vec::new() };
+    let Some(spec) = &pod.spec else { return Vec::new() };
     let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
-    let statuses: Vec<&ContainerStatus> = status
-        .into_iter()
-        .flat_map(|status| [&status.container_statuses, &status.init_container_statuses])
-        .flatten()
-        .flatten()
-        .collect();
     let all = spec.init_containers.iter().flatten().chain(&spec.containers);
     all.filter_map(|container| {
-        let status = statuses.iter().find(|status| status.name == container.name);
+        let status = statuses(pod).find(|(status, _)| status.name == container.name);
         Some(Running {
             place: format!("pod {pod_name}, container {}", container.name),
             reference: container.image.as_deref()?,
-            runs: status.map(|status| digest(&status.image_id)).unwrap_or_default(),
+            runs: status.map(|(status, _)| digest(&status.image_id)).unwrap_or_default(),
         })
     })
     .collect()
@@ -161,7 +146,6 @@ fn short(digest: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Spec;
     use super::*;
     use crate::kubernetes::testing::object;
     use crate::local_registry::{HOST, Stored};
@@ -185,14 +169,6 @@ mod tests {
         format!("{HOST}/app/web:v1@{digest}")
     }
 
-    fn not_yet(pods: &[Pod], from_node: &[&str]) -> String {
-        let from_node: Vec<String> = from_node.iter().map(|name| (*name).to_owned()).collect();
-        match judge(pods, &built(), &from_node) {
-            Verdict::NotYet(detail) => detail,
-            other => panic!("{other:?}"),
-        }
-    }
-
     #[test]
     fn the_same_digest_passes_in_each_runtimes_spelling() {
         for id in [NEW.to_owned(), format!("{HOST}/app/web@{NEW}"), format!("docker://{NEW}")] {
@@ -201,49 +177,32 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_without_digest_fails_whatever_it_runs() {
-        let detail = not_yet(&[pod(&ours(NEW), NEW), pod("app/other:1", NEW)], &["coredns"]);
-        assert!(detail.contains("app/other:1, which has no digest"), "{detail}");
-    }
-
-    #[test]
-    fn only_the_nodes_own_images_may_have_tags() {
-        let pods = [pod(&ours(NEW), NEW), pod("registry.k8s.io/coredns/coredns:v1", OLD)];
-        assert!(matches!(judge(&pods, &built(), &["coredns".to_owned()]), Verdict::Pass(_)));
-        // One that has a digest is held to it.
-        let pods = [pod(&ours(NEW), NEW), pod(&format!("registry.k8s.io/coredns@{OLD}"), NEW)];
-        assert!(not_yet(&pods, &["coredns"]).contains("but specifies"));
-    }
-
-    #[test]
-    fn what_runs_must_be_what_was_given() {
-        assert!(not_yet(&[pod(&ours(NEW), OLD)], &[]).contains("runs sha256:111111111111, but specifies"));
-        assert!(not_yet(&[pod(&ours(NEW), "")], &[]).contains("has not started"));
-    }
-
-    #[test]
-    fn what_was_given_must_be_what_was_built() {
-        assert!(not_yet(&[pod(&ours(OLD), OLD)], &[]).contains("but sha256:2222"));
-        assert_eq!(not_yet(&[], &[]), "no container runs app/web");
-        assert!(matches!(judge(&[], &[], &[]), Verdict::Pass(_)));
-    }
-
-    #[test]
-    fn init_containers_count() {
-        let pod: Pod = object(&format!(
+    fn what_runs_must_be_what_was_given_and_built() {
+        let tagged = pod("registry.k8s.io/coredns/coredns:v1", OLD);
+        let init: Pod = object(&format!(
             "metadata: {{name: web-1}}\nspec: {{initContainers: [{{name: first, image: 'app/first:1'}}], containers: [{{name: web, image: '{}'}}]}}\nstatus: {{containerStatuses: [{{name: web, image: x, imageID: '{NEW}', ready: true, restartCount: 0}}]}}\n",
             ours(NEW)
         ));
-        assert!(not_yet(&[pod], &[]).contains("container first specifies app/first:1"));
-    }
-
-    #[test]
-    fn a_file_names_one_namespace_or_all() {
-        let parse =
-            |text: &str| Spec::parse("x", "f", &format!("title = \"t\"\nkind = \"image-digest\"\n{text}"));
-        parse("namespace = \"a\"\n").unwrap();
-        parse("all-namespaces = true\nfrom-node = [\"etcd\"]\n").unwrap();
-        assert!(parse("namespace = \"a\"\nall-namespaces = true\n").is_err());
-        assert!(parse("image = \"a\"\n").unwrap_err().to_string().contains("unknown key `image`"));
+        for (pods, part) in [
+            (vec![pod(&ours(NEW), NEW), pod("app/other:1", NEW)], "app/other:1, which has no digest"),
+            // Only the node's own images may have tags. One that has a digest is held to it.
+            (
+                vec![pod(&ours(NEW), NEW), pod(&format!("registry.k8s.io/coredns@{OLD}"), NEW)],
+                "but specifies",
+            ),
+            (vec![pod(&ours(NEW), OLD)], "runs sha256:111111111111, but specifies"),
+            (vec![pod(&ours(NEW), "")], "has not started"),
+            (vec![pod(&ours(OLD), OLD)], "but sha256:2222"),
+            (vec![], "no container runs app/web"),
+            (vec![init], "container first specifies app/first:1"),
+        ] {
+            let Verdict::NotYet(detail) = judge(&pods, &built(), &["coredns".to_owned()]) else {
+                panic!("{part}")
+            };
+            assert!(detail.contains(part), "{detail}");
+        }
+        let pods = [pod(&ours(NEW), NEW), tagged];
+        assert!(matches!(judge(&pods, &built(), &["coredns".to_owned()]), Verdict::Pass(_)));
+        assert!(matches!(judge(&[], &[], &[]), Verdict::Pass(_)));
     }
 }

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, DynamicObject, ListParams};
 use serde_json::Value;
 
+use super::spec::choice;
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
 use crate::deploy::usage::metrics as resource;
@@ -19,10 +20,7 @@ enum Metrics {
 }
 
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
-    if !fields.has("of") {
-        fields.string("of");
-    }
-    let check = match fields.opt_choice("of", &["nodes", "pods"])?.as_str() {
+    let check = match choice(fields, "of", &["nodes", "pods"])?.as_str() {
         "nodes" => Metrics::Nodes,
         _ => Metrics::Pods { namespace: fields.opt_string("namespace") },
     };
@@ -50,29 +48,25 @@ impl Check for Metrics {
 impl Metrics {
     /// The names for which there should be samples, and the samples.
     async fn facts(&self, cx: &Context<'_>) -> Result<(BTreeSet<String>, Vec<DynamicObject>), kube::Error> {
-        let client = cx.client();
-        let parameters = ListParams::default();
-        match self {
+        let all = ListParams::default();
+        let (names, samples): (BTreeSet<String>, Api<DynamicObject>) = match self {
             Self::Nodes => {
-                let nodes: Api<Node> = Api::all(client.clone());
-                let samples: Api<DynamicObject> = Api::all_with(client, &resource("NodeMetrics", "nodes"));
-                let (nodes, samples) = tokio::join!(nodes.list(&parameters), samples.list(&parameters));
-                let names = nodes?.items.into_iter().filter_map(|node| node.metadata.name);
-                Ok((names.collect(), samples?.items))
+                let nodes = Api::<Node>::all(cx.client()).list(&all).await?;
+                let names = nodes.items.into_iter().filter_map(|node| node.metadata.name);
+                (names.collect(), Api::all_with(cx.client(), &resource("NodeMetrics", "nodes")))
             }
             Self::Pods { namespace } => {
                 let namespace = namespace.as_deref().unwrap_or(&cx.namespace);
-                let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-                let resource = resource("PodMetrics", "pods");
-                let samples: Api<DynamicObject> = Api::namespaced_with(client, namespace, &resource);
-                let (pods, samples) = tokio::join!(pods.list(&parameters), samples.list(&parameters));
-                let running = pods?.items.into_iter().filter(|pod| {
+                let pods = Api::<Pod>::namespaced(cx.client(), namespace).list(&all).await?;
+                let running = pods.items.into_iter().filter(|pod| {
                     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
                     phase == Some("Running") && pod.metadata.deletion_timestamp.is_none()
                 });
-                Ok((running.filter_map(|pod| pod.metadata.name).collect(), samples?.items))
+                let names = running.filter_map(|pod| pod.metadata.name).collect();
+                (names, Api::namespaced_with(cx.client(), namespace, &resource("PodMetrics", "pods")))
             }
-        }
+        };
+        Ok((names, samples.list(&all).await?.items))
     }
 }
 
@@ -102,7 +96,6 @@ fn used(sample: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Spec;
     use super::*;
     use crate::kubernetes::testing::object;
 
@@ -131,14 +124,5 @@ mod tests {
         assert!(matches!(judge(&names(&["a"]), &[pod]), Verdict::Pass(_)));
         let empty: DynamicObject = object("metadata: {name: a}\ncontainers: []\n");
         assert!(matches!(judge(&names(&["a"]), &[empty]), Verdict::NotYet(_)));
-    }
-
-    #[test]
-    fn files_say_of_what() {
-        let parse = |text: &str| Spec::parse("x", "f", &format!("title = \"t\"\nkind = \"metrics\"\n{text}"));
-        parse("of = \"pods\"\nnamespace = \"a\"\n").unwrap();
-        assert!(parse("").unwrap_err().to_string().contains("`of` is missing"));
-        assert!(parse("of = \"node\"\n").unwrap_err().to_string().contains("did you mean `nodes`?"));
-        assert!(parse("of = \"nodes\"\nnamespace = \"a\"\n").is_err(), "nodes have no namespace");
     }
 }

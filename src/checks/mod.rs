@@ -9,7 +9,6 @@ mod http;
 mod image_digest;
 mod journey;
 mod metrics;
-mod pulse;
 mod pvc;
 mod restarts;
 mod rollout;
@@ -26,7 +25,6 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
 use kube::Client;
 use serde::Serialize;
 
@@ -74,11 +72,6 @@ pub trait Check: Debug + Send + Sync {
     /// Looks once. Errors of the API are [`Verdict::NotYet`]: they may pass.
     fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict>;
 
-    /// Occasions on which it is worth to look again; without any, the time is the occasion.
-    fn changes(&self, _cx: &Context<'_>) -> Option<BoxStream<'static, ()>> {
-        None
-    }
-
     /// What to do when it fails and its file gives no `help`.
     fn help(&self) -> &'static str;
 
@@ -97,24 +90,21 @@ pub trait Check: Debug + Send + Sync {
     }
 }
 
-/// How a kind is read from a table of TOML.
-pub struct Kind {
-    pub name: &'static str,
-    read: fn(&mut Fields<'_, '_>) -> Option<Box<dyn Check>>,
-}
+/// Reads a check of some kind from a table of TOML.
+type Read = fn(&mut Fields<'_, '_>) -> Option<Box<dyn Check>>;
 
 /// Every kind that `kind = "…"` may name.
-pub const KINDS: &[Kind] = &[
-    Kind { name: "condition", read: condition::read },
-    Kind { name: "http", read: http::read },
-    Kind { name: "image-digest", read: image_digest::read },
-    Kind { name: "journey", read: journey::read },
-    Kind { name: "metrics", read: metrics::read },
-    Kind { name: "pvc", read: pvc::read },
-    Kind { name: "restarts", read: restarts::read },
-    Kind { name: "rollout", read: rollout::read },
-    Kind { name: "storage-class", read: storage_class::read },
-    Kind { name: "tcp", read: tcp::read },
+const KINDS: &[(&str, Read)] = &[
+    ("condition", condition::read),
+    ("http", http::read),
+    ("image-digest", image_digest::read),
+    ("journey", journey::read),
+    ("metrics", metrics::read),
+    ("pvc", pvc::read),
+    ("restarts", restarts::read),
+    ("rollout", rollout::read),
+    ("storage-class", storage_class::read),
+    ("tcp", tcp::read),
 ];
 
 /// The result of a check, for screens and reports.

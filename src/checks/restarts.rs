@@ -8,18 +8,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{BoxFuture, FutureExt as _};
-use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerStatus, Node, Pod};
 use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
-use kube::runtime::watcher;
 
-use super::{Check, Context, Verdict, pulse};
+use super::{Check, Context, Verdict};
 use crate::config::Fields;
 use crate::deploy::members;
 use crate::deploy::services::owner;
+use crate::diagnose;
 use crate::kubernetes::error_line;
 
 /// The namespace with pods on every node.
@@ -45,16 +44,10 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
 }
 
 impl Restarts {
-    fn api(&self, cx: &Context<'_>) -> Api<Pod> {
-        Api::namespaced(cx.client(), self.namespace(cx))
-    }
-
-    fn namespace<'a>(&'a self, cx: &'a Context<'_>) -> &'a str {
-        self.namespace.as_deref().unwrap_or(&cx.namespace)
-    }
-
     async fn read(&self, cx: &Context<'_>) -> Result<Verdict, String> {
-        let (pods, nodes): (Api<Pod>, Api<Node>) = (self.api(cx), Api::all(cx.client()));
+        let namespace = self.namespace.as_deref().unwrap_or(&cx.namespace);
+        let pods: Api<Pod> = Api::namespaced(cx.client(), namespace);
+        let nodes: Api<Node> = Api::all(cx.client());
         let system: Api<Pod> = Api::namespaced(cx.client(), SYSTEM);
         let all = ListParams::default();
         let selected = self.selector.as_ref().map_or_else(|| all.clone(), |s| all.clone().labels(s));
@@ -66,7 +59,6 @@ impl Restarts {
         if matches!(verdict, Verdict::Pass(_)) {
             return Ok(verdict);
         }
-        let namespace = self.namespace(cx);
         let Some(members) = members(cx.kube, namespace).await.map_err(|error| error.one_line())? else {
             return Ok(verdict);
         };
@@ -123,19 +115,7 @@ fn foreign_owner(pod: &Pod, jobs: &[Job], members: &BTreeSet<String>) -> Option<
 
 impl Check for Restarts {
     fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
-        async move {
-            match self.read(cx).await {
-                Ok(verdict) => verdict,
-                Err(error) => Verdict::NotYet(error),
-            }
-        }
-        .boxed()
-    }
-
-    fn changes(&self, cx: &Context<'_>) -> Option<BoxStream<'static, ()>> {
-        let config = watcher::Config::default();
-        let config = self.selector.as_ref().map_or_else(|| config.clone(), |s| config.clone().labels(s));
-        Some(pulse::of(self.api(cx), config))
+        self.read(cx).map(|read| read.unwrap_or_else(Verdict::NotYet)).boxed()
     }
 
     fn help(&self) -> &'static str {
@@ -205,7 +185,7 @@ fn judge(pods: &[Pod], nodes: &BTreeMap<String, Timestamp>, max: i32) -> Verdict
 }
 
 fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
-    pod.status.iter().filter_map(|status| status.container_statuses.as_ref()).flatten()
+    diagnose::statuses(pod).filter(|(_, init)| !init).map(|(status, _)| status)
 }
 
 /// Describes the first container of the pod that was restarted too often.
@@ -234,7 +214,6 @@ fn crashes(pod: &Pod, nodes: &BTreeMap<String, Timestamp>, max: i32) -> Option<S
 
 #[cfg(test)]
 mod tests {
-    use super::super::Spec;
     use super::*;
     use crate::kubernetes::testing::object;
 
@@ -255,30 +234,43 @@ status:
         ))
     }
 
-    fn nodes(ready: &str) -> BTreeMap<String, Timestamp> {
-        let node: Node = object(&format!(
+    fn node(ready: &str) -> Node {
+        object(&format!(
             "metadata: {{name: node-1}}\nstatus: {{conditions: [{{type: Ready, status: 'True', lastTransitionTime: '{ready}'}}]}}\n"
-        ));
-        ready_since(&[node])
+        ))
+    }
+
+    fn nodes(ready: &str) -> BTreeMap<String, Timestamp> {
+        ready_since(&[node(ready)])
     }
 
     const EARLY: &str = "2026-01-01T09:00:00Z";
     const NOON: &str = "2026-01-01T12:00:00Z";
 
     #[test]
-    fn running_and_ready_pods_pass() {
-        assert_eq!(judge(&[pod(true, 0, NOON)], &nodes(EARLY), 0), Verdict::Pass("1 pod runs".to_owned()));
-    }
-
-    #[test]
-    fn a_crash_is_final_unless_it_is_allowed() {
-        assert_eq!(
-            judge(&[pod(true, 2, NOON)], &nodes(EARLY), 1),
-            Verdict::Never(
-                "pod web-1: container web was restarted 2 times, last with status 3 (Error)".to_owned()
-            )
-        );
-        assert!(matches!(judge(&[pod(true, 2, NOON)], &nodes(EARLY), 2), Verdict::Pass(_)));
+    fn pods_must_run_be_ready_and_not_crash() {
+        let pending: Pod = object("metadata: {name: a}\nstatus: {phase: Pending}\n");
+        let done: Pod = object("metadata: {name: job}\nstatus: {phase: Succeeded}\n");
+        let mut leaving = pod(false, 5, NOON);
+        leaving.metadata.deletion_timestamp = leaving.metadata.creation_timestamp.clone();
+        let crashed = "pod web-1: container web was restarted 2 times, last with status 3 (Error)";
+        let passed = || Verdict::Pass("1 pod runs".to_owned());
+        for (pods, max, verdict) in [
+            (vec![pod(true, 0, NOON)], 0, passed()),
+            (vec![pod(true, 2, NOON)], 1, Verdict::Never(crashed.to_owned())),
+            (vec![pod(true, 2, NOON)], 2, passed()),
+            (
+                vec![pod(false, 0, NOON)],
+                0,
+                Verdict::NotYet("pod web-1: container web is not ready".to_owned()),
+            ),
+            (vec![pending], 0, Verdict::NotYet("pod a is Pending".to_owned())),
+            (vec![], 0, Verdict::NotYet("there are no pods".to_owned())),
+            // Finished and leaving pods do not count.
+            (vec![done, leaving, pod(true, 0, NOON)], 0, passed()),
+        ] {
+            assert_eq!(judge(&pods, &nodes(EARLY), max), verdict);
+        }
     }
 
     #[test]
@@ -303,12 +295,7 @@ status:
         };
         last(&mut etcd, "Unknown", 255);
         let ours = pod(true, 2, "2026-01-01T12:00:40Z");
-        let runs = |system: &[Pod]| {
-            let node: Node = object(
-                "metadata: {name: node-1}\nstatus: {conditions: [{type: Ready, status: 'True', lastTransitionTime: '2026-01-01T09:00:00Z'}]}\n",
-            );
-            runs(&[node], &[system])
-        };
+        let runs = |system: &[Pod]| runs(&[node(EARLY)], &[system]);
         assert!(matches!(judge(&[etcd.clone()], &runs(&[etcd.clone()]), 0), Verdict::Pass(_)));
         assert!(matches!(
             judge(std::slice::from_ref(&ours), &runs(std::slice::from_ref(&etcd)), 0),
@@ -344,32 +331,5 @@ status:
         assert!(!of_completed_job(&owned("Job", "migrate"), std::slice::from_ref(&done)));
         done.status = object("conditions: [{type: Complete, status: 'True'}]");
         assert!(of_completed_job(&owned("Job", "migrate"), &[done]));
-    }
-
-    #[test]
-    fn what_is_not_ready_is_named() {
-        let Verdict::NotYet(detail) = judge(&[pod(false, 0, NOON)], &nodes(EARLY), 0) else { panic!() };
-        assert_eq!(detail, "pod web-1: container web is not ready");
-        let pending: Pod = object("metadata: {name: a}\nstatus: {phase: Pending}\n");
-        assert_eq!(judge(&[pending], &nodes(EARLY), 0), Verdict::NotYet("pod a is Pending".to_owned()));
-        assert!(matches!(judge(&[], &nodes(EARLY), 0), Verdict::NotYet(_)));
-    }
-
-    #[test]
-    fn finished_and_leaving_pods_do_not_count() {
-        let done: Pod = object("metadata: {name: job}\nstatus: {phase: Succeeded}\n");
-        let mut leaving = pod(false, 5, NOON);
-        leaving.metadata.deletion_timestamp = leaving.metadata.creation_timestamp.clone();
-        let all = [done, leaving, pod(true, 0, NOON)];
-        assert_eq!(judge(&all, &nodes(EARLY), 0), Verdict::Pass("1 pod runs".to_owned()));
-    }
-
-    #[test]
-    fn a_file_may_be_empty_but_not_wrong() {
-        let parse =
-            |text: &str| Spec::parse("x", "f", &format!("title = \"t\"\nkind = \"restarts\"\n{text}"));
-        parse("").unwrap();
-        parse("max = 3\nselector = \"app=web\"\n").unwrap();
-        assert!(parse("max = -1\n").unwrap_err().to_string().contains("`max` must be from 0"));
     }
 }

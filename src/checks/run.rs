@@ -2,17 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use futures::stream::{BoxStream, StreamExt as _};
+use futures::stream::StreamExt as _;
 
 use super::{Context, Outcome, Spec, Verdict};
 
 /// Enough to overlap the waits of most checks, few enough for a small API server.
 const AT_ONCE: usize = 8;
-/// Pauses between two evaluations without a watch: doubled from the first to the last.
+/// Pauses between two evaluations: doubled from the first to the last.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
-/// An evaluation although the watch reported no change, in case it has stopped working.
-const FALLBACK: Duration = Duration::from_secs(5);
 /// The part of the task's time that is reserved for reporting a check that timed out.
 const RESERVED: Duration = Duration::from_millis(200);
 /// The time limit for cleaning up after interrupted evaluations; it begins after the task's time.
@@ -102,39 +100,21 @@ fn outcome(spec: &Spec, verdict: Verdict, took: Duration) -> Outcome {
 async fn evaluate(cx: &Context<'_>, spec: &Spec, deadline: Instant) -> Verdict {
     let longest = spec.check.look_timeout();
     let mut last = look(cx, spec, longest).await;
-    if !matches!(last, Verdict::NotYet(_)) || Instant::now() >= deadline {
-        return last;
-    }
-    let mut changes = spec.check.changes(cx);
     let mut pause = MIN_PAUSE;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return last;
-        }
-        change(&mut changes, pause.min(left), left).await;
+    while matches!(last, Verdict::NotYet(_)) {
+        tokio::time::sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
         pause = (pause * 2).min(MAX_PAUSE);
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return last;
+            break;
         }
         match look(cx, spec, longest.min(left)).await {
             // The last complete evaluation tells more than one that the deadline cut short.
-            Verdict::NotYet(_) if Instant::now() >= deadline => return last,
-            Verdict::NotYet(detail) => last = Verdict::NotYet(detail),
-            verdict => return verdict,
+            Verdict::NotYet(_) if Instant::now() >= deadline => break,
+            verdict => last = verdict,
         }
     }
-}
-
-/// Waits for a reported change, or `pause` without a watch; at most `left`.
-async fn change(changes: &mut Option<BoxStream<'static, ()>>, pause: Duration, left: Duration) {
-    let Some(stream) = changes else {
-        return tokio::time::sleep(pause).await;
-    };
-    if let Ok(None) = tokio::time::timeout(FALLBACK.min(left), stream.next()).await {
-        *changes = None;
-    }
+    last
 }
 
 async fn look(cx: &Context<'_>, spec: &Spec, limit: Duration) -> Verdict {
@@ -150,8 +130,8 @@ mod tests {
 
     use futures::future::{BoxFuture, FutureExt as _};
 
+    use super::super::Check;
     use super::super::testing;
-    use super::super::{Check, Kind};
     use super::*;
     use crate::cancel::Reason;
 
@@ -184,12 +164,10 @@ mod tests {
             code: id.to_owned(),
             help: None,
             timeout,
-            kind: KIND.name,
+            kind: "after",
             check: Box::new(After(looks, AtomicU32::new(0))),
         }
     }
-
-    const KIND: Kind = Kind { name: "after", read: |_| None };
 
     #[test]
     fn outcomes_keep_the_order_and_failures_have_help() {

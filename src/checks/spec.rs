@@ -77,15 +77,12 @@ fn read(fields: &mut Fields<'_, '_>, id: String) -> Option<Spec> {
     if timeout > MAX_TIMEOUT {
         fields.problem("timeout", "must be at most 1h");
     }
-    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
-    if !fields.has("kind") {
-        fields.string("kind");
-    }
-    let name = fields.opt_choice("kind", &names)?;
-    let kind = KINDS.iter().find(|kind| kind.name == name)?;
-    let mut check = (kind.read)(fields)?;
+    let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+    let name = choice(fields, "kind", &names)?;
+    let (kind, read) = KINDS.iter().find(|(known, _)| *known == name)?;
+    let mut check = read(fields)?;
     check.within(timeout);
-    Some(Spec { id, title: title?, code: code?, help, timeout, kind: kind.name, check })
+    Some(Spec { id, title: title?, code: code?, help, timeout, kind, check })
 }
 
 /// A required string that `parse` accepts.
@@ -94,18 +91,18 @@ pub(super) fn required<T>(
     key: &str,
     parse: impl FnOnce(&str) -> Result<T, String>,
 ) -> Option<T> {
-    if !fields.has(key) {
-        fields.string(key);
-        return None;
-    }
-    fields.opt_parsed(key, parse)
+    if fields.has(key) { fields.opt_parsed(key, parse) } else { fields.string(key).and(None) }
+}
+
+/// A required string that is one of `choices`.
+pub(super) fn choice(fields: &mut Fields<'_, '_>, key: &str, choices: &[&str]) -> Option<String> {
+    if fields.has(key) { fields.opt_choice(key, choices) } else { fields.string(key) }
 }
 
 /// A required integer.
 pub(super) fn required_port(fields: &mut Fields<'_, '_>, key: &str) -> Option<u16> {
     if !fields.has(key) {
-        fields.string(key);
-        return None;
+        return fields.string(key).and(None);
     }
     fields.opt_integer(key, 1..=65535).and_then(|port| u16::try_from(port).ok())
 }
@@ -121,17 +118,9 @@ pub(super) fn kebab(text: &str) -> Result<String, String> {
 
 /// `500ms`, `30s`, `2m`, `1h`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
     let wrong = || format!("is \"{text}\", but must be a time such as 500ms, 30s, 2m");
-    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-    let number: u32 = text[..digits].parse().map_err(|_| wrong())?;
-    let unit = match &text[digits..] {
-        "ms" => Duration::from_millis(1),
-        "s" => Duration::from_secs(1),
-        "m" => Duration::from_mins(1),
-        "h" => Duration::from_hours(1),
-        _ => return Err(wrong()),
-    };
-    unit.checked_mul(number).filter(|time| !time.is_zero()).ok_or_else(wrong)
+    parsed.filter(|time| !time.is_zero()).ok_or_else(wrong)
 }
 
 fn reused<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Vec<String> {
@@ -182,7 +171,7 @@ mod tests {
     fn the_checks_beside_these_sources_are_valid() {
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).to_owned();
         let specs = load(&Data::new(Some(own)), &["cluster", "app"]).unwrap();
-        assert!(specs.iter().any(|spec| spec.kind == "http"));
+        assert!(["http", "journey"].iter().all(|kind| specs.iter().any(|spec| spec.kind == *kind)));
     }
 
     #[test]
@@ -194,20 +183,50 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_of_a_check_are_named() {
-        let text = "code = \"Bad_Code\"\ntimeout = \"soon\"\nkind = \"rollout\"\nobject = \"Deploymnt\"\nextra = 1\n";
-        let error = Spec::parse("x", "f.toml", text).unwrap_err().to_string();
-        for part in
-            ["`code`", "`timeout`", "did you mean `Deployment`?", "unknown key `extra`", "`title`", "`name`"]
-        {
-            assert!(error.contains(part), "{part} in {error}");
+    fn each_kind_reads_its_keys_and_names_every_mistake() {
+        let condition = "api-version = \"v1\"\nobject = \"Node\"\nconditions = {Ready = \"True\"}";
+        let bad_condition = "api-version = \"1\"\nconditions = {Ready = \"yes\"}";
+        let http = "via = \"service\"\nservice = \"web\"\nport = 80\nmethod = \"PUT\"\npath = \"/x?y=1\"\n\
+                    headers = {X-A = \"b\"}\n[expect]\nstatus = 201\njson = {\"/a\" = \"b\"}";
+        let bad_http = "via = \"service\"\nmethod = \"get\"\npath = \"x\"\nheaders = {\"a b\" = \"c\"}\n\
+                        [expect]\nstatus = 20\njson = {status = \"ok\"}";
+        let bad_rollout = "code = \"Bad_Code\"\ntimeout = \"soon\"\nobject = \"Deploymnt\"\nextra = 1";
+        for (kind, text, mistakes) in [
+            ("condition", condition, ""),
+            ("condition", bad_condition, "`api-version`|`object` is missing|\"True\", \"False\""),
+            ("condition", "", "must name at least one condition"),
+            ("htp", "", "did you mean `http`?"),
+            ("http", "via = \"ingress\"\npath = \"/\"", ""),
+            ("http", http, ""),
+            ("http", bad_http, "`service` is missing|`port` is missing|`method`|`path`|`headers`"),
+            ("http", bad_http, "`expect.status`|`expect.json`"),
+            ("http", "path = \"/\"", "`via` is missing"),
+            ("http", "via = \"ingress\"\npath = \"/\"\nservice = \"web\"", "unknown key `service`"),
+            ("image-digest", "namespace = \"a\"", ""),
+            ("image-digest", "all-namespaces = true\nfrom-node = [\"etcd\"]", ""),
+            ("image-digest", "namespace = \"a\"\nall-namespaces = true", "`namespace` cannot be given"),
+            ("image-digest", "image = \"a\"", "unknown key `image`"),
+            ("metrics", "of = \"pods\"\nnamespace = \"a\"", ""),
+            ("metrics", "", "`of` is missing"),
+            ("metrics", "of = \"node\"", "did you mean `nodes`?"),
+            ("metrics", "of = \"nodes\"\nnamespace = \"a\"", "unknown key `namespace`"),
+            ("pvc", "storageclass = \"a\"", "did you mean `storage-class`?|`name` is missing"),
+            ("restarts", "", ""),
+            ("restarts", "max = 3\nselector = \"app=web\"", ""),
+            ("restarts", "max = -1", "`max` must be from 0"),
+            ("rollout", "object = \"DaemonSet\"\nname = \"a\"\nnamespace = \"b\"", ""),
+            ("rollout", "object = \"Pod\"", "must be one of: Deployment|`name` is missing"),
+            ("rollout", bad_rollout, "`code`|`timeout`|did you mean `Deployment`?|unknown key `extra`"),
+            ("tcp", "service = \"web\"\nport = 80", ""),
+            ("tcp", "port = 70000", "`service` is missing|`port` must be from 1"),
+        ] {
+            let parsed = Spec::parse("x", "f", &format!("title = \"t\"\nkind = \"{kind}\"\n{text}"));
+            let error = parsed.err().map(|error| error.to_string()).unwrap_or_default();
+            assert_eq!(error.is_empty(), mistakes.is_empty(), "{kind}: {text}: {error}");
+            assert!(mistakes.split('|').all(|part| error.contains(part)), "{mistakes} in {error}");
         }
-    }
-
-    #[test]
-    fn an_unknown_kind_suggests_a_near_one() {
-        let error = Spec::parse("x", "f", "title = \"t\"\nkind = \"htp\"\n").unwrap_err().to_string();
-        assert!(error.contains("did you mean `http`?"), "{error}");
+        let untitled = Spec::parse("x", "f", "kind = \"restarts\"\n").unwrap_err();
+        assert!(untitled.to_string().contains("`title` is missing"), "{untitled}");
     }
 
     #[test]

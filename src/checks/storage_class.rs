@@ -6,9 +6,7 @@ use kube::api::{Api, ListParams};
 
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
-use crate::kubernetes::error_line;
-
-const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+use crate::kubernetes::{DEFAULT_CLASS, error_line};
 
 #[derive(Debug)]
 struct Class {
@@ -42,7 +40,12 @@ fn judge(classes: &[StorageClass], wanted: Option<&str>) -> Verdict {
     let name = |class: &StorageClass| class.metadata.name.clone().unwrap_or_default();
     let names = || classes.iter().map(name).collect::<Vec<_>>().join(", ");
     let is_default = |class: &&StorageClass| {
-        class.metadata.annotations.iter().flatten().any(|(key, value)| key == DEFAULT && value == "true")
+        class
+            .metadata
+            .annotations
+            .iter()
+            .flatten()
+            .any(|(key, value)| key == DEFAULT_CLASS && value == "true")
     };
     let found: Vec<&StorageClass> = match wanted {
         Some(wanted) => classes.iter().filter(|class| name(class) == wanted).collect(),
@@ -65,7 +68,7 @@ mod tests {
 
     fn class(name: &str, default: bool) -> StorageClass {
         object(&format!(
-            "metadata: {{name: {name}, annotations: {{{DEFAULT}: \"{default}\"}}}}\nprovisioner: local\n"
+            "metadata: {{name: {name}, annotations: {{{DEFAULT_CLASS}: \"{default}\"}}}}\nprovisioner: local\n"
         ))
     }
 

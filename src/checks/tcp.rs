@@ -30,8 +30,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
 impl Check for Tcp {
     fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
         async move {
-            let namespace = self.namespace.as_deref().unwrap_or(&cx.namespace);
-            match connect(cx, namespace, &self.service, self.port).await {
+            match self.connect(cx).await {
                 Ok(seen) => Verdict::Pass(seen),
                 Err(wrong) => Verdict::NotYet(format!("{}:{}: {wrong}", self.service, self.port)),
             }
@@ -44,44 +43,34 @@ impl Check for Tcp {
     }
 }
 
-async fn connect(cx: &Context<'_>, namespace: &str, service: &str, port: u16) -> Result<String, String> {
-    let mut connection = reach::connect(&cx.client(), namespace, service, port).await?;
-    let target = &connection.target;
-    let refused = connection.forwarder.take_error(target.port);
-    let mut first = [0_u8; 1];
-    let error = async {
-        match refused {
-            Some(error) => error.await,
-            None => std::future::pending().await,
-        }
-    };
-    let result = tokio::select! {
-        biased;
-        Some(error) = error => Err(reach::refusal(&error, target)),
-        read = connection.stream.read(&mut first) => match read {
-            Ok(0) => Err("closed the connection at once".to_owned()),
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!("broke the connection: {error}")),
-        },
-        () = tokio::time::sleep(REFUSAL) => Ok(()),
-    };
-    let seen = format!("{service}:{port} accepts connections (pod {}, port {})", target.pod, target.port);
-    connection.forwarder.abort();
-    result.map(|()| seen)
+impl Tcp {
+    async fn connect(&self, cx: &Context<'_>) -> Result<String, String> {
+        let Self { service, port, namespace } = self;
+        let namespace = namespace.as_deref().unwrap_or(&cx.namespace);
+        let mut connection = reach::connect(&cx.client(), namespace, service, *port).await?;
+        let refused = connection.refusal();
+        let mut first = [0_u8; 1];
+        let result = tokio::select! {
+            biased;
+            Some(refusal) = refused => Err(refusal),
+            read = connection.stream.read(&mut first) => match read {
+                Ok(0) => Err("closed the connection at once".to_owned()),
+                Ok(_) => Ok(()),
+                Err(error) => Err(format!("broke the connection: {error}")),
+            },
+            () = tokio::time::sleep(REFUSAL) => Ok(()),
+        };
+        let target = &connection.target;
+        let seen = format!("{service}:{port} accepts connections (pod {}, port {})", target.pod, target.port);
+        connection.forwarder.abort();
+        result.map(|()| seen)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::with_context;
     use super::super::{Spec, run_once};
-
-    #[test]
-    fn a_file_names_a_service_and_its_port() {
-        let parse = |text: &str| Spec::parse("x", "f", &format!("title = \"t\"\nkind = \"tcp\"\n{text}"));
-        parse("service = \"web\"\nport = 80\n").unwrap();
-        let error = parse("port = 70000\n").unwrap_err().to_string();
-        assert!(error.contains("`service` is missing") && error.contains("`port` must be from 1"), "{error}");
-    }
 
     #[test]
     fn an_unreachable_api_is_said() {

@@ -2,19 +2,19 @@
 
 use super::Context;
 use crate::kubernetes::testing;
+use crate::progress::Recorder;
 
 /// Nothing listens there: port 9 is reserved and closed.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 pub(crate) fn with_context<T>(f: impl FnOnce(&Context<'_>) -> T) -> T {
-    with_server(NOWHERE, f)
+    with_server(NOWHERE, f).0
 }
 
 /// Runs `f` with a context whose API server and ingress are at `url`.
-pub(crate) fn with_server<T>(url: &str, f: impl FnOnce(&Context<'_>) -> T) -> T {
+pub(crate) fn with_server<T>(url: &str, f: impl FnOnce(&Context<'_>) -> T) -> (T, Recorder) {
     let ingress = url.rsplit(':').next().unwrap().parse().unwrap();
-    testing::with_server(url, |connected| {
-        let (task, kube) = (connected.task, connected.kube);
+    testing::with_server(url, |task, kube| {
         let (namespace, host) = ("app".to_owned(), "app.localhost".to_owned());
         f(&Context { task, kube, namespace, host, ingress, built: Vec::new() })
     })

@@ -167,8 +167,7 @@ fn diff(context: &Context<'_>) -> Result<Exit> {
     for change in &changes {
         let users = used_by(change).join(", ");
         let users = if users.is_empty() { "-".to_owned() } else { users };
-        let what = change.what.name();
-        table.row([change.key.as_str(), change.class.name(), what, &users]);
+        table.row([change.key.as_str(), change.class.name(), change.what, &users]);
     }
     data(&table.render());
     data("\nTo apply it:  todo-bootstrap up   # restarts only what uses a changed key\n");

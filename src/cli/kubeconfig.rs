@@ -56,10 +56,10 @@ fn merge(context: &Context<'_>, args: &MergeArgs) -> Result<Exit> {
     };
     let bench = context.bench()?;
     let done = steps::merge_kubeconfig(&session, &bench.task("kubeconfig"), &file, args.set_current);
-    let (name, merged, saved) = done?;
+    let (name, merged, backup) = done?;
     if context.json() {
         let document = json!({ "file": file, "context": name, "changed": merged.changed,
-            "previous_context": merged.previous, "backup": saved.backup });
+            "previous_context": merged.previous, "backup": backup });
         return print_json(&document);
     }
     if merged.changed {
@@ -68,7 +68,7 @@ fn merge(context: &Context<'_>, args: &MergeArgs) -> Result<Exit> {
     } else {
         context.ui.good(&format!("✓ unchanged: {} already has context `{name}`.", file.display()));
     }
-    if let Some(note) = steps::backup_note(&file, &saved) {
+    if let Some(note) = steps::backup_note(&file, backup.as_deref()) {
         context.ui.warn(&note);
     }
     match merged.previous {
@@ -97,7 +97,7 @@ fn unmerge(context: &Context<'_>, args: &UnmergeArgs) -> Result<Exit> {
             .iter()
             .map(|one| {
                 json!({ "file": one.file, "context": one.name, "removed": one.done.removed,
-                    "current_context": one.done.current, "backup": one.saved.backup })
+                    "current_context": one.done.current, "backup": one.backup })
             })
             .collect();
         return print_json(&files);

@@ -39,23 +39,24 @@ impl Demand {
     /// file and key.
     pub fn read(values: &Values) -> Result<Option<Self>> {
         let Some(Value::Object(table)) = values.merged().get("services") else { return Ok(None) };
-        let mut reading = Reading { values, problems: Vec::new() };
-        let services = table.iter().filter(|(_, service)| service["enabled"] != false);
-        let mut services: Vec<Service> =
-            services.map(|(name, service)| reading.service(name, service)).collect();
-        services.sort_by(|one, other| one.name.cmp(&other.name));
-        if reading.problems.is_empty() {
+        let mut problems = Vec::new();
+        let enabled = table.iter().filter(|(_, service)| service["enabled"] != false);
+        let read = |(name, service): (&String, &Value)| {
+            Reading { values, name, service, problems: &mut problems }.service()
+        };
+        let services = enabled.map(read).collect();
+        if problems.is_empty() {
             return Ok(Some(Self { services }));
         }
         let error = Error::usage("the values of the application's services cannot be used");
-        let error = reading.problems.into_iter().fold(error, Error::because);
+        let error = problems.into_iter().fold(error, Error::because);
         Err(error.help("fix the keys named above in their files"))
     }
 
     /// The requests of `pods` of each service, and of the one additional pod with which a Deployment starts
     /// an update. One is enough for all: while it is in use, the other Deployments wait until the first has
     /// ended its old pod.
-    fn sum(&self, pods: impl Fn(&Service) -> u32) -> Need {
+    pub fn at(&self, pods: impl Fn(&Service) -> u32) -> Need {
         let all = self.services.iter().map(|service| service.pod.times(pods(service)));
         let surges = self.services.iter().filter(|service| service.surges && service.replicas > 0);
         all.sum::<Need>() + surges.map(|service| service.pod).fold(Need::default(), Need::larger)
@@ -63,12 +64,7 @@ impl Demand {
 
     /// All services with their minimum number of pods.
     pub fn base(&self) -> Need {
-        self.sum(|service| service.replicas)
-    }
-
-    /// With at most `most` pods of each service (by name).
-    pub fn at(&self, most: impl Fn(&Service) -> u32) -> Need {
-        self.sum(most)
+        self.at(|service| service.replicas)
     }
 
     /// The memory that the pods can use at most with `most` pods of each service.
@@ -82,40 +78,36 @@ impl Demand {
     }
 }
 
-/// Reads the services and collects all problems.
+/// Reads one service and collects its problems.
 struct Reading<'a> {
     values: &'a Values,
-    problems: Vec<String>,
+    name: &'a str,
+    service: &'a Value,
+    problems: &'a mut Vec<String>,
 }
 
-impl Reading<'_> {
-    fn service(&mut self, name: &str, service: &Value) -> Service {
-        let scaling = &service["autoscaling"];
-        let scales = scaling["enabled"] == true;
-        let (replicas, most) = if scales {
-            let least = self.count(&["services", name, "autoscaling", "min"], &scaling["min"], 1);
-            let most = self.count(&["services", name, "autoscaling", "max"], &scaling["max"], least);
-            (least, most.max(least))
+impl<'a> Reading<'a> {
+    fn service(&mut self) -> Service {
+        let service = self.service;
+        let (replicas, most) = if service["autoscaling"]["enabled"] == true {
+            let least = self.count(&["autoscaling", "min"], 1);
+            (least, self.count(&["autoscaling", "max"], least).max(least))
         } else {
-            let replicas = self.count(&["services", name, "replicas"], &service["replicas"], 1);
+            let replicas = self.count(&["replicas"], 1);
             (replicas, replicas)
         };
-        let mut resource = |kind: &'static str, key: &'static str, parse: Parse| {
-            let value = &service["resources"][kind][key];
-            self.amount(&["services", name, "resources", kind, key], value, parse)
-        };
+        let mut resource = |kind, key, parse: Parse| self.amount(&["resources", kind, key], parse);
         let cpu = resource("requests", "cpu", parse_milli);
         let memory = resource("requests", "memory", parse_bytes);
-        let (cpu_limit, memory_limit) =
-            (resource("limits", "cpu", parse_milli), resource("limits", "memory", parse_bytes));
+        let cpu_limit = resource("limits", "cpu", parse_milli);
+        let memory_limit = resource("limits", "memory", parse_bytes);
         // As in Kubernetes, a limit without a request is the request.
-        let (cpu, memory) =
-            (cpu.or(cpu_limit).unwrap_or_default(), memory.or(memory_limit).unwrap_or_default());
-        let size = &service["storage"]["size"];
-        let size = self.amount(&["services", name, "storage", "size"], size, parse_bytes).unwrap_or_default();
+        let cpu = cpu.or(cpu_limit).unwrap_or_default();
+        let memory = memory.or(memory_limit).unwrap_or_default();
+        let size = self.amount(&["storage", "size"], parse_bytes).unwrap_or_default();
         let deployment = service["kind"].as_str().unwrap_or("Deployment") == "Deployment";
         Service {
-            name: name.to_owned(),
+            name: self.name.to_owned(),
             surges: deployment && size == 0,
             replicas,
             most,
@@ -126,17 +118,19 @@ impl Reading<'_> {
         }
     }
 
-    fn count(&mut self, path: &[&str], value: &Value, default: u32) -> u32 {
-        match value {
-            Value::Null => default,
-            value => value.as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or_else(|| {
-                self.problem(path, &format!("is `{}`, but must be a whole number", shown(value)));
-                default
-            }),
+    fn count(&mut self, path: &[&str], default: u32) -> u32 {
+        let value = self.at(path);
+        if value.is_null() {
+            return default;
         }
+        value.as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or_else(|| {
+            self.problem(path, &format!("is `{}`, but must be a whole number", shown(value)));
+            default
+        })
     }
 
-    fn amount(&mut self, path: &[&str], value: &Value, parse: Parse) -> Option<u64> {
+    fn amount(&mut self, path: &[&str], parse: Parse) -> Option<u64> {
+        let value = self.at(path);
         if value.is_null() {
             return None;
         }
@@ -144,7 +138,12 @@ impl Reading<'_> {
     }
 
     fn problem(&mut self, path: &[&str], why: &str) {
-        self.problems.push(format!("{}: `{}` {why}", self.values.file_of(path), path.join(".")));
+        let path = [&["services", self.name], path].concat();
+        self.problems.push(format!("{}: `{}` {why}", self.values.file_of(&path), path.join(".")));
+    }
+
+    fn at(&self, path: &[&str]) -> &'a Value {
+        path.iter().fold(self.service, |value, key| &value[*key])
     }
 }
 

@@ -3,10 +3,12 @@
 //! Pure. The requirements are the requests of all pods at the minimum replica counts, of one additional pod
 //! for updates, and of the node and its addons.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Demand, MIN_CPUS, MIN_MEMORY, Machine, Need, Service, Sizes, Span, show_need};
-use crate::config::{Amount, ClusterSpec, suggest};
+use crate::config::{ClusterSpec, suggest};
 use crate::engine::{self, Engine};
 use crate::error::{Error, Result};
 use crate::host::Facts;
@@ -126,21 +128,8 @@ pub fn fit(question: &Question<'_>) -> Result<Fit> {
         Some(asked) => scene.asked(asked),
         None => scene.largest(),
     };
-    fit.map(|fit| Fit { asked: question.existing.and_then(|sizes| other(question.spec, sizes)), ..fit })
-}
-
-/// The size that `spec` requests, if it differs from `sizes`.
-fn other(spec: &ClusterSpec, sizes: Sizes) -> Option<Sizes> {
-    let cpus = match spec.cpus {
-        Amount::Given(cpus) => cpus,
-        Amount::Auto => sizes.cpus,
-    };
-    let memory = match spec.memory {
-        Amount::Given(memory) => memory,
-        Amount::Auto => sizes.memory,
-    };
-    let asked = Sizes { cpus, memory };
-    (asked != sizes).then_some(asked)
+    let asked = question.existing.and_then(|sizes| Some(sizes.given(question.spec)).filter(|s| *s != sizes));
+    fit.map(|fit| Fit { asked, ..fit })
 }
 
 /// Intermediate results of the selection.
@@ -173,6 +162,10 @@ impl<'a> Scene<'a> {
         self.question.overhead + demand.base()
     }
 
+    fn place(&self) -> &'static str {
+        if self.question.existing.is_some() { "the cluster" } else { "this machine" }
+    }
+
     fn fits(&self, candidate: &Candidate) -> bool {
         candidate.demand.as_ref().is_none_or(|demand| self.room.holds(self.need(demand)))
     }
@@ -184,10 +177,9 @@ impl<'a> Scene<'a> {
             return Ok(self.unknown(smallest.preset.clone()));
         }
         let Some(index) = candidates.iter().rposition(|candidate| self.fits(candidate)) else {
-            let place = if self.question.existing.is_some() { "the cluster" } else { "this machine" };
             let what = match &smallest.preset {
-                Some(preset) => format!("not even preset {preset} fits {place}"),
-                None => format!("the application does not fit {place}"),
+                Some(preset) => format!("not even preset {preset} fits {}", self.place()),
+                None => format!("the application does not fit {}", self.place()),
             };
             return Err(self.refuse(what, Some(smallest)));
         };
@@ -218,8 +210,7 @@ impl<'a> Scene<'a> {
         if self.fits(candidate) {
             return Ok(self.take(candidate));
         }
-        let place = if self.question.existing.is_some() { "the cluster" } else { "this machine" };
-        let error = self.refuse(format!("preset {asked} does not fit {place}"), Some(candidate));
+        let error = self.refuse(format!("preset {asked} does not fit {}", self.place()), Some(candidate));
         let fitting = candidates.iter().rev().find(|one| self.fits(one));
         Err(match fitting.and_then(|one| one.preset.as_ref()) {
             None => error,
@@ -236,41 +227,38 @@ impl<'a> Scene<'a> {
     fn take(&self, candidate: &Candidate) -> Fit {
         let Some(demand) = &candidate.demand else { return self.unknown(candidate.preset.clone()) };
         let most = self.trim(demand);
-        let at = |service: &Service| {
-            let found = most.iter().find(|(other, _)| other.name == service.name);
-            found.map_or(service.most, |(_, most)| *most)
-        };
+        let at = |service: &Service| most[service.name.as_str()];
         let need = self.question.overhead + demand.at(at);
         let limit = self.question.overhead.memory.saturating_add(demand.memory_limit(at));
-        let trimmed = most.iter().filter(|(service, most)| *most < service.most);
+        let trimmed = demand.services.iter().filter(|service| at(service) < service.most);
+        let cap = |service: &Service| ReplicaCap {
+            service: service.name.clone(),
+            most: at(service),
+            wanted: service.most,
+        };
         Fit {
             preset: candidate.preset.clone(),
             sizes: self.span.holding(need, limit),
             need: Some(self.need(demand)),
             storage: demand.storage(),
-            trimmed: trimmed
-                .map(|(service, most)| ReplicaCap {
-                    service: service.name.clone(),
-                    most: *most,
-                    wanted: service.most,
-                })
-                .collect(),
+            trimmed: trimmed.map(cap).collect(),
             room: self.room,
-            larger: Vec::new(),
-            asked: None,
+            ..Fit::default()
         }
     }
 
     /// How many pods of each service the cluster has room for: starting with the minimum, each autoscaler in
     /// turn gets one more while it fits. The result for the created cluster is the same.
-    fn trim<'d>(&self, demand: &'d Demand) -> Vec<(&'d Service, u32)> {
-        let mut most: Vec<(&Service, u32)> =
-            demand.services.iter().map(|service| (service, service.replicas)).collect();
+    fn trim<'d>(&self, demand: &'d Demand) -> BTreeMap<&'d str, u32> {
+        let services = || demand.services.iter();
+        let mut most: BTreeMap<_, _> =
+            services().map(|service| (service.name.as_str(), service.replicas)).collect();
         let mut taken = self.need(demand);
         loop {
             let mut grown = false;
-            for (service, pods) in most.iter_mut().filter(|(service, pods)| *pods < service.most) {
-                if self.span.most.holds(taken + service.pod) {
+            for service in services() {
+                let pods = most.entry(&service.name).or_default();
+                if *pods < service.most && self.span.most.holds(taken + service.pod) {
                     taken = taken + service.pod;
                     *pods += 1;
                     grown = true;

@@ -1,13 +1,14 @@
 //! The mark that identifies a cluster as ours. Nothing is written to a cluster without it.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt as _;
 use kube::api::{Api, PostParams};
 
+use crate::deploy::LABEL;
 use crate::error::{Error, Result};
-use crate::kubernetes::Kube;
+use crate::kubernetes::{Kube, api_error};
 use crate::task::Task;
 
 const NAMESPACE: &str = "kube-system";
@@ -17,51 +18,31 @@ const KEY: &str = "instance";
 /// Marks a new cluster as instance `id`. An existing mark is kept; that of another instance is an error.
 pub fn mark(task: &Task<'_>, kube: &Kube, id: &str) -> Result<()> {
     let api: Api<ConfigMap> = Api::namespaced(kube.client().clone(), NAMESPACE);
-    let map = ConfigMap {
-        metadata: kube::api::ObjectMeta {
-            name: Some(NAME.to_owned()),
-            labels: Some(BTreeMap::from([(
-                crate::deploy::LABEL.0.to_owned(),
-                crate::deploy::LABEL.1.to_owned(),
-            )])),
-            ..Default::default()
-        },
-        data: Some(BTreeMap::from([(KEY.to_owned(), id.to_owned())])),
-        ..Default::default()
-    };
+    let mut map = ConfigMap { data: Some([(KEY.to_owned(), id.to_owned())].into()), ..ConfigMap::default() };
+    map.metadata.name = Some(NAME.to_owned());
+    map.labels_mut().insert(LABEL.0.to_owned(), LABEL.1.to_owned());
     task.wait("marking the cluster", async {
         match api.create(&PostParams::default(), &map).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
                 verdict(found(&api).await?.as_deref(), id)
             }
-            Err(error) => Err(crate::kubernetes::api_error("mark the cluster", &error)),
+            Err(error) => Err(api_error("mark the cluster", &error)),
         }
     })
 }
 
-/// Connects to a cluster that [`mark`] marked with `id`.
+/// Connects to a cluster that [`mark`] marked with `id`; fails for any other.
 pub fn connect(task: &Task<'_>, kubeconfig: &Path, id: &str) -> Result<Kube> {
     let kube = Kube::connect(task, kubeconfig)?;
-    guard(task, &kube, id)?;
-    Ok(kube)
-}
-
-/// Fails unless [`mark`] marked the cluster with the same `id`.
-fn guard(task: &Task<'_>, kube: &Kube, id: &str) -> Result<()> {
-    let found = instance(task, kube)?;
-    verdict(found.as_deref(), id)
+    let api: Api<ConfigMap> = Api::namespaced(kube.client().clone(), NAMESPACE);
+    let found = task.wait("reading the cluster's mark", found(&api))?;
+    verdict(found.as_deref(), id).map(|()| kube)
 }
 
 /// The instance that the cluster is marked with, if any.
-fn instance(task: &Task<'_>, kube: &Kube) -> Result<Option<String>> {
-    let api: Api<ConfigMap> = Api::namespaced(kube.client().clone(), NAMESPACE);
-    task.wait("reading the cluster's mark", found(&api))
-}
-
 async fn found(api: &Api<ConfigMap>) -> Result<Option<String>> {
-    let map =
-        api.get_opt(NAME).await.map_err(|e| crate::kubernetes::api_error("read the cluster's mark", &e))?;
+    let map = api.get_opt(NAME).await.map_err(|e| api_error("read the cluster's mark", &e))?;
     Ok(map.map(|map| map.data.and_then(|mut data| data.remove(KEY)).unwrap_or_default()))
 }
 

@@ -3,9 +3,9 @@
 mod demand;
 pub mod fit;
 pub mod identity;
-pub mod kind;
+mod kind;
 mod local;
-pub mod minikube;
+mod minikube;
 mod need;
 pub mod nodes;
 mod provider;
@@ -13,9 +13,9 @@ mod sizes;
 
 pub use demand::{Demand, Service};
 pub use fit::{Candidate, Fit};
-pub use local::{Local, Naming, Owner};
+pub use local::{Owner, Provider};
 pub(crate) use need::show_need;
 pub use need::{Need, control_plane};
-pub use provider::{Owned, Ports, Provider, State};
+pub use provider::{Owned, Ports, State};
 pub(crate) use sizes::{MIN_CPUS, MIN_MEMORY, SLACK};
 pub use sizes::{Machine, Sizes, Span, room};

@@ -1,6 +1,6 @@
-//! The interface of a provider: the program that creates a cluster.
+//! Creating, starting and deleting a cluster with its provider's program.
 
-use super::local::{Local, Naming};
+use super::{Provider, kind, minikube};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
@@ -45,50 +45,31 @@ impl std::fmt::Display for Owned {
     }
 }
 
-/// Creates, starts, stops and deletes one cluster. Every method may be called again after it was
-/// interrupted.
-pub trait Provider: Send + Sync {
-    fn local(&self) -> &Local;
-
-    /// How the provider's program names the parts of this cluster.
-    fn naming(&self) -> Naming<'_>;
-
-    /// Creates the node. Network and directory exist already.
-    fn create_node(&self, task: &Task<'_>) -> Result<()>;
-
-    /// Starts a stopped cluster, and waits until the state that it reports is current again.
-    fn start(&self, task: &Task<'_>) -> Result<()>;
-
-    /// Deletes everything that [`Provider::owned`] lists, as far as it exists.
-    fn delete(&self, task: &Task<'_>) -> Result<()> {
-        self.local().delete(task, &self.naming())
-    }
-
-    /// Refuses if something with the cluster's name is not ours. Changes nothing.
-    fn state(&self, task: &Task<'_>) -> Result<State> {
-        self.local().state(task, &self.naming())
-    }
-
+/// Every method may be called again after it was interrupted.
+impl Provider {
     /// Creates the cluster, after deleting what an interrupted creation left. Its API server responds
     /// then, and images can be sent to its node; [`Provider::wait_ready`] waits for the rest.
-    fn create(&self, task: &Task<'_>) -> Result<()> {
-        let local = self.local();
+    pub fn create(&self, task: &Task<'_>) -> Result<()> {
         match self.state(task)? {
             State::Absent => {}
             State::Partial { why } => {
                 task.warn(format!("deleting a partially created cluster ({why}) to recreate it"));
             }
             State::Stopped | State::Running => {
-                return Err(Error::failed(format!("cluster `{}` exists already", local.name())));
+                return Err(Error::failed(format!("cluster `{}` exists already", self.name())));
             }
         }
         // Without a container there may still be a network or files.
         self.delete(task)?;
-        local.prepare()?;
-        let created = local.create_network(task, &self.naming()).and_then(|()| {
-            self.create_node(task)?;
-            local.mark_complete(task, self.naming().node)?;
-            local.keep_kubeconfig()
+        self.prepare()?;
+        let created = self.create_network(task).and_then(|()| {
+            if self.is_minikube() {
+                minikube::create_node(self, task)
+            } else {
+                kind::create_node(self, task)
+            }?;
+            self.mark_complete(task)?;
+            self.keep_kubeconfig()
         });
         if created.is_err()
             && task.check().is_ok()
@@ -100,30 +81,18 @@ pub trait Provider: Send + Sync {
     }
 
     /// Waits until a new cluster can be used: its node, storage and DNS.
-    fn wait_ready(&self, task: &Task<'_>) -> Result<()> {
-        self.local().wait_ready(task, None)
+    pub fn wait_ready(&self, task: &Task<'_>) -> Result<()> {
+        self.wait_since(task, None)
     }
 
-    fn stop(&self, task: &Task<'_>) -> Result<()> {
-        self.local().stop(task, &self.naming())
+    /// Starts a stopped cluster, and waits until the state that it reports is current again.
+    pub fn start(&self, task: &Task<'_>) -> Result<()> {
+        if self.is_minikube() { minikube::start(self, task) } else { kind::start(self, task) }
     }
 
-    /// The container of the control plane.
-    fn node(&self) -> String {
-        self.naming().node.to_owned()
-    }
-
-    /// The containers of all nodes.
-    fn nodes(&self, task: &Task<'_>) -> Result<Vec<String>> {
-        self.local().nodes(task, &self.naming())
-    }
-
-    /// The engine's network that the nodes are on.
-    fn network(&self) -> String {
-        self.local().network(&self.naming())
-    }
-
-    fn owned(&self, task: &Task<'_>) -> Result<Vec<Owned>> {
-        self.local().owned(task, &self.naming())
+    /// Deletes everything that [`Provider::owned`] lists, as far as it exists.
+    pub fn delete(&self, task: &Task<'_>) -> Result<()> {
+        self.delete_node(task)?;
+        if self.is_minikube() { minikube::delete_files(self) } else { Ok(()) }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) const MIN_CPUS: u32 = 2;
 /// Control plane and addons need about 1 GiB; below 2 GiB the application is evicted.
 pub(crate) const MIN_MEMORY: u64 = 2 * GIB;
 /// The maximum for an application with unknown requirements; a profile can request more.
-const AUTO: Sizes = Sizes { cpus: 8, memory: 8 * GIB };
+const AUTO: Need = Need { cpu: 8000, memory: 8 * GIB };
 /// Node image, its unpacked layers and the application's images (1 + 2 + 2 GB), and a reserve.
 const MIN_DISK: u64 = 6 * GIB;
 /// Totals are reported a little lower (firmware and kernel reserve some): 2 GiB minus this is enough.
@@ -34,6 +34,14 @@ impl Sizes {
     /// For messages.
     pub fn show(self) -> String {
         format!("{} CPU and {}", self.cpus, show_bytes(self.memory))
+    }
+
+    /// With the amounts that the profile sets.
+    #[must_use]
+    pub fn given(self, spec: &ClusterSpec) -> Self {
+        let cpus = if let Amount::Given(cpus) = spec.cpus { cpus } else { self.cpus };
+        let memory = if let Amount::Given(memory) = spec.memory { memory } else { self.memory };
+        Self { cpus, memory }
     }
 
     pub fn holds(self, need: Need) -> bool {
@@ -101,18 +109,7 @@ impl Span {
     /// The range that `spec` allows on `machine`. Amounts in the profile are fixed.
     pub fn of(spec: &ClusterSpec, machine: Machine) -> Self {
         let spare = machine.spare();
-        let cpus = match spec.cpus {
-            Amount::Given(cpus) => (cpus, cpus),
-            Amount::Auto => (MIN_CPUS, spare.cpus),
-        };
-        let memory = match spec.memory {
-            Amount::Given(memory) => (memory, memory),
-            Amount::Auto => (MIN_MEMORY, spare.memory),
-        };
-        Self {
-            least: Sizes { cpus: cpus.0, memory: memory.0 },
-            most: Sizes { cpus: cpus.1, memory: memory.1 },
-        }
+        Self { least: Sizes { cpus: MIN_CPUS, memory: MIN_MEMORY }.given(spec), most: spare.given(spec) }
     }
 
     /// The size of an existing cluster.
@@ -149,9 +146,7 @@ impl Span {
 
     /// The size for an application with unknown requirements.
     pub fn unknown(self) -> Sizes {
-        let cpus = self.most.cpus.min(AUTO.cpus).max(self.least.cpus.min(self.most.cpus));
-        let memory = self.most.memory.min(AUTO.memory).max(self.least.memory.min(self.most.memory));
-        Sizes { cpus, memory }
+        self.holding(AUTO, 0)
     }
 
     /// The size for `need`, with memory for `limit` bytes if there is some: the kernel kills pods in a full
@@ -159,10 +154,9 @@ impl Span {
     pub fn holding(self, need: Need, limit: u64) -> Sizes {
         let memory = up(need.memory).max(up(limit).min(AUTO.memory));
         // If the minimum is not available, all that is available is used (see `problems`).
-        let within = |wanted: u64, least: u64, most: u64| wanted.max(least).min(most);
         Sizes {
             cpus: need.cpus().max(self.least.cpus).min(self.most.cpus),
-            memory: within(memory, self.least.memory, self.most.memory),
+            memory: memory.max(self.least.memory).min(self.most.memory),
         }
     }
 }
@@ -184,16 +178,10 @@ pub fn room(facts: &Facts, storage: u64) -> Result<()> {
     if free >= needed {
         return Ok(());
     }
-    let error = Error::host("there is too little free disk space for a cluster").because(format!(
-        "{} are free, but {} are needed",
-        show_bytes(free),
-        show_bytes(needed)
-    ));
-    let error = if storage == 0 {
-        error
-    } else {
-        error.because(format!("the application's volumes use up to {} of them", show_bytes(storage)))
-    };
+    let volumes = format!("the application's volumes use up to {} of them", show_bytes(storage));
+    let error = Error::host("there is too little free disk space for a cluster")
+        .because(format!("{} are free, but {} are needed", show_bytes(free), show_bytes(needed)))
+        .because(if storage == 0 { "" } else { &volumes });
     Err(error
         .help("docker system df   # shows the engine's disk usage; docker system prune frees unused space"))
 }
@@ -224,12 +212,6 @@ mod tests {
         assert_eq!(sizes(64, 256), Sizes { cpus: 8, memory: 8 * GIB });
         let most = auto(machine(64, 256, true)).most;
         assert_eq!((most.cpus, most.memory), (63, 204 * GIB + 768 * MIB));
-    }
-
-    #[test]
-    fn auto_takes_nearly_all_of_a_virtual_machine() {
-        let most = auto(machine(4, 4, false)).most;
-        assert_eq!(most, Sizes { cpus: 4, memory: 3 * GIB + 512 * MIB });
     }
 
     #[test]

@@ -99,29 +99,25 @@ fn rank_of(object: &DynamicObject) -> u8 {
 }
 
 async fn apply_one(kube: &Kube, object: &DynamicObject, namespace: Option<&str>) -> Result<()> {
-    let name = title(object, namespace);
+    let (name, id) = (title(object, namespace), object.name_any());
+    let failed = |error: &kube::Error| object_error(object, &format!("apply {name}"), error);
+    let params = PatchParams::apply(MANAGER).validation_strict();
     let until = tokio::time::Instant::now() + RETRY_TIMEOUT;
     let mut pause = Duration::from_millis(200);
     loop {
         let error = match kube.api(object, namespace).await? {
             None => unknown_kind(object, &name),
-            Some(api) => {
-                let params = PatchParams::apply(MANAGER).validation_strict();
-                match api.patch(&object.name_any(), &params, &Patch::Apply(object)).await {
-                    Ok(_) => return Ok(()),
-                    Err(kube::Error::Api(status)) if is_conflict(&status) => {
-                        refuse_foreign(&api, object, &name, &status.message).await?;
-                        // Somebody changed a field of ours.
-                        let forced =
-                            api.patch(&object.name_any(), &params.force(), &Patch::Apply(object)).await;
-                        return forced
-                            .map(drop)
-                            .map_err(|error| object_error(object, &format!("apply {name}"), &error));
-                    }
-                    Err(error) if transient(&error) => object_error(object, &format!("apply {name}"), &error),
-                    Err(error) => return Err(object_error(object, &format!("apply {name}"), &error)),
+            Some(api) => match api.patch(&id, &params, &Patch::Apply(object)).await {
+                Ok(_) => return Ok(()),
+                Err(kube::Error::Api(status)) if is_conflict(&status) => {
+                    refuse_foreign(&api, object, &name, &status.message).await?;
+                    // Somebody changed a field of ours.
+                    let forced = api.patch(&id, &params.force(), &Patch::Apply(object)).await;
+                    return forced.map(drop).map_err(|error| failed(&error));
                 }
-            }
+                Err(error) if transient(&error) => failed(&error),
+                Err(error) => return Err(failed(&error)),
+            },
         };
         if tokio::time::Instant::now() + pause > until {
             return Err(error);
@@ -180,15 +176,14 @@ async fn established(kube: &Kube, batch: &[&DynamicObject]) -> Result<()> {
         let wait = kube::runtime::wait::await_condition(crds.clone(), &name, condition);
         match tokio::time::timeout(RETRY_TIMEOUT, wait).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => {
+            failed => {
+                let why = match failed {
+                    Ok(failed) => failed.err().map(|error| error.to_string()).unwrap_or_default(),
+                    Err(_) => "the API server did not accept its names in time".to_owned(),
+                };
                 return Err(
-                    Error::failed(format!("cannot watch CustomResourceDefinition {name}")).because(error)
+                    Error::failed(format!("CustomResourceDefinition {name} is not served")).because(why)
                 );
-            }
-            Err(_) => {
-                let seconds = RETRY_TIMEOUT.as_secs();
-                return Err(Error::failed(format!("CustomResourceDefinition {name} is not served"))
-                    .because(format!("the API server did not accept its names within {seconds} s")));
             }
         }
     }
@@ -231,27 +226,23 @@ mod tests {
             |kind: &str, name: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
         let answer =
             |status: u16, body: &serde_json::Value| ResponseTemplate::new(status).set_body_json(body);
-        let dry = || query_param("dryRun", "All");
+        let patch =
+            |object: &str| Mock::given(method("PATCH")).and(path(object)).and(query_param("dryRun", "All"));
+        let written = Mock::given(method("PATCH")).and(query_param_is_missing("dryRun"));
         let (_runtime, server) = serve([
             Mock::given(path("/api/v1")).respond_with(answer(200, &kinds)),
-            Mock::given(method("PATCH"))
-                .and(path(namespace))
-                .and(dry())
-                .respond_with(answer(200, &object("Namespace", "shop"))),
-            Mock::given(method("PATCH")).and(path(service)).and(dry()).respond_with(answer(409, &conflict)),
+            patch(namespace).respond_with(answer(200, &object("Namespace", "shop"))),
+            patch(service).respond_with(answer(409, &conflict)),
             Mock::given(method("GET"))
                 .and(path(service))
                 .respond_with(answer(200, &object("Service", "web"))),
-            Mock::given(method("PATCH"))
-                .and(query_param_is_missing("dryRun"))
-                .respond_with(answer(200, &object("Namespace", "shop")))
-                .expect(0),
+            written.respond_with(answer(200, &object("Namespace", "shop"))).expect(0),
         ]);
         let manifest = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\napiVersion: v1\nkind: Service\n\
                         metadata: {name: web}\n";
         let objects = objects(manifest).unwrap();
-        let error =
-            with_server(&server.uri(), |cx| apply(cx.task, cx.kube, &objects, Some("shop"))).unwrap_err();
+        let applied = with_server(&server.uri(), |task, kube| apply(task, kube, &objects, Some("shop"))).0;
+        let error = applied.unwrap_err();
         assert_eq!(error.exit(), Exit::Refused, "{error}");
         assert!(error.what().contains("Service shop/web exists already"), "{error}");
     }

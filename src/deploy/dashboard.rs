@@ -70,7 +70,7 @@ mod tests {
             .respond_with(ResponseTemplate::new(404).set_body_json(none))
             .with_priority(9);
         let (_runtime, server) = serve(mocks.chain([none]));
-        with_server(&server.uri(), |cx| dashboard(cx.task, cx.kube).unwrap())
+        with_server(&server.uri(), |task, kube| dashboard(task, kube).unwrap()).0
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Differences between the cluster and the manifests.
 
+use std::collections::BTreeSet;
+
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::apply::{labelled, object_error};
 use super::{MANAGER, title};
@@ -17,46 +19,24 @@ const AT_ONCE: usize = 12;
 /// The maximum number of paths that are shown.
 const PATHS: usize = 8;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
-    Missing,
-    /// The paths of the fields that differ; never their values.
-    Changed(Vec<String>),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drift {
-    /// As [`title`] writes it.
-    pub object: String,
-    pub what: What,
-}
-
-impl std::fmt::Display for Drift {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.what {
-            What::Missing => write!(f, "{} is missing", self.object),
-            What::Changed(paths) => write!(f, "{} was changed ({})", self.object, paths.join(", ")),
-        }
-    }
-}
-
 /// Compares each of `objects` with the cluster: asks the API server, without writing, what applying it as
-/// `manager` would change. Fields that the manifest does not contain are ignored. Sorted by object.
+/// `manager` would change. Fields that the manifest does not contain are ignored. Returns one
+/// sentence for each object that differs, with the paths of its fields but never their values.
 pub fn drift(
     task: &Task<'_>,
     kube: &Kube,
     objects: &[DynamicObject],
     manager: &str,
     namespace: Option<&str>,
-) -> Result<Vec<Drift>> {
+) -> Result<Vec<String>> {
     let objects: Vec<DynamicObject> =
         if manager == MANAGER { objects.iter().map(labelled).collect() } else { objects.to_vec() };
     let compare = stream::iter(objects.iter().map(|object| one(kube, object, manager, namespace)))
         .buffer_unordered(AT_ONCE)
-        .try_collect::<Vec<Option<Drift>>>();
-    let mut found: Vec<Drift> =
-        task.wait("comparing the cluster with its manifests", compare)?.into_iter().flatten().collect();
-    found.sort_by(|a, b| a.object.cmp(&b.object));
+        .try_collect::<Vec<Option<String>>>();
+    let found = task.wait("comparing the cluster with its manifests", compare)?;
+    let mut found: Vec<String> = found.into_iter().flatten().collect();
+    found.sort();
     Ok(found)
 }
 
@@ -65,9 +45,10 @@ async fn one(
     object: &DynamicObject,
     manager: &str,
     namespace: Option<&str>,
-) -> Result<Option<Drift>> {
+) -> Result<Option<String>> {
     let title = title(object, namespace);
-    let missing = || Ok(Some(Drift { object: title.clone(), what: What::Missing }));
+    let missing = || Ok(Some(format!("{title} is missing")));
+    let changed = |paths: &[String]| Some(format!("{title} was changed ({})", paths.join(", ")));
     let Some(api) = kube.api(object, namespace).await? else { return missing() };
     let name = object.name_any();
     let params = PatchParams::apply(manager).dry_run().force();
@@ -85,35 +66,26 @@ async fn one(
         // An immutable field was changed, or the manifest is invalid: that is a difference as well.
         Err(kube::Error::Api(status)) if status.is_invalid() => {
             let causes = status.details.map(|details| details.causes).unwrap_or_default();
-            let paths = causes.into_iter().map(|cause| cause.field).take(PATHS).collect();
-            return Ok(Some(Drift { object: title, what: What::Changed(paths) }));
+            let paths: Vec<String> = causes.into_iter().map(|cause| cause.field).take(PATHS).collect();
+            return Ok(changed(&paths));
         }
         Err(error) => return Err(failed(&error)),
     };
     let paths = differences(&live, &wanted);
-    Ok((!paths.is_empty()).then_some(Drift { object: title, what: What::Changed(paths) }))
+    Ok(if paths.is_empty() { None } else { changed(&paths) })
 }
 
 fn differences(live: &DynamicObject, wanted: &DynamicObject) -> Vec<String> {
     let mut paths = Vec::new();
-    let labels = |object: &DynamicObject| serde_json::to_value(&object.metadata.labels).unwrap_or_default();
-    let notes =
-        |object: &DynamicObject| serde_json::to_value(&object.metadata.annotations).unwrap_or_default();
-    walk(&labels(live), &labels(wanted), "metadata.labels", &mut paths);
-    walk(&notes(live), &notes(wanted), "metadata.annotations", &mut paths);
-    let (live, wanted) = (live.data.as_object(), wanted.data.as_object());
-    if let (Some(live), Some(wanted)) = (live, wanted) {
-        let mut keys: Vec<&String> = live.keys().chain(wanted.keys()).collect();
-        keys.sort();
-        keys.dedup();
-        for key in keys.into_iter().filter(|key| *key != "status") {
-            walk(
-                live.get(key).unwrap_or(&Value::Null),
-                wanted.get(key).unwrap_or(&Value::Null),
-                key,
-                &mut paths,
-            );
-        }
+    let maps = |object: &DynamicObject| {
+        let metadata = &object.metadata;
+        json!({"labels": metadata.labels, "annotations": metadata.annotations})
+    };
+    walk(&maps(live), &maps(wanted), "metadata", &mut paths);
+    let fields = live.data.as_object().into_iter().chain(wanted.data.as_object()).flatten();
+    let keys: BTreeSet<&str> = fields.map(|(key, _)| key.as_str()).filter(|key| *key != "status").collect();
+    for key in keys {
+        walk(&live.data[key], &wanted.data[key], key, &mut paths);
     }
     paths.truncate(PATHS);
     paths
@@ -159,8 +131,6 @@ mod tests {
         );
         let paths = differences(&live, &wanted);
         assert_eq!(paths, ["metadata.labels.a", "data.KEY"]);
-        let drift = Drift { object: "Secret n/s".to_owned(), what: What::Changed(paths) };
-        assert_eq!(drift.to_string(), "Secret n/s was changed (metadata.labels.a, data.KEY)");
         assert!(differences(&live, &live).is_empty());
     }
 

@@ -113,10 +113,10 @@ mod tests {
             "spec": {"ports": [{"name": "admin", "port": 81}, {"name": "http", "port": 80}]}});
         let (_runtime, server) = serve([Mock::given(path("/api/v1/namespaces/app/services/web"))
             .respond_with(ResponseTemplate::new(200).set_body_json(answer))]);
-        with_server(&server.uri(), |cx| {
+        with_server(&server.uri(), |task, kube| {
             let find = |port: IntOrString| {
                 let route = Route { host: None, path: "/".to_owned(), service: "web".to_owned(), port };
-                cx.task.wait("the port", number(cx.kube, "app", &route))
+                task.wait("the port", number(kube, "app", &route))
             };
             assert_eq!(find(IntOrString::String("http".to_owned())).unwrap(), 80);
             assert_eq!(find(IntOrString::Int(8000)).unwrap(), 8000);

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
-use crate::files::hex;
+use crate::files::{hex, tree};
 use crate::kubernetes::Kube;
 use crate::kubernetes::{api_error, not_found};
 use crate::task::Task;
@@ -39,9 +39,6 @@ pub struct Chart {
 impl Chart {
     /// The digest of all inputs of the release: 40 hexadecimal digits, because it is stored in a label.
     pub fn digest(&self) -> Result<String> {
-        let mut files = Vec::new();
-        list(&self.path, &mut files)?;
-        files.sort();
         let mut hash = Sha256::new();
         let mut add = |name: &Path, bytes: &[u8]| {
             hash.update(name.to_string_lossy().as_bytes());
@@ -50,27 +47,25 @@ impl Chart {
             hash.update(bytes);
         };
         let values = Path::new("values");
-        let named = files.iter().map(|file| (file.strip_prefix(&self.path).unwrap_or(file), file));
-        for (name, file) in named.chain(self.values.iter().map(|file| (values, file))) {
-            add(name, &std::fs::read(file).map_err(|e| Error::io("read", file, &e))?);
+        let read = |file: &Path| std::fs::read(file).map_err(|e| Error::io("read", file, &e));
+        let mut files: Vec<PathBuf> = Vec::new();
+        for entry in tree(&self.path, true) {
+            files.extend(
+                Some(entry?).filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path),
+            );
+        }
+        // As paths, which are compared by their parts.
+        files.sort();
+        for file in &files {
+            add(file.strip_prefix(&self.path).unwrap_or(file), &read(file)?);
+        }
+        for file in &self.values {
+            add(values, &read(file)?);
         }
         add(values, &self.own_values);
         let hex = hex(&hash.finalize());
         Ok(hex[..40].to_owned())
     }
-}
-
-fn list(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = std::fs::read_dir(dir).map_err(|e| Error::io("list", dir, &e))?;
-    for entry in entries {
-        let path = entry.map_err(|e| Error::io("list", dir, &e))?.path();
-        if path.is_dir() {
-            list(&path, files)?;
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
 }
 
 impl Helm {
@@ -148,9 +143,8 @@ impl Helm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cancel::Cancel;
     use crate::exec::Script;
-    use crate::progress::Silent;
+    use crate::task::testing::with_task;
 
     fn chart(dir: &Path) -> Chart {
         std::fs::create_dir_all(dir.join("chart/templates")).unwrap();
@@ -186,18 +180,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let chart = chart(dir.path());
         let script = Script::default().on("helm", 0, "");
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let (cancel, reporter) = (Cancel::default(), Silent);
-        let task = Task {
-            step: "release",
-            runner: &script,
-            reporter: &reporter,
-            cancel: &cancel,
-            runtime: runtime.handle(),
-            deadline: std::time::Instant::now() + std::time::Duration::from_secs(5),
-        };
         let helm = Helm { tool: "/t/helm".into(), kubeconfig: "/s/kubeconfig".into() };
-        helm.install(&task, &chart).unwrap();
+        with_task(&script, |task| helm.install(task, &chart)).0.unwrap();
         let ran = script.ran().remove(0);
         assert!(
             ran.starts_with("helm --kubeconfig /s/kubeconfig --namespace shop upgrade --install"),

@@ -17,7 +17,7 @@ mod users;
 pub mod watch;
 
 pub use apply::apply;
-pub use drift::{Drift, What, drift};
+pub use drift::drift;
 pub use forward::forward;
 pub use objects::{objects, title};
 pub(crate) use release::members;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::helm::INPUTS;
-use super::{Drift, drift, objects};
+use super::{drift, objects};
 use crate::error::{Error, Result};
 use crate::kubernetes::Kube;
 use crate::kubernetes::api_error;
@@ -69,7 +69,7 @@ pub fn release(task: &Task<'_>, kube: &Kube, namespace: &str, name: &str) -> Res
 }
 
 /// The objects of a release that are missing or were changed.
-pub fn release_drift(task: &Task<'_>, kube: &Kube, release: &Release) -> Result<Vec<Drift>> {
+pub fn release_drift(task: &Task<'_>, kube: &Kube, release: &Release) -> Result<Vec<String>> {
     drift(task, kube, &release.objects()?, HELM, Some(&release.namespace))
 }
 
@@ -77,10 +77,8 @@ pub fn release_drift(task: &Task<'_>, kube: &Kube, release: &Release) -> Result<
 pub(super) async fn newest(kube: &Kube, namespace: &str, name: &str) -> Result<Option<Secret>> {
     let api: Api<Secret> = Api::namespaced(kube.client().clone(), namespace);
     let params = ListParams::default().labels(&format!("owner=helm,name={name}"));
-    let list = api
-        .list(&params)
-        .await
-        .map_err(|e| api_error(&format!("read the release {namespace}/{name}"), &e))?;
+    let list = api.list(&params).await;
+    let list = list.map_err(|e| api_error(&format!("read the release {namespace}/{name}"), &e))?;
     Ok(list.items.into_iter().max_by_key(revision))
 }
 
@@ -103,11 +101,13 @@ fn members_of(secrets: Vec<Secret>, namespace: &str) -> Result<Option<BTreeSet<S
     let mut members = BTreeSet::new();
     for (name, secret) in &newest {
         let stored = stored(secret, namespace, name)?;
-        let kind =
-            |object: &DynamicObject| object.types.as_ref().map_or(String::new(), |types| types.kind.clone());
+        let kind = |object: &DynamicObject| object.types.clone().unwrap_or_default().kind;
         let objects = objects(&stored.manifest)?;
         members.extend(objects.iter().map(|object| format!("{}/{}", kind(object), object.name_any())));
-        members.extend(stored.hooks.iter().map(|hook| format!("{}/{}", hook.kind, hook.name)));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        members.extend(
+            stored.hooks.iter().map(|hook| format!("{}/{}", text(&hook["kind"]), text(&hook["name"]))),
+        );
     }
     Ok((!newest.is_empty()).then_some(members))
 }
@@ -123,15 +123,7 @@ struct Stored {
     #[serde(default)]
     info: BTreeMap<String, Value>,
     #[serde(default)]
-    hooks: Vec<Hook>,
-}
-
-#[derive(Deserialize)]
-struct Hook {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    kind: String,
+    hooks: Vec<Value>,
 }
 
 fn stored(secret: &Secret, namespace: &str, name: &str) -> Result<Stored> {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::MANAGER;
 use super::watch::{self, Target, Workload};
@@ -27,15 +27,12 @@ pub fn restart(task: &Task<'_>, kube: &Kube, targets: &[Target], now: Timestamp)
 }
 
 async fn patch(kube: &Kube, target: &Target, now: Timestamp) -> Result<()> {
-    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    let patched = target.api(kube.client()).patch(&target.name, &params, &Patch::Merge(body(now))).await;
-    patched.map(|_| ()).map_err(|error| api_error(&format!("restart {target}"), &error))
-}
-
-fn body(now: Timestamp) -> Value {
     // Whole seconds, as kubectl writes them.
     let stamp = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
-    json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED: stamp}}}}})
+    let body = json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED: stamp}}}}});
+    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let patched = target.api(kube.client()).patch(&target.name, &params, &Patch::Merge(body)).await;
+    patched.map(|_| ()).map_err(|error| api_error(&format!("restart {target}"), &error))
 }
 
 #[cfg(test)]
@@ -60,10 +57,10 @@ mod tests {
             serve([mock.respond_with(ResponseTemplate::new(200).set_body_json(answer)).expect(1)]);
         let target =
             Target { workload: Workload::StatefulSet, namespace: "app".to_owned(), name: "store".to_owned() };
-        with_server(&server.uri(), |cx| {
-            cx.task.wait("the patch", patch(cx.kube, &target, now)).unwrap();
+        with_server(&server.uri(), |task, kube| {
+            task.wait("the patch", patch(kube, &target, now)).unwrap();
             let gone = Target { name: "gone".to_owned(), ..target.clone() };
-            let error = cx.task.wait("the patch", patch(cx.kube, &gone, now)).unwrap_err();
+            let error = task.wait("the patch", patch(kube, &gone, now)).unwrap_err();
             assert!(error.what().contains("restart StatefulSet app/gone"), "{error}");
         });
     }

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
-use kube::api::{ObjectMeta, Patch, PatchParams};
+use kube::api::{ApiResource, Patch, PatchParams};
 use kube::core::DynamicObject;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
@@ -31,106 +32,85 @@ pub struct Wanted {
     pub values: EnvValues,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum What {
-    Added,
-    Changed,
-    Removed,
-}
-
-impl What {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Changed => "changed",
-            Self::Removed => "removed",
-        }
-    }
-}
-
 /// A key whose value in the cluster differs from the wanted one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     pub key: String,
     pub class: Class,
-    pub what: What,
+    /// `added`, `changed` or `removed`.
+    pub what: &'static str,
 }
 
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.key, self.what.name())
+        write!(f, "{} {}", self.key, self.what)
     }
 }
 
 impl Wanted {
+    fn kind(&self) -> &'static str {
+        match self.class {
+            Class::Secret => "Secret",
+            Class::Config => "ConfigMap",
+        }
+    }
+
+    fn api(&self, kube: &Kube) -> Api<DynamicObject> {
+        let resource = match self.class {
+            Class::Secret => ApiResource::erase::<Secret>(&()),
+            Class::Config => ApiResource::erase::<ConfigMap>(&()),
+        };
+        Api::namespaced_with(kube.client().clone(), &self.namespace, &resource)
+    }
+
     /// The object with one key per value, ready for [`super::apply()`].
     pub fn object(&self) -> Result<DynamicObject> {
-        let metadata = ObjectMeta {
-            name: Some(self.name.clone()),
-            namespace: Some(self.namespace.clone()),
-            ..ObjectMeta::default()
+        let encode = |value: &SecretString| match self.class {
+            Class::Secret => BASE64_STANDARD.encode(value.expose_secret()),
+            Class::Config => value.expose_secret().to_owned(),
         };
-        let object = match self.class {
-            Class::Secret => serde_json::to_value(Secret {
-                metadata,
-                type_: Some("Opaque".to_owned()),
-                data: Some(self.values.iter().map(|(key, value)| (key.clone(), bytes(value))).collect()),
-                ..Secret::default()
-            }),
-            Class::Config => serde_json::to_value(ConfigMap {
-                metadata,
-                data: Some(
-                    self.values
-                        .iter()
-                        .map(|(key, value)| (key.clone(), value.expose_secret().to_owned()))
-                        .collect(),
-                ),
-                ..ConfigMap::default()
-            }),
-        };
-        // Neither the values nor serde's error, which may quote them, may be shown.
-        object
-            .and_then(serde_json::from_value)
+        let data: BTreeMap<_, _> = self.values.iter().map(|(key, value)| (key, encode(value))).collect();
+        let mut object = json!({"apiVersion": "v1", "kind": self.kind(), "data": data,
+            "metadata": {"name": self.name, "namespace": self.namespace}});
+        if self.class == Class::Secret {
+            object["type"] = "Opaque".into();
+        }
+        // serde's error may quote the values.
+        serde_json::from_value(object)
             .map_err(|_| Error::failed(format!("cannot create {}/{}", self.namespace, self.name)))
     }
 
-    /// The values in the cluster, or `None` if the object does not exist.
-    async fn live(&self, kube: &Kube) -> Result<Option<EnvValues>> {
-        let failed = |error: &kube::Error| {
-            api_error(&format!("read the settings {}/{}", self.namespace, self.name), error)
+    /// The values in the cluster; empty if the object does not exist.
+    async fn live(&self, kube: &Kube) -> Result<EnvValues> {
+        let object = self.api(kube).get_opt(&self.name).await.map_err(|error| {
+            api_error(&format!("read the settings {}/{}", self.namespace, self.name), &error)
+        })?;
+        // Data that is not text was not written by us: it counts as a text that differs from all that we write.
+        let decode = |value: &Value| {
+            let text = value.as_str().unwrap_or_default();
+            let bytes = match self.class {
+                Class::Secret => BASE64_STANDARD.decode(text).unwrap_or_default(),
+                Class::Config => text.into(),
+            };
+            String::from_utf8(bytes).unwrap_or_else(|_| "\u{fffd}\0".to_owned()).into()
         };
-        let client = kube.client().clone();
-        Ok(match self.class {
-            Class::Secret => {
-                let api: Api<Secret> = Api::namespaced(client, &self.namespace);
-                let secret = api.get_opt(&self.name).await.map_err(|error| failed(&error))?;
-                secret.map(|secret| {
-                    let data = secret.data.unwrap_or_default().into_iter();
-                    data.map(|(key, value)| (key, text(value.0))).collect()
-                })
-            }
-            Class::Config => {
-                let api: Api<ConfigMap> = Api::namespaced(client, &self.namespace);
-                let config = api.get_opt(&self.name).await.map_err(|error| failed(&error))?;
-                config.map(|config| {
-                    let data = config.data.unwrap_or_default().into_iter();
-                    data.map(|(key, value)| (key, SecretString::from(value))).collect()
-                })
-            }
-        })
+        let data = |object: DynamicObject| {
+            let data = object.data["data"].as_object().into_iter().flatten();
+            data.map(|(key, value)| (key.clone(), decode(value))).collect()
+        };
+        Ok(object.map(data).unwrap_or_default())
     }
 
     /// The changes that applying the wanted values would make.
     fn compare(&self, live: &EnvValues) -> Vec<Change> {
         let change = |key: &str, what| Change { key: key.to_owned(), class: self.class, what };
         let wanted = self.values.iter().filter_map(|(key, value)| match live.get(key) {
-            None => Some(change(key, What::Added)),
-            Some(old) if old.expose_secret() != value.expose_secret() => Some(change(key, What::Changed)),
+            None => Some(change(key, "added")),
+            Some(old) if old.expose_secret() != value.expose_secret() => Some(change(key, "changed")),
             Some(_) => None,
         });
         let gone = live.keys().filter(|key| !self.values.contains_key(*key));
-        wanted.chain(gone.map(|key| change(key, What::Removed))).collect()
+        wanted.chain(gone.map(|key| change(key, "removed"))).collect()
     }
 
     /// A digest for each key, which reveals nothing about the value without `key`. Charts add the digests of
@@ -142,9 +122,7 @@ impl Wanted {
 
 /// The values in the cluster; empty if there are none yet.
 pub fn live(task: &Task<'_>, kube: &Kube, wanted: &Wanted) -> Result<EnvValues> {
-    task.wait("reading the settings in the cluster", async {
-        Ok(wanted.live(kube).await?.unwrap_or_default())
-    })
+    task.wait("reading the settings in the cluster", wanted.live(kube))
 }
 
 /// Every key, by object and name, that differs between `wanted` and the cluster.
@@ -161,11 +139,7 @@ pub fn told(wanted: &[Wanted], changes: &[Change]) -> String {
     let of = |object: &Wanted| {
         let own = changes.iter().filter(|change| change.class == object.class);
         let own: Vec<String> = own.map(ToString::to_string).collect();
-        let kind = match object.class {
-            Class::Secret => "Secret",
-            Class::Config => "ConfigMap",
-        };
-        let told = format!("{kind} {}/{}: {}", object.namespace, object.name, own.join(", "));
+        let told = format!("{} {}/{}: {}", object.kind(), object.namespace, object.name, own.join(", "));
         (!own.is_empty()).then_some(told)
     };
     wanted.iter().filter_map(of).collect::<Vec<_>>().join("; ")
@@ -193,27 +167,9 @@ pub fn apply(task: &Task<'_>, kube: &Kube, wanted: &[Wanted]) -> Result<()> {
 async fn remove(kube: &Kube, object: &Wanted, keys: &serde_json::Map<String, Value>) -> Result<()> {
     let patch = Patch::Merge(json!({ "data": keys }));
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    let client = kube.client().clone();
-    let done = match object.class {
-        Class::Secret => {
-            let api: Api<Secret> = Api::namespaced(client, &object.namespace);
-            api.patch(&object.name, &params, &patch).await.map(|_| ())
-        }
-        Class::Config => {
-            let api: Api<ConfigMap> = Api::namespaced(client, &object.namespace);
-            api.patch(&object.name, &params, &patch).await.map(|_| ())
-        }
-    };
-    done.map_err(|e| api_error(&format!("remove keys from {}/{}", object.namespace, object.name), &e))
-}
-
-fn bytes(value: &SecretString) -> ByteString {
-    ByteString(value.expose_secret().as_bytes().to_vec())
-}
-
-/// Data that is not text was not written by us. The result differs from every value that we write.
-fn text(bytes: Vec<u8>) -> SecretString {
-    String::from_utf8(bytes).unwrap_or_else(|_| "\u{fffd}\0".to_owned()).into()
+    let done = object.api(kube).patch(&object.name, &params, &patch).await;
+    done.map(drop)
+        .map_err(|e| api_error(&format!("remove keys from {}/{}", object.namespace, object.name), &e))
 }
 
 /// The keyed digest of one value: 16 hexadecimal digits.

@@ -86,13 +86,11 @@ impl LiveServices {
             let is = |target: &Target| format!("{:?}", target.workload) == *kind && target.name == *name;
             self.services.iter().find(|service| service.workloads.iter().any(is))
         });
-        match (found, owner) {
-            (Some(service), _) => service.name.clone(),
-            (None, owner) => {
-                let label = pod.labels().get(COMPONENT).cloned();
-                label.or(owner.map(|(_, name)| name)).unwrap_or_else(|| pod.name_any())
-            }
+        if let Some(service) = found {
+            return service.name.clone();
         }
+        let label = pod.labels().get(COMPONENT).cloned();
+        label.or(owner.map(|(_, name)| name)).unwrap_or_else(|| pod.name_any())
     }
 
     pub fn pods_of<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a Pod> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{Container, PodSpec};
+use k8s_openapi::api::core::v1::PodSpec;
 use kube::ResourceExt as _;
 
 use super::watch;
@@ -25,30 +25,23 @@ impl Users {
         names.into_iter().cloned().collect()
     }
 
-    fn add(&mut self, workload: &str, pod: Option<&PodSpec>) {
-        let Some(pod) = pod else { return };
+    /// Adds what the environment variables of a pod's containers refer to.
+    fn add(&mut self, workload: &str, pod: &PodSpec) {
+        let mut add = |object: &str, key: Option<&str>| {
+            let key = (object.to_owned(), key.map(str::to_owned));
+            self.by_key.entry(key).or_default().insert(workload.to_owned());
+        };
         for container in pod.containers.iter().chain(pod.init_containers.iter().flatten()) {
-            for (object, key) in uses(container) {
-                self.by_key.entry((object, key)).or_default().insert(workload.to_owned());
+            for from in container.env.iter().flatten().filter_map(|variable| variable.value_from.as_ref()) {
+                from.secret_key_ref.iter().for_each(|from| add(&from.name, Some(&from.key)));
+                from.config_map_key_ref.iter().for_each(|from| add(&from.name, Some(&from.key)));
+            }
+            for from in container.env_from.iter().flatten() {
+                from.secret_ref.iter().for_each(|from| add(&from.name, None));
+                from.config_map_ref.iter().for_each(|from| add(&from.name, None));
             }
         }
     }
-}
-
-/// The environment variables of a container: object and key, or all keys of an object.
-fn uses(container: &Container) -> Vec<(String, Option<String>)> {
-    let from = container.env.iter().flatten().filter_map(|variable| variable.value_from.as_ref());
-    let one = from.filter_map(|from| {
-        let secret = from.secret_key_ref.as_ref().map(|key| (key.name.clone(), Some(key.key.clone())));
-        secret
-            .or_else(|| from.config_map_key_ref.as_ref().map(|key| (key.name.clone(), Some(key.key.clone()))))
-    });
-    let all = container.env_from.iter().flatten().filter_map(|from| {
-        let secret = from.secret_ref.as_ref().map(|object| object.name.clone());
-        let name = secret.or_else(|| from.config_map_ref.as_ref().map(|object| object.name.clone()));
-        name.map(|name| (name, None))
-    });
-    one.chain(all).collect()
 }
 
 /// The users of all settings in `namespace`.
@@ -60,9 +53,8 @@ pub fn users(task: &Task<'_>, kube: &Kube, namespace: &str) -> Result<Users> {
     })?;
     let mut users = Users::default();
     for (_, object) in workloads {
-        let pod: Option<PodSpec> =
-            serde_json::from_value(object.data["spec"]["template"]["spec"].clone()).ok();
-        users.add(&object.name_any(), pod.as_ref());
+        let pod = serde_json::from_value(object.data["spec"]["template"]["spec"].clone());
+        users.add(&object.name_any(), &pod.unwrap_or_default());
     }
     Ok(users)
 }
@@ -70,27 +62,20 @@ pub fn users(task: &Task<'_>, kube: &Kube, namespace: &str) -> Result<Users> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kubernetes::testing::object;
 
     #[test]
     fn one_key_and_all_keys() {
-        let pod = |containers: serde_json::Value| -> PodSpec {
-            serde_json::from_value(serde_json::json!({ "containers": containers })).unwrap()
-        };
         let mut users = Users::default();
-        users.add(
+        let mut add = |workload: &str, container: &str| {
+            users.add(workload, &object(&format!("containers: [{{name: c, {container}}}]")));
+        };
+        add(
             "api",
-            Some(&pod(serde_json::json!([{ "name": "api", "env": [
-                { "name": "T", "valueFrom": { "secretKeyRef": { "name": "env", "key": "TOKEN" } } },
-                { "name": "L", "valueFrom": { "configMapKeyRef": { "name": "config", "key": "LEVEL" } } },
-                { "name": "P", "value": "1" },
-            ] }]))),
+            "env: [{name: T, valueFrom: {secretKeyRef: {name: env, key: TOKEN}}}, {name: P, value: '1'}, \
+                    {name: L, valueFrom: {configMapKeyRef: {name: config, key: LEVEL}}}]",
         );
-        users.add(
-            "web",
-            Some(&pod(
-                serde_json::json!([{ "name": "web", "envFrom": [{ "secretRef": { "name": "env" } }] }]),
-            )),
-        );
+        add("web", "envFrom: [{secretRef: {name: env}}]");
         assert_eq!(users.of("env", "TOKEN"), ["api", "web"]);
         assert_eq!(users.of("env", "OTHER"), ["web"]);
         assert_eq!(users.of("config", "LEVEL"), ["api"]);

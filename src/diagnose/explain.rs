@@ -8,7 +8,7 @@ use kube::api::{Api, ListParams, LogParams};
 use super::cause::{Cause, Log};
 use super::{claim_cause, phase, pod_cause};
 use crate::error::Error;
-use crate::kubernetes::Kube;
+use crate::kubernetes::{Kube, api_error};
 use crate::task::Task;
 
 /// The number of log lines that are shown.
@@ -49,23 +49,22 @@ pub fn explain(task: &Task<'_>, kube: &Kube, namespace: &str, selector: &str) ->
 pub(crate) async fn explain_async(kube: &Kube, namespace: &str, selector: &str) -> Error {
     let observed = match gather(kube, namespace, selector).await {
         Ok(observed) => observed,
-        Err(error) => {
-            return crate::kubernetes::api_error(
-                &format!("list the objects in namespace {namespace}"),
-                &error,
-            );
-        }
+        Err(error) => return api_error(&format!("list the objects in namespace {namespace}"), &error),
     };
     let Some(cause) = verdict(&observed) else { return unclear(namespace, &observed) };
-    let log = match cause.log {
-        Some(which) => last_lines(kube, &cause, which).await,
-        None => String::new(),
-    };
-    screen(&cause, &log)
+    told(kube, &cause).await
 }
 
 /// The error for a cause, with the last lines of its container.
-pub(crate) fn screen(cause: &Cause, log: &str) -> Error {
+pub(crate) async fn told(kube: &Kube, cause: &Cause) -> Error {
+    let log = match cause.log {
+        Some(which) => last_lines(kube, cause, which).await,
+        None => String::new(),
+    };
+    screen(cause, &log)
+}
+
+fn screen(cause: &Cause, log: &str) -> Error {
     let mut error = Error::failed(format!("{}: {} ({})", cause.object, cause.what, cause.code));
     for detail in &cause.details {
         error = error.because(shorten(detail));
@@ -119,7 +118,7 @@ pub(crate) fn moment(event: &Event) -> String {
 }
 
 /// The end of a container's log; empty if there is none.
-pub(crate) async fn last_lines(kube: &Kube, cause: &Cause, which: Log) -> String {
+async fn last_lines(kube: &Kube, cause: &Cause, which: Log) -> String {
     let Some((namespace, pod)) = cause.object.split_once('/') else { return String::new() };
     let api: Api<Pod> = Api::namespaced(kube.client().clone(), namespace);
     let params = LogParams {
@@ -149,16 +148,11 @@ fn shorten(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn pod(json: &str) -> (Pod, Vec<Event>) {
-        let mut both: serde_json::Value = serde_json::from_str(json).unwrap();
-        let pod = serde_json::from_value(both["pod"].take()).unwrap();
-        (pod, serde_json::from_value(both["events"].take()).unwrap())
-    }
+    use crate::diagnose::recorded;
 
     #[test]
     fn one_screen_with_cause_log_and_remedy() {
-        let (pod, events) = pod(include_str!("recorded/crash-loop.json"));
+        let (pod, events) = recorded("crash-loop");
         let cause = pod_cause(&pod, &events).unwrap();
         let error = screen(&cause, "Traceback\nKeyError: 'DATABASE_URL'\n");
         assert_eq!(
@@ -171,8 +165,8 @@ mod tests {
 
     #[test]
     fn what_cannot_heal_is_told_first() {
-        let (probe, mut events) = pod(include_str!("recorded/probe-failing.json"));
-        let (mut never, more) = pod(include_str!("recorded/image-never-pull.json"));
+        let (probe, mut events) = recorded("probe-failing");
+        let (mut never, more) = recorded("image-never-pull");
         never.metadata.uid = Some("2".to_owned());
         events.extend(more);
         let observed = Observed { pods: vec![probe, never], events, ..Observed::default() };
@@ -181,7 +175,7 @@ mod tests {
 
     #[test]
     fn without_a_cause_the_pods_are_listed() {
-        let (mut pod, _) = pod(include_str!("recorded/probe-failing.json"));
+        let (mut pod, _) = recorded("probe-failing");
         pod.metadata.uid = None;
         let observed = Observed { pods: vec![pod], ..Observed::default() };
         let error = unclear("shop", &observed);

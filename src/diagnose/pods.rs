@@ -83,8 +83,8 @@ fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<(&'a str, &'a str)> {
     Some((&found.status, found.message.as_deref().unwrap_or_default()))
 }
 
-/// Init containers first, in their order; `true` marks them.
-fn statuses(pod: &Pod) -> impl Iterator<Item = (&ContainerStatus, bool)> {
+/// The statuses of a pod's containers: init containers first, marked with `true`.
+pub(crate) fn statuses(pod: &Pod) -> impl Iterator<Item = (&ContainerStatus, bool)> {
     let status = pod.status.as_ref();
     let init = status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();
     let main = status.and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
@@ -153,48 +153,50 @@ fn container(pod: &Pod, status: &ContainerStatus, init: bool, object: &str) -> O
     let waiting = state.waiting.as_ref()?;
     let message = waiting.message.clone().unwrap_or_default();
     let image = &status.image;
-    let cause = match waiting.reason.as_deref()? {
-        "ErrImageNeverPull" => Cause::new(
+    let (code, what, help, grace) = match waiting.reason.as_deref()? {
+        "ErrImageNeverPull" => (
             "image-missing",
-            object,
             format!("the image {image} is not in the node"),
-        )
-        .help("todo-bootstrap up   # builds and loads the image; its name and tag must be those of the build")
-        .after(10),
-        "InvalidImageName" => {
-            Cause::new("image-name", object, format!("`{image}` is not a valid image name"))
-                .help("fix the image's name in the chart's values")
-                .after(0)
-        }
-        "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable" => {
-            Cause::new("image-pull", object, format!("the image {image} cannot be pulled"))
-                .help("check the image's name and tag in the chart's values")
-                .after(20)
-        }
-        "CreateContainerConfigError" => {
-            Cause::new("config-missing", object, "a Secret or ConfigMap, or a key of it, does not exist")
-                .help("todo-bootstrap up   # continues once .env contains the key")
-                .after(15)
-        }
-        "CreateContainerError" | "RunContainerError" | "StartError" => {
-            Cause::new("container-start", object, "the container cannot be started")
-                .help("check that command, user and mounts of the container fit its image")
-                .after(20)
-        }
+            "todo-bootstrap up   # builds and loads the image; its name and tag must be those of the build",
+            10,
+        ),
+        "InvalidImageName" => (
+            "image-name",
+            format!("`{image}` is not a valid image name"),
+            "fix the image's name in the chart's values",
+            0,
+        ),
+        "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable" => (
+            "image-pull",
+            format!("the image {image} cannot be pulled"),
+            "check the image's name and tag in the chart's values",
+            20,
+        ),
+        "CreateContainerConfigError" => (
+            "config-missing",
+            "a Secret or ConfigMap, or a key of it, does not exist".to_owned(),
+            "todo-bootstrap up   # continues once .env contains the key",
+            15,
+        ),
+        "CreateContainerError" | "RunContainerError" | "StartError" => (
+            "container-start",
+            "the container cannot be started".to_owned(),
+            "check that command, user and mounts of the container fit its image",
+            20,
+        ),
         "CrashLoopBackOff" => {
             let grace = (status.restart_count >= CRASHES).then_some(0);
             return Some(crash(status, init, object, grace, Log::Previous));
         }
         _ => return None,
     };
+    let cause = Cause::new(code, object, what).help(help).after(grace);
     Some(cause.of_container(&status.name).detail(message))
 }
 
 fn crash(status: &ContainerStatus, init: bool, object: &str, grace: Option<u64>, log: Log) -> Cause {
-    let last = |state: &Option<k8s_openapi::api::core::v1::ContainerState>| {
-        state.as_ref().and_then(|state| state.terminated.clone())
-    };
-    let ended = last(&status.state).or_else(|| last(&status.last_state));
+    let states = [&status.state, &status.last_state];
+    let ended = states.into_iter().flatten().find_map(|state| state.terminated.clone());
     let (code, exit, reason) = match &ended {
         Some(ended) if ended.reason.as_deref() == Some("OOMKilled") => {
             ("out-of-memory", ended.exit_code, "it used more memory than its limit".to_owned())
@@ -279,96 +281,53 @@ fn probing(status: &ContainerStatus, object: &str, events: &[&Event]) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+    use crate::diagnose::recorded;
+    use crate::kubernetes::testing::from_json;
 
-    /// A recorded list: pods, then events.
-    fn recorded(json: &str) -> (Pod, Vec<Event>) {
-        let mut items: serde_json::Value = serde_json::from_str(json).unwrap();
-        let pod = serde_json::from_value(items["pod"].take()).unwrap();
-        (pod, serde_json::from_value(items["events"].take()).unwrap_or_default())
-    }
-
-    fn cause(json: &str) -> Cause {
-        let (pod, events) = recorded(json);
-        pod_cause(&pod, &events).unwrap()
-    }
-
-    #[test]
-    fn an_image_that_is_not_in_the_node() {
-        let cause = cause(include_str!("recorded/image-never-pull.json"));
-        assert_eq!((cause.code, cause.container.as_deref()), ("image-missing", Some("web")));
-        assert!(cause.what.contains("localhost/web:0.1.0"), "{cause:?}");
-        assert!(!cause.permanent(Duration::from_secs(1)) && cause.permanent(Duration::from_secs(10)));
+    /// The cause of a recorded pod in which `from` is replaced by `to`.
+    fn cause(name: &str, from: &str, to: &str) -> Cause {
+        let (pod, events) = recorded(name);
+        let pod = serde_json::to_string(&pod).unwrap();
+        assert!(pod.contains(from), "{from} in {pod}");
+        pod_cause(&from_json(serde_json::from_str(&pod.replace(from, to)).unwrap()), &events).unwrap()
     }
 
     #[test]
-    fn an_image_that_cannot_be_fetched() {
-        let cause = cause(include_str!("recorded/image-pull-backoff.json"));
-        assert_eq!(cause.code, "image-pull");
-        assert!(cause.details[0].contains("Back-off pulling image"), "{cause:?}");
-    }
-
-    #[test]
-    fn a_crash_loop_has_its_exit_status() {
-        let cause = cause(include_str!("recorded/crash-loop.json"));
-        assert_eq!((cause.code, cause.log), ("crash-loop", Some(Log::Previous)));
-        assert_eq!(cause.what, "container web keeps exiting with status 3 (4 restarts)");
-        assert!(cause.permanent(Duration::ZERO));
-    }
-
-    #[test]
-    fn few_crashes_may_heal() {
-        let json =
-            include_str!("recorded/crash-loop.json").replace("\"restartCount\": 4", "\"restartCount\": 1");
-        assert!(!cause(&json).permanent(Duration::from_hours(1)));
-    }
-
-    #[test]
-    fn too_much_memory() {
-        let json = include_str!("recorded/crash-loop.json").replace("\"Error\"", "\"OOMKilled\"");
-        let cause = cause(&json);
-        assert_eq!(cause.code, "out-of-memory");
-        assert!(cause.help[0].contains("memory limit"));
-    }
-
-    #[test]
-    fn no_place_on_the_node() {
-        let cpu = cause(include_str!("recorded/unschedulable.json"));
-        assert_eq!(cpu.code, "unschedulable-cpu");
-        assert!(cpu.help[0].contains("`cpus`"), "{cpu:?}");
-        let volume = include_str!("recorded/unschedulable.json")
-            .replace("Insufficient cpu", "pod has unbound immediate PersistentVolumeClaims");
-        assert_eq!(cause(&volume).code, "volume-pending");
-    }
-
-    #[test]
-    fn a_probe_that_fails() {
-        let cause = cause(include_str!("recorded/probe-failing.json"));
-        assert_eq!(cause.code, "probe-failing");
-        assert!(cause.details[0].contains("statuscode: 404"), "{cause:?}");
-        assert_eq!(cause.grace, None);
-    }
-
-    #[test]
-    fn an_init_container_that_fails_comes_first() {
-        let cause = cause(include_str!("recorded/init-failing.json"));
-        assert_eq!((cause.code, cause.container.as_deref()), ("init-failing", Some("wait-for-db")));
-    }
-
-    #[test]
-    fn a_ready_pod_has_no_cause() {
-        let (pod, events) = recorded(include_str!("recorded/ready.json"));
-        assert_eq!(pod_cause(&pod, &events), None);
-        assert_eq!(phase(&pod), "ready");
+    fn each_cause_is_recognised_with_its_container_details_and_grace() {
+        let volume = "pod has unbound immediate PersistentVolumeClaims";
+        // Code, container and grace; a part of the texts.
+        for (name, (from, to), expected, part) in [
+            ("image-never-pull", ("", ""), "image-missing web 10", "localhost/web:0.1.0 is not in the node"),
+            ("image-pull-backoff", ("", ""), "image-pull web 20", "Back-off pulling image"),
+            ("crash-loop", ("", ""), "crash-loop web 0", "web keeps exiting with status 3 (4 restarts)"),
+            ("crash-loop", ("\"restartCount\":4", "\"restartCount\":1"), "crash-loop web", "(1 restarts)"),
+            ("crash-loop", ("\"Error\"", "\"OOMKilled\""), "out-of-memory web 0", "memory limit"),
+            ("unschedulable", ("", ""), "unschedulable-cpu 20", "`cpus`"),
+            ("unschedulable", ("Insufficient cpu", volume), "volume-pending 20", volume),
+            ("probe-failing", ("", ""), "probe-failing web", "statuscode: 404"),
+            ("init-failing", ("", ""), "init-failing wait-for-db 0", "init container wait-for-db"),
+        ] {
+            let cause = cause(name, from, to);
+            let grace = cause.grace.map(|grace| grace.as_secs().to_string());
+            let parts = [Some(cause.code.to_owned()), cause.container, grace];
+            assert_eq!(parts.into_iter().flatten().collect::<Vec<_>>().join(" "), expected, "{name}");
+            let texts = format!("{} {:?} {:?}", cause.what, cause.details, cause.help);
+            assert!(texts.contains(part), "{texts}");
+        }
+        let missing = cause("image-never-pull", "", "");
+        let lasted = |seconds| missing.permanent(std::time::Duration::from_secs(seconds));
+        assert!(!lasted(9) && lasted(10));
+        assert_eq!(cause("crash-loop", "", "").log, Some(Log::Previous));
     }
 
     #[test]
     fn progress_lines_say_where_a_pod_is() {
-        let line = |json: &str| phase(&recorded(json).0);
-        assert_eq!(line(include_str!("recorded/unschedulable.json")), "waiting to be scheduled");
-        assert_eq!(line(include_str!("recorded/crash-loop.json")), "web: CrashLoopBackOff");
-        assert_eq!(line(include_str!("recorded/probe-failing.json")), "running, not ready yet");
+        let (pod, events) = recorded("ready");
+        assert_eq!((pod_cause(&pod, &events), phase(&pod)), (None, "ready".to_owned()));
+        let line = |name: &str| phase(&recorded(name).0);
+        assert_eq!(line("unschedulable"), "waiting to be scheduled");
+        assert_eq!(line("crash-loop"), "web: CrashLoopBackOff");
+        assert_eq!(line("probe-failing"), "running, not ready yet");
     }
 }

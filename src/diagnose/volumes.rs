@@ -17,34 +17,29 @@ pub fn claim_cause(claim: &PersistentVolumeClaim, events: &[Event]) -> Option<Ca
             && event.involved_object.name.as_deref() == Some(&name)
     });
     let message = last.and_then(|event| event.message.clone()).unwrap_or_default();
-    match last.and_then(|event| event.reason.as_deref()) {
-        Some("ProvisioningFailed") if message.contains("not found") => Some(
-            Cause::new(
-                "storage-class-missing",
-                &object,
-                "the claim names a StorageClass that does not exist",
-            )
-            .detail(message)
-            .help(
-                "kubectl get storageclass   # shows those that exist; omit storageClassName to use the default",
-            )
-            .after(20),
+    let (code, what, help, grace) = match last.and_then(|event| event.reason.as_deref()) {
+        Some("ProvisioningFailed") if message.contains("not found") => (
+            "storage-class-missing",
+            "the claim names a StorageClass that does not exist",
+            "kubectl get storageclass   # shows those that exist; omit storageClassName to use the default",
+            20,
         ),
-        Some("ProvisioningFailed") => Some(
-            Cause::new("volume-pending", &object, "no volume could be created for the claim")
-                .detail(message)
-                .help("docker system df   # shows whether the engine's disk is full")
-                .after(60),
+        Some("ProvisioningFailed") => (
+            "volume-pending",
+            "no volume could be created for the claim",
+            "docker system df   # shows whether the engine's disk is full",
+            60,
         ),
-        Some("FailedBinding") => Some(
-            Cause::new("volume-pending", &object, "no volume fits the claim, and no StorageClass provisions one")
-                .detail(message)
-                .help("kubectl get storageclass   # must show one that is marked (default)")
-                .after(30),
+        Some("FailedBinding") => (
+            "volume-pending",
+            "no volume fits the claim, and no StorageClass provisions one",
+            "kubectl get storageclass   # must show one that is marked (default)",
+            30,
         ),
         // WaitForFirstConsumer, Provisioning, ExternalProvisioning: in progress.
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(Cause::new(code, &object, what).detail(message).help(help).after(grace))
 }
 
 #[cfg(test)]

@@ -36,8 +36,7 @@ pub(super) fn builder(inputs: &Inputs<'_>) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Need;
-    use crate::doctor::Severity;
+    use crate::doctor::{Severity, inputs};
     use crate::engine::Engine;
     use crate::engine::testing::engine;
     use crate::host::recorded::{alpine, debian};
@@ -46,14 +45,7 @@ mod tests {
     fn a_client_without_buildx_is_warned_of() {
         let engine = Engine { builder: Builder::Legacy, ..engine() };
         let (debian, alpine) = (debian(), alpine());
-        let inputs = Inputs {
-            facts: &debian,
-            engine: Some(&engine),
-            fault: None,
-            kubernetes_minor: 34,
-            need: Need::default(),
-            pinned: None,
-        };
+        let inputs = Inputs { engine: Some(&engine), ..inputs(&debian) };
         assert_eq!(builder(&inputs).severity, Severity::Warn);
         let remedy = builder(&Inputs { facts: &alpine, ..inputs }).remedy.unwrap();
         assert_eq!(remedy, "sudo apk add docker-cli-buildx");
@@ -63,15 +55,7 @@ mod tests {
     fn a_stopped_engine_shows_what_it_said_and_the_command() {
         let facts = debian();
         let fault = Fault::NotRunning { detail: "Cannot connect to x".to_owned() };
-        let inputs = Inputs {
-            facts: &facts,
-            engine: None,
-            fault: Some(&fault),
-            kubernetes_minor: 34,
-            need: Need::default(),
-            pinned: None,
-        };
-        let answer = answers(&inputs);
+        let answer = answers(&Inputs { fault: Some(&fault), ..inputs(&facts) });
         assert!(answer.detail.starts_with("Cannot connect to x; "), "{}", answer.detail);
         assert_eq!(answer.remedy.as_deref(), Some("sudo systemctl enable --now docker"));
     }

@@ -95,13 +95,12 @@ pub(super) fn capabilities(inputs: &Inputs<'_>) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Need;
     use crate::doctor::Severity;
     use crate::host::Facts;
     use crate::host::recorded::{debian, macos, micro_vm, wsl};
 
     fn inputs(facts: &Facts, kubernetes_minor: u64) -> Inputs<'_> {
-        Inputs { facts, engine: None, fault: None, kubernetes_minor, need: Need::default(), pinned: None }
+        Inputs { kubernetes_minor, ..crate::doctor::inputs(facts) }
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod support;
 
 use jiff::civil::Date;
 
-use crate::cluster::{Need, control_plane};
+use crate::cluster::Need;
 use crate::config::Versions;
 use crate::data::Data;
 use crate::engine::{Engine, Fault};
@@ -119,8 +119,8 @@ pub const PROBES: &[Probe] = &[
     Probe { code: "host-disk", title: "disk", alone: false, run: size::disk },
     Probe { code: "engine", title: "container engine", alone: false, run: engine::answers },
     Probe { code: "engine-builder", title: "image builder", alone: false, run: engine::builder },
-    Probe { code: "port-http", title: "port 80", alone: true, run: network::http },
-    Probe { code: "port-https", title: "port 443", alone: true, run: network::https },
+    Probe { code: "port-http", title: "port 80", alone: true, run: |_| network::port(80) },
+    Probe { code: "port-https", title: "port 443", alone: true, run: |_| network::port(443) },
     Probe { code: "cgroup-version", title: "control groups", alone: false, run: kernel::cgroup_version },
     Probe { code: "cgroup-unmounted", title: "cgroup v1 controllers", alone: false, run: kernel::unmounted },
     Probe { code: "capabilities-cut", title: "capabilities", alone: false, run: kernel::capabilities },
@@ -134,30 +134,11 @@ pub const PROBES: &[Probe] = &[
     Probe { code: "support-ends", title: "supported versions", alone: false, run: support::pins },
 ];
 
-/// The codes of the engine's faults, which replace `engine`.
-pub const FAULT_CODES: [&str; 6] = [
-    "engine-absent",
-    "engine-not-running",
-    "engine-endpoint",
-    "engine-remote",
-    "engine-no-permission",
-    "engine-unusable",
-];
-
-/// Every code that a finding can have.
-pub fn codes() -> Vec<&'static str> {
-    PROBES.iter().map(|probe| probe.code).chain(FAULT_CODES).collect()
-}
-
-/// Runs all probes, which only takes time for the ports. Either `engine` or `fault` is given.
-pub fn findings(
-    facts: &Facts,
-    engine: Option<&Engine>,
-    fault: Option<&Fault>,
-    kubernetes_minor: u64,
-) -> Vec<Finding> {
-    let inputs = Inputs { facts, engine, fault, kubernetes_minor, need: control_plane(), pinned: None };
-    PROBES.iter().map(|probe| probe.run(&inputs)).collect()
+/// The inputs of probes without an engine.
+#[cfg(test)]
+fn inputs(facts: &Facts) -> Inputs<'_> {
+    let need = crate::cluster::control_plane();
+    Inputs { facts, engine: None, fault: None, kubernetes_minor: 34, need, pinned: None }
 }
 
 #[cfg(test)]
@@ -168,28 +149,32 @@ mod tests {
     use crate::engine::testing::engine;
     use crate::host::recorded::{alpine, debian, macos, micro_vm, windows, wsl};
 
+    fn findings(
+        facts: &Facts,
+        engine: Option<&Engine>,
+        fault: Option<&Fault>,
+        kubernetes_minor: u64,
+    ) -> Vec<Finding> {
+        let inputs = Inputs { engine, fault, kubernetes_minor, ..inputs(facts) };
+        PROBES.iter().map(|probe| probe.run(&inputs)).collect()
+    }
+
     fn severity(findings: &[Finding], code: &str) -> Severity {
         findings.iter().find(|finding| finding.code == code).unwrap().severity
     }
 
     #[test]
-    fn codes_are_unique_and_kebab_case() {
-        let codes = codes();
-        let unique: BTreeSet<_> = codes.iter().collect();
-        assert_eq!(unique.len(), codes.len());
-        let kebab = |code: &&str| {
+    fn every_finding_has_a_code_of_its_own_and_every_trouble_a_remedy() {
+        let codes: BTreeSet<_> = PROBES.iter().map(|probe| probe.code).collect();
+        assert_eq!(codes.len(), PROBES.len());
+        let kebab = |code: &str| {
             code.split('-').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()))
         };
-        assert!(codes.iter().all(kebab), "{codes:?}");
-    }
-
-    #[test]
-    fn every_finding_has_a_listed_code_and_every_trouble_a_remedy() {
         let absent = Fault::Absent;
         for facts in [debian(), alpine(), wsl(), macos(), windows(), micro_vm()] {
             for (engine, fault) in [(Some(engine()), None), (None, Some(&absent))] {
                 for finding in findings(&facts, engine.as_ref(), fault, 36) {
-                    assert!(codes().contains(&finding.code), "{finding:?}");
+                    assert!(kebab(finding.code), "{finding:?}");
                     let trouble = finding.severity != Severity::Ok;
                     assert_eq!(trouble, finding.remedy.is_some(), "{finding:?}");
                     assert!(!finding.detail.is_empty(), "{finding:?}");

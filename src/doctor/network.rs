@@ -3,16 +3,8 @@
 use super::{Answer, Inputs};
 use crate::host::{holder, port_free};
 
-pub(super) fn http(_scene: &Inputs<'_>) -> Answer {
-    port(80)
-}
-
-pub(super) fn https(_scene: &Inputs<'_>) -> Answer {
-    port(443)
-}
-
 /// A taken port is not an error: the next free one is used, and announced.
-fn port(port: u16) -> Answer {
+pub(super) fn port(port: u16) -> Answer {
     if port_free(port) {
         return Answer::ok("free");
     }
@@ -58,18 +50,13 @@ pub(super) fn proxies(inputs: &Inputs<'_>) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Need;
-    use crate::doctor::Severity;
+    use crate::doctor::{Severity, inputs};
     use crate::host::Facts;
     use crate::host::recorded::{debian, micro_vm};
 
     fn with_proxies(names: &[&str]) -> Severity {
         let facts = Facts { proxies: names.iter().map(|name| (*name).to_owned()).collect(), ..debian() };
         proxies(&inputs(&facts)).severity
-    }
-
-    fn inputs(facts: &Facts) -> Inputs<'_> {
-        Inputs { facts, engine: None, fault: None, kubernetes_minor: 34, need: Need::default(), pinned: None }
     }
 
     #[test]

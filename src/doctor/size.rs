@@ -84,7 +84,7 @@ mod tests {
     use crate::host::recorded::{debian, macos, windows};
 
     fn inputs<'a>(facts: &'a Facts, engine: Option<&'a Engine>) -> Inputs<'a> {
-        Inputs { facts, engine, fault: None, kubernetes_minor: 34, need: control_plane(), pinned: None }
+        Inputs { engine, ..crate::doctor::inputs(facts) }
     }
 
     #[test]

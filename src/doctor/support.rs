@@ -35,8 +35,7 @@ mod tests {
     use jiff::civil::{Date, date};
 
     use super::*;
-    use crate::cluster::control_plane;
-    use crate::doctor::{Finding, PROBES, Pinned, Severity};
+    use crate::doctor::{Finding, PROBES, Pinned, Severity, inputs};
     use crate::engine::testing::engine;
     use crate::host::recorded::debian;
     use crate::pins::Support;
@@ -54,14 +53,8 @@ mod tests {
         });
         let support = Support::parse("support.toml", SUPPORT).unwrap();
         let pinned = Pinned { today, support, due: due.collect() };
-        let inputs = Inputs {
-            facts: &debian(),
-            engine: Some(&engine),
-            fault: None,
-            kubernetes_minor: 35,
-            need: control_plane(),
-            pinned: Some(&pinned),
-        };
+        let facts = debian();
+        let inputs = Inputs { engine: Some(&engine), pinned: Some(&pinned), ..inputs(&facts) };
         PROBES.iter().find(|probe| probe.code == code).unwrap().run(&inputs)
     }
 

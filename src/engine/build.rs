@@ -72,12 +72,12 @@ impl Engine {
             return self.run_build(task, build, Destination::Registry);
         }
         self.run_build(task, build, Destination::Store)?;
-        self.push(task, build.tag()?)
+        self.transfer(task, "push", build.tag()?)
     }
 
     fn run_build(&self, task: &Task<'_>, build: &Build, to: Destination) -> Result<()> {
         for (_, base) in build.args.iter().filter(|(_, value)| !self.transport(value).is_empty()) {
-            self.pull(task, base)?;
+            self.transfer(task, "pull", base)?;
         }
         let cmd = self.build_cmd(build, build.tag()?, to);
         task.run_lines(&cmd, &mut |line| {
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_failed_build_shows_its_last_lines() {
-        let script = Script::default().on_err("docker build", 1, "", "error: make: *** [all] Error 2");
+        let script = Script::default().fails("docker build", "error: make: *** [all] Error 2");
         let (result, _) = with_task(&script, |task| engine().build(task, &build()));
         let text = result.unwrap_err().to_string();
         assert!(text.contains("cannot build the image app:1") && text.contains("Error 2"), "{text}");

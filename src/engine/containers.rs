@@ -51,26 +51,19 @@ impl Engine {
     }
 
     pub fn volume_exists(&self, task: &Task<'_>, name: &str) -> Result<bool> {
-        Ok(self.volume_labels(task, name)?.is_some())
-    }
-
-    fn volume_labels(&self, task: &Task<'_>, name: &str) -> Result<Option<String>> {
-        let args = ["volume", "inspect", "--format", "{{json .Labels}}", name];
-        self.lookup(task, &format!("inspect the volume {name}"), &args)
+        Ok(self.labels_of(task, "volume", name)?.is_some())
     }
 
     /// Creates the volume unless it exists. A volume of this name without `own` labels is refused.
     pub fn volume_ensure(&self, task: &Task<'_>, name: &str, own: &[(String, String)]) -> Result<()> {
-        if let Some(json) = self.volume_labels(task, name)? {
-            let found: BTreeMap<String, String> = serde_json::from_str(&json).unwrap_or_default();
+        if let Some(found) = self.labels_of(task, "volume", name)? {
             if own.iter().all(|(key, value)| found.get(key) == Some(value)) {
                 return Ok(());
             }
             return Err(Error::refused(format!("engine volume `{name}` was not created by todo-bootstrap"))
                 .help(format!("{} volume rm {name}", self.name)));
         }
-        let cmd = self.cmd(format!("create the volume {name}")).args(["volume", "create"]);
-        task.run(&cmd.args(super::labels(own)).arg(name)).map(drop)
+        self.create(task, "volume", name, own, &[])
     }
 
     /// Removes a volume with its data; `false` if it did not exist.
@@ -129,10 +122,7 @@ fn labels(text: &str) -> BTreeMap<String, String> {
 }
 
 fn podman(value: &Value) -> Container {
-    let list = |key: &str| -> Vec<String> {
-        let items = value[key].as_array().map(Vec::as_slice).unwrap_or_default();
-        items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
-    };
+    let list = |key: &str| serde_json::from_value::<Vec<String>>(value[key].clone()).unwrap_or_default();
     let state = value["State"].as_str().unwrap_or_default();
     Container {
         id: value["Id"].as_str().unwrap_or_default().to_owned(),
@@ -178,22 +168,19 @@ mod tests {
     #[test]
     fn a_paused_container_is_resumed() {
         let stderr = "Error response from daemon: cannot start a paused container, try unpause instead";
-        let script = Script::default().on_err("docker start", 1, "", stderr).on("docker unpause", 0, "");
+        let script = Script::default().fails("docker start", stderr).on("docker unpause", 0, "");
         with_task(&script, |task| engine().start(task, "4711")).0.unwrap();
         assert_eq!(script.ran(), ["docker start 4711", "docker unpause 4711"]);
     }
 
     #[test]
-    fn stop_uses_the_option_that_every_client_knows() {
-        let script = Script::default().on("docker stop", 0, "");
-        with_task(&script, |task| engine().stop(task, "n")).0.unwrap();
-        assert_eq!(script.ran(), ["docker stop -t 10 n"]);
-    }
-
-    #[test]
-    fn limits_leave_no_swap() {
-        let script = Script::default().on("docker update", 0, "");
-        with_task(&script, |task| engine().limit(task, "n", 2, 4 << 30)).0.unwrap();
-        assert_eq!(script.ran(), ["docker update --cpus 2 --memory 4294967296 --memory-swap 4294967296 n"]);
+    fn stop_uses_the_option_that_every_client_knows_and_limits_leave_no_swap() {
+        let script = Script::default().on("docker", 0, "");
+        with_task(&script, |task| {
+            engine().stop(task, "n").unwrap();
+            engine().limit(task, "n", 2, 4 << 30).unwrap();
+        });
+        let update = "docker update --cpus 2 --memory 4294967296 --memory-swap 4294967296 n";
+        assert_eq!(script.ran(), ["docker stop -t 10 n", update]);
     }
 }

@@ -8,6 +8,7 @@ use super::fix::fix;
 use super::{Fault, detect};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Inherit};
+use crate::files::remove;
 use crate::host::{Facts, Os};
 use crate::process_env::ProcessEnv;
 use crate::task::Task;
@@ -191,21 +192,13 @@ impl Daemon {
 /// The failure that a daemon's log names, otherwise the end of the log.
 fn cause(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-    let fatal = lines
-        .iter()
-        .rposition(|line| line.starts_with("failed to start daemon") || line.contains("level=fatal"));
-    match fatal {
-        Some(at) => lines[at..].join("\n"),
-        None => lines[lines.len().saturating_sub(TAIL)..].join("\n"),
-    }
+    let is_fatal = |line: &&str| line.starts_with("failed to start daemon") || line.contains("level=fatal");
+    let start = lines.iter().rposition(is_fatal).unwrap_or(lines.len().saturating_sub(TAIL));
+    lines[start..].join("\n")
 }
 
 fn read_pid(file: &Path) -> Option<u32> {
     std::fs::read_to_string(file).ok()?.trim().parse().ok()
-}
-
-fn remove(file: &Path) -> Result<()> {
-    std::fs::remove_file(file).map_err(|error| Error::io("remove the stale", file, &error))
 }
 
 /// The name of the program that runs as `pid`; `None` if there is none or it is a zombie.
@@ -223,9 +216,10 @@ fn program_of(pid: u32) -> Option<String> {
 mod tests {
     use super::*;
     use crate::cancel::Cancel;
-    use crate::engine::testing::with_task;
+    use crate::error::Exit;
     use crate::exec::{Output, RunError, Runner, Script, System};
     use crate::host::recorded::{debian, macos, micro_vm};
+    use crate::task::testing::with_task;
 
     fn daemon(dir: &Path) -> Daemon {
         Daemon {
@@ -256,7 +250,7 @@ mod tests {
         assert_eq!(start_on(&facts, &script).unwrap(), None);
         let script = Script::default()
             .on("docker version", 1, "")
-            .on_err("systemctl start", 1, "", "Job for docker.service failed")
+            .fails("systemctl start", "Job for docker.service failed")
             .on("journalctl", 0, "noise\nfailed to start daemon: no iptables\n");
         let error = start_on(&facts, &script).unwrap_err().to_string();
         assert!(error.contains("because failed to start daemon: no iptables"), "{error}");
@@ -268,7 +262,8 @@ mod tests {
         for (facts, command) in
             [(debian(), "sudo systemctl enable --now docker"), (macos(), "open -a Docker")]
         {
-            assert_eq!(start_on(&facts, &script).unwrap_err().hints(), [command]);
+            let error = start_on(&facts, &script).unwrap_err();
+            assert_eq!((error.exit(), error.hints()), (Exit::HostNotReady, &[command.to_owned()][..]));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Finding the engine: which clients exist, and what their engines report.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -106,16 +107,8 @@ fn query(task: &Task<'_>, client: &Path) -> Result<Result<Engine, Fault>> {
 fn clients(process_env: &ProcessEnv, name: &str) -> Vec<PathBuf> {
     let path: OsString = process_env.env.get("PATH").cloned().unwrap_or_default();
     let Ok(all) = which::which_in_all(name, Some(path), &process_env.cwd) else { return Vec::new() };
-    let mut seen: Vec<PathBuf> = Vec::new();
-    let mut found = Vec::new();
-    for client in all {
-        let file = client.canonicalize().unwrap_or_else(|_| client.clone());
-        if !seen.contains(&file) {
-            seen.push(file);
-            found.push(client);
-        }
-    }
-    found
+    let mut seen = BTreeSet::new();
+    all.filter(|client| seen.insert(client.canonicalize().unwrap_or_else(|_| client.clone()))).collect()
 }
 
 /// Without a buildx plugin, only a client older than 23 builds with `BuildKit`. That is more likely the
@@ -213,44 +206,29 @@ mod tests {
         (process_env, root)
     }
 
-    fn detect(script: &Script, programs: &[&str], facts: &Facts) -> Result<Engine, Fault> {
-        let (process_env, _root) = process_env(programs);
-        with_task(script, |task| Engine::detect(task, &process_env, facts)).0.unwrap()
-    }
-
     #[test]
-    fn at_most_one_process_is_started() {
-        let script = Script::default();
-        assert_eq!(detect(&script, &[], &debian()), Err(Fault::Absent));
-        assert!(script.ran().is_empty());
-        let script = Script::default().on("docker info", 0, DOCKER_20);
-        assert_eq!(detect(&script, &["docker", "docker"], &debian()).unwrap().builder, Builder::BuildKit);
-        assert_eq!(script.ran().len(), 1);
-    }
-
-    #[test]
-    fn a_client_with_buildkit_is_preferred() {
-        let script = Script::default().on("docker info", 0, DOCKER_28).on("docker info", 0, DOCKER_20);
-        assert_eq!(detect(&script, &["docker", "docker"], &debian()).unwrap().builder, Builder::BuildKit);
-        let script = Script::default().on("docker info", 0, DOCKER_28);
-        assert_eq!(detect(&script, &["docker"], &debian()).unwrap().builder, Builder::Legacy);
-    }
-
-    #[test]
-    fn a_client_that_is_too_new_gives_way_to_the_next() {
-        let stderr = "Error response from daemon: client version 1.54 is too new. Maximum supported API version is 1.41";
-        let script = Script::default().on_err("docker info", 1, "", stderr).on("docker info", 0, DOCKER_20);
-        assert!(detect(&script, &["docker", "docker"], &debian()).is_ok());
-        let script = Script::default().on_err("docker info", 1, "", REFUSED);
-        assert!(detect(&script, &["docker", "docker"], &macos()).is_err());
-        assert_eq!(script.ran().len(), 1, "a silent daemon is not asked twice");
-    }
-
-    #[test]
-    fn podman_takes_the_place_of_a_docker_that_is_not_there() {
-        let script = Script::default().on_err("docker info", 1, "", REFUSED).on("podman info", 0, PODMAN);
-        assert!(detect(&script, &["docker", "podman"], &debian()).unwrap().is_podman());
-        assert!(detect(&script, &["podman"], &debian()).unwrap().is_podman());
+    fn the_first_usable_engine_is_taken_with_few_processes() {
+        let newer = "Error response from daemon: client version 1.54 is too new. Maximum supported API version is 1.41";
+        let script = Script::default;
+        let (both, mixed) = (["docker", "docker"], ["docker", "podman"]);
+        // What the clients answer, and the clients on PATH; the builder or the fault's code, and the processes.
+        for (script, programs, found, processes) in [
+            (script(), &[][..], "engine-absent", 0),
+            (script().on("docker info", 0, DOCKER_20), &both, "BuildKit", 1),
+            (script().on("docker info", 0, DOCKER_28).on("docker info", 0, DOCKER_20), &both, "BuildKit", 2),
+            (script().on("docker info", 0, DOCKER_28), &["docker"], "Legacy", 1),
+            (script().fails("docker info", newer).on("docker info", 0, DOCKER_20), &both, "BuildKit", 2),
+            // A silent daemon is not asked twice.
+            (script().fails("docker info", REFUSED), &both, "engine-not-running", 1),
+            (script().fails("docker info", REFUSED).on("podman info", 0, PODMAN), &mixed, "Buildah", 2),
+            (script().on("podman info", 0, PODMAN), &["podman"], "Buildah", 1),
+        ] {
+            let (process_env, _root) = process_env(programs);
+            let detected = with_task(&script, |task| Engine::detect(task, &process_env, &macos())).0.unwrap();
+            let code = detected.as_ref().err().map(Fault::code);
+            let builder = detected.map(|engine| format!("{:?}", engine.builder)).unwrap_or_default();
+            assert_eq!((code.unwrap_or(&builder), script.ran().len()), (found, processes), "{programs:?}");
+        }
     }
 
     #[test]
@@ -280,7 +258,7 @@ mod tests {
         process_env.env.insert("DOCKER_CONFIG".to_owned(), root.path().into());
         let stderr =
             "Failed to initialize: unable to resolve docker endpoint: context \"work\": context not found";
-        let script = Script::default().on_err("docker info", 1, "", stderr);
+        let script = Script::default().fails("docker info", stderr);
         let fault =
             with_task(&script, |task| Engine::detect(task, &process_env, &debian())).0.unwrap().unwrap_err();
         assert_eq!(fault.code(), "engine-endpoint");

@@ -14,18 +14,13 @@ use crate::process_env::ProcessEnv;
 const DEFAULTS: [&str; 3] =
     ["unix:///var/run/docker.sock", "unix:///run/docker.sock", "npipe:////./pipe/docker_engine"];
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Setting {
-    /// An environment variable that holds the address.
-    Variable(&'static str),
-    /// A docker context; `variable` if `DOCKER_CONTEXT` selects it.
-    Context { name: String, variable: bool },
-}
-
 /// An engine that the user has selected instead of the client's default one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    setting: Setting,
+    /// What selects it: an environment variable that holds the address, or a docker context.
+    setting: String,
+    /// The environment variable to unset.
+    variable: Option<&'static str>,
     /// Empty if the docker context does not exist.
     pub address: String,
 }
@@ -35,15 +30,18 @@ impl Endpoint {
     /// its configuration. `None` for the default engine.
     pub fn of_docker(process_env: &ProcessEnv) -> Option<Self> {
         let endpoint = match process_env.var("DOCKER_HOST") {
-            Some(address) => Self { setting: Setting::Variable("DOCKER_HOST"), address: address.to_owned() },
+            Some(address) => Self::of_variable("DOCKER_HOST", address),
             None => Self::of_context(process_env)?,
         };
         (!DEFAULTS.contains(&endpoint.address.as_str())).then_some(endpoint)
     }
 
     pub fn of_podman(process_env: &ProcessEnv) -> Option<Self> {
-        let address = process_env.var("CONTAINER_HOST")?.to_owned();
-        Some(Self { setting: Setting::Variable("CONTAINER_HOST"), address })
+        Some(Self::of_variable("CONTAINER_HOST", process_env.var("CONTAINER_HOST")?))
+    }
+
+    fn of_variable(name: &'static str, address: &str) -> Self {
+        Self { setting: format!("{name} is set to"), variable: Some(name), address: address.to_owned() }
     }
 
     fn of_context(process_env: &ProcessEnv) -> Option<Self> {
@@ -52,17 +50,18 @@ impl Endpoint {
         let read = |file: &str| -> Option<Value> {
             serde_json::from_slice(&std::fs::read(config.join(file)).ok()?).ok()
         };
-        let variable = process_env.var("DOCKER_CONTEXT").map(str::to_owned);
-        let (name, variable) = match variable {
-            Some(name) => (name, true),
-            None => (read("config.json")?["currentContext"].as_str()?.to_owned(), false),
+        let (name, variable) = match process_env.var("DOCKER_CONTEXT") {
+            Some(name) => (name.to_owned(), Some("DOCKER_CONTEXT")),
+            None => (read("config.json")?["currentContext"].as_str()?.to_owned(), None),
         };
         if name.is_empty() || name == "default" {
             return None;
         }
         let meta = read(&format!("contexts/meta/{}/meta.json", sha256(name.as_bytes())));
         let address = meta.and_then(|meta| Some(meta["Endpoints"]["docker"]["Host"].as_str()?.to_owned()));
-        Some(Self { setting: Setting::Context { name, variable }, address: address.unwrap_or_default() })
+        let verb = if address.is_some() { "uses" } else { "does not exist" };
+        let setting = format!("the docker context `{name}` {verb}");
+        Some(Self { setting, variable, address: address.unwrap_or_default() })
     }
 
     /// Whether the engine runs on another machine, so that ports on its loopback address cannot be
@@ -81,14 +80,10 @@ impl Endpoint {
 
     /// The command that selects the default engine again.
     pub fn reset(&self, facts: &Facts) -> String {
-        let unset = |name: &str| match facts.os {
-            Os::Windows => format!("Remove-Item Env:{name}"),
-            _ => format!("unset {name}"),
-        };
-        match &self.setting {
-            Setting::Variable(name) => unset(name),
-            Setting::Context { variable: true, .. } => unset("DOCKER_CONTEXT"),
-            Setting::Context { variable: false, .. } => "docker context use default".to_owned(),
+        match (self.variable, facts.os) {
+            (None, _) => "docker context use default".to_owned(),
+            (Some(name), Os::Windows) => format!("Remove-Item Env:{name}"),
+            (Some(name), _) => format!("unset {name}"),
         }
     }
 }
@@ -100,13 +95,7 @@ fn is_own(ip: IpAddr) -> bool {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.setting {
-            Setting::Variable(name) => write!(f, "{name} is set to {}", self.address),
-            Setting::Context { name, .. } if self.address.is_empty() => {
-                write!(f, "the docker context `{name}` does not exist")
-            }
-            Setting::Context { name, .. } => write!(f, "the docker context `{name}` uses {}", self.address),
-        }
+        f.write_str(format!("{} {}", self.setting, self.address).trim_end())
     }
 }
 

@@ -48,24 +48,25 @@ impl Fault {
 
     /// The stable code of the finding.
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::Absent => "engine-absent",
-            Self::NotRunning { .. } => "engine-not-running",
-            Self::Endpoint { .. } => "engine-endpoint",
-            Self::Remote { .. } => "engine-remote",
-            Self::NoPermission { .. } => "engine-no-permission",
-            Self::Unusable { .. } => "engine-unusable",
-        }
+        self.name().0
     }
 
     pub fn title(&self) -> &'static str {
+        self.name().1
+    }
+
+    fn name(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Absent => "no container engine is installed",
-            Self::NotRunning { .. } => "the container engine is not running",
-            Self::Endpoint { .. } => "the selected container engine is not responding",
-            Self::Remote { .. } => "the container engine runs on another machine",
-            Self::NoPermission { .. } => "this user has no permission to use the container engine",
-            Self::Unusable { .. } => "the container engine is not responding as expected",
+            Self::Absent => ("engine-absent", "no container engine is installed"),
+            Self::NotRunning { .. } => ("engine-not-running", "the container engine is not running"),
+            Self::Endpoint { .. } => ("engine-endpoint", "the selected container engine is not responding"),
+            Self::Remote { .. } => ("engine-remote", "the container engine runs on another machine"),
+            Self::NoPermission { .. } => {
+                ("engine-no-permission", "this user has no permission to use the container engine")
+            }
+            Self::Unusable { .. } => {
+                ("engine-unusable", "the container engine is not responding as expected")
+            }
         }
     }
 
@@ -92,8 +93,6 @@ impl Fault {
 #[cfg(test)]
 mod tests {
     use super::Fault;
-    use crate::error::Exit;
-    use crate::host::recorded::debian;
 
     #[test]
     fn the_clients_output_is_classified() {
@@ -115,13 +114,5 @@ mod tests {
         ] {
             assert_eq!(Fault::classify(output).code(), code, "{output}");
         }
-    }
-
-    #[test]
-    fn the_error_has_cause_and_command() {
-        let error = Fault::NotRunning { detail: "Cannot connect".to_owned() }.error(&debian());
-        assert_eq!(error.exit(), Exit::HostNotReady);
-        assert_eq!(error.causes()[0], "Cannot connect");
-        assert_eq!(error.hints(), ["sudo systemctl enable --now docker"]);
     }
 }

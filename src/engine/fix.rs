@@ -130,7 +130,6 @@ pub fn engine_packages(distro: &Distro) -> Option<&'static [&'static str]> {
 
 /// The command that installs buildx for this machine's client.
 pub fn buildx_command(facts: &Facts) -> String {
-    let sudo = if facts.root { "" } else { "sudo " };
     let distro = facts.distro.as_ref();
     let packages = match (distro, distro.and_then(Distro::packages)) {
         // It has no such package. Its own client builds without buildx and is preferred once installed.
@@ -140,7 +139,7 @@ pub fn buildx_command(facts: &Facts) -> String {
         (_, None) if facts.os == Os::MacOs => return "brew install docker-buildx".to_owned(),
         (_, None) => return "see https://docs.docker.com/go/buildx/".to_owned(),
     };
-    distro.and_then(|distro| install_commands(distro, sudo, &[packages]).pop()).unwrap_or_default()
+    distro.and_then(|distro| install_commands(facts, distro, &[packages]).pop()).unwrap_or_default()
 }
 
 fn absent_linux(facts: &Facts) -> Fix {
@@ -151,14 +150,10 @@ fn absent_linux(facts: &Facts) -> Fix {
             &["see https://docs.docker.com/engine/install/"],
         );
     };
-    let sudo = if facts.root { "" } else { "sudo " };
-    let mut commands = install_commands(distro, sudo, packages);
+    let mut commands = install_commands(facts, distro, packages);
     if packages.contains(&"podman") {
-        return Fix {
-            explanation: format!("{} provides Podman in its packages", distro.name()),
-            commands,
-            automatic: false,
-        };
+        let explanation = format!("{} provides Podman in its packages", distro.name());
+        return Fix { explanation, commands, automatic: false };
     }
     commands.push(start_command(facts));
     if !facts.root {
@@ -175,23 +170,28 @@ fn absent_linux(facts: &Facts) -> Fix {
     Fix { explanation, commands, automatic }
 }
 
-fn install_commands(distro: &Distro, sudo: &str, packages: &[&str]) -> Vec<String> {
+fn install_commands(facts: &Facts, distro: &Distro, packages: &[&str]) -> Vec<String> {
+    let commands: &[&str] = match distro.packages() {
+        Some(Packages::Apt) => &["apt-get update", "apt-get install --yes --no-install-recommends"],
+        Some(Packages::Dnf) => &["dnf install --assumeyes"],
+        Some(Packages::Zypper) => &["zypper --non-interactive install"],
+        Some(Packages::Pacman) => &["pacman -S --needed --noconfirm"],
+        Some(Packages::Apk) => &["apk add"],
+        None => &[],
+    };
     let list = packages.join(" ");
-    match distro.packages() {
-        Some(Packages::Apt) => vec![
-            format!("{sudo}apt-get update"),
-            format!("{sudo}apt-get install --yes --no-install-recommends {list}"),
-        ],
-        Some(Packages::Dnf) => vec![format!("{sudo}dnf install --assumeyes {list}")],
-        Some(Packages::Zypper) => vec![format!("{sudo}zypper --non-interactive install {list}")],
-        Some(Packages::Pacman) => vec![format!("{sudo}pacman -S --needed --noconfirm {list}")],
-        Some(Packages::Apk) => vec![format!("{sudo}apk add {list}")],
-        None => Vec::new(),
-    }
+    let mut commands: Vec<String> =
+        commands.iter().map(|command| format!("{}{command}", sudo(facts))).collect();
+    commands.last_mut().into_iter().for_each(|install| *install = format!("{install} {list}"));
+    commands
+}
+
+fn sudo(facts: &Facts) -> &'static str {
+    if facts.root { "" } else { "sudo " }
 }
 
 fn start_command(facts: &Facts) -> String {
-    let sudo = if facts.root { "" } else { "sudo " };
+    let sudo = sudo(facts);
     let openrc = facts.distro.as_ref().is_some_and(|distro| distro.is("alpine"));
     if facts.systemd {
         format!("{sudo}systemctl enable --now docker")
@@ -210,11 +210,8 @@ fn stopped(facts: &Facts) -> Fix {
     let how =
         if facts.systemd { "systemd can start it" } else { "systemd is not running, so it was not started" };
     let automatic = if facts.root { "; `todo-bootstrap up --yes` starts it" } else { "" };
-    Fix {
-        explanation: format!("{how}{automatic}"),
-        commands: vec![start_command(facts)],
-        automatic: facts.root,
-    }
+    let explanation = format!("{how}{automatic}");
+    Fix { explanation, commands: vec![start_command(facts)], automatic: facts.root }
 }
 
 #[cfg(test)]
@@ -225,45 +222,55 @@ mod tests {
     use crate::host::recorded::{alpine, debian, linux, macos, micro_vm, windows, wsl};
     use crate::process_env::ProcessEnv;
 
-    fn absent(facts: &Facts) -> Fix {
-        fix(&Fault::Absent, facts)
-    }
-
-    fn not_running(detail: &str, facts: &Facts) -> Fix {
-        fix(&Fault::NotRunning { detail: detail.to_owned() }, facts)
-    }
-
     #[test]
-    fn an_absent_engine_is_installed_with_the_distributions_package_manager() {
-        let first = |facts: &Facts| absent(facts).commands.remove(0);
-        assert_eq!(
-            absent(&debian()).commands,
-            [
-                "sudo apt-get update",
-                "sudo apt-get install --yes --no-install-recommends docker.io iptables",
-                "sudo systemctl enable --now docker",
-                "sudo usermod -aG docker \"$USER\" && newgrp docker",
-            ]
-        );
-        assert_eq!(
-            first(&linux("ID=fedora\nVERSION_ID=41\n")),
-            "sudo dnf install --assumeyes moby-engine docker-cli docker-buildx"
-        );
-        assert_eq!(
-            absent(&linux("ID=rocky\nID_LIKE=\"rhel centos fedora\"\n")).commands,
-            ["sudo dnf install --assumeyes podman"]
-        );
-        assert_eq!(first(&linux("ID=arch\n")), "sudo pacman -S --needed --noconfirm docker docker-buildx");
-        assert_eq!(
-            first(&linux("ID=opensuse-leap\nID_LIKE=\"suse opensuse\"\n")),
-            "sudo zypper --non-interactive install docker docker-buildx"
-        );
-        let alpine = absent(&alpine());
-        assert_eq!(
-            alpine.commands[..2],
-            ["sudo apk add docker docker-cli-buildx", "sudo rc-service docker start"]
-        );
-        assert!(first(&linux("ID=nixos\n")).contains("https://"));
+    fn each_fault_is_fixed_the_way_the_machine_does_it() {
+        let (absent, stopped) = (Fault::Absent, Fault::NotRunning { detail: String::new() });
+        let refused = Fault::NoPermission { detail: String::new() };
+        let install = "apt-get install --yes --no-install-recommends docker.io iptables";
+        let start = "sudo systemctl enable --now docker";
+        let join = "sudo usermod -aG docker \"$USER\"";
+        let rocky = linux("ID=rocky\nID_LIKE=\"rhel centos fedora\"\n");
+        let suse = linux("ID=opensuse-leap\nID_LIKE=\"suse opensuse\"\n");
+        for (fault, facts, commands) in [
+            (
+                &absent,
+                debian(),
+                &*format!("sudo apt-get update;sudo {install};{start};{join} && newgrp docker."),
+            ),
+            (
+                &absent,
+                linux("ID=fedora\n"),
+                "sudo dnf install --assumeyes moby-engine docker-cli docker-buildx;",
+            ),
+            (&absent, rocky, "sudo dnf install --assumeyes podman."),
+            (&absent, linux("ID=arch\n"), "sudo pacman -S --needed --noconfirm docker docker-buildx;"),
+            (&absent, suse, "sudo zypper --non-interactive install docker docker-buildx;"),
+            (&absent, alpine(), "sudo apk add docker docker-cli-buildx;sudo rc-service docker start;"),
+            (
+                &absent,
+                Facts { root: true, ..alpine() },
+                "apk add docker docker-cli-buildx;rc-service docker start.",
+            ),
+            (&absent, linux("ID=nixos\n"), "see https://"),
+            (&absent, macos(), "brew install colima docker docker-buildx;"),
+            (&absent, windows(), "winget install"),
+            (&absent, wsl(), "sudo apt-get update;"),
+            (&absent, micro_vm(), &format!("apt-get update;{install};sh -c 'dockerd ")),
+            (&stopped, debian(), &format!("{start}.")),
+            (&stopped, micro_vm(), "sh -c 'dockerd >/var/log/dockerd.log 2>&1 &'."),
+            (&stopped, macos(), "open -a Docker."),
+            (&stopped, windows(), "start "),
+            (&stopped, wsl(), "sudo "),
+            (&refused, debian(), &format!("{join};newgrp docker.")),
+        ] {
+            let fix = fix(fault, &facts);
+            let found = format!("{}.", fix.commands.join(";"));
+            assert!(found.starts_with(commands), "{fault:?}: {commands} is not in {found}");
+            // Only what is tested is automatic.
+            let automatic = commands.starts_with("apt-get ") || commands.starts_with("sh -c ");
+            assert_eq!(fix.automatic, automatic, "{fault:?}: {found}");
+        }
+        assert!(fix(&absent, &wsl()).explanation.contains("Docker Desktop"));
     }
 
     #[test]
@@ -285,31 +292,6 @@ mod tests {
         assert_eq!(buildx_command(&alpine()), "sudo apk add docker-cli-buildx");
         assert_eq!(buildx_command(&macos()), "brew install docker-buildx");
         assert!(buildx_command(&windows()).contains("https://"));
-    }
-
-    #[test]
-    fn other_systems_get_their_own_engines() {
-        assert_eq!(absent(&macos()).commands[0], "brew install colima docker docker-buildx");
-        assert!(absent(&windows()).commands[0].starts_with("winget install"));
-        assert!(absent(&wsl()).explanation.contains("Docker Desktop"));
-    }
-
-    #[test]
-    fn only_tested_systems_are_automatic() {
-        assert!(absent(&micro_vm()).automatic && not_running("", &micro_vm()).automatic);
-        for facts in [debian(), wsl(), macos(), windows()] {
-            assert!(!absent(&facts).automatic && !not_running("", &facts).automatic);
-        }
-        let alpine = Facts { root: true, ..alpine() };
-        assert!(!absent(&alpine).automatic, "only apt is tested");
-    }
-
-    #[test]
-    fn a_stopped_engine_is_started_the_way_the_machine_does_it() {
-        let command = |detail: &str, facts: &Facts| not_running(detail, facts).commands.remove(0);
-        assert_eq!(command("", &debian()), "sudo systemctl enable --now docker");
-        assert_eq!(command("", &micro_vm()), "sh -c 'dockerd >/var/log/dockerd.log 2>&1 &'");
-        assert_eq!(command("", &macos()), "open -a Docker");
     }
 
     #[test]
@@ -354,11 +336,5 @@ mod tests {
         assert!(say(&macos(), None).starts_with("colima stop"));
         assert!(say(&wsl(), Some(&engine())).contains("wsl --shutdown"));
         assert!(say(&debian(), None).contains("at least 4 CPUs and 6 GiB"));
-    }
-
-    #[test]
-    fn no_permission_names_the_group() {
-        let fault = Fault::NoPermission { detail: String::new() };
-        assert_eq!(fix(&fault, &debian()).commands, ["sudo usermod -aG docker \"$USER\"", "newgrp docker"]);
     }
 }

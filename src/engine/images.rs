@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::Engine;
 use crate::error::Result;
-use crate::exec::Cmd;
 use crate::task::Task;
 
 /// Without a terminal, the clients print a line only when a layer begins and ends. The largest layer
@@ -61,24 +60,14 @@ impl Engine {
 
     /// Pulls from the local registry by digest and names the image `as_reference` in the engine.
     pub fn pull_local(&self, task: &Task<'_>, reference: &str, as_reference: &str) -> Result<()> {
-        self.pull(task, reference)?;
+        self.transfer(task, "pull", reference)?;
         let purpose = format!("tag {reference} as {as_reference}");
         self.call(task, &purpose, &["tag", reference, as_reference]).map(drop)
     }
 
-    /// Pulls an image. Fails after [`SILENCE`] without output, or at the task's deadline.
-    pub(super) fn pull(&self, task: &Task<'_>, reference: &str) -> Result<()> {
-        self.transfer(task, "pull", reference)
-    }
-
-    /// Pushes an image to the registry that `reference` names. Only the registry knows the digest: Podman
-    /// pushes a manifest that is not in its store.
-    pub(super) fn push(&self, task: &Task<'_>, reference: &str) -> Result<()> {
-        self.transfer(task, "push", reference)
-    }
-
-    fn transfer(&self, task: &Task<'_>, verb: &str, reference: &str) -> Result<()> {
-        let cmd: Cmd = self.cmd(format!("{verb} {reference}")).arg(verb);
+    /// Pulls or pushes (`verb`) an image. Fails after [`SILENCE`] without output, or at the task's deadline.
+    pub(super) fn transfer(&self, task: &Task<'_>, verb: &str, reference: &str) -> Result<()> {
+        let cmd = self.cmd(format!("{verb} {reference}")).arg(verb);
         let cmd = cmd.args(self.transport(reference).to_vec()).arg(reference);
         task.run_lines(&cmd.silent_for(SILENCE), &mut |line| task.say(line)).map(drop)
     }
@@ -87,19 +76,17 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use crate::engine::testing::{engine, with_task};
-    use crate::engine::{Builder, Engine};
     use crate::exec::Script;
+    use crate::task::Task;
 
     #[test]
     fn a_missing_image_is_told_from_an_engine_that_fails() {
         let script = Script::default()
-            .on_err("docker image inspect", 1, "\n", "Error: No such image: a:1")
+            .fails("docker image inspect", "Error: No such image: a:1")
             .on("docker image inspect", 0, "sha256:4711\n")
-            .on_err("docker image inspect", 1, "", "Error response from daemon: disk I/O error")
-            .on_err(
+            .fails("docker image inspect", "Error response from daemon: disk I/O error")
+            .fails(
                 "docker image inspect",
-                1,
-                "",
                 "dial unix /var/run/docker.sock: connect: no such file or directory",
             );
         let (ids, _) = with_task(&script, |task| [(); 4].map(|()| engine().image_id(task, "a:1")));
@@ -112,27 +99,10 @@ mod tests {
 
     #[test]
     fn a_label_is_read_by_its_key() {
-        let script = Script::default().on("docker image inspect", 0, r#"{"inputs":"ab,c","x":""}"#).on(
-            "docker image inspect",
-            0,
-            "null",
-        );
-        let (labels, _) =
-            with_task(&script, |task| [(); 2].map(|()| engine().image_label(task, "a:1", "inputs").unwrap()));
+        let inspect = "docker image inspect";
+        let script = Script::default().on(inspect, 0, r#"{"inputs":"ab,c","x":""}"#).on(inspect, 0, "null");
+        let label = |task: &Task<'_>| engine().image_label(task, "a:1", "inputs").unwrap();
+        let labels = with_task(&script, |task| [(); 2].map(|()| label(task))).0;
         assert_eq!(labels, [Some("ab,c".to_owned()), None]);
-    }
-
-    #[test]
-    fn podman_uses_plain_http_for_a_registry_on_loopback_only() {
-        let podman = Engine { name: "podman".to_owned(), builder: Builder::Buildah, ..engine() };
-        let (ours, public) = ("127.0.0.1:5055/a:1", "docker.io/library/a:1");
-        let script = Script::default().on("docker", 0, "");
-        with_task(&script, |task| {
-            engine().pull(task, ours).unwrap();
-            podman.push(task, ours).unwrap();
-            podman.pull(task, public).unwrap();
-        });
-        let plain = format!("docker push --tls-verify=false {ours}");
-        assert_eq!(script.ran(), [format!("docker pull {ours}"), plain, format!("docker pull {public}")]);
     }
 }

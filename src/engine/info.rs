@@ -16,7 +16,7 @@ pub fn parse(client: &Path, stdout: &str, stderr: &str) -> Result<Engine, Fault>
     if info.get("host").is_some() {
         return Ok(podman(client, &info));
     }
-    let errors = strings(&info["ServerErrors"]);
+    let errors: Vec<String> = serde_json::from_value(info["ServerErrors"].clone()).unwrap_or_default();
     if text(&info, "ServerVersion").is_empty() || !errors.is_empty() {
         let message = if errors.is_empty() { stderr.to_owned() } else { errors.join("; ") };
         return Err(Fault::classify(&message));
@@ -105,11 +105,6 @@ fn number(value: &Value) -> u32 {
     value.as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
 }
 
-fn strings(value: &Value) -> Vec<String> {
-    let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
-    list.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -150,18 +145,19 @@ mod tests {
     }
 
     #[test]
-    fn the_engines_host_is_recognized() {
+    fn the_builder_and_the_engines_host_are_recognized() {
         let colima = DOCKER_28.replace("{\"Driver\"", "{\"Name\":\"colima\",\"Driver\"");
         let machine = PODMAN.replace("\"cpus\"", "\"serviceIsRemote\":true,\"cpus\"");
-        let hosts = [DOCKER_20, DOCKER_DESKTOP, &colima, PODMAN, &machine].map(|info| read(info).host);
-        let known = [EngineHost::DockerDesktop, EngineHost::Colima, EngineHost::PodmanMachine];
-        assert_eq!(hosts, [EngineHost::Unknown, known[0], known[1], EngineHost::Unknown, known[2]]);
-    }
-
-    #[test]
-    fn the_builder_is_recognized() {
-        let builders = [DOCKER_20, DOCKER_28, DOCKER_DESKTOP, PODMAN].map(|info| read(info).builder);
-        assert_eq!(builders, [Builder::BuildKit, Builder::Legacy, Builder::Buildx, Builder::Buildah]);
+        for (info, builder, host) in [
+            (DOCKER_20, Builder::BuildKit, EngineHost::Unknown),
+            (DOCKER_28, Builder::Legacy, EngineHost::Unknown),
+            (DOCKER_DESKTOP, Builder::Buildx, EngineHost::DockerDesktop),
+            (&colima, Builder::Legacy, EngineHost::Colima),
+            (PODMAN, Builder::Buildah, EngineHost::Unknown),
+            (&machine, Builder::Buildah, EngineHost::PodmanMachine),
+        ] {
+            assert_eq!((read(info).builder, read(info).host), (builder, host), "{info}");
+        }
     }
 
     #[test]

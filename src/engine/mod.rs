@@ -19,6 +19,7 @@ mod packages;
 #[cfg(test)]
 pub(crate) mod testing;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use build::Build;
@@ -107,6 +108,32 @@ impl Engine {
         absent_or(&cmd, task.run(&cmd)?)
     }
 
+    /// The labels of a network or volume (`kind`); `None` if it does not exist.
+    pub fn labels_of(
+        &self,
+        task: &Task<'_>,
+        kind: &str,
+        name: &str,
+    ) -> Result<Option<BTreeMap<String, String>>> {
+        let args = [kind, "inspect", "--format", "{{json .Labels}}", name];
+        let found = self.lookup(task, &format!("inspect the {kind} {name}"), &args)?;
+        Ok(found.map(|json| serde_json::from_str(&json).unwrap_or_default()))
+    }
+
+    /// Creates a network or volume (`kind`).
+    fn create(
+        &self,
+        task: &Task<'_>,
+        kind: &str,
+        name: &str,
+        labels: &[(String, String)],
+        options: &[&str],
+    ) -> Result<()> {
+        let labels = labels.iter().flat_map(|(key, value)| ["--label".to_owned(), format!("{key}={value}")]);
+        let cmd = self.cmd(format!("create the {kind} {name}")).args([kind, "create"]);
+        task.run(&cmd.args(options.to_vec()).args(labels).arg(name)).map(drop)
+    }
+
     /// A command inside `container`, with standard input connected; the caller adds the program.
     pub fn exec(&self, container: &str, purpose: impl Into<String>) -> Cmd {
         self.cmd(purpose).args(["exec", "--interactive", container])
@@ -135,10 +162,6 @@ fn absent_or(cmd: &Cmd, output: Output) -> Result<Option<String>> {
         return Ok(None);
     }
     Err(RunError::status(cmd, output).into())
-}
-
-fn labels(labels: &[(String, String)]) -> impl Iterator<Item = String> {
-    labels.iter().flat_map(|(key, value)| ["--label".to_owned(), format!("{key}={value}")])
 }
 
 /// Whether the registry that `reference` names is on this machine's loopback interface.

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Engine, labels};
+use super::Engine;
 use crate::error::{Error, Result};
 use crate::exec::RunError;
 use crate::task::Task;
 
 impl Engine {
     /// Creates the network unless it exists; `true` if it was created. `refusal` judges an existing one by
-    /// its labels.
+    /// its labels. Its address range, which the engine chooses, is fixed: a container can request an address
+    /// in it and keep it.
     pub fn network_ensure(
         &self,
         task: &Task<'_>,
@@ -17,51 +18,29 @@ impl Engine {
         labels: &[(String, String)],
         refusal: impl FnOnce(&BTreeMap<String, String>) -> Option<Error>,
     ) -> Result<bool> {
-        if let Some(found) = self.network_labels(task, name)? {
+        if let Some(found) = self.labels_of(task, "network", name)? {
             return refusal(&found).map_or(Ok(false), Err);
         }
-        self.network_create(task, name, labels, &[])?;
+        self.create(task, "network", name, labels, &[])?;
+        // Podman gives a container the same address again without a request.
+        if self.is_podman() {
+            return Ok(true);
+        }
+        let ranges = self.ranges(task, name, "{{.Subnet}} {{.Gateway}}")?;
+        let fixed =
+            ranges.lines().find_map(|line| line.split_once(' ').filter(|(range, _)| !range.contains("::")));
+        if let Some((range, gateway)) = fixed {
+            self.network_remove(task, name)?;
+            let fixed = ["--subnet", range, "--gateway", gateway.trim()];
+            self.create(task, "network", name, labels, &fixed)?;
+        }
         Ok(true)
-    }
-
-    fn network_create(
-        &self,
-        task: &Task<'_>,
-        name: &str,
-        own: &[(String, String)],
-        range: &[&str],
-    ) -> Result<()> {
-        let cmd = self.cmd(format!("create the network {name}")).args(["network", "create"]);
-        task.run(&cmd.args(range.to_vec()).args(labels(own)).arg(name)).map(drop)
     }
 
     /// Removes the network; `false` if it did not exist.
     pub fn network_remove(&self, task: &Task<'_>, name: &str) -> Result<bool> {
         let removed = self.lookup(task, &format!("remove the network {name}"), &["network", "rm", name])?;
         Ok(removed.is_some())
-    }
-
-    /// As [`Engine::network_ensure`], with a fixed address range and gateway, which the engine chooses. A
-    /// container on such a network can request an address and keep it.
-    pub fn network_ensure_fixed(
-        &self,
-        task: &Task<'_>,
-        name: &str,
-        labels: &[(String, String)],
-        refusal: impl FnOnce(&BTreeMap<String, String>) -> Option<Error>,
-    ) -> Result<bool> {
-        let created = self.network_ensure(task, name, labels, refusal)?;
-        // Podman gives a container the same address again without a request.
-        if !created || self.is_podman() {
-            return Ok(created);
-        }
-        let ranges = self.ranges(task, name, "{{.Subnet}} {{.Gateway}}")?;
-        let fixed =
-            ranges.lines().find_map(|line| line.split_once(' ').filter(|(range, _)| !range.contains("::")));
-        let Some((range, gateway)) = fixed else { return Ok(true) };
-        self.network_remove(task, name)?;
-        self.network_create(task, name, labels, &["--subnet", range, "--gateway", gateway.trim()])?;
-        Ok(true)
     }
 
     fn ranges(&self, task: &Task<'_>, name: &str, format: &str) -> Result<String> {
@@ -136,13 +115,6 @@ impl Engine {
         let purpose = format!("disconnect {container} from the network {network}");
         self.lookup(task, &purpose, &["network", "disconnect", "--force", network, container]).map(drop)
     }
-
-    /// `None` if the network does not exist.
-    pub fn network_labels(&self, task: &Task<'_>, name: &str) -> Result<Option<BTreeMap<String, String>>> {
-        let args = ["network", "inspect", "--format", "{{json .Labels}}", name];
-        let found = self.lookup(task, &format!("inspect the network {name}"), &args)?;
-        Ok(found.map(|json| serde_json::from_str(&json).unwrap_or_default()))
-    }
 }
 
 /// The last address in a range that a container can have: `172.18.255.254` in `172.18.0.0/16`.
@@ -170,7 +142,7 @@ fn contains(range: &str, address: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{BTreeMap, Error, contains, last_of};
+    use super::{BTreeMap, Error, Task, contains, last_of};
     use crate::engine::testing::{engine, with_task};
     use crate::error::Exit;
     use crate::exec::Script;
@@ -184,40 +156,22 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_network_is_created_and_an_existing_one_is_judged_by_its_labels() {
+    fn a_missing_network_is_created_with_a_fixed_range_and_an_existing_one_is_judged_by_its_labels() {
+        let labels = "docker network inspect --format '{{json .Labels}}'";
         let script = Script::default()
-            .on_err("docker network inspect", 1, "[]", "Error: No such network: n")
-            .on("docker network inspect", 0, r#"{"owner":"us","more":"1"}"#)
-            .on("docker network inspect", 0, "{}")
-            .on("docker network create --label owner=us n", 0, "4711");
-        let (results, _) =
-            with_task(&script, |task| [(); 3].map(|()| engine().network_ensure(task, "n", &ours(), foreign)));
-        let [missing, ours, other] = results;
-        assert_eq!((missing.unwrap(), ours.unwrap()), (true, false));
-        assert_eq!(other.unwrap_err().exit(), Exit::Refused);
-        assert_eq!(script.ran().len(), 4);
-    }
-
-    #[test]
-    fn the_engine_chooses_a_fixed_range() {
-        let script = Script::default()
-            .on_err(
-                "docker network inspect --format '{{json .Labels}}'",
-                1,
-                "[]",
-                "Error: No such network: n",
-            )
-            .on("docker network create --label", 0, "4711")
+            .fails(labels, "Error: No such network: n")
+            .on(labels, 0, r#"{"owner":"us","more":"1"}"#)
+            .on(labels, 0, "{}")
+            .on("docker network create --label owner=us n", 0, "4711")
             .on("docker network inspect --format '{{range", 0, "172.18.0.0/16 172.18.0.1\n")
             .on("docker network rm", 0, "")
             .on("docker network create --subnet", 0, "4712");
-        let made = with_task(&script, |task| engine().network_ensure_fixed(task, "n", &ours(), foreign)).0;
-        assert!(made.unwrap());
-        let last = script.ran().pop().unwrap();
-        assert_eq!(
-            last,
-            "docker network create --subnet 172.18.0.0/16 --gateway 172.18.0.1 --label owner=us n"
-        );
+        let ensure = |task: &Task<'_>| engine().network_ensure(task, "n", &ours(), foreign);
+        let [missing, ours, other] = with_task(&script, |task| [(); 3].map(|()| ensure(task))).0;
+        assert_eq!((missing.unwrap(), ours.unwrap()), (true, false));
+        assert_eq!(other.unwrap_err().exit(), Exit::Refused);
+        let fixed = "docker network create --subnet 172.18.0.0/16 --gateway 172.18.0.1 --label owner=us n";
+        assert_eq!((script.ran().len(), script.ran()[4].as_str()), (7, fixed));
     }
 
     #[test]
@@ -228,7 +182,7 @@ mod tests {
         let script = Script::default()
             .on("docker network inspect", 0, "fc00:f853::/64\n172.18.0.0/16\n")
             .on("docker network connect --ip 172.18.255.254 n c", 0, "")
-            .on_err("docker network connect", 1, "", "endpoint with name c already exists in network n");
+            .fails("docker network connect", "endpoint with name c already exists in network n");
         let ((first, again), _) = with_task(&script, |task| {
             let connect = || engine().network_connect(task, "n", "c");
             (connect(), connect())
@@ -239,12 +193,12 @@ mod tests {
     #[test]
     fn disconnecting_and_removing_what_does_not_exist_is_not_an_error() {
         for stderr in ["container 1 is not connected to network n", "Error: No such container: c"] {
-            let script = Script::default().on_err("docker network disconnect", 1, "", stderr);
+            let script = Script::default().fails("docker network disconnect", stderr);
             assert!(with_task(&script, |task| engine().network_disconnect(task, "n", "c")).0.is_ok());
         }
-        let script = Script::default().on_err("docker network disconnect", 1, "", "permission denied");
+        let script = Script::default().fails("docker network disconnect", "permission denied");
         assert!(with_task(&script, |task| engine().network_disconnect(task, "n", "c")).0.is_err());
-        let script = Script::default().on_err("docker network rm", 1, "", "Error: No such network: n");
+        let script = Script::default().fails("docker network rm", "Error: No such network: n");
         assert!(!with_task(&script, |task| engine().network_remove(task, "n")).0.unwrap());
     }
 
@@ -256,7 +210,7 @@ mod tests {
                 .on("docker network inspect --format {{.ID}} n", 0, "new")
                 .on("docker network disconnect --force n 4711", 0, "")
                 .on("docker network inspect --format '{{range", 0, "172.18.0.0/16\n")
-                .on_err("docker network connect --ip", 1, "", "Address already in use")
+                .fails("docker network connect --ip", "Address already in use")
                 .on("docker network connect n 4711", 0, "");
             with_task(&script, |task| engine().network_rejoin(task, "n", "4711")).0.unwrap();
             script

@@ -28,6 +28,12 @@ impl Script {
         self.on_err(prefix, status, stdout, "")
     }
 
+    /// Adds the answer of a command that fails with status 1 and `stderr`.
+    #[must_use]
+    pub fn fails(self, prefix: &str, stderr: &str) -> Self {
+        self.on_err(prefix, 1, "", stderr)
+    }
+
     #[must_use]
     pub fn on_err(self, prefix: &str, status: i32, stdout: &str, stderr: &str) -> Self {
         let output = Output { status, stdout: stdout.as_bytes().to_vec(), stderr: stderr.to_owned() };

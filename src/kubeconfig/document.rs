@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::Entries;
-use super::yaml::{self, Yaml};
+use serde_json::{Value, json};
+
+use super::{Entries, yaml};
 use crate::error::{Error, Result};
 use crate::files::sha256;
 
@@ -14,7 +15,7 @@ const LISTS: [(&str, &str); 3] = [("clusters", "cluster"), ("contexts", "context
 const CURRENT: &str = "current-context";
 
 pub struct Document {
-    root: Yaml,
+    root: Value,
     /// Whether the file has comments, which are lost when it is written.
     pub(super) comments: bool,
     /// For errors.
@@ -31,19 +32,13 @@ pub struct Merged {
     pub previous: Option<String>,
 }
 
-/// An entry with our name that somebody changed, and that is therefore not removed.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Left {
-    pub key: &'static str,
-    pub name: String,
-}
-
 /// What [`Document::unmerge`] did.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Unmerged {
     /// `cluster`, `context`, `user`: those that were removed.
     pub removed: Vec<&'static str>,
-    pub left: Vec<Left>,
+    /// Those that somebody changed, and that are therefore kept.
+    pub left: Vec<&'static str>,
     /// The new current context, if it was ours before.
     pub current: Option<String>,
 }
@@ -59,69 +54,59 @@ impl Document {
                     path.display()
                 ))
         };
-        let read = yaml::read(text).map_err(|why| wrong(&why))?;
-        let mut documents = read.documents.into_iter();
+        let (documents, comments) = yaml::read(text).map_err(|why| wrong(&why))?;
+        let mut documents = documents.into_iter();
         let root = match (documents.next(), documents.next()) {
             (_, Some(_)) => {
                 let why = "it contains several YAML documents, of which kubectl reads the first only";
                 return Err(wrong(why));
             }
-            (None | Some(Yaml::Null), None) => empty(),
-            (Some(root @ Yaml::Map(_)), None) => root,
+            (None | Some(Value::Null), None) => empty(),
+            (Some(root @ Value::Object(_)), None) => root,
             (Some(_), None) => return Err(wrong("it is not a map of keys and values")),
         };
-        if root.get("kind").is_some_and(|kind| !matches!(kind.as_text(), Some("Config" | ""))) {
+        if root.get("kind").is_some_and(|kind| kind != "Config" && kind != "") {
             return Err(wrong("its `kind` is not `Config`"));
         }
         for (plural, _) in LISTS {
-            if !matches!(root.get(plural), None | Some(Yaml::Null | Yaml::List(_))) {
+            if !matches!(root.get(plural), None | Some(Value::Null | Value::Array(_))) {
                 return Err(wrong(&format!("its `{plural}` are not a list")));
             }
         }
-        Ok(Self { root, comments: read.comments, path: path.to_owned() })
+        Ok(Self { root, comments, path: path.to_owned() })
     }
 
     /// Adds `entries`. An existing entry of their name must be one that we wrote, recognised by its digest, or equal
     /// to ours.
     pub fn merge(&mut self, entries: &Entries, known: &BTreeSet<String>, current: bool) -> Result<Merged> {
-        let name = &entries.name;
-        let context = Yaml::map([("cluster", Yaml::text(name)), ("user", Yaml::text(name))]);
-        let bodies = [&entries.cluster, &context, &entries.user];
-        let digests: BTreeSet<String> =
-            LISTS.iter().zip(bodies).map(|((_, key), body)| digest(key, name, body)).collect();
-        let mut places = Vec::new();
-        for (plural, key) in LISTS {
-            let found: Vec<usize> = self.positions(plural, name);
-            let ours = found.iter().all(|at| {
-                let digest = digest(key, name, self.body(plural, key, *at));
-                digests.contains(&digest) || known.contains(&digest)
-            });
-            if found.len() > 1 || !ours {
+        let name = entries.name.as_str();
+        let context = json!({"cluster": name, "user": name});
+        let before = self.root.clone();
+        let mut digests = BTreeSet::new();
+        for ((plural, key), body) in LISTS.into_iter().zip([&entries.cluster, &context, &entries.user]) {
+            let new = digest(key, name, body);
+            let items = self.root[plural].as_array().into_iter().flatten().enumerate();
+            let found: Vec<_> = items.filter(|(_, item)| item["name"] == name).collect();
+            let old: Vec<_> = found.iter().map(|(_, item)| digest(key, name, &item[key])).collect();
+            if found.len() > 1 || old.iter().any(|old| *old != new && !known.contains(old)) {
+                self.root = before;
                 return Err(self.foreign(key, name));
             }
-            places.push(found.first().copied());
-        }
-        // Nothing is changed before all checks have passed.
-        let mut changed = false;
-        for (((plural, key), body), place) in LISTS.into_iter().zip(bodies).zip(places) {
-            match place {
-                Some(at) if digest(key, name, self.body(plural, key, at)) == digest(key, name, body) => {}
-                Some(at) => {
-                    self.list(plural, |items| items[at].set(key, body.clone()));
-                    changed = true;
-                }
-                None => {
-                    self.list(plural, |items| items.push(item(key, name, body.clone())));
-                    changed = true;
-                }
+            match found.first().map(|(at, _)| *at) {
+                Some(_) if old[0] == new => {}
+                Some(at) => self.root[plural][at][key] = body.clone(),
+                None => match &mut self.root[plural] {
+                    Value::Array(items) => items.push(json!({key: body, "name": name})),
+                    missing => *missing = json!([{key: body, "name": name}]),
+                },
             }
+            digests.insert(new);
         }
-        let before = self.current().to_owned();
-        let previous = (current && before != *name).then_some(before);
+        let previous = (current && self.current() != name).then(|| self.current().to_owned());
         if previous.is_some() {
-            self.root.set(CURRENT, Yaml::text(name));
+            self.root[CURRENT] = name.into();
         }
-        Ok(Merged { changed: changed || previous.is_some(), digests, previous })
+        Ok(Merged { changed: self.root != before, digests, previous })
     }
 
     /// Removes the entries `name` whose digests are known. If the current context is ours, it becomes `previous` if
@@ -129,32 +114,35 @@ impl Document {
     pub fn unmerge(&mut self, name: &str, known: &BTreeSet<String>, previous: Option<&str>) -> Unmerged {
         let mut done = Unmerged::default();
         for (plural, key) in LISTS {
-            for at in self.positions(plural, name).into_iter().rev() {
-                if known.contains(&digest(key, name, self.body(plural, key, at))) {
-                    self.list(plural, |items| drop(items.remove(at)));
-                    done.removed.push(key);
-                } else {
-                    done.left.push(Left { key, name: name.to_owned() });
+            let Some(items) = self.root.get_mut(plural).and_then(Value::as_array_mut) else { continue };
+            items.retain(|item| {
+                let ours = known.contains(&digest(key, name, &item[key]));
+                if item["name"] == name {
+                    if ours { done.removed.push(key) } else { done.left.push(key) }
                 }
-            }
+                item["name"] != name || !ours
+            });
         }
-        if self.current() == name && self.positions("contexts", name).is_empty() {
-            let there = previous.filter(|previous| !self.positions("contexts", previous).is_empty());
-            let current = there.unwrap_or_default().to_owned();
-            self.root.set(CURRENT, Yaml::text(&current));
-            done.current = Some(current);
+        if self.current() == name && !self.has_context(name) {
+            let current = previous.filter(|previous| self.has_context(previous)).unwrap_or_default();
+            self.root[CURRENT] = current.into();
+            done.current = Some(current.to_owned());
         }
         done
     }
 
+    fn has_context(&self, name: &str) -> bool {
+        self.root["contexts"].as_array().is_some_and(|all| all.iter().any(|context| context["name"] == name))
+    }
+
     /// Whether it has no content.
     pub fn is_empty(&self) -> bool {
-        self.root.sorted() == empty().sorted()
+        self.root == empty()
     }
 
     /// The current context; empty if there is none.
     pub fn current(&self) -> &str {
-        self.root.get(CURRENT).and_then(Yaml::as_text).unwrap_or_default()
+        self.root[CURRENT].as_str().unwrap_or_default()
     }
 
     /// The text to write, verified to have the same content.
@@ -165,33 +153,9 @@ impl Document {
                 .help("todo-bootstrap kubeconfig merge --file FILE   # uses another file; KUBECONFIG may name several, separated by colons")
         };
         let text = yaml::write(&self.root).map_err(|why| wrong(&why))?;
-        match yaml::read(&text).map(|read| read.documents) {
-            Ok(documents) if documents == [self.root.clone()] => Ok(text),
+        match yaml::read(&text) {
+            Ok((documents, _)) if documents == [self.root.clone()] => Ok(text),
             _ => Err(wrong("its content would change; this is a bug in todo-bootstrap, please report it")),
-        }
-    }
-
-    fn items(&self, plural: &str) -> &[Yaml] {
-        if let Some(Yaml::List(items)) = self.root.get(plural) { items } else { &[] }
-    }
-
-    fn positions(&self, plural: &str, name: &str) -> Vec<usize> {
-        let named = |item: &Yaml| item.get("name").and_then(Yaml::as_text) == Some(name);
-        let items = self.items(plural).iter().enumerate();
-        items.filter(|(_, item)| named(item)).map(|(at, _)| at).collect()
-    }
-
-    fn body(&self, plural: &str, key: &str, at: usize) -> &Yaml {
-        self.items(plural).get(at).and_then(|item| item.get(key)).unwrap_or(&Yaml::Null)
-    }
-
-    /// Changes the list, which is created if it is missing.
-    fn list(&mut self, plural: &str, change: impl FnOnce(&mut Vec<Yaml>)) {
-        if !matches!(self.root.get(plural), Some(Yaml::List(_))) {
-            self.root.set(plural, Yaml::List(Vec::new()));
-        }
-        if let Some(Yaml::List(items)) = self.root.get_mut(plural) {
-            change(items);
         }
     }
 
@@ -207,34 +171,17 @@ impl Document {
 }
 
 /// A new kubeconfig as kubectl writes it.
-fn empty() -> Yaml {
-    Yaml::map([
-        ("apiVersion", Yaml::text("v1")),
-        ("clusters", Yaml::List(Vec::new())),
-        ("contexts", Yaml::List(Vec::new())),
-        (CURRENT, Yaml::text("")),
-        ("kind", Yaml::text("Config")),
-        ("preferences", Yaml::map([])),
-        ("users", Yaml::List(Vec::new())),
-    ])
+fn empty() -> Value {
+    json!({"apiVersion": "v1", "kind": "Config", "preferences": {}, CURRENT: "",
+        "clusters": [], "contexts": [], "users": []})
 }
 
-/// Keys in alphabetical order, as kubectl writes them.
-fn item(key: &str, name: &str, body: Yaml) -> Yaml {
-    let (body, name) = ((key, body), ("name", Yaml::text(name)));
-    if key < "name" { Yaml::map([body, name]) } else { Yaml::map([name, body]) }
-}
-
-/// Identifies an entry regardless of the order of its keys. Of a context, only the cluster and the user count: users
-/// change its namespace (`kubectl config set-context --current --namespace`).
-fn digest(key: &str, name: &str, body: &Yaml) -> String {
-    let body = if key == "context" {
-        let part = |part: &str| body.get(part).cloned().unwrap_or(Yaml::Null);
-        Yaml::map([("cluster", part("cluster")), ("user", part("user"))])
-    } else {
-        body.sorted()
+/// Identifies an entry. Of a context, only the cluster and the user count: users change its namespace
+/// (`kubectl config set-context --current --namespace`). Receipts contain it, and later versions read them.
+fn digest(key: &str, name: &str, body: &Value) -> String {
+    let body = match key {
+        "context" => json!({"cluster": body["cluster"], "user": body["user"]}),
+        _ => body.clone(),
     };
-    // Receipts contain it, and later versions read them.
-    let body = serde_json::to_string(&body).unwrap_or_else(|_| format!("{body:?}"));
     sha256(format!("{key} {name} {body}").as_bytes())
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
 
-use super::yaml::{self, Yaml};
+use super::yaml;
 use crate::error::{Error, Result};
 use crate::files::parent;
 
@@ -21,8 +22,8 @@ pub fn name_for(cluster: &str) -> String {
 #[derive(Clone, PartialEq)]
 pub struct Entries {
     pub(super) name: String,
-    pub(super) cluster: Yaml,
-    pub(super) user: Yaml,
+    pub(super) cluster: Value,
+    pub(super) user: Value,
 }
 
 impl Entries {
@@ -37,12 +38,9 @@ impl Entries {
     }
 
     fn parse(text: &str, dir: &Path, name: &str) -> Result<Self, String> {
-        let document = yaml::read(text)?.documents.into_iter().next().ok_or("it is empty")?;
-        let current = document.get("current-context").and_then(Yaml::as_text).unwrap_or_default();
-        let context = named(&document, "contexts", "context", current)?;
-        let of = |plural: &str, key: &str| {
-            named(&document, plural, key, context.get(key).and_then(Yaml::as_text).unwrap_or_default())
-        };
+        let document = yaml::read(text)?.0.into_iter().next().ok_or("it is empty")?;
+        let context = named(&document, "contexts", "context", &document["current-context"])?;
+        let of = |plural: &str, key: &str| named(&document, plural, key, &context[key]);
         let (mut cluster, mut user) = (of("clusters", "cluster")?, of("users", "user")?);
         embed(&mut cluster, "certificate-authority", dir)?;
         embed(&mut user, "client-certificate", dir)?;
@@ -71,8 +69,7 @@ pub fn damage(kubeconfig: &Path) -> Option<String> {
         Ok(entries) => entries,
         Err(why) => return Some(why),
     };
-    let has =
-        |entry: &Yaml, key: &str| entry.get(key).and_then(Yaml::as_text).is_some_and(|text| !text.is_empty());
+    let has = |entry: &Value, key: &str| entry[key].as_str().is_some_and(|text| !text.is_empty());
     if !has(&cluster, "server") {
         return Some("it has no address of the server".to_owned());
     }
@@ -87,33 +84,32 @@ pub fn damage(kubeconfig: &Path) -> Option<String> {
 }
 
 /// Whether `data` is base64, and complete if it is PEM.
-fn is_complete(data: &Yaml) -> bool {
-    let bytes = data.as_text().and_then(|text| BASE64_STANDARD.decode(text).ok()).unwrap_or_default();
+fn is_complete(data: &Value) -> bool {
+    let bytes = data.as_str().and_then(|text| BASE64_STANDARD.decode(text).ok()).unwrap_or_default();
     // A PEM text may be truncated within its first bytes, too.
     let is_pem = bytes.iter().zip(b"-----BEGIN").all(|(byte, expected)| byte == expected);
     let text = String::from_utf8_lossy(&bytes);
     !bytes.is_empty() && (!is_pem || text.contains("-----END ") && text.trim_end().ends_with("-----"))
 }
 
-fn named(document: &Yaml, plural: &str, key: &str, name: &str) -> Result<Yaml, String> {
-    let Some(Yaml::List(items)) = document.get(plural) else { return Err(format!("it has no {plural}")) };
-    let item = items.iter().find(|item| item.get("name").and_then(Yaml::as_text) == Some(name));
-    item.and_then(|item| item.get(key))
-        .cloned()
-        .ok_or_else(|| format!("its {plural} do not contain `{name}`"))
+fn named(document: &Value, plural: &str, key: &str, name: &Value) -> Result<Value, String> {
+    let items = document[plural].as_array().ok_or_else(|| format!("it has no {plural}"))?;
+    let name = name.as_str().unwrap_or_default();
+    let item = items.iter().find(|item| item["name"] == name).and_then(|item| item.get(key));
+    item.cloned().ok_or_else(|| format!("its {plural} do not contain `{name}`"))
 }
 
 /// Replaces the name of a file by its content: the other kubeconfig is in another folder, and outlives ours.
-fn embed(entry: &mut Yaml, key: &str, dir: &Path) -> Result<(), String> {
-    let Some(file) = entry.take(key) else { return Ok(()) };
+fn embed(entry: &mut Value, key: &str, dir: &Path) -> Result<(), String> {
+    let Some(file) = entry.as_object_mut().and_then(|entry| entry.remove(key)) else { return Ok(()) };
     let data = format!("{key}-data");
     // If both are present, client-go uses the data.
     if entry.get(&data).is_some() {
         return Ok(());
     }
-    let file = dir.join(file.as_text().unwrap_or_default());
+    let file = dir.join(file.as_str().unwrap_or_default());
     let bytes = std::fs::read(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    entry.set(&data, Yaml::Text(BASE64_STANDARD.encode(bytes)));
+    entry[data] = BASE64_STANDARD.encode(bytes).into();
     Ok(())
 }
 
@@ -155,8 +151,8 @@ mod tests {
                     clusters: [{name: a, cluster: {certificate-authority: ca.crt, server: s}}]\n\
                     users: [{name: b, user: {token: t}}]\n";
         let entries = Entries::parse(text, dir.path(), "n").unwrap();
-        let expected = [("server", Yaml::text("s")), ("certificate-authority-data", Yaml::text("Q0E="))];
-        assert_eq!(entries.cluster, Yaml::map(expected));
+        let expected = serde_json::json!({"server": "s", "certificate-authority-data": "Q0E="});
+        assert_eq!(entries.cluster, expected);
         let error = Entries::parse(&text.replace("ca.crt", "no.crt"), dir.path(), "n").err().unwrap();
         assert!(error.contains("no.crt"), "{error}");
     }

@@ -4,9 +4,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::Document;
-use super::lock::{FileLock, MAX_WAIT};
+use super::lock::FileLock;
 use crate::error::{Error, Result};
-use crate::files::parent;
+use crate::files::{beside, parent};
 use crate::process_env::ProcessEnv;
 use crate::task::Task;
 use crate::user_file;
@@ -24,18 +24,6 @@ pub enum Then {
     Delete,
 }
 
-/// The result of a change.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Saved {
-    /// A copy of the file, if it had comments, which the new one lacks.
-    pub backup: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KubeconfigFile {
-    pub path: PathBuf,
-}
-
 /// The file that kubectl would use: the first that `KUBECONFIG` names, else `~/.kube/config`.
 pub fn default_file(process_env: &ProcessEnv) -> Result<PathBuf> {
     let named =
@@ -50,85 +38,62 @@ pub fn default_file(process_env: &ProcessEnv) -> Result<PathBuf> {
     Ok(home.join(".kube").join("config"))
 }
 
-impl KubeconfigFile {
-    pub fn exists(&self) -> bool {
-        self.path.exists()
-    }
+/// Whether both paths are the same file.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    real(one) == real(other)
+}
 
-    /// Whether it is the same file as `other`.
-    pub fn is(&self, other: &Path) -> bool {
-        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        real(&self.path) == real(other)
-    }
-
-    /// Changes the file while no other program does. Links are followed. A missing file counts as empty.
-    pub fn change(
-        &self,
-        task: &Task<'_>,
-        change: impl FnOnce(&mut Document) -> Result<Then>,
-    ) -> Result<Saved> {
-        self.change_within(task, MAX_WAIT, change)
-    }
-
-    fn change_within(
-        &self,
-        task: &Task<'_>,
-        max_wait: std::time::Duration,
-        change: impl FnOnce(&mut Document) -> Result<Then>,
-    ) -> Result<Saved> {
-        user_file::look(&self.path).map_err(|error| error.help(OTHER))?;
-        let dir = parent(&self.path);
-        user_file::create_dir(dir).map_err(|e| Error::io("create", dir, &e))?;
-        let _lock = FileLock::take(task, &self.path, max_wait)?;
-        let target = self.target()?;
-        // Programs that use the file's real name look for the lock there.
-        let linked = target != plain(&self.path)?;
-        let _second = linked.then(|| FileLock::take(task, &target, max_wait)).transpose()?;
-        let old = user_file::read(&target)?;
-        let text = std::str::from_utf8(old.as_deref().unwrap_or_default()).map_err(|error| {
-            let line = 1 + old.iter().flatten().take(error.valid_up_to()).filter(|b| **b == b'\n').count();
-            Error::failed(format!("{} is not text; nothing was changed", self.path.display()))
-                .because(format!("line {line} is not UTF-8"))
-                .help("name another file: --file FILE")
-        })?;
-        let mut document = Document::parse(text, &self.path)?;
-        match change(&mut document)? {
-            Then::Keep => Ok(Saved::default()),
-            Then::Delete => {
-                std::fs::remove_file(&target).map_err(|e| Error::io("delete", &target, &e))?;
-                Ok(Saved::default())
-            }
-            Then::Write => self.write(&document, &target, old.as_deref()),
+/// Changes the kubeconfig `path` while no other program does. Links are followed. A missing file counts as empty.
+/// Returns the copy of a file that had comments, which the new one lacks.
+pub fn change(
+    task: &Task<'_>,
+    path: &Path,
+    change: impl FnOnce(&mut Document) -> Result<Then>,
+) -> Result<Option<PathBuf>> {
+    user_file::look(path).map_err(|error| error.help(OTHER))?;
+    let dir = parent(path);
+    user_file::create_dir(dir).map_err(|e| Error::io("create", dir, &e))?;
+    let _lock = FileLock::take(task, path)?;
+    let target = target(path)?;
+    // Programs that use the file's real name look for the lock there.
+    let linked = target != plain(path)?;
+    let _second = linked.then(|| FileLock::take(task, &target)).transpose()?;
+    let old = user_file::read(&target)?;
+    let text = std::str::from_utf8(old.as_deref().unwrap_or_default()).map_err(|error| {
+        let line = 1 + old.iter().flatten().take(error.valid_up_to()).filter(|b| **b == b'\n').count();
+        Error::failed(format!("{} is not text; nothing was changed", path.display()))
+            .because(format!("line {line} is not UTF-8"))
+            .help("name another file: --file FILE")
+    })?;
+    let mut document = Document::parse(text, path)?;
+    match change(&mut document)? {
+        Then::Keep => return Ok(None),
+        Then::Delete => {
+            std::fs::remove_file(&target).map_err(|e| Error::io("delete", &target, &e))?;
+            return Ok(None);
         }
+        Then::Write => {}
     }
-
-    fn write(&self, document: &Document, target: &Path, old: Option<&[u8]>) -> Result<Saved> {
-        let text = document.text()?;
-        let put = |path: &Path, bytes: &[u8]| {
-            user_file::write(path, bytes, MODE, None).map_err(|e| Error::io("write", path, &e))
-        };
-        let backup = old.filter(|_| document.comments).map(|old| (self.backup(), old));
-        if let Some((backup, old)) = &backup {
-            put(backup, old)?;
-        }
-        put(target, text.as_bytes())?;
-        Ok(Saved { backup: backup.map(|(path, _)| path) })
+    let text = document.text()?;
+    let put = |path: &Path, bytes: &[u8]| {
+        user_file::write(path, bytes, MODE, None).map_err(|e| Error::io("write", path, &e))
+    };
+    let backup = old.filter(|_| document.comments).map(|old| (beside(path, ".todo-bootstrap-backup"), old));
+    if let Some((backup, old)) = &backup {
+        put(backup, old)?;
     }
+    put(&target, text.as_bytes())?;
+    Ok(backup.map(|(backup, _)| backup))
+}
 
-    fn backup(&self) -> PathBuf {
-        let mut name = self.path.as_os_str().to_owned();
-        name.push(".todo-bootstrap-backup");
-        PathBuf::from(name)
-    }
-
-    /// The file itself, behind all links.
-    fn target(&self) -> Result<PathBuf> {
-        match std::fs::canonicalize(&self.path) {
-            Ok(target) => Ok(target),
-            Err(error) if error.kind() == ErrorKind::NotFound && !self.path.is_symlink() => plain(&self.path),
-            Err(error) => Err(Error::io("follow the link", &self.path, &error)
-                .help("fix the link, or name another file: --file FILE")),
-        }
+/// The file itself, behind all links.
+fn target(path: &Path) -> Result<PathBuf> {
+    match std::fs::canonicalize(path) {
+        Ok(target) => Ok(target),
+        Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => plain(path),
+        Err(error) => Err(Error::io("follow the link", path, &error)
+            .help("fix the link, or name another file: --file FILE")),
     }
 }
 
@@ -149,21 +114,18 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::testing::with_task;
     use crate::exec::Script;
     use crate::kubeconfig::entries::recorded;
+    use crate::task::testing::with_task;
 
     const TEXT: &str = "clusters: []\ncurrent-context: a\n";
 
-    fn merge(path: &Path) -> Result<Saved> {
-        let file = KubeconfigFile { path: path.to_owned() };
-        with_task(&Script::default(), |task| {
-            file.change_within(task, Duration::from_millis(100), |document| {
-                document.merge(&recorded("todo-bootstrap", 6443), &[].into(), false)?;
-                Ok(Then::Write)
-            })
-        })
-        .0
+    fn merge(path: &Path) -> Result<Option<PathBuf>> {
+        let merge = |document: &mut Document| {
+            document.merge(&recorded("todo-bootstrap", 6443), &[].into(), false)?;
+            Ok(Then::Write)
+        };
+        with_task(&Script::default(), |task| change(task, path, merge)).0
     }
 
     fn mode_of(path: &Path) -> u32 {
@@ -182,7 +144,7 @@ mod tests {
     fn a_new_file_is_private_and_an_old_one_keeps_its_mode() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new/.kube/config");
-        assert_eq!(merge(&path).unwrap(), Saved::default());
+        assert_eq!(merge(&path).unwrap(), None);
         assert_eq!(mode_of(&path), 0o600);
         std::fs::write(&path, TEXT).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
@@ -220,10 +182,10 @@ mod tests {
         let path = dir.path().join("config");
         let text = format!("# by hand\n{TEXT}");
         std::fs::write(&path, &text).unwrap();
-        let backup = merge(&path).unwrap().backup.unwrap();
+        let backup = merge(&path).unwrap().unwrap();
         assert_eq!(backup, dir.path().join("config.todo-bootstrap-backup"));
         assert_eq!(std::fs::read_to_string(&backup).unwrap(), text);
-        assert_eq!(merge(&path).unwrap(), Saved::default(), "there are none to lose any more");
+        assert_eq!(merge(&path).unwrap(), None, "there are none to lose any more");
         assert_eq!(std::fs::read_to_string(&backup).unwrap(), text);
     }
 
@@ -243,13 +205,13 @@ mod tests {
     #[test]
     fn two_at_the_same_time_both_get_in() {
         let dir = tempfile::tempdir().unwrap();
-        let file = KubeconfigFile { path: dir.path().join("config") };
+        let path = dir.path().join("config");
         std::thread::scope(|scope| {
             for n in 0..4_u16 {
-                let file = &file;
+                let path = &path;
                 scope.spawn(move || {
                     with_task(&Script::default(), |task| {
-                        file.change(task, |document| {
+                        change(task, path, |document| {
                             document.merge(&recorded(&format!("n{n}"), n), &[].into(), false)?;
                             std::thread::sleep(Duration::from_millis(30));
                             Ok(Then::Write)
@@ -259,7 +221,7 @@ mod tests {
                 });
             }
         });
-        let text = std::fs::read_to_string(&file.path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
         assert!((0..4).all(|n| text.contains(&format!("name: n{n}\n"))), "{text}");
     }
 

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::files::beside;
 use crate::task::Task;
 
 /// Other programs hold the lock while they write the file.
-pub(super) const MAX_WAIT: Duration = Duration::from_secs(10);
-
+const MAX_WAIT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Removed when the value is dropped.
@@ -21,10 +21,10 @@ pub(super) struct FileLock {
 }
 
 impl FileLock {
-    /// Waits until `file` is free, at most for `max_wait`. Its directory must exist.
-    pub fn take(task: &Task<'_>, file: &Path, max_wait: Duration) -> Result<Self> {
-        let path = lock_of(file);
-        let until = Instant::now() + max_wait;
+    /// Waits until `file` is free, at most for [`MAX_WAIT`]. Its directory must exist.
+    pub fn take(task: &Task<'_>, file: &Path) -> Result<Self> {
+        let path = beside(file, ".lock");
+        let until = Instant::now() + MAX_WAIT;
         loop {
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(_) => return Ok(Self { path }),
@@ -33,7 +33,7 @@ impl FileLock {
             }
             task.check()?;
             if Instant::now() >= until {
-                return Err(held(file, &path, max_wait));
+                return Err(held(file, &path));
             }
             std::thread::sleep(PAUSE);
         }
@@ -48,15 +48,9 @@ impl Drop for FileLock {
     }
 }
 
-fn lock_of(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
-}
-
-fn held(file: &Path, lock: &Path, max_wait: Duration) -> Error {
+fn held(file: &Path, lock: &Path) -> Error {
     Error::failed(format!("{} is locked by another program; nothing was changed", file.display()))
-        .because(format!("{} existed for {} seconds", lock.display(), max_wait.as_secs_f32()))
+        .because(format!("{} existed for {} seconds", lock.display(), MAX_WAIT.as_secs()))
         .help(format!(
             "rm {}   # if no kubectl, kind or minikube is running: one of them left it behind",
             lock.display()
@@ -66,17 +60,17 @@ fn held(file: &Path, lock: &Path, max_wait: Duration) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::testing::with_task;
     use crate::exec::Script;
+    use crate::task::testing::with_task;
 
     #[test]
     fn only_one_holds_it_and_it_goes_with_the_holder() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config");
         with_task(&Script::default(), |task| {
-            let lock = FileLock::take(task, &file, Duration::ZERO).unwrap();
+            let lock = FileLock::take(task, &file).unwrap();
             assert!(dir.path().join("config.lock").exists(), "the name that client-go uses");
-            let error = FileLock::take(task, &file, Duration::from_millis(80)).unwrap_err();
+            let error = FileLock::take(task, &file).unwrap_err();
             assert!(error.to_string().contains(&format!("rm {}.lock", file.display())), "{error}");
             drop(lock);
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -87,13 +81,13 @@ mod tests {
     fn who_waits_gets_it_once_it_is_free() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config");
-        std::fs::write(lock_of(&file), "").unwrap();
-        let lock = lock_of(&file);
+        let lock = beside(&file, ".lock");
+        std::fs::write(&lock, "").unwrap();
         let other = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(120));
             std::fs::remove_file(lock).unwrap();
         });
-        with_task(&Script::default(), |task| FileLock::take(task, &file, MAX_WAIT).unwrap());
+        with_task(&Script::default(), |task| FileLock::take(task, &file).unwrap());
         other.join().unwrap();
     }
 
@@ -101,10 +95,10 @@ mod tests {
     fn ctrl_c_ends_the_wait() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config");
-        std::fs::write(lock_of(&file), "").unwrap();
+        std::fs::write(beside(&file, ".lock"), "").unwrap();
         with_task(&Script::default(), |task| {
             task.cancel.cancel(crate::cancel::Reason::Interrupted);
-            let error = FileLock::take(task, &file, MAX_WAIT).unwrap_err();
+            let error = FileLock::take(task, &file).unwrap_err();
             assert_eq!(error.exit(), crate::error::Exit::Interrupted);
         });
     }

@@ -9,7 +9,7 @@ mod lock;
 mod tests;
 mod yaml;
 
-pub use document::{Document, Left, Merged, Unmerged};
+pub use document::{Document, Merged, Unmerged};
 pub use entries::{Entries, damage, name_for};
-pub use file::{KubeconfigFile, Saved, Then, default_file};
+pub use file::{Then, change, default_file, is_same};
 pub use yaml::fault;

@@ -62,7 +62,7 @@ pub fn error_line(error: &kube::Error) -> String {
 }
 
 /// The deepest cause; the layers above it only repeat that something failed.
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     sources(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 

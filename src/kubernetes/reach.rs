@@ -23,6 +23,22 @@ pub(crate) struct Connection {
     pub target: Target,
 }
 
+impl Connection {
+    /// Ends if the pod refuses the connection, with the reason from the runtime's long message.
+    pub fn refusal(&mut self) -> impl Future<Output = Option<String>> + use<> {
+        let (refused, Target { pod, port }) =
+            (self.forwarder.take_error(self.target.port), self.target.clone());
+        async move {
+            let message = refused?.await?;
+            Some(if message.contains("connection refused") {
+                format!("pod {pod} refuses connections on port {port}")
+            } else {
+                format!("pod {pod}, port {port}: {}", message.trim())
+            })
+        }
+    }
+}
+
 /// Connects to `port` of Service `name`; the error describes the problem.
 pub(crate) async fn connect(
     client: &Client,
@@ -81,14 +97,6 @@ fn choose(service: &Service, slices: &[EndpointSlice], port: u16) -> Result<Targ
         }
     }
     Err(format!("Service {name} has no ready pod behind it"))
-}
-
-/// Why the pod refused the connection, from the runtime's long message.
-pub(crate) fn refusal(message: &str, target: &Target) -> String {
-    if message.contains("connection refused") {
-        return format!("pod {} refuses connections on port {}", target.pod, target.port);
-    }
-    format!("pod {}, port {}: {}", target.pod, target.port, message.trim())
 }
 
 #[cfg(test)]

@@ -3,17 +3,12 @@
 use std::time::Duration;
 
 use super::Kube;
-use crate::engine::testing::with_task;
 use crate::exec::Script;
-use crate::task::Task;
-
-pub(crate) struct Connected<'a> {
-    pub task: &'a Task<'a>,
-    pub kube: &'a Kube,
-}
+use crate::progress::Recorder;
+use crate::task::{Task, testing::with_task};
 
 /// Runs `f` with a connection to the API server at `url`.
-pub(crate) fn with_server<T>(url: &str, f: impl FnOnce(&Connected<'_>) -> T) -> T {
+pub(crate) fn with_server<T>(url: &str, f: impl FnOnce(&Task<'_>, &Kube) -> T) -> (T, Recorder) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let dir = tempfile::tempdir().unwrap();
     let kubeconfig = dir.path().join("kubeconfig");
@@ -23,10 +18,8 @@ pub(crate) fn with_server<T>(url: &str, f: impl FnOnce(&Connected<'_>) -> T) -> 
     std::fs::write(&kubeconfig, text).unwrap();
     with_task(&Script::default(), |task| {
         let task = task.within(Duration::from_secs(30));
-        let kube = Kube::connect(&task, &kubeconfig).unwrap();
-        f(&Connected { task: &task, kube: &kube })
+        f(&task, &Kube::connect(&task, &kubeconfig).unwrap())
     })
-    .0
 }
 
 /// A mock server that answers `mocks`; the runtime must live as long as it.
@@ -47,4 +40,9 @@ pub(crate) fn serve(
 /// An API object from YAML, as a recording would hold it.
 pub(crate) fn object<T: serde::de::DeserializeOwned>(yaml: &str) -> T {
     serde_saphyr::from_str(yaml).unwrap()
+}
+
+/// An API object from JSON.
+pub(crate) fn from_json<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> T {
+    serde_json::from_value(json).unwrap()
 }

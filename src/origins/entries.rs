@@ -221,7 +221,6 @@ mod tests {
     use crate::bundle::{Bundle, Manifest};
     use crate::config::{Application, Paths, Target, Versions};
     use crate::data::Data;
-    use crate::engine::testing::with_task;
     use crate::exec::Script;
     use crate::host::recorded::debian;
     use crate::images::testing::application;
@@ -229,6 +228,7 @@ mod tests {
     use crate::origins::Trust;
     use crate::process_env::ProcessEnv;
     use crate::registry::testing::TestRegistry;
+    use crate::task::testing::with_task;
 
     fn order(app: &Application) -> Order<'_> {
         Order { app, spec: &app.images[0], target: Target::Prod, base: None }

@@ -161,8 +161,8 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
-    use crate::engine::testing::with_task;
     use crate::exec::Script;
+    use crate::task::testing::with_task;
 
     fn tree(dir: &Path) {
         let write = |path: &str, mode: u32| {

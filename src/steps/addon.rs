@@ -49,7 +49,7 @@ impl Step for AddonStep {
         let objects = self.addon.objects(&self.session.references())?;
         let drift = deploy::drift(task, kube, &objects, MANAGER, Some(&self.addon.namespace))?;
         if !drift.is_empty() {
-            return Ok(Probe::Needed(drift.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")));
+            return Ok(Probe::Needed(drift.join("; ")));
         }
         let context = super::check_context(&self.session, task, &self.addon.namespace, &[])?;
         let outcomes = checks::run_once(&context, &self.addon.ready);

@@ -131,9 +131,9 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::engine::testing::with_task;
     use crate::exec::Script;
     use crate::steps::Undo;
+    use crate::task::testing::with_task;
 
     #[test]
     fn a_failure_wins_over_its_consequences() {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Depth, Revert, Session};
 use crate::error::{Error, Result};
-use crate::kubeconfig::{Entries, KubeconfigFile, Merged, Saved, Then, Unmerged};
+use crate::kubeconfig::{Entries, Merged, Then, Unmerged, change, is_same};
 use crate::task::Task;
 
 /// The record of our entries in a file.
@@ -34,19 +34,20 @@ pub struct FileUnmerged {
     pub file: PathBuf,
     pub name: String,
     pub done: Unmerged,
-    pub saved: Saved,
+    /// The copy of the file, if it had comments.
+    pub backup: Option<PathBuf>,
 }
 
-/// Adds the cluster of `session` to `path`. Returns the name of its entries.
+/// Adds the cluster of `session` to `path`. Returns the name of its entries, what was done, and the copy of a file
+/// that had comments.
 pub fn merge_kubeconfig(
     session: &Session,
     task: &Task<'_>,
     path: &Path,
     current: bool,
-) -> Result<(String, Merged, Saved)> {
+) -> Result<(String, Merged, Option<PathBuf>)> {
     let own = session.kubeconfig();
-    let file = KubeconfigFile { path: path.to_owned() };
-    if file.is(&own) {
+    if is_same(path, &own) {
         return Err(Error::usage(format!("{} is already the cluster's own kubeconfig", path.display()))
             .help("todo-bootstrap kubeconfig merge --file ~/.kube/config"));
     }
@@ -56,11 +57,11 @@ pub fn merge_kubeconfig(
     let record = record.get_or_insert_with(|| KubeconfigMerge {
         file: path.to_owned(),
         name: name.clone(),
-        created: !file.exists(),
+        created: !path.exists(),
         ..KubeconfigMerge::default()
     });
     let mut merged = None;
-    let saved = file.change(task, |document| {
+    let backup = change(task, path, |document| {
         let done = merged.insert(document.merge(&entries, &record.digests, current)?);
         record.digests.extend(done.digests.iter().cloned());
         record.previous = done.previous.clone().or(record.previous.take());
@@ -71,7 +72,7 @@ pub fn merge_kubeconfig(
     // The previous entries no longer exist.
     record.digests.clone_from(&merged.digests);
     keep(session, record)?;
-    Ok((name, merged, saved))
+    Ok((name, merged, backup))
 }
 
 fn keep(session: &Session, record: &KubeconfigMerge) -> Result<()> {
@@ -100,21 +101,20 @@ pub fn unmerge_kubeconfigs(
 }
 
 fn unmerge(task: &Task<'_>, record: &KubeconfigMerge) -> Result<Option<FileUnmerged>> {
-    let file = KubeconfigFile { path: record.file.clone() };
     // If the file no longer exists, neither do our entries.
-    if !file.path.is_file() {
+    if !record.file.is_file() {
         return Ok(None);
     }
     let mut done = Unmerged::default();
-    let saved = file.change(task, |document| {
+    let backup = change(task, &record.file, |document| {
         done = document.unmerge(&record.name, &record.digests, record.previous.as_deref());
         Ok(match (done.removed.is_empty() && done.current.is_none(), document.is_empty()) {
             (true, _) => Then::Keep,
-            (false, true) if record.created && !file.path.is_symlink() => Then::Delete,
+            (false, true) if record.created && !record.file.is_symlink() => Then::Delete,
             (false, _) => Then::Write,
         })
     })?;
-    Ok(Some(FileUnmerged { file: record.file.clone(), name: record.name.clone(), done, saved }))
+    Ok(Some(FileUnmerged { file: record.file.clone(), name: record.name.clone(), done, backup }))
 }
 
 impl FileUnmerged {
@@ -122,25 +122,25 @@ impl FileUnmerged {
     pub fn notes(&self) -> Vec<String> {
         let file = self.file.display();
         let mut notes: Vec<String> = Vec::new();
-        for left in &self.done.left {
+        let name = &self.name;
+        for key in &self.done.left {
             notes.push(format!(
-                "the {} `{}` was changed, so it is kept in {file}; to delete it: kubectl config delete-{} {} \
-                 --kubeconfig {file}",
-                left.key, left.name, left.key, left.name
+                "the {key} `{name}` was changed, so it is kept in {file}; to delete it: kubectl config delete-{key} \
+                 {name} --kubeconfig {file}"
             ));
         }
         if let Some(current) = &self.done.current {
             let now = if current.is_empty() { "none".to_owned() } else { format!("`{current}` again") };
             notes.push(format!("the current context of {file} is {now}"));
         }
-        notes.extend(backup_note(&self.file, &self.saved));
+        notes.extend(backup_note(&self.file, self.backup.as_deref()));
         notes
     }
 }
 
 /// A note about lost comments and the backup that contains them.
-pub fn backup_note(file: &Path, saved: &Saved) -> Option<String> {
-    let backup = saved.backup.as_ref()?;
+pub fn backup_note(file: &Path, backup: Option<&Path>) -> Option<String> {
+    let backup = backup?;
     Some(format!("the comments in {} were lost; the previous file is {}", file.display(), backup.display()))
 }
 

@@ -152,7 +152,7 @@ impl Step for ClusterRegistryStep {
         let drift = deploy::drift(task, session.kube()?, &[hosting(&registry)?], deploy::MANAGER, None)?;
         Ok(match drift.first() {
             None => Probe::Done("the nodes pull from it".to_owned()),
-            Some(drift) => Probe::Needed(drift.to_string()),
+            Some(drift) => Probe::Needed(drift.clone()),
         })
     }
 

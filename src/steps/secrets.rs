@@ -125,9 +125,9 @@ pub fn objects(application: &Application, values: impl Fn(Class) -> EnvValues) -
 }
 
 /// The result of a probe for objects: done, or the list of differences.
-pub fn drifted(drift: &[deploy::Drift], found: &str) -> Probe {
+pub fn drifted(drift: &[String], found: &str) -> Probe {
     if drift.is_empty() {
         return Probe::Done(found.to_owned());
     }
-    Probe::Needed(drift.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    Probe::Needed(drift.join("; "))
 }

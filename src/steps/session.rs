@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use super::{HostReceipt, Receipt};
 use crate::addons::Addon;
-use crate::cluster::kind::Kind;
-use crate::cluster::minikube::Minikube;
-use crate::cluster::{Fit, Local, Owner, Ports, Provider, Sizes};
+use crate::cluster::{Fit, Owner, Ports, Provider, Sizes};
 use crate::config::env::{CHECK, Environment};
 use crate::config::{Application, Paths, Profile, ProviderKind, Target, Versions};
 use crate::data::Data;
@@ -283,27 +281,13 @@ impl Session {
     }
 
     /// The provider of the cluster.
-    pub fn provider(&self) -> Result<Box<dyn Provider>> {
-        Ok(match self.profile.provider {
-            ProviderKind::Kind => Box::new(Kind::new(self.local()?)),
-            ProviderKind::Minikube => {
-                Box::new(Minikube::new(self.local()?, self.process_env.clone(), self.facts.clone()))
-            }
-            ProviderKind::Existing => return Err(unavailable(self.profile.provider)),
-        })
-    }
-
-    /// The name of the node image in the engine. A cluster keeps the image that it was created from.
-    fn node_image_name(&self) -> String {
-        let made = self.receipt().made.cluster;
-        let made = made.node_image.filter(|_| made.complete);
-        let now = || self.image(super::node_image(self.profile.provider)).map(|image| image.in_archive());
-        made.or_else(|| now().ok()).unwrap_or_default()
-    }
-
-    fn local(&self) -> Result<Local> {
-        let (provider, receipt) = (self.profile.provider, self.receipt());
-        Ok(Local {
+    pub fn provider(&self) -> Result<Provider> {
+        let (kind, receipt) = (self.profile.provider, self.receipt());
+        if kind == ProviderKind::Existing {
+            return Err(unavailable(kind));
+        }
+        Ok(Provider {
+            kind,
             spec: self.profile.cluster.clone(),
             owner: Owner {
                 instance: receipt.instance.clone(),
@@ -314,14 +298,23 @@ impl Session {
             // step `cluster` checks the sizes before it creates one.
             sizes: self.sizes().unwrap_or(Sizes { cpus: 0, memory: 0 }),
             engine: self.engine()?.clone(),
-            tool: self.tool(provider.name()).map(|found| found.path).unwrap_or_default(),
+            tool: self.tool(kind.name()).map(|found| found.path).unwrap_or_default(),
             image: self.node_image_name(),
             kubeconfig: self.kubeconfig(),
             ports: self.ports(),
             data: self.data.clone(),
             versions: self.versions.clone(),
-            path: self.process_env.env.get("PATH").cloned().unwrap_or_default(),
+            process_env: self.process_env.clone(),
+            facts: self.facts.clone(),
         })
+    }
+
+    /// The name of the node image in the engine. A cluster keeps the image that it was created from.
+    fn node_image_name(&self) -> String {
+        let made = self.receipt().made.cluster;
+        let made = made.node_image.filter(|_| made.complete);
+        let now = || self.image(super::node_image(self.profile.provider)).map(|image| image.in_archive());
+        made.or_else(|| now().ok()).unwrap_or_default()
     }
 
     /// The key of the digests of this cluster's secrets; `None` before [`Session::make_digest_key`]. Equal

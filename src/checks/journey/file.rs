@@ -76,32 +76,28 @@ pub(super) enum Source {
     },
 }
 
-/// The names that a step may use.
+/// Defaults for the steps, and the names that a step may use.
 struct Scope {
+    via: Via,
+    host: Option<String>,
     vars: BTreeSet<String>,
     captures: BTreeSet<String>,
     steps: BTreeSet<String>,
 }
 
-/// Defaults for the steps.
-struct Defaults {
-    via: Via,
-    host: Option<String>,
-}
-
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> File {
     let via = if fields.has("via") { http::read_via(fields) } else { Some(Via::Ingress) };
     let host = fields.opt_parsed("host", http::host);
-    // An invalid `via` is reported already; the steps are still read for their problems.
-    let defaults = Defaults { via: via.unwrap_or(Via::Ingress), host: host.clone() };
     let vars = read_vars(fields);
     let names = vars.keys().cloned().chain([HOST.to_owned()]).collect();
-    let mut scope = Scope { vars: names, captures: BTreeSet::new(), steps: BTreeSet::new() };
-    let steps = fields.tables("step", |fields| read_step(fields, &mut scope, &defaults, false));
+    // An invalid `via` is reported already; the steps are still read for their problems.
+    let (via, steps) = (via.unwrap_or(Via::Ingress), BTreeSet::new());
+    let mut scope = Scope { via, host: host.clone(), vars: names, captures: BTreeSet::new(), steps };
+    let steps = fields.tables("step", |fields| read_step(fields, &mut scope, false));
     if !fields.has("step") {
         fields.problem("step", "is missing: a journey has at least one step");
     }
-    let finally = fields.tables("finally", |fields| read_step(fields, &mut scope, &defaults, true));
+    let finally = fields.tables("finally", |fields| read_step(fields, &mut scope, true));
     File { vars, host, steps, finally }
 }
 
@@ -154,16 +150,11 @@ impl Scope {
     }
 }
 
-fn read_step(
-    fields: &mut Fields<'_, '_>,
-    scope: &mut Scope,
-    defaults: &Defaults,
-    last: bool,
-) -> Option<Step> {
+fn read_step(fields: &mut Fields<'_, '_>, scope: &mut Scope, last: bool) -> Option<Step> {
     let name = fields.string("name");
     let hop = fields.opt_string("hop");
-    let via = if fields.has("via") { http::read_via(fields) } else { Some(defaults.via.clone()) };
-    let host = fields.opt_parsed("host", http::host).or_else(|| defaults.host.clone());
+    let via = if fields.has("via") { http::read_via(fields) } else { Some(scope.via.clone()) };
+    let host = fields.opt_parsed("host", http::host).or_else(|| scope.host.clone());
     let method = fields.opt_parsed("method", http::method);
     let path = required(fields, "path", |text| scope.template(&http::path(text)?));
     let headers = templates(fields, "headers", scope);
@@ -173,7 +164,8 @@ fn read_step(
     }
     let expect = read_expect(fields, scope);
     let timeout = fields.opt_parsed("timeout", duration).unwrap_or(STEP);
-    let undoes = if last { read_undoes(fields, scope) } else { None };
+    let steps: Vec<&str> = scope.steps.iter().map(String::as_str).collect();
+    let undoes = if last { fields.opt_choice("undoes", &steps) } else { None };
     let captures = read_captures(fields, scope);
     if let Some(name) = &name
         && !last
@@ -184,11 +176,6 @@ fn read_step(
     let method = method.unwrap_or(Method::GET);
     let (name, via, path, expect) = (name?, via?, path?, expect?);
     Some(Step { name, hop, via, host, method, path, headers, body, expect, captures, timeout, undoes })
-}
-
-fn read_undoes(fields: &mut Fields<'_, '_>, scope: &Scope) -> Option<String> {
-    let names: Vec<&str> = scope.steps.iter().map(String::as_str).collect();
-    fields.opt_choice("undoes", &names)
 }
 
 /// A table of texts with placeholders; for headers, the names and fixed texts are checked as well.

@@ -11,7 +11,7 @@ use super::file::{Body, Capture, Source, Step};
 use super::template::{Template, percent_encoded};
 use super::values::Values;
 use crate::checks::Context;
-use crate::checks::expect::{Answer, Expect, Show, plain};
+use crate::checks::expect::{Answer, Show, plain};
 use crate::checks::http::{Request, Via, header_map};
 use crate::checks::sse;
 
@@ -56,70 +56,64 @@ impl Pass {
     /// captures values from it.
     pub async fn take(&mut self, cx: &Context<'_>, step: &Step, left: Duration) -> Result<(), Wrong> {
         let mut answer = Answer::default();
-        let mut may_pass = false;
         // With the values before the step, which may capture a new value for a name.
-        let expect = self.expect(step);
-        let found = self.ask(cx, step, left, &mut answer, &mut may_pass).await;
+        let expect =
+            step.expect.with_texts(&|text: &str| Template::parse(text).fill(|name| self.value(name)));
+        let found = self.ask(cx, step, left, &mut answer).await;
         // Everything that arrived is registered before any message is written.
         let captured = self.learn(cx, step, &answer);
-        let found = found.and_then(|()| self.judge(&expect?, &answer)).and(captured);
-        let Err(why) = found else { return Ok(()) };
+        let redact = |text: &str| self.values.redact(text);
+        let judged = found.and_then(|()| {
+            // The body is shown below.
+            let show = Show { body: 0, redact: &redact };
+            let judged = expect.and_then(|expect| expect.judge_shown(&answer, &show));
+            judged.and(captured).map_err(|why| (why, false))
+        });
+        let Err((why, may_pass)) = judged else { return Ok(()) };
         let status = (answer.status != 0).then_some(answer.status);
         let unready = matches!(status, Some(502..=504)) && status != Some(step.expect.status);
-        let redact = |text: &str| self.values.redact(text);
         let shown = Show { body: SHOWN, redact: &redact }.excerpt(&answer.body);
         let (name, hop, asked) = (&step.name, hop(cx, step), asked(cx, step));
-        let message = format!("{name} ({hop}): {asked} {}{shown}", self.values.redact(&why));
+        let message = format!("{name} ({hop}): {asked} {}{shown}", redact(&why));
         Err(Wrong { message, status, may_pass: may_pass || unready })
     }
 
+    /// Sends the step's request. The error tells also whether an application that is still starting can cause it.
     async fn ask(
         &mut self,
         cx: &Context<'_>,
         step: &Step,
         left: Duration,
         answer: &mut Answer,
-        may_pass: &mut bool,
-    ) -> Result<(), String> {
-        let mut request = self.request(step)?;
+    ) -> Result<(), (String, bool)> {
+        let mut request = self.request(step).map_err(|why| (why, false))?;
         let authority = request.authority(cx).to_owned();
         if !request.headers.contains_key(COOKIE)
             && let Some(cookies) = self.jar.header(&authority, &request.path)
         {
-            let mut cookies =
-                HeaderValue::from_str(&cookies).map_err(|_| "has a cookie that cannot be sent")?;
+            let mut cookies = HeaderValue::from_str(&cookies)
+                .map_err(|_| ("has a cookie that cannot be sent".to_owned(), false))?;
             cookies.set_sensitive(true);
             request.headers.insert(COOKIE, cookies);
         }
         if left.is_zero() {
-            *may_pass = true;
-            return Err("was not sent: the `timeout` has expired".to_owned());
+            return Err(("was not sent: the `timeout` has expired".to_owned(), true));
         }
         // From here on it may have been executed, even if this future is dropped.
         self.taken.insert(step.name.clone());
         let limit = step.timeout.min(left);
         let asked = tokio::time::timeout(limit, request.ask(cx, answer)).await;
         let refused = answer.status >= 400 && step.expect.status < 400;
-        match asked {
-            Ok(Ok(())) if !refused => Ok(()),
-            Ok(Ok(())) => {
-                self.taken.remove(&step.name);
-                Ok(())
-            }
-            Ok(Err(error)) => {
-                if !error.sent || refused {
-                    self.taken.remove(&step.name);
-                }
-                *may_pass = true;
-                Err(error.message)
-            }
-            Err(_) => {
-                *may_pass = true;
-                let what = if answer.status == 0 { "no answer" } else { "no end of the answer" };
-                let whose = if left < step.timeout { " that were left of the `timeout`" } else { "" };
-                Err(format!("gave {what} within {}{whose}", seconds(limit)))
-            }
+        let unsent = matches!(&asked, Ok(Err(error)) if !error.sent);
+        if unsent || (refused && asked.is_ok()) {
+            self.taken.remove(&step.name);
         }
+        if let Ok(answered) = asked {
+            return answered.map_err(|error| (error.message, true));
+        }
+        let what = if answer.status == 0 { "no answer" } else { "no end of the answer" };
+        let whose = if left < step.timeout { " that were left of the `timeout`" } else { "" };
+        Err((format!("gave {what} within {}{whose}", seconds(limit)), true))
     }
 
     /// The request of a step, with every placeholder filled. The error names missing values.
@@ -170,16 +164,6 @@ impl Pass {
             }
         }
         missing
-    }
-
-    fn expect(&self, step: &Step) -> Result<Expect, String> {
-        step.expect.with_texts(&|text: &str| Template::parse(text).fill(|name| self.value(name)))
-    }
-
-    fn judge(&self, expect: &Expect, answer: &Answer) -> Result<(), String> {
-        let redact = |text: &str| self.values.redact(text);
-        // The caller shows the body.
-        expect.judge_shown(answer, &Show { body: 0, redact: &redact }).map(|_| ())
     }
 
     fn value(&self, name: &str) -> Result<String, String> {

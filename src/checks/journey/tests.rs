@@ -9,8 +9,7 @@ use crate::cancel::Reason;
 use crate::checks::testing::with_server;
 use crate::checks::{Context, Outcome, Spec, run_all, run_once};
 use crate::kubernetes::testing::serve;
-use crate::progress::{Recorder, State};
-use crate::task::Task;
+use crate::progress::State;
 
 const HEAD: &str = "title = \"t\"\nkind = \"journey\"\n";
 
@@ -89,12 +88,7 @@ fn with_warnings(
     server: &MockServer,
     f: impl FnOnce(&Context<'_>) -> Vec<Outcome>,
 ) -> (Outcome, Vec<String>) {
-    let recorder = Recorder::default();
-    let mut outcomes = with_server(&server.uri(), |cx| {
-        let task = Task { reporter: &recorder, ..cx.task.clone() };
-        let (namespace, host, built) = (cx.namespace.clone(), cx.host.clone(), Vec::new());
-        f(&Context { task: &task, kube: cx.kube, namespace, host, ingress: cx.ingress, built })
-    });
+    let (mut outcomes, recorder) = with_server(&server.uri(), f);
     let events = recorder.events();
     let warnings = events.iter().filter(|event| event.state == State::Warning);
     (outcomes.remove(0), warnings.map(|event| event.message.clone()).collect())
@@ -168,21 +162,16 @@ fn a_failure_names_its_hop_and_what_it_made_is_removed() {
     assert_eq!(asked(&runtime, &server), ["POST /join", "GET /notes", "DELETE /users/7"]);
 }
 
+/// What is gone already is as good as removed.
 #[test]
 fn what_cannot_be_removed_is_a_warning() {
-    let (_runtime, server) = serve([join(), leave(500)]);
-    let (outcome, warnings) = once(&server, &format!("{JOIN}{LEAVE}"));
-    assert!(outcome.passed);
-    let want = "something may be left behind: leave (ingress → app.localhost): DELETE http://app.localhost/users/{id} answered 500 instead of 204";
-    assert_eq!(warnings, [want]);
-}
-
-#[test]
-fn what_is_gone_already_is_as_good_as_removed() {
-    let (runtime, server) = serve([join(), leave(404)]);
-    let (outcome, warnings) = once(&server, &format!("{JOIN}{LEAVE}"));
-    assert!(outcome.passed && warnings.is_empty(), "{warnings:?}");
-    assert_eq!(asked(&runtime, &server), ["POST /join", "DELETE /users/7"]);
+    let left = "something may be left behind: leave (ingress → app.localhost): DELETE http://app.localhost/users/{id} answered 500 instead of 204";
+    for (status, expected) in [(500, &[left][..]), (404, &[])] {
+        let (runtime, server) = serve([join(), leave(status)]);
+        let (outcome, warnings) = once(&server, &format!("{JOIN}{LEAVE}"));
+        assert!(outcome.passed && warnings == expected, "{warnings:?}");
+        assert_eq!(asked(&runtime, &server), ["POST /join", "DELETE /users/7"]);
+    }
 }
 
 #[test]
@@ -242,15 +231,8 @@ fn no_secret_is_shown() {
         "status = 400, contains = [\"{token}\", \"{password}\", \"or {session}\"]",
         "status = 400, json = {\"/token\" = \"{token}\"}",
     ] {
-        let spec = parse(&step(expect)).unwrap();
-        let recorder = Recorder::default();
-        let (outcomes, spec) = with_server(&server.uri(), |cx| {
-            let task = Task { reporter: &recorder, ..cx.task.clone() };
-            let (namespace, host, built) = (cx.namespace.clone(), cx.host.clone(), Vec::new());
-            let cx = Context { task: &task, kube: cx.kube, namespace, host, ingress: cx.ingress, built };
-            let specs = [spec];
-            (run_once(&cx, &specs), specs)
-        });
+        let spec = [parse(&step(expect)).unwrap()];
+        let (outcomes, recorder) = with_server(&server.uri(), |cx| run_once(cx, &spec));
         let all = format!("{outcomes:?} {:?} {spec:?}", recorder.events());
         assert!(!outcomes[0].passed && all.contains("step 2 of 2"), "{all}");
         assert!(!all.contains("canary"), "{all}");
@@ -386,13 +368,4 @@ path = \"/{late}\"
     }
     assert_eq!(causes.len(), wants.len(), "{}", causes.join("\n"));
     assert!(parse("").unwrap_err().contains("`step` is missing"));
-}
-
-/// The application's own.
-#[test]
-fn the_journey_of_the_application_is_valid() {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("checks/app/journey.toml");
-    let text = std::fs::read_to_string(file).unwrap();
-    let spec = Spec::parse("journey", "checks/app/journey.toml", &text).unwrap();
-    assert_eq!((spec.kind, spec.timeout), ("journey", Duration::from_secs(120)));
 }

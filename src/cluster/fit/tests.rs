@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cluster::demand::tests::demand;
+use crate::config::Amount;
 use crate::engine::EngineHost;
 use crate::engine::testing::engine;
 use crate::error::Exit;

@@ -2,62 +2,44 @@
 
 use serde_json::{Value, json};
 
-use crate::cluster::Ports;
-
-/// The configured values; all others are kind's defaults.
-#[derive(Debug, Clone)]
-pub struct Config<'a> {
-    pub name: &'a str,
-    pub image: &'a str,
-    pub ports: Ports,
-    /// CPUs and bytes of memory that the kubelet reserves for the system.
-    pub reserved: (u32, u64),
-    /// Whether the engine's containers use cgroup v1.
-    pub cgroup_v1: bool,
-    /// Additional kubeadm patches, each a YAML document.
-    pub patches: Vec<String>,
-    /// Patches of the nodes' containerd configuration, in TOML.
-    pub containerd: Vec<String>,
-}
+use crate::cluster::Provider;
 
 /// Where containerd looks for registries. kind's node images do not set it, and the default of containerd 2.2
 /// and newer is a list of two directories, which its transfer service does not split (kind#3918,
 /// containerd#12808). kind's own file has version 2.
-pub const REGISTRIES: &str =
+const REGISTRIES: &str =
     "[plugins.\"io.containerd.grpc.v1.cri\".registry]\nconfig_path = \"/etc/containerd/certs.d\"\n";
 
-impl Config<'_> {
-    /// YAML (as JSON, which is YAML) for `kind create cluster --config -`.
-    pub fn render(&self) -> String {
-        let mut patches = vec![self.kubelet()];
-        patches.extend(self.patches.iter().cloned());
-        let mut config = json!({
-            "kind": "Cluster",
-            "apiVersion": "kind.x-k8s.io/v1alpha4",
-            "name": self.name,
-            "networking": {"apiServerAddress": "127.0.0.1"},
-            "nodes": [{
-                "role": "control-plane",
-                "image": self.image,
-                "extraPortMappings": [port(80, self.ports.http), port(443, self.ports.https)],
-            }],
-            "kubeadmConfigPatches": patches,
-        });
-        // Any patch makes kind restart containerd, so there is none without need.
-        if !self.containerd.is_empty() {
-            config["containerdConfigPatches"] = json!(self.containerd);
-        }
-        format!("{config:#}\n")
-    }
+/// YAML (as JSON, which is YAML) for `kind create cluster --config -`; all other values are kind's defaults.
+/// `patch` is the kubeadm patch (YAML) that a node image of ours needs.
+pub fn render(cluster: &Provider, patch: Option<String>) -> String {
+    // Any patch makes kind restart containerd, so there is none without need.
+    let containerd = if patch.is_none() { vec![REGISTRIES] } else { Vec::new() };
+    let patches: Vec<String> = std::iter::once(kubelet(cluster)).chain(patch).collect();
+    let ports = [(80, cluster.ports.http), (443, cluster.ports.https)];
+    let config = json!({
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "name": cluster.name(),
+        "networking": {"apiServerAddress": "127.0.0.1"},
+        "nodes": [{
+            "role": "control-plane",
+            "image": cluster.image,
+            "extraPortMappings": ports.map(|(container, host)| port(container, host)),
+        }],
+        "kubeadmConfigPatches": patches,
+        "containerdConfigPatches": containerd,
+    });
+    format!("{config:#}\n")
+}
 
-    fn kubelet(&self) -> String {
-        let (cpus, memory) = self.reserved;
-        // Since Kubernetes 1.35, the kubelet refuses cgroup v1 by default.
-        let cgroup = if self.cgroup_v1 { "failCgroupV1: false\n" } else { "" };
-        format!(
-            "kind: KubeletConfiguration\n{cgroup}systemReserved:\n  cpu: \"{cpus}\"\n  memory: \"{memory}\"\n"
-        )
-    }
+fn kubelet(cluster: &Provider) -> String {
+    let (cpus, memory) = cluster.reserved();
+    // Since Kubernetes 1.35, the kubelet refuses cgroup v1 by default.
+    let cgroup = if cluster.engine.cgroup_version == 1 { "failCgroupV1: false\n" } else { "" };
+    format!(
+        "kind: KubeletConfiguration\n{cgroup}systemReserved:\n  cpu: \"{cpus}\"\n  memory: \"{memory}\"\n"
+    )
 }
 
 fn port(container: u16, host: u16) -> Value {
@@ -67,56 +49,48 @@ fn port(container: u16, host: u16) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::local::testing::provider;
+    use crate::cluster::{Ports, Sizes};
+    use crate::config::ProviderKind;
 
-    fn render(reserved: (u32, u64), cgroup_v1: bool) -> Value {
-        let config = Config {
-            name: "c",
-            image: "node:1",
-            ports: Ports { http: 8080, https: 443 },
-            reserved,
-            cgroup_v1,
-            patches: vec!["kind: ClusterConfiguration\n".to_owned()],
-            containerd: if cgroup_v1 { Vec::new() } else { vec![REGISTRIES.to_owned()] },
-        };
-        serde_json::from_str(&config.render()).unwrap()
+    /// The configuration, and its kubelet patch.
+    fn rendered(cgroup_version: u8, patch: Option<String>) -> (Value, Value) {
+        let mut cluster = provider(std::path::Path::new("/s"), ProviderKind::Kind);
+        (cluster.ports, cluster.sizes) =
+            (Ports { http: 8080, https: 443 }, Sizes { cpus: 2, memory: 4 << 30 });
+        (cluster.engine.cpus, cluster.engine.memory) = (8, 16 << 30);
+        cluster.engine.cgroup_version = cgroup_version;
+        let config: Value = serde_json::from_str(&render(&cluster, patch)).unwrap();
+        let kubelet = serde_saphyr::from_str(config["kubeadmConfigPatches"][0].as_str().unwrap()).unwrap();
+        (config, kubelet)
     }
 
     #[test]
-    fn ports_are_on_loopback_and_the_image_is_given() {
-        let config = render((6, 12 << 30), false);
+    fn an_image_of_ours_is_patched_and_ports_are_on_loopback() {
+        let (config, kubelet) = rendered(1, Some("kind: ClusterConfiguration\n".to_owned()));
         let node = &config["nodes"][0];
-        assert_eq!(node["image"], "node:1");
+        assert_eq!(node["image"], "localhost/node:1");
         assert_eq!(
             node["extraPortMappings"][0],
             json!({"containerPort": 80, "hostPort": 8080, "listenAddress": "127.0.0.1", "protocol": "TCP"})
         );
         assert_eq!(node["extraPortMappings"][1]["hostPort"], 443);
         assert_eq!(config["kubeadmConfigPatches"][1], "kind: ClusterConfiguration\n");
-    }
-
-    fn kubelet(cgroup_v1: bool) -> Value {
-        let config = render((6, 12 << 30), cgroup_v1);
-        let text = config["kubeadmConfigPatches"][0].as_str().unwrap();
-        serde_saphyr::from_str(text).unwrap()
+        assert_eq!(config["containerdConfigPatches"], json!([]));
+        // What is not the cluster's is reserved.
+        assert_eq!(kubelet["systemReserved"], json!({"cpu": "6", "memory": "12884901888"}));
+        assert_eq!(kubelet["failCgroupV1"], json!(false));
     }
 
     #[test]
     fn containerd_is_patched_where_its_image_does_not_know_the_folder() {
-        let patch = render((6, 12 << 30), false)["containerdConfigPatches"][0].as_str().unwrap().to_owned();
-        let patch: toml::Table = patch.parse().unwrap();
+        let (config, kubelet) = rendered(2, None);
+        let patch: toml::Table = config["containerdConfigPatches"][0].as_str().unwrap().parse().unwrap();
         let registry = &patch["plugins"]["io.containerd.grpc.v1.cri"]["registry"];
         assert_eq!(registry["config_path"].as_str(), Some("/etc/containerd/certs.d"));
-        assert!(render((6, 12 << 30), true).get("containerdConfigPatches").is_none());
-    }
-
-    #[test]
-    fn what_is_not_the_clusters_is_reserved() {
-        assert_eq!(kubelet(false)["systemReserved"], json!({"cpu": "6", "memory": "12884901888"}));
-    }
-
-    #[test]
-    fn only_on_cgroup_v1_is_the_kubelet_told_to_take_it() {
-        assert_eq!(kubelet(true)["failCgroupV1"], json!(false));
-        assert_eq!(kubelet(false).get("failCgroupV1"), None);
+        assert_eq!(
+            (config["kubeadmConfigPatches"].as_array().unwrap().len(), kubelet.get("failCgroupV1")),
+            (1, None)
+        );
     }
 }

@@ -2,18 +2,18 @@
 
 use std::path::Path;
 
-use super::super::local::testing::{local, write_kubeconfig};
+use super::super::local::testing::{provider, write_kubeconfig};
 use super::*;
 use crate::cluster::State;
-use crate::engine::testing::with_task;
-use crate::error::Exit;
+use crate::config::ProviderKind;
 use crate::exec::Script;
+use crate::task::testing::with_task;
 
 const NODE: &str = r#"{"ID":"4711","Names":"c-control-plane","State":"running","Status":"Up","Labels":"","Networks":"c-kind"}"#;
 const LABELS: &str = r#"{"todo-bootstrap.dev/cluster":"c"}"#;
 
-fn kind(dir: &Path) -> Kind {
-    Kind::new(local(dir, "kind"))
+fn kind(dir: &Path) -> Provider {
+    provider(dir, ProviderKind::Kind)
 }
 
 #[test]
@@ -23,12 +23,12 @@ fn a_failed_creation_is_explained_and_cleared_away() {
         .on("docker ps --all", 0, "")
         .on("docker ps --all", 0, "")
         .on("docker ps --format", 0, "web\t127.0.0.1:80->80/tcp\n")
-        .on_err("docker network inspect --format '{{json .Labels}}'", 1, "", "Error: No such network: c-kind")
-        .on_err("docker network inspect --format '{{json .Labels}}'", 1, "", "Error: No such network: c-kind")
+        .fails("docker network inspect --format '{{json .Labels}}'", "Error: No such network: c-kind")
+        .fails("docker network inspect --format '{{json .Labels}}'", "Error: No such network: c-kind")
         .on("docker network create", 0, "")
         .on("docker network inspect --format '{{range", 0, "")
         .on("docker image inspect", 0, "")
-        .on_err("kind create cluster", 1, "", "Bind for 127.0.0.1:80 failed: port is already allocated\n")
+        .fails("kind create cluster", "Bind for 127.0.0.1:80 failed: port is already allocated\n")
         .on("docker exec", 1, "")
         .on("docker logs", 1, "")
         .on("docker network inspect --format '{{json .Labels}}'", 0, LABELS)
@@ -53,27 +53,6 @@ fn a_failed_creation_is_explained_and_cleared_away() {
     assert!(at("docker rm --force") < at("docker network rm"));
 }
 
-#[test]
-fn a_cluster_of_somebody_else_is_neither_used_nor_deleted() {
-    let dir = tempfile::tempdir().unwrap();
-    let foreign = NODE.replace("c-kind", "kind");
-    let script = Script::default().on("docker ps", 0, &foreign).on_err(
-        "docker network inspect",
-        1,
-        "",
-        "Error: No such network: c-kind",
-    );
-    let kind = kind(dir.path());
-    for result in [
-        with_task(&script, |task| kind.state(task).map(drop)).0,
-        with_task(&script, |task| kind.delete(task)).0,
-        with_task(&script, |task| kind.stop(task)).0,
-    ] {
-        assert_eq!(result.unwrap_err().exit(), Exit::Refused);
-    }
-    assert!(script.ran().iter().all(|line| !line.starts_with("kind ")), "{:?}", script.ran());
-}
-
 /// kind creates it by name there, so that it does not go with its container.
 #[test]
 fn with_podman_the_nodes_volume_is_deleted_by_its_name() {
@@ -88,10 +67,10 @@ fn with_podman_the_nodes_volume_is_deleted_by_its_name() {
             .on("docker network", 0, "")
     };
     let ran = |engine: &str| {
-        let mut local = local(dir.path(), "kind");
-        engine.clone_into(&mut local.engine.name);
+        let mut kind = kind(dir.path());
+        engine.clone_into(&mut kind.engine.name);
         let script = script();
-        with_task(&script, |task| Kind::new(local).delete(task)).0.unwrap();
+        with_task(&script, |task| kind.delete(task)).0.unwrap();
         script.ran()
     };
     let (podman, docker) = (ran("podman"), ran("docker"));
@@ -101,19 +80,25 @@ fn with_podman_the_nodes_volume_is_deleted_by_its_name() {
     assert!(!docker.iter().any(|line| line.starts_with("docker volume")), "{docker:?}");
 }
 
+/// A damaged kubeconfig is as good as lost: starting a complete cluster, whose node carries a mark, writes it again.
 #[test]
 fn a_lost_kubeconfig_is_told_from_a_half_made_cluster() {
     let dir = tempfile::tempdir().unwrap();
-    let state = |copy: i32| {
-        let script = Script::default().on("docker ps", 0, NODE).on("docker network inspect", 0, LABELS).on(
-            "docker cp",
-            copy,
-            "",
-        );
-        with_task(&script, |task| kind(dir.path()).state(task)).0.unwrap()
+    let state = |kubeconfig: Option<&str>, status: i32, stderr: &str| {
+        match kubeconfig {
+            Some(text) => std::fs::write(dir.path().join("kubeconfig"), text).unwrap(),
+            None => write_kubeconfig(dir.path()),
+        }
+        let script = Script::default().on("docker ps", 0, NODE).on("docker network inspect", 0, LABELS);
+        let script = script.on_err("docker cp", status, "", stderr);
+        with_task(&script, |task| kind(dir.path()).state(task)).0
     };
-    assert_eq!(state(0), State::Stopped);
-    assert!(matches!(state(1), State::Partial { .. }));
+    assert_eq!(state(None, 0, "").unwrap(), State::Running);
+    for damaged in ["", "a: [", "current-context: c\n", "\0\0\0"] {
+        assert_eq!(state(Some(damaged), 0, "").unwrap(), State::Stopped, "{damaged:?}");
+        assert!(matches!(state(Some(damaged), 1, "").unwrap(), State::Partial { .. }));
+        assert!(state(Some(damaged), 1, "Error response from daemon: input/output error").is_err());
+    }
 }
 
 #[test]
@@ -127,7 +112,7 @@ fn a_network_that_was_pruned_is_made_again_before_the_node_is_started() {
     let stopped = NODE.replace("running", "exited");
     let script = Script::default()
         .on("docker ps", 0, &stopped)
-        .on_err("docker network inspect --format '{{json .Labels}}'", 1, "", "Error: No such network: c-kind")
+        .fails("docker network inspect --format '{{json .Labels}}'", "Error: No such network: c-kind")
         .on("docker cp c-control-plane:/kind/todo-bootstrap-whole", 0, &mark)
         .on("docker network create", 0, "")
         .on("docker network inspect --format '{{range", 0, "")
@@ -158,33 +143,10 @@ fn a_port_that_is_taken_at_the_start_is_named() {
         .on("docker network inspect --format '{{json .Labels}}'", 0, LABELS)
         .on("docker inspect", 0, "same same")
         .on("docker network inspect --format {{.ID}}", 0, "same")
-        .on_err("docker start", 1, "", taken);
+        .fails("docker start", taken);
     let error = with_task(&script, |task| kind(dir.path()).start(task)).0.unwrap_err();
     assert_eq!(error.what(), "cannot start the cluster: port 80 is in use (port-taken)");
     assert!(error.to_string().contains(taken) && error.to_string().contains("container web"), "{error}");
-}
-
-/// It is as good as lost: starting the cluster writes it again.
-#[test]
-fn a_damaged_kubeconfig_is_restored() {
-    let dir = tempfile::tempdir().unwrap();
-    let state = |text: Option<&str>| {
-        match text {
-            Some(text) => std::fs::write(dir.path().join("kubeconfig"), text).unwrap(),
-            None => write_kubeconfig(dir.path()),
-        }
-        // The mark that a complete node carries.
-        let script = Script::default().on("docker ps", 0, NODE).on("docker network inspect", 0, LABELS).on(
-            "docker cp",
-            0,
-            "",
-        );
-        with_task(&script, |task| kind(dir.path()).state(task)).0.unwrap()
-    };
-    assert_eq!(state(None), State::Running);
-    for damaged in ["", "a: [", "current-context: c\n", "\0\0\0"] {
-        assert_eq!(state(Some(damaged)), State::Stopped, "{damaged:?}");
-    }
 }
 
 #[test]
@@ -202,16 +164,4 @@ fn progress_names_each_step_once() {
     assert_eq!(progress("Creating cluster \"c\" ...").as_deref(), Some("Creating cluster \"c\""));
     assert_eq!(progress(" ✓ Starting control-plane 🕹️"), None);
     assert_eq!(progress("Set kubectl context to \"kind-c\""), None);
-}
-
-#[test]
-fn an_engine_that_fails_is_no_half_made_cluster() {
-    let dir = tempfile::tempdir().unwrap();
-    let script = Script::default().on("docker ps", 0, NODE).on("docker network inspect", 0, LABELS).on_err(
-        "docker cp",
-        1,
-        "",
-        "Error response from daemon: input/output error",
-    );
-    assert!(with_task(&script, |task| kind(dir.path()).state(task)).0.is_err());
 }

@@ -12,33 +12,27 @@ pub(in crate::cluster) enum Action {
 }
 
 impl Action {
-    fn headline(self) -> &'static str {
+    /// Completes "cannot …".
+    pub fn purpose(self) -> &'static str {
         match self {
-            Self::Create => "cannot create the cluster",
-            Self::Start => "cannot start the cluster",
+            Self::Create => "create the cluster",
+            Self::Start => "start the cluster",
         }
     }
 }
 
-/// A failed command of the provider or the engine.
-pub(in crate::cluster) struct Failed<'a> {
-    pub error: Error,
-    /// What the command printed.
-    pub output: &'a str,
-    pub node_log: &'a str,
-    /// For a failure whose cause is not known; empty for the default.
-    pub help: &'a str,
-}
-
-/// The error for the user. A message of the engine or the node that names the cause comes first.
+/// The error for the user after a command of the provider or the engine failed. A message in its `output` or in the
+/// node's log that names the cause comes first. `help` is for a failure whose cause is not known; empty for the default.
 pub(in crate::cluster) fn explain(
     task: &Task<'_>,
     engine: &Engine,
     action: Action,
-    failed: Failed<'_>,
+    error: Error,
+    output: &str,
+    node_log: &str,
+    help: &str,
 ) -> Error {
-    let Failed { error, output, node_log, help } = failed;
-    let headline = action.headline();
+    let headline = format!("cannot {}", action.purpose());
     if let Some((code, _, what, help)) =
         FAULTS.iter().find(|(_, text, ..)| output.contains(text) || node_log.contains(text))
     {
@@ -47,8 +41,7 @@ pub(in crate::cluster) fn explain(
     if PORT_TAKEN.iter().any(|text| output.contains(text)) {
         let port = taken_port(output);
         let container = port.and_then(|port| publisher(task, engine, port));
-        let process = port.and_then(host::holder);
-        return port_taken(error, action, port, &engine.name, container.as_deref(), process);
+        return port_taken(error, action, port, &engine.name, container, port.and_then(host::holder));
     }
     let help =
         if help.is_empty() { "todo-bootstrap doctor   # checks the engine and this machine" } else { help };
@@ -95,10 +88,10 @@ fn port_taken(
     action: Action,
     port: Option<u16>,
     engine: &str,
-    container: Option<&str>,
+    container: Option<String>,
     process: Option<String>,
 ) -> Error {
-    let headline = action.headline();
+    let headline = format!("cannot {}", action.purpose());
     let Some(port) = port else {
         return error
             .context(format!("{headline}: one of its ports is in use (port-taken)"))
@@ -188,8 +181,7 @@ mod tests {
 
     fn explained(action: Action, output: &str, node_log: &str, script: &Script) -> Error {
         let error = Error::failed("cannot start the container c: it ended with status 1");
-        let failed = Failed { error, output, node_log, help: "" };
-        with_task(script, |task| explain(task, &engine(), action, failed)).0
+        with_task(script, |task| explain(task, &engine(), action, error, output, node_log, "")).0
     }
 
     #[test]

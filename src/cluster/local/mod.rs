@@ -2,7 +2,6 @@
 //! network of its own. Ownership, state, kubeconfig, and deletion.
 
 pub(super) mod fault;
-mod files;
 mod node;
 mod owner;
 mod ready;
@@ -13,24 +12,27 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::{Owned, Ports, Sizes, State};
-use crate::config::{ClusterSpec, Versions};
+use crate::config::{ClusterSpec, ProviderKind, Versions};
 use crate::data::Data;
 use crate::engine::{Container, Engine};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
+use crate::files::{beside, parent, remove, set_mode};
+use crate::host::Facts;
 use crate::kubeconfig;
 use crate::local_registry;
+use crate::process_env::ProcessEnv;
 use crate::task::Task;
-use files::{beside, keep_private, link, remove_file};
 pub use owner::Owner;
-use owner::{Names, Whose};
+use owner::Whose;
 
 /// The label of a node image that we built.
 const OUR_NODE_IMAGE: &str = "todo-bootstrap.dev/node";
 
-/// One cluster in the local engine.
+/// One cluster in the local engine, which kind or minikube creates.
 #[derive(Debug, Clone)]
-pub struct Local {
+pub struct Provider {
+    pub kind: ProviderKind,
     pub spec: ClusterSpec,
     pub owner: Owner,
     pub sizes: Sizes,
@@ -45,50 +47,51 @@ pub struct Local {
     pub ports: Ports,
     pub data: Data,
     pub versions: Versions,
-    /// The user's `PATH`: the program looks for the engine's client there.
-    pub path: OsString,
+    pub process_env: ProcessEnv,
+    pub facts: Facts,
 }
 
-/// How a provider's program names the parts of a cluster.
-#[derive(Debug, Clone, Copy)]
-pub struct Naming<'a> {
-    pub provider: &'static str,
-    /// The container that is the node.
-    pub node: &'a str,
-    /// The label (`key=value`) of the cluster's containers.
-    pub label: &'a str,
-    /// The volume with a fixed name that the program creates for the node.
-    pub volume: Option<&'a str>,
-}
-
-impl Local {
+impl Provider {
     pub(super) fn name(&self) -> &str {
         &self.spec.name
     }
 
     /// The network that only this cluster uses.
-    pub(super) fn network(&self, naming: &Naming<'_>) -> String {
-        format!("{}-{}", self.spec.name, naming.provider)
+    pub fn network(&self) -> String {
+        format!("{}-{}", self.name(), self.kind.name())
+    }
+
+    /// The container of the control plane.
+    pub fn node(&self) -> String {
+        if self.is_minikube() { self.name().to_owned() } else { format!("{}-control-plane", self.name()) }
+    }
+
+    pub(super) fn is_minikube(&self) -> bool {
+        self.kind == ProviderKind::Minikube
+    }
+
+    /// The volume that minikube creates for the node, which has a fixed name.
+    fn volume(&self) -> Option<&str> {
+        self.is_minikube().then(|| self.name())
     }
 
     /// Creates the network if it does not exist, and refuses one that is not ours; `true` if it was
     /// created. It is created first and removed last, and identifies the owner of an interrupted creation.
-    fn claim(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<bool> {
-        let (network, cluster) = (self.network(naming), self.name());
-        let names = Names { provider: naming.provider, cluster, network: &network };
+    fn claim(&self, task: &Task<'_>) -> Result<bool> {
+        let (network, cluster) = (self.network(), self.name());
         let refuse = |labels: &owner::Labels| {
-            owner::refusal(&self.owner.of_network(cluster, labels), names, &format!("its network {network}"))
+            self.refusal(&self.owner.of_network(cluster, labels), &format!("its network {network}"))
         };
-        self.engine.network_ensure_fixed(task, &network, &self.owner.labels(cluster), refuse)
+        self.engine.network_ensure(task, &network, &self.owner.labels(cluster), refuse)
     }
 
     /// The network of a new cluster. Refuses if the cluster would use a volume that exists already.
-    pub(super) fn create_network(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<()> {
-        if self.claim(task, naming)?
-            && let Some(volume) = naming.volume
+    pub(super) fn create_network(&self, task: &Task<'_>) -> Result<()> {
+        if self.claim(task)?
+            && let Some(volume) = self.volume()
             && self.engine.volume_exists(task, volume)?
         {
-            self.engine.network_remove(task, &self.network(naming))?;
+            self.engine.network_remove(task, &self.network())?;
             return Err(Error::refused(format!(
                 "engine volume `{volume}` was not created by todo-bootstrap"
             ))
@@ -100,25 +103,20 @@ impl Local {
     }
 
     /// Whether the network exists and is ours.
-    fn claimed(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<bool> {
-        let labels = self.engine.network_labels(task, &self.network(naming))?;
+    fn claimed(&self, task: &Task<'_>) -> Result<bool> {
+        let labels = self.engine.labels_of(task, "network", &self.network())?;
         Ok(labels.is_some_and(|labels| self.owner.of_network(self.name(), &labels) == Whose::Ours))
     }
 
     /// Prepares a stopped cluster for its start: its network may have been pruned. The node is connected
     /// to the new one, because the engine looks for the old one by its id.
-    pub(super) fn rejoin(
-        &self,
-        task: &Task<'_>,
-        naming: &Naming<'_>,
-        containers: &[Container],
-    ) -> Result<()> {
+    pub(super) fn rejoin(&self, task: &Task<'_>, containers: &[Container]) -> Result<()> {
         let stopped: Vec<&Container> = containers.iter().filter(|c| !c.running && !c.paused).collect();
         if stopped.is_empty() {
             return Ok(());
         }
-        let network = self.network(naming);
-        if self.claim(task, naming)? {
+        let network = self.network();
+        if self.claim(task)? {
             task.warn(format!("the network {network} was removed; it was created again"));
         }
         stopped
@@ -126,50 +124,48 @@ impl Local {
             .try_for_each(|container| self.engine.network_rejoin(task, &network, &container.id))
     }
 
-    /// Waits until the cluster can be used; `since`: when it was started, unless it is new.
-    pub(super) fn wait_ready(&self, task: &Task<'_>, since: Option<jiff::Timestamp>) -> Result<()> {
+    /// Waits until the cluster can be used: its node, storage and DNS. `since`: when it was started, unless it is new.
+    pub(super) fn wait_since(&self, task: &Task<'_>, since: Option<jiff::Timestamp>) -> Result<()> {
         ready::wait(task, &self.kubeconfig, since)
     }
 
     /// The cluster's containers. Refuses if one of them is not ours.
-    pub(super) fn ours(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<Vec<Container>> {
-        let containers = self.engine.containers(task, &[format!("label={}", naming.label)])?;
-        if containers.is_empty() {
-            return Ok(containers);
+    pub(super) fn ours(&self, task: &Task<'_>) -> Result<Vec<Container>> {
+        let label = if self.is_minikube() { "name.minikube.sigs.k8s.io" } else { "io.x-k8s.kind.cluster" };
+        let containers = self.engine.containers(task, &[format!("label={label}={}", self.name())])?;
+        if !containers.is_empty() {
+            let labels = self.engine.labels_of(task, "network", &self.network())?;
+            self.check_owner(&containers, labels.as_ref(), || self.mark(task))?;
         }
-        let network = self.network(naming);
-        let labels = self.engine.network_labels(task, &network)?;
-        let names = Names { provider: naming.provider, cluster: self.name(), network: &network };
-        let mark = || self.mark(task, naming.node);
-        owner::ours(&self.owner, names, &containers, labels.as_ref(), mark)?;
         Ok(containers)
     }
 
     /// The names of the nodes' containers, without kind's load balancer for several control planes.
-    pub(super) fn nodes(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<Vec<String>> {
-        let containers = self.ours(task, naming)?.into_iter().map(|container| container.name);
+    pub fn nodes(&self, task: &Task<'_>) -> Result<Vec<String>> {
+        let containers = self.ours(task)?.into_iter().map(|container| container.name);
         Ok(containers.filter(|name| !name.ends_with("-external-load-balancer")).collect())
     }
 
-    pub(super) fn state(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<State> {
-        let containers = self.ours(task, naming)?;
+    /// Refuses if something with the cluster's name is not ours. Changes nothing.
+    pub fn state(&self, task: &Task<'_>) -> Result<State> {
+        let containers = self.ours(task)?;
         // A damaged kubeconfig is a lost one: starting the cluster writes it again from the node.
         let known = kubeconfig::damage(&self.kubeconfig).is_none();
         // The mark is read only if the kubeconfig is lost, because that takes time.
-        let complete = known || (!containers.is_empty() && self.mark(task, naming.node)?.is_some());
-        Ok(state_of(&containers, naming.node, known, complete))
+        let complete = known || (!containers.is_empty() && self.mark(task)?.is_some());
+        Ok(state_of(&containers, &self.node(), known, complete))
     }
 
     /// The directory of this cluster's state.
     pub(super) fn home(&self) -> &Path {
-        self.kubeconfig.parent().unwrap_or(Path::new("."))
+        parent(&self.kubeconfig)
     }
 
     /// Creates the directory, and removes the kubeconfig of an earlier cluster.
     pub(super) fn prepare(&self) -> Result<()> {
         let home = self.home();
         std::fs::create_dir_all(home).map_err(|e| Error::io("create", home, &e))?;
-        [&self.kubeconfig, &self.unfinished()].into_iter().try_for_each(|file| remove_file(file))
+        [&self.kubeconfig, &self.unfinished()].into_iter().try_for_each(|file| remove(file))
     }
 
     /// Programs start the engine's client by name. If `PATH` has another one, a directory with a link to
@@ -182,7 +178,8 @@ impl Local {
     }
 
     pub(super) fn path_with_client(&self, name: &str) -> Result<Option<OsString>> {
-        let found = which::which_in(name, Some(&self.path), "/").ok();
+        let user = self.process_env.env.get("PATH").cloned().unwrap_or_default();
+        let found = which::which_in(name, Some(&user), "/").ok();
         if found.as_deref() == Some(self.engine.client.as_path()) {
             return Ok(None);
         }
@@ -190,7 +187,7 @@ impl Local {
         link(&self.engine.client, &dir.join(name))?;
         let mut path = dir.into_os_string();
         path.push(if cfg!(windows) { ";" } else { ":" });
-        path.push(&self.path);
+        path.push(&user);
         Ok(Some(path))
     }
 
@@ -206,23 +203,24 @@ impl Local {
     }
 
     pub(super) fn remove_unfinished(&self) -> Result<()> {
-        remove_file(&self.unfinished())
+        remove(&self.unfinished())
     }
 
     pub(super) fn keep_kubeconfig(&self) -> Result<()> {
         let new = self.unfinished();
-        keep_private(&new)?;
+        let private = std::fs::File::open(&new).and_then(|file| set_mode(&file, 0o600));
+        private.map_err(|e| Error::io("set the mode of", &new, &e))?;
         std::fs::rename(&new, &self.kubeconfig).map_err(|e| Error::io("put in place", &self.kubeconfig, &e))
     }
 
-    pub(super) fn stop(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<()> {
-        let running = self.ours(task, naming)?.into_iter().filter(|container| container.running);
+    pub fn stop(&self, task: &Task<'_>) -> Result<()> {
+        let running = self.ours(task)?.into_iter().filter(|container| container.running);
         running.into_iter().try_for_each(|container| self.engine.stop(task, &container.id))
     }
 
     /// Does what the provider's program would do, so that `down` does not need it.
-    pub(super) fn delete(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<()> {
-        let containers = self.ours(task, naming)?;
+    pub(super) fn delete_node(&self, task: &Task<'_>) -> Result<()> {
+        let containers = self.ours(task)?;
         // With Podman, kind creates the node's volume by name, so it is not removed with its container.
         let volumes = if self.engine.is_podman() { self.volumes(task, &containers)? } else { Vec::new() };
         for container in containers {
@@ -231,17 +229,17 @@ impl Local {
         for volume in volumes {
             self.engine.volume_remove(task, &volume)?;
         }
-        if self.claimed(task, naming)? {
-            if let Some(volume) = naming.volume {
+        if self.claimed(task)? {
+            if let Some(volume) = self.volume() {
                 self.engine.volume_remove(task, volume)?;
             }
-            let network = self.network(naming);
+            let network = self.network();
             self.disconnect_registry(task, &network)?;
             self.engine.network_remove(task, &network)?;
         }
         let new = self.unfinished();
         let locks = [beside(&self.kubeconfig, ".lock"), beside(&new, ".lock")];
-        [&self.kubeconfig, &new, &locks[0], &locks[1]].into_iter().try_for_each(|file| remove_file(file))
+        [&self.kubeconfig, &new, &locks[0], &locks[1]].into_iter().try_for_each(|file| remove(file))
     }
 
     /// Disconnects the local registry; a network with containers cannot be removed.
@@ -269,16 +267,15 @@ impl Local {
         Ok(names)
     }
 
-    pub(super) fn owned(&self, task: &Task<'_>, naming: &Naming<'_>) -> Result<Vec<Owned>> {
-        let containers = self.ours(task, naming)?;
+    pub fn owned(&self, task: &Task<'_>) -> Result<Vec<Owned>> {
+        let containers = self.ours(task)?;
         let mut owned: Vec<Owned> =
             self.volumes(task, &containers)?.into_iter().map(|name| Owned::new("volume", name)).collect();
         owned.extend(containers.into_iter().map(|container| Owned::new("container", container.name)));
-        if self.claimed(task, naming)? {
-            owned.push(Owned::new("network", self.network(naming)));
-            let volume = naming.volume.map(|volume| Owned::new("volume", volume));
-            let volume = volume.filter(|volume| !owned.contains(volume));
-            if let Some(volume) = volume
+        if self.claimed(task)? {
+            owned.push(Owned::new("network", self.network()));
+            let volume = self.volume().map(|volume| Owned::new("volume", volume));
+            if let Some(volume) = volume.filter(|volume| !owned.contains(volume))
                 && self.engine.volume_exists(task, &volume.name)?
             {
                 owned.push(volume);
@@ -299,6 +296,21 @@ impl Local {
             self.engine.memory.saturating_sub(self.sizes.memory),
         )
     }
+}
+
+/// Makes the engine's client available under a name: a link if the system supports it.
+fn link(client: &Path, link: &Path) -> Result<()> {
+    let dir = parent(link);
+    std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
+    if std::fs::read_link(link).is_ok_and(|target| target == client) {
+        return Ok(());
+    }
+    remove(link)?;
+    #[cfg(unix)]
+    let made = std::os::unix::fs::symlink(client, link);
+    #[cfg(not(unix))]
+    let made = std::fs::copy(client, link.with_extension("exe")).map(|_| ());
+    made.map_err(|e| Error::io("link the engine's client as", link, &e))
 }
 
 /// `known`: there is a kubeconfig; `complete`: the provider's program finished.
@@ -349,9 +361,9 @@ mod tests {
     #[test]
     fn the_engines_client_comes_first_in_path() {
         let dir = tempfile::tempdir().unwrap();
-        let local = testing::local(dir.path(), "kind");
-        let path = local.path_with_client("docker").unwrap().unwrap();
+        let provider = testing::provider(dir.path(), ProviderKind::Kind);
+        let path = provider.path_with_client("docker").unwrap().unwrap();
         let first = std::env::split_paths(&path).next().unwrap();
-        assert_eq!(std::fs::read_link(first.join("docker")).unwrap(), local.engine.client);
+        assert_eq!(std::fs::read_link(first.join("docker")).unwrap(), provider.engine.client);
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use super::{Local, fault};
+use super::{Provider, fault};
 use crate::engine::Container;
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Output};
@@ -33,17 +33,17 @@ for id in $(crictl ps --quiet --name '^(etcd|kube-apiserver|kube-controller-mana
 done
 rm \"$2\"";
 
-impl Local {
+impl Provider {
     pub(in crate::cluster) fn start_container(&self, task: &Task<'_>, container: &Container) -> Result<()> {
         self.engine.start(task, &container.id).map_err(|error| {
             let output = error.to_string();
-            let failed = fault::Failed { error, output: &output, node_log: "", help: "" };
-            fault::explain(task, &self.engine, fault::Action::Start, failed)
+            fault::explain(task, &self.engine, fault::Action::Start, error, &output, "", "")
         })
     }
 
     /// The last lines of the kubelet's log, or of the container's. Empty if neither can be read.
-    pub(in crate::cluster) fn node_log(&self, task: &Task<'_>, node: &str) -> String {
+    pub(in crate::cluster) fn node_log(&self, task: &Task<'_>) -> String {
+        let node = &self.node();
         let task = task.within(Duration::from_secs(15));
         let journal = self.engine.exec(node, "read the log of the kubelet").args([
             "journalctl",
@@ -62,14 +62,15 @@ impl Local {
     }
 
     /// Writes the mark that identifies a node as complete, and as ours.
-    pub(in crate::cluster) fn mark_complete(&self, task: &Task<'_>, node: &str) -> Result<()> {
+    pub(in crate::cluster) fn mark_complete(&self, task: &Task<'_>) -> Result<()> {
         const SCRIPT: &str = "printf '%s\\n' \"$1\" >\"$2.new\" && mv \"$2.new\" \"$2\"";
-        let cmd = self.engine.exec(node, "mark the node as complete");
+        let cmd = self.engine.exec(&self.node(), "mark the node as complete");
         task.run(&cmd.args(["sh", "-c", SCRIPT, "sh", &self.owner.instance, COMPLETE])).map(|_| ())
     }
 
     /// The content of the mark; `None` if there is none. Works on a stopped node as well.
-    pub(super) fn mark(&self, task: &Task<'_>, node: &str) -> Result<Option<String>> {
+    pub(super) fn mark(&self, task: &Task<'_>) -> Result<Option<String>> {
+        let node = self.node();
         let cmd = self.engine.cmd("check whether the node is complete");
         let cmd = cmd.args(["cp", &format!("{node}:{COMPLETE}"), "-"]).any_status();
         let output = task.run(&cmd)?;
@@ -101,13 +102,13 @@ impl Local {
     ///
     /// kubeadm issues them for one year, and only renews them when it upgrades a cluster, which never
     /// happens here. The kubelet renews its own while it runs, but does not start with an expired one.
-    pub(in crate::cluster) fn renew_certificates(&self, task: &Task<'_>, node: &str) -> Result<()> {
+    pub(in crate::cluster) fn renew_certificates(&self, task: &Task<'_>) -> Result<()> {
         let script = |purpose: &str, script: &str| {
-            self.engine.exec(node, purpose).args(["sh", "-c", script, "sh", CONFIG, RENEWING])
+            self.engine.exec(&self.node(), purpose).args(["sh", "-c", script, "sh", CONFIG, RENEWING])
         };
         let check = task.run(&script("check the node's certificates", CHECK).any_status());
         task.check()?;
-        if !check.is_ok_and(|output| expired(&output)) {
+        if !check.is_ok_and(|output| output.text().contains(EXPIRED)) {
             return Ok(());
         }
         task.warn("the cluster's certificates have expired; renewing them (its data is kept)");
@@ -115,15 +116,12 @@ impl Local {
     }
 }
 
-fn expired(check: &Output) -> bool {
-    check.text().lines().any(|line| line.contains(EXPIRED))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::testing::local;
-    use crate::engine::testing::with_task;
+    use super::super::testing::provider;
+    use crate::config::ProviderKind;
     use crate::exec::Script;
+    use crate::task::testing::with_task;
 
     const TABLE: &str = "[check-expiration] Reading configuration from the file \"/kind/kubeadm.conf\"\n\n\
         CERTIFICATE                EXPIRES                  RESIDUAL TIME   CERTIFICATE AUTHORITY   EXTERNALLY MANAGED\n\
@@ -135,10 +133,8 @@ mod tests {
     fn ran(status: i32, table: &str) -> (Vec<String>, Vec<String>) {
         let dir = tempfile::tempdir().unwrap();
         let script = Script::default().on("docker exec", status, table);
-        let renew = |task: &crate::task::Task<'_>| {
-            local(dir.path(), "kind").renew_certificates(task, "c-control-plane")
-        };
-        let (result, recorder) = with_task(&script, renew);
+        let (result, recorder) =
+            with_task(&script, |task| provider(dir.path(), ProviderKind::Kind).renew_certificates(task));
         result.unwrap();
         (script.ran(), recorder.events().into_iter().map(|event| event.message).collect())
     }

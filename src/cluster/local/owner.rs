@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::Provider;
 use crate::engine::Container;
 use crate::error::{Error, Result};
 
@@ -77,84 +78,70 @@ impl Owner {
     }
 }
 
-/// The names of the cluster and its network.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Names<'a> {
-    pub provider: &'a str,
-    pub cluster: &'a str,
-    pub network: &'a str,
-}
+impl Provider {
+    /// Refuses if one of the cluster's containers is not ours. `mark` reads the mark in the node. It is called if the
+    /// network was pruned, or if the node is not connected to it because reconnecting was interrupted.
+    pub(super) fn check_owner(
+        &self,
+        containers: &[Container],
+        network: Option<&Labels>,
+        mark: impl FnOnce() -> Result<Option<String>>,
+    ) -> Result<()> {
+        let Some(first) = containers.first() else { return Ok(()) };
+        let on = |container: &Container| container.networks.contains(&self.network());
+        let elsewhere = containers.iter().find(|container| !on(container) && !container.networks.is_empty());
+        let whose = match network {
+            _ if elsewhere.is_some() => Whose::Foreign,
+            Some(labels) if containers.iter().all(on) => self.owner.of_network(self.name(), labels),
+            _ => self.owner.of_mark(mark()?.as_deref()),
+        };
+        let container = elsewhere.unwrap_or(first);
+        let found = format!("its container {} (network {})", container.name, container.networks.join(", "));
+        self.refusal(&whose, &found).map_or(Ok(()), Err)
+    }
 
-/// Refuses if one of the containers is not ours. `mark` reads the mark in the node. It is called if the
-/// network was pruned, or if the node is not connected to it because reconnecting was interrupted.
-pub(super) fn ours(
-    owner: &Owner,
-    names: Names<'_>,
-    containers: &[Container],
-    network: Option<&Labels>,
-    mark: impl FnOnce() -> Result<Option<String>>,
-) -> Result<()> {
-    let Some(first) = containers.first() else { return Ok(()) };
-    let on = |container: &Container| container.networks.iter().any(|name| name == names.network);
-    let elsewhere = containers.iter().find(|container| !on(container) && !container.networks.is_empty());
-    let whose = match network {
-        _ if elsewhere.is_some() => Whose::Foreign,
-        Some(labels) if containers.iter().all(on) => owner.of_network(names.cluster, labels),
-        _ => owner.of_mark(mark()?.as_deref()),
-    };
-    let container = elsewhere.unwrap_or(first);
-    let found = format!("its container {} (network {})", container.name, container.networks.join(", "));
-    refusal(&whose, names, &found).map_or(Ok(()), Err)
-}
-
-/// The error if something with the cluster's name, described by `found`, is not ours.
-pub(super) fn refusal(whose: &Whose, names: Names<'_>, found: &str) -> Option<Error> {
-    let Names { provider, cluster, network } = names;
-    let rename = "set another `name` in [cluster] of the profile to create a cluster of your own";
-    let delete = match provider {
-        "minikube" => format!("minikube delete --profile {cluster}"),
-        _ => format!("kind delete cluster --name {cluster}"),
-    };
-    let another =
-        || Error::refused(format!("cluster `{cluster}` belongs to another installation of todo-bootstrap"));
-    match whose {
-        Whose::Ours => None,
-        Whose::Another(Some(state)) => Some(
-            another()
+    /// The error if something with the cluster's name, described by `found`, is not ours.
+    pub(super) fn refusal(&self, whose: &Whose, found: &str) -> Option<Error> {
+        let (provider, cluster, network) = (self.kind.name(), self.name(), self.network());
+        let rename = "set another `name` in [cluster] of the profile to create a cluster of your own";
+        let delete =
+            if self.is_minikube() { "minikube delete --profile" } else { "kind delete cluster --name" };
+        let another = || {
+            Error::refused(format!("cluster `{cluster}` belongs to another installation of todo-bootstrap"))
+        };
+        Some(match whose {
+            Whose::Ours => return None,
+            Whose::Another(Some(state)) => another()
                 .because(format!("{found} was created by the installation whose state is in {state}"))
                 .help(format!("TODO_BOOTSTRAP_STATE={state} todo-bootstrap status"))
                 .help(rename),
-        ),
-        Whose::Another(None) => Some(
-            another()
+            Whose::Another(None) => another()
                 .because(format!(
                     "{found} was created by another user of this engine (root, by sudo), or with another \
                      TODO_BOOTSTRAP_STATE"
                 ))
                 .help("sudo todo-bootstrap status")
                 .help(rename),
-        ),
-        Whose::Lost => Some(
-            Error::refused(format!("the receipt of cluster `{cluster}` is lost"))
+            Whose::Lost => Error::refused(format!("the receipt of cluster `{cluster}` is lost"))
                 .because(format!(
                     "{found} was created by this installation, which no longer has a receipt for it"
                 ))
-                .help(format!("{delete}   # if its data is no longer needed")),
-        ),
-        Whose::Foreign => Some(
-            Error::refused(format!(
+                .help(format!("{delete} {cluster}   # if its data is no longer needed")),
+            Whose::Foreign => Error::refused(format!(
                 "there is a {provider} cluster `{cluster}` that todo-bootstrap did not create"
             ))
             .because(format!("{found} has neither our network {network} nor our mark"))
             .help(rename)
-            .help(format!("{delete}   # if that cluster is no longer needed")),
-        ),
+            .help(format!("{delete} {cluster}   # if that cluster is no longer needed")),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::local::testing::provider;
+    use crate::config::ProviderKind;
     use crate::error::Exit;
 
     fn owner(began: bool) -> Owner {
@@ -166,42 +153,45 @@ mod tests {
     }
 
     #[test]
-    fn the_instance_decides_and_not_the_name() {
-        let whose = |began, pairs: &[(&str, &str)]| owner(began).of_network("c", &labels(pairs));
-        assert_eq!(whose(true, &[(CLUSTER, "c"), (INSTANCE, "mine")]), Whose::Ours);
-        assert_eq!(whose(true, &[(CLUSTER, "c"), (INSTANCE, "theirs")]), Whose::Another(None));
-        let theirs = [(CLUSTER, "c"), (INSTANCE, "theirs"), (STATE, "/root/s")];
-        assert_eq!(whose(true, &theirs), Whose::Another(Some("/root/s".to_owned())));
-        let lost = [(CLUSTER, "c"), (INSTANCE, "before"), (STATE, "/home/u/.local/state/todo-bootstrap")];
-        assert_eq!(whose(false, &lost), Whose::Lost);
-        assert_eq!(whose(true, &[(CLUSTER, "d"), (INSTANCE, "mine")]), Whose::Foreign);
-        assert_eq!(whose(true, &[]), Whose::Foreign);
-        let own: Labels = owner(true).labels("c").into_iter().collect();
-        assert_eq!(owner(true).of_network("c", &own), Whose::Ours);
+    fn the_instance_in_the_labels_or_in_the_mark_decides_and_not_the_name() {
+        let theirs = || Whose::Another(None);
+        let at = |state: &str| Whose::Another(Some(state.to_owned()));
+        let own = "/home/u/.local/state/todo-bootstrap";
+        for (began, pairs, whose) in [
+            (true, &[(CLUSTER, "c"), (INSTANCE, "mine")][..], Whose::Ours),
+            (true, &[(CLUSTER, "c"), (INSTANCE, "theirs")], theirs()),
+            (true, &[(CLUSTER, "c"), (INSTANCE, "theirs"), (STATE, "/root/s")], at("/root/s")),
+            (false, &[(CLUSTER, "c"), (INSTANCE, "before"), (STATE, own)], Whose::Lost),
+            (true, &[(CLUSTER, "d"), (INSTANCE, "mine")], Whose::Foreign),
+            (true, &[], Whose::Foreign),
+            // A cluster of an older version is that of the receipt which began it.
+            (true, &[(CLUSTER, "c")], Whose::Ours),
+            (false, &[(CLUSTER, "c")], theirs()),
+        ] {
+            assert_eq!(owner(began).of_network("c", &labels(pairs)), whose, "{pairs:?}");
+        }
+        let labels = owner(true).labels("c").into_iter().collect();
+        assert_eq!(owner(true).of_network("c", &labels), Whose::Ours);
+        for (began, mark, whose) in [
+            (true, Some(""), Whose::Ours),
+            (false, Some(""), theirs()),
+            (false, Some("mine\n"), Whose::Ours),
+            (true, Some("theirs\n"), theirs()),
+            (true, None, Whose::Foreign),
+        ] {
+            assert_eq!(owner(began).of_mark(mark), whose, "{mark:?}");
+        }
     }
 
-    #[test]
-    fn a_cluster_of_an_older_version_is_of_the_receipt_that_began_it() {
-        let old = labels(&[(CLUSTER, "c")]);
-        assert_eq!(owner(true).of_network("c", &old), Whose::Ours);
-        assert_eq!(owner(false).of_network("c", &old), Whose::Another(None));
-        assert_eq!(owner(true).of_mark(Some("")), Whose::Ours);
-        assert_eq!(owner(false).of_mark(Some("")), Whose::Another(None));
+    /// Cluster `c` of kind.
+    fn cluster() -> Provider {
+        Provider { owner: owner(true), ..provider(std::path::Path::new("/s"), ProviderKind::Kind) }
     }
-
-    #[test]
-    fn the_mark_in_the_node_names_the_instance() {
-        assert_eq!(owner(false).of_mark(Some("mine\n")), Whose::Ours);
-        assert_eq!(owner(true).of_mark(Some("theirs\n")), Whose::Another(None));
-        assert_eq!(owner(true).of_mark(None), Whose::Foreign);
-    }
-
-    const NAMES: Names<'_> = Names { provider: "kind", cluster: "c", network: "c-kind" };
 
     fn judge(network: &str, labels: Option<&Labels>, mark: Option<&str>) -> Result<()> {
         let networks = if network.is_empty() { Vec::new() } else { vec![network.to_owned()] };
         let container = Container { name: "c-control-plane".to_owned(), networks, ..Container::default() };
-        ours(&owner(true), NAMES, &[container], labels, || Ok(mark.map(str::to_owned)))
+        cluster().check_owner(&[container], labels, || Ok(mark.map(str::to_owned)))
     }
 
     #[test]
@@ -231,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_refusal_names_whose_it_may_be() {
-        let refused = |whose: &Whose| refusal(whose, NAMES, "container n");
+        let refused = |whose: &Whose| cluster().refusal(whose, "container n");
         assert!(refused(&Whose::Ours).is_none());
         for (whose, name) in [
             (Whose::Another(Some("/root/s".to_owned())), "/root/s"),

@@ -19,12 +19,11 @@ use crate::cluster::nodes;
 use crate::deploy::watch::{self, Target, Workload};
 use crate::diagnose::is_ready;
 use crate::error::{Error, Result};
-use crate::kubernetes::{Kube, certificates_expired, expired};
+use crate::kubernetes::{DEFAULT_CLASS, Kube, certificates_expired, expired};
 use crate::task::Task;
 
 /// Several times what a slow machine needs from `kubeadm init` to a working DNS.
 const TIMEOUT: Duration = Duration::from_mins(3);
-const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
 /// Waits for the node, a default `StorageClass` and DNS. After a start (`since`), the state that the
 /// cluster reports is from before the stop until kubelet and controllers have renewed it; that is
@@ -133,10 +132,7 @@ fn has_ended(pod: &Pod) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn from<T: DeserializeOwned>(json: serde_json::Value) -> T {
-        serde_json::from_value(json).unwrap()
-    }
+    use crate::kubernetes::testing::from_json as from;
 
     #[test]
     fn a_status_from_before_the_start_is_stale() {

@@ -1,17 +1,21 @@
 //! A cluster to test providers with.
 
-use std::ffi::OsString;
 use std::path::Path;
 
-use super::{Local, Owner};
+use super::{Owner, Provider};
 use crate::cluster::{Ports, Sizes};
-use crate::config::{Amount, ClusterSpec, Versions};
+use crate::config::{Amount, ClusterSpec, ProviderKind, Versions};
 use crate::data::Data;
 use crate::engine::testing::engine;
+use crate::host::recorded::micro_vm;
+use crate::process_env::ProcessEnv;
 
 /// Cluster `c`, whose state is in `dir`.
-pub(crate) fn local(dir: &Path, tool: &str) -> Local {
-    Local {
+pub(crate) fn provider(dir: &Path, kind: ProviderKind) -> Provider {
+    let mut process_env = ProcessEnv::real();
+    process_env.env = [("MINIKUBE_DRIVER".to_owned(), "none".into())].into();
+    Provider {
+        kind,
         spec: ClusterSpec {
             name: "c".to_owned(),
             cpus: Amount::Auto,
@@ -23,13 +27,14 @@ pub(crate) fn local(dir: &Path, tool: &str) -> Local {
         owner: Owner { instance: "mine".to_owned(), began: true, state: dir.to_owned() },
         sizes: Sizes { cpus: 2, memory: 4 << 30 },
         engine: engine(),
-        tool: format!("/tools/{tool}").into(),
+        tool: format!("/tools/{}", kind.name()).into(),
         image: "localhost/node:1".to_owned(),
         kubeconfig: dir.join("kubeconfig"),
         ports: Ports { http: 80, https: 443 },
         data: Data::default(),
         versions: Versions::load(&Data::default()).unwrap(),
-        path: OsString::new(),
+        process_env,
+        facts: micro_vm(),
     }
 }
 

@@ -1,26 +1,13 @@
 //! The flags of `minikube start`.
 
-use crate::cluster::Sizes;
+use crate::cluster::Provider;
 
 const MIB: u64 = 1 << 20;
 
-/// A cluster that is to be created.
-pub(super) struct New<'a> {
-    /// The node image.
-    pub image: &'a str,
-    pub network: &'a str,
-    /// The version of Kubernetes, without `v`.
-    pub kubernetes: &'a str,
-    pub sizes: Sizes,
-    /// CPUs and bytes that the kubelet reserves for the system.
-    pub reserved: (u32, u64),
-    /// Whether we built the node image.
-    pub ours: bool,
-}
-
-/// For every start. minikube waits for the API server only; we wait for the rest.
-pub(super) fn always(name: &str) -> Vec<String> {
-    let mut flags: Vec<String> = [
+/// For every start. minikube waits for the API server only; we wait for the rest. `ours`: whether we built the node
+/// image, which contains everything, so nothing is downloaded.
+pub(super) fn always(name: &str, ours: bool) -> Vec<String> {
+    let flags = [
         "--output=json",
         "--interactive=false",
         "--embed-certs",
@@ -30,35 +17,31 @@ pub(super) fn always(name: &str) -> Vec<String> {
         // Otherwise minikube refuses root, and patch releases of Kubernetes that are newer than itself. The
         // other conditions that it checks are checked before.
         "--force",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    flags.push(format!("--profile={name}"));
-    flags
+    ];
+    let offline: &[&str] =
+        if ours { &["--preload=false", "--cache-images=false", "--install-addons=false"] } else { &[] };
+    let flags = flags.iter().chain(offline).map(|flag| (*flag).to_owned());
+    flags.chain([format!("--profile={name}")]).collect()
 }
 
-/// For a node image that we built: it contains everything, so nothing is downloaded.
-pub(super) fn without_network() -> Vec<String> {
-    ["--preload=false", "--cache-images=false", "--install-addons=false"].map(str::to_owned).to_vec()
-}
-
-pub(super) fn create(new: &New<'_>) -> Vec<String> {
-    let (cpus, memory) = new.reserved;
+/// For a new cluster with this version of Kubernetes (without `v`). `ours`: whether we built the node image.
+pub(super) fn create(cluster: &Provider, kubernetes: &str, ours: bool) -> Vec<String> {
+    let (cpus, memory) = cluster.reserved();
     let mut flags = vec![
         "--container-runtime=containerd".to_owned(),
-        format!("--base-image={}", new.image),
-        format!("--kubernetes-version=v{}", new.kubernetes),
-        format!("--network={}", new.network),
-        format!("--cpus={}", new.sizes.cpus),
-        format!("--memory={}mb", new.sizes.memory / MIB),
+        format!("--base-image={}", cluster.image),
+        format!("--kubernetes-version=v{kubernetes}"),
+        format!("--network={}", cluster.network()),
+        format!("--cpus={}", cluster.sizes.cpus),
+        format!("--memory={}mb", cluster.sizes.memory / MIB),
         "--cni=bridge".to_owned(),
         // The range that the node keeps to itself.
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         format!("--extra-config=kubelet.system-reserved=cpu={cpus},memory={memory}"),
     ];
-    if new.ours {
+    if ours {
         // The images in the node have the same repository as the node image.
-        let repository = new.image.rsplit_once('/').map_or("localhost", |(repository, _)| repository);
+        let repository = cluster.image.rsplit_once('/').map_or("localhost", |(repository, _)| repository);
         flags.push(format!("--image-repository={repository}"));
     }
     flags
@@ -67,21 +50,17 @@ pub(super) fn create(new: &New<'_>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn new(ours: bool) -> Vec<String> {
-        create(&New {
-            image: "localhost/ours/base:v1",
-            network: "c-minikube",
-            kubernetes: "1.34.4",
-            sizes: Sizes { cpus: 2, memory: 3 << 30 },
-            reserved: (6, 1 << 30),
-            ours,
-        })
-    }
+    use crate::cluster::Sizes;
+    use crate::cluster::local::testing::provider;
+    use crate::config::ProviderKind;
 
     #[test]
-    fn sizes_are_the_clusters() {
-        let flags = new(true);
+    fn sizes_are_the_clusters_and_a_public_image_comes_with_its_own_names() {
+        let mut cluster = provider(std::path::Path::new("/s"), ProviderKind::Minikube);
+        (cluster.image, cluster.sizes) =
+            ("localhost/ours/base:v1".to_owned(), Sizes { cpus: 2, memory: 3 << 30 });
+        (cluster.engine.cpus, cluster.engine.memory) = (8, 4 << 30);
+        let flags = create(&cluster, "1.34.4", true);
         for flag in [
             "--cpus=2",
             "--memory=3072mb",
@@ -90,10 +69,7 @@ mod tests {
         ] {
             assert!(flags.iter().any(|found| found == flag), "{flag} in {flags:?}");
         }
-    }
-
-    #[test]
-    fn a_public_image_comes_with_its_own_names() {
-        assert!(!new(false).iter().any(|flag| flag.starts_with("--image-repository")));
+        let public = create(&cluster, "1.34.4", false);
+        assert!(!public.iter().any(|flag| flag.starts_with("--image-repository")));
     }
 }

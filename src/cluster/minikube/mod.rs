@@ -10,11 +10,9 @@ mod profile;
 use std::path::PathBuf;
 
 use super::Provider;
-use super::local::{Local, Naming, fault};
+use super::local::fault;
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Inherit};
-use crate::host::Facts;
-use crate::process_env::ProcessEnv;
 use crate::task::Task;
 use driver::Traits;
 use output::Log;
@@ -25,164 +23,108 @@ const STORAGE: &str = "/kind/manifests/default-storage.yaml";
 /// What minikube copies into a node that lacks them.
 const BINARIES: [&str; 3] = ["kubeadm", "kubelet", "kubectl"];
 
-/// A cluster that minikube creates.
-#[derive(Debug, Clone)]
-pub struct Minikube {
-    local: Local,
-    /// minikube's label on the cluster's containers.
-    label: String,
-    process_env: ProcessEnv,
-    facts: Facts,
+/// `MINIKUBE_HOME`. minikube uses a path that ends in `.minikube` as it is.
+fn home(cluster: &Provider) -> PathBuf {
+    cluster.home().join("minikube").join(".minikube")
 }
 
-impl Minikube {
-    pub fn new(local: Local, process_env: ProcessEnv, facts: Facts) -> Self {
-        let label = format!("name.minikube.sigs.k8s.io={}", local.spec.name);
-        Self { local, label, process_env, facts }
-    }
+fn profile(cluster: &Provider) -> Profile {
+    Profile { home: home(cluster), name: cluster.name().to_owned() }
+}
 
-    /// `MINIKUBE_HOME`. minikube uses a path that ends in `.minikube` as it is.
-    fn home(&self) -> PathBuf {
-        self.local.home().join("minikube").join(".minikube")
-    }
+/// A minikube command that uses our engine and home, and none of the user's `MINIKUBE_` variables.
+fn minikube(cluster: &Provider, purpose: &str) -> Result<Cmd> {
+    let cmd = Cmd::new(&cluster.tool, purpose)
+        .inherit(Inherit::Engine)
+        .env("MINIKUBE_HOME", home(cluster))
+        .env("KUBECONFIG", cluster.unfinished())
+        .env("MINIKUBE_IN_STYLE", "false")
+        .env("MINIKUBE_WANTUPDATENOTIFICATION", "false");
+    cluster.with_client(cmd, if cluster.engine.is_podman() { "podman" } else { "docker" })
+}
 
-    fn profile(&self) -> Profile {
-        Profile { home: self.home(), name: self.local.name().to_owned() }
+/// `minikube start`, for a new cluster or a stopped one.
+fn run_start(cluster: &Provider, task: &Task<'_>, action: fault::Action, more: Vec<String>) -> Result<()> {
+    let mut flags = flags::always(cluster.name(), cluster.has_our_image(task)?);
+    flags.extend(more);
+    let cmd = minikube(cluster, action.purpose())?.arg("start").args(flags).any_status();
+    let mut log = Log::default();
+    let output = task.run_lines(&cmd, &mut |line| log.line(task, line))?;
+    if output.ok() {
+        return Ok(());
     }
+    task.check()?;
+    let (error, help) = log.failure(output.status).error();
+    Err(fault::explain(task, &cluster.engine, action, error, &log.text, &cluster.node_log(task), help))
+}
 
-    /// A minikube command that uses our engine and home, and none of the user's `MINIKUBE_` variables.
-    fn minikube(&self, purpose: &str) -> Result<Cmd> {
-        let cmd = Cmd::new(&self.local.tool, purpose)
-            .inherit(Inherit::Engine)
-            .env("MINIKUBE_HOME", self.home())
-            .env("KUBECONFIG", self.local.unfinished())
-            .env("MINIKUBE_IN_STYLE", "false")
-            .env("MINIKUBE_WANTUPDATENOTIFICATION", "false");
-        self.local.with_client(cmd, if self.local.engine.is_podman() { "podman" } else { "docker" })
-    }
+fn create_flags(cluster: &Provider, task: &Task<'_>, ours: bool) -> Result<Vec<String>> {
+    let traits = Traits::probe(task, &cluster.process_env, &cluster.engine);
+    let requested = cluster.spec.driver.as_deref();
+    let mut flags = driver::flags(&cluster.engine, &cluster.facts, traits, requested, cluster.ports)?;
+    flags.extend(flags::create(cluster, cluster.versions.get("kubernetes")?, ours));
+    Ok(flags)
+}
 
-    /// `minikube start`, for a new cluster or a stopped one.
-    fn run_start(&self, task: &Task<'_>, action: fault::Action, more: Vec<String>) -> Result<()> {
-        let local = &self.local;
-        let mut flags = flags::always(local.name());
-        if local.has_our_image(task)? {
-            flags.extend(flags::without_network());
-        }
-        flags.extend(more);
-        let purpose = match action {
-            fault::Action::Create => "create the cluster",
-            fault::Action::Start => "start the cluster",
-        };
-        let cmd = self.minikube(purpose)?.arg("start").args(flags).any_status();
-        let mut log = Log::default();
-        let output = task.run_lines(&cmd, &mut |line| log.line(task, line))?;
-        if output.ok() {
-            return Ok(());
-        }
-        task.check()?;
-        let failure = log.failure(output.status);
-        let (error, help) = failure.error();
-        let node_log = local.node_log(task, local.name());
-        let failed = fault::Failed { error, output: &log.text, node_log: &node_log, help };
-        Err(fault::explain(task, &local.engine, action, failed))
-    }
+/// Copies the binaries that minikube would download from the node image to its cache.
+fn stage_binaries(cluster: &Provider, task: &Task<'_>) -> Result<()> {
+    let version = cluster.versions.get("kubernetes")?;
+    let arch = cluster.facts.arch.name();
+    let dir = home(cluster).join("cache/linux").join(arch).join(format!("v{version}"));
+    std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
+    let create = cluster.engine.cmd("open the node image").args(["create", &cluster.image]);
+    let container = task.run(&create)?.text();
+    let copied = BINARIES.iter().try_for_each(|name| {
+        let cmd = cluster.engine.cmd(format!("read {name} from the node image"));
+        task.run(&cmd.arg("cp").arg(format!("{container}:/usr/bin/{name}")).path(&dir)).map(drop)
+    });
+    let removed = cluster.engine.remove_container(task, &container);
+    copied.and(removed.map(drop))
+}
 
-    fn create_flags(&self, task: &Task<'_>) -> Result<Vec<String>> {
-        let local = &self.local;
-        let traits = Traits::probe(task, &self.process_env, &local.engine);
-        let requested = local.spec.driver.as_deref();
-        let mut flags = driver::flags(&local.engine, &self.facts, traits, requested, local.ports)?;
-        flags.extend(flags::create(&flags::New {
-            image: &local.image,
-            network: &self.network(),
-            kubernetes: local.versions.get("kubernetes")?,
-            sizes: local.sizes,
-            reserved: local.reserved(),
-            ours: local.has_our_image(task)?,
-        }));
-        Ok(flags)
-    }
-
-    /// Copies the binaries that minikube would download from the node image to its cache.
-    fn stage_binaries(&self, task: &Task<'_>) -> Result<()> {
-        let local = &self.local;
-        let version = local.versions.get("kubernetes")?;
-        let dir = self.home().join("cache/linux").join(self.facts.arch.name()).join(format!("v{version}"));
-        std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
-        let create = local.engine.cmd("open the node image").args(["create", &local.image]);
-        let container = task.run(&create)?.text();
-        let copied = BINARIES.iter().try_for_each(|name| {
-            let cmd = local.engine.cmd(format!("read {name} from the node image"));
-            task.run(&cmd.arg("cp").arg(format!("{container}:/usr/bin/{name}")).path(&dir)).map(drop)
-        });
-        let removed = local.engine.remove_container(task, &container);
-        copied.and(removed.map(drop))
-    }
-
-    fn delete_files(&self) -> Result<()> {
-        let dir = self.local.home().join("minikube");
-        match std::fs::remove_dir_all(&dir) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("delete", &dir, &error))
-            }
-            _ => Ok(()),
-        }
+pub(super) fn delete_files(cluster: &Provider) -> Result<()> {
+    let dir = cluster.home().join("minikube");
+    match std::fs::remove_dir_all(&dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("delete", &dir, &error)),
+        _ => Ok(()),
     }
 }
 
-impl Provider for Minikube {
-    fn local(&self) -> &Local {
-        &self.local
+/// Creates the node. Network and directory exist already.
+pub(super) fn create_node(cluster: &Provider, task: &Task<'_>) -> Result<()> {
+    let ours = cluster.has_our_image(task)?;
+    let flags = create_flags(cluster, task, ours)?;
+    if ours {
+        stage_binaries(cluster, task)?;
     }
+    run_start(cluster, task, fault::Action::Create, flags)?;
+    if ours {
+        let kubectl = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf"];
+        let cmd = cluster.engine.exec(cluster.name(), "add the storage class").args(kubectl);
+        task.run(&cmd.args(["apply", "--filename", STORAGE]))?;
+    }
+    profile(cluster).back_up()
+}
 
-    /// The container and its volume have the cluster's name.
-    fn naming(&self) -> Naming<'_> {
-        let name = self.local.name();
-        Naming { provider: "minikube", node: name, label: &self.label, volume: Some(name) }
+/// minikube itself renews certificates that have expired.
+pub(super) fn start(cluster: &Provider, task: &Task<'_>) -> Result<()> {
+    let since = jiff::Timestamp::now();
+    let containers = cluster.ours(task)?;
+    let paused: Vec<_> = containers.iter().filter(|container| container.paused).collect();
+    for container in &paused {
+        task.say(format!("resuming the node {}", container.name));
+        cluster.start_container(task, container)?;
     }
-
-    fn create_node(&self, task: &Task<'_>) -> Result<()> {
-        let local = &self.local;
-        let flags = self.create_flags(task)?;
-        let ours = local.has_our_image(task)?;
-        if ours {
-            self.stage_binaries(task)?;
-        }
-        self.run_start(task, fault::Action::Create, flags)?;
-        if ours {
-            let kubectl = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf"];
-            let cmd = local.engine.exec(local.name(), "add the storage class").args(kubectl);
-            task.run(&cmd.args(["apply", "--filename", STORAGE]))?;
-        }
-        self.profile().back_up()
+    if !paused.is_empty() && cluster.kubeconfig.is_file() {
+        return cluster.wait_since(task, None);
     }
-
-    /// minikube itself renews certificates that have expired.
-    fn start(&self, task: &Task<'_>) -> Result<()> {
-        let since = jiff::Timestamp::now();
-        let local = &self.local;
-        let containers = local.ours(task, &self.naming())?;
-        let paused: Vec<_> = containers.iter().filter(|container| container.paused).collect();
-        for container in &paused {
-            task.say(format!("resuming the node {}", container.name));
-            local.start_container(task, container)?;
-        }
-        if !paused.is_empty() && local.kubeconfig.is_file() {
-            return local.wait_ready(task, None);
-        }
-        local.rejoin(task, &self.naming(), &containers)?;
-        self.profile().restore(task)?;
-        local.remove_unfinished()?;
-        self.run_start(task, fault::Action::Start, Vec::new())?;
-        self.profile().back_up()?;
-        local.keep_kubeconfig()?;
-        local.wait_ready(task, Some(since))
-    }
-
-    fn delete(&self, task: &Task<'_>) -> Result<()> {
-        self.local.delete(task, &self.naming())?;
-        self.delete_files()
-    }
+    cluster.rejoin(task, &containers)?;
+    profile(cluster).restore(task)?;
+    cluster.remove_unfinished()?;
+    run_start(cluster, task, fault::Action::Start, Vec::new())?;
+    profile(cluster).back_up()?;
+    cluster.keep_kubeconfig()?;
+    cluster.wait_since(task, Some(since))
 }
 
 #[cfg(test)]

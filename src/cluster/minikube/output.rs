@@ -12,19 +12,7 @@ const TYPE_PREFIX: &str = "io.k8s.sigs.minikube.";
 /// How many of the last messages are shown for a failure without a name.
 const SHOWN_MESSAGES: usize = 6;
 
-#[derive(Debug, Clone, PartialEq)]
-enum Event {
-    Progress {
-        current: Option<u64>,
-        total: Option<u64>,
-        message: String,
-    },
-    /// An error with a name. minikube exits because of it, unless `--force` makes it continue.
-    Failure(Failure),
-    /// Any other message, and any line that is not a known event.
-    Message(String),
-}
-
+/// An error with a name. minikube exits because of it, unless `--force` makes it continue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Failure {
     /// `PROVIDER_DOCKER_NOT_RUNNING`, …
@@ -33,42 +21,6 @@ pub(super) struct Failure {
     message: String,
     advice: String,
     url: String,
-}
-
-impl Event {
-    fn parse(line: &str) -> Self {
-        let line = line.trim();
-        let Ok(event) = serde_json::from_str::<Value>(line) else { return Self::Message(line.to_owned()) };
-        let data = &event["data"];
-        let field = |key: &str| plain(data[key].as_str().unwrap_or_default());
-        let number = |key: &str| data[key].as_str().and_then(|number| number.parse().ok());
-        match event["type"].as_str().and_then(|kind| kind.strip_prefix(TYPE_PREFIX)) {
-            Some("step") => {
-                let message = Some(field("message")).filter(|message| !message.is_empty());
-                let message = message.unwrap_or_else(|| field("name"));
-                // Steps that the driver does not need are left out, so `current` may jump.
-                let message = message.trim_end_matches(" ...").to_owned();
-                Self::Progress { current: number("currentstep"), total: number("totalsteps"), message }
-            }
-            Some("download" | "download.progress") => {
-                let artifact = field("artifact");
-                let file = artifact.split(['?', '#']).next().unwrap_or_default();
-                let file = file.rsplit('/').next().unwrap_or_default();
-                let current = data["progress"].as_str().and_then(percent);
-                let message = format!("downloading {file}");
-                Self::Progress { current, total: current.map(|_| 100), message }
-            }
-            Some("error") if !field("name").is_empty() => Self::Failure(Failure {
-                id: field("name"),
-                exit_code: data["exitcode"].as_str().and_then(|code| code.parse().ok()),
-                message: field("message"),
-                advice: field("advice"),
-                url: field("url"),
-            }),
-            Some("info" | "warning" | "error") => Self::Message(field("message")),
-            _ => Self::Message(line.to_owned()),
-        }
-    }
 }
 
 /// A fraction as Go prints it: `0.25`, `1e-05`, or `+Inf` if the size is not known.
@@ -98,11 +50,39 @@ impl Log {
     pub(super) fn line(&mut self, task: &Task<'_>, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
-        match Event::parse(line) {
-            Event::Progress { current, total, message } => task.progress(current, total, message),
-            Event::Failure(failure) => self.failures.push(failure),
-            Event::Message(message) if message.is_empty() => {}
-            Event::Message(message) => self.messages.push(message),
+        let event: Value = serde_json::from_str(line.trim()).unwrap_or_default();
+        let data = &event["data"];
+        let field = |key: &str| plain(data[key].as_str().unwrap_or_default());
+        let number = |key: &str| data[key].as_str().and_then(|number| number.parse().ok());
+        let message = match event["type"].as_str().and_then(|kind| kind.strip_prefix(TYPE_PREFIX)) {
+            Some("step") => {
+                let message = field(if field("message").is_empty() { "name" } else { "message" });
+                // Steps that the driver does not need are left out, so `current` may jump.
+                let message = message.trim_end_matches(" ...");
+                return task.progress(number("currentstep"), number("totalsteps"), message);
+            }
+            Some("download" | "download.progress") => {
+                let artifact = field("artifact");
+                let file = artifact.split(['?', '#']).next().unwrap_or_default();
+                let file = file.rsplit('/').next().unwrap_or_default();
+                let current = data["progress"].as_str().and_then(percent);
+                return task.progress(current, current.map(|_| 100), format!("downloading {file}"));
+            }
+            Some("error") if !field("name").is_empty() => {
+                self.failures.push(Failure {
+                    id: field("name"),
+                    exit_code: data["exitcode"].as_str().and_then(|code| code.parse().ok()),
+                    message: field("message"),
+                    advice: field("advice"),
+                    url: field("url"),
+                });
+                return;
+            }
+            Some("info" | "warning" | "error") => field("message"),
+            _ => line.trim().to_owned(),
+        };
+        if !message.is_empty() {
+            self.messages.push(message);
         }
     }
 
@@ -161,34 +141,35 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::testing::with_task;
     use crate::exec::Script;
+    use crate::progress::Recorder;
+    use crate::task::testing::with_task;
 
     fn line(kind: &str, data: &str) -> String {
         format!(r#"{{"data":{data},"specversion":"1.0","type":"{TYPE_PREFIX}{kind}"}}"#)
     }
 
     fn log(run: &str) -> Log {
-        let mut log = Log::default();
-        let lines = run.lines().filter(|line| !line.starts_with('#'));
-        with_task(&Script::default(), |task| lines.for_each(|line| log.line(task, line)));
-        log
+        reported(run).0
     }
 
-    fn progress(kind: &str, data: &str) -> (Option<u64>, Option<u64>, String) {
-        match Event::parse(&line(kind, data)) {
-            Event::Progress { current, total, message } => (current, total, message),
-            other => panic!("{other:?}"),
-        }
+    fn reported(run: &str) -> (Log, Recorder) {
+        let mut log = Log::default();
+        let lines = run.lines().filter(|line| !line.starts_with('#'));
+        let ((), recorder) =
+            with_task(&Script::default(), |task| lines.for_each(|line| log.line(task, line)));
+        (log, recorder)
     }
 
     #[test]
     fn steps_and_downloads_are_progress() {
+        let progress = |kind: &str, data: &str| {
+            let event = reported(&line(kind, data)).1.events().remove(0);
+            (event.current, event.total, event.message)
+        };
         let data = r#"{"currentstep":"8","message":"🔥  Creating docker container (CPUs=2) ...","name":"Creating Container","totalsteps":"19"}"#;
-        assert_eq!(
-            progress("step", data),
-            (Some(8), Some(19), "Creating docker container (CPUs=2)".to_owned())
-        );
+        let message = "Creating docker container (CPUs=2)".to_owned();
+        assert_eq!(progress("step", data), (Some(8), Some(19), message));
         let unnumbered = r#"{"currentstep":"","message":"","name":"Done","totalsteps":"-1"}"#;
         assert_eq!(progress("step", unnumbered), (None, None, "Done".to_owned()));
         let name = "downloading kubelet".to_owned();
@@ -201,15 +182,17 @@ mod tests {
 
     #[test]
     fn messages_lose_their_decoration_and_unknown_lines_are_kept() {
-        let message = |text: &str| Event::parse(&line("warning", &format!(r#"{{"message":"{text}"}}"#)));
-        assert_eq!(message("❗  \\u001b[31mlow\\n"), Event::Message("[31mlow".to_owned()));
-        assert_eq!(message("下载"), Event::Message("下载".to_owned()));
+        let warning = |text: &str| log(&line("warning", &format!(r#"{{"message":"{text}"}}"#))).messages;
+        assert_eq!(warning("❗  \\u001b[31mlow\\n"), ["[31mlow"]);
+        assert_eq!(warning("下载"), ["下载"]);
         let cut = &line("step", "{}")[..40];
         let unknown = line("metric", "{}");
-        for text in ["", "E0101 1 x.go:1] boom", "{", "[1,2]", "null", r#"{"type":7}"#, cut, &unknown] {
-            assert_eq!(Event::parse(text), Event::Message(text.to_owned()));
+        for text in ["E0101 1 x.go:1] boom", "{", "[1,2]", "null", r#"{"type":7}"#, cut, &unknown] {
+            assert_eq!(log(text).messages, [text]);
         }
-        assert_eq!(Event::parse(&line("error", r#"{"name":["x"]}"#)), Event::Message(String::new()));
+        assert!(
+            log("\n").messages.is_empty() && log(&line("error", r#"{"name":["x"]}"#)).messages.is_empty()
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::files::write_atomic;
+use crate::files::put;
 use crate::task::Task;
 
 pub(super) struct Profile {
@@ -28,9 +28,7 @@ impl Profile {
     pub(super) fn back_up(&self) -> Result<()> {
         for (file, copy) in self.files() {
             let bytes = std::fs::read(&file).map_err(|e| Error::io("read", &file, &e))?;
-            let dir = copy.parent().unwrap_or(Path::new("."));
-            std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
-            write_atomic(&copy, &bytes, 0o600)?;
+            put(&copy, &bytes, 0o600)?;
         }
         Ok(())
     }
@@ -46,9 +44,7 @@ impl Profile {
                     .help("todo-bootstrap down && todo-bootstrap up   # discards the data in the node")
             })?;
             task.warn(format!("{} is damaged ({why}); its copy is used", file.display()));
-            let dir = file.parent().unwrap_or(Path::new("."));
-            std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
-            write_atomic(&file, &bytes, 0o600)?;
+            put(&file, &bytes, 0o600)?;
         }
         Ok(())
     }
@@ -66,8 +62,8 @@ fn intact(file: &Path) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::testing::with_task;
     use crate::exec::Script;
+    use crate::task::testing::with_task;
 
     fn profile(dir: &Path) -> Profile {
         let profile = Profile { home: dir.join(".minikube"), name: "c".to_owned() };

@@ -2,32 +2,28 @@
 
 use std::path::Path;
 
-use super::super::local::testing::local;
+use super::super::local::testing::provider;
 use super::*;
-use crate::engine::testing::with_task;
+use crate::config::ProviderKind;
 use crate::error::Exit;
 use crate::exec::Script;
+use crate::task::testing::with_task;
 
 const LABELS: &str = r#"{"todo-bootstrap.dev/cluster":"c"}"#;
 const NODE: &str =
     r#"{"ID":"4711","Names":"c","State":"running","Status":"Up","Labels":"","Networks":"c-minikube"}"#;
 
-fn minikube(dir: &Path) -> Minikube {
-    let mut process_env = ProcessEnv::real();
-    process_env.env.insert("MINIKUBE_DRIVER".to_owned(), "none".into());
-    Minikube::new(local(dir, "minikube"), process_env, crate::host::recorded::micro_vm())
+fn minikube(dir: &Path) -> Provider {
+    provider(dir, ProviderKind::Minikube)
 }
 
 #[test]
 fn a_cluster_of_somebody_else_is_neither_used_nor_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let foreign = NODE.replace("c-minikube", "c");
-    let script = Script::default().on("docker ps", 0, &foreign).on_err(
-        "docker network inspect",
-        1,
-        "",
-        "Error: No such network: c-minikube",
-    );
+    let script = Script::default()
+        .on("docker ps", 0, &foreign)
+        .fails("docker network inspect", "Error: No such network: c-minikube");
     let minikube = minikube(dir.path());
     for result in [
         with_task(&script, |task| minikube.state(task).map(drop)).0,
@@ -44,7 +40,7 @@ fn a_volume_of_somebody_else_is_not_taken_over() {
     let dir = tempfile::tempdir().unwrap();
     let script = Script::default()
         .on("docker ps", 0, "")
-        .on_err("docker network inspect --format '{{json .Labels}}'", 1, "", "Error: No such network: c")
+        .fails("docker network inspect --format '{{json .Labels}}'", "Error: No such network: c")
         .on("docker network create", 0, "")
         .on("docker network inspect --format '{{range", 0, "172.18.0.0/16 172.18.0.1")
         .on("docker network rm", 0, "")
@@ -67,7 +63,7 @@ fn what_is_ours_is_deleted_with_its_volume() {
         .on("docker network disconnect --force c-minikube c", 0, "")
         .on("docker network rm c-minikube", 0, "");
     let minikube = minikube(dir.path());
-    std::fs::create_dir_all(minikube.home()).unwrap();
+    std::fs::create_dir_all(home(&minikube)).unwrap();
     with_task(&script, |task| minikube.delete(task)).0.unwrap();
     assert!(!dir.path().join("minikube").exists());
 }
@@ -75,7 +71,7 @@ fn what_is_ours_is_deleted_with_its_volume() {
 #[test]
 fn the_users_own_variables_do_not_reach_minikube() {
     let dir = tempfile::tempdir().unwrap();
-    let cmd = minikube(dir.path()).minikube("try").unwrap();
+    let cmd = super::minikube(&minikube(dir.path()), "try").unwrap();
     let of = |name: &str| cmd.env.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     assert!(!cmd.inherit.includes("MINIKUBE_DRIVER"));
     assert!(of("MINIKUBE_HOME").unwrap().to_string_lossy().ends_with("minikube/.minikube"));

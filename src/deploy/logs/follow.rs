@@ -1,15 +1,17 @@
 //! New log lines: a watch over the pods, and a stream for each running container.
 
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::io::{AsyncBufRead, AsyncBufReadExt as _};
-use futures::stream::{self, BoxStream, SelectAll, StreamExt as _};
+use futures::io::AsyncBufReadExt as _;
+use futures::stream::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::source::Source;
 use super::tracker::{Action, Life, Tracker};
@@ -21,11 +23,8 @@ use crate::task::Task;
 /// The delay before a broken stream of a running container is opened again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-enum News {
-    Pods(Box<Result<watcher::Event<Pod>, watcher::Error>>),
-    Line(Life, Arc<Source>, String),
-    Closed(Life),
-}
+/// A line of a container, or `None` at the end of its log.
+type News = (Life, Arc<Source>, Option<String>);
 
 /// Continues where `past` ended and passes on each line as it arrives, until `on` returns false or the task
 /// is stopped. Follows new pods, and reports pods that are gone.
@@ -39,36 +38,30 @@ pub fn follow(
 ) -> Result<()> {
     let api: Api<Pod> = Api::namespaced(kube.client().clone(), namespace);
     task.wait("following the logs", async {
-        let mut news: SelectAll<BoxStream<'static, News>> = SelectAll::new();
-        news.push(
-            watcher(api.clone(), watcher::Config::default())
-                .default_backoff()
-                .map(|event| News::Pods(Box::new(event)))
-                .boxed(),
-        );
+        let mut watch = pin!(watcher(api.clone(), watcher::Config::default()).default_backoff());
+        let (send, mut news) = mpsc::channel::<News>(64);
+        let mut readers = JoinSet::new();
         let mut tracker = Tracker::new(past);
         let mut tick = tokio::time::interval(AGAIN);
         loop {
             let now = Timestamp::now();
             let actions = tokio::select! {
-                one = news.next() => match one {
-                    Some(News::Pods(event)) => match *event {
-                        Ok(event) => pods(&mut tracker, event, past, query, now),
-                        // The watch recovers by itself; open streams continue meanwhile.
-                        Err(error) => {
-                            tracing::debug!(%error, "the watch over the pods failed");
-                            Vec::new()
-                        }
-                    },
-                    Some(News::Line(life, source, text)) => {
-                        tracker.line(&life, &source, &text, now).map(Action::Say).into_iter().collect()
-                    }
-                    Some(News::Closed(life)) => {
-                        tracker.closed(&life);
+                event = watch.next() => match event {
+                    Some(Ok(event)) => pods(&mut tracker, event, past, query, now),
+                    // The watch recovers by itself; open streams continue meanwhile.
+                    Some(Err(error)) => {
+                        tracing::debug!(%error, "the watch over the pods failed");
                         Vec::new()
                     }
                     None => return Ok(()),
                 },
+                Some((life, source, line)) = news.recv() => {
+                    if line.is_none() {
+                        tracker.closed(&life);
+                    }
+                    let entry = line.and_then(|text| tracker.line(&life, &source, &text, now));
+                    entry.map(Action::Say).into_iter().collect()
+                }
                 _ = tick.tick() => tracker.again(),
             };
             for action in actions {
@@ -76,10 +69,11 @@ pub fn follow(
                     Action::Say(entry) if !on(&entry) => return Ok(()),
                     Action::Say(_) => {}
                     Action::Listen { life, source, after } => {
-                        news.push(listen(api.clone(), life, source, after));
+                        readers.spawn(listen(api.clone(), life, source, after, send.clone()));
                     }
                 }
             }
+            while readers.try_join_next().is_some() {}
         }
     })
 }
@@ -100,45 +94,28 @@ fn pods(
     }
 }
 
-enum Reading {
-    Start,
-    Open(Pin<Box<dyn AsyncBufRead + Send>>),
-    End,
-}
-
-/// The lines of one container, followed by one [`News::Closed`].
-fn listen(
+/// Sends the lines of one container, and then its end.
+async fn listen(
     api: Api<Pod>,
     life: Life,
     source: Arc<Source>,
     after: Option<Timestamp>,
-) -> BoxStream<'static, News> {
-    let step = move |mut reading: Reading| {
-        let (api, life, source) = (api.clone(), life.clone(), source.clone());
-        async move {
-            if matches!(reading, Reading::Start) {
-                let params = LogParams {
-                    container: Some(source.container.clone()),
-                    follow: true,
-                    since_time: after,
-                    timestamps: true,
-                    ..LogParams::default()
-                };
-                reading = match api.log_stream(&source.pod, &params).await {
-                    Ok(reader) => Reading::Open(Box::pin(reader)),
-                    Err(_) => return Some((News::Closed(life), Reading::End)),
-                };
-            }
-            let Reading::Open(mut reader) = reading else { return None };
-            let mut line = Vec::new();
-            match reader.read_until(b'\n', &mut line).await {
-                Ok(length) if length > 0 => {
-                    let text = String::from_utf8_lossy(&line).into_owned();
-                    Some((News::Line(life, source, text), Reading::Open(reader)))
-                }
-                _ => Some((News::Closed(life), Reading::End)),
-            }
-        }
+    send: mpsc::Sender<News>,
+) {
+    let params = LogParams {
+        container: Some(source.container.clone()),
+        follow: true,
+        since_time: after,
+        timestamps: true,
+        ..LogParams::default()
     };
-    stream::unfold(Reading::Start, step).boxed()
+    if let Ok(reader) = api.log_stream(&source.pod, &params).await {
+        let (mut reader, mut line) = (pin!(reader), Vec::new());
+        while let Ok(1..) = reader.read_until(b'\n', &mut line).await {
+            let text = String::from_utf8_lossy(&line).into_owned();
+            let _ = send.send((life.clone(), source.clone(), Some(text))).await;
+            line.clear();
+        }
+    }
+    let _ = send.send((life, source, None)).await;
 }

@@ -51,8 +51,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn event(time: Timestamp, source: Arc<Source>, message: impl Into<String>) -> Self {
-        Self { time, source, kind: Kind::Event, message: message.into() }
+    fn event(time: Timestamp, source: impl Into<Arc<Source>>, message: impl Into<String>) -> Self {
+        Self { time, source: source.into(), kind: Kind::Event, message: message.into() }
     }
 
     /// From a line that begins with a time, which the API server adds. A line without one, such as the rest

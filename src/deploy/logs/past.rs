@@ -161,8 +161,8 @@ mod tests {
     fn lines_of_all_pods_stand_in_the_order_of_their_time() {
         let web = "2026-01-01T10:00:01Z one\n2026-01-01T10:00:03.5Z three\n";
         let (_runtime, server) = server(web, "2026-01-01T10:00:03.25Z two\n");
-        with_server(&server.uri(), |cx| {
-            let all = past(cx.task, cx.kube, "app", &Query::default()).unwrap();
+        with_server(&server.uri(), |task, kube| {
+            let all = past(task, kube, "app", &Query::default()).unwrap();
             assert_eq!(
                 lines(&all),
                 [
@@ -174,7 +174,7 @@ mod tests {
             );
             assert_eq!(all.services, ["store", "web"]);
             let one = Query { services: vec!["web".to_owned()], ..Query::default() };
-            let one = past(cx.task, cx.kube, "app", &one).unwrap();
+            let one = past(task, kube, "app", &one).unwrap();
             assert_eq!(lines(&one), ["web-1 Line one", "web-1 Line three"]);
             assert_eq!(one.heard(&one.live.pods[0], "c").to_string(), "2026-01-01T10:00:03.5Z");
         });
@@ -191,8 +191,8 @@ mod tests {
                 broken.respond_with(ResponseTemplate::new(400).set_body_json(busy)).with_priority(1),
             ),
         );
-        with_server(&server.uri(), |cx| {
-            let all = past(cx.task, cx.kube, "app", &Query::default()).unwrap();
+        with_server(&server.uri(), |task, kube| {
+            let all = past(task, kube, "app", &Query::default()).unwrap();
             assert_eq!(all.missed, ["store-0/c: no disk"]);
             assert_eq!(all.entries.len(), 2);
         });

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod}
 use kube::ResourceExt as _;
 
 use super::Entry;
+use crate::diagnose::statuses;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source {
@@ -41,26 +42,17 @@ pub(super) struct Container<'a> {
 
 /// All containers of a pod, init containers first.
 pub(super) fn containers<'a>(pod: &'a Pod, service: &str) -> Vec<Container<'a>> {
-    let status = pod.status.as_ref();
-    let init = status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();
-    let main = status.and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
-    let alone = main.len() == 1;
-    let of = |status: &'a ContainerStatus, only: bool| Container {
-        source: Arc::new(Source {
-            service: service.to_owned(),
-            pod: pod.name_any(),
-            container: status.name.clone(),
-            only,
-        }),
-        status,
+    let alone = statuses(pod).filter(|(_, init)| !init).count() == 1;
+    let of = |(status, init): (&'a ContainerStatus, bool)| {
+        let source = Source { container: status.name.clone(), only: !init && alone, ..whole(pod, service) };
+        Container { source: Arc::new(source), status }
     };
-    init.iter().map(|status| of(status, false)).chain(main.iter().map(|status| of(status, alone))).collect()
+    statuses(pod).map(of).collect()
 }
 
 /// The pod as a source, for events that concern all of it.
-pub(super) fn whole(pod: &Pod, service: &str) -> Arc<Source> {
-    let container = String::new();
-    Arc::new(Source { service: service.to_owned(), pod: pod.name_any(), container, only: true })
+pub(super) fn whole(pod: &Pod, service: &str) -> Source {
+    Source { service: service.to_owned(), pod: pod.name_any(), container: String::new(), only: true }
 }
 
 impl Container<'_> {
@@ -73,6 +65,11 @@ impl Container<'_> {
 
     pub fn running(&self) -> bool {
         self.status.state.as_ref().is_some_and(|state| state.running.is_some())
+    }
+
+    /// Whether it waits for its next start: its log is still that of the last run.
+    pub fn waiting(&self) -> bool {
+        self.status.state.as_ref().is_some_and(|state| state.waiting.is_some())
     }
 
     /// How it ended before its last restart.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 
-use super::source::{Source, containers, whole};
+use super::source::{Container, Source, containers, whole};
 use super::{Entry, Past, Query};
 
 /// One run of a container; a restart begins another.
@@ -16,6 +16,13 @@ pub(super) struct Life {
     pub uid: String,
     pub container: String,
     pub restarts: i32,
+}
+
+impl Life {
+    fn of(uid: &str, container: &Container<'_>) -> Self {
+        let status = container.status;
+        Self { uid: uid.to_owned(), container: status.name.clone(), restarts: status.restart_count }
+    }
 }
 
 /// What to do next.
@@ -30,6 +37,7 @@ pub(super) enum Action {
     },
 }
 
+#[derive(Default)]
 struct Heard {
     source: Arc<Source>,
     /// The time of the last line; `None` if there is none yet, and all lines are wanted.
@@ -56,12 +64,9 @@ impl Tracker {
                 if !container.has_log() {
                     continue;
                 }
-                let name = container.status.name.clone();
-                let last = Some(past.heard(pod, &name));
-                let life =
-                    Life { uid: uid.clone(), container: name, restarts: container.status.restart_count };
-                let heard = Heard { source: container.source.clone(), last, open: false, running: false };
-                tracker.lives.insert(life, heard);
+                let last = Some(past.heard(pod, &container.status.name));
+                let life = Life::of(&uid, &container);
+                tracker.lives.insert(life, Heard { source: container.source, last, ..Heard::default() });
             }
         }
         tracker
@@ -79,22 +84,15 @@ impl Tracker {
             actions.push(Action::Say(Entry::event(now, whole(pod, service), "new pod")));
         }
         for container in containers(pod, service) {
-            let status = container.status;
-            let life =
-                Life { uid: uid.clone(), container: status.name.clone(), restarts: status.restart_count };
+            let life = Life::of(&uid, &container);
             let earlier = Life { restarts: life.restarts - 1, ..life.clone() };
             let fresh = !self.lives.contains_key(&life);
             if fresh && self.lives.contains_key(&earlier) {
                 actions.extend(container.restart(now).map(Action::Say));
             }
-            if container.has_log() && !(fresh && waits(&container)) {
-                let source = container.source.clone();
-                let heard = self.lives.entry(life.clone()).or_insert_with(|| Heard {
-                    source,
-                    last: None,
-                    open: false,
-                    running: false,
-                });
+            if container.has_log() && !(fresh && container.waiting()) {
+                let new = || Heard { source: container.source.clone(), ..Heard::default() };
+                let heard = self.lives.entry(life.clone()).or_insert_with(new);
                 heard.running = container.running();
                 // A container that ended before it was seen has a log that is read once.
                 if !heard.open && (heard.running || fresh) {
@@ -156,11 +154,6 @@ impl Tracker {
 
 fn listen(life: &Life, heard: &Heard) -> Action {
     Action::Listen { life: life.clone(), source: heard.source.clone(), after: heard.last }
-}
-
-/// Whether the container waits for its next start: its log is still that of the last run.
-fn waits(container: &super::source::Container<'_>) -> bool {
-    container.status.state.as_ref().is_some_and(|state| state.waiting.is_some())
 }
 
 fn ended(pod: &Pod) -> bool {

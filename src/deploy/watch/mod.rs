@@ -53,13 +53,7 @@ pub fn targets(task: &Task<'_>, kube: &Kube, targets: Vec<Target>) -> Result<()>
             match rollouts.verdict(Instant::now(), jiff::Timestamp::now()) {
                 Verdict::Ready => return Ok(()),
                 Verdict::Waiting => {}
-                Verdict::Permanent(cause) => {
-                    let log = match cause.log {
-                        Some(which) => diagnose::last_lines(kube, &cause, which).await,
-                        None => String::new(),
-                    };
-                    return Err(diagnose::screen(&cause, &log));
-                }
+                Verdict::Permanent(cause) => return Err(diagnose::told(kube, &cause).await),
                 Verdict::Failed(what) => return Err(explained(kube, &rollouts, &what).await),
             }
             if Instant::now() >= deadline {

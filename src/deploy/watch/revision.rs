@@ -87,10 +87,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn from<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> T {
-        serde_json::from_value(json).unwrap()
-    }
+    use crate::kubernetes::testing::from_json as from;
 
     #[test]
     fn a_deployment_has_the_hash_of_its_newest_replica_set() {

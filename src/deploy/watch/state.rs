@@ -1,6 +1,6 @@
 //! The state of the rollouts that are waited for, and what follows from it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -42,31 +42,7 @@ struct Objects {
     workloads: BTreeMap<Workload, Store<DynamicObject>>,
 }
 
-/// The writers of [`Objects`].
-struct Writers {
-    pods: Writer<Pod>,
-    events: Writer<Event>,
-    replica_sets: Writer<ReplicaSet>,
-    workloads: BTreeMap<Workload, Writer<DynamicObject>>,
-}
-
 impl Objects {
-    fn new(workloads: &BTreeSet<Workload>) -> (Self, Writers) {
-        let (pods, pods_writer) = reflector::store();
-        let (events, events_writer) = reflector::store();
-        let (replica_sets, replica_sets_writer) = reflector::store();
-        let writers: BTreeMap<_, _> =
-            workloads.iter().map(|workload| (*workload, Writer::new(workload.resource()))).collect();
-        let workloads = writers.iter().map(|(workload, writer)| (*workload, writer.as_reader())).collect();
-        let writers = Writers {
-            pods: pods_writer,
-            events: events_writer,
-            replica_sets: replica_sets_writer,
-            workloads: writers,
-        };
-        (Self { pods, events, replica_sets, workloads }, writers)
-    }
-
     fn loaded(&self) -> bool {
         let pods = self.pods.wait_until_ready().now_or_never();
         pods.is_some() && self.events.wait_until_ready().now_or_never().is_some()
@@ -88,31 +64,28 @@ impl Rollouts {
     /// Begins to watch `targets`.
     pub(super) fn watch(client: &Client, targets: Vec<Target>) -> (Self, Changes) {
         let mut changes = SelectAll::new();
-        let rollouts = Self::new(targets, |namespace, writers| {
-            let client = || client.clone();
-            changes.push(stream(Api::namespaced(client(), namespace), writers.pods));
-            changes.push(stream(Api::namespaced(client(), namespace), writers.events));
-            if writers.workloads.contains_key(&Workload::Deployment) {
-                changes.push(stream(Api::namespaced(client(), namespace), writers.replica_sets));
-            }
-            for (workload, writer) in writers.workloads {
-                changes.push(stream(Api::namespaced_with(client(), namespace, &workload.resource()), writer));
-            }
-        });
-        (rollouts, changes)
+        let mut namespaces: BTreeMap<String, Objects> = BTreeMap::new();
+        for Target { workload, namespace, .. } in &targets {
+            let objects = namespaces.entry(namespace.clone()).or_insert_with(|| Objects {
+                pods: store(&mut changes, Api::namespaced(client.clone(), namespace), Writer::default()),
+                events: store(&mut changes, Api::namespaced(client.clone(), namespace), Writer::default()),
+                replica_sets: store(
+                    &mut changes,
+                    Api::namespaced(client.clone(), namespace),
+                    Writer::default(),
+                ),
+                workloads: BTreeMap::new(),
+            });
+            objects.workloads.entry(*workload).or_insert_with(|| {
+                let resource = workload.resource();
+                let api = Api::namespaced_with(client.clone(), namespace, &resource);
+                store(&mut changes, api, Writer::new(resource))
+            });
+        }
+        (Self::new(targets, namespaces), changes)
     }
 
-    fn new(targets: Vec<Target>, mut fill: impl FnMut(&str, Writers)) -> Self {
-        let mut workloads: BTreeMap<String, BTreeSet<Workload>> = BTreeMap::new();
-        for target in &targets {
-            workloads.entry(target.namespace.clone()).or_default().insert(target.workload);
-        }
-        let open = |(namespace, workloads): (String, BTreeSet<Workload>)| {
-            let (objects, writers) = Objects::new(&workloads);
-            fill(&namespace, writers);
-            (namespace, objects)
-        };
-        let namespaces = workloads.into_iter().map(open).collect();
+    fn new(targets: Vec<Target>, namespaces: BTreeMap<String, Objects>) -> Self {
         Self { targets, namespaces, since: HashMap::new(), reported: HashMap::new(), error: None }
     }
 
@@ -230,15 +203,17 @@ impl Rollouts {
     }
 }
 
-fn stream<K>(api: Api<K>, writer: Writer<K>) -> BoxStream<'static, Result<(), String>>
+/// Begins to watch the objects of `api`.
+fn store<K>(changes: &mut Changes, api: Api<K>, writer: Writer<K>) -> Store<K>
 where
     K: kube::Resource + reflector::Lookup<DynamicType = <K as kube::Resource>::DynamicType>,
     K: Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     <K as kube::Resource>::DynamicType: Eq + Hash + Clone + Send + Sync,
 {
-    let events = watcher(api, watcher::Config::default()).default_backoff();
-    let stored = reflector(writer, events);
-    stored.map(|event| event.map(drop).map_err(|error| error.to_string())).boxed()
+    let store = writer.as_reader();
+    let stored = reflector(writer, watcher(api, watcher::Config::default()).default_backoff());
+    changes.push(stored.map(|event| event.map(drop).map_err(|error| error.to_string())).boxed());
+    store
 }
 
 #[cfg(test)]

@@ -176,10 +176,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-
-    fn from<T: serde::de::DeserializeOwned>(json: Value) -> T {
-        serde_json::from_value(json).unwrap()
-    }
+    use crate::kubernetes::testing::from_json as from;
 
     fn of(workload: Workload, status: &Value) -> Progress {
         let object = json!({"metadata": {"name": "d", "generation": 2},

@@ -131,8 +131,8 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::testing::with_task;
     use crate::exec::Script;
+    use crate::task::testing::with_task;
 
     fn scanner(kind: Kind) -> Scanner {
         Scanner { kind, path: kind.name().into(), sha256: "aa".to_owned() }

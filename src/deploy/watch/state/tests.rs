@@ -6,18 +6,11 @@ use kube::runtime::watcher::Event as Change;
 use serde_json::json;
 
 use super::*;
+use crate::diagnose::recorded;
+use crate::kubernetes::testing::from_json as from;
 
 fn clock() -> Timestamp {
     "2026-01-01T11:00:00Z".parse().unwrap()
-}
-
-fn from<T: DeserializeOwned>(json: serde_json::Value) -> T {
-    serde_json::from_value(json).unwrap()
-}
-
-fn recorded(json: &str) -> Pod {
-    let mut both: serde_json::Value = serde_json::from_str(json).unwrap();
-    from(both["pod"].take())
 }
 
 fn list<K>(writer: &mut Writer<K>, objects: Vec<K>)
@@ -45,13 +38,32 @@ fn deployment(generation: i64, available: i32) -> DynamicObject {
         "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": available}}))
 }
 
-fn rollouts(available: i32, pod: Pod) -> (Rollouts, Writers) {
+struct Writers {
+    pods: Writer<Pod>,
+    events: Writer<Event>,
+    replica_sets: Writer<ReplicaSet>,
+    deployments: Writer<DynamicObject>,
+}
+
+/// Nothing is known yet of Deployment `shop/web`.
+fn unknown() -> (Rollouts, Writers) {
+    let deployments = Writer::new(Workload::Deployment.resource());
+    let (pods, events, replica_sets) = (Writer::default(), Writer::default(), Writer::default());
+    let objects = Objects {
+        pods: pods.as_reader(),
+        events: events.as_reader(),
+        replica_sets: replica_sets.as_reader(),
+        workloads: [(Workload::Deployment, deployments.as_reader())].into(),
+    };
     let target =
         Target { workload: Workload::Deployment, namespace: "shop".to_owned(), name: "web".to_owned() };
-    let mut opened = None;
-    let rollouts = Rollouts::new(vec![target], |_, writers| opened = Some(writers));
-    let mut writers = opened.unwrap();
-    list(writers.workloads.get_mut(&Workload::Deployment).unwrap(), vec![deployment(1, available)]);
+    let rollouts = Rollouts::new(vec![target], [("shop".to_owned(), objects)].into());
+    (rollouts, Writers { pods, events, replica_sets, deployments })
+}
+
+fn rollouts(available: i32, pod: Pod) -> (Rollouts, Writers) {
+    let (rollouts, mut writers) = unknown();
+    list(&mut writers.deployments, vec![deployment(1, available)]);
     list(&mut writers.replica_sets, vec![replica_set("5d9c", "2")]);
     list(&mut writers.pods, vec![pod]);
     list(&mut writers.events, vec![]);
@@ -60,7 +72,7 @@ fn rollouts(available: i32, pod: Pod) -> (Rollouts, Writers) {
 
 #[test]
 fn ready_when_the_workload_is() {
-    let (mut state, _writers) = rollouts(1, recorded(include_str!("../../../diagnose/recorded/ready.json")));
+    let (mut state, _writers) = rollouts(1, recorded("ready").0);
     assert_eq!(state.verdict(Instant::now(), clock()), Verdict::Ready);
     assert_eq!(state.verdict(Instant::now(), "2026-01-01T10:00:01Z".parse().unwrap()), Verdict::Waiting);
     assert_eq!(state.news(), ["web-5d9c-abcde: ready"]);
@@ -69,12 +81,8 @@ fn ready_when_the_workload_is() {
 
 #[test]
 fn nothing_is_decided_before_the_first_list_is_complete() {
-    let target =
-        Target { workload: Workload::Deployment, namespace: "shop".to_owned(), name: "web".to_owned() };
-    let mut opened = None;
-    let mut state = Rollouts::new(vec![target], |_, writers| opened = Some(writers));
-    let mut writers = opened.unwrap();
-    list(writers.workloads.get_mut(&Workload::Deployment).unwrap(), vec![deployment(1, 1)]);
+    let (mut state, mut writers) = unknown();
+    list(&mut writers.deployments, vec![deployment(1, 1)]);
     assert_eq!(state.verdict(Instant::now(), clock()), Verdict::Waiting);
     list(&mut writers.pods, vec![]);
     list(&mut writers.events, vec![]);
@@ -83,7 +91,7 @@ fn nothing_is_decided_before_the_first_list_is_complete() {
 
 #[test]
 fn a_missing_image_has_a_short_grace_period() {
-    let pod = recorded(include_str!("../../../diagnose/recorded/image-never-pull.json"));
+    let pod = recorded("image-never-pull").0;
     let (mut state, _writers) = rollouts(0, pod);
     let start = Instant::now();
     assert_eq!(state.verdict(start, clock()), Verdict::Waiting);
@@ -97,8 +105,8 @@ fn a_missing_image_has_a_short_grace_period() {
 
 #[test]
 fn the_grace_period_starts_again_when_the_cause_goes() {
-    let broken = recorded(include_str!("../../../diagnose/recorded/image-never-pull.json"));
-    let mut fine = recorded(include_str!("../../../diagnose/recorded/probe-failing.json"));
+    let broken = recorded("image-never-pull").0;
+    let mut fine = recorded("probe-failing").0;
     fine.metadata.name.clone_from(&broken.metadata.name);
     let (mut state, mut writers) = rollouts(0, broken.clone());
     let start = Instant::now();
@@ -112,7 +120,7 @@ fn the_grace_period_starts_again_when_the_cause_goes() {
 
 #[test]
 fn pods_of_the_last_rollout_are_ignored() {
-    let old = recorded(include_str!("../../../diagnose/recorded/crash-loop.json"));
+    let old = recorded("crash-loop").0;
     let blamed = |newest: &str| {
         let (mut state, mut writers) = rollouts(0, old.clone());
         list(&mut writers.replica_sets, vec![replica_set("5d9c", "1"), replica_set(newest, "2")]);
@@ -122,7 +130,7 @@ fn pods_of_the_last_rollout_are_ignored() {
     assert!(!blamed("6e8a"), "the new ReplicaSet has no pod yet");
     let (mut state, mut writers) = rollouts(0, old.clone());
     let changed = Change::Apply(deployment(2, 0));
-    writers.workloads.get_mut(&Workload::Deployment).unwrap().apply_watcher_event(&changed);
+    writers.deployments.apply_watcher_event(&changed);
     let verdict = state.verdict(Instant::now(), clock());
     assert_eq!(verdict, Verdict::Waiting, "its controller has not seen the change");
 }
