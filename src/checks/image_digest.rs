@@ -2,10 +2,12 @@
 //! were built.
 
 use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ListParams};
+use kube::runtime::watcher;
 
-use super::{Check, Context, Verdict};
+use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
 use crate::diagnose::statuses;
 use crate::images::Built;
@@ -49,6 +51,10 @@ impl Check for ImageDigest {
             }
         }
         .boxed()
+    }
+
+    fn changes(&self, cx: &Context<'_>) -> Option<BoxStream<'static, ()>> {
+        Some(pulse::of(self.api(cx), watcher::Config::default()))
     }
 
     fn help(&self) -> &'static str {

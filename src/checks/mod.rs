@@ -9,6 +9,7 @@ mod http;
 mod image_digest;
 mod journey;
 mod metrics;
+mod pulse;
 mod pvc;
 mod restarts;
 mod rollout;
@@ -25,6 +26,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use kube::Client;
 use serde::Serialize;
 
@@ -71,6 +73,12 @@ pub enum Verdict {
 pub trait Check: Debug + Send + Sync {
     /// Looks once. Errors of the API are [`Verdict::NotYet`]: they may pass.
     fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict>;
+
+    /// An item for each change after which another look may have another result; without a watch, pauses
+    /// separate the looks.
+    fn changes(&self, _cx: &Context<'_>) -> Option<BoxStream<'static, ()>> {
+        None
+    }
 
     /// What to do when it fails and its file gives no `help`.
     fn help(&self) -> &'static str;

@@ -1,10 +1,11 @@
 //! Kind `pvc`: a claim is bound to a volume of the right class.
 
 use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::Api;
 
-use super::{Check, Context, Verdict};
+use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
 use crate::kubernetes::error_line;
 
@@ -21,17 +22,26 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Check>> {
     Some(Box::new(Pvc { name: name?, namespace, storage_class }))
 }
 
+impl Pvc {
+    fn api(&self, cx: &Context<'_>) -> Api<PersistentVolumeClaim> {
+        Api::namespaced(cx.client(), self.namespace.as_deref().unwrap_or(&cx.namespace))
+    }
+}
+
 impl Check for Pvc {
     fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
         async move {
-            let api = Api::namespaced(cx.client(), self.namespace.as_deref().unwrap_or(&cx.namespace));
-            match api.get_opt(&self.name).await {
+            match self.api(cx).get_opt(&self.name).await {
                 Ok(Some(claim)) => judge(&claim, self.storage_class.as_deref()),
                 Ok(None) => Verdict::NotYet(format!("there is no claim {}", self.name)),
                 Err(error) => Verdict::NotYet(error_line(&error)),
             }
         }
         .boxed()
+    }
+
+    fn changes(&self, cx: &Context<'_>) -> Option<BoxStream<'static, ()>> {
+        Some(pulse::of_one(self.api(cx), &self.name))
     }
 
     fn help(&self) -> &'static str {

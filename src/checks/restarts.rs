@@ -8,13 +8,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerStatus, Node, Pod};
 use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
+use kube::runtime::watcher;
 
-use super::{Check, Context, Verdict};
+use super::{Check, Context, Verdict, pulse};
 use crate::config::Fields;
 use crate::deploy::members;
 use crate::deploy::services::owner;
@@ -116,6 +118,12 @@ fn foreign_owner(pod: &Pod, jobs: &[Job], members: &BTreeSet<String>) -> Option<
 impl Check for Restarts {
     fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
         self.read(cx).map(|read| read.unwrap_or_else(Verdict::NotYet)).boxed()
+    }
+
+    fn changes(&self, cx: &Context<'_>) -> Option<BoxStream<'static, ()>> {
+        let all = watcher::Config::default();
+        let config = self.selector.as_ref().map_or_else(|| all.clone(), |labels| all.clone().labels(labels));
+        Some(pulse::of(Api::<Pod>::namespaced(cx.client(), &cx.namespace), config))
     }
 
     fn help(&self) -> &'static str {

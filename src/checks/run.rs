@@ -8,9 +8,11 @@ use super::{Context, Outcome, Spec, Verdict};
 
 /// Enough to overlap the waits of most checks, few enough for a small API server.
 const AT_ONCE: usize = 8;
-/// Pauses between two evaluations: doubled from the first to the last.
+/// Pauses between two evaluations without a watch: doubled from the first to the last.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// An evaluation although the watch reported no change, in case it has stopped working.
+const FALLBACK: Duration = Duration::from_secs(5);
 /// The part of the task's time that is reserved for reporting a check that timed out.
 const RESERVED: Duration = Duration::from_millis(200);
 /// The time limit for cleaning up after interrupted evaluations; it begins after the task's time.
@@ -101,8 +103,17 @@ async fn evaluate(cx: &Context<'_>, spec: &Spec, deadline: Instant) -> Verdict {
     let longest = spec.check.look_timeout();
     let mut last = look(cx, spec, longest).await;
     let mut pause = MIN_PAUSE;
+    let mut changes = None;
     while matches!(last, Verdict::NotYet(_)) {
-        tokio::time::sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
+        let left = deadline.saturating_duration_since(Instant::now());
+        match changes.get_or_insert_with(|| spec.check.changes(cx)) {
+            None => tokio::time::sleep(pause.min(left)).await,
+            Some(stream) => {
+                if let Ok(None) = tokio::time::timeout(FALLBACK.min(left), stream.next()).await {
+                    changes = Some(None);
+                }
+            }
+        }
         pause = (pause * 2).min(MAX_PAUSE);
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {

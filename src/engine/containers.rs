@@ -27,6 +27,13 @@ impl Engine {
         parse(&task.run(&cmd)?.text())
     }
 
+    /// The network that a container was created for; the list of containers shows none until it has started once.
+    pub fn network_of(&self, task: &Task<'_>, id: &str) -> Result<Option<String>> {
+        let args = ["inspect", "--format", "{{.HostConfig.NetworkMode}}", id];
+        let mode = self.lookup(task, &format!("inspect the container {id}"), &args)?;
+        Ok(mode.map(|mode| mode.trim().to_owned()))
+    }
+
     /// Starts a stopped container; resumes a paused one.
     pub fn start(&self, task: &Task<'_>, id: &str) -> Result<()> {
         let cmd = self.cmd(format!("start the container {id}")).args(["start", id]).any_status();

@@ -165,3 +165,23 @@ fn progress_names_each_step_once() {
     assert_eq!(progress(" ✓ Starting control-plane 🕹️"), None);
     assert_eq!(progress("Set kubectl context to \"kind-c\""), None);
 }
+
+/// Killed between the creation of the container and its start: no network is listed, and nothing is marked yet.
+#[test]
+fn a_container_that_was_never_connected_belongs_to_the_owner_of_its_network() {
+    let created = NODE.replace("running", "created").replace("c-kind", "");
+    let state = |network: &str, labels: &str| {
+        let script = Script::default()
+            .on("docker ps --all", 0, &created)
+            .on("docker network inspect --format '{{json .Labels}}'", 0, labels)
+            .on("docker inspect --format {{.HostConfig.NetworkMode}} 4711", 0, &format!("{network}\n"))
+            .on("docker cp", 1, "");
+        let dir = tempfile::tempdir().unwrap();
+        with_task(&script, |task| kind(dir.path()).state(task)).0
+    };
+    assert!(matches!(state("c-kind", LABELS).unwrap(), State::Partial { .. }));
+    for (network, labels) in [("bridge", LABELS), ("c-kind", r#"{"todo-bootstrap.dev/cluster":"d"}"#)] {
+        let error = state(network, labels).unwrap_err();
+        assert!(error.what().contains("did not create"), "{error}");
+    }
+}

@@ -134,8 +134,15 @@ impl Provider {
         let label = if self.is_minikube() { "name.minikube.sigs.k8s.io" } else { "io.x-k8s.kind.cluster" };
         let containers = self.engine.containers(task, &[format!("label={label}={}", self.name())])?;
         if !containers.is_empty() {
-            let labels = self.engine.labels_of(task, "network", &self.network())?;
-            self.check_owner(&containers, labels.as_ref(), || self.mark(task))?;
+            let network = self.network();
+            let labels = self.engine.labels_of(task, "network", &network)?;
+            let mut joined = containers.clone();
+            // The creation was interrupted before the container was connected.
+            for container in joined.iter_mut().filter(|container| container.networks.is_empty()) {
+                let planned = self.engine.network_of(task, &container.id)?;
+                container.networks.extend(planned.filter(|planned| *planned == network));
+            }
+            self.check_owner(&joined, labels.as_ref(), || self.mark(task))?;
         }
         Ok(containers)
     }
