@@ -117,6 +117,15 @@ pub fn set_mode(file: &File, mode: u32) -> IoResult<()> {
     Ok(())
 }
 
+/// Creates or empties a file that only its owner may read.
+pub fn create_private(path: &Path) -> IoResult<File> {
+    let mut options = File::options();
+    options.create(true).write(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 /// Bytes as lower-case hex digits.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();

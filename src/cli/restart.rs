@@ -20,7 +20,7 @@ pub(crate) fn run(context: &Context<'_>, args: &RestartArgs) -> Result<Exit> {
     let silent = context.silent()?;
     let task = silent.task("restart");
     let namespace = &application(&session)?.namespace;
-    connect_or_explain(context, &session, &task)?;
+    connect_or_explain(&session, &task)?;
     let live = deploy::services::read(&task, session.kube()?, namespace)?;
     let services = steps::restart::chosen(&live, &args.services)?;
     if services.is_empty() {

@@ -127,24 +127,23 @@ fn own_name(package: &str) -> &str {
 /// Runs a go command again where a module did not arrive: Go itself asks once. Modules that arrived are
 /// kept, so the next attempt downloads only the rest.
 fn online<T>(task: &Task<'_>, mut run: impl FnMut() -> Result<T>) -> Result<T> {
-    for pause in PAUSES {
-        match run() {
-            Err(error) if mentions(&error, NETWORK) => {
-                task.check()?;
-                task.warn(format!(
-                    "a Go module could not be downloaded; trying again in {} s",
-                    pause.as_secs()
-                ));
-                let slept = async {
-                    tokio::time::sleep(pause).await;
-                    Ok(())
-                };
-                task.wait("waiting for the Go module proxy", slept)?;
-            }
-            result => return result.map_err(|error| remedy(&error)),
-        }
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let error = match run() {
+            Ok(result) => return Ok(result),
+            Err(error) => error,
+        };
+        let Some(pause) = pauses.next().filter(|_| mentions(&error, NETWORK)) else {
+            return Err(remedy(error));
+        };
+        task.check()?;
+        task.warn(format!("a Go module could not be downloaded; trying again in {} s", pause.as_secs()));
+        let slept = async {
+            tokio::time::sleep(pause).await;
+            Ok(())
+        };
+        task.wait("waiting for the Go module proxy", slept)?;
     }
-    run().map_err(|error| remedy(&error))
 }
 
 /// Whether the error contains one of `phrases`, which are separated by `|`.
@@ -153,17 +152,15 @@ fn mentions(error: &Error, phrases: &str) -> bool {
     phrases.split('|').any(|phrase| text.contains(phrase))
 }
 
-fn remedy(error: &Error) -> Error {
-    if mentions(error, NETWORK) {
-        let error = error.clone().help("go env GOPROXY   # shows the module proxy that must be reachable");
+fn remedy(error: Error) -> Error {
+    if mentions(&error, NETWORK) {
+        let error = error.help("go env GOPROXY   # shows the module proxy that must be reachable");
         return error.help("todo-bootstrap up   # continues with what was downloaded");
     }
-    if mentions(error, "no space left on device") {
-        return error
-            .clone()
-            .help("go clean -cache   # deletes Go's build cache; or free disk space in another way");
+    if mentions(&error, "no space left on device") {
+        return error.help("go clean -cache   # deletes Go's build cache; or free disk space in another way");
     }
-    error.clone()
+    error
 }
 
 /// Tells how far a build is.

@@ -25,6 +25,8 @@ use std::sync::OnceLock;
 pub use recipe::{Go, Image, Kind, Layers, ModuleFiles, Npm, Package, Recipe, Rootfs};
 pub use recipes::Recipes;
 
+use tokio::sync::Semaphore;
+
 use crate::bundle::Entry;
 use crate::config::{Paths, Versions};
 use crate::data::Data;
@@ -32,7 +34,6 @@ use crate::error::{Error, Result};
 use crate::host::Facts;
 use crate::process_env::ProcessEnv;
 use crate::task::Task;
-use build::Permits;
 use programs::{Debootstrap, Toolchain};
 use store::Store;
 
@@ -65,7 +66,7 @@ pub struct Source {
     store: Store,
     go: Option<Toolchain>,
     inputs: OnceLock<Result<BTreeMap<String, String>>>,
-    go_builds: Permits,
+    go_builds: Semaphore,
 }
 
 impl Source {
@@ -85,7 +86,7 @@ impl Source {
             store: Store::new(&paths.cache),
             go: Toolchain::find(process_env),
             inputs: OnceLock::new(),
-            go_builds: Permits::new(2),
+            go_builds: Semaphore::new(2),
         })
     }
 

@@ -139,12 +139,7 @@ impl Store {
     /// The right to make an artifact; waits, and says so, while another process makes it.
     pub fn lock(&self, task: &Task<'_>, name: &str) -> Result<File> {
         let path = self.create("locks")?.join(format!("{name}.lock"));
-        let mut told = false;
-        lock::wait(task, &path, || {
-            if !std::mem::replace(&mut told, true) {
-                task.say("another process is building it; waiting");
-            }
-        })
+        lock::wait(task, &path, || task.say("another process is building it; waiting"))
     }
 
     /// A folder to make an artifact in, gone when it is dropped. What a killed build left is removed

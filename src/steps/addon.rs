@@ -1,10 +1,8 @@
 //! Steps `addon-<name>`: apply an addon and wait until it works.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::undo::IN_CLUSTER;
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
 use crate::addons::Addon;
 use crate::checks;
 use crate::deploy::{self, MANAGER};
@@ -12,36 +10,13 @@ use crate::error::Result;
 use crate::task::Task;
 
 pub struct AddonStep {
-    id: String,
-    addon: Arc<Addon>,
-    session: Arc<Session>,
-}
-
-impl AddonStep {
-    pub fn new(addon: Arc<Addon>, session: Arc<Session>) -> Self {
-        Self { id: format!("addon-{}", addon.name), addon, session }
-    }
+    pub addon: Arc<Addon>,
+    pub session: Arc<Session>,
 }
 
 impl Step for AddonStep {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn title(&self) -> String {
-        self.addon.title.clone()
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(5)
-    }
-
     fn effects(&self) -> Vec<String> {
         vec![format!("applies manifests/addons/{} to the cluster", self.addon.name)]
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        IN_CLUSTER
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {

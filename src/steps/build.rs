@@ -1,9 +1,8 @@
 //! Steps `build-<image>`: build an image of the project if its inputs changed, and write its SBOM.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
 use crate::config::{Application, ImageSpec};
 use crate::error::Result;
 use crate::images::{self, Order, sbom};
@@ -11,22 +10,12 @@ use crate::local_registry::Stored;
 use crate::task::Task;
 
 pub struct BuildStep {
-    id: String,
-    spec: ImageSpec,
-    application: Application,
-    session: Arc<Session>,
+    pub spec: ImageSpec,
+    pub application: Application,
+    pub session: Arc<Session>,
 }
 
 impl BuildStep {
-    pub fn new(spec: &ImageSpec, application: &Application, session: Arc<Session>) -> Self {
-        Self {
-            id: format!("build-{}", spec.name),
-            spec: spec.clone(),
-            application: application.clone(),
-            session,
-        }
-    }
-
     fn base(&self) -> Result<Option<Stored>> {
         self.spec.base.as_deref().map(|base| self.session.image(base)).transpose()
     }
@@ -41,18 +30,6 @@ impl BuildStep {
 }
 
 impl Step for BuildStep {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn title(&self) -> String {
-        format!("Build image {}", self.spec.name)
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(20)
-    }
-
     fn effects(&self) -> Vec<String> {
         let (file, target) = (self.spec.dockerfile.display(), self.session.target());
         let document = sbom::file(&self.session.dir(), &self.spec.name);
@@ -60,10 +37,6 @@ impl Step for BuildStep {
             format!("builds an image from {file} (target {target}) and pushes it to the local registry"),
             format!("writes its SBOM to {}", document.display()),
         ]
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        Undo::Nothing("its image is in the local registry, its SBOM in the state of the cluster")
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {

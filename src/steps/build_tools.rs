@@ -1,9 +1,8 @@
 //! Step `build-tools`: installs the packages that building images from source needs.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Depth, HostReceipt, Probe, Revert, Session, Step, Undo};
+use super::{Depth, HostReceipt, Probe, Revert, Session, Step};
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::local_registry::LocalRegistry;
@@ -32,27 +31,11 @@ impl BuildToolsStep {
 }
 
 impl Step for BuildToolsStep {
-    fn id(&self) -> &'static str {
-        "build-tools"
-    }
-
-    fn title(&self) -> String {
-        "Image build tools".to_owned()
-    }
-
     fn effects(&self) -> Vec<String> {
         vec![
             "installs debootstrap with the system's package manager, if images are built from source"
                 .to_owned(),
         ]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(10)
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        Undo::By(self)
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
@@ -77,14 +60,6 @@ impl Step for BuildToolsStep {
 }
 
 impl Revert for BuildToolsStep {
-    fn made_by(&self) -> &str {
-        self.id()
-    }
-
-    fn what(&self) -> String {
-        self.title()
-    }
-
     fn losses(&self, depth: Depth) -> Vec<String> {
         let receipt = HostReceipt::load(&self.session.paths.state).ok().filter(|_| depth == Depth::Machine);
         let packages = receipt.map(|receipt| receipt.made.build_tools).unwrap_or_default();

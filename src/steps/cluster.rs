@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::undo::IN_CLUSTER;
-use super::{Depth, Probe, Revert, Session, Step, Undo};
+use super::{Depth, Probe, Revert, Session, Step};
 use crate::cluster::{State, identity, nodes, room};
 use crate::error::Result;
 use crate::kubernetes::Kube;
@@ -108,18 +107,6 @@ impl ClusterStep {
 }
 
 impl Step for ClusterStep {
-    fn id(&self) -> &'static str {
-        "cluster"
-    }
-
-    fn title(&self) -> String {
-        format!("Cluster {}", self.session.profile.cluster.name)
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(10)
-    }
-
     fn effects(&self) -> Vec<String> {
         let cluster = &self.session.profile.cluster.name;
         let provider = self.session.profile.provider.name();
@@ -135,10 +122,6 @@ impl Step for ClusterStep {
             format!("uses ports {} and {} of 127.0.0.1", ports.http, ports.https),
             format!("writes {} (~/.kube/config is not changed)", self.session.kubeconfig().display()),
         ]
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        Undo::By(self)
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
@@ -201,18 +184,6 @@ pub struct ClusterReadyStep {
 }
 
 impl Step for ClusterReadyStep {
-    fn id(&self) -> &'static str {
-        "cluster-ready"
-    }
-
-    fn title(&self) -> String {
-        "Node, storage and DNS of the cluster".to_owned()
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        IN_CLUSTER
-    }
-
     /// Step `cluster` already checked an existing cluster.
     fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
         Ok(if self.session.is_new_cluster() {
@@ -228,20 +199,12 @@ impl Step for ClusterReadyStep {
     }
 
     /// `run` waited until the cluster was ready.
-    fn verify(&self, _task: &Task<'_>) -> Result<()> {
-        Ok(())
+    fn verify(&self, _task: &Task<'_>) -> Result<Probe> {
+        Ok(Probe::Done(String::new()))
     }
 }
 
 impl Revert for ClusterStep {
-    fn made_by(&self) -> &str {
-        self.id()
-    }
-
-    fn what(&self) -> String {
-        self.title()
-    }
-
     fn losses(&self, _depth: Depth) -> Vec<String> {
         let (session, name) = (&self.session, &self.session.profile.cluster.name);
         if session.is_recorded() && session.engine().is_ok() {

@@ -1,11 +1,10 @@
 //! Step `engine`: a container engine runs and responds.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Depth, HostReceipt, Orphan, Probe, Revert, Session, Step, Undo};
+use super::{Depth, HostReceipt, Orphan, Probe, Revert, Session, Step};
 use crate::engine::{self, Engine, Fault, Installed};
 use crate::error::Result;
 use crate::task::Task;
@@ -33,25 +32,7 @@ pub fn able_to_build(session: &Session, engine: &Engine) -> Result<()> {
     specs.try_for_each(|spec| engine.can_build(&session.facts, &spec.dockerfile))
 }
 
-impl EngineStep {
-    fn detect(&self, task: &Task<'_>) -> Result<Result<Engine, Fault>> {
-        Engine::detect(task, &self.session.process_env, &self.session.facts)
-    }
-}
-
 impl Step for EngineStep {
-    fn id(&self) -> &'static str {
-        "engine"
-    }
-
-    fn title(&self) -> String {
-        "Container engine".to_owned()
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(15)
-    }
-
     fn effects(&self) -> Vec<String> {
         if self.session.engine().is_ok() {
             return Vec::new();
@@ -62,31 +43,22 @@ impl Step for EngineStep {
         ]
     }
 
-    fn undo(&self) -> Undo<'_> {
-        Undo::By(self)
-    }
-
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        // The command may have detected the engine already.
-        if self.session.engine().is_err() {
-            match self.detect(task)? {
-                Ok(engine) => {
-                    able_to_build(&self.session, &engine)?;
-                    self.session.set_engine(engine);
-                }
-                Err(fault @ (Fault::Absent | Fault::NotRunning { .. })) => {
-                    return Ok(Probe::Needed(fault.title().to_owned()));
-                }
-                Err(fault) => return Err(fault.error(&self.session.facts)),
+        match self.session.detect_engine(task)? {
+            Some(fault @ (Fault::Absent | Fault::NotRunning { .. })) => {
+                return Ok(Probe::Needed(fault.title().to_owned()));
             }
+            Some(fault) => return Err(fault.error(&self.session.facts)),
+            None => {}
         }
         let engine = self.session.engine()?;
+        able_to_build(&self.session, engine)?;
         Ok(Probe::Done(format!("{} {}", engine.name, engine.version)))
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
         let session = &self.session;
-        let Err(fault) = self.detect(task)? else { return Ok("answers".to_owned()) };
+        let Some(fault) = session.detect_engine(task)? else { return Ok("answers".to_owned()) };
         if !session.consent || !engine::fix(&fault, &session.facts).automatic {
             return Err(fault.error(&session.facts));
         }
@@ -109,14 +81,6 @@ impl Step for EngineStep {
 }
 
 impl Revert for EngineStep {
-    fn made_by(&self) -> &str {
-        self.id()
-    }
-
-    fn what(&self) -> String {
-        self.title()
-    }
-
     fn losses(&self, depth: Depth) -> Vec<String> {
         if depth == Depth::Cluster {
             return Vec::new();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::secrets::objects;
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
 use crate::config::Application;
 use crate::config::env::{self, EnvValues, Written};
 use crate::deploy::secrets;
@@ -16,15 +16,6 @@ pub struct EnvStep {
 }
 
 impl Step for EnvStep {
-    fn id(&self) -> &'static str {
-        "env"
-    }
-
-    fn title(&self) -> String {
-        let name = self.application.env_file.file_name().unwrap_or_default();
-        format!("Settings {}", name.to_string_lossy())
-    }
-
     fn effects(&self) -> Vec<String> {
         let Ok(environment) = self.session.environment(&self.application) else { return Vec::new() };
         let (file, example) = (environment.file.display(), self.application.env_example.display());
@@ -37,10 +28,6 @@ impl Step for EnvStep {
             (false, false) => vec![format!("generates secrets in {file}: {pending}{kept}")],
             (false, true) => Vec::new(),
         }
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        Undo::Nothing("the file belongs to the user, and may be the only copy of a secret")
     }
 
     fn probe(&self, _task: &Task<'_>) -> Result<Probe> {

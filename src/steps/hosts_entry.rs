@@ -79,14 +79,6 @@ pub(super) struct HostsEntries {
 }
 
 impl Revert for HostsEntries {
-    fn made_by(&self) -> &'static str {
-        "hosts-entry"
-    }
-
-    fn what(&self) -> String {
-        "Entry in the hosts file".to_owned()
-    }
-
     fn losses(&self, depth: Depth) -> Vec<String> {
         let entries = hosts_entries(&self.session, depth).unwrap_or_default();
         let line = |entry: &HostsEntry| {

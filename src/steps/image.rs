@@ -1,26 +1,18 @@
 //! Steps for images that are not built from the project: node, base and addon images.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::undo::IN_CACHE;
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
 use crate::error::Result;
 use crate::origins::FoundImage;
 use crate::task::Task;
 
 pub struct ImageStep {
-    id: String,
-    title: String,
-    name: String,
-    session: Arc<Session>,
+    pub name: String,
+    pub session: Arc<Session>,
 }
 
 impl ImageStep {
-    pub fn new(id: String, title: String, name: &str, session: Arc<Session>) -> Self {
-        Self { id, title, name: name.to_owned(), session }
-    }
-
     fn keep(&self, found: FoundImage) -> String {
         let text = format!("{}:{} ({})", found.stored.repository, found.stored.tag, found.origin.name());
         self.session.set_image(&self.name, found.stored);
@@ -29,24 +21,8 @@ impl ImageStep {
 }
 
 impl Step for ImageStep {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn title(&self) -> String {
-        self.title.clone()
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(60)
-    }
-
     fn effects(&self) -> Vec<String> {
         vec![format!("{} into the local registry", self.session.origins.image_effect(&self.name))]
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        IN_CACHE
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {

@@ -150,14 +150,6 @@ pub(super) struct KubeconfigEntries {
 }
 
 impl Revert for KubeconfigEntries {
-    fn made_by(&self) -> &'static str {
-        "kubeconfig-entries"
-    }
-
-    fn what(&self) -> String {
-        "Entries in your kubeconfig".to_owned()
-    }
-
     fn losses(&self, _depth: Depth) -> Vec<String> {
         let line = |record: &KubeconfigMerge| {
             format!("removes cluster, user and context `{}` from {}", record.name, record.file.display())

@@ -1,25 +1,19 @@
 //! Steps `pull-<image>`: pull an image into every node, by digest, before a pod needs it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::undo::IN_CLUSTER;
-use super::{Probe, Session, Step, Undo};
-use crate::error::{Error, Result};
+use super::{Probe, Session, Step};
+use crate::cancel::Cancel;
+use crate::error::Result;
 use crate::local_registry;
-use crate::task::Task;
+use crate::task::{Task, run_graph};
 
 pub struct PullStep {
-    id: String,
-    name: String,
-    session: Arc<Session>,
+    pub name: String,
+    pub session: Arc<Session>,
 }
 
 impl PullStep {
-    pub fn new(name: &str, session: Arc<Session>) -> Self {
-        Self { id: format!("pull-{name}"), name: name.to_owned(), session }
-    }
-
     /// The nodes that do not have the image.
     fn missing(&self, task: &Task<'_>) -> Result<Vec<String>> {
         let image = self.session.image(&self.name)?.in_node();
@@ -30,22 +24,6 @@ impl PullStep {
 }
 
 impl Step for PullStep {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn title(&self) -> String {
-        format!("Pull image {} into the cluster", self.name)
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(10)
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        IN_CLUSTER
-    }
-
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
         let missing = self.missing(task)?;
         Ok(if missing.is_empty() {
@@ -59,16 +37,15 @@ impl Step for PullStep {
         let (session, image) = (&self.session, self.session.image(&self.name)?);
         let (engine, missing) = (session.engine()?, self.missing(task)?);
         // In parallel, so that the registry reads the image from disk only once.
-        let results: Vec<Result<()>> = std::thread::scope(|scope| {
-            let pulls: Vec<_> = missing
-                .iter()
-                .map(|node| scope.spawn(|| local_registry::pull(task, engine, node, &image)))
-                .collect();
-            let panicked = || Err(Error::failed("pulling an image panicked"));
-            pulls.into_iter().map(|pull| pull.join().unwrap_or_else(|_| panicked())).collect()
-        });
+        let pulled = run_graph(
+            &vec![Vec::new(); missing.len()],
+            missing.len(),
+            &Cancel::default(),
+            || (),
+            |at| local_registry::pull(task, engine, &missing[at], &image),
+        );
         session.forget_node_images();
-        results.into_iter().collect::<Result<()>>()?;
+        pulled?;
         Ok(format!("{}:{}", image.repository, image.tag))
     }
 }

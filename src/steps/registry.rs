@@ -1,10 +1,8 @@
 //! Steps `registry` and `cluster-registry`: start the local registry, and configure the nodes to use it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::undo::IN_CLUSTER;
-use super::{Depth, Probe, Revert, Session, Step, Undo};
+use super::{Depth, Probe, Revert, Session, Step};
 use crate::deploy;
 use crate::error::Result;
 use crate::local_registry::{self, LocalRegistry, hosting};
@@ -24,27 +22,11 @@ impl RegistryStep {
 }
 
 impl Step for RegistryStep {
-    fn id(&self) -> &'static str {
-        "registry"
-    }
-
-    fn title(&self) -> String {
-        "Local registry".to_owned()
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(30)
-    }
-
     fn effects(&self) -> Vec<String> {
         vec![
             "starts a container registry, on a port of 127.0.0.1; its volume keeps the images".to_owned(),
             self.session.origins.registry_effect(),
         ]
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        Undo::By(self)
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
@@ -64,14 +46,6 @@ impl Step for RegistryStep {
 
 /// The container is deleted with the last cluster that uses it, its volume with the cache.
 impl Revert for RegistryStep {
-    fn made_by(&self) -> &str {
-        self.id()
-    }
-
-    fn what(&self) -> String {
-        self.title()
-    }
-
     fn losses(&self, depth: Depth) -> Vec<String> {
         let session = &self.session;
         // `remains` reports a record that cannot be read.
@@ -122,20 +96,8 @@ pub struct ClusterRegistryStep {
 }
 
 impl Step for ClusterRegistryStep {
-    fn id(&self) -> &'static str {
-        "cluster-registry"
-    }
-
-    fn title(&self) -> String {
-        "Registry in the cluster".to_owned()
-    }
-
     fn effects(&self) -> Vec<String> {
         vec!["configures the cluster's nodes to pull from the local registry only".to_owned()]
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        IN_CLUSTER
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {

@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 
 use super::secrets::wanted;
-use super::undo::IN_CLUSTER;
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
 use crate::config::Application;
 use crate::config::env::Environment;
 use crate::deploy::helm::{Chart, Helm};
@@ -91,27 +89,11 @@ impl ReleaseStep {
 }
 
 impl Step for ReleaseStep {
-    fn id(&self) -> &'static str {
-        "release"
-    }
-
-    fn title(&self) -> String {
-        format!("Application {}", self.application.name)
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(6)
-    }
-
     fn effects(&self) -> Vec<String> {
         vec![format!(
             "installs Helm release {} in namespace {}",
             self.application.name, self.application.namespace
         )]
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        IN_CLUSTER
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {

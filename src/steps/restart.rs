@@ -1,9 +1,9 @@
 //! The plan of `restart`: restarts one service after the other, so that the others keep running.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Plan, Probe, Session, Step, Undo};
+use super::plan::{NOTHING, Planned};
+use super::{Plan, Probe, Session, Step};
 use crate::deploy::services::{LiveServices, Service};
 use crate::deploy::{self, watch::Target};
 use crate::error::{Error, Result};
@@ -30,20 +30,16 @@ pub fn known(names: &[String], wanted: &[String]) -> Result<()> {
 
 /// A plan with a step for each service.
 pub fn plan(session: &Arc<Session>, services: &[Service]) -> Result<Plan> {
-    let mut steps: Vec<(Box<dyn Step>, Vec<String>)> = Vec::new();
+    let mut steps = Vec::new();
     for service in services {
         if service.paused {
             return Err(Error::refused(format!("service `{}` cannot be restarted", service.name))
                 .because("its Deployment is paused, so no pod would be replaced")
                 .help(format!("kubectl rollout resume {}", paused(&service.workloads))));
         }
-        let step = RestartStep {
-            id: format!("restart-{}", service.name),
-            name: service.name.clone(),
-            targets: service.workloads.clone(),
-            session: session.clone(),
-        };
-        steps.push((Box::new(step), Vec::new()));
+        let step = RestartStep { targets: service.workloads.clone(), session: session.clone() };
+        let name = &service.name;
+        steps.push(Planned::new(format!("restart-{name}"), format!("Restart {name}"), 6, NOTHING, step));
     }
     Plan::new(steps)
 }
@@ -54,29 +50,11 @@ fn paused(targets: &[Target]) -> String {
 }
 
 struct RestartStep {
-    id: String,
-    name: String,
     targets: Vec<Target>,
     session: Arc<Session>,
 }
 
 impl Step for RestartStep {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn title(&self) -> String {
-        format!("Restart {}", self.name)
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(6)
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        Undo::Nothing("replaced pods cannot be restored")
-    }
-
     /// A restart is always needed.
     fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
         Ok(Probe::Needed("its pods are replaced one by one".to_owned()))
@@ -89,8 +67,8 @@ impl Step for RestartStep {
     }
 
     /// `run` waited until the pods were ready.
-    fn verify(&self, _task: &Task<'_>) -> Result<()> {
-        Ok(())
+    fn verify(&self, _task: &Task<'_>) -> Result<Probe> {
+        Ok(Probe::Done(String::new()))
     }
 }
 

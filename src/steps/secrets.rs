@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::undo::IN_CLUSTER;
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
 use crate::config::Application;
 use crate::config::env::{Class, EnvValues, Environment};
 use crate::deploy::secrets::{self, Wanted};
@@ -30,20 +29,8 @@ impl NamespaceStep {
 }
 
 impl Step for NamespaceStep {
-    fn id(&self) -> &'static str {
-        "namespace"
-    }
-
-    fn title(&self) -> String {
-        format!("Namespace {}", self.application.namespace)
-    }
-
     fn effects(&self) -> Vec<String> {
         vec![format!("creates namespace {}", self.application.namespace)]
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        IN_CLUSTER
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
@@ -62,14 +49,6 @@ pub struct SecretsStep {
 }
 
 impl Step for SecretsStep {
-    fn id(&self) -> &'static str {
-        "secrets"
-    }
-
-    fn title(&self) -> String {
-        format!("Settings in {}", self.application.namespace)
-    }
-
     fn effects(&self) -> Vec<String> {
         vec![format!(
             "creates Secret {} and ConfigMap {} from {}",
@@ -77,10 +56,6 @@ impl Step for SecretsStep {
             self.application.config_name(),
             self.application.env_file.display()
         )]
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        IN_CLUSTER
     }
 
     /// Lists the changes by key, so that `plan` shows them before they are applied.

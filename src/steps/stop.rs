@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Plan, Probe, Session, Step, Undo};
+use super::plan::{NOTHING, Planned};
+use super::{Plan, Probe, Session, Step};
 use crate::cluster::State;
 use crate::error::{Error, Result};
 use crate::local_registry::LocalRegistry;
@@ -10,7 +11,8 @@ use crate::task::Task;
 
 /// A plan with the only step of `stop`. The engine of the session must be set.
 pub fn plan(session: &Arc<Session>) -> Result<Plan> {
-    Plan::new(vec![(Box::new(StopStep { session: session.clone() }), Vec::new())])
+    let step = StopStep { session: session.clone() };
+    Plan::new(vec![Planned::new("stop", session.cluster_title(), 5, NOTHING, step)])
 }
 
 /// The error for a cluster without its node container, or that is incomplete because of `why`.
@@ -26,20 +28,8 @@ struct StopStep {
 }
 
 impl Step for StopStep {
-    fn id(&self) -> &'static str {
-        "stop"
-    }
-
-    fn title(&self) -> String {
-        format!("Cluster {}", self.session.profile.cluster.name)
-    }
-
     fn effects(&self) -> Vec<String> {
         vec![format!("stops cluster `{}` and keeps its data", self.session.profile.cluster.name)]
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        Undo::Nothing("`start` starts the cluster again")
     }
 
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
@@ -61,11 +51,11 @@ impl Step for StopStep {
         Ok("stopped".to_owned())
     }
 
-    fn verify(&self, task: &Task<'_>) -> Result<()> {
-        match self.session.provider()?.state(task)? {
-            State::Running => Err(Error::failed(format!("{} is still running", self.title()))
-                .help("todo-bootstrap stop   # tries again; `todo-bootstrap doctor` checks the machine")),
-            State::Stopped | State::Absent | State::Partial { .. } => Ok(()),
+    fn verify(&self, task: &Task<'_>) -> Result<Probe> {
+        if self.session.provider()?.state(task)? != State::Running {
+            return Ok(Probe::Done("is stopped".to_owned()));
         }
+        Err(Error::failed(format!("{} is still running", self.session.cluster_title()))
+            .help("todo-bootstrap stop   # tries again; `todo-bootstrap doctor` checks the machine"))
     }
 }

@@ -1,27 +1,20 @@
 //! Steps `tool-<name>`: find a verified tool in the cache or on the system, or install it.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use super::undo::IN_CACHE;
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
 use crate::error::Result;
 use crate::origins::{Found, Origin, Refusal};
 use crate::task::Task;
 
 pub struct ToolStep {
-    id: String,
-    name: String,
-    session: Arc<Session>,
+    pub name: &'static str,
+    pub session: Arc<Session>,
     /// A tool of this machine that the probe found and that is not yet recorded.
-    unrecorded: OnceLock<Found>,
+    pub unrecorded: OnceLock<Found>,
 }
 
 impl ToolStep {
-    pub fn new(name: &str, session: Arc<Session>) -> Self {
-        Self { id: format!("tool-{name}"), name: name.to_owned(), session, unrecorded: OnceLock::new() }
-    }
-
     fn keep(&self, found: Found) -> String {
         let text = match found.origin {
             Origin::System => of_this_machine(&found),
@@ -41,32 +34,16 @@ fn of_this_machine(found: &Found) -> String {
 }
 
 impl Step for ToolStep {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn title(&self) -> String {
-        format!("Tool {}", self.name)
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(45)
-    }
-
     fn effects(&self) -> Vec<String> {
         if let Some(found) = self.unrecorded.get() {
             return vec![format!("records {} {}", found.name, of_this_machine(found))];
         }
-        let tool = self.session.origins.tool_effect(&self.name);
+        let tool = self.session.origins.tool_effect(self.name);
         vec![format!("{tool} into {}", self.session.paths.cache.display())]
     }
 
-    fn undo(&self) -> Undo<'_> {
-        IN_CACHE
-    }
-
     fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let (found, refusals) = self.session.origins.present_tool(task, &self.name)?;
+        let (found, refusals) = self.session.origins.present_tool(task, self.name)?;
         match found {
             // Recording a tool before its first use is work.
             Some(found) if !self.session.origins.accepted(&found) => {
@@ -79,7 +56,7 @@ impl Step for ToolStep {
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
-        let found = self.session.origins.tool(task, None, &self.name)?;
+        let found = self.session.origins.tool(task, None, self.name)?;
         Ok(self.keep(found))
     }
 }

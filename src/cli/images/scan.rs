@@ -46,7 +46,7 @@ pub(super) fn run(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
     let Some(scanner) = scanner(context, &session, &task)? else { return skipped(context, args) };
     let (name, path) = (scanner.kind.name(), scanner.path.display());
     context.ui.say(&format!("scanning with {name}: {path}, sha256 {}", scanner.sha256));
-    let Some(registry) = list::registry(context, &session, &task)? else {
+    let Some(registry) = list::registry(&session, &task)? else {
         return Err(Error::failed("the local registry is not running, so there is nothing to scan")
             .help("todo-bootstrap up"));
     };

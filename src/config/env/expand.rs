@@ -159,33 +159,14 @@ fn split_word(text: &str) -> std::result::Result<(&str, &str), Fault> {
     Err(Fault::Open)
 }
 
+/// `tests/env` compares the values with those of docker compose.
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn expanded(template: &str) -> std::result::Result<String, Fault> {
-        expand(template, &|name| match name {
-            "A" => Some("one"),
-            "EMPTY" => Some(""),
-            _ => None,
-        })
-    }
-
-    #[test]
-    fn each_form() {
-        for (template, value) in [
-            ("$A-${A}", "one-one"),
-            ("${A:-x}${B:-x}${EMPTY:-x}", "onexx"),
-            ("${A-x}|${B-x}|${EMPTY-x}", "one|x|"),
-            ("${A:+x}|${B:+x}|${EMPTY:+x}", "x||"),
-            ("${A+x}|${B+x}|${EMPTY+x}", "x||x"),
-            ("${A:?x}${EMPTY?x}", "one"),
-            ("${B:-${C:-<$A>}} $$A $5 $", "<one> $A $5 $"),
-            (r#"${B:-{"a":1}}"#, r#"{"a":1}"#),
-            ("${A:-$unused}", "one"),
-        ] {
-            assert_eq!(expanded(template).as_deref(), Ok(value), "{template}");
-        }
+        let known = |name: &str| (name == "EMPTY").then_some("");
+        expand(template, &known)
     }
 
     #[test]

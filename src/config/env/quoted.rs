@@ -1,4 +1,4 @@
-//! Quoted values: where they end, and what their escapes mean.
+//! Quoted values: where they end, and what their escapes mean. `tests/env` compares them with docker compose.
 
 /// A value that was read from its opening quote on.
 pub(super) struct Quoted {
@@ -72,28 +72,4 @@ fn unescape(raw: &str) -> String {
 fn octal(digits: &str) -> Option<char> {
     let number = u8::from_str_radix(digits, 8).ok().filter(|_| digits.len() == 3)?;
     Some(char::from(number))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn value(text: &str) -> Option<String> {
-        read(text, text.chars().next()?).map(|quoted| quoted.value)
-    }
-
-    #[test]
-    fn escapes_are_those_of_compose() {
-        assert_eq!(value(r#""a\nb\tc\"d\\e" rest"#).unwrap(), "a\nb\tc\"d\\e");
-        assert_eq!(value(r#""\x \c \' \$A""#).unwrap(), r"\x \c \' $$A");
-        assert_eq!(value(r#""\0101\012\0\0999\0400""#).unwrap(), r"A\12\\999\400");
-        assert_eq!(value(r"'a\nb\'c\\'").unwrap(), r"a\nb'c\\");
-        assert_eq!(value("\"open"), None);
-        assert_eq!(value(r#""open\""#), None);
-    }
-
-    #[test]
-    fn the_length_reaches_to_the_closing_quote() {
-        assert_eq!(read("\"ä\\\"\" x", '"').unwrap().length, 6);
-    }
 }

@@ -18,19 +18,10 @@ fn mirrored() -> (Bench, std::path::PathBuf) {
     (bench, folder)
 }
 
-fn answer(runtime: &tokio::runtime::Runtime, at: &str, body: &str) -> MockServer {
-    runtime.block_on(async {
-        let server = MockServer::start().await;
-        let answer = ResponseTemplate::new(200).set_body_string(body);
-        server.register(Mock::given(path(at)).respond_with(answer)).await;
-        server
-    })
-}
-
 #[test]
 fn a_mirror_is_asked_before_the_release_host_and_plain_http_is_announced_once() {
     let (runtime, mut bench) = (runtime(), mirrored().0);
-    let server = answer(&runtime, &format!("/pub{PATH}"), bench.body);
+    let server = serve(&runtime, &format!("/pub{PATH}"), bench.body);
     bench.trust.mirror = Some(mirror(&bench, &format!("{}/pub/", server.uri())));
     let origins = bench.origins();
     let (found, recorder) = with_task(&Script::default(), |task| {
@@ -52,7 +43,7 @@ fn a_mirror_is_asked_before_the_release_host_and_plain_http_is_announced_once() 
 #[test]
 fn a_mirror_that_lacks_the_file_is_said_and_the_release_host_asked() {
     let (runtime, mut bench) = (runtime(), Bench::new());
-    let (release, empty) = (serve(&runtime, bench.body), answer(&runtime, "/nothing", ""));
+    let (release, empty) = (serve(&runtime, "/kind", bench.body), serve(&runtime, "/nothing", ""));
     bench.url = format!("{}/kind", release.uri());
     bench.trust.mirror = Some(mirror(&bench, &empty.uri()));
     let found = bench.kind(&Script::default()).0.unwrap();

@@ -7,10 +7,10 @@ use todo_bootstrap::exec::System;
 use todo_bootstrap::fetch::{Client, FetchError, Remote, allows, causes, download, permitted};
 use todo_bootstrap::files::sha256_file;
 use todo_bootstrap::origins::{Mirror, Place};
+use todo_bootstrap::process_env::ProcessEnv;
 use todo_bootstrap::progress::Silent;
 use todo_bootstrap::task::Task;
 use todo_bootstrap::tools::Asset;
-use todo_bootstrap::process_env::ProcessEnv;
 
 use crate::shell::Result;
 
