@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::chain::{Attempt, Miss, refused};
 use super::images::{artifact, push};
+use super::tools::PORTABLE;
 use super::{FoundImage, Origins};
 use crate::bundle::{Entry, sbom};
 use crate::engine::Engine;
@@ -24,7 +25,7 @@ impl Origins {
         engine: Option<&Engine>,
         name: &str,
     ) -> Result<(Entry, PathBuf)> {
-        let found = self.portable_tool(task, engine, name)?;
+        let found = self.tool_among(task, engine, name, PORTABLE)?;
         let entry = Entry {
             name: name.to_owned(),
             kind: "tool".to_owned(),

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::recipe::{IMAGE_TAR, Image, Kind, ROOTFS_TAR, split};
-use super::{INPUTS_LABEL, Made, Source};
+use super::{Made, Source};
 use crate::data::copy_tree;
 use crate::engine::{Build, Engine};
 use crate::error::{Error, Result};
+use crate::images::INPUTS_LABEL;
 use crate::task::Task;
 
 impl Source {

@@ -37,9 +37,6 @@ use crate::task::Task;
 use programs::{Debootstrap, Toolchain};
 use store::Store;
 
-/// The label of an image that holds the hash of its inputs.
-pub const INPUTS_LABEL: &str = "todo-bootstrap.dev/inputs";
-
 /// An artifact that is in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {

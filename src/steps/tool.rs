@@ -56,7 +56,7 @@ impl Step for ToolStep {
     }
 
     fn run(&self, task: &Task<'_>) -> Result<String> {
-        let found = self.session.origins.tool(task, None, self.name)?;
+        let found = self.session.origins.tool(task, self.name)?;
         Ok(self.keep(found))
     }
 }

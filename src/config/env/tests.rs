@@ -308,13 +308,6 @@ fn nothing_here_shows_a_value() {
     assert!(!all.contains("canary-7f3a"), "{all}");
 }
 
-#[test]
-fn half_a_value_is_not_taken_for_a_name() {
-    let text = "KEY=-----BEGIN\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC=\nMIIEvQIBADAN\nA=x$Sw0rdfish\n";
-    let error = parse("f", text).unwrap_err().to_string();
-    assert!(!error.contains("MIIE") && !error.contains("rdfish"), "{error}");
-}
-
 proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(
