@@ -51,8 +51,7 @@ pub struct ImageSpec {
     pub name: String,
     pub context: PathBuf,
     pub dockerfile: PathBuf,
-    /// The base image by its name in `offline/recipes/` or `versions.toml`; given to the build as
-    /// argument `BASE_IMAGE`.
+    /// The name of the base image in `offline/recipes/` or `versions.toml`, for build argument `BASE_IMAGE`.
     pub base: Option<String>,
     /// What is particular to a target, by `[images.targets.<target>]`.
     pub targets: BTreeMap<Target, TargetSpec>,

@@ -42,8 +42,7 @@ pub struct ClusterSpec {
     pub memory: Amount<u64>,
     /// What the provider runs the node in, where it has a choice (minikube's drivers).
     pub driver: Option<String>,
-    /// Ports on the host's loopback address for the ingress controller; if one is taken, a free
-    /// one is used and said.
+    /// Ports on the loopback address for the ingress controller; if one is in use, a free one is used.
     pub http_port: u16,
     pub https_port: u16,
 }

@@ -32,8 +32,7 @@ impl<'a> Document<'a> {
         Err(problems.into())
     }
 
-    /// Reads the whole document with `read` and fails with all problems that it met, unknown keys
-    /// among them.
+    /// Reads the document with `read`; fails with all problems, including unknown keys.
     pub fn read<T>(&self, read: impl FnOnce(&mut Fields<'_, 'a>) -> Option<T>) -> Result<T, Error> {
         let mut problems = Problems::in_text(&self.file, self.text);
         let (text, table, path) = (self.text, &self.table, String::new());
@@ -199,8 +198,7 @@ impl<'p, 'a> Fields<'p, 'a> {
         map
     }
 
-    /// Any value, as JSON. `check` sees every text in it; what it refuses is a problem at the line of
-    /// that text.
+    /// Any value, as JSON; what `check` refuses is a problem at the line of that text.
     pub fn opt_json(
         &mut self,
         key: &str,

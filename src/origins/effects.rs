@@ -42,8 +42,7 @@ impl Origins {
     }
 }
 
-/// The first way that is open. A host that can be reached is only known once it is asked, so what
-/// comes after a download is named as well, and how what is made from source `differs`.
+/// The first way that is open, and what follows a download if its host cannot be reached.
 fn choose(
     what: &str,
     bundled: Attempt<String>,

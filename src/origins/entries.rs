@@ -17,8 +17,7 @@ use crate::source::Kind;
 use crate::task::Task;
 
 impl Origins {
-    /// The tool for the platform of these origins: of this machine, or of another whose facts they
-    /// were made with. It is never started here.
+    /// The tool for the platform of these origins. It is never started here.
     pub fn tool_entry(
         &self,
         task: &Task<'_>,
@@ -63,8 +62,7 @@ impl Origins {
         Ok((found, entry, file))
     }
 
-    /// The image for another platform than this engine's: fetched by its digest, or made of programs
-    /// that are built for it. What has to be run to be made is refused.
+    /// The image for another platform: fetched by digest, or made of compiled programs without running any.
     pub fn archive_entry(&self, task: &Task<'_>, name: &str, work: &Path) -> Result<(Entry, PathBuf)> {
         let made = |reason: String| match self.crossed(task, name, work) {
             Err(Miss::Refused { reason: why, .. }) => refused(format!("{reason}; {why}")),
@@ -142,8 +140,7 @@ impl Origins {
         Ok(vec![image, (entry, file)])
     }
 
-    /// The project's image from the bundle, pushed to the registry; `None` if the bundle has none
-    /// of these sources, and why is said.
+    /// Pushes the project's image from the bundle to the registry; `None`, with a warning, if its sources differ.
     pub fn bundled_build(
         &self,
         task: &Task<'_>,

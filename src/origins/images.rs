@@ -87,8 +87,7 @@ impl Origins {
         }
     }
 
-    /// The reference of the local registry's own image in the engine: no registry is there to take it
-    /// from, so it is loaded from an archive.
+    /// The reference of the local registry's own image in the engine, which loads it from an archive.
     pub fn registry_image(&self, task: &Task<'_>, engine: &Engine) -> Result<String> {
         let walked = walk(task, REGISTRY, &ORDER, |origin| match origin {
             Origin::Cache => self.loaded_registry(task, engine),
@@ -159,8 +158,7 @@ impl Origins {
         Ok(record.reference)
     }
 
-    /// The packages that are missing on this machine for making the image from source, where that
-    /// is what [`Origins::image`] would come to; `registry` is the local one, if it runs.
+    /// The packages that are missing on this machine if the image must be made from source.
     pub fn missing_packages(
         &self,
         task: &Task<'_>,

@@ -13,8 +13,7 @@ fn exposed<T>(path: &Path, why: &str) -> Result<T, Unfit> {
     Err(Unfit { reason: format!("{} {why}", path.display()), tampered: true })
 }
 
-/// The sha256 of the regular file at `path`. A link, and a file or folder that others may change, is
-/// an error: its hash would say nothing about the next moment.
+/// The sha256 of the regular file at `path`; fails if others could change the file or its folder.
 pub(super) fn hash_own(path: &Path) -> Result<String, Unfit> {
     let folder = parent(path);
     let found = std::fs::symlink_metadata(folder).map_err(|e| Error::io("inspect", folder, &e))?;

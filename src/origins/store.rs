@@ -66,8 +66,7 @@ impl Store {
         Self { dir: cache.join("tools") }
     }
 
-    /// The turn to change what the cache has of a tool: several runs may want it at once, and the
-    /// later ones find it done. It ends when the value is dropped.
+    /// The right to change what the cache has of a tool, until it is dropped.
     pub(super) fn turn(&self, task: &Task<'_>, name: &str) -> Result<File> {
         let dir = self.dir.join(".turns");
         std::fs::create_dir_all(&dir).map_err(|e| elsewhere(Error::io("create", &dir, &e)))?;
@@ -76,8 +75,7 @@ impl Store {
             .map_err(|error| if task.check().is_err() { error } else { elsewhere(error) })
     }
 
-    /// The folder of a version, made if needed; only its owner may look into it, and no one else
-    /// can put another one in its place.
+    /// The folder of a version, created if needed, private to its owner.
     pub(super) fn folder(&self, name: &str, version: &Version) -> Result<PathBuf> {
         let folder = self.dir.join(format!("{name}-{version}"));
         std::fs::create_dir_all(&folder).map_err(|e| elsewhere(Error::io("create", &folder, &e)))?;
@@ -91,8 +89,7 @@ impl Store {
         &self.dir
     }
 
-    /// The records of all versions of a tool that fit: the wanted one first, then newer before
-    /// older ones.
+    /// All fitting versions of a tool: the wanted one first, then newer before older ones.
     pub(super) fn list(&self, spec: &ToolSpec, wanted: &Wanted) -> Vec<Cached> {
         let mut found = self.all(spec);
         found.retain(|cached| spec.fits(&cached.version, wanted).is_ok());
@@ -119,9 +116,8 @@ impl Store {
         found
     }
 
-    /// Whether a cached program may be used: what stands in its record still holds, and its bytes
-    /// are those of the record. `asset` is today's pin of that version, `inputs` are those of
-    /// today's recipe or bundle, if they are known.
+    /// Whether a cached program may be used. `asset` is the pin of its version, `inputs` are those of the recipe
+    /// and the bundle, if known.
     pub(super) fn judge(cached: &Cached, asset: Option<&Asset>, inputs: &[&str]) -> Result<(), Unfit> {
         let Cached { path, version, record } = cached;
         let pin = asset.map(|asset| asset.sha256.as_str());
@@ -170,8 +166,7 @@ impl Store {
         Ok(Cached { path, version, record })
     }
 
-    /// Gives a program without a record the name `published` again, if it is what is wanted: a run
-    /// was killed between the two, and nothing of it has to be fetched once more.
+    /// Gives a program without a record the name `published` again, if a run was killed between the two.
     pub(super) fn take_back(&self, name: &str, folder: &Path, published: &Path, sha256: &str) -> Result<()> {
         debug_assert!(folder.starts_with(&self.dir));
         let path = folder.join(program(name));
@@ -214,8 +209,7 @@ pub(super) fn copy_program(from: &Path, to: &Path) -> Result<(String, u64)> {
     place(file, to, 0o755, LIMIT)
 }
 
-/// Makes a program of a file in the same folder that has just been verified to be `sha256`: there is
-/// nothing left to copy.
+/// Makes a program of a file in the same folder that has just been verified to be `sha256`.
 pub(super) fn adopt(from: &Path, to: &Path, sha256: &str) -> Result<(String, u64)> {
     set_mode(from, 0o755).map_err(|e| Error::io("set the mode of", from, &e))?;
     let size = std::fs::metadata(from).map_err(|e| Error::io("inspect", from, &e))?.len();
@@ -224,9 +218,7 @@ pub(super) fn adopt(from: &Path, to: &Path, sha256: &str) -> Result<(String, u64
     Ok((sha256.to_owned(), size))
 }
 
-/// Removes what this run and killed ones have left, of transfers and of other pins too: all that is
-/// not a program or its record has a name that begins with a dot. The caller has its turn, so nobody
-/// uses these.
+/// Removes leftovers of transfers, whose names begin with a dot. The caller holds the turn.
 fn sweep(folder: &Path) -> Result<()> {
     let entries = std::fs::read_dir(folder).map_err(|e| Error::io("list", folder, &e))?;
     for entry in entries.flatten() {

@@ -65,8 +65,7 @@ impl Origins {
                     result => return result,
                 }
             }
-            // From here on, something is changed. Another run may have it done by now: then the
-            // cache, which comes first, has it.
+            // Another run may have installed it before we got the turn, so the cache is asked again.
             if turn.is_none() {
                 turn = Some(self.store.turn(task, name)?);
             }
@@ -106,8 +105,7 @@ impl Origins {
         found.origin != Origin::System || self.system.knows(found)
     }
 
-    /// The tool, if the system or the cache has it, verified just now; else why they have not.
-    /// Changes nothing.
+    /// The tool, if the system or the cache has it, else the reasons why not. Changes nothing.
     pub fn present_tool(&self, task: &Task<'_>, name: &str) -> Result<(Option<Found>, Vec<Refusal>)> {
         let task = &Task { reporter: &Silent, ..task.clone() };
         let search = self.search(name)?;
@@ -214,8 +212,7 @@ impl Origins {
         self.install(search, Origin::Source, version, &made.entry, &made.dir.join(&made.entry.file))
     }
 
-    /// Copies a verified artifact into the cache and compares it with its entry once more, as it
-    /// may have been changed while it was copied.
+    /// Copies a verified artifact into the cache, and verifies the copy.
     fn install(
         &self,
         search: &Search,

@@ -15,8 +15,7 @@ use crate::task::{Task, run_graph};
 const WORKERS: usize = 8;
 
 impl Source {
-    /// The artifact, from the cache (with every file hashed) or made now with all that it rests on.
-    /// What was finished stays, whatever fails or is killed later.
+    /// The artifact, from the cache (with every file hashed) or made now; what was finished stays on a failure.
     pub fn make(&self, task: &Task<'_>, engine: Option<&Engine>, name: &str) -> Result<Made> {
         let missing = graph::missing(&self.recipes, name, &mut |name| Ok(self.take(task, name)?.is_some()))?;
         if !missing.is_empty() {

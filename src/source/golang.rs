@@ -70,8 +70,7 @@ impl Source {
         Ok(dir)
     }
 
-    /// A go command that depends on the recipe only: no flags, no workspace, no other toolchain of
-    /// the user's. Caches, proxy and checksum database are the user's own.
+    /// A go command that depends on the recipe only; caches, proxy and checksum database are the user's.
     fn go(&self, dir: &Path, purpose: String) -> Result<Cmd> {
         let go = self.go.as_ref().ok_or_else(|| Error::host("Go is not installed"))?;
         let mut cmd = Cmd::new(&go.path, purpose)
@@ -98,8 +97,7 @@ struct Target {
     packages: Vec<String>,
 }
 
-/// All binaries that are called as Go calls them in one build, as they share packages; each other
-/// one in a build of its own.
+/// One build for all binaries with the name that Go gives them, as they share packages; else one for each.
 fn targets(go: &Go, out: &Path) -> Vec<Target> {
     let (together, alone): (BTreeMap<_, _>, BTreeMap<_, _>) =
         go.outputs.iter().partition(|(name, package)| own_name(package) == name.as_str());
@@ -124,8 +122,7 @@ fn own_name(package: &str) -> &str {
     parts.next().unwrap_or(package)
 }
 
-/// Runs a go command again where a module did not arrive: Go itself asks once. Modules that arrived are
-/// kept, so the next attempt downloads only the rest.
+/// Runs a go command again if a module did not arrive; modules that arrived are kept.
 fn online<T>(task: &Task<'_>, mut run: impl FnMut() -> Result<T>) -> Result<T> {
     let mut pauses = PAUSES.into_iter();
     loop {

@@ -78,8 +78,7 @@ impl Source {
         Ok(found)
     }
 
-    /// What the engine knows the artifact's image by; it is loaded where the engine has it not, or
-    /// has one of other inputs under that name.
+    /// The artifact's reference in the engine, which loads the image unless it has it, made of these inputs.
     fn in_engine(&self, task: &Task<'_>, engine: &Engine, name: &str) -> Result<String> {
         let recipe = self.recipes.get(name)?;
         let made = self.used(name)?;

@@ -1,8 +1,6 @@
 //! Artifacts that are built from package registries only, by the recipes in offline/.
 //!
-//! Recipes form a graph of programs, root file systems, and images made of them. Each artifact is cached
-//! under the hash of all its inputs, so nothing is built twice; after an interruption, a build continues with
-//! what is finished and with Go's own cache.
+//! Each artifact is cached under the hash of all its inputs, so nothing is built twice.
 
 mod build;
 mod golang;
@@ -91,14 +89,12 @@ impl Source {
         &self.recipes
     }
 
-    /// The artifact, if it was made of the inputs of now. Only looked up: its files are there with
-    /// their sizes, but they are hashed by [`Source::make`] only.
+    /// The artifact, if the cache has it for today's inputs; its files are not hashed.
     pub fn cached(&self, name: &str) -> Result<Option<Made>> {
         self.store.find(name, self.inputs(name)?)
     }
 
-    /// Why the artifact cannot be made here; `None` if it can, or is in the cache. Starts no
-    /// process.
+    /// Why the artifact cannot be made here; `None` if it can, or is in the cache. Starts no process.
     pub fn refusal(&self, name: &str) -> Option<String> {
         if let Err(error) = self.recipes.get(name) {
             return Some(error.one_line());
@@ -125,8 +121,7 @@ impl Source {
         needs
     }
 
-    /// The artifacts that have to be made for `name`, itself included, what they rest on first;
-    /// empty if it is in the cache.
+    /// The artifacts that must be made for `name`, dependencies first; empty if it is in the cache.
     pub fn missing(&self, name: &str) -> Result<Vec<String>> {
         graph::missing(&self.recipes, name, &mut |name| Ok(self.cached(name)?.is_some()))
     }

@@ -1,8 +1,6 @@
-//! The settings of an application: `.env`, read as docker compose reads it, and its contract
-//! `.env.example`, see [`Contract`].
+//! The settings of an application: `.env`, read as docker compose reads it, and its contract [`Contract`].
 //!
-//! Values are secrets until the contract says otherwise. They come from these two files alone,
-//! never from the environment of this process, and never enter it.
+//! Values are secrets unless the contract says otherwise; they never come from or enter the environment.
 
 mod check;
 mod contract;
@@ -81,8 +79,7 @@ impl Environment {
         Self::load_with(application, &EnvValues::new())
     }
 
-    /// As [`Environment::load`], with what is in use for what is still to be generated, as
-    /// [`complete`] will have it.
+    /// As [`Environment::load`], with the values in use for keys that are still to be generated.
     pub fn load_with(application: &Application, in_use: &EnvValues) -> Result<Self> {
         let path = &application.env_file;
         let contract = Contract::load(&application.env_example);
@@ -156,8 +153,8 @@ pub fn parse(file: &str, text: &str) -> Result<EnvValues> {
     Ok(lines(file, text, None, &EnvValues::new())?.into_iter().map(|line| (line.key, line.value)).collect())
 }
 
-/// The keys of an env file in its order. Keys that are still to be generated are written above all
-/// others later, and so are known from the first line on: as in use, or as empty.
+/// The keys of an env file in its order. Keys to be generated will be above all others, so they are known from
+/// the first line on.
 fn lines(file: &str, text: &str, contract: Option<&Contract>, in_use: &EnvValues) -> Result<Vec<Entry>> {
     let mut problems = Problems::new(file);
     let statements = statements::read(text, &mut problems).list;

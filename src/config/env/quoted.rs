@@ -7,8 +7,8 @@ pub(super) struct Quoted {
     pub length: usize,
 }
 
-/// Reads the value that `text` begins with. A backslash keeps the quote behind it from ending the
-/// value; all other escapes are known between double quotes only. `None` if it does not end.
+/// Reads the value that `text` begins with; other escapes than that of the quote need double quotes. `None` if it
+/// does not end.
 pub(super) fn read(text: &str, quote: char) -> Option<Quoted> {
     let mut raw = String::new();
     let mut chars = text.char_indices().skip(1);
