@@ -261,10 +261,17 @@ impl<'a> Context<'a> {
     }
 
     /// Executes the plan of `command`, with its journal in `dir`. Returns the number of steps that had work.
-    pub fn execute(&self, plan: &Plan, command: &str, dir: &Path, most: usize) -> Result<usize> {
+    pub fn execute(
+        &self,
+        session: &Session,
+        plan: &Plan,
+        command: &str,
+        dir: &Path,
+        most: usize,
+    ) -> Result<usize> {
         let journal = Arc::new(Journal::open(dir, command)?);
         let bench = self.bench_with(self.ui.reporter(&plan.titles()), Some(journal.clone()))?;
-        steps::execute(plan, &bench.task(command), &journal, most)
+        steps::execute(plan, session, &bench.task(command), &journal, most)
     }
 
     /// A bench that reports to `reporter` and records the processes that it starts in `log`.

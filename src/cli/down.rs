@@ -35,7 +35,8 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     let silent = context.silent()?;
     find_engine(context, args, &session, &silent)?;
     let plan = steps::down::plan(&session, depth)?;
-    let effects: Vec<String> = plan.steps().iter().flat_map(|planned| planned.step.effects()).collect();
+    let effects: Vec<String> =
+        plan.steps().iter().flat_map(|planned| planned.step.effects(&session)).collect();
     if effects.is_empty() {
         context.ui.good("✓ There is nothing to delete.");
         return Ok(Exit::Fine);
@@ -53,7 +54,7 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     }
     end_orphans(context, &session.dir());
     // The journal is not in the directory of the cluster, which is deleted.
-    context.execute(&plan, "down", &session.paths.state, 1)?;
+    context.execute(&session, &plan, "down", &session.paths.state, 1)?;
     if known {
         context.ui.good(&format!("✓ Cluster `{name}` was deleted."));
     } else {

@@ -21,7 +21,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     }
     end_orphans(context, &session.dir());
     let plan = steps::stop::plan(&session)?;
-    if context.execute(&plan, "stop", &session.dir(), 1)? == 0 {
+    if context.execute(&session, &plan, "stop", &session.dir(), 1)? == 0 {
         context.ui.good(&format!("✓ Cluster `{name}` is already stopped."));
         return Ok(Exit::Fine);
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::context::Context;
 use crate::bundle::{Bundle, trust};
@@ -26,7 +25,7 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
     /// Build images for dev, staging or prod [default: the target of the last `up`, else prod]
-    #[arg(long, value_name = "TARGET", value_parser = target_parser())]
+    #[arg(long, value_name = "TARGET", value_enum)]
     pub target: Option<Target>,
     /// Use mocks for external services in this `up`, regardless of .env
     #[arg(long)]
@@ -43,11 +42,6 @@ impl UpArgs {
     pub fn options(&self) -> UpOptions {
         UpOptions { preset: self.preset.clone(), target: self.target, mock: self.mock }
     }
-}
-
-pub(super) fn target_parser() -> impl TypedValueParser<Value = Target> {
-    PossibleValuesParser::new(Target::ALL.map(Target::name))
-        .try_map(|name| Target::parse(&name).ok_or("is not a target"))
 }
 
 /// The number of steps that run in parallel. Most wait for the engine or the cluster, not for a processor.
@@ -96,7 +90,7 @@ pub(super) fn make(
         receipt.target = Some(target);
     })?;
     let changed = context
-        .execute(&plan, "up", &dir, PARALLEL_STEPS)
+        .execute(&session, &plan, "up", &dir, PARALLEL_STEPS)
         .map_err(|error| error.help(format!("see the log of all commands: {}", log.display())))?;
     summary(context, &session, changed, began.elapsed());
     Ok(Exit::Fine)

@@ -2,7 +2,7 @@
 
 use super::Origins;
 use super::chain::{Attempt, Miss};
-use super::images::{REGISTRY, artifact};
+use super::images::artifact;
 use crate::pins::PublishedImage;
 use crate::quantity::show_bytes;
 
@@ -34,11 +34,6 @@ impl Origins {
         let download = self.pullable(name).map(|reference| format!("{what} copied from {reference}"));
         let differs = self.published.get(name).and_then(PublishedImage::difference);
         choose(&what, bundled, download, self.source.refusal(&artifact(name)), differs)
-    }
-
-    /// As [`Origins::image_effect`], for the image that the registry itself runs.
-    pub fn registry_effect(&self) -> String {
-        format!("{} into the engine", self.image_effect(REGISTRY))
     }
 }
 

@@ -180,11 +180,6 @@ impl Origins {
         self.bundle.is_some()
     }
 
-    /// Recipes and what they made, for `bundle create`.
-    pub fn source(&self) -> &Source {
-        &self.source
-    }
-
     /// Made on first use: most runs need none.
     fn client(&self) -> Result<Client> {
         let mut client = self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

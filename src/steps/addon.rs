@@ -11,22 +11,21 @@ use crate::task::Task;
 
 pub struct AddonStep {
     pub addon: Arc<Addon>,
-    pub session: Arc<Session>,
 }
 
 impl Step for AddonStep {
-    fn effects(&self) -> Vec<String> {
+    fn effects(&self, _session: &Session) -> Vec<String> {
         vec![format!("applies manifests/addons/{} to the cluster", self.addon.name)]
     }
 
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let kube = self.session.kube()?;
-        let objects = self.addon.objects(&self.session.references())?;
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let kube = session.kube()?;
+        let objects = self.addon.objects(&session.references())?;
         let drift = deploy::drift(task, kube, &objects, MANAGER, Some(&self.addon.namespace))?;
         if !drift.is_empty() {
             return Ok(Probe::Needed(drift.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")));
         }
-        let context = super::check_context(&self.session, task, &self.addon.namespace, &[])?;
+        let context = super::check_context(session, task, &self.addon.namespace, &[])?;
         let outcomes = checks::run_once(&context, &self.addon.ready);
         Ok(match outcomes.iter().find(|outcome| !outcome.passed) {
             None => Probe::Done("works".to_owned()),
@@ -34,13 +33,13 @@ impl Step for AddonStep {
         })
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let kube = self.session.kube()?;
-        let objects = self.addon.objects(&self.session.references())?;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let kube = session.kube()?;
+        let objects = self.addon.objects(&session.references())?;
         deploy::apply(task, kube, &objects, Some(&self.addon.namespace))?;
         deploy::watch::ready(task, kube, &objects, Some(&self.addon.namespace))?;
         task.say("waiting until the addon works");
-        let context = super::check_context(&self.session, task, &self.addon.namespace, &[])?;
+        let context = super::check_context(session, task, &self.addon.namespace, &[])?;
         let outcomes = checks::run_all(&context, &self.addon.ready);
         match super::check_failure(&outcomes) {
             None => Ok("works".to_owned()),

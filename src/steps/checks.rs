@@ -1,7 +1,5 @@
 //! Step `checks`: runs the checks of the cluster and the application.
 
-use std::sync::Arc;
-
 use super::{Probe, Session, Step};
 use crate::checks::{self, Context, Outcome, Spec};
 use crate::config::env::Environment;
@@ -12,7 +10,6 @@ use crate::task::Task;
 
 pub struct ChecksStep {
     pub specs: Vec<Spec>,
-    pub session: Arc<Session>,
 }
 
 /// The checks of the cluster and of the application, in the order of their files.
@@ -98,21 +95,21 @@ pub fn failure(outcomes: &[Outcome]) -> Option<Error> {
 }
 
 impl Step for ChecksStep {
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let outcomes = run(&self.session, task, &self.specs, false)?;
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let outcomes = run(session, task, &self.specs, false)?;
         Ok(match outcomes.iter().find(|outcome| !outcome.passed) {
             None => Probe::Done("all passed".to_owned()),
             Some(bad) => Probe::Needed(format!("{}: {}", bad.title, bad.detail)),
         })
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let outcomes = run(&self.session, task, &self.specs, true)?;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let outcomes = run(session, task, &self.specs, true)?;
         failure(&outcomes).map_or_else(|| Ok("all passed".to_owned()), Err)
     }
 
     /// `run` is itself the verification.
-    fn verify(&self, _task: &Task<'_>) -> Result<Probe> {
+    fn verify(&self, _session: &Session, _task: &Task<'_>) -> Result<Probe> {
         Ok(Probe::Done(String::new()))
     }
 }

@@ -1,7 +1,6 @@
 //! The plan of `down`: reverts what the steps of `up` and other commands created, in reverse order.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::build_tools::BuildToolsStep;
 use super::cluster::ClusterStep;
@@ -26,21 +25,21 @@ pub enum Depth {
 /// Reverts what a step or another command created.
 pub trait Revert: Send + Sync {
     /// What will be deleted, for the list that the user confirms; empty if there is nothing.
-    fn losses(&self, depth: Depth) -> Vec<String>;
+    fn losses(&self, session: &Session, depth: Depth) -> Vec<String>;
 
     /// What still exists. The default returns the losses.
-    fn remains(&self, _task: &Task<'_>, depth: Depth) -> Result<Vec<String>> {
-        Ok(self.losses(depth))
+    fn remains(&self, session: &Session, _task: &Task<'_>, depth: Depth) -> Result<Vec<String>> {
+        Ok(self.losses(session, depth))
     }
 
     /// What still exists although `revert` should have deleted it. The default: whatever remains.
-    fn left(&self, task: &Task<'_>, depth: Depth) -> Result<Vec<String>> {
-        self.remains(task, depth)
+    fn left(&self, session: &Session, task: &Task<'_>, depth: Depth) -> Result<Vec<String>> {
+        self.remains(session, task, depth)
     }
 
     /// Deletes it and returns a short description. A second run after an interruption at any point must end
     /// in the same state.
-    fn revert(&self, task: &Task<'_>, depth: Depth) -> Result<String>;
+    fn revert(&self, session: &Session, task: &Task<'_>, depth: Depth) -> Result<String>;
 }
 
 /// The steps of `down`; each needs the success of the one before. Those that need the engine are left out if
@@ -48,29 +47,24 @@ pub trait Revert: Send + Sync {
 ///
 /// The list is in the order of creation, except that changes to the user's files come first and are thus
 /// reverted last: a file that cannot be changed must not prevent the deletion of the cluster.
-pub fn plan(session: &Arc<Session>, depth: Depth) -> Result<Plan> {
-    let own = || session.clone();
+pub fn plan(session: &Session, depth: Depth) -> Result<Plan> {
     let cache = Directory { path: session.paths.cache.clone(), deleted_by: &[Depth::Machine] };
     // Contains the record of our entries in the user's kubeconfigs.
     let state = Directory { path: session.dir(), deleted_by: &[Depth::Cluster, Depth::Machine] };
-    let tools = BuildToolsStep { images: Vec::new(), session: own() };
+    let tools = BuildToolsStep { images: Vec::new() };
     let made: [(&str, String, Box<dyn Revert>); 8] = [
-        ("hosts-entry", "Entry in the hosts file".to_owned(), Box::new(HostsEntries { session: own() })),
+        ("hosts-entry", "Entry in the hosts file".to_owned(), Box::new(HostsEntries)),
         ("cache", "Cache of tools and images".to_owned(), Box::new(cache)),
-        ("engine", "Container engine".to_owned(), Box::new(EngineStep { session: own() })),
+        ("engine", "Container engine".to_owned(), Box::new(EngineStep)),
         ("build-tools", "Image build tools".to_owned(), Box::new(tools)),
         ("state", "State of the cluster".to_owned(), Box::new(state)),
-        (
-            "kubeconfig-entries",
-            "Entries in your kubeconfig".to_owned(),
-            Box::new(KubeconfigEntries { session: own() }),
-        ),
-        ("registry", "Local registry".to_owned(), Box::new(RegistryStep { session: own() })),
-        ("cluster", session.cluster_title(), Box::new(ClusterStep { session: own() })),
+        ("kubeconfig-entries", "Entries in your kubeconfig".to_owned(), Box::new(KubeconfigEntries)),
+        ("registry", "Local registry".to_owned(), Box::new(RegistryStep)),
+        ("cluster", session.cluster_title(), Box::new(ClusterStep)),
     ];
     let mut steps: Vec<Planned> = Vec::new();
     for (id, title, revert) in made.into_iter().rev() {
-        let losses = revert.losses(depth);
+        let losses = revert.losses(session, depth);
         if !losses.is_empty() {
             let needs = steps.last().map(|before| before.id.clone());
             let step = Reverted { title: title.clone(), revert, depth, losses };
@@ -89,12 +83,12 @@ struct Reverted {
 }
 
 impl Step for Reverted {
-    fn effects(&self) -> Vec<String> {
+    fn effects(&self, _session: &Session) -> Vec<String> {
         self.losses.clone()
     }
 
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let remains = self.revert.remains(task, self.depth)?;
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let remains = self.revert.remains(session, task, self.depth)?;
         Ok(if remains.is_empty() {
             Probe::Done("does not exist".to_owned())
         } else {
@@ -102,12 +96,12 @@ impl Step for Reverted {
         })
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        self.revert.revert(task, self.depth)
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        self.revert.revert(session, task, self.depth)
     }
 
-    fn verify(&self, task: &Task<'_>) -> Result<Probe> {
-        let left = self.revert.left(task, self.depth)?;
+    fn verify(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let left = self.revert.left(session, task, self.depth)?;
         if left.is_empty() {
             return Ok(Probe::Done("does not exist".to_owned()));
         }
@@ -125,12 +119,12 @@ struct Directory {
 }
 
 impl Revert for Directory {
-    fn losses(&self, depth: Depth) -> Vec<String> {
+    fn losses(&self, _session: &Session, depth: Depth) -> Vec<String> {
         let deleted = self.deleted_by.contains(&depth) && self.path.exists();
         if deleted { vec![format!("deletes {}", self.path.display())] } else { Vec::new() }
     }
 
-    fn revert(&self, _task: &Task<'_>, _depth: Depth) -> Result<String> {
+    fn revert(&self, _session: &Session, _task: &Task<'_>, _depth: Depth) -> Result<String> {
         match std::fs::remove_dir_all(&self.path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::io("delete", &self.path, &error))

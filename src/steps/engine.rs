@@ -1,7 +1,5 @@
 //! Step `engine`: a container engine runs and responds.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Depth, HostReceipt, Orphan, Probe, Revert, Session, Step};
@@ -19,9 +17,7 @@ pub struct EngineMade {
     pub daemon: Option<(u32, u64)>,
 }
 
-pub struct EngineStep {
-    pub session: Arc<Session>,
-}
+pub struct EngineStep;
 
 /// Fails if the application's images must be built and `engine` cannot build them.
 pub fn able_to_build(session: &Session, engine: &Engine) -> Result<()> {
@@ -33,8 +29,8 @@ pub fn able_to_build(session: &Session, engine: &Engine) -> Result<()> {
 }
 
 impl Step for EngineStep {
-    fn effects(&self) -> Vec<String> {
-        if self.session.engine().is_ok() {
+    fn effects(&self, session: &Session) -> Vec<String> {
+        if session.engine().is_ok() {
             return Vec::new();
         }
         vec![
@@ -43,21 +39,20 @@ impl Step for EngineStep {
         ]
     }
 
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        match self.session.detect_engine(task)? {
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        match session.detect_engine(task)? {
             Some(fault @ (Fault::Absent | Fault::NotRunning { .. })) => {
                 return Ok(Probe::Needed(fault.title().to_owned()));
             }
-            Some(fault) => return Err(fault.error(&self.session.facts)),
+            Some(fault) => return Err(fault.error(&session.facts)),
             None => {}
         }
-        let engine = self.session.engine()?;
-        able_to_build(&self.session, engine)?;
+        let engine = session.engine()?;
+        able_to_build(session, engine)?;
         Ok(Probe::Done(format!("{} {}", engine.name, engine.version)))
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let session = &self.session;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
         let Some(fault) = session.detect_engine(task)? else { return Ok("answers".to_owned()) };
         if !session.consent || !engine::fix(&fault, &session.facts).automatic {
             return Err(fault.error(&session.facts));
@@ -81,11 +76,11 @@ impl Step for EngineStep {
 }
 
 impl Revert for EngineStep {
-    fn losses(&self, depth: Depth) -> Vec<String> {
+    fn losses(&self, session: &Session, depth: Depth) -> Vec<String> {
         if depth == Depth::Cluster {
             return Vec::new();
         }
-        let receipt = HostReceipt::load(&self.session.paths.state).ok();
+        let receipt = HostReceipt::load(&session.paths.state).ok();
         let EngineMade { installed, daemon } = receipt.map(|receipt| receipt.made.engine).unwrap_or_default();
         let packages = installed.packages.iter().map(|package| format!("removes the package {package}"));
         let files = installed.files.iter().map(|file| format!("deletes {}", file.display()));
@@ -93,8 +88,8 @@ impl Revert for EngineStep {
         packages.chain(files).chain(daemon).collect()
     }
 
-    fn revert(&self, task: &Task<'_>, _depth: Depth) -> Result<String> {
-        let EngineMade { installed, daemon } = HostReceipt::load(&self.session.paths.state)?.made.engine;
+    fn revert(&self, session: &Session, task: &Task<'_>, _depth: Depth) -> Result<String> {
+        let EngineMade { installed, daemon } = HostReceipt::load(&session.paths.state)?.made.engine;
         if let Some((pid, started)) = daemon {
             let daemon = Orphan { pid, started, purpose: String::new() };
             if daemon.is_running() {
@@ -102,7 +97,7 @@ impl Revert for EngineStep {
             }
         }
         engine::uninstall(task, &installed)?;
-        self.session.record_host(|host| host.made.engine = EngineMade::default())?;
+        session.record_host(|host| host.made.engine = EngineMade::default())?;
         Ok("removed".to_owned())
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::plan::Planned;
-use super::{Journal, Plan, Probe};
+use super::{Journal, Plan, Probe, Session};
 use crate::cancel::{Cancel, Reason};
 use crate::error::{Error, Result};
 use crate::progress::{Event, State};
@@ -12,7 +12,13 @@ use crate::task::{Task, run_graph};
 /// Runs all steps, at most `most` at a time, with the runner, reporter and deadline of `task`. The first
 /// failure stops the other steps and is returned; the probes of the next run find what was completed.
 /// Returns the number of steps that had work.
-pub fn execute(plan: &Plan, task: &Task<'_>, journal: &Journal, most: usize) -> Result<usize> {
+pub fn execute(
+    plan: &Plan,
+    session: &Session,
+    task: &Task<'_>,
+    journal: &Journal,
+    most: usize,
+) -> Result<usize> {
     // A separate flag, so that a failed step stops the other steps but not the caller.
     let (stop, changed) = (Cancel::default(), AtomicUsize::new(0));
     let steps = plan.steps();
@@ -26,19 +32,20 @@ pub fn execute(plan: &Plan, task: &Task<'_>, journal: &Journal, most: usize) -> 
         task.cancel.reason().into_iter().for_each(|reason| stop.cancel(reason));
     };
     run_graph(&needs, most, &stop, watch, |index| {
-        changed.fetch_add(one(&steps[index], task, &stop, journal)?.into(), Ordering::Relaxed);
+        let had_work = one(&steps[index], session, &Task { cancel: &stop, ..task.clone() }, journal)?;
+        changed.fetch_add(had_work.into(), Ordering::Relaxed);
         Ok(())
     })?;
     Ok(changed.into_inner())
 }
 
 /// Runs a step, if it has work.
-fn one(planned: &Planned, whole: &Task<'_>, stop: &Cancel, journal: &Journal) -> Result<bool> {
+fn one(planned: &Planned, session: &Session, whole: &Task<'_>, journal: &Journal) -> Result<bool> {
     let Planned { id, title, step, .. } = planned;
-    let task = Task { step: id, cancel: stop, ..whole.within(planned.limit) };
+    let task = Task { step: id, ..whole.within(planned.limit) };
     let say = |state: State, message: String| task.reporter.report(&Event::new(id, state, message));
     let result: Result<bool> = (|| {
-        let why = match step.probe(&task)? {
+        let why = match step.probe(session, &task)? {
             Probe::Done(found) => {
                 say(State::Unchanged, found);
                 return Ok(false);
@@ -47,8 +54,8 @@ fn one(planned: &Planned, whole: &Task<'_>, stop: &Cancel, journal: &Journal) ->
         };
         journal.step(id, "started", &why);
         say(State::Started, why);
-        let did = step.run(&task)?;
-        if let Probe::Needed(why) = step.verify(&task)? {
+        let did = step.run(session, &task)?;
+        if let Probe::Needed(why) = step.verify(session, &task)? {
             let error = Error::failed(format!("{title}: verification failed after the step ran"));
             return Err(error.because(why).help("todo-bootstrap doctor"));
         }
@@ -72,6 +79,7 @@ mod tests {
     use crate::engine::testing::with_task;
     use crate::exec::Script;
     use crate::steps::Step;
+    use crate::steps::testing::session;
 
     struct Fake {
         id: &'static str,
@@ -81,11 +89,11 @@ mod tests {
     }
 
     impl Step for Fake {
-        fn probe(&self, _: &Task<'_>) -> Result<Probe> {
+        fn probe(&self, _: &Session, _: &Task<'_>) -> Result<Probe> {
             let made = self.made.load(Ordering::SeqCst);
             Ok(if made { Probe::Done("there".into()) } else { Probe::Needed("missing".into()) })
         }
-        fn run(&self, _: &Task<'_>) -> Result<String> {
+        fn run(&self, _: &Session, _: &Task<'_>) -> Result<String> {
             if self.fails {
                 return Err(Error::failed("broken on purpose"));
             }
@@ -103,9 +111,10 @@ mod tests {
         };
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::open(dir.path(), "test").unwrap();
+        let session = session(dir.path(), "kind");
         let result = Plan::new(steps.iter().map(planned).collect()).and_then(|plan| {
             with_task(&Script::default(), |task| {
-                execute(&plan, &task.within(Duration::from_secs(20)), &journal, 4)
+                execute(&plan, &session, &task.within(Duration::from_secs(20)), &journal, 4)
             })
             .0
         });

@@ -76,19 +76,19 @@ pub enum Probe {
 
 pub trait Step: Send + Sync {
     /// The changes that it makes to the machine or the cluster, for `plan`.
-    fn effects(&self) -> Vec<String> {
+    fn effects(&self, _session: &Session) -> Vec<String> {
         Vec::new()
     }
 
     /// Determines whether there is work. Changes nothing.
-    fn probe(&self, task: &Task<'_>) -> Result<Probe>;
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe>;
 
     /// Does the work and returns a short description of it. A second run after an interruption at any
     /// point must end in the same state.
-    fn run(&self, task: &Task<'_>) -> Result<String>;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String>;
 
     /// Verifies the result of `run`. The default probes again.
-    fn verify(&self, task: &Task<'_>) -> Result<Probe> {
-        self.probe(task)
+    fn verify(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        self.probe(session, task)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Probe, Step};
+use super::{Probe, Session, Step};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
@@ -98,7 +98,7 @@ pub struct Preview {
 }
 
 /// Probes all steps without changing anything, except those after a step that has work, which are `later`.
-pub fn preview(plan: &Plan, task: &Task<'_>) -> Vec<Preview> {
+pub fn preview(plan: &Plan, session: &Session, task: &Task<'_>) -> Vec<Preview> {
     let mut state: BTreeMap<String, &'static str> = BTreeMap::new();
     let mut previews = Vec::new();
     for Planned { id, title, needs, step, .. } in plan.steps() {
@@ -106,14 +106,14 @@ pub fn preview(plan: &Plan, task: &Task<'_>) -> Vec<Preview> {
         let own = Task { step: id, ..task.clone() };
         let (name, detail, error) = match blocked {
             Some(need) => ("later", format!("after {need}"), None),
-            None => match step.probe(&own) {
+            None => match step.probe(session, &own) {
                 Ok(Probe::Done(found)) => ("unchanged", found, None),
                 Ok(Probe::Needed(why)) => ("change", why, None),
                 Err(error) => ("change", error.one_line(), Some(error)),
             },
         };
         state.insert(id.clone(), name);
-        let effects = if name == "unchanged" { Vec::new() } else { step.effects() };
+        let effects = if name == "unchanged" { Vec::new() } else { step.effects(session) };
         previews.push(Preview {
             step: id.clone(),
             title: title.clone(),

@@ -1,7 +1,5 @@
 //! Steps `pull-<image>`: pull an image into every node, by digest, before a pod needs it.
 
-use std::sync::Arc;
-
 use super::{Probe, Session, Step};
 use crate::cancel::Cancel;
 use crate::error::Result;
@@ -10,22 +8,21 @@ use crate::task::{Task, run_graph};
 
 pub struct PullStep {
     pub name: String,
-    pub session: Arc<Session>,
 }
 
 impl PullStep {
     /// The nodes that do not have the image.
-    fn missing(&self, task: &Task<'_>) -> Result<Vec<String>> {
-        let image = self.session.image(&self.name)?.in_node();
-        let nodes = self.session.node_images(task)?;
+    fn missing(&self, session: &Session, task: &Task<'_>) -> Result<Vec<String>> {
+        let image = session.image(&self.name)?.in_node();
+        let nodes = session.node_images(task)?;
         let without = nodes.iter().filter(|(_, has)| !has.contains(&image));
         Ok(without.map(|(node, _)| node.clone()).collect())
     }
 }
 
 impl Step for PullStep {
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let missing = self.missing(task)?;
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let missing = self.missing(session, task)?;
         Ok(if missing.is_empty() {
             Probe::Done("is in the cluster".to_owned())
         } else {
@@ -33,9 +30,9 @@ impl Step for PullStep {
         })
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let (session, image) = (&self.session, self.session.image(&self.name)?);
-        let (engine, missing) = (session.engine()?, self.missing(task)?);
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let image = session.image(&self.name)?;
+        let (engine, missing) = (session.engine()?, self.missing(session, task)?);
         // In parallel, so that the registry reads the image from disk only once.
         let pulled = run_graph(
             &vec![Vec::new(); missing.len()],

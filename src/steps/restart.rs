@@ -1,7 +1,5 @@
 //! The plan of `restart`: restarts one service after the other, so that the others keep running.
 
-use std::sync::Arc;
-
 use super::plan::{NOTHING, Planned};
 use super::{Plan, Probe, Session, Step};
 use crate::deploy::services::{LiveServices, Service};
@@ -29,7 +27,7 @@ pub fn known(names: &[String], wanted: &[String]) -> Result<()> {
 }
 
 /// A plan with a step for each service.
-pub fn plan(session: &Arc<Session>, services: &[Service]) -> Result<Plan> {
+pub fn plan(services: &[Service]) -> Result<Plan> {
     let mut steps = Vec::new();
     for service in services {
         if service.paused {
@@ -37,7 +35,7 @@ pub fn plan(session: &Arc<Session>, services: &[Service]) -> Result<Plan> {
                 .because("its Deployment is paused, so no pod would be replaced")
                 .help(format!("kubectl rollout resume {}", paused(&service.workloads))));
         }
-        let step = RestartStep { targets: service.workloads.clone(), session: session.clone() };
+        let step = RestartStep { targets: service.workloads.clone() };
         let name = &service.name;
         steps.push(Planned::new(format!("restart-{name}"), format!("Restart {name}"), 6, NOTHING, step));
     }
@@ -51,23 +49,22 @@ fn paused(targets: &[Target]) -> String {
 
 struct RestartStep {
     targets: Vec<Target>,
-    session: Arc<Session>,
 }
 
 impl Step for RestartStep {
     /// A restart is always needed.
-    fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
+    fn probe(&self, _session: &Session, _task: &Task<'_>) -> Result<Probe> {
         Ok(Probe::Needed("its pods are replaced one by one".to_owned()))
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let now = (self.session.process_env.now)();
-        deploy::restart(task, self.session.kube()?, &self.targets, now)?;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let now = (session.process_env.now)();
+        deploy::restart(task, session.kube()?, &self.targets, now)?;
         Ok("all pods were replaced and are ready".to_owned())
     }
 
     /// `run` waited until the pods were ready.
-    fn verify(&self, _task: &Task<'_>) -> Result<Probe> {
+    fn verify(&self, _session: &Session, _task: &Task<'_>) -> Result<Probe> {
         Ok(Probe::Done(String::new()))
     }
 }

@@ -1,7 +1,7 @@
 //! The plan of `up`, from the profile and the application.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use super::addon::AddonStep;
 use super::build::BuildStep;
@@ -41,66 +41,67 @@ struct Draft {
 
 impl Draft {
     /// Adds the step `id`, which pushes an image that is not built from the project to the registry.
-    fn image(&mut self, session: &Arc<Session>, id: &str, title: String, image: &str) {
+    fn image(&mut self, id: &str, title: String, image: &str) {
         self.images.insert(image.to_owned());
-        let step = ImageStep { name: image.to_owned(), session: session.clone() };
+        let step = ImageStep { name: image.to_owned() };
         self.steps.push(Planned::new(id, title, 60, ["registry", "build-tools"], step));
     }
 
     /// Adds the step that pulls an image into the nodes.
-    fn pull(&mut self, session: &Arc<Session>, image: &str, made_by: &str) {
+    fn pull(&mut self, image: &str, made_by: &str) {
         let (id, title) = (format!("pull-{image}"), format!("Pull image {image} into the cluster"));
-        let step = PullStep { name: image.to_owned(), session: session.clone() };
+        let step = PullStep { name: image.to_owned() };
         self.steps.push(Planned::new(id, title, 10, ["cluster-registry", made_by], step));
     }
 
     /// Adds such a step, and one that pulls the image into the nodes.
-    fn pulled_image(&mut self, session: &Arc<Session>, image: &str) {
+    fn pulled_image(&mut self, image: &str) {
         if !self.images.contains(image) {
             let id = format!("image-{image}");
-            self.image(session, &id, format!("Image {image}"), image);
-            self.pull(session, image, &id);
+            self.image(&id, format!("Image {image}"), image);
+            self.pull(image, &id);
         }
     }
 }
 
 /// All steps of `up`.
-pub fn plan(session: &Arc<Session>) -> Result<Plan> {
+pub fn plan(session: &Session) -> Result<Plan> {
     let provider = session.profile.provider;
     if provider == ProviderKind::Existing {
         return Err(super::session::unavailable(provider));
     }
-    let own = || session.clone();
     let mut draft = Draft::default();
-    let step = EngineStep { session: own() };
-    draft.steps.push(Planned::new("engine", "Container engine", 15, NOTHING, step));
-    let step = RegistryStep { session: own() };
-    draft.steps.push(Planned::new("registry", "Local registry", 30, ["engine"], step));
+    draft.steps.push(Planned::new("engine", "Container engine", 15, NOTHING, EngineStep));
+    draft.steps.push(Planned::new("registry", "Local registry", 30, ["engine"], RegistryStep));
     for tool in tools(provider) {
         let (id, title) = (format!("tool-{tool}"), format!("Tool {tool}"));
-        let step = ToolStep { name: tool, session: own(), unrecorded: OnceLock::new() };
+        let step = ToolStep { name: tool, unrecorded: OnceLock::new() };
         draft.steps.push(Planned::new(id, title, 45, NOTHING, step));
     }
     let images = self::images(session)?.into_iter().collect();
-    let step = BuildToolsStep { images, session: own() };
+    let step = BuildToolsStep { images };
     draft.steps.push(Planned::new("build-tools", "Image build tools", 10, ["registry"], step));
-    draft.image(session, NODE_STEP, "Node image".to_owned(), node_image(provider));
+    draft.image(NODE_STEP, "Node image".to_owned(), node_image(provider));
     let (title, tool) = (session.cluster_title(), format!("tool-{}", provider.name()));
-    let step = ClusterStep { session: own() };
-    draft.steps.push(Planned::new("cluster", title, 10, ["engine", &tool, NODE_STEP], step));
+    draft.steps.push(Planned::new("cluster", title, 10, ["engine", &tool, NODE_STEP], ClusterStep));
     let title = "Node, storage and DNS of the cluster";
-    let step = ClusterReadyStep { session: own() };
-    draft.steps.push(Planned::new("cluster-ready", title, 5, ["cluster"], step));
-    let (title, step) = ("Registry in the cluster", ClusterRegistryStep { session: own() });
-    draft.steps.push(Planned::new("cluster-registry", title, 5, ["cluster", "registry"], step));
+    draft.steps.push(Planned::new("cluster-ready", title, 5, ["cluster"], ClusterReadyStep));
+    let title = "Registry in the cluster";
+    draft.steps.push(Planned::new(
+        "cluster-registry",
+        title,
+        5,
+        ["cluster", "registry"],
+        ClusterRegistryStep,
+    ));
     let mut verified = vec!["cluster-ready".to_owned(), "tool-kubectl".to_owned()];
     for addon in session.addons()? {
         for image in &addon.images {
-            draft.pulled_image(session, image);
+            draft.pulled_image(image);
         }
         let id = format!("addon-{}", addon.name);
         let pulls = addon.images.iter().map(|image| format!("pull-{image}"));
-        let step = AddonStep { addon: addon.clone(), session: own() };
+        let step = AddonStep { addon: addon.clone() };
         verified.push(id.clone());
         draft.steps.push(Planned::new(id, &addon.title, 5, pulls.chain(["cluster".to_owned()]), step));
     }
@@ -110,7 +111,7 @@ pub fn plan(session: &Arc<Session>) -> Result<Plan> {
     }
     let specs = specs(session)?;
     let title = format!("{} checks", specs.len());
-    draft.steps.push(Planned::new("checks", title, 4, verified, ChecksStep { specs, session: own() }));
+    draft.steps.push(Planned::new("checks", title, 4, verified, ChecksStep { specs }));
     Plan::new(draft.steps)
 }
 
@@ -125,35 +126,35 @@ pub fn images(session: &Session) -> Result<BTreeSet<String>> {
     Ok(images)
 }
 
-fn application(session: &Arc<Session>, application: &Application, draft: &mut Draft) {
-    let (own, app) = (|| session.clone(), || application.clone());
+fn application(session: &Session, application: &Application, draft: &mut Draft) {
+    let app = || application.clone();
     for spec in &application.images {
         let base = spec.base.as_ref().map(|base| (base, format!("base-{base}")));
         if let Some((base, id)) = base.as_ref().filter(|(base, _)| !draft.images.contains(*base)) {
-            draft.image(session, id, format!("Base image {base}"), base);
+            draft.image(id, format!("Base image {base}"), base);
         }
         let needs = base.map(|(_, id)| id).into_iter().chain(["registry".to_owned()]);
         let (id, title) = (format!("build-{}", spec.name), format!("Build image {}", spec.name));
-        draft.pull(session, &spec.name, &id);
-        let step = BuildStep { spec: spec.clone(), application: app(), session: own() };
+        draft.pull(&spec.name, &id);
+        let step = BuildStep { spec: spec.clone(), application: app() };
         draft.steps.push(Planned::new(id, title, 20, needs, step));
     }
     for image in &application.ready_images {
-        draft.pulled_image(session, image);
+        draft.pulled_image(image);
     }
     // New secrets must not replace those of an existing cluster, so they are read from it first.
     let env = if session.receipt().made.cluster.complete { vec!["cluster"] } else { Vec::new() };
     let file = application.env_file.file_name().unwrap_or_default().to_string_lossy();
-    let step = EnvStep { application: app(), session: own() };
+    let step = EnvStep { application: app() };
     draft.steps.push(Planned::new("env", format!("Settings {file}"), 5, env, step));
     let title = format!("Namespace {}", application.namespace);
-    let step = NamespaceStep { application: app(), session: own() };
+    let step = NamespaceStep { application: app() };
     draft.steps.push(Planned::new("namespace", title, 5, ["cluster"], step));
     let title = format!("Settings in {}", application.namespace);
-    let step = SecretsStep { application: app(), session: own() };
+    let step = SecretsStep { application: app() };
     draft.steps.push(Planned::new("secrets", title, 5, ["namespace", "env"], step));
     let pulls = application.image_names().into_iter().map(|name| format!("pull-{name}"));
     let needs = pulls.chain(["tool-helm", "namespace", "secrets"].map(str::to_owned));
-    let step = ReleaseStep { application: app(), session: own() };
+    let step = ReleaseStep { application: app() };
     draft.steps.push(Planned::new("release", format!("Application {}", application.name), 6, needs, step));
 }
