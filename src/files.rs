@@ -117,6 +117,13 @@ pub fn set_mode(file: &File, mode: u32) -> IoResult<()> {
     Ok(())
 }
 
+/// A temporary folder in `dir`, which is created.
+pub fn temp_dir(dir: &Path, prefix: &str) -> Result<tempfile::TempDir> {
+    std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
+    let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(dir);
+    folder.map_err(|e| Error::io("create a folder in", dir, &e))
+}
+
 /// Creates or empties a file that only its owner may read.
 pub fn create_private(path: &Path) -> IoResult<File> {
     let mut options = File::options();

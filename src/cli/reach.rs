@@ -14,13 +14,18 @@ use crate::task::Task;
 pub(crate) fn connect(session: &Session, task: &Task<'_>) -> Result<()> {
     let kubeconfig = session.kubeconfig();
     if !kubeconfig.is_file() {
-        return Err(Error::failed(format!("there is no cluster `{}`", session.profile.cluster.name))
-            .because(format!("{} does not exist", kubeconfig.display()))
-            .help("todo-bootstrap up"));
+        return Err(no_cluster(session));
     }
     let kube = crate::cluster::identity::connect(task, &kubeconfig, &session.receipt().instance)?;
     session.set_kube(kube);
     Ok(())
+}
+
+/// The error for a cluster without a kubeconfig.
+pub(crate) fn no_cluster(session: &Session) -> Error {
+    Error::failed(format!("there is no cluster `{}`", session.profile.cluster.name))
+        .because(format!("{} does not exist", session.kubeconfig().display()))
+        .help("todo-bootstrap up")
 }
 
 /// Like [`connect`]; if the cluster does not respond, the error gives the reason that the engine knows.

@@ -246,14 +246,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_without_the_file_holds_no_application() {
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(Application::load(dir.path()).unwrap(), None);
-    }
-
-    #[test]
     fn all_mistakes_are_named() {
         let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Application::load(dir.path()).unwrap(), None);
         std::fs::write(dir.path().join(FILE), "name = \"X\"\nchart = \"no\"\n[[images]]\ncontext = \"no\"\n")
             .unwrap();
         let error = Application::load(dir.path()).unwrap_err();

@@ -101,11 +101,4 @@ mod tests {
         let of = |name: &str| heights[name];
         assert_eq!((of("rootfs"), of("programs"), of("etcd"), of("node")), (3, 2, 1, 0));
     }
-
-    #[test]
-    fn a_circle_is_named() {
-        assert_eq!(recipes().cycle(), None);
-        let circle = Recipes::of([recipe("a", &["b"]), recipe("b", &["c"]), recipe("c", &["b"])]);
-        assert_eq!(circle.cycle().unwrap(), "b → c → b");
-    }
 }

@@ -55,7 +55,7 @@ impl Recipes {
     }
 
     /// A dependency cycle among the recipes, as `a → b → a`.
-    pub(super) fn cycle(&self) -> Option<String> {
+    fn cycle(&self) -> Option<String> {
         let mut done = BTreeSet::new();
         self.iter().find_map(|recipe| self.walk(&recipe.name, &mut Vec::new(), &mut done))
     }

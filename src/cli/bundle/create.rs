@@ -9,7 +9,7 @@ use crate::bundle::{self, Entry};
 use crate::config::Paths;
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Kind, Result};
-use crate::files::sha256_file;
+use crate::files::{sha256_file, temp_dir};
 use crate::host::{Arch, Facts, Os};
 use crate::images::Order;
 use crate::local_registry::LocalRegistry;
@@ -115,9 +115,7 @@ fn gather(context: &Context<'_>, args: &CreateArgs, session: &Session, bench: &B
         })?)
     };
     let cache = &session.paths.cache;
-    std::fs::create_dir_all(cache).map_err(|e| Error::io("create", cache, &e))?;
-    let work = tempfile::Builder::new().prefix(".bundling-").tempdir_in(cache);
-    let work = work.map_err(|e| Error::io("create a folder in", cache, &e))?;
+    let work = temp_dir(cache, ".bundling-")?;
     let mut gathered = Gathered { entries: Vec::new(), missing: BTreeMap::new(), work };
     for platform in &wanted {
         let own = if *platform == here { None } else { Some(elsewhere(context, session, *platform)?) };

@@ -8,6 +8,7 @@ use super::super::context::{Context, print_json};
 use super::super::reach::application;
 use super::list;
 use crate::error::{self, Error, Exit, Result};
+use crate::files::temp_dir;
 use crate::images::scan::{Finding, Kind, Scanner, Severity};
 use crate::steps::Session;
 use crate::task::Task;
@@ -50,12 +51,7 @@ pub(super) fn run(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
         return Err(Error::failed("the local registry is not running, so there is nothing to scan")
             .help("todo-bootstrap up"));
     };
-    let cache = context.paths()?.cache;
-    std::fs::create_dir_all(&cache).map_err(|e| Error::io("create", &cache, &e))?;
-    let folder = tempfile::Builder::new()
-        .prefix("scan-")
-        .tempdir_in(&cache)
-        .map_err(|e| Error::io("create a folder in", &cache, &e))?;
+    let folder = temp_dir(&session.paths.cache, "scan-")?;
     let mut all = Vec::new();
     for image in list::all(&session, &task, Some(&registry))? {
         if !args.images.is_empty() && !args.images.contains(&image.name) {
