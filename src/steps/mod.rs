@@ -4,7 +4,6 @@
 //! [`Plan`] is a checked graph of steps; [`execute`] runs it in parallel. A [`Revert`] deletes what was made.
 
 mod addon;
-mod build;
 mod build_tools;
 mod checks;
 mod cluster;
@@ -19,7 +18,6 @@ mod kubeconfig;
 mod lock;
 mod plan;
 mod preset;
-mod pull;
 mod receipt;
 mod registry;
 mod release;

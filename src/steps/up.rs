@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use super::addon::AddonStep;
-use super::build::BuildStep;
 use super::build_tools::BuildToolsStep;
 use super::checks::{ChecksStep, specs};
 use super::cluster::{ClusterReadyStep, ClusterStep};
 use super::engine::EngineStep;
 use super::env::EnvStep;
-use super::image::ImageStep;
+use super::image::{BuildStep, ImageStep, PullStep};
 use super::plan::{NOTHING, Planned};
-use super::pull::PullStep;
 use super::registry::{ClusterRegistryStep, RegistryStep};
 use super::release::ReleaseStep;
 use super::secrets::{NamespaceStep, SecretsStep};
