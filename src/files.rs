@@ -127,6 +127,22 @@ pub fn set_mode(file: &File, mode: u32) -> IoResult<()> {
     Ok(())
 }
 
+/// A temporary folder in `dir`, which is created.
+pub fn temp_dir(dir: &Path, prefix: &str) -> Result<tempfile::TempDir> {
+    std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
+    let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(dir);
+    folder.map_err(|e| Error::io("create a folder in", dir, &e))
+}
+
+/// Creates or empties a file that only its owner may read.
+pub fn create_private(path: &Path) -> IoResult<File> {
+    let mut options = File::options();
+    options.create(true).write(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()

@@ -12,15 +12,16 @@ use crate::task::Task;
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Opens the lock file `path`, creating it if needed, and waits for the lock, which is held until the file is
-/// closed. Calls `waiting` before each wait.
-pub fn wait(task: &Task<'_>, path: &Path, waiting: impl FnMut()) -> Result<File> {
+/// closed. Calls `waiting` if it has to wait.
+pub fn wait(task: &Task<'_>, path: &Path, waiting: impl FnOnce()) -> Result<File> {
     let file = File::options().create(true).truncate(false).write(true).open(path);
     let file = file.map_err(|e| Error::io("open", path, &e))?;
-    wait_for(task, &file, path, waiting)?;
+    let mut waiting = Some(waiting);
+    wait_for(task, &file, path, || waiting.take().into_iter().for_each(|waiting| waiting()))?;
     Ok(file)
 }
 
-/// Like [`wait`], for an open file. Returns at once if the file system has no locks.
+/// Like [`wait`], for an open file; calls `waiting` before each attempt after the first. Returns at once if the file system has no locks.
 pub fn wait_for(task: &Task<'_>, file: &File, path: &Path, mut waiting: impl FnMut()) -> Result<()> {
     while let Lock::Held = try_lock(file).map_err(|e| Error::io("lock", path, &e))? {
         waiting();

@@ -1,10 +1,13 @@
 //! What work below `cli` uses: it runs commands, reports progress, and observes cancellation and its deadline.
 
+use std::collections::BTreeSet;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::cancel::Cancel;
-use crate::error::{Error, Result};
+use crate::cancel::{Cancel, Reason};
+use crate::error::{Error, Kind, Result};
 use crate::exec::{Cmd, Output, RunError, Runner};
 use crate::progress::{Event, Reporter, State};
 
@@ -120,5 +123,74 @@ pub(crate) mod testing {
         };
         let result = work(&task);
         (result, recorder)
+    }
+}
+
+/// Runs `work` for each index of `needs` in a thread of its own, once the indexes that it needs are done; at
+/// most `most` at a time, earlier indexes first. The first failure cancels `stop`, which `watch`, called again
+/// and again, may do as well; nothing is begun after that.
+pub fn run_graph(
+    needs: &[Vec<usize>],
+    most: usize,
+    stop: &Cancel,
+    watch: impl Fn(),
+    work: impl Fn(usize) -> Result<()> + Sync,
+) -> Result<()> {
+    let (send, ended) = mpsc::channel();
+    let (mut begun, mut done) = (BTreeSet::new(), BTreeSet::new());
+    let (mut running, mut failure) = (0, None);
+    std::thread::scope(|scope| {
+        loop {
+            watch();
+            for (index, needs) in needs.iter().enumerate() {
+                let ready =
+                    running < most && stop.reason().is_none() && needs.iter().all(|need| done.contains(need));
+                if ready && begun.insert(index) {
+                    running += 1;
+                    let (send, work) = (send.clone(), &work);
+                    scope.spawn(move || {
+                        let result = catch_unwind(AssertUnwindSafe(|| work(index)));
+                        let panicked = |_| Err(Error::failed("a part of the work panicked"));
+                        send.send((index, result.unwrap_or_else(panicked)))
+                    });
+                }
+            }
+            if running == 0 {
+                break;
+            }
+            let Ok((index, result)) = ended.recv_timeout(Duration::from_millis(50)) else { continue };
+            running -= 1;
+            match result {
+                Ok(()) => drop(done.insert(index)),
+                Err(error) => {
+                    stop.cancel(Reason::Abandoned);
+                    failure = Some(root_cause(failure.take(), error));
+                }
+            }
+        }
+    });
+    match (stop.reason(), failure) {
+        (None | Some(Reason::Abandoned), Some(error)) => Err(error),
+        (Some(reason), _) => Err(reason.error()),
+        (None, None) => Ok(()),
+    }
+}
+
+/// The first failure that is not merely a consequence of another one.
+fn root_cause(first: Option<Error>, second: Error) -> Error {
+    first.filter(|first| first.kind() != Kind::Abandoned).unwrap_or(second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_wins_over_its_consequences() {
+        let consequence = || Reason::Abandoned.error();
+        let (cause, later) = (Error::failed("the cause"), Error::failed("later"));
+        assert_eq!(root_cause(Some(consequence()), cause.clone()).what(), "the cause");
+        assert_eq!(root_cause(Some(cause.clone()), consequence()).what(), "the cause");
+        assert_eq!(root_cause(Some(cause), later).what(), "the cause");
     }
 }

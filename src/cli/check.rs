@@ -6,7 +6,6 @@ use super::context::{Context, print_json};
 use super::reach::connect_or_explain;
 use crate::checks::Spec;
 use crate::config::{Problems, suggest};
-use crate::engine::Engine;
 use crate::error::{Exit, Result};
 use crate::images::{self, Order};
 use crate::local_registry::LocalRegistry;
@@ -26,8 +25,8 @@ pub(crate) fn run(context: &Context<'_>, args: &CheckArgs) -> Result<Exit> {
     let specs = chosen(steps::check_specs(&session)?, &args.checks)?;
     let bench = context.bench()?;
     let task = bench.task("check");
-    connect_or_explain(context, &session, &task)?;
-    load_images(&session, &task, context);
+    connect_or_explain(&session, &task)?;
+    load_images(&session, &task);
     let outcomes = steps::run_checks(&session, &task, &specs, false)?;
     // Checks that Ctrl-C interrupted are reported as failed.
     task.check()?;
@@ -65,10 +64,11 @@ fn chosen(specs: Vec<Spec>, names: &[String]) -> Result<Vec<Spec>> {
 
 /// Adds the images of the application in the registry to the session, so that the running images can be
 /// compared with them. Without engine or registry, the checks compare references only.
-fn load_images(session: &Session, task: &Task<'_>, context: &Context<'_>) {
+fn load_images(session: &Session, task: &Task<'_>) {
     let Some(application) = &session.application else { return };
-    let Ok(Ok(engine)) = Engine::detect(task, context.process_env, &session.facts) else { return };
-    let Ok(Some(registry)) = LocalRegistry::find(task, &engine, &session.paths.cache) else { return };
+    let Ok(None) = session.detect_engine(task) else { return };
+    let Ok(engine) = session.engine() else { return };
+    let Ok(Some(registry)) = LocalRegistry::find(task, engine, &session.paths.cache) else { return };
     let client = registry.client();
     for spec in &application.images {
         let base = spec

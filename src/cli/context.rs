@@ -22,7 +22,7 @@ use crate::host::{self, Facts};
 use crate::origins::{Mirror, Origins, Trust};
 use crate::process_env::ProcessEnv;
 use crate::progress::{Event, Reporter, Silent, State};
-use crate::steps::{self, ClusterLock, Inputs, Journal, Outcome, Plan, Receipt, Session, UpOptions};
+use crate::steps::{self, ClusterLock, Inputs, Journal, Plan, Receipt, Session, UpOptions};
 use crate::task::Task;
 use crate::ui::Ui;
 
@@ -260,11 +260,18 @@ impl<'a> Context<'a> {
         self.bench_with(Arc::new(Silent), None)
     }
 
-    /// Executes the plan of `command`, with its journal in `dir`.
-    pub fn execute(&self, plan: &Plan, command: &str, dir: &Path, most: usize) -> Result<Vec<Outcome>> {
+    /// Executes the plan of `command`, with its journal in `dir`. Returns the number of steps that had work.
+    pub fn execute(
+        &self,
+        session: &Session,
+        plan: &Plan,
+        command: &str,
+        dir: &Path,
+        most: usize,
+    ) -> Result<usize> {
         let journal = Arc::new(Journal::open(dir, command)?);
         let bench = self.bench_with(self.ui.reporter(&plan.titles()), Some(journal.clone()))?;
-        steps::execute(plan, &bench.task(command), &journal, most)
+        steps::execute(plan, session, &bench.task(command), &journal, most)
     }
 
     /// A bench that reports to `reporter` and records the processes that it starts in `log`.

@@ -7,7 +7,7 @@ use clap::Args;
 use super::context::{Bench, Context};
 use super::reach::{connect, refuse_foreign};
 use super::up::end_orphans;
-use crate::engine::{Engine, certainly_absent};
+use crate::engine::certainly_absent;
 use crate::error::{Error, Exit, Result};
 use crate::local_registry::LocalRegistry;
 use crate::steps::{self, Depth, Session};
@@ -35,7 +35,8 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     let silent = context.silent()?;
     find_engine(context, args, &session, &silent)?;
     let plan = steps::down::plan(&session, depth)?;
-    let effects: Vec<String> = plan.steps().flat_map(steps::Step::effects).collect();
+    let effects: Vec<String> =
+        plan.steps().iter().flat_map(|planned| planned.step.effects(&session)).collect();
     if effects.is_empty() {
         context.ui.good("✓ There is nothing to delete.");
         return Ok(Exit::Fine);
@@ -53,7 +54,7 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     }
     end_orphans(context, &session.dir());
     // The journal is not in the directory of the cluster, which is deleted.
-    context.execute(&plan, "down", &session.paths.state, 1)?;
+    context.execute(&session, &plan, "down", &session.paths.state, 1)?;
     if known {
         context.ui.good(&format!("✓ Cluster `{name}` was deleted."));
     } else {
@@ -72,13 +73,7 @@ fn find_engine(context: &Context<'_>, args: &DownArgs, session: &Session, bench:
     if !session.is_recorded() && !registry {
         return Ok(());
     }
-    let fault = match Engine::detect(&bench.task("engine"), context.process_env, &session.facts)? {
-        Ok(engine) => {
-            session.set_engine(engine);
-            return Ok(());
-        }
-        Err(fault) => fault,
-    };
+    let Some(fault) = session.detect_engine(&bench.task("engine"))? else { return Ok(()) };
     let began = session.is_recorded() && session.receipt().began();
     if !(began || registry) || (args.purge && certainly_absent(&fault, context.process_env)) {
         return Ok(());

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::context::{Context, print_json};
-use crate::error::{Error, Exit, Result};
+use super::reach::no_cluster;
+use crate::error::{Exit, Result};
 use crate::kubeconfig::default_file;
 use crate::steps;
 
@@ -44,11 +45,8 @@ pub(crate) fn run(context: &Context<'_>, command: &KubeconfigCommand) -> Result<
 
 fn merge(context: &Context<'_>, args: &MergeArgs) -> Result<Exit> {
     let (_lock, session) = context.locked()?;
-    let cluster = &session.profile.cluster.name;
     if !session.is_recorded() || !session.kubeconfig().is_file() {
-        return Err(Error::failed(format!("there is no cluster `{cluster}`"))
-            .because(format!("{} does not exist", session.kubeconfig().display()))
-            .help("todo-bootstrap up"));
+        return Err(no_cluster(&session));
     }
     let file = match &args.file {
         Some(file) => absolute(context, file),

@@ -1,6 +1,5 @@
 //! The debug log of commands that change something.
 
-use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -9,13 +8,14 @@ use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 
 use crate::error::{Error, Result};
+use crate::files::create_private;
 
 /// Writes the events of our own code, such as the programs that it runs, to `debug.log` in `dir`. Each command
 /// overwrites the file. The events of other crates are left out, because an HTTP client may log secrets.
 pub fn to_file(dir: &Path) -> Result<PathBuf> {
     std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
     let path = dir.join("debug.log");
-    let file = private(&path).map_err(|e| Error::io("open", &path, &e))?;
+    let file = create_private(&path).map_err(|e| Error::io("open", &path, &e))?;
     // Fails only in tests, where the process already has a subscriber.
     let _ = tracing::subscriber::set_global_default(subscriber(file));
     Ok(path)
@@ -27,17 +27,6 @@ fn subscriber<W: Write + Send + 'static>(out: W) -> impl Subscriber + Send + Syn
         .with_env_filter(EnvFilter::new("todo_bootstrap=debug"))
         .with_writer(Mutex::new(out))
         .finish()
-}
-
-fn private(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).write(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub(crate) fn run(context: &Context<'_>, args: &LogsArgs) -> Result<Exit> {
     let bench = context.bench()?;
     let task = bench.task("logs");
     let namespace = &application(&session)?.namespace;
-    connect_or_explain(context, &session, &task)?;
+    connect_or_explain(&session, &task)?;
     let query = Query {
         services: args.services.clone(),
         since: args.since,

@@ -29,11 +29,11 @@ pub(crate) fn run(context: &Context<'_>, args: &OpenArgs) -> Result<Exit> {
     let bench = context.bench()?;
     let task = bench.task("open");
     if args.dashboard {
-        connect_or_explain(context, &session, &task)?;
+        connect_or_explain(&session, &task)?;
         return dashboard(context, &session, &task, args.port_forward.unwrap_or_default());
     }
     application(&session)?;
-    connect_or_explain(context, &session, &task)?;
+    connect_or_explain(&session, &task)?;
     if let Some(port) = args.port_forward {
         return forward::run(context, &session, &task, port, |url| show(context, &session, &task, url));
     }

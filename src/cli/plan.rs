@@ -17,7 +17,7 @@ pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
         super::env::validate(context, &session, application)?;
     }
     let bench = context.silent()?;
-    let mut previews = steps::preview(&plan, &bench.task("plan"));
+    let mut previews = steps::preview(&plan, &session, &bench.task("plan"));
     let mut engine = previews.iter_mut().filter(|preview| preview.step == "engine");
     if let Some(error) = engine.find_map(|preview| preview.error.take()) {
         return Err(error);

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::context::Context;
 use crate::cluster::State;
 use crate::config::Application;
-use crate::engine::Engine;
 use crate::error::{Error, Exit, Kind, Result};
 use crate::steps::Session;
 use crate::steps::stop::incomplete;
@@ -15,35 +14,39 @@ use crate::task::Task;
 pub(crate) fn connect(session: &Session, task: &Task<'_>) -> Result<()> {
     let kubeconfig = session.kubeconfig();
     if !kubeconfig.is_file() {
-        return Err(Error::failed(format!("there is no cluster `{}`", session.profile.cluster.name))
-            .because(format!("{} does not exist", kubeconfig.display()))
-            .help("todo-bootstrap up"));
+        return Err(no_cluster(session));
     }
     let kube = crate::cluster::identity::connect(task, &kubeconfig, &session.receipt().instance)?;
     session.set_kube(kube);
     Ok(())
 }
 
+/// The error for a cluster without a kubeconfig.
+pub(crate) fn no_cluster(session: &Session) -> Error {
+    Error::failed(format!("there is no cluster `{}`", session.profile.cluster.name))
+        .because(format!("{} does not exist", session.kubeconfig().display()))
+        .help("todo-bootstrap up")
+}
+
 /// Like [`connect`]; if the cluster does not respond, the error gives the reason that the engine knows.
-pub(crate) fn connect_or_explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Result<()> {
+pub(crate) fn connect_or_explain(session: &Session, task: &Task<'_>) -> Result<()> {
     let Err(error) = connect(session, task) else { return Ok(()) };
     let final_error =
         error.kind() != Kind::Failed || !session.kubeconfig().is_file() || task.cancel.reason().is_some();
-    Err(if final_error { error } else { explain(context, session, task).unwrap_or(error) })
+    Err(if final_error { error } else { explain(session, task).unwrap_or(error) })
 }
 
 /// Why the cluster does not respond, according to the engine.
-fn explain(context: &Context<'_>, session: &Session, task: &Task<'_>) -> Option<Error> {
+fn explain(session: &Session, task: &Task<'_>) -> Option<Error> {
     let name = &session.profile.cluster.name;
-    let engine = match Engine::detect(task, context.process_env, &session.facts) {
-        Ok(Ok(engine)) => engine,
+    match session.detect_engine(task) {
+        Ok(None) => {}
         Err(stopped) => return Some(stopped),
-        Ok(Err(fault)) => {
+        Ok(Some(fault)) => {
             let error = fault.error(&session.facts);
             return Some(error.context(format!("cluster `{name}` is not running")).with_kind(Kind::Failed));
         }
-    };
-    session.set_engine(engine);
+    }
     match session.provider().and_then(|provider| provider.state(task)).ok()? {
         State::Stopped => Some(
             Error::failed(format!("cluster `{name}` is stopped"))
@@ -87,11 +90,8 @@ pub(crate) fn ended(task: &Task<'_>, result: Result<()>) -> Result<Exit> {
 pub(crate) fn refuse_foreign(context: &Context<'_>, session: &Session) -> Result<()> {
     let bench = context.silent()?;
     let task = bench.task("engine");
-    if session.engine().is_err() {
-        match Engine::detect(&task, context.process_env, &session.facts)? {
-            Ok(engine) => session.set_engine(engine),
-            Err(_) => return Ok(()),
-        }
+    if session.detect_engine(&task)?.is_some() {
+        return Ok(());
     }
     match session.provider().and_then(|provider| provider.state(&task)) {
         Err(error) if matches!(error.kind(), Kind::Refused | Kind::Interrupted) => Err(error),

@@ -20,19 +20,19 @@ pub(crate) fn run(context: &Context<'_>, args: &RestartArgs) -> Result<Exit> {
     let silent = context.silent()?;
     let task = silent.task("restart");
     let namespace = &application(&session)?.namespace;
-    connect_or_explain(context, &session, &task)?;
+    connect_or_explain(&session, &task)?;
     let live = deploy::services::read(&task, session.kube()?, namespace)?;
     let services = steps::restart::chosen(&live, &args.services)?;
     if services.is_empty() {
         return Err(Error::failed(format!("namespace {namespace} has no services to restart"))
             .help("todo-bootstrap up"));
     }
-    let plan = steps::restart::plan(&session, &services)?;
+    let plan = steps::restart::plan(&services)?;
     if args.services.is_empty() {
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
         context.ui.say(&format!("restarting all services, one after another: {}", names.join(", ")));
     }
-    context.execute(&plan, "restart", &session.dir(), 1)?;
+    context.execute(&session, &plan, "restart", &session.dir(), 1)?;
     context.ui.good(&format!("✓ {} restarted and ready.", services.len()));
     Ok(Exit::Fine)
 }

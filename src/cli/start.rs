@@ -4,7 +4,6 @@ use super::context::Context;
 use super::reach::refuse_foreign;
 use super::up::{self, UpArgs};
 use crate::cluster::State;
-use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
 use crate::steps::{Receipt, Session};
 
@@ -32,8 +31,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let bench = context.silent()?;
     let task = bench.task("start");
     // `up` starts an engine that does not respond, if the user agrees.
-    if let Ok(engine) = Engine::detect(&task, context.process_env, &session.facts)? {
-        session.set_engine(engine);
+    if session.detect_engine(&task)?.is_none() {
         let why = match session.provider()?.state(&task)? {
             State::Absent => Some("its node container no longer exists".to_owned()),
             State::Partial { why } => Some(why),

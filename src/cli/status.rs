@@ -11,7 +11,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let session = context.session()?;
     let bench = context.bench()?;
     let task = bench.task("status");
-    connect_or_explain(context, &session, &task)?;
+    connect_or_explain(&session, &task)?;
     let access = steps::access(&session);
     let address = access.as_ref().map(|access| &access.address);
     let status = steps::status(&session, &task, address)?;

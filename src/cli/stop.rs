@@ -3,7 +3,6 @@
 use super::context::Context;
 use super::reach::refuse_foreign;
 use super::up::end_orphans;
-use crate::engine::Engine;
 use crate::error::{Exit, Result};
 use crate::steps;
 
@@ -16,17 +15,13 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
         return Ok(Exit::Fine);
     }
     let silent = context.silent()?;
-    let task = silent.task("stop");
-    let engine = Engine::detect(&task, context.process_env, &session.facts)?;
-    session.set_engine(engine.map_err(|fault| {
-        fault
-            .error(&session.facts)
-            .context(format!("cannot determine the state of cluster `{name}`: its engine is not responding"))
-    })?);
+    if let Some(fault) = session.detect_engine(&silent.task("stop"))? {
+        let what = format!("cannot determine the state of cluster `{name}`: its engine is not responding");
+        return Err(fault.error(&session.facts).context(what));
+    }
     end_orphans(context, &session.dir());
     let plan = steps::stop::plan(&session)?;
-    let outcomes = context.execute(&plan, "stop", &session.dir(), 1)?;
-    if outcomes.iter().all(|outcome| !outcome.changed) {
+    if context.execute(&session, &plan, "stop", &session.dir(), 1)? == 0 {
         context.ui.good(&format!("✓ Cluster `{name}` is already stopped."));
         return Ok(Exit::Fine);
     }

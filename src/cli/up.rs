@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::context::Context;
 use crate::bundle::{Bundle, trust};
 use crate::cluster::Fit;
 use crate::config::Target;
-use crate::engine::{self, Engine, Fault};
+use crate::engine::{self, Fault};
 use crate::error::{Error, Exit, Kind, Result};
 use crate::progress::{Event, State};
-use crate::steps::{self, Journal, Outcome, Session, UpOptions};
+use crate::steps::{self, Journal, Session, UpOptions};
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -26,7 +25,7 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
     /// Build images for dev, staging or prod [default: the target of the last `up`, else prod]
-    #[arg(long, value_name = "TARGET", value_parser = target_parser())]
+    #[arg(long, value_name = "TARGET", value_enum)]
     pub target: Option<Target>,
     /// Use mocks for external services in this `up`, regardless of .env
     #[arg(long)]
@@ -43,11 +42,6 @@ impl UpArgs {
     pub fn options(&self) -> UpOptions {
         UpOptions { preset: self.preset.clone(), target: self.target, mock: self.mock }
     }
-}
-
-pub(super) fn target_parser() -> impl TypedValueParser<Value = Target> {
-    PossibleValuesParser::new(Target::ALL.map(Target::name))
-        .try_map(|name| Target::parse(&name).ok_or("is not a target"))
 }
 
 /// The number of steps that run in parallel. Most wait for the engine or the cluster, not for a processor.
@@ -95,10 +89,10 @@ pub(super) fn make(
         }
         receipt.target = Some(target);
     })?;
-    let outcomes = context
-        .execute(&plan, "up", &dir, PARALLEL_STEPS)
+    let changed = context
+        .execute(&session, &plan, "up", &dir, PARALLEL_STEPS)
         .map_err(|error| error.help(format!("see the log of all commands: {}", log.display())))?;
-    summary(context, &session, &outcomes, began.elapsed());
+    summary(context, &session, changed, began.elapsed());
     Ok(Exit::Fine)
 }
 
@@ -138,20 +132,14 @@ fn consented(
     session: Arc<Session>,
     bundle: Option<&Bundle>,
 ) -> Result<Arc<Session>> {
-    if session.engine().is_ok() {
-        return Ok(session);
-    }
     let bench = context.silent()?;
-    let fault = match Engine::detect(&bench.task("engine"), context.process_env, &session.facts)? {
-        Ok(engine) => {
-            session.set_engine(engine);
-            return Ok(session);
-        }
-        Err(fault @ (Fault::Endpoint { .. } | Fault::Remote { .. })) => {
+    let fault = match session.detect_engine(&bench.task("engine"))? {
+        None => return Ok(session),
+        Some(fault @ (Fault::Endpoint { .. } | Fault::Remote { .. })) => {
             return Err(fault.error(&session.facts));
         }
-        Err(_) if session.consent => return Ok(session),
-        Err(fault) => fault,
+        Some(_) if session.consent => return Ok(session),
+        Some(fault) => fault,
     };
     let fix = engine::fix(&fault, &session.facts);
     if !fix.automatic || !context.process_env.can_ask() {
@@ -201,8 +189,7 @@ pub(crate) fn end_orphans(context: &Context<'_>, dir: &std::path::Path) {
     }
 }
 
-fn summary(context: &Context<'_>, session: &Session, outcomes: &[Outcome], took: Duration) {
-    let changed = outcomes.iter().filter(|outcome| outcome.changed).count();
+fn summary(context: &Context<'_>, session: &Session, changed: usize, took: Duration) {
     let what =
         if changed == 0 { "No changes were needed".to_owned() } else { format!("{changed} steps done") };
     context.ui.say("");

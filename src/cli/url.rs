@@ -39,7 +39,7 @@ pub(crate) fn run(context: &Context<'_>, args: &UrlArgs) -> Result<Exit> {
     let bench = context.bench()?;
     let task = bench.task("url");
     let main = application(&session)?.host.clone();
-    connect_or_explain(context, &session, &task)?;
+    connect_or_explain(&session, &task)?;
     if let Some(port) = args.port_forward {
         return forward::run(context, &session, &task, port, |_| {});
     }

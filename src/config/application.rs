@@ -51,8 +51,7 @@ pub struct ImageSpec {
     pub name: String,
     pub context: PathBuf,
     pub dockerfile: PathBuf,
-    /// The base image by its name in `offline/recipes/` or `versions.toml`; given to the build as
-    /// argument `BASE_IMAGE`.
+    /// The name of the base image in `offline/recipes/` or `versions.toml`, for build argument `BASE_IMAGE`.
     pub base: Option<String>,
     /// What is particular to a target, by `[images.targets.<target>]`.
     pub targets: BTreeMap<Target, TargetSpec>,
@@ -247,14 +246,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_without_the_file_holds_no_application() {
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(Application::load(dir.path()).unwrap(), None);
-    }
-
-    #[test]
     fn all_mistakes_are_named() {
         let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Application::load(dir.path()).unwrap(), None);
         std::fs::write(dir.path().join(FILE), "name = \"X\"\nchart = \"no\"\n[[images]]\ncontext = \"no\"\n")
             .unwrap();
         let error = Application::load(dir.path()).unwrap_err();

@@ -50,8 +50,7 @@ fn syntax(text: &str) -> Option<String> {
     keys.any(|key| is(key, "syntax")).then(|| "# syntax=".to_owned())
 }
 
-/// What an instruction has that the legacy builder refuses or takes for something else: flags of
-/// `RUN`, `COPY` and `ADD` (it knows `--from` and `--chown` only), and here-documents.
+/// What the legacy builder cannot do: flags other than `--from` and `--chown`, and here-documents.
 fn beyond_legacy(words: &[&str]) -> Option<String> {
     let (instruction, rest) = words.split_first()?;
     let instruction = instruction.to_ascii_uppercase();

@@ -1,7 +1,6 @@
 //! Typed configuration: profiles, applications, versions. Readers report all problems at once, each with its
 //! line.
 
-mod amount;
 mod application;
 mod dockerfile;
 pub mod env;
@@ -13,14 +12,13 @@ mod target;
 mod values;
 mod versions;
 
-pub use amount::Amount;
 pub use application::{
     Application, BASE_ARG, FILE as APPLICATION_FILE, ImageSpec, Override, Preset, TargetSpec,
 };
 pub use dockerfile::Dockerfile;
 pub use paths::Paths;
 pub use problems::Problems;
-pub use profile::{ClusterSpec, Profile, ProviderKind};
+pub use profile::{Amount, ClusterSpec, Profile, ProviderKind};
 pub(crate) use reader::suggest;
 pub use reader::{Document, Fields};
 pub use target::Target;

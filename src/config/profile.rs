@@ -1,11 +1,17 @@
 //! A profile: which provider makes the cluster, how large it is, what is installed on it.
 
-use super::amount::Amount;
 use super::reader::{Document, Fields, suggest};
 use crate::data::{Data, Text};
 use crate::error::{Error, Result};
 use crate::process_env::ProcessEnv;
 use crate::quantity::parse_bytes;
+
+/// A number given by the user, or what fits the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount<T> {
+    Auto,
+    Given(T),
+}
 
 /// What makes a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -36,8 +42,7 @@ pub struct ClusterSpec {
     pub memory: Amount<u64>,
     /// What the provider runs the node in, where it has a choice (minikube's drivers).
     pub driver: Option<String>,
-    /// Ports on the host's loopback address for the ingress controller; if one is taken, a free
-    /// one is used and said.
+    /// Ports on the loopback address for the ingress controller; if one is in use, a free one is used.
     pub http_port: u16,
     pub https_port: u16,
 }
@@ -82,12 +87,10 @@ impl Profile {
         let names = Self::names(data);
         let Some(text) = data.read(&format!("profiles/{reference}.toml"))? else {
             let known: Vec<&str> = names.iter().map(String::as_str).collect();
-            return Err(Error::usage(format!(
-                "there is no profile `{reference}`{}",
-                suggest(reference, &known)
-            ))
-            .because(format!("the profiles are: {}", names.join(", ")))
-            .help(format!("todo-bootstrap up --profile {}", names.first().map_or("FILE", |n| n))));
+            let near = suggest(reference, &known);
+            return Err(Error::usage(format!("there is no profile `{reference}`{near}"))
+                .because(format!("the profiles are: {}", names.join(", ")))
+                .help(format!("todo-bootstrap up --profile {}", names.first().map_or("FILE", |n| n))));
         };
         Self::parse(reference, &text)
     }
@@ -99,11 +102,10 @@ impl Profile {
 
 fn read(name: &str, fields: &mut Fields<'_, '_>) -> Option<Profile> {
     let description = fields.opt_string("description").unwrap_or_default();
-    let kinds: Vec<&str> = ProviderKind::ALL.iter().map(|(name, _)| *name).collect();
     if !fields.has("provider") {
         fields.string("provider");
     }
-    let provider = fields.opt_choice("provider", &kinds);
+    let provider = fields.opt_choice("provider", &ProviderKind::ALL.map(|(name, _)| name));
     let provider = ProviderKind::ALL.iter().find(|(name, _)| Some(*name) == provider.as_deref());
     let preset = fields.opt_parsed("preset", |text| auto_or(text, dns_label)).unwrap_or(Amount::Auto);
     let addons = fields.strings("addons");

@@ -1,5 +1,7 @@
 //! Reads a TOML table field by field and collects all problems; serde would stop at the first.
 
+use std::borrow::Cow;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -30,16 +32,13 @@ impl<'a> Document<'a> {
         Err(problems.into())
     }
 
-    /// Reads the whole document with `read` and fails with all problems that it met, unknown keys
-    /// among them.
+    /// Reads the document with `read`; fails with all problems, including unknown keys.
     pub fn read<T>(&self, read: impl FnOnce(&mut Fields<'_, 'a>) -> Option<T>) -> Result<T, Error> {
         let mut problems = Problems::in_text(&self.file, self.text);
-        let value = {
-            let mut fields = Fields::new(self.text, &self.table, String::new(), &mut problems);
-            let value = read(&mut fields);
-            fields.finish();
-            value
-        };
+        let (text, table, path) = (self.text, &self.table, String::new());
+        let mut fields = Fields { text, table, path, known: Vec::new(), problems: &mut problems };
+        let value = read(&mut fields);
+        fields.finish();
         problems.or(value)
     }
 }
@@ -54,10 +53,6 @@ pub struct Fields<'p, 'a> {
 }
 
 impl<'p, 'a> Fields<'p, 'a> {
-    fn new(text: &'a str, table: &'p DeTable<'a>, path: String, problems: &'p mut Problems) -> Self {
-        Self { text, table, path, known: Vec::new(), problems }
-    }
-
     /// Adds a problem at the line of `key` (or of the table, where the key is missing).
     pub fn problem(&mut self, key: &str, message: impl Into<String>) {
         let line = self.table.get(key).map(|value| line_of(self.text, value.span().start));
@@ -68,11 +63,6 @@ impl<'p, 'a> Fields<'p, 'a> {
     fn get(&mut self, key: &str) -> Option<&'p Value<'a>> {
         self.known.push(key.to_owned());
         self.table.get(key)
-    }
-
-    fn missing<T>(&mut self, key: &str) -> Option<T> {
-        self.problem(key, "is missing");
-        None
     }
 
     /// Whether the table has `key`, without marking it as known.
@@ -87,8 +77,7 @@ impl<'p, 'a> Fields<'p, 'a> {
 
     pub fn string(&mut self, key: &str) -> Option<String> {
         if !self.has(key) {
-            self.known.push(key.to_owned());
-            return self.missing(key);
+            self.problem(key, "is missing");
         }
         self.opt_string(key)
     }
@@ -113,14 +102,11 @@ impl<'p, 'a> Fields<'p, 'a> {
             DeValue::Integer(value) => i64::from_str_radix(value.as_str(), value.radix()).ok(),
             other => return self.wrong(key, "a whole number", other),
         };
-        match value {
-            Some(value) if range.contains(&value) => Some(value),
-            _ => {
-                let (low, high) = (range.start(), range.end());
-                self.problem(key, format!("must be from {low} to {high}"));
-                None
-            }
+        let fitting = value.filter(|value| range.contains(value));
+        if fitting.is_none() {
+            self.problem(key, format!("must be from {} to {}", range.start(), range.end()));
         }
+        fitting
     }
 
     /// A list of strings; a missing key is an empty list.
@@ -139,13 +125,7 @@ impl<'p, 'a> Fields<'p, 'a> {
     /// A string that `parse` understands; its error text completes "`key` …".
     pub fn opt_parsed<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let text = self.opt_string(key)?;
-        match parse(&text) {
-            Ok(value) => Some(value),
-            Err(message) => {
-                self.problem(key, message);
-                None
-            }
-        }
+        parse(&text).map_err(|message| self.problem(key, message)).ok()
     }
 
     /// One of `choices`, with a suggestion for a near miss.
@@ -154,11 +134,8 @@ impl<'p, 'a> Fields<'p, 'a> {
             if choices.contains(&text) {
                 return Ok(text.to_owned());
             }
-            Err(format!(
-                "is \"{text}\", but must be one of: {}{}",
-                choices.join(", "),
-                suggest(text, choices)
-            ))
+            let (all, near) = (choices.join(", "), suggest(text, choices));
+            Err(format!("is \"{text}\", but must be one of: {all}{near}"))
         })
     }
 
@@ -172,8 +149,17 @@ impl<'p, 'a> Fields<'p, 'a> {
         let DeValue::Table(table) = value.get_ref() else {
             return self.wrong(key, "a table", value.get_ref());
         };
-        let path = format!("{}{key}.", self.path);
-        let mut fields = Fields::new(self.text, table, path, self.problems);
+        self.within(table, format!("{}{key}.", self.path), read)
+    }
+
+    fn within<T>(
+        &mut self,
+        table: &DeTable<'a>,
+        path: String,
+        read: impl FnOnce(&mut Fields<'_, 'a>) -> Option<T>,
+    ) -> Option<T> {
+        let (text, known) = (self.text, Vec::new());
+        let mut fields = Fields { text, table, path, known, problems: self.problems };
         let value = read(&mut fields);
         fields.finish();
         value
@@ -189,9 +175,7 @@ impl<'p, 'a> Fields<'p, 'a> {
         for (index, item) in items.iter().enumerate() {
             let path = format!("{}{key}[{index}].", self.path);
             if let DeValue::Table(table) = item.get_ref() {
-                let mut fields = Fields::new(self.text, table, path, self.problems);
-                values.extend(read(&mut fields));
-                fields.finish();
+                values.extend(self.within(table, path, &mut read));
             } else {
                 let line = line_of(self.text, item.span().start);
                 self.problems.add(Some(line), format!("`{}{key}[{index}]` must be a table", self.path));
@@ -214,8 +198,7 @@ impl<'p, 'a> Fields<'p, 'a> {
         map
     }
 
-    /// Any value, as JSON. `check` sees every text in it; what it refuses is a problem at the line of
-    /// that text.
+    /// Any value, as JSON; what `check` refuses is a problem at the line of that text.
     pub fn opt_json(
         &mut self,
         key: &str,
@@ -264,7 +247,9 @@ fn json(
         DeValue::Boolean(value) => (*value).into(),
         DeValue::Array(items) => items.iter().map(|item| json(item, check, wrong)).collect(),
         DeValue::Table(table) => {
-            let member = |(key, value): (&Spanned<_>, _)| (key_text(key), json(value, check, wrong));
+            let member = |(key, value): (&Spanned<Cow<'_, str>>, _)| {
+                (key.get_ref().to_string(), json(value, check, wrong))
+            };
             serde_json::Value::Object(table.iter().map(member).collect())
         }
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
@@ -281,10 +266,6 @@ fn json(
             refuse(start, "contains a date, which JSON does not support; put it in quotes", wrong)
         }
     }
-}
-
-fn key_text(key: &Spanned<std::borrow::Cow<'_, str>>) -> String {
-    key.get_ref().to_string()
 }
 
 fn refuse(start: usize, message: &str, wrong: &mut Vec<(usize, String)>) -> serde_json::Value {

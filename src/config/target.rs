@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
     Dev,
@@ -23,10 +25,6 @@ impl Target {
             Self::Prod => "prod",
         }
     }
-
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|target| target.name() == name)
-    }
 }
 
 impl fmt::Display for Target {
@@ -37,14 +35,16 @@ impl fmt::Display for Target {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::Target;
 
     #[test]
     fn names_are_the_same_everywhere() {
         for target in Target::ALL {
-            assert_eq!(Target::parse(target.name()), Some(target));
+            assert_eq!(Target::from_str(target.name(), false), Ok(target));
             assert_eq!(serde_json::to_value(target).unwrap(), target.name());
         }
-        assert_eq!((Target::parse("production"), Target::default()), (None, Target::Prod));
+        assert_eq!(Target::default(), Target::Prod);
     }
 }

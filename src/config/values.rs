@@ -26,8 +26,7 @@ impl Values {
         Ok(Self::merge(all))
     }
 
-    /// The files among themselves first, then all of them over the chart's own: a `null` takes away
-    /// what the chart says, and comes back to life where a later file says something else.
+    /// Merges the given files, and the result over the chart's own: `null` removes, a later file adds again.
     fn merge(files: Vec<(String, Value)>) -> Self {
         let mut given = Value::Null;
         for (_, file) in files.iter().skip(1) {

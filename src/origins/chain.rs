@@ -85,8 +85,7 @@ pub(super) fn nowhere(name: &str, refusals: &[Refusal]) -> Error {
     )
 }
 
-/// What a failed transfer means for the chain: a fault of this machine ends it, all others are
-/// skip reasons. A file that does not match its pin causes a warning.
+/// A failed transfer: a fault of this machine ends the chain, all else is a reason to go on.
 pub(super) fn fetch_miss(task: &Task<'_>, error: FetchError) -> Miss {
     if error.is_local() {
         return Miss::Fatal(error.into());

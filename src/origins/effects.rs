@@ -2,7 +2,7 @@
 
 use super::Origins;
 use super::chain::{Attempt, Miss};
-use super::images::{REGISTRY, artifact};
+use super::images::artifact;
 use crate::pins::PublishedImage;
 use crate::quantity::show_bytes;
 
@@ -35,15 +35,9 @@ impl Origins {
         let differs = self.published.get(name).and_then(PublishedImage::difference);
         choose(&what, bundled, download, self.source.refusal(&artifact(name)), differs)
     }
-
-    /// As [`Origins::image_effect`], for the image that the registry itself runs.
-    pub fn registry_effect(&self) -> String {
-        format!("{} into the engine", self.image_effect(REGISTRY))
-    }
 }
 
-/// The first way that is open. A host that can be reached is only known once it is asked, so what
-/// comes after a download is named as well, and how what is made from source `differs`.
+/// The first way that is open, and what follows a download if its host cannot be reached.
 fn choose(
     what: &str,
     bundled: Attempt<String>,

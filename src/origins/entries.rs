@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::chain::{Attempt, Miss, refused};
 use super::images::{artifact, push};
+use super::tools::PORTABLE;
 use super::{FoundImage, Origins};
 use crate::bundle::{Entry, sbom};
 use crate::engine::Engine;
@@ -16,15 +17,14 @@ use crate::source::Kind;
 use crate::task::Task;
 
 impl Origins {
-    /// The tool for the platform of these origins: of this machine, or of another whose facts they
-    /// were made with. It is never started here.
+    /// The tool for the platform of these origins. It is never started here.
     pub fn tool_entry(
         &self,
         task: &Task<'_>,
         engine: Option<&Engine>,
         name: &str,
     ) -> Result<(Entry, PathBuf)> {
-        let found = self.portable_tool(task, engine, name)?;
+        let found = self.tool_among(task, engine, name, PORTABLE)?;
         let entry = Entry {
             name: name.to_owned(),
             kind: "tool".to_owned(),
@@ -62,8 +62,7 @@ impl Origins {
         Ok((found, entry, file))
     }
 
-    /// The image for another platform than this engine's: fetched by its digest, or made of programs
-    /// that are built for it. What has to be run to be made is refused.
+    /// The image for another platform: fetched by digest, or made of compiled programs without running any.
     pub fn archive_entry(&self, task: &Task<'_>, name: &str, work: &Path) -> Result<(Entry, PathBuf)> {
         let made = |reason: String| match self.crossed(task, name, work) {
             Err(Miss::Refused { reason: why, .. }) => refused(format!("{reason}; {why}")),
@@ -141,8 +140,7 @@ impl Origins {
         Ok(vec![image, (entry, file)])
     }
 
-    /// The project's image from the bundle, pushed to the registry; `None` if the bundle has none
-    /// of these sources, and why is said.
+    /// Pushes the project's image from the bundle to the registry; `None`, with a warning, if its sources differ.
     pub fn bundled_build(
         &self,
         task: &Task<'_>,
@@ -174,7 +172,7 @@ impl Origins {
         }
     }
 
-    fn blank(&self, name: &str, kind: &str, inputs: String, stored: &Stored) -> Entry {
+    pub(super) fn blank(&self, name: &str, kind: &str, inputs: String, stored: &Stored) -> Entry {
         Entry {
             name: name.to_owned(),
             kind: kind.to_owned(),
@@ -195,7 +193,7 @@ fn archive_name(name: &str, platform: &str) -> String {
 }
 
 /// Writes the image's archive to `work`.
-fn exported(
+pub(super) fn exported(
     task: &Task<'_>,
     registry: &Registry,
     entry: Entry,
@@ -211,129 +209,4 @@ fn exported(
 fn sealed(entry: Entry, file: PathBuf) -> Result<(Entry, PathBuf)> {
     let (sha256, size) = sha256_file(&file)?;
     Ok((Entry { sha256, size, ..entry }, file))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::bundle::{Bundle, Manifest};
-    use crate::config::{Application, Paths, Target, Versions};
-    use crate::data::Data;
-    use crate::exec::Script;
-    use crate::host::recorded::debian;
-    use crate::images::testing::application;
-    use crate::images::{INPUTS_LABEL, TAG_LABEL};
-    use crate::origins::Trust;
-    use crate::process_env::ProcessEnv;
-    use crate::registry::testing::TestRegistry;
-    use crate::task::testing::with_task;
-
-    fn order(app: &Application) -> Order<'_> {
-        Order { app, spec: &app.images[0], target: Target::Prod, base: None }
-    }
-
-    /// An archive of the project's image, as engines of any age write it.
-    fn archive(to: &Path, inputs: &str) {
-        let layer = vec![0; 1024];
-        let config = json!({
-            "architecture": debian().arch.name(), "os": "linux",
-            "config": { "Labels": { INPUTS_LABEL: inputs, TAG_LABEL: "v1.2.3-abc" } },
-            "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", sha256_of(&layer))] },
-        })
-        .to_string();
-        let list = json!([{ "Config": "c.json", "RepoTags": ["localhost/app/web:v1"], "Layers": ["l.tar"] }]);
-        let mut tar = tar::Builder::new(std::fs::File::create(to).unwrap());
-        let list = list.to_string();
-        for (name, bytes) in
-            [("c.json", config.as_bytes()), ("l.tar", &layer), ("manifest.json", list.as_bytes())]
-        {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(bytes.len() as u64);
-            tar.append_data(&mut header, name, bytes).unwrap();
-        }
-        tar.finish().unwrap();
-    }
-
-    /// Origins with a bundle that holds the project's image, built from `inputs`.
-    fn origins(dir: &Path, inputs: &str) -> Origins {
-        let data = Data::default();
-        let folder = dir.join("bundle");
-        std::fs::create_dir_all(folder.join("files")).unwrap();
-        let file = folder.join("files/app-web.tar");
-        archive(&file, inputs);
-        let (sha256, size) = sha256_file(&file).unwrap();
-        let named = format!("files/{sha256}-app-web.tar");
-        std::fs::rename(&file, folder.join(&named)).unwrap();
-        let entry = Entry {
-            name: "app-web".to_owned(),
-            kind: "application".to_owned(),
-            version: "1.2.3-abc".to_owned(),
-            platform: debian().container_platform(),
-            file: named,
-            sha256,
-            size,
-            reference: Some("localhost/app/web:v1.2.3-abc".to_owned()),
-            image_id: None,
-            inputs: inputs.to_owned(),
-        };
-        let manifest = Manifest::new(vec![entry]).unwrap();
-        let sha256 = manifest.sha256().unwrap();
-        let bundle = Bundle { dir: folder, manifest, sha256 };
-        let versions = Versions::load(&data).unwrap();
-        let paths = Paths { cache: dir.join("cache"), state: dir.join("state") };
-        let (process_env, trust) = (ProcessEnv::real(), Trust::default());
-        Origins::new(&process_env, &paths, &data, &versions, &debian(), Some(bundle), trust).unwrap()
-    }
-
-    #[test]
-    fn the_projects_image_is_taken_from_the_bundle_and_not_built() {
-        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let app = application(dir.path());
-        let inputs = inputs_hash(&order(&app)).unwrap();
-        let (served, script) = (TestRegistry::start(), Script::default());
-        let ours = Registry::new(&served.authority()).unwrap();
-        let origins = self::origins(other.path(), &inputs);
-        let (built, _) = with_task(&script, |task| {
-            let built = origins.bundled_build(task, &ours, &order(&app)).unwrap().unwrap();
-            // The next run finds it by its inputs.
-            assert_eq!(images::probe(task, &ours, &order(&app)).unwrap().unwrap(), built);
-            built
-        });
-        assert_eq!((built.stored.repository.as_str(), built.stored.tag.as_str()), ("app/web", "v1.2.3-abc"));
-        assert!(!built.built && script.ran().is_empty(), "{:?}", script.ran());
-    }
-
-    #[test]
-    fn an_image_of_other_sources_is_not_taken_and_that_is_said() {
-        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let app = application(dir.path());
-        let origins = self::origins(other.path(), &"0".repeat(64));
-        let served = TestRegistry::start();
-        let ours = Registry::new(&served.authority()).unwrap();
-        let (built, said) =
-            with_task(&Script::default(), |task| origins.bundled_build(task, &ours, &order(&app)));
-        assert_eq!(built.unwrap(), None);
-        assert!(said.events().iter().any(|event| event.message.contains("built from other sources")));
-        assert!(served.seen().is_empty(), "nothing is pushed");
-    }
-
-    #[test]
-    fn an_exported_image_keeps_its_digest_through_a_bundle() {
-        let dir = tempfile::tempdir().unwrap();
-        let origins = self::origins(&dir.path().join("o"), &"1".repeat(64));
-        let (one, two) = (TestRegistry::start(), TestRegistry::start());
-        let [one, two] = [&one, &two].map(|served| Registry::new(&served.authority()).unwrap());
-        let file = dir.path().join("a.tar");
-        archive(&file, "x");
-        with_task(&Script::default(), |task| {
-            let digest = one.push_archive(task, &file, "app/web", Some("1")).unwrap();
-            let stored = Stored { repository: "app/web".to_owned(), tag: "1".to_owned(), digest };
-            let entry = origins.blank("app-web", "application", "x".to_owned(), &stored);
-            let (entry, file) = exported(task, &one, entry, &stored, dir.path()).unwrap();
-            assert_eq!(entry.reference.as_deref(), Some("localhost/app/web:1"));
-            assert_eq!(push(task, &two, &entry, &file).unwrap(), stored);
-        });
-    }
 }

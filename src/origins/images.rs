@@ -12,6 +12,7 @@ use crate::local_registry::{Stored, place_of};
 use crate::pins::PublishedImage;
 use crate::quantity::show_bytes;
 use crate::registry::{Reference, Registry, RegistryError, Upstream, fetch_archive};
+use crate::source::Made;
 use crate::task::Task;
 
 /// What another program put into the engine or the registry is not trusted: `system` is not asked.
@@ -51,7 +52,11 @@ impl Origins {
             Origin::Cache => self.cached_image(task, registry, name),
             Origin::Bundle => self.bundled_image(task, registry, name),
             Origin::Download => self.copied_image(task, registry, name),
-            Origin::Source | Origin::Mirror | Origin::System => self.made_image(task, engine, registry, name),
+            Origin::Source | Origin::Mirror | Origin::System => {
+                let made = self.made_image(task, engine, name)?;
+                let stored = push(task, registry, &made.entry, &made.file())?;
+                Ok(Record { stored, origin: Origin::Source, inputs: made.entry.inputs })
+            }
         })?;
         let Walked { found: Some((origin, record)), refusals } = walked else {
             return Err(nowhere(&image(name), &walked.refusals));
@@ -82,8 +87,7 @@ impl Origins {
         }
     }
 
-    /// The reference of the local registry's own image in the engine: no registry is there to take it
-    /// from, so it is loaded from an archive.
+    /// The reference of the local registry's own image in the engine, which loads it from an archive.
     pub fn registry_image(&self, task: &Task<'_>, engine: &Engine) -> Result<String> {
         let walked = walk(task, REGISTRY, &ORDER, |origin| match origin {
             Origin::Cache => self.loaded_registry(task, engine),
@@ -94,7 +98,7 @@ impl Origins {
             }
             Origin::Download => self.downloaded_registry(task, engine),
             Origin::Source | Origin::Mirror | Origin::System => {
-                let made = self.made(task, engine, REGISTRY)?;
+                let made = self.made_image(task, engine, REGISTRY)?;
                 let file = made.file();
                 self.load_registry(task, engine, (origin, &made.entry.inputs), &made.entry, &file)
             }
@@ -107,16 +111,14 @@ impl Origins {
 
     fn loaded_registry(&self, task: &Task<'_>, engine: &Engine) -> Attempt<String> {
         let text = std::fs::read(self.record_file(IN_ENGINE)).unwrap_or_default();
-        let Ok(record) = serde_json::from_slice::<EngineRecord>(&text) else {
+        let Ok(EngineRecord { reference, origin, inputs }) = serde_json::from_slice(&text) else {
             return refused("the engine has none from todo-bootstrap");
         };
-        if let Some(reason) = self.outdated(REGISTRY, record.origin, &record.inputs, &record.reference) {
-            return refused(reason);
+        self.current(REGISTRY, origin, &inputs, &reference)?;
+        if engine.has_image(task, &reference)? {
+            return Ok(reference);
         }
-        if engine.has_image(task, &record.reference)? {
-            return Ok(record.reference);
-        }
-        refused(format!("{} no longer exists in the engine", record.reference))
+        refused(format!("{reference} no longer exists in the engine"))
     }
 
     fn load_registry(
@@ -143,11 +145,8 @@ impl Origins {
         self.with_upstream(task, &published, |from| fetch_archive(task, from, &reference, &file))?;
         engine.load(task, &file)?;
         std::fs::remove_file(&file).map_err(|e| Error::io("remove", &file, &e))?;
-        self.keep_registry(
-            task,
-            engine,
-            EngineRecord { reference, origin: Origin::Download, inputs: published },
-        )
+        let record = EngineRecord { reference, origin: Origin::Download, inputs: published };
+        self.keep_registry(task, engine, record)
     }
 
     fn keep_registry(&self, task: &Task<'_>, engine: &Engine, record: EngineRecord) -> Attempt<String> {
@@ -159,8 +158,7 @@ impl Origins {
         Ok(record.reference)
     }
 
-    /// The packages that are missing on this machine for making the image from source, where that
-    /// is what [`Origins::image`] would come to; `registry` is the local one, if it runs.
+    /// The packages that are missing on this machine if the image must be made from source.
     pub fn missing_packages(
         &self,
         task: &Task<'_>,
@@ -197,30 +195,33 @@ impl Origins {
             return refused("the registry has none from todo-bootstrap");
         };
         let Record { stored, origin, inputs } = &record;
-        if let Some(reason) = self.outdated(name, *origin, inputs, &stored.repository) {
-            return refused(reason);
-        }
+        self.current(name, *origin, inputs, &stored.repository)?;
         if registry.complete(task, &stored.repository, &stored.digest).map_err(Error::from)? {
             return Ok(record);
         }
         refused(format!("the registry has no complete {}:{}", stored.repository, stored.tag))
     }
 
-    fn outdated(&self, name: &str, origin: Origin, inputs: &str, what: &str) -> Option<String> {
+    /// Refuses what was made of other inputs than today's.
+    fn current(&self, name: &str, origin: Origin, inputs: &str, what: &str) -> Attempt<()> {
         let current = match origin {
             Origin::Download => self.published.reference(name).into_iter().collect(),
             from => self.current_inputs(from, &artifact(name), &self.facts.container_platform()),
         };
-        let good = current.is_empty() && origin != Origin::Download;
-        (!good && !current.contains(&inputs)).then(|| format!("{what} was built from other inputs"))
+        if current.contains(&inputs) || (current.is_empty() && origin != Origin::Download) {
+            return Ok(());
+        }
+        refused(format!("{what} was built from other inputs"))
     }
 
     pub(super) fn bundled_image_entry(&self, name: &str) -> Attempt<&Entry> {
+        self.entry(&artifact(name), &self.facts.container_platform())
+    }
+
+    pub(super) fn entry(&self, artifact: &str, platform: &str) -> Attempt<&Entry> {
         let Some(bundle) = &self.bundle else { return refused("no bundle was given") };
-        let platform = self.facts.container_platform();
-        bundle
-            .find(&artifact(name), &platform)
-            .ok_or_else(|| Miss::refused(format!("the bundle has none for {platform}")))
+        let entry = bundle.find(artifact, platform);
+        entry.ok_or_else(|| Miss::refused(format!("the bundle has none for {platform}")))
     }
 
     /// The file of an entry, verified just now.
@@ -295,27 +296,25 @@ impl Origins {
         Ok(Record { stored, origin: Origin::Download, inputs: published })
     }
 
-    fn made(&self, task: &Task<'_>, engine: &Engine, name: &str) -> Attempt<crate::source::Made> {
-        let artifact = artifact(name);
-        if let Some(reason) = self.source.refusal(&artifact) {
-            return refused(reason);
-        }
-        if self.source.cached(&artifact)?.is_none() {
-            task.say(format!("building {} from source; this takes minutes, but only once", image(name)));
-        }
-        Ok(self.source.make(task, Some(engine), &artifact)?)
+    fn made_image(&self, task: &Task<'_>, engine: &Engine, name: &str) -> Attempt<Made> {
+        self.made(task, Some(engine), &artifact(name), &image(name))
     }
 
-    fn made_image(
+    /// The artifact, made by its recipe unless the cache has it; `shown` is its name in messages.
+    pub(super) fn made(
         &self,
         task: &Task<'_>,
-        engine: &Engine,
-        registry: &Registry,
-        name: &str,
-    ) -> Attempt<Record> {
-        let made = self.made(task, engine, name)?;
-        let stored = push(task, registry, &made.entry, &made.file())?;
-        Ok(Record { stored, origin: Origin::Source, inputs: made.entry.inputs })
+        engine: Option<&Engine>,
+        artifact: &str,
+        shown: &str,
+    ) -> Attempt<Made> {
+        if let Some(reason) = self.source.refusal(artifact) {
+            return refused(reason);
+        }
+        if self.source.cached(artifact)?.is_none() {
+            task.say(format!("building {shown} from source; this takes minutes, but only once"));
+        }
+        Ok(self.source.make(task, engine, artifact)?)
     }
 }
 

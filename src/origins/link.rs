@@ -7,9 +7,8 @@ use crate::error::{Error, Result};
 use crate::tools::TOOLS;
 
 impl Origins {
-    /// Creates a link to each tool in `dir` (a copy on systems without links) and returns the created paths.
-    /// An existing file that is not our link is never replaced; nothing is created in that case. Tools of
-    /// this machine get no link, because they are on PATH.
+    /// Creates links (copies on Windows) to the tools in `dir`, except to tools of this machine, which are on
+    /// PATH. Creates nothing if a file there is not ours.
     pub fn link(&self, tools: &[&Found], dir: &Path) -> Result<Vec<PathBuf>> {
         std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
         let ours: Vec<&&Found> = tools.iter().filter(|found| found.origin != Origin::System).collect();

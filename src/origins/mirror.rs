@@ -22,8 +22,7 @@ pub enum Place {
 }
 
 impl Mirror {
-    /// Reads what `--mirror` says: what has a scheme is an address, all else is a folder seen from
-    /// `cwd`. Whether it is there is found out when it is asked.
+    /// Reads `--mirror`: an address has a scheme, all else is a folder relative to `cwd`.
     pub fn parse(text: &str, cwd: &Path) -> Result<Self> {
         let bad = |why: String| {
             Error::usage(format!("{} cannot be used as a mirror", without_secrets(text)))
@@ -58,8 +57,7 @@ impl Mirror {
         Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
     }
 
-    /// Where the mirror has the file that is published at `url`. A path that could lead out of the
-    /// mirror has no place in it.
+    /// Where the mirror has the file that is published at `url`; fails if the path could lead out of it.
     pub fn place(&self, url: &str) -> Result<Place, String> {
         let published = Url::parse(url).map_err(|error| format!("{url} is not a URL: {error}"))?;
         let host = published.host_str().ok_or_else(|| format!("{url} has no host"))?;

@@ -180,11 +180,6 @@ impl Origins {
         self.bundle.is_some()
     }
 
-    /// Recipes and what they made, for `bundle create`.
-    pub fn source(&self) -> &Source {
-        &self.source
-    }
-
     /// Made on first use: most runs need none.
     fn client(&self) -> Result<Client> {
         let mut client = self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -194,9 +189,8 @@ impl Origins {
         Ok(client.insert(Client::new(&self.process_env)?).clone())
     }
 
-    /// The inputs that a cached artifact may be made of: those of today's recipe, and those that
-    /// the bundle names. What came from a bundle is only compared with one that is given: who made
-    /// it may have had other recipes.
+    /// The inputs that a cached artifact may be made of: of today's recipe, and in the bundle. What came from a
+    /// bundle is compared only if one is given.
     fn current_inputs(&self, from: Origin, artifact: &str, platform: &str) -> Vec<&str> {
         if from == Origin::Bundle && self.bundle.is_none() {
             return Vec::new();

@@ -4,30 +4,17 @@
 use std::fs::File;
 use std::path::Path;
 
+use super::store::Unfit;
 use crate::error::{Error, Result};
 use crate::files::{parent, sha256_stream};
 
-/// Why a program was not hashed.
-#[derive(Debug)]
-pub(super) enum NotHashed {
-    /// Others could replace it: it counts as tampered with.
-    Exposed(String),
-    Failed(Error),
+/// Others could replace the program: it counts as tampered with.
+fn exposed<T>(path: &Path, why: &str) -> Result<T, Unfit> {
+    Err(Unfit { reason: format!("{} {why}", path.display()), tampered: true })
 }
 
-impl From<Error> for NotHashed {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-fn exposed<T>(path: &Path, why: &str) -> Result<T, NotHashed> {
-    Err(NotHashed::Exposed(format!("{} {why}", path.display())))
-}
-
-/// The sha256 of the regular file at `path`. A link, and a file or folder that others may change, is
-/// an error: its hash would say nothing about the next moment.
-pub(super) fn hash_own(path: &Path) -> Result<String, NotHashed> {
+/// The sha256 of the regular file at `path`; fails if others could change the file or its folder.
+pub(super) fn hash_own(path: &Path) -> Result<String, Unfit> {
     let folder = parent(path);
     let found = std::fs::symlink_metadata(folder).map_err(|e| Error::io("inspect", folder, &e))?;
     if !found.is_dir() {
@@ -45,7 +32,7 @@ pub(super) fn hash_own(path: &Path) -> Result<String, NotHashed> {
 }
 
 #[cfg(unix)]
-fn open(path: &Path) -> Result<File, NotHashed> {
+fn open(path: &Path) -> Result<File, Unfit> {
     use rustix::fs::{Mode, OFlags};
     // A pipe in its place must not hold us up either.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -57,7 +44,7 @@ fn open(path: &Path) -> Result<File, NotHashed> {
 }
 
 #[cfg(not(unix))]
-fn open(path: &Path) -> Result<File, NotHashed> {
+fn open(path: &Path) -> Result<File, Unfit> {
     let found = std::fs::symlink_metadata(path).map_err(|e| Error::io("inspect", path, &e))?;
     if found.is_symlink() {
         return exposed(path, "is a link");
@@ -66,7 +53,7 @@ fn open(path: &Path) -> Result<File, NotHashed> {
 }
 
 #[cfg(unix)]
-fn not_of_others(path: &Path, found: &std::fs::Metadata) -> Result<(), NotHashed> {
+fn not_of_others(path: &Path, found: &std::fs::Metadata) -> Result<(), Unfit> {
     use std::os::unix::fs::MetadataExt as _;
     let (own, owner) = (rustix::process::geteuid().as_raw(), found.uid());
     if owner != own {
@@ -79,7 +66,7 @@ fn not_of_others(path: &Path, found: &std::fs::Metadata) -> Result<(), NotHashed
 }
 
 #[cfg(not(unix))]
-fn not_of_others(_path: &Path, _found: &std::fs::Metadata) -> Result<(), NotHashed> {
+fn not_of_others(_path: &Path, _found: &std::fs::Metadata) -> Result<(), Unfit> {
     Ok(())
 }
 
@@ -100,7 +87,7 @@ mod tests {
         let link = dir.path().join("link");
         symlink(&program, &link).unwrap();
         let exposed = |path: &Path, why: &str| match hash_own(path) {
-            Err(NotHashed::Exposed(reason)) => assert!(reason.ends_with(why), "{reason}"),
+            Err(Unfit { reason, tampered: true }) => assert!(reason.ends_with(why), "{reason}"),
             other => panic!("{other:?}"),
         };
         exposed(&link, "is a link");
@@ -113,7 +100,7 @@ mod tests {
         mode(dir.path(), 0o777);
         exposed(&program, "can be changed by other users");
         mode(dir.path(), 0o700);
-        assert!(matches!(hash_own(&dir.path().join("none")), Err(NotHashed::Failed(_))));
+        assert!(!hash_own(&dir.path().join("none")).unwrap_err().tampered);
         assert!(hash_own(dir.path()).is_err());
     }
 }

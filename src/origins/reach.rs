@@ -40,8 +40,7 @@ struct Known {
 }
 
 impl Reach {
-    /// What earlier runs found, where that is not too long ago. The file is only a memory: one
-    /// that cannot be read counts as none.
+    /// What earlier runs found recently; a file that cannot be read counts as none.
     pub(super) fn load(cache: &Path, now: fn() -> Timestamp) -> Self {
         let file = cache.join("unreachable.json");
         let text = std::fs::read(&file).unwrap_or_default();

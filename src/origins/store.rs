@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use semver::Version;
 
 use super::Origin;
-use super::own::{NotHashed, hash_own};
+use super::own::hash_own;
 use crate::error::{Error, Result};
 use crate::fetch::LIMIT;
 use crate::files::{parent, place, remove, sync_dir, write_json};
@@ -46,8 +46,14 @@ pub(super) struct Cached {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unfit {
     pub(super) reason: String,
-    /// It was changed after it was installed.
+    /// It was changed after it was installed, or others could change it.
     pub(super) tampered: bool,
+}
+
+impl From<Error> for Unfit {
+    fn from(error: Error) -> Self {
+        Self { reason: error.one_line(), tampered: false }
+    }
 }
 
 #[derive(Debug)]
@@ -60,28 +66,21 @@ impl Store {
         Self { dir: cache.join("tools") }
     }
 
-    /// The turn to change what the cache has of a tool: several runs may want it at once, and the
-    /// later ones find it done. It ends when the value is dropped.
+    /// The right to change what the cache has of a tool, until it is dropped.
     pub(super) fn turn(&self, task: &Task<'_>, name: &str) -> Result<File> {
         let dir = self.dir.join(".turns");
         std::fs::create_dir_all(&dir).map_err(|e| elsewhere(Error::io("create", &dir, &e)))?;
-        let mut told = false;
-        let held = || {
-            if !std::mem::replace(&mut told, true) {
-                task.say(format!("another run is installing {name}; waiting for it"));
-            }
-        };
+        let held = || task.say(format!("another run is installing {name}; waiting for it"));
         lock::wait(task, &dir.join(name), held)
             .map_err(|error| if task.check().is_err() { error } else { elsewhere(error) })
     }
 
-    /// The folder of a version, made if needed; only its owner may look into it, and no one else
-    /// can put another one in its place.
+    /// The folder of a version, created if needed, private to its owner.
     pub(super) fn folder(&self, name: &str, version: &Version) -> Result<PathBuf> {
         let folder = self.dir.join(format!("{name}-{version}"));
         std::fs::create_dir_all(&folder).map_err(|e| elsewhere(Error::io("create", &folder, &e)))?;
         for private in [&self.dir, &folder] {
-            make_private(private).map_err(|e| elsewhere(Error::io("set the mode of", private, &e)))?;
+            set_mode(private, 0o700).map_err(|e| elsewhere(Error::io("set the mode of", private, &e)))?;
         }
         Ok(folder)
     }
@@ -90,8 +89,7 @@ impl Store {
         &self.dir
     }
 
-    /// The records of all versions of a tool that fit: the wanted one first, then newer before
-    /// older ones.
+    /// All fitting versions of a tool: the wanted one first, then newer before older ones.
     pub(super) fn list(&self, spec: &ToolSpec, wanted: &Wanted) -> Vec<Cached> {
         let mut found = self.all(spec);
         found.retain(|cached| spec.fits(&cached.version, wanted).is_ok());
@@ -118,9 +116,8 @@ impl Store {
         found
     }
 
-    /// Whether a cached program may be used: what stands in its record still holds, and its bytes
-    /// are those of the record. `asset` is today's pin of that version, `inputs` are those of
-    /// today's recipe or bundle, if they are known.
+    /// Whether a cached program may be used. `asset` is the pin of its version, `inputs` are those of the recipe
+    /// and the bundle, if known.
     pub(super) fn judge(cached: &Cached, asset: Option<&Asset>, inputs: &[&str]) -> Result<(), Unfit> {
         let Cached { path, version, record } = cached;
         let pin = asset.map(|asset| asset.sha256.as_str());
@@ -169,8 +166,7 @@ impl Store {
         Ok(Cached { path, version, record })
     }
 
-    /// Gives a program without a record the name `published` again, if it is what is wanted: a run
-    /// was killed between the two, and nothing of it has to be fetched once more.
+    /// Gives a program without a record the name `published` again, if a run was killed between the two.
     pub(super) fn take_back(&self, name: &str, folder: &Path, published: &Path, sha256: &str) -> Result<()> {
         debug_assert!(folder.starts_with(&self.dir));
         let path = folder.join(program(name));
@@ -195,15 +191,14 @@ fn elsewhere(error: Error) -> Error {
 
 /// A program that was changed, or that others could change, counts as tampered with.
 fn same(path: &Path, expected: &str) -> Result<(), Unfit> {
-    let reason = match hash_own(path) {
-        Ok(sha256) if sha256 == expected => return Ok(()),
-        Ok(sha256) => format!(
-            "{} was changed after it was installed: its sha256 is {sha256}, it was {expected}",
-            path.display()
-        ),
-        Err(NotHashed::Exposed(reason)) => reason,
-        Err(NotHashed::Failed(error)) => return Err(Unfit { reason: error.one_line(), tampered: false }),
-    };
+    let sha256 = hash_own(path)?;
+    if sha256 == expected {
+        return Ok(());
+    }
+    let reason = format!(
+        "{} was changed after it was installed: its sha256 is {sha256}, it was {expected}",
+        path.display()
+    );
     Err(Unfit { reason, tampered: true })
 }
 
@@ -214,19 +209,16 @@ pub(super) fn copy_program(from: &Path, to: &Path) -> Result<(String, u64)> {
     place(file, to, 0o755, LIMIT)
 }
 
-/// Makes a program of a file in the same folder that has just been verified to be `sha256`: there is
-/// nothing left to copy.
+/// Makes a program of a file in the same folder that has just been verified to be `sha256`.
 pub(super) fn adopt(from: &Path, to: &Path, sha256: &str) -> Result<(String, u64)> {
-    make_program(from).map_err(|e| Error::io("set the mode of", from, &e))?;
+    set_mode(from, 0o755).map_err(|e| Error::io("set the mode of", from, &e))?;
     let size = std::fs::metadata(from).map_err(|e| Error::io("inspect", from, &e))?.len();
     std::fs::rename(from, to).map_err(|e| Error::io("rename into place", to, &e))?;
     sync_dir(to)?;
     Ok((sha256.to_owned(), size))
 }
 
-/// Removes what this run and killed ones have left, of transfers and of other pins too: all that is
-/// not a program or its record has a name that begins with a dot. The caller has its turn, so nobody
-/// uses these.
+/// Removes leftovers of transfers, whose names begin with a dot. The caller holds the turn.
 fn sweep(folder: &Path) -> Result<()> {
     let entries = std::fs::read_dir(folder).map_err(|e| Error::io("list", folder, &e))?;
     for entry in entries.flatten() {
@@ -242,24 +234,10 @@ fn program(name: &str) -> String {
     format!("{name}{}", std::env::consts::EXE_SUFFIX)
 }
 
-#[cfg(unix)]
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
-}
-
-#[cfg(unix)]
-fn make_program(file: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(not(unix))]
-fn make_program(_file: &Path) -> std::io::Result<()> {
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn make_private(_folder: &Path) -> std::io::Result<()> {
+/// Sets the permission bits of a file or folder, on systems that have them.
+fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    let _ = (path, mode);
     Ok(())
 }

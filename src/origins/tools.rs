@@ -17,7 +17,7 @@ const ORDER: [Origin; 6] =
     [Origin::System, Origin::Cache, Origin::Bundle, Origin::Mirror, Origin::Download, Origin::Source];
 
 /// A program of this system is not suitable for a bundle: it may depend on the system's libraries.
-const PORTABLE: &[Origin] =
+pub(super) const PORTABLE: &[Origin] =
     &[Origin::Cache, Origin::Bundle, Origin::Mirror, Origin::Download, Origin::Source];
 
 /// What becomes of a cached program that was changed.
@@ -35,34 +35,18 @@ pub(super) struct Search {
 }
 
 impl Origins {
-    /// The tool, verified just now; fetched or made if needed. `engine` is only needed where a
-    /// recipe builds in a container.
-    pub fn tool(&self, task: &Task<'_>, engine: Option<&Engine>, name: &str) -> Result<Found> {
-        self.tool_among(task, engine, name, &ORDER)
-    }
-
-    /// As [`Origins::tool`], but one that runs on other machines as well.
-    pub(super) fn portable_tool(
-        &self,
-        task: &Task<'_>,
-        engine: Option<&Engine>,
-        name: &str,
-    ) -> Result<Found> {
-        self.tool_among(task, engine, name, PORTABLE)
+    /// The tool, verified just now; fetched or made if needed.
+    pub fn tool(&self, task: &Task<'_>, name: &str) -> Result<Found> {
+        self.tool_among(task, None, name, &ORDER)
     }
 
     /// As [`Origins::tool`], from this origin only, even if the cache has it.
-    pub fn tool_from(
-        &self,
-        task: &Task<'_>,
-        engine: Option<&Engine>,
-        name: &str,
-        origin: Origin,
-    ) -> Result<Found> {
-        self.tool_among(task, engine, name, &[origin])
+    pub fn tool_from(&self, task: &Task<'_>, name: &str, origin: Origin) -> Result<Found> {
+        self.tool_among(task, None, name, &[origin])
     }
 
-    fn tool_among(
+    /// As [`Origins::tool`], from one of `order`; `engine` is needed where a recipe builds in a container.
+    pub(super) fn tool_among(
         &self,
         task: &Task<'_>,
         engine: Option<&Engine>,
@@ -81,8 +65,7 @@ impl Origins {
                     result => return result,
                 }
             }
-            // From here on, something is changed. Another run may have it done by now: then the
-            // cache, which comes first, has it.
+            // Another run may have installed it before we got the turn, so the cache is asked again.
             if turn.is_none() {
                 turn = Some(self.store.turn(task, name)?);
             }
@@ -122,8 +105,7 @@ impl Origins {
         found.origin != Origin::System || self.system.knows(found)
     }
 
-    /// The tool, if the system or the cache has it, verified just now; else why they have not.
-    /// Changes nothing.
+    /// The tool, if the system or the cache has it, else the reasons why not. Changes nothing.
     pub fn present_tool(&self, task: &Task<'_>, name: &str) -> Result<(Option<Found>, Vec<Refusal>)> {
         let task = &Task { reporter: &Silent, ..task.clone() };
         let search = self.search(name)?;
@@ -195,18 +177,14 @@ impl Origins {
     }
 
     pub(super) fn bundled_entry(&self, search: &Search) -> Attempt<(Version, &Entry)> {
-        let Some(bundle) = &self.bundle else { return refused("no bundle was given") };
-        match bundle.find(search.spec.name, &search.platform) {
-            Some(entry) => Ok((fitting(search, entry)?, entry)),
-            None => refused(format!("the bundle has none for {}", search.platform)),
-        }
+        let entry = self.entry(search.spec.name, &search.platform)?;
+        Ok((fitting(search, entry)?, entry))
     }
 
     fn bundled_tool(&self, task: &Task<'_>, search: &Search) -> Attempt<Found> {
         let (version, entry) = self.bundled_entry(search)?;
-        let Some(bundle) = &self.bundle else { return refused("no bundle was given") };
         // A bundle that does not match its manifest is not skipped: somebody changed it.
-        let file = bundle.verified_file(task, entry)?;
+        let file = self.bundled_file(task, entry)?;
         self.install(search, Origin::Bundle, version, entry, &file)
     }
 
@@ -229,20 +207,12 @@ impl Origins {
     }
 
     fn made_tool(&self, task: &Task<'_>, search: &Search, engine: Option<&Engine>) -> Attempt<Found> {
-        let name = search.spec.name;
-        if let Some(reason) = self.source.refusal(name) {
-            return refused(reason);
-        }
-        if self.source.cached(name)?.is_none() {
-            task.say(format!("building {name} from source; this takes minutes, but only once"));
-        }
-        let made = self.source.make(task, engine, name)?;
+        let made = self.made(task, engine, search.spec.name, search.spec.name)?;
         let version = fitting(search, &made.entry)?;
         self.install(search, Origin::Source, version, &made.entry, &made.dir.join(&made.entry.file))
     }
 
-    /// Copies a verified artifact into the cache and compares it with its entry once more, as it
-    /// may have been changed while it was copied.
+    /// Copies a verified artifact into the cache, and verifies the copy.
     fn install(
         &self,
         search: &Search,

@@ -93,9 +93,7 @@ impl Origins {
         Ok(())
     }
 
-    /// Has `fetch` put the published file, verified, at a place of its own, and makes a program of
-    /// it. Two pins never share that place, so what is left of one transfer is never taken up by
-    /// another.
+    /// Lets `fetch` write the verified file to a place of its own for each pin, and makes a program of it.
     fn arrive(
         &self,
         search: &Search,
@@ -151,8 +149,7 @@ fn no_folder(dir: &Path) -> Error {
     error.help("--mirror DIR   # a folder with the published files as <host>/<path>")
 }
 
-/// Copies a file of a mirror's folder and compares it with its pin on the way. A link in the folder
-/// may lead anywhere, as long as a regular file stands at its end: the bytes are what counts.
+/// Copies a file of a mirror's folder and verifies it. A link may lead anywhere: the bytes count.
 fn copy_published(task: &Task<'_>, asset: &Asset, from: &Path, to: &Path) -> Attempt<()> {
     let shown = from.display();
     let total = match std::fs::metadata(from) {

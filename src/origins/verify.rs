@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::store::{Cached, Store};
-use super::{Origin, Origins};
+use super::store::{Cached, Record, Store};
+use super::{Accepted, Origin, Origins};
 use crate::error::Result;
 use crate::files::sha256_file;
 use crate::task::Task;
@@ -34,18 +34,9 @@ impl Origins {
                 let fault = self.fault(spec, &cached);
                 let current = cached.version == self.wanted_version(spec)?;
                 let remedy = fault.is_some().then(|| remedy(spec.name, &cached, current));
-                let Cached { path, version, record } = cached;
-                let version = version.to_string();
-                let (origin, sha256) = (record.origin, record.sha256);
-                verdicts.push(Verdict {
-                    name: spec.name.into(),
-                    version,
-                    origin,
-                    path,
-                    sha256,
-                    fault,
-                    remedy,
-                });
+                let Cached { path, version, record: Record { origin, sha256, .. } } = cached;
+                let (name, version) = (spec.name.to_owned(), version.to_string());
+                verdicts.push(Verdict { name, version, origin, path, sha256, fault, remedy });
             }
             let Some(known) = accepted.get(spec.name).cloned() else { continue };
             let fault = match sha256_file(&known.path) {
@@ -57,15 +48,11 @@ impl Origins {
                 )),
                 Err(error) => Some(error.one_line()),
             };
-            let name = spec.name;
-            let remedy = fault.is_some().then(|| {
-                format!(
-                    "todo-bootstrap tools install {name}   # accepts the changed tool; with --strict, \
-                     downloads another"
-                )
-            });
-            let crate::origins::Accepted { path, version, sha256, .. } = known;
-            let (name, origin) = (name.to_owned(), Origin::System);
+            let accepts = "accepts the changed tool; with --strict, downloads another";
+            let remedy = || format!("todo-bootstrap tools install {}   # {accepts}", spec.name);
+            let remedy = fault.is_some().then(remedy);
+            let Accepted { path, version, sha256, .. } = known;
+            let (name, origin) = (spec.name.to_owned(), Origin::System);
             verdicts.push(Verdict { name, version, origin, path, sha256, fault, remedy });
         }
         Ok(verdicts)

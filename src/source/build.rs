@@ -1,79 +1,21 @@
 //! Builds missing artifacts: independent ones at the same time, each one once.
 
-use std::collections::BTreeSet;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::recipe::Kind;
 use super::store::Described;
 use super::watched::{Logged, Named};
 use super::{Made, Source, graph};
-use crate::cancel::{Cancel, Reason};
+use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::task::Task;
+use crate::task::{Task, run_graph};
 
-/// How many artifacts are in work at the same time; what limits them is the machine, and Go builds
-/// have a limit of their own.
+/// How many artifacts are made at the same time; Go builds have a limit of their own.
 const WORKERS: usize = 8;
-/// How soon a waiting thread sees that it was asked to stop.
-const TICK: Duration = Duration::from_millis(100);
-
-/// A counted right to do something heavy.
-pub struct Permits {
-    free: Mutex<usize>,
-    freed: Condvar,
-}
-
-pub struct Permit<'a>(&'a Permits);
-
-impl Permits {
-    pub fn new(count: usize) -> Self {
-        Self { free: Mutex::new(count), freed: Condvar::new() }
-    }
-
-    /// Waits for its turn, minding cancellation and the deadline.
-    pub fn take(&self, task: &Task<'_>) -> Result<Permit<'_>> {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        while *free == 0 {
-            task.check()?;
-            free = self.freed.wait_timeout(free, TICK).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        *free -= 1;
-        Ok(Permit(self))
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.freed.notify_one();
-    }
-}
-
-/// What the workers share.
-struct Board {
-    /// Not begun yet, what is to be begun first in front.
-    waiting: Vec<String>,
-    running: usize,
-    made: BTreeSet<String>,
-    error: Option<Error>,
-}
-
-/// One run of the workers.
-struct Run<'a> {
-    source: &'a Source,
-    engine: Option<&'a Engine>,
-    wanted: BTreeSet<String>,
-    total: u64,
-    board: Mutex<Board>,
-    changed: Condvar,
-    stop: Cancel,
-}
 
 impl Source {
-    /// The artifact, from the cache (with every file hashed) or made now with all that it rests on.
-    /// What was finished stays, whatever fails or is killed later.
+    /// The artifact, from the cache (with every file hashed) or made now; what was finished stays on a failure.
     pub fn make(&self, task: &Task<'_>, engine: Option<&Engine>, name: &str) -> Result<Made> {
         let missing = graph::missing(&self.recipes, name, &mut |name| Ok(self.take(task, name)?.is_some()))?;
         if !missing.is_empty() {
@@ -87,29 +29,25 @@ impl Source {
     }
 
     fn make_all(&self, task: &Task<'_>, engine: Option<&Engine>, missing: &[String]) -> Result<()> {
-        let run = Run {
-            source: self,
-            engine,
-            wanted: missing.iter().cloned().collect(),
-            total: missing.len() as u64,
-            board: Mutex::new(Board {
-                waiting: self.sorted(missing),
-                running: 0,
-                made: BTreeSet::new(),
-                error: None,
-            }),
-            changed: Condvar::new(),
-            stop: Cancel::default(),
+        let (order, total) = (self.sorted(missing), missing.len());
+        let index = |used: &str| order.iter().position(|name| name == used);
+        let uses = |name: &String| {
+            let recipe = self.recipes.get(name)?;
+            Ok(recipe.kind.uses().into_iter().filter_map(index).collect())
         };
-        task.progress(Some(0), Some(run.total), format!("artifacts to build: {}", missing.join(", ")));
-        std::thread::scope(|scope| {
-            for _ in 0..missing.len().min(WORKERS) {
-                scope.spawn(|| run.work(task));
-            }
-            run.guard(task.cancel);
-        });
-        let board = run.board.into_inner().unwrap_or_else(PoisonError::into_inner);
-        board.error.map_or(Ok(()), Err)
+        let needs = order.iter().map(uses).collect::<Result<Vec<Vec<usize>>>>()?;
+        task.progress(Some(0), Some(total as u64), format!("artifacts to build: {}", missing.join(", ")));
+        let (stop, made) = (Cancel::default(), AtomicU64::new(0));
+        // What stops the task stops the builds; what stops one build stops the other builds only.
+        let watch = || task.cancel.reason().into_iter().for_each(|reason| stop.cancel(reason));
+        run_graph(&needs, WORKERS, &stop, watch, |index| {
+            let (task, name) = (Task { cancel: &stop, ..task.clone() }, &order[index]);
+            self.make_one(&task, engine, name)?;
+            let made = made.fetch_add(1, Ordering::Relaxed) + 1;
+            let message = format!("{made} of {total} artifacts: {name}");
+            task.progress(Some(made), Some(total as u64), message);
+            Ok(())
+        })
     }
 
     /// Longest chains first, of equals the one with the most programs.
@@ -147,7 +85,10 @@ impl Source {
         std::fs::create_dir(&out).map_err(|e| Error::io("create", &out, &e))?;
         let image_id = match &recipe.kind {
             Kind::Go(go) => {
-                let _permit = self.go_builds.take(task)?;
+                let permit = async {
+                    self.go_builds.acquire().await.map_err(|e| Error::failed("Go builds ended").because(e))
+                };
+                let _permit = task.wait("another Go build", permit)?;
                 self.build_go(task, go, work.path(), &out)?;
                 None
             }
@@ -171,83 +112,5 @@ impl Source {
     pub(super) fn used(&self, name: &str) -> Result<Made> {
         let made = self.cached(name)?;
         made.ok_or_else(|| Error::failed(format!("{name} is no longer in the cache")))
-    }
-}
-
-/// An artifact that is being built; ends even if its thread panics, so that no other thread waits for ever.
-struct Turn<'a>(&'a Run<'a>);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.board().running -= 1;
-        self.0.changed.notify_all();
-    }
-}
-
-impl Run<'_> {
-    fn board(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Makes one artifact after another until all are begun, or one failed.
-    fn work(&self, task: &Task<'_>) {
-        let task = Task { cancel: &self.stop, ..task.clone() };
-        while let Some(name) = self.next() {
-            let _turn = Turn(self);
-            let result = self.source.make_one(&task, self.engine, &name);
-            let mut board = self.board();
-            match result {
-                Ok(_) => {
-                    board.made.insert(name.clone());
-                    let done = board.made.len() as u64;
-                    task.progress(
-                        Some(done),
-                        Some(self.total),
-                        format!("{done} of {} artifacts: {name}", self.total),
-                    );
-                }
-                Err(error) => {
-                    // The first one counts: the others fail as they are asked to stop.
-                    board.error.get_or_insert(error);
-                    self.stop.cancel(Reason::Abandoned);
-                }
-            }
-        }
-    }
-
-    /// Waits for the end. What stops the task stops the workers; what stops one worker stops the
-    /// other workers only.
-    fn guard(&self, outer: &Cancel) {
-        let mut board = self.board();
-        while board.running > 0 || (board.error.is_none() && !board.waiting.is_empty()) {
-            if let Some(reason) = outer.reason() {
-                self.stop.cancel(reason);
-            }
-            board = self.changed.wait_timeout(board, TICK).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// The next artifact whose parts are made; `None` when nothing is left to begin.
-    fn next(&self) -> Option<String> {
-        let mut board = self.board();
-        loop {
-            if board.error.is_some() || board.waiting.is_empty() {
-                return None;
-            }
-            if let Some(index) = board.waiting.iter().position(|name| self.is_ready(name, &board.made)) {
-                board.running += 1;
-                return Some(board.waiting.remove(index));
-            }
-            if board.running == 0 {
-                board.error = Some(Error::failed(format!("none of {:?} can be built", board.waiting)));
-                return None;
-            }
-            board = self.changed.wait(board).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn is_ready(&self, name: &str, made: &BTreeSet<String>) -> bool {
-        let uses = self.source.recipes.get(name).map(|recipe| recipe.kind.uses()).unwrap_or_default();
-        uses.iter().all(|used| made.contains(*used) || !self.wanted.contains(*used))
     }
 }

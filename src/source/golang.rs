@@ -70,8 +70,7 @@ impl Source {
         Ok(dir)
     }
 
-    /// A go command that depends on the recipe only: no flags, no workspace, no other toolchain of
-    /// the user's. Caches, proxy and checksum database are the user's own.
+    /// A go command that depends on the recipe only; caches, proxy and checksum database are the user's.
     fn go(&self, dir: &Path, purpose: String) -> Result<Cmd> {
         let go = self.go.as_ref().ok_or_else(|| Error::host("Go is not installed"))?;
         let mut cmd = Cmd::new(&go.path, purpose)
@@ -98,8 +97,7 @@ struct Target {
     packages: Vec<String>,
 }
 
-/// All binaries that are called as Go calls them in one build, as they share packages; each other
-/// one in a build of its own.
+/// One build for all binaries with the name that Go gives them, as they share packages; else one for each.
 fn targets(go: &Go, out: &Path) -> Vec<Target> {
     let (together, alone): (BTreeMap<_, _>, BTreeMap<_, _>) =
         go.outputs.iter().partition(|(name, package)| own_name(package) == name.as_str());
@@ -124,27 +122,25 @@ fn own_name(package: &str) -> &str {
     parts.next().unwrap_or(package)
 }
 
-/// Runs a go command again where a module did not arrive: Go itself asks once. Modules that arrived are
-/// kept, so the next attempt downloads only the rest.
+/// Runs a go command again if a module did not arrive; modules that arrived are kept.
 fn online<T>(task: &Task<'_>, mut run: impl FnMut() -> Result<T>) -> Result<T> {
-    for pause in PAUSES {
-        match run() {
-            Err(error) if mentions(&error, NETWORK) => {
-                task.check()?;
-                task.warn(format!(
-                    "a Go module could not be downloaded; trying again in {} s",
-                    pause.as_secs()
-                ));
-                let slept = async {
-                    tokio::time::sleep(pause).await;
-                    Ok(())
-                };
-                task.wait("waiting for the Go module proxy", slept)?;
-            }
-            result => return result.map_err(|error| remedy(&error)),
-        }
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let error = match run() {
+            Ok(result) => return Ok(result),
+            Err(error) => error,
+        };
+        let Some(pause) = pauses.next().filter(|_| mentions(&error, NETWORK)) else {
+            return Err(remedy(error));
+        };
+        task.check()?;
+        task.warn(format!("a Go module could not be downloaded; trying again in {} s", pause.as_secs()));
+        let slept = async {
+            tokio::time::sleep(pause).await;
+            Ok(())
+        };
+        task.wait("waiting for the Go module proxy", slept)?;
     }
-    run().map_err(|error| remedy(&error))
 }
 
 /// Whether the error contains one of `phrases`, which are separated by `|`.
@@ -153,17 +149,15 @@ fn mentions(error: &Error, phrases: &str) -> bool {
     phrases.split('|').any(|phrase| text.contains(phrase))
 }
 
-fn remedy(error: &Error) -> Error {
-    if mentions(error, NETWORK) {
-        let error = error.clone().help("go env GOPROXY   # shows the module proxy that must be reachable");
+fn remedy(error: Error) -> Error {
+    if mentions(&error, NETWORK) {
+        let error = error.help("go env GOPROXY   # shows the module proxy that must be reachable");
         return error.help("todo-bootstrap up   # continues with what was downloaded");
     }
-    if mentions(error, "no space left on device") {
-        return error
-            .clone()
-            .help("go clean -cache   # deletes Go's build cache; or free disk space in another way");
+    if mentions(&error, "no space left on device") {
+        return error.help("go clean -cache   # deletes Go's build cache; or free disk space in another way");
     }
-    error.clone()
+    error
 }
 
 /// Tells how far a build is.

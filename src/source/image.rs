@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::recipe::{IMAGE_TAR, Image, Kind, ROOTFS_TAR, split};
-use super::{INPUTS_LABEL, Made, Source};
+use super::{Made, Source};
 use crate::data::copy_tree;
 use crate::engine::{Build, Engine};
 use crate::error::{Error, Result};
+use crate::images::INPUTS_LABEL;
 use crate::task::Task;
 
 impl Source {
@@ -77,8 +78,7 @@ impl Source {
         Ok(found)
     }
 
-    /// What the engine knows the artifact's image by; it is loaded where the engine has it not, or
-    /// has one of other inputs under that name.
+    /// The artifact's reference in the engine, which loads the image unless it has it, made of these inputs.
     fn in_engine(&self, task: &Task<'_>, engine: &Engine, name: &str) -> Result<String> {
         let recipe = self.recipes.get(name)?;
         let made = self.used(name)?;

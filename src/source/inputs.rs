@@ -114,8 +114,7 @@ impl Source {
     }
 }
 
-/// The folders and files below `offline` that a recipe reads. A package of another module is made
-/// from what go.mod and go.sum pin, whatever programs of our own stand beside it.
+/// The folders and files below `offline` that a recipe reads; of foreign packages only go.mod and go.sum.
 fn read_by(kind: &Kind) -> Vec<String> {
     let pins = |module: &str| ["go.mod", "go.sum"].map(|file| format!("offline/go/{module}/{file}"));
     match kind {

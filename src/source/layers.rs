@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
+use super::Source;
 use super::recipe::{IMAGE_TAR, Layers};
-use super::{INPUTS_LABEL, Source};
 use crate::error::{Error, Result};
 use crate::files::{hex, sha256};
+use crate::images::INPUTS_LABEL;
 use crate::task::Task;
 
 /// kubeadm's manifests name programs without a path.

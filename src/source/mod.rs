@@ -1,8 +1,6 @@
 //! Artifacts that are built from package registries only, by the recipes in offline/.
 //!
-//! Recipes form a graph of programs, root file systems, and images made of them. Each artifact is cached
-//! under the hash of all its inputs, so nothing is built twice; after an interruption, a build continues with
-//! what is finished and with Go's own cache.
+//! Each artifact is cached under the hash of all its inputs, so nothing is built twice.
 
 mod build;
 mod golang;
@@ -25,6 +23,8 @@ use std::sync::OnceLock;
 pub use recipe::{Go, Image, Kind, Layers, ModuleFiles, Npm, Package, Recipe, Rootfs};
 pub use recipes::Recipes;
 
+use tokio::sync::Semaphore;
+
 use crate::bundle::Entry;
 use crate::config::{Paths, Versions};
 use crate::data::Data;
@@ -32,12 +32,8 @@ use crate::error::{Error, Result};
 use crate::host::Facts;
 use crate::process_env::ProcessEnv;
 use crate::task::Task;
-use build::Permits;
 use programs::{Debootstrap, Toolchain};
 use store::Store;
-
-/// The label of an image that holds the hash of its inputs.
-pub const INPUTS_LABEL: &str = "todo-bootstrap.dev/inputs";
 
 /// An artifact that is in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +61,7 @@ pub struct Source {
     store: Store,
     go: Option<Toolchain>,
     inputs: OnceLock<Result<BTreeMap<String, String>>>,
-    go_builds: Permits,
+    go_builds: Semaphore,
 }
 
 impl Source {
@@ -85,7 +81,7 @@ impl Source {
             store: Store::new(&paths.cache),
             go: Toolchain::find(process_env),
             inputs: OnceLock::new(),
-            go_builds: Permits::new(2),
+            go_builds: Semaphore::new(2),
         })
     }
 
@@ -93,14 +89,12 @@ impl Source {
         &self.recipes
     }
 
-    /// The artifact, if it was made of the inputs of now. Only looked up: its files are there with
-    /// their sizes, but they are hashed by [`Source::make`] only.
+    /// The artifact, if the cache has it for today's inputs; its files are not hashed.
     pub fn cached(&self, name: &str) -> Result<Option<Made>> {
         self.store.find(name, self.inputs(name)?)
     }
 
-    /// Why the artifact cannot be made here; `None` if it can, or is in the cache. Starts no
-    /// process.
+    /// Why the artifact cannot be made here; `None` if it can, or is in the cache. Starts no process.
     pub fn refusal(&self, name: &str) -> Option<String> {
         if let Err(error) = self.recipes.get(name) {
             return Some(error.one_line());
@@ -127,8 +121,7 @@ impl Source {
         needs
     }
 
-    /// The artifacts that have to be made for `name`, itself included, what they rest on first;
-    /// empty if it is in the cache.
+    /// The artifacts that must be made for `name`, dependencies first; empty if it is in the cache.
     pub fn missing(&self, name: &str) -> Result<Vec<String>> {
         graph::missing(&self.recipes, name, &mut |name| Ok(self.cached(name)?.is_some()))
     }

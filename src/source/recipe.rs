@@ -171,8 +171,7 @@ pub fn split(file: &str) -> (&str, &str) {
 }
 
 impl Recipe {
-    /// Reads the recipe in `text`, whose `{key}`s are filled in; all problems are reported at once.
-    /// The version of Go programs is filled in by [`super::Recipes`].
+    /// Reads the recipe in `text`, with all its problems; [`super::Recipes`] fills in the version of Go programs.
     pub fn parse(name: &str, origin: &str, text: &str) -> Result<Self> {
         let kind = Document::parse(origin, text)?.read(|fields| {
             let kind = fields.opt_choice("kind", &["go", "rootfs", "npm", "image", "layers"]);

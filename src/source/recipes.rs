@@ -55,7 +55,7 @@ impl Recipes {
     }
 
     /// A dependency cycle among the recipes, as `a → b → a`.
-    pub(super) fn cycle(&self) -> Option<String> {
+    fn cycle(&self) -> Option<String> {
         let mut done = BTreeSet::new();
         self.iter().find_map(|recipe| self.walk(&recipe.name, &mut Vec::new(), &mut done))
     }
@@ -139,8 +139,7 @@ fn misfits(data: &Data, all: &BTreeMap<String, Recipe>, recipe: &Recipe) -> Vec<
     found
 }
 
-/// The version of the module that the programs are of, as go.mod pins it: the module of the first
-/// foreign package, or the one that is called as the artifact is. Ours for programs of our own.
+/// The version of the module of the programs, as go.mod pins it; our own for our own programs.
 fn version(data: &Data, name: &str, go: &Go) -> Result<String> {
     let text = data.read(&format!("offline/go/{}/go.mod", go.module))?.map(|text| text.text);
     let required = required(text.as_deref().unwrap_or_default());

@@ -116,8 +116,7 @@ mod unix {
 
     use tar::{EntryType, Header};
 
-    /// Adds one path; says whether it is a folder. `links` knows the first name of each file that
-    /// has several.
+    /// Adds one path; returns whether it is a folder. `links` has the first name of each file with several.
     pub fn append<W: Write>(
         tar: &mut tar::Builder<W>,
         full: &Path,

@@ -139,16 +139,10 @@ impl Store {
     /// The right to make an artifact; waits, and says so, while another process makes it.
     pub fn lock(&self, task: &Task<'_>, name: &str) -> Result<File> {
         let path = self.create("locks")?.join(format!("{name}.lock"));
-        let mut told = false;
-        lock::wait(task, &path, || {
-            if !std::mem::replace(&mut told, true) {
-                task.say("another process is building it; waiting");
-            }
-        })
+        lock::wait(task, &path, || task.say("another process is building it; waiting"))
     }
 
-    /// A folder to make an artifact in, gone when it is dropped. What a killed build left is removed
-    /// first, so the caller holds the artifact's lock.
+    /// A temporary folder to make an artifact in; removes what a killed build left. The caller holds the lock.
     pub fn work(&self, name: &str) -> Result<TempDir> {
         let dir = self.create(&format!("work/{name}"))?;
         let left = std::fs::read_dir(&dir).map_err(|e| Error::io("list", &dir, &e))?;
@@ -172,8 +166,7 @@ impl Store {
     }
 }
 
-/// Removes what was made of older inputs, but for the newest of it: whoever goes back and forth
-/// between two states makes nothing twice. What cannot be removed does no harm.
+/// Removes what was made of older inputs, except the newest. What cannot be removed does no harm.
 fn prune(artifacts: &Path, name: &str, current: &Path) {
     let of_this = |path: &PathBuf| {
         let file = path.file_name().and_then(|file| file.to_str()).unwrap_or_default();

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Output, RunError, Runner};
+use crate::files::create_private;
 use crate::progress::{Event, Reporter};
 
 /// Runs as another runner does, and writes each command and its lines to a file.
@@ -19,11 +20,7 @@ pub struct Logged<'a> {
 impl<'a> Logged<'a> {
     /// Starts a new log at `path`.
     pub fn new(runner: &'a dyn Runner, path: &Path) -> Result<Self> {
-        let mut options = File::options();
-        options.create(true).write(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let log = options.open(path).map_err(|e| Error::io("write", path, &e))?;
+        let log = create_private(path).map_err(|e| Error::io("write", path, &e))?;
         Ok(Self { runner, log: Mutex::new(log) })
     }
 

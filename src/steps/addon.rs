@@ -1,10 +1,8 @@
 //! Steps `addon-<name>`: apply an addon and wait until it works.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::undo::IN_CLUSTER;
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
 use crate::addons::Addon;
 use crate::checks;
 use crate::deploy::{self, MANAGER};
@@ -12,46 +10,22 @@ use crate::error::Result;
 use crate::task::Task;
 
 pub struct AddonStep {
-    id: String,
-    addon: Arc<Addon>,
-    session: Arc<Session>,
-}
-
-impl AddonStep {
-    pub fn new(addon: Arc<Addon>, session: Arc<Session>) -> Self {
-        Self { id: format!("addon-{}", addon.name), addon, session }
-    }
+    pub addon: Arc<Addon>,
 }
 
 impl Step for AddonStep {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn title(&self) -> String {
-        self.addon.title.clone()
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(5)
-    }
-
-    fn effects(&self) -> Vec<String> {
+    fn effects(&self, _session: &Session) -> Vec<String> {
         vec![format!("applies manifests/addons/{} to the cluster", self.addon.name)]
     }
 
-    fn undo(&self) -> Undo<'_> {
-        IN_CLUSTER
-    }
-
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let kube = self.session.kube()?;
-        let objects = self.addon.objects(&self.session.references())?;
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let kube = session.kube()?;
+        let objects = self.addon.objects(&session.references())?;
         let drift = deploy::drift(task, kube, &objects, MANAGER, Some(&self.addon.namespace))?;
         if !drift.is_empty() {
             return Ok(Probe::Needed(drift.join("; ")));
         }
-        let context = super::check_context(&self.session, task, &self.addon.namespace, &[])?;
+        let context = super::check_context(session, task, &self.addon.namespace, &[])?;
         let outcomes = checks::run_once(&context, &self.addon.ready);
         Ok(match outcomes.iter().find(|outcome| !outcome.passed) {
             None => Probe::Done("works".to_owned()),
@@ -59,13 +33,13 @@ impl Step for AddonStep {
         })
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let kube = self.session.kube()?;
-        let objects = self.addon.objects(&self.session.references())?;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let kube = session.kube()?;
+        let objects = self.addon.objects(&session.references())?;
         deploy::apply(task, kube, &objects, Some(&self.addon.namespace))?;
         deploy::watch::ready(task, kube, &objects, Some(&self.addon.namespace))?;
         task.say("waiting until the addon works");
-        let context = super::check_context(&self.session, task, &self.addon.namespace, &[])?;
+        let context = super::check_context(session, task, &self.addon.namespace, &[])?;
         let outcomes = checks::run_all(&context, &self.addon.ready);
         match super::check_failure(&outcomes) {
             None => Ok("works".to_owned()),

@@ -1,9 +1,6 @@
 //! Step `build-tools`: installs the packages that building images from source needs.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use super::{Depth, HostReceipt, Probe, Revert, Session, Step, Undo};
+use super::{Depth, HostReceipt, Probe, Revert, Session, Step};
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::local_registry::LocalRegistry;
@@ -12,12 +9,11 @@ use crate::task::Task;
 pub struct BuildToolsStep {
     /// The artifacts that the plan needs as images.
     pub images: Vec<String>,
-    pub session: Arc<Session>,
 }
 
 impl BuildToolsStep {
-    fn missing(&self, task: &Task<'_>) -> Result<Vec<String>> {
-        let (origins, registry) = (&self.session.origins, self.session.registry().ok());
+    fn missing(&self, session: &Session, task: &Task<'_>) -> Result<Vec<String>> {
+        let (origins, registry) = (&session.origins, session.registry().ok());
         let client = registry.as_ref().map(LocalRegistry::client);
         let mut missing = Vec::new();
         for image in &self.images {
@@ -32,69 +28,45 @@ impl BuildToolsStep {
 }
 
 impl Step for BuildToolsStep {
-    fn id(&self) -> &'static str {
-        "build-tools"
-    }
-
-    fn title(&self) -> String {
-        "Image build tools".to_owned()
-    }
-
-    fn effects(&self) -> Vec<String> {
+    fn effects(&self, _session: &Session) -> Vec<String> {
         vec![
             "installs debootstrap with the system's package manager, if images are built from source"
                 .to_owned(),
         ]
     }
 
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(10)
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        Undo::By(self)
-    }
-
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let missing = self.missing(task)?;
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let missing = self.missing(session, task)?;
         if missing.is_empty() {
             return Ok(Probe::Done("nothing is missing".to_owned()));
         }
         Ok(Probe::Needed(format!("images are built from source here, and {} is missing", missing.join(", "))))
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let missing = self.missing(task)?;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let missing = self.missing(session, task)?;
         let names: Vec<&str> = missing.iter().map(String::as_str).collect();
-        if !self.session.consent {
+        if !session.consent {
             return Err(Error::host(format!("{} is missing", missing.join(", ")))
                 .help("todo-bootstrap up --yes   # installs it"));
         }
-        let installed = engine::install_packages(task, &self.session.facts, &names)?;
-        self.session.record_host(|host| host.made.build_tools.extend(installed.iter().cloned()))?;
+        let installed = engine::install_packages(task, &session.facts, &names)?;
+        session.record_host(|host| host.made.build_tools.extend(installed.iter().cloned()))?;
         Ok(format!("installed {}", installed.join(", ")))
     }
 }
 
 impl Revert for BuildToolsStep {
-    fn made_by(&self) -> &str {
-        self.id()
-    }
-
-    fn what(&self) -> String {
-        self.title()
-    }
-
-    fn losses(&self, depth: Depth) -> Vec<String> {
-        let receipt = HostReceipt::load(&self.session.paths.state).ok().filter(|_| depth == Depth::Machine);
+    fn losses(&self, session: &Session, depth: Depth) -> Vec<String> {
+        let receipt = HostReceipt::load(&session.paths.state).ok().filter(|_| depth == Depth::Machine);
         let packages = receipt.map(|receipt| receipt.made.build_tools).unwrap_or_default();
         packages.iter().map(|package| format!("removes the package {package}")).collect()
     }
 
-    fn revert(&self, task: &Task<'_>, _depth: Depth) -> Result<String> {
-        let receipt = HostReceipt::load(&self.session.paths.state)?;
+    fn revert(&self, session: &Session, task: &Task<'_>, _depth: Depth) -> Result<String> {
+        let receipt = HostReceipt::load(&session.paths.state)?;
         engine::remove_packages(task, &receipt.made.build_tools)?;
-        self.session.record_host(|host| host.made.build_tools.clear())?;
+        session.record_host(|host| host.made.build_tools.clear())?;
         Ok("removed".to_owned())
     }
 }

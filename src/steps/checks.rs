@@ -1,9 +1,6 @@
 //! Step `checks`: runs the checks of the cluster and the application.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
 use crate::checks::{self, Context, Outcome, Spec};
 use crate::config::env::Environment;
 use crate::config::{APPLICATION_FILE, Application};
@@ -12,14 +9,7 @@ use crate::images::Built;
 use crate::task::Task;
 
 pub struct ChecksStep {
-    specs: Vec<Spec>,
-    session: Arc<Session>,
-}
-
-impl ChecksStep {
-    pub fn new(specs: Vec<Spec>, session: Arc<Session>) -> Self {
-        Self { specs, session }
-    }
+    pub specs: Vec<Spec>,
 }
 
 /// The checks of the cluster and of the application, in the order of their files.
@@ -105,37 +95,21 @@ pub fn failure(outcomes: &[Outcome]) -> Option<Error> {
 }
 
 impl Step for ChecksStep {
-    fn id(&self) -> &'static str {
-        "checks"
-    }
-
-    fn title(&self) -> String {
-        format!("{} checks", self.specs.len())
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(4)
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        Undo::Nothing("it changes nothing")
-    }
-
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let outcomes = run(&self.session, task, &self.specs, false)?;
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let outcomes = run(session, task, &self.specs, false)?;
         Ok(match outcomes.iter().find(|outcome| !outcome.passed) {
             None => Probe::Done("all passed".to_owned()),
             Some(bad) => Probe::Needed(format!("{}: {}", bad.title, bad.detail)),
         })
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let outcomes = run(&self.session, task, &self.specs, true)?;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let outcomes = run(session, task, &self.specs, true)?;
         failure(&outcomes).map_or_else(|| Ok("all passed".to_owned()), Err)
     }
 
     /// `run` is itself the verification.
-    fn verify(&self, _task: &Task<'_>) -> Result<()> {
-        Ok(())
+    fn verify(&self, _session: &Session, _task: &Task<'_>) -> Result<Probe> {
+        Ok(Probe::Done(String::new()))
     }
 }

@@ -1,11 +1,8 @@
 //! Step `engine`: a container engine runs and responds.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
-use super::{Depth, HostReceipt, Orphan, Probe, Revert, Session, Step, Undo};
+use super::{Depth, HostReceipt, Orphan, Probe, Revert, Session, Step};
 use crate::engine::{self, Engine, Fault, Installed};
 use crate::error::Result;
 use crate::task::Task;
@@ -20,9 +17,7 @@ pub struct EngineMade {
     pub daemon: Option<(u32, u64)>,
 }
 
-pub struct EngineStep {
-    pub session: Arc<Session>,
-}
+pub struct EngineStep;
 
 /// Fails if the application's images must be built and `engine` cannot build them.
 pub fn able_to_build(session: &Session, engine: &Engine) -> Result<()> {
@@ -33,27 +28,9 @@ pub fn able_to_build(session: &Session, engine: &Engine) -> Result<()> {
     specs.try_for_each(|spec| engine.can_build(&session.facts, &spec.dockerfile))
 }
 
-impl EngineStep {
-    fn detect(&self, task: &Task<'_>) -> Result<Result<Engine, Fault>> {
-        Engine::detect(task, &self.session.process_env, &self.session.facts)
-    }
-}
-
 impl Step for EngineStep {
-    fn id(&self) -> &'static str {
-        "engine"
-    }
-
-    fn title(&self) -> String {
-        "Container engine".to_owned()
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(15)
-    }
-
-    fn effects(&self) -> Vec<String> {
-        if self.session.engine().is_ok() {
+    fn effects(&self, session: &Session) -> Vec<String> {
+        if session.engine().is_ok() {
             return Vec::new();
         }
         vec![
@@ -62,31 +39,21 @@ impl Step for EngineStep {
         ]
     }
 
-    fn undo(&self) -> Undo<'_> {
-        Undo::By(self)
-    }
-
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        // The command may have detected the engine already.
-        if self.session.engine().is_err() {
-            match self.detect(task)? {
-                Ok(engine) => {
-                    able_to_build(&self.session, &engine)?;
-                    self.session.set_engine(engine);
-                }
-                Err(fault @ (Fault::Absent | Fault::NotRunning { .. })) => {
-                    return Ok(Probe::Needed(fault.title().to_owned()));
-                }
-                Err(fault) => return Err(fault.error(&self.session.facts)),
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        match session.detect_engine(task)? {
+            Some(fault @ (Fault::Absent | Fault::NotRunning { .. })) => {
+                return Ok(Probe::Needed(fault.title().to_owned()));
             }
+            Some(fault) => return Err(fault.error(&session.facts)),
+            None => {}
         }
-        let engine = self.session.engine()?;
+        let engine = session.engine()?;
+        able_to_build(session, engine)?;
         Ok(Probe::Done(format!("{} {}", engine.name, engine.version)))
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let session = &self.session;
-        let Err(fault) = self.detect(task)? else { return Ok("answers".to_owned()) };
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let Some(fault) = session.detect_engine(task)? else { return Ok("answers".to_owned()) };
         if !session.consent || !engine::fix(&fault, &session.facts).automatic {
             return Err(fault.error(&session.facts));
         }
@@ -109,19 +76,11 @@ impl Step for EngineStep {
 }
 
 impl Revert for EngineStep {
-    fn made_by(&self) -> &str {
-        self.id()
-    }
-
-    fn what(&self) -> String {
-        self.title()
-    }
-
-    fn losses(&self, depth: Depth) -> Vec<String> {
+    fn losses(&self, session: &Session, depth: Depth) -> Vec<String> {
         if depth == Depth::Cluster {
             return Vec::new();
         }
-        let receipt = HostReceipt::load(&self.session.paths.state).ok();
+        let receipt = HostReceipt::load(&session.paths.state).ok();
         let EngineMade { installed, daemon } = receipt.map(|receipt| receipt.made.engine).unwrap_or_default();
         let packages = installed.packages.iter().map(|package| format!("removes the package {package}"));
         let files = installed.files.iter().map(|file| format!("deletes {}", file.display()));
@@ -129,8 +88,8 @@ impl Revert for EngineStep {
         packages.chain(files).chain(daemon).collect()
     }
 
-    fn revert(&self, task: &Task<'_>, _depth: Depth) -> Result<String> {
-        let EngineMade { installed, daemon } = HostReceipt::load(&self.session.paths.state)?.made.engine;
+    fn revert(&self, session: &Session, task: &Task<'_>, _depth: Depth) -> Result<String> {
+        let EngineMade { installed, daemon } = HostReceipt::load(&session.paths.state)?.made.engine;
         if let Some((pid, started)) = daemon {
             let daemon = Orphan { pid, started, purpose: String::new() };
             if daemon.is_running() {
@@ -138,7 +97,7 @@ impl Revert for EngineStep {
             }
         }
         engine::uninstall(task, &installed)?;
-        self.session.record_host(|host| host.made.engine = EngineMade::default())?;
+        session.record_host(|host| host.made.engine = EngineMade::default())?;
         Ok("removed".to_owned())
     }
 }

@@ -1,9 +1,7 @@
 //! Step `env`: creates `.env`, and generates the secrets that it lacks.
 
-use std::sync::Arc;
-
 use super::secrets::objects;
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
 use crate::config::Application;
 use crate::config::env::{self, EnvValues, Written};
 use crate::deploy::secrets;
@@ -12,25 +10,14 @@ use crate::task::Task;
 
 pub struct EnvStep {
     pub application: Application,
-    pub session: Arc<Session>,
 }
 
 impl Step for EnvStep {
-    fn id(&self) -> &'static str {
-        "env"
-    }
-
-    fn title(&self) -> String {
-        let name = self.application.env_file.file_name().unwrap_or_default();
-        format!("Settings {}", name.to_string_lossy())
-    }
-
-    fn effects(&self) -> Vec<String> {
-        let Ok(environment) = self.session.environment(&self.application) else { return Vec::new() };
+    fn effects(&self, session: &Session) -> Vec<String> {
+        let Ok(environment) = session.environment(&self.application) else { return Vec::new() };
         let (file, example) = (environment.file.display(), self.application.env_example.display());
         let pending = environment.pending().join(", ");
-        let kept =
-            if self.session.receipt().made.cluster.complete { " (keeps the values in use)" } else { "" };
+        let kept = if session.receipt().made.cluster.complete { " (keeps the values in use)" } else { "" };
         match (environment.contract.is_some() && !environment.exists, pending.is_empty()) {
             (true, true) => vec![format!("creates {file} from {example}{kept}")],
             (true, false) => vec![format!("creates {file} from {example}, with secrets: {pending}{kept}")],
@@ -39,12 +26,8 @@ impl Step for EnvStep {
         }
     }
 
-    fn undo(&self) -> Undo<'_> {
-        Undo::Nothing("the file belongs to the user, and may be the only copy of a secret")
-    }
-
-    fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
-        let environment = self.session.valid_environment(&self.application)?;
+    fn probe(&self, session: &Session, _task: &Task<'_>) -> Result<Probe> {
+        let environment = session.valid_environment(&self.application)?;
         let pending = environment.pending();
         if environment.contract.is_some() && !environment.exists {
             return Ok(Probe::Needed(format!("{} does not exist", environment.file.display())));
@@ -55,10 +38,10 @@ impl Step for EnvStep {
         Ok(Probe::Needed(format!("to be generated: {}", pending.join(", "))))
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let given = in_use(task, &self.session, &self.application)?;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let given = in_use(task, session, &self.application)?;
         let written = env::complete(&self.application, &given)?;
-        self.session.forget_environment();
+        session.forget_environment();
         Ok(describe(&self.application, &written))
     }
 }

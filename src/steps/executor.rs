@@ -1,148 +1,86 @@
 //! Executes a plan: each step starts once the steps that it needs are done; independent steps run in parallel.
 
-use std::collections::BTreeSet;
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Journal, Plan, Probe, Step};
+use super::plan::Planned;
+use super::{Journal, Plan, Probe, Session};
 use crate::cancel::{Cancel, Reason};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::progress::{Event, State};
-use crate::task::Task;
-
-/// The result of a step.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    pub step: String,
-    /// Whether it had work.
-    pub changed: bool,
-    pub started: Instant,
-    pub took: Duration,
-}
+use crate::task::{Task, run_graph};
 
 /// Runs all steps, at most `most` at a time, with the runner, reporter and deadline of `task`. The first
 /// failure stops the other steps and is returned; the probes of the next run find what was completed.
-pub fn execute(plan: &Plan, task: &Task<'_>, journal: &Journal, most: usize) -> Result<Vec<Outcome>> {
+/// Returns the number of steps that had work.
+pub fn execute(
+    plan: &Plan,
+    session: &Session,
+    task: &Task<'_>,
+    journal: &Journal,
+    most: usize,
+) -> Result<usize> {
     // A separate flag, so that a failed step stops the other steps but not the caller.
-    let stop = Cancel::default();
-    let (send, ended) = mpsc::channel();
-    let mut outcomes: Vec<Outcome> = Vec::new();
-    let mut failure: Option<Error> = None;
-    std::thread::scope(|scope| {
-        let mut begun: BTreeSet<usize> = BTreeSet::new();
-        let mut done: BTreeSet<String> = BTreeSet::new();
-        let mut running = 0;
-        loop {
-            if failure.is_none() && task.cancel.reason().is_none() {
-                for (index, (step, needs)) in plan.graph().iter().enumerate() {
-                    let ready = running < most
-                        && !begun.contains(&index)
-                        && needs.iter().all(|need| done.contains(need));
-                    if ready {
-                        begun.insert(index);
-                        running += 1;
-                        let (send, stop) = (send.clone(), stop.clone());
-                        scope.spawn(move || {
-                            let result = one(step.as_ref(), task, &stop, journal);
-                            let _ = send.send((step.id().to_owned(), result));
-                        });
-                    }
-                }
-            }
-            if running == 0 {
-                break;
-            }
-            match ended.recv_timeout(Duration::from_millis(50)) {
-                Ok((id, Ok(outcome))) => {
-                    running -= 1;
-                    done.insert(id);
-                    outcomes.push(outcome);
-                }
-                Ok((_, Err(error))) => {
-                    running -= 1;
-                    stop.cancel(Reason::Abandoned);
-                    failure = Some(root_cause(failure.take(), error));
-                }
-                Err(_) => propagate(task, &stop),
-            }
+    let (stop, changed) = (Cancel::default(), AtomicUsize::new(0));
+    let steps = plan.steps();
+    let index = |need: &String| steps.iter().position(|step| step.id == *need);
+    let needs: Vec<Vec<usize>> =
+        steps.iter().map(|step| step.needs.iter().filter_map(index).collect()).collect();
+    let watch = || {
+        if task.cancel.reason().is_none() && task.remaining().is_zero() {
+            task.cancel.cancel(Reason::TimedOut);
         }
-    });
-    if let Some(reason) = task.cancel.reason() {
-        return Err(reason.error());
-    }
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(outcomes),
-    }
+        task.cancel.reason().into_iter().for_each(|reason| stop.cancel(reason));
+    };
+    run_graph(&needs, most, &stop, watch, |index| {
+        let had_work = one(&steps[index], session, &Task { cancel: &stop, ..task.clone() }, journal)?;
+        changed.fetch_add(had_work.into(), Ordering::Relaxed);
+        Ok(())
+    })?;
+    Ok(changed.into_inner())
 }
 
-/// Cancels the steps if the caller was cancelled or its time is up.
-fn propagate(task: &Task<'_>, stop: &Cancel) {
-    if let Some(reason) = task.cancel.reason() {
-        stop.cancel(reason);
-    } else if task.remaining().is_zero() {
-        task.cancel.cancel(Reason::TimedOut);
-        stop.cancel(Reason::TimedOut);
-    }
-}
-
-/// The first failure that is not merely a consequence of another one.
-fn root_cause(first: Option<Error>, second: Error) -> Error {
-    match first {
-        Some(first) if first.kind() != Kind::Abandoned => first,
-        Some(_) | None => second,
-    }
-}
-
-fn one(step: &dyn Step, whole: &Task<'_>, stop: &Cancel, journal: &Journal) -> Result<Outcome> {
-    let started = Instant::now();
-    let deadline = whole.deadline.min(started + step.deadline());
-    let task = Task { step: step.id(), cancel: stop, deadline, ..whole.clone() };
-    let say = |state: State, message: String| task.reporter.report(&Event::new(step.id(), state, message));
+/// Runs a step, if it has work.
+fn one(planned: &Planned, session: &Session, whole: &Task<'_>, journal: &Journal) -> Result<bool> {
+    let Planned { id, title, step, .. } = planned;
+    let task = Task { step: id, ..whole.within(planned.limit) };
+    let say = |state: State, message: String| task.reporter.report(&Event::new(id, state, message));
     let result: Result<bool> = (|| {
-        let why = match step.probe(&task)? {
+        let why = match step.probe(session, &task)? {
             Probe::Done(found) => {
                 say(State::Unchanged, found);
                 return Ok(false);
             }
             Probe::Needed(why) => why,
         };
-        journal.step(step.id(), "started", &why);
+        journal.step(id, "started", &why);
         say(State::Started, why);
-        let did = step.run(&task)?;
-        step.verify(&task)?;
-        journal.step(step.id(), "done", &did);
+        let did = step.run(session, &task)?;
+        if let Probe::Needed(why) = step.verify(session, &task)? {
+            let error = Error::failed(format!("{title}: verification failed after the step ran"));
+            return Err(error.because(why).help("todo-bootstrap doctor"));
+        }
+        journal.step(id, "done", &did);
         say(State::Done, did);
         Ok(true)
     })();
-    match result {
-        Ok(changed) => Ok(Outcome { step: step.id().to_owned(), changed, started, took: started.elapsed() }),
-        Err(error) => {
-            journal.step(step.id(), "failed", &error.one_line());
-            say(State::Failed, error.one_line());
-            Err(error)
-        }
-    }
+    result.inspect_err(|error| {
+        journal.step(id, "failed", &error.one_line());
+        say(State::Failed, error.one_line());
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::AtomicBool;
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
 
     use super::*;
     use crate::exec::Script;
-    use crate::steps::Undo;
+    use crate::steps::Step;
+    use crate::steps::plan::NO_CHANGE;
+    use crate::steps::testing::session;
     use crate::task::testing::with_task;
-
-    #[test]
-    fn a_failure_wins_over_its_consequences() {
-        let consequence = || Reason::Abandoned.error();
-        let (cause, later) = (Error::failed("the cause"), Error::failed("later"));
-        assert_eq!(root_cause(Some(consequence()), cause.clone()).what(), "the cause");
-        assert_eq!(root_cause(Some(cause.clone()), consequence()).what(), "the cause");
-        assert_eq!(root_cause(Some(cause), later).what(), "the cause");
-    }
 
     struct Fake {
         id: &'static str,
@@ -152,17 +90,11 @@ mod tests {
     }
 
     impl Step for Fake {
-        fn id(&self) -> &str {
-            self.id
-        }
-        fn title(&self) -> String {
-            self.id.to_uppercase()
-        }
-        fn probe(&self, _: &Task<'_>) -> Result<Probe> {
+        fn probe(&self, _: &Session, _: &Task<'_>) -> Result<Probe> {
             let made = self.made.load(Ordering::SeqCst);
             Ok(if made { Probe::Done("there".into()) } else { Probe::Needed("missing".into()) })
         }
-        fn run(&self, _: &Task<'_>) -> Result<String> {
+        fn run(&self, _: &Session, _: &Task<'_>) -> Result<String> {
             if self.fails {
                 return Err(Error::failed("broken on purpose"));
             }
@@ -170,27 +102,20 @@ mod tests {
             self.made.store(true, Ordering::SeqCst);
             Ok("made".into())
         }
-        fn undo(&self) -> Undo<'_> {
-            Undo::Nothing("it creates nothing")
-        }
     }
 
-    fn run(steps: &[(&'static str, &[&'static str], bool)]) -> (Result<Vec<Outcome>>, Vec<&'static str>) {
+    fn run(steps: &[(&'static str, &[&'static str], bool)]) -> (Result<usize>, Vec<&'static str>) {
         let order = Arc::new(Mutex::new(Vec::new()));
-        let boxed: Vec<(Box<dyn Step>, Vec<String>)> = steps
-            .iter()
-            .map(|(id, needs, fails)| {
-                let order = order.clone();
-                let fake = Fake { id, made: AtomicBool::new(false), fails: *fails, order };
-                let needs = needs.iter().map(|need| (*need).to_owned()).collect();
-                (Box::new(fake) as Box<dyn Step>, needs)
-            })
-            .collect();
+        let planned = |(id, needs, fails): &(&'static str, &[&str], bool)| {
+            let fake = Fake { id, made: AtomicBool::new(false), fails: *fails, order: order.clone() };
+            Planned::new(*id, id.to_uppercase(), 1, needs.iter().copied(), NO_CHANGE, fake)
+        };
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::open(dir.path(), "test").unwrap();
-        let result = Plan::new(boxed).and_then(|plan| {
+        let session = session(dir.path(), "kind");
+        let result = Plan::new(steps.iter().map(planned).collect()).and_then(|plan| {
             with_task(&Script::default(), |task| {
-                execute(&plan, &task.within(Duration::from_secs(20)), &journal, 4)
+                execute(&plan, &session, &task.within(Duration::from_secs(20)), &journal, 4)
             })
             .0
         });
@@ -202,7 +127,7 @@ mod tests {
     fn steps_run_after_those_they_need() {
         let (result, order) = run(&[("c", &["a", "b"], false), ("b", &["a"], false), ("a", &[], false)]);
         assert_eq!(order, ["a", "b", "c"]);
-        assert_eq!(result.unwrap().len(), 3);
+        assert_eq!(result.unwrap(), 3);
     }
 
     #[test]

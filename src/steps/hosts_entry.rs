@@ -1,7 +1,6 @@
 //! The hosts entry of an application: recorded before it is written, and removed according to the record.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,29 +73,19 @@ fn backup(session: &Session) -> PathBuf {
 }
 
 /// The entries written by `url --add-hosts-entry`, which `down` removes.
-pub(super) struct HostsEntries {
-    pub session: Arc<Session>,
-}
+pub(super) struct HostsEntries;
 
 impl Revert for HostsEntries {
-    fn made_by(&self) -> &'static str {
-        "hosts-entry"
-    }
-
-    fn what(&self) -> String {
-        "Entry in the hosts file".to_owned()
-    }
-
-    fn losses(&self, depth: Depth) -> Vec<String> {
-        let entries = hosts_entries(&self.session, depth).unwrap_or_default();
+    fn losses(&self, session: &Session, depth: Depth) -> Vec<String> {
+        let entries = hosts_entries(session, depth).unwrap_or_default();
         let line = |entry: &HostsEntry| {
             format!("removes the line `{}` from {}", hosts_file::line(&entry.name), entry.file.display())
         };
         entries.iter().map(line).collect()
     }
 
-    fn revert(&self, _task: &Task<'_>, depth: Depth) -> Result<String> {
-        let removed = remove_hosts_entries(&self.session, depth)
+    fn revert(&self, session: &Session, _task: &Task<'_>, depth: Depth) -> Result<String> {
+        let removed = remove_hosts_entries(session, depth)
             .map_err(|error| error.context("cannot remove the entry in the hosts file"))?;
         Ok(if removed.is_empty() { "it was already removed".to_owned() } else { "removed".to_owned() })
     }

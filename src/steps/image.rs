@@ -1,65 +1,149 @@
-//! Steps for images that are not built from the project: node, base and addon images.
+//! Steps for images: `node-image`, `base-<image>` and `image-<image>`, `build-<image>`, `pull-<image>`.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use super::undo::IN_CACHE;
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
+use crate::cancel::Cancel;
+use crate::config::{Application, ImageSpec};
 use crate::error::Result;
+use crate::images::{self, Order, sbom};
+use crate::local_registry::{self, Stored};
 use crate::origins::FoundImage;
-use crate::task::Task;
+use crate::task::{Task, run_graph};
 
+/// Pushes an image that is not built from the project to the registry.
 pub struct ImageStep {
-    id: String,
-    title: String,
-    name: String,
-    session: Arc<Session>,
+    pub name: String,
 }
 
 impl ImageStep {
-    pub fn new(id: String, title: String, name: &str, session: Arc<Session>) -> Self {
-        Self { id, title, name: name.to_owned(), session }
-    }
-
-    fn keep(&self, found: FoundImage) -> String {
+    fn keep(&self, session: &Session, found: FoundImage) -> String {
         let text = format!("{}:{} ({})", found.stored.repository, found.stored.tag, found.origin.name());
-        self.session.set_image(&self.name, found.stored);
+        session.set_image(&self.name, found.stored);
         text
     }
 }
 
 impl Step for ImageStep {
-    fn id(&self) -> &str {
-        &self.id
+    fn effects(&self, session: &Session) -> Vec<String> {
+        vec![format!("{} into the local registry", session.origins.image_effect(&self.name))]
     }
 
-    fn title(&self) -> String {
-        self.title.clone()
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(60)
-    }
-
-    fn effects(&self) -> Vec<String> {
-        vec![format!("{} into the local registry", self.session.origins.image_effect(&self.name))]
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        IN_CACHE
-    }
-
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let registry = self.session.registry()?;
-        Ok(match self.session.origins.present_image(task, registry.client(), &self.name)? {
-            Ok(found) => Probe::Done(self.keep(found)),
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let registry = session.registry()?;
+        Ok(match session.origins.present_image(task, registry.client(), &self.name)? {
+            Ok(found) => Probe::Done(self.keep(session, found)),
             Err(why) => Probe::Needed(why),
         })
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let (session, registry) = (&self.session, self.session.registry()?);
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let registry = session.registry()?;
         let found = session.origins.image(task, session.engine()?, registry.client(), &self.name)?;
-        Ok(self.keep(found))
+        Ok(self.keep(session, found))
+    }
+}
+
+/// Builds an image of the project if its inputs changed, and writes its SBOM.
+pub struct BuildStep {
+    pub spec: ImageSpec,
+    pub application: Application,
+}
+
+impl BuildStep {
+    fn base(&self, session: &Session) -> Result<Option<Stored>> {
+        self.spec.base.as_deref().map(|base| session.image(base)).transpose()
+    }
+
+    fn order<'a>(&'a self, session: &Session, base: Option<&'a Stored>) -> Order<'a> {
+        Order { app: &self.application, spec: &self.spec, target: session.target(), base }
+    }
+
+    fn keep(&self, session: &Session, built: &images::Built) {
+        session.set_image(&self.spec.name, built.stored.clone());
+    }
+}
+
+impl Step for BuildStep {
+    fn effects(&self, session: &Session) -> Vec<String> {
+        let (file, target) = (self.spec.dockerfile.display(), session.target());
+        let document = sbom::file(&session.dir(), &self.spec.name);
+        vec![
+            format!("builds an image from {file} (target {target}) and pushes it to the local registry"),
+            format!("writes its SBOM to {}", document.display()),
+        ]
+    }
+
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let base = self.base(session)?;
+        let order = self.order(session, base.as_ref());
+        match images::probe(task, session.registry()?.client(), &order)? {
+            Ok(built) => {
+                let document = sbom::make(&order, &built)?;
+                if !sbom::is_written(&session.dir(), &self.spec.name, &document) {
+                    return Ok(Probe::Needed("its SBOM is missing".to_owned()));
+                }
+                self.keep(session, &built);
+                Ok(Probe::Done(shown(&built.stored)))
+            }
+            Err(why) => Ok(Probe::Needed(why)),
+        }
+    }
+
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let base = self.base(session)?;
+        let order = self.order(session, base.as_ref());
+        let registry = session.registry()?;
+        let built = match session.origins.bundled_build(task, registry.client(), &order)? {
+            Some(built) => built,
+            None => images::build(task, session.engine()?, registry.client(), &order)?,
+        };
+        sbom::write(&session.dir(), &self.spec.name, &sbom::make(&order, &built)?)?;
+        self.keep(session, &built);
+        Ok(shown(&built.stored))
+    }
+}
+
+fn shown(image: &Stored) -> String {
+    format!("{}:{}", image.repository, image.tag)
+}
+
+/// Pulls an image into every node, by digest, before a pod needs it.
+pub struct PullStep {
+    pub name: String,
+}
+
+impl PullStep {
+    /// The nodes that do not have the image.
+    fn missing(&self, session: &Session, task: &Task<'_>) -> Result<Vec<String>> {
+        let image = session.image(&self.name)?.in_node();
+        let nodes = session.node_images(task)?;
+        let without = nodes.iter().filter(|(_, has)| !has.contains(&image));
+        Ok(without.map(|(node, _)| node.clone()).collect())
+    }
+}
+
+impl Step for PullStep {
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let missing = self.missing(session, task)?;
+        Ok(if missing.is_empty() {
+            Probe::Done("is in the cluster".to_owned())
+        } else {
+            Probe::Needed(format!("{} does not have it", missing.join(", ")))
+        })
+    }
+
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let image = session.image(&self.name)?;
+        let (engine, missing) = (session.engine()?, self.missing(session, task)?);
+        // In parallel, so that the registry reads the image from disk only once.
+        let pulled = run_graph(
+            &vec![Vec::new(); missing.len()],
+            missing.len(),
+            &Cancel::default(),
+            || (),
+            |at| local_registry::pull(task, engine, &missing[at], &image),
+        );
+        session.forget_node_images();
+        pulled?;
+        Ok(format!("{}:{}", image.repository, image.tag))
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -145,28 +144,18 @@ pub fn backup_note(file: &Path, backup: Option<&Path>) -> Option<String> {
 }
 
 /// The entries written by `kubeconfig merge`, which `down` removes.
-pub(super) struct KubeconfigEntries {
-    pub session: Arc<Session>,
-}
+pub(super) struct KubeconfigEntries;
 
 impl Revert for KubeconfigEntries {
-    fn made_by(&self) -> &'static str {
-        "kubeconfig-entries"
-    }
-
-    fn what(&self) -> String {
-        "Entries in your kubeconfig".to_owned()
-    }
-
-    fn losses(&self, _depth: Depth) -> Vec<String> {
+    fn losses(&self, session: &Session, _depth: Depth) -> Vec<String> {
         let line = |record: &KubeconfigMerge| {
             format!("removes cluster, user and context `{}` from {}", record.name, record.file.display())
         };
-        self.session.receipt().made.kubeconfig_entries.iter().map(line).collect()
+        session.receipt().made.kubeconfig_entries.iter().map(line).collect()
     }
 
-    fn revert(&self, task: &Task<'_>, _depth: Depth) -> Result<String> {
-        let all = unmerge_kubeconfigs(&self.session, task, None)
+    fn revert(&self, session: &Session, task: &Task<'_>, _depth: Depth) -> Result<String> {
+        let all = unmerge_kubeconfigs(session, task, None)
             .map_err(|error| error.context("cannot remove our entries from your kubeconfig"))?;
         for note in all.iter().flat_map(FileUnmerged::notes) {
             task.warn(note);

@@ -1,10 +1,9 @@
 //! The steps of `up` and `down`, their plan, the journal and the receipts.
 //!
-//! A [`Step`] probes whether its goal is met, runs if it is not, verifies the result with the probe, and
-//! defines how `down` reverts it. A [`Plan`] is a checked graph of steps; [`execute`] runs it in parallel.
+//! A [`Step`] probes whether its goal is met, runs if it is not, and verifies the result with the probe. A
+//! [`Plan`] is a checked graph of steps; [`execute`] runs it in parallel. A [`Revert`] deletes what was made.
 
 mod addon;
-mod build;
 mod build_tools;
 mod checks;
 mod cluster;
@@ -19,7 +18,6 @@ mod kubeconfig;
 mod lock;
 mod plan;
 mod preset;
-mod pull;
 mod receipt;
 mod registry;
 mod release;
@@ -32,13 +30,13 @@ pub mod stop;
 #[cfg(test)]
 mod testing;
 mod tool;
-mod undo;
 pub mod up;
 
 pub use checks::{check_context, failure as check_failure, run as run_checks, specs as check_specs};
 pub use cluster::ClusterMade;
+pub use down::{Depth, Revert};
 pub use engine::{EngineMade, able_to_build};
-pub use executor::{Outcome, execute};
+pub use executor::execute;
 pub use hosts_entry::{Added, HostsEntry, add_hosts_entry, hosts_entries, remove_hosts_entries};
 pub use journal::{Journal, Orphan};
 pub use kubeconfig::{FileUnmerged, KubeconfigMerge, backup_note, merge_kubeconfig, unmerge_kubeconfigs};
@@ -49,12 +47,9 @@ pub use receipt::{HostReceipt, Receipt};
 pub use services::ServiceStatus;
 pub use session::{Inputs, Session, UpOptions};
 pub use status::{Access, PodStatus, Status, access, claims, status};
-pub use undo::{Depth, Revert, Undo};
-
-use std::time::Duration;
 
 use crate::config::ProviderKind;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::task::Task;
 
 /// The step that provides the node image.
@@ -78,40 +73,20 @@ pub enum Probe {
 }
 
 pub trait Step: Send + Sync {
-    /// A stable name for events, the journal and the plan.
-    fn id(&self) -> &str;
-
-    /// A title that a newcomer understands.
-    fn title(&self) -> String;
-
-    /// The time limit for probe and run together.
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(300)
-    }
-
     /// The changes that it makes to the machine or the cluster, for `plan`.
-    fn effects(&self) -> Vec<String> {
+    fn effects(&self, _session: &Session) -> Vec<String> {
         Vec::new()
     }
 
     /// Determines whether there is work. Changes nothing.
-    fn probe(&self, task: &Task<'_>) -> Result<Probe>;
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe>;
 
     /// Does the work and returns a short description of it. A second run after an interruption at any
     /// point must end in the same state.
-    fn run(&self, task: &Task<'_>) -> Result<String>;
-
-    /// How `down` reverts the step, or the reason why it does not.
-    fn undo(&self) -> Undo<'_>;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String>;
 
     /// Verifies the result of `run`. The default probes again.
-    fn verify(&self, task: &Task<'_>) -> Result<()> {
-        match self.probe(task)? {
-            Probe::Done(_) => Ok(()),
-            Probe::Needed(why) => {
-                let what = format!("{}: verification failed after the step ran", self.title());
-                Err(Error::failed(what).because(why).help("todo-bootstrap doctor"))
-            }
-        }
+    fn verify(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        self.probe(session, task)
     }
 }

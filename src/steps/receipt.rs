@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{ClusterMade, EngineMade, HostsEntry, KubeconfigMerge};
 use crate::config::{ProviderKind, Target};
 use crate::error::{Error, Result};
-use crate::files::write_atomic;
+use crate::files;
 
 /// The format that this version writes.
 const SCHEMA: u64 = 2;
@@ -74,7 +74,7 @@ impl Receipt {
     }
 
     pub fn save(&self, dir: &Path) -> Result<()> {
-        save(dir, Self::FILE, self)
+        files::write_json(&dir.join(Self::FILE), self)
     }
 }
 
@@ -112,17 +112,13 @@ impl HostReceipt {
     }
 
     pub fn save(&self, state: &Path) -> Result<()> {
-        save(state, Self::FILE, self)?;
-        crate::files::remove(&state.join(Self::ENGINE_1))
+        files::write_json(&state.join(Self::FILE), self)?;
+        files::remove(&state.join(Self::ENGINE_1))
     }
 }
 
 fn load<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>> {
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("read", path, &error)),
-    };
+    let Some(text) = files::read(path)? else { return Ok(None) };
     let invalid = |error: serde_json::Error| {
         Error::failed(format!("cannot parse the receipt {}", path.display()))
             .because(error)
@@ -169,15 +165,6 @@ fn upgrade(receipt: &mut Value) {
     }
     fields.insert("made".to_owned(), Value::Object(made));
     fields.insert("schema".to_owned(), SCHEMA.into());
-}
-
-fn save<T: Serialize>(dir: &Path, name: &str, value: &T) -> Result<()> {
-    let path = dir.join(name);
-    let mut text = serde_json::to_vec_pretty(value)
-        .map_err(|error| Error::failed(format!("cannot write {}", path.display())).because(error))?;
-    text.push(b'\n');
-    std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
-    write_atomic(&path, &text, 0o600)
 }
 
 #[cfg(test)]

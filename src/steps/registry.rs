@@ -1,79 +1,46 @@
 //! Steps `registry` and `cluster-registry`: start the local registry, and configure the nodes to use it.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use super::undo::IN_CLUSTER;
-use super::{Depth, Probe, Revert, Session, Step, Undo};
+use super::{Depth, Probe, Revert, Session, Step};
 use crate::deploy;
 use crate::error::Result;
 use crate::local_registry::{self, LocalRegistry, hosting};
+use crate::origins::REGISTRY;
 use crate::task::Task;
 
 /// Starts the container of the registry.
-pub struct RegistryStep {
-    pub session: Arc<Session>,
-}
+pub struct RegistryStep;
 
-impl RegistryStep {
-    fn keep(&self, registry: LocalRegistry) -> String {
-        let text = format!("{} on {}", registry.name, registry.authority());
-        self.session.set_registry(registry);
-        text
-    }
+fn keep(session: &Session, registry: LocalRegistry) -> String {
+    let text = format!("{} on {}", registry.name, registry.authority());
+    session.set_registry(registry);
+    text
 }
 
 impl Step for RegistryStep {
-    fn id(&self) -> &'static str {
-        "registry"
-    }
-
-    fn title(&self) -> String {
-        "Local registry".to_owned()
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(30)
-    }
-
-    fn effects(&self) -> Vec<String> {
+    fn effects(&self, session: &Session) -> Vec<String> {
         vec![
             "starts a container registry, on a port of 127.0.0.1; its volume keeps the images".to_owned(),
-            self.session.origins.registry_effect(),
+            format!("{} into the engine", session.origins.image_effect(REGISTRY)),
         ]
     }
 
-    fn undo(&self) -> Undo<'_> {
-        Undo::By(self)
-    }
-
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let session = &self.session;
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
         Ok(match LocalRegistry::find(task, session.engine()?, &session.paths.cache)? {
-            Some(registry) => Probe::Done(self.keep(registry)),
+            Some(registry) => Probe::Done(keep(session, registry)),
             None => Probe::Needed("the local registry is not running".to_owned()),
         })
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let (session, engine) = (&self.session, self.session.engine()?);
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let engine = session.engine()?;
         let image = || session.origins.registry_image(task, engine);
-        Ok(self.keep(LocalRegistry::ensure(task, engine, &session.paths.cache, image)?))
+        Ok(keep(session, LocalRegistry::ensure(task, engine, &session.paths.cache, image)?))
     }
 }
 
 /// The container is deleted with the last cluster that uses it, its volume with the cache.
 impl Revert for RegistryStep {
-    fn made_by(&self) -> &str {
-        self.id()
-    }
-
-    fn what(&self) -> String {
-        self.title()
-    }
-
-    fn losses(&self, depth: Depth) -> Vec<String> {
-        let session = &self.session;
+    fn losses(&self, session: &Session, depth: Depth) -> Vec<String> {
         // `remains` reports a record that cannot be read.
         let recorded = || LocalRegistry::is_recorded(&session.paths.cache).unwrap_or(true);
         let loss = match depth {
@@ -90,20 +57,20 @@ impl Revert for RegistryStep {
         vec![loss.to_owned()]
     }
 
-    fn remains(&self, task: &Task<'_>, depth: Depth) -> Result<Vec<String>> {
-        let (session, engine) = (&self.session, self.session.engine()?);
+    fn remains(&self, session: &Session, task: &Task<'_>, depth: Depth) -> Result<Vec<String>> {
+        let engine = session.engine()?;
         let owned = LocalRegistry::owned(task, engine, &session.paths.cache)?.into_iter();
         let goes = owned.filter(|(kind, _)| depth == Depth::Machine || *kind == "container");
         Ok(goes.map(|(kind, name)| format!("{kind} {name}")).collect())
     }
 
-    fn left(&self, task: &Task<'_>, depth: Depth) -> Result<Vec<String>> {
+    fn left(&self, session: &Session, task: &Task<'_>, depth: Depth) -> Result<Vec<String>> {
         // `down` alone keeps a registry that another cluster uses.
-        if depth == Depth::Machine { self.remains(task, depth) } else { Ok(Vec::new()) }
+        if depth == Depth::Machine { self.remains(session, task, depth) } else { Ok(Vec::new()) }
     }
 
-    fn revert(&self, task: &Task<'_>, depth: Depth) -> Result<String> {
-        let (session, engine) = (&self.session, self.session.engine()?);
+    fn revert(&self, session: &Session, task: &Task<'_>, depth: Depth) -> Result<String> {
+        let engine = session.engine()?;
         let cache = &session.paths.cache;
         if depth == Depth::Machine {
             LocalRegistry::purge(task, engine, cache)?;
@@ -117,29 +84,15 @@ impl Revert for RegistryStep {
 }
 
 /// Connects the registry to the cluster's network, and configures the nodes.
-pub struct ClusterRegistryStep {
-    pub session: Arc<Session>,
-}
+pub struct ClusterRegistryStep;
 
 impl Step for ClusterRegistryStep {
-    fn id(&self) -> &'static str {
-        "cluster-registry"
-    }
-
-    fn title(&self) -> String {
-        "Registry in the cluster".to_owned()
-    }
-
-    fn effects(&self) -> Vec<String> {
+    fn effects(&self, _session: &Session) -> Vec<String> {
         vec!["configures the cluster's nodes to pull from the local registry only".to_owned()]
     }
 
-    fn undo(&self) -> Undo<'_> {
-        IN_CLUSTER
-    }
-
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let (session, provider) = (&self.session, self.session.provider()?);
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let provider = session.provider()?;
         let (registry, engine) = (session.registry()?, session.engine()?);
         if !registry.networks.contains(&provider.network()) {
             return Ok(Probe::Needed("the registry is not on the cluster's network".to_owned()));
@@ -156,8 +109,8 @@ impl Step for ClusterRegistryStep {
         })
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let (session, provider) = (&self.session, self.session.provider()?);
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let provider = session.provider()?;
         let (registry, engine) = (session.registry()?, session.engine()?);
         registry.connect(task, &provider.network())?;
         for node in session.nodes(task)? {

@@ -1,14 +1,11 @@
 //! Step `release`: installs the chart with its values and images, and waits until all of it is ready.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 
 use super::secrets::wanted;
-use super::undo::IN_CLUSTER;
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
 use crate::config::Application;
 use crate::config::env::Environment;
 use crate::deploy::helm::{Chart, Helm};
@@ -18,62 +15,61 @@ use crate::task::Task;
 
 pub struct ReleaseStep {
     pub application: Application,
-    pub session: Arc<Session>,
 }
 
 impl ReleaseStep {
     /// Our own values, which Helm merges last. They contain digests of the secrets with `key`, but no secret.
-    fn own_values(&self, environment: &Environment, key: &[u8]) -> Result<Vec<u8>> {
+    fn own_values(&self, session: &Session, environment: &Environment, key: &[u8]) -> Result<Vec<u8>> {
         let images: serde_json::Map<String, serde_json::Value> = self
             .application
             .image_names()
             .into_iter()
-            .map(|name| Ok((name.clone(), json!(self.session.image(&name)?.in_cluster()))))
+            .map(|name| Ok((name.clone(), json!(session.image(&name)?.in_cluster()))))
             .collect::<Result<_>>()?;
         let [secret, config] = wanted(&self.application, environment);
         let mut values = json!({
             "images": images,
             "host": self.application.host,
             "hosts": self.application.hosts(),
-            "ingressClass": self.session.profile.ingress_class,
+            "ingressClass": session.profile.ingress_class,
             "secret": { "name": secret.name, "keys": secret.digests(key) },
             "config": { "name": config.name, "keys": config.digests(key) },
         });
         // Empty unless needed, because the schema of a chart may not allow services.
-        for (key, value) in self.session.replica_caps()? {
+        for (key, value) in session.replica_caps()? {
             values[key] = value;
         }
         serde_json::to_vec_pretty(&values).map_err(|e| Error::failed("cannot write the values").because(e))
     }
 
-    fn helm(&self) -> Result<Helm> {
-        Ok(Helm { tool: self.session.tool("helm")?.path, kubeconfig: self.session.kubeconfig() })
-    }
-
     /// The chart with all its values. Writes nothing, because the probe uses it too.
-    fn chart(&self, key: &[u8]) -> Result<Chart> {
-        let environment = self.session.valid_environment(&self.application)?;
+    fn chart(&self, session: &Session, key: &[u8]) -> Result<Chart> {
+        let environment = session.valid_environment(&self.application)?;
         Ok(Chart {
             release: self.application.name.clone(),
             namespace: self.application.namespace.clone(),
             path: self.application.chart.clone(),
-            values: self.chart_values(&environment)?,
-            own_values: self.own_values(&environment, key)?,
+            values: self.chart_values(session, &environment)?,
+            own_values: self.own_values(session, &environment, key)?,
         })
     }
 
     /// The values files of the application, in the order in which Helm merges them.
-    fn chart_values(&self, environment: &Environment) -> Result<Vec<PathBuf>> {
+    fn chart_values(&self, session: &Session, environment: &Environment) -> Result<Vec<PathBuf>> {
         let mut values = self.application.values.clone();
-        values.extend(self.session.preset_values()?);
+        values.extend(session.preset_values()?);
         let overrides = environment.overrides(&self.application);
         values.extend(overrides.into_iter().map(|over| over.values.clone()));
         Ok(values)
     }
 
     /// The newest revision, and the reason why the chart must be installed again, if any.
-    fn outdated(&self, task: &Task<'_>, chart: &Chart) -> Result<(Option<Release>, Option<String>)> {
-        let kube = self.session.kube()?;
+    fn outdated(
+        session: &Session,
+        task: &Task<'_>,
+        chart: &Chart,
+    ) -> Result<(Option<Release>, Option<String>)> {
+        let kube = session.kube()?;
         let Some(release) = deploy::release(task, kube, &chart.namespace, &chart.release)? else {
             return Ok((None, Some("not installed yet".to_owned())));
         };
@@ -91,51 +87,35 @@ impl ReleaseStep {
 }
 
 impl Step for ReleaseStep {
-    fn id(&self) -> &'static str {
-        "release"
-    }
-
-    fn title(&self) -> String {
-        format!("Application {}", self.application.name)
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(6)
-    }
-
-    fn effects(&self) -> Vec<String> {
+    fn effects(&self, _session: &Session) -> Vec<String> {
         vec![format!(
             "installs Helm release {} in namespace {}",
             self.application.name, self.application.namespace
         )]
     }
 
-    fn undo(&self) -> Undo<'_> {
-        IN_CLUSTER
-    }
-
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
         // Without a key no digest matches, so the chart is installed again.
-        let chart = self.chart(&self.session.digest_key()?.unwrap_or_default())?;
-        let release = match self.outdated(task, &chart)? {
+        let chart = self.chart(session, &session.digest_key()?.unwrap_or_default())?;
+        let release = match Self::outdated(session, task, &chart)? {
             (_, Some(why)) => return Ok(Probe::Needed(why)),
             (None, None) => return Ok(Probe::Needed("not installed yet".to_owned())),
             (Some(release), None) => release,
         };
         let namespace = Some(chart.namespace.as_str());
-        let waiting = watch::not_ready(task, self.session.kube()?, &release.objects()?, namespace)?;
+        let waiting = watch::not_ready(task, session.kube()?, &release.objects()?, namespace)?;
         if waiting.is_empty() {
             return Ok(Probe::Done(format!("revision {} is installed and ready", release.revision)));
         }
         Ok(Probe::Needed(format!("not ready: {}", waiting.join(", "))))
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let kube = self.session.kube()?;
-        let chart = self.chart(&self.session.make_digest_key()?)?;
-        let (mut release, why) = self.outdated(task, &chart)?;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let kube = session.kube()?;
+        let chart = self.chart(session, &session.make_digest_key()?)?;
+        let (mut release, why) = Self::outdated(session, task, &chart)?;
         if why.is_some() {
-            let helm = self.helm()?;
+            let helm = Helm { tool: session.tool("helm")?.path, kubeconfig: session.kubeconfig() };
             helm.recover(task, kube, &chart.namespace, &chart.release)?;
             helm.install(task, &chart)?;
             release = deploy::release(task, kube, &chart.namespace, &chart.release)?;
@@ -155,18 +135,14 @@ mod tests {
     use crate::checks::testing::with_context;
     use crate::steps::testing::session;
 
-    fn step(dir: &std::path::Path) -> ReleaseStep {
-        let session = session(dir, "kind");
-        ReleaseStep { application: session.application.clone().unwrap(), session }
-    }
-
     /// `plan` must not change the values of an `up` that runs at the same time.
     #[test]
     fn a_probe_writes_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let step = step(dir.path());
+        let session = session(dir.path(), "kind");
+        let step = ReleaseStep { application: session.application.clone().unwrap() };
         // The probe gets as far as the connection, which this session lacks.
-        let error = with_context(|cx| step.probe(cx.task)).err().unwrap();
+        let error = with_context(|cx| step.probe(&session, cx.task)).err().unwrap();
         assert!(error.to_string().contains("connection to the cluster"), "{error}");
         assert!(!dir.path().join("state").exists());
     }
@@ -174,7 +150,7 @@ mod tests {
     #[test]
     fn the_key_is_created_once() {
         let dir = tempfile::tempdir().unwrap();
-        let session = step(dir.path()).session;
+        let session = session(dir.path(), "kind");
         assert_eq!(session.digest_key().unwrap(), None);
         let key = session.make_digest_key().unwrap();
         assert_eq!((key.len(), session.make_digest_key().unwrap()), (32, key.clone()));

@@ -1,9 +1,7 @@
 //! The plan of `restart`: restarts one service after the other, so that the others keep running.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use super::{Plan, Probe, Session, Step, Undo};
+use super::plan::{NO_CHANGE, NOTHING, Planned};
+use super::{Plan, Probe, Session, Step};
 use crate::deploy::services::{LiveServices, Service};
 use crate::deploy::{self, watch::Target};
 use crate::error::{Error, Result};
@@ -29,21 +27,24 @@ pub fn known(names: &[String], wanted: &[String]) -> Result<()> {
 }
 
 /// A plan with a step for each service.
-pub fn plan(session: &Arc<Session>, services: &[Service]) -> Result<Plan> {
-    let mut steps: Vec<(Box<dyn Step>, Vec<String>)> = Vec::new();
+pub fn plan(services: &[Service]) -> Result<Plan> {
+    let mut steps = Vec::new();
     for service in services {
         if service.paused {
             return Err(Error::refused(format!("service `{}` cannot be restarted", service.name))
                 .because("its Deployment is paused, so no pod would be replaced")
                 .help(format!("kubectl rollout resume {}", paused(&service.workloads))));
         }
-        let step = RestartStep {
-            id: format!("restart-{}", service.name),
-            name: service.name.clone(),
-            targets: service.workloads.clone(),
-            session: session.clone(),
-        };
-        steps.push((Box::new(step), Vec::new()));
+        let step = RestartStep { targets: service.workloads.clone() };
+        let name = &service.name;
+        steps.push(Planned::new(
+            format!("restart-{name}"),
+            format!("Restart {name}"),
+            6,
+            NOTHING,
+            NO_CHANGE,
+            step,
+        ));
     }
     Plan::new(steps)
 }
@@ -54,43 +55,24 @@ fn paused(targets: &[Target]) -> String {
 }
 
 struct RestartStep {
-    id: String,
-    name: String,
     targets: Vec<Target>,
-    session: Arc<Session>,
 }
 
 impl Step for RestartStep {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn title(&self) -> String {
-        format!("Restart {}", self.name)
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(6)
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        Undo::Nothing("replaced pods cannot be restored")
-    }
-
     /// A restart is always needed.
-    fn probe(&self, _task: &Task<'_>) -> Result<Probe> {
+    fn probe(&self, _session: &Session, _task: &Task<'_>) -> Result<Probe> {
         Ok(Probe::Needed("its pods are replaced one by one".to_owned()))
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let now = (self.session.process_env.now)();
-        deploy::restart(task, self.session.kube()?, &self.targets, now)?;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let now = (session.process_env.now)();
+        deploy::restart(task, session.kube()?, &self.targets, now)?;
         Ok("all pods were replaced and are ready".to_owned())
     }
 
     /// `run` waited until the pods were ready.
-    fn verify(&self, _task: &Task<'_>) -> Result<()> {
-        Ok(())
+    fn verify(&self, _session: &Session, _task: &Task<'_>) -> Result<Probe> {
+        Ok(Probe::Done(String::new()))
     }
 }
 

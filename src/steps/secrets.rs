@@ -1,9 +1,6 @@
 //! Steps `namespace` and `secrets`: create the application's namespace, and apply its settings from `.env`.
 
-use std::sync::Arc;
-
-use super::undo::IN_CLUSTER;
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
 use crate::config::Application;
 use crate::config::env::{Class, EnvValues, Environment};
 use crate::deploy::secrets::{self, Wanted};
@@ -15,7 +12,6 @@ use serde_json::json;
 
 pub struct NamespaceStep {
     pub application: Application,
-    pub session: Arc<Session>,
 }
 
 impl NamespaceStep {
@@ -30,47 +26,26 @@ impl NamespaceStep {
 }
 
 impl Step for NamespaceStep {
-    fn id(&self) -> &'static str {
-        "namespace"
-    }
-
-    fn title(&self) -> String {
-        format!("Namespace {}", self.application.namespace)
-    }
-
-    fn effects(&self) -> Vec<String> {
+    fn effects(&self, _session: &Session) -> Vec<String> {
         vec![format!("creates namespace {}", self.application.namespace)]
     }
 
-    fn undo(&self) -> Undo<'_> {
-        IN_CLUSTER
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        Ok(drifted(&deploy::drift(task, session.kube()?, &self.objects()?, MANAGER, None)?, "exists"))
     }
 
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        Ok(drifted(&deploy::drift(task, self.session.kube()?, &self.objects()?, MANAGER, None)?, "exists"))
-    }
-
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        deploy::apply(task, self.session.kube()?, &self.objects()?, None)?;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        deploy::apply(task, session.kube()?, &self.objects()?, None)?;
         Ok("applied".to_owned())
     }
 }
 
 pub struct SecretsStep {
     pub application: Application,
-    pub session: Arc<Session>,
 }
 
 impl Step for SecretsStep {
-    fn id(&self) -> &'static str {
-        "secrets"
-    }
-
-    fn title(&self) -> String {
-        format!("Settings in {}", self.application.namespace)
-    }
-
-    fn effects(&self) -> Vec<String> {
+    fn effects(&self, _session: &Session) -> Vec<String> {
         vec![format!(
             "creates Secret {} and ConfigMap {} from {}",
             self.application.secret_name(),
@@ -79,14 +54,10 @@ impl Step for SecretsStep {
         )]
     }
 
-    fn undo(&self) -> Undo<'_> {
-        IN_CLUSTER
-    }
-
     /// Lists the changes by key, so that `plan` shows them before they are applied.
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let kube = self.session.kube()?;
-        let wanted = wanted(&self.application, self.session.valid_environment(&self.application)?.as_ref());
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let kube = session.kube()?;
+        let wanted = wanted(&self.application, session.valid_environment(&self.application)?.as_ref());
         let changes = secrets::changes(task, kube, &wanted)?;
         if !changes.is_empty() {
             return Ok(Probe::Needed(secrets::told(&wanted, &changes)));
@@ -95,15 +66,15 @@ impl Step for SecretsStep {
         Ok(drifted(&deploy::drift(task, kube, &objects, MANAGER, None)?, "matches .env"))
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let environment = self.session.valid_environment(&self.application)?;
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let environment = session.valid_environment(&self.application)?;
         if let Some(key) = environment.pending().first() {
             let file = environment.file.display();
             return Err(Error::failed(format!("`{key}` is missing in {file}"))
                 .because("the file was changed while `up` was running")
                 .help("todo-bootstrap up   # generates it"));
         }
-        secrets::apply(task, self.session.kube()?, &wanted(&self.application, &environment))?;
+        secrets::apply(task, session.kube()?, &wanted(&self.application, &environment))?;
         Ok("applied".to_owned())
     }
 }

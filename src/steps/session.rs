@@ -12,9 +12,9 @@ use crate::cluster::{Fit, Owner, Ports, Provider, Sizes};
 use crate::config::env::{CHECK, Environment};
 use crate::config::{Application, Paths, Profile, ProviderKind, Target, Versions};
 use crate::data::Data;
-use crate::engine::Engine;
+use crate::engine::{Engine, Fault};
 use crate::error::{Error, Result};
-use crate::files::write_atomic;
+use crate::files;
 use crate::host::{self, Facts};
 use crate::kubeconfig;
 use crate::kubernetes::Kube;
@@ -106,6 +106,11 @@ impl Session {
         Ok(Self { inputs, receipt: Mutex::new(receipt), recorded, results: Results::default() })
     }
 
+    /// The title of steps about the cluster as a whole.
+    pub fn cluster_title(&self) -> String {
+        format!("Cluster {}", self.profile.cluster.name)
+    }
+
     /// The state directory of the cluster.
     pub fn dir(&self) -> PathBuf {
         self.paths.cluster(&self.profile.cluster.name)
@@ -152,6 +157,14 @@ impl Session {
 
     pub fn set_engine(&self, engine: Engine) {
         let _ = self.results.engine.set(engine);
+    }
+
+    /// Detects the container engine, unless that was done before; returns why there is none.
+    pub fn detect_engine(&self, task: &Task<'_>) -> Result<Option<Fault>> {
+        if self.engine().is_ok() {
+            return Ok(None);
+        }
+        Ok(Engine::detect(task, &self.process_env, &self.facts)?.map(|engine| self.set_engine(engine)).err())
     }
 
     pub fn engine(&self) -> Result<&Engine> {
@@ -320,12 +333,7 @@ impl Session {
     /// The key of the digests of this cluster's secrets; `None` before [`Session::make_digest_key`]. Equal
     /// values have equal digests as long as the key exists.
     pub fn digest_key(&self) -> Result<Option<Vec<u8>>> {
-        let path = self.digest_key_file();
-        match std::fs::read(&path) {
-            Ok(key) => Ok(Some(key)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("read", &path, &error)),
-        }
+        files::read(&self.digest_key_file())
     }
 
     /// Like [`Session::digest_key`], but creates the key if it does not exist.
@@ -339,7 +347,7 @@ impl Session {
             .map_err(|error| Error::failed("cannot generate random numbers").because(error))?;
         let dir = self.dir();
         std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
-        write_atomic(&self.digest_key_file(), &key, 0o600)?;
+        files::write_atomic(&self.digest_key_file(), &key, 0o600)?;
         Ok(key)
     }
 

@@ -1,16 +1,15 @@
 //! The plan of `stop`.
 
-use std::sync::Arc;
-
-use super::{Plan, Probe, Session, Step, Undo};
+use super::plan::{NO_CHANGE, NOTHING, Planned};
+use super::{Plan, Probe, Session, Step};
 use crate::cluster::State;
 use crate::error::{Error, Result};
 use crate::local_registry::LocalRegistry;
 use crate::task::Task;
 
 /// A plan with the only step of `stop`. The engine of the session must be set.
-pub fn plan(session: &Arc<Session>) -> Result<Plan> {
-    Plan::new(vec![(Box::new(StopStep { session: session.clone() }), Vec::new())])
+pub fn plan(session: &Session) -> Result<Plan> {
+    Plan::new(vec![Planned::new("stop", session.cluster_title(), 5, NOTHING, NO_CHANGE, StopStep)])
 }
 
 /// The error for a cluster without its node container, or that is incomplete because of `why`.
@@ -21,31 +20,17 @@ pub fn incomplete(name: &str, why: Option<String>) -> Error {
         .help("todo-bootstrap up   # recreates it")
 }
 
-struct StopStep {
-    session: Arc<Session>,
-}
+struct StopStep;
 
 impl Step for StopStep {
-    fn id(&self) -> &'static str {
-        "stop"
+    fn effects(&self, session: &Session) -> Vec<String> {
+        vec![format!("stops cluster `{}` and keeps its data", session.profile.cluster.name)]
     }
 
-    fn title(&self) -> String {
-        format!("Cluster {}", self.session.profile.cluster.name)
-    }
-
-    fn effects(&self) -> Vec<String> {
-        vec![format!("stops cluster `{}` and keeps its data", self.session.profile.cluster.name)]
-    }
-
-    fn undo(&self) -> Undo<'_> {
-        Undo::Nothing("`start` starts the cluster again")
-    }
-
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let name = &self.session.profile.cluster.name;
-        match self.session.provider()?.state(task)? {
-            State::Stopped if self.session.has_kubeconfig() => Ok(Probe::Done("is stopped".to_owned())),
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let name = &session.profile.cluster.name;
+        match session.provider()?.state(task)? {
+            State::Stopped if session.has_kubeconfig() => Ok(Probe::Done("is stopped".to_owned())),
             // The state of a running node without a kubeconfig is `Stopped`.
             State::Stopped | State::Running => Ok(Probe::Needed("it is not stopped yet".to_owned())),
             State::Absent => Err(incomplete(name, None)),
@@ -53,19 +38,19 @@ impl Step for StopStep {
         }
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let (session, provider) = (&self.session, self.session.provider()?);
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let provider = session.provider()?;
         provider.stop(task)?;
         // `start` starts it again. It keeps running if another cluster uses it.
         LocalRegistry::stop(task, session.engine()?, &session.paths.cache, &provider.network())?;
         Ok("stopped".to_owned())
     }
 
-    fn verify(&self, task: &Task<'_>) -> Result<()> {
-        match self.session.provider()?.state(task)? {
-            State::Running => Err(Error::failed(format!("{} is still running", self.title()))
-                .help("todo-bootstrap stop   # tries again; `todo-bootstrap doctor` checks the machine")),
-            State::Stopped | State::Absent | State::Partial { .. } => Ok(()),
+    fn verify(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        if session.provider()?.state(task)? != State::Running {
+            return Ok(Probe::Done("is stopped".to_owned()));
         }
+        Err(Error::failed(format!("{} is still running", session.cluster_title()))
+            .help("todo-bootstrap stop   # tries again; `todo-bootstrap doctor` checks the machine"))
     }
 }

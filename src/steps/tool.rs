@@ -1,35 +1,25 @@
 //! Steps `tool-<name>`: find a verified tool in the cache or on the system, or install it.
 
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::OnceLock;
 
-use super::undo::IN_CACHE;
-use super::{Probe, Session, Step, Undo};
+use super::{Probe, Session, Step};
 use crate::error::Result;
 use crate::origins::{Found, Origin, Refusal};
 use crate::task::Task;
 
 pub struct ToolStep {
-    id: String,
-    name: String,
-    session: Arc<Session>,
+    pub name: &'static str,
     /// A tool of this machine that the probe found and that is not yet recorded.
-    unrecorded: OnceLock<Found>,
+    pub unrecorded: OnceLock<Found>,
 }
 
-impl ToolStep {
-    pub fn new(name: &str, session: Arc<Session>) -> Self {
-        Self { id: format!("tool-{name}"), name: name.to_owned(), session, unrecorded: OnceLock::new() }
-    }
-
-    fn keep(&self, found: Found) -> String {
-        let text = match found.origin {
-            Origin::System => of_this_machine(&found),
-            origin => format!("{} ({origin})", found.version),
-        };
-        self.session.set_tool(found);
-        text
-    }
+fn keep(session: &Session, found: Found) -> String {
+    let text = match found.origin {
+        Origin::System => of_this_machine(&found),
+        origin => format!("{} ({origin})", found.version),
+    };
+    session.set_tool(found);
+    text
 }
 
 fn reasons(refusals: &[Refusal]) -> String {
@@ -41,45 +31,29 @@ fn of_this_machine(found: &Found) -> String {
 }
 
 impl Step for ToolStep {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn title(&self) -> String {
-        format!("Tool {}", self.name)
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_mins(45)
-    }
-
-    fn effects(&self) -> Vec<String> {
+    fn effects(&self, session: &Session) -> Vec<String> {
         if let Some(found) = self.unrecorded.get() {
             return vec![format!("records {} {}", found.name, of_this_machine(found))];
         }
-        let tool = self.session.origins.tool_effect(&self.name);
-        vec![format!("{tool} into {}", self.session.paths.cache.display())]
+        let tool = session.origins.tool_effect(self.name);
+        vec![format!("{tool} into {}", session.paths.cache.display())]
     }
 
-    fn undo(&self) -> Undo<'_> {
-        IN_CACHE
-    }
-
-    fn probe(&self, task: &Task<'_>) -> Result<Probe> {
-        let (found, refusals) = self.session.origins.present_tool(task, &self.name)?;
+    fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
+        let (found, refusals) = session.origins.present_tool(task, self.name)?;
         match found {
             // Recording a tool before its first use is work.
-            Some(found) if !self.session.origins.accepted(&found) => {
+            Some(found) if !session.origins.accepted(&found) => {
                 let _ = self.unrecorded.set(found);
                 Ok(Probe::Needed("found on this machine".to_owned()))
             }
-            Some(found) => Ok(Probe::Done(self.keep(found))),
+            Some(found) => Ok(Probe::Done(keep(session, found))),
             None => Ok(Probe::Needed(reasons(&refusals))),
         }
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<String> {
-        let found = self.session.origins.tool(task, None, &self.name)?;
-        Ok(self.keep(found))
+    fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let found = session.origins.tool(task, self.name)?;
+        Ok(keep(session, found))
     }
 }

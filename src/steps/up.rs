@@ -1,22 +1,21 @@
 //! The plan of `up`, from the profile and the application.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::OnceLock;
 
 use super::addon::AddonStep;
-use super::build::BuildStep;
 use super::build_tools::BuildToolsStep;
 use super::checks::{ChecksStep, specs};
 use super::cluster::{ClusterReadyStep, ClusterStep};
 use super::engine::EngineStep;
 use super::env::EnvStep;
-use super::image::ImageStep;
-use super::pull::PullStep;
+use super::image::{BuildStep, ImageStep, PullStep};
+use super::plan::{NO_CHANGE, NOTHING, Planned, Undo, WITH_CACHE, WITH_CLUSTER};
 use super::registry::{ClusterRegistryStep, RegistryStep};
 use super::release::ReleaseStep;
 use super::secrets::{NamespaceStep, SecretsStep};
 use super::tool::ToolStep;
-use super::{NODE_STEP, Plan, Session, Step, node_image};
+use super::{NODE_STEP, Plan, Session, node_image};
 use crate::config::{Application, ProviderKind};
 use crate::error::Result;
 use crate::origins::REGISTRY;
@@ -30,77 +29,118 @@ pub fn tools(provider: ProviderKind) -> Vec<&'static str> {
     }
 }
 
-/// The steps of `up` with the steps that each needs. Addons and images come from data, so that new ones need
-/// no code.
+/// The steps of `up`. Addons and images come from data, so that new ones need no code.
 #[derive(Default)]
 struct Draft {
-    steps: Vec<(Box<dyn Step>, Vec<String>)>,
+    steps: Vec<Planned>,
     /// The images that already have a step.
     images: BTreeSet<String>,
 }
 
 impl Draft {
-    fn add<N: AsRef<str>>(&mut self, step: impl Step + 'static, needs: impl IntoIterator<Item = N>) {
-        let needs = needs.into_iter().map(|need| need.as_ref().to_owned()).collect();
-        self.steps.push((Box::new(step), needs));
+    /// Adds the step `id`, which pushes an image that is not built from the project to the registry.
+    fn image(&mut self, id: &str, title: String, image: &str) {
+        self.images.insert(image.to_owned());
+        let step = ImageStep { name: image.to_owned() };
+        self.steps.push(Planned::new(id, title, 60, ["registry", "build-tools"], WITH_CACHE, step));
     }
 
-    /// Adds the step `id`, which pushes an image that is not built from the project to the registry.
-    fn image(&mut self, session: &Arc<Session>, id: &str, title: String, image: &str) {
-        self.images.insert(image.to_owned());
-        let step = ImageStep::new(id.to_owned(), title, image, session.clone());
-        self.add(step, ["registry", "build-tools"]);
+    /// Adds the step that pulls an image into the nodes.
+    fn pull(&mut self, image: &str, made_by: &str) {
+        let (id, title) = (format!("pull-{image}"), format!("Pull image {image} into the cluster"));
+        let step = PullStep { name: image.to_owned() };
+        self.steps.push(Planned::new(id, title, 10, ["cluster-registry", made_by], WITH_CLUSTER, step));
     }
 
     /// Adds such a step, and one that pulls the image into the nodes.
-    fn pulled_image(&mut self, session: &Arc<Session>, image: &str) {
+    fn pulled_image(&mut self, image: &str) {
         if !self.images.contains(image) {
             let id = format!("image-{image}");
-            self.image(session, &id, format!("Image {image}"), image);
-            self.add(PullStep::new(image, session.clone()), ["cluster-registry", &id]);
+            self.image(&id, format!("Image {image}"), image);
+            self.pull(image, &id);
         }
     }
 }
 
 /// All steps of `up`.
-pub fn plan(session: &Arc<Session>) -> Result<Plan> {
+pub fn plan(session: &Session) -> Result<Plan> {
     let provider = session.profile.provider;
     if provider == ProviderKind::Existing {
         return Err(super::session::unavailable(provider));
     }
-    let own = || session.clone();
     let mut draft = Draft::default();
-    draft.add(EngineStep { session: own() }, NOTHING);
-    draft.add(RegistryStep { session: own() }, ["engine"]);
+    draft.steps.push(Planned::new("engine", "Container engine", 15, NOTHING, Undo::Reverted, EngineStep));
+    draft.steps.push(Planned::new(
+        "registry",
+        "Local registry",
+        30,
+        ["engine"],
+        Undo::Reverted,
+        RegistryStep,
+    ));
     for tool in tools(provider) {
-        draft.add(ToolStep::new(tool, own()), NOTHING);
+        let (id, title) = (format!("tool-{tool}"), format!("Tool {tool}"));
+        let step = ToolStep { name: tool, unrecorded: OnceLock::new() };
+        draft.steps.push(Planned::new(id, title, 45, NOTHING, WITH_CACHE, step));
     }
     let images = self::images(session)?.into_iter().collect();
-    draft.add(BuildToolsStep { images, session: own() }, ["registry"]);
-    draft.image(session, NODE_STEP, "Node image".to_owned(), node_image(provider));
-    let tool = format!("tool-{}", provider.name());
-    draft.add(ClusterStep { session: own() }, ["engine", &tool, NODE_STEP]);
-    draft.add(ClusterReadyStep { session: own() }, ["cluster"]);
-    draft.add(ClusterRegistryStep { session: own() }, ["cluster", "registry"]);
+    let step = BuildToolsStep { images };
+    draft.steps.push(Planned::new(
+        "build-tools",
+        "Image build tools",
+        10,
+        ["registry"],
+        Undo::Reverted,
+        step,
+    ));
+    draft.image(NODE_STEP, "Node image".to_owned(), node_image(provider));
+    let (title, tool) = (session.cluster_title(), format!("tool-{}", provider.name()));
+    draft.steps.push(Planned::new(
+        "cluster",
+        title,
+        10,
+        ["engine", &tool, NODE_STEP],
+        Undo::Reverted,
+        ClusterStep,
+    ));
+    let title = "Node, storage and DNS of the cluster";
+    draft.steps.push(Planned::new("cluster-ready", title, 5, ["cluster"], WITH_CLUSTER, ClusterReadyStep));
+    let title = "Registry in the cluster";
+    draft.steps.push(Planned::new(
+        "cluster-registry",
+        title,
+        5,
+        ["cluster", "registry"],
+        WITH_CLUSTER,
+        ClusterRegistryStep,
+    ));
     let mut verified = vec!["cluster-ready".to_owned(), "tool-kubectl".to_owned()];
     for addon in session.addons()? {
         for image in &addon.images {
-            draft.pulled_image(session, image);
+            draft.pulled_image(image);
         }
-        verified.push(format!("addon-{}", addon.name));
+        let id = format!("addon-{}", addon.name);
         let pulls = addon.images.iter().map(|image| format!("pull-{image}"));
-        let needs: Vec<String> = pulls.chain(["cluster".to_owned()]).collect();
-        draft.add(AddonStep::new(addon.clone(), own()), needs);
+        let step = AddonStep { addon: addon.clone() };
+        verified.push(id.clone());
+        draft.steps.push(Planned::new(
+            id,
+            &addon.title,
+            5,
+            pulls.chain(["cluster".to_owned()]),
+            WITH_CLUSTER,
+            step,
+        ));
     }
     if let Some(application) = &session.application {
         self::application(session, application, &mut draft);
         verified.push("release".to_owned());
     }
-    draft.add(ChecksStep::new(specs(session)?, own()), verified);
+    let specs = specs(session)?;
+    let title = format!("{} checks", specs.len());
+    draft.steps.push(Planned::new("checks", title, 4, verified, NO_CHANGE, ChecksStep { specs }));
     Plan::new(draft.steps)
 }
-
-const NOTHING: [&str; 0] = [];
 
 /// The artifacts that `up` needs as images: of the registry, the node and the addons, and the base images
 /// of the application.
@@ -113,28 +153,43 @@ pub fn images(session: &Session) -> Result<BTreeSet<String>> {
     Ok(images)
 }
 
-fn application(session: &Arc<Session>, application: &Application, draft: &mut Draft) {
+fn application(session: &Session, application: &Application, draft: &mut Draft) {
+    let app = || application.clone();
     for spec in &application.images {
         let base = spec.base.as_ref().map(|base| (base, format!("base-{base}")));
         if let Some((base, id)) = base.as_ref().filter(|(base, _)| !draft.images.contains(*base)) {
-            draft.image(session, id, format!("Base image {base}"), base);
+            draft.image(id, format!("Base image {base}"), base);
         }
-        let needs: Vec<String> = base.map(|(_, id)| id).into_iter().chain(["registry".to_owned()]).collect();
-        draft.add(BuildStep::new(spec, application, session.clone()), needs);
-        let built = format!("build-{}", spec.name);
-        draft.add(PullStep::new(&spec.name, session.clone()), ["cluster-registry", &built]);
+        let needs = base.map(|(_, id)| id).into_iter().chain(["registry".to_owned()]);
+        let (id, title) = (format!("build-{}", spec.name), format!("Build image {}", spec.name));
+        draft.pull(&spec.name, &id);
+        let step = BuildStep { spec: spec.clone(), application: app() };
+        draft.steps.push(Planned::new(id, title, 20, needs, WITH_CACHE, step));
     }
     for image in &application.ready_images {
-        draft.pulled_image(session, image);
+        draft.pulled_image(image);
     }
-    let part = || (application.clone(), session.clone());
-    let (one, two, three, four) = (part(), part(), part(), part());
     // New secrets must not replace those of an existing cluster, so they are read from it first.
     let env = if session.receipt().made.cluster.complete { vec!["cluster"] } else { Vec::new() };
-    draft.add(EnvStep { application: one.0, session: one.1 }, env);
-    draft.add(NamespaceStep { application: two.0, session: two.1 }, ["cluster"]);
-    draft.add(SecretsStep { application: three.0, session: three.1 }, ["namespace", "env"]);
+    let file = application.env_file.file_name().unwrap_or_default().to_string_lossy();
+    let undo = Undo::Kept("the file is the user's, and may be the only copy of a secret");
+    let step = EnvStep { application: app() };
+    draft.steps.push(Planned::new("env", format!("Settings {file}"), 5, env, undo, step));
+    let title = format!("Namespace {}", application.namespace);
+    let step = NamespaceStep { application: app() };
+    draft.steps.push(Planned::new("namespace", title, 5, ["cluster"], WITH_CLUSTER, step));
+    let title = format!("Settings in {}", application.namespace);
+    let step = SecretsStep { application: app() };
+    draft.steps.push(Planned::new("secrets", title, 5, ["namespace", "env"], WITH_CLUSTER, step));
     let pulls = application.image_names().into_iter().map(|name| format!("pull-{name}"));
-    let needs: Vec<String> = pulls.chain(["tool-helm", "namespace", "secrets"].map(str::to_owned)).collect();
-    draft.add(ReleaseStep { application: four.0, session: four.1 }, needs);
+    let needs = pulls.chain(["tool-helm", "namespace", "secrets"].map(str::to_owned));
+    let step = ReleaseStep { application: app() };
+    draft.steps.push(Planned::new(
+        "release",
+        format!("Application {}", application.name),
+        6,
+        needs,
+        WITH_CLUSTER,
+        step,
+    ));
 }

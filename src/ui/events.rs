@@ -8,8 +8,7 @@ use super::data;
 use crate::error::Error;
 use crate::progress::{Event, Reporter};
 
-/// Writes each event as a line of its own. Fields: `ts` (RFC 3339), `step`, `state`, `current`,
-/// `total`, `message`; `current` and `total` are null if there is no count.
+/// Writes each event as a line: `ts` (RFC 3339), `step`, `state`, `current`, `total` (or null), `message`.
 #[derive(Debug, Default)]
 pub struct Events {
     order: Mutex<()>,

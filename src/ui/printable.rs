@@ -4,9 +4,7 @@ use std::fmt::Write as _;
 
 use console::{Color, strip_ansi_codes, style};
 
-/// `text` without colour codes, and with every other character that a terminal would act upon (or
-/// that turns the direction of reading) written out: a log line cannot move the cursor, set a title,
-/// or pretend to be another line.
+/// `text` without colour codes, and with escapes for other characters that a terminal acts upon.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in strip_ansi_codes(text).chars() {

@@ -9,7 +9,7 @@ use crate::bundle::{self, Entry};
 use crate::config::Paths;
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Kind, Result};
-use crate::files::sha256_file;
+use crate::files::{sha256_file, temp_dir};
 use crate::host::{Arch, Facts, Os};
 use crate::images::Order;
 use crate::local_registry::LocalRegistry;
@@ -107,28 +107,26 @@ fn gather(context: &Context<'_>, args: &CreateArgs, session: &Session, bench: &B
     let engine = if args.tools_only {
         None
     } else {
-        let found = Engine::detect(&task, context.process_env, &session.facts)?;
-        let found = found.map_err(|fault| fault.error(&session.facts));
-        let able = found.and_then(|engine| steps::able_to_build(session, &engine).map(|()| engine));
+        let fault = session.detect_engine(&task)?.map(|fault| fault.error(&session.facts));
+        let engine = fault.map_or_else(|| session.engine(), Err);
+        let able = engine.and_then(|engine| steps::able_to_build(session, engine).map(|()| engine));
         Some(able.map_err(|error| {
             error.help("todo-bootstrap bundle create --tools-only PATH   # needs no engine")
         })?)
     };
     let cache = &session.paths.cache;
-    std::fs::create_dir_all(cache).map_err(|e| Error::io("create", cache, &e))?;
-    let work = tempfile::Builder::new().prefix(".bundling-").tempdir_in(cache);
-    let work = work.map_err(|e| Error::io("create a folder in", cache, &e))?;
+    let work = temp_dir(cache, ".bundling-")?;
     let mut gathered = Gathered { entries: Vec::new(), missing: BTreeMap::new(), work };
     for platform in &wanted {
         let own = if *platform == here { None } else { Some(elsewhere(context, session, *platform)?) };
         let origins = own.as_ref().unwrap_or(&session.origins);
         for tool in steps::up::tools(session.profile.provider) {
-            let result = origins.tool_entry(&task, engine.as_ref(), tool);
+            let result = origins.tool_entry(&task, engine, tool);
             let found = gathered.add(&platform.name(), tool, result)?;
             gathered.entries.extend(found);
         }
     }
-    if let Some(engine) = &engine {
+    if let Some(engine) = engine {
         let local =
             LocalRegistry::ensure(&task, engine, cache, || session.origins.registry_image(&task, engine))?;
         let mut images: Vec<Platform> = wanted.iter().map(|platform| platform.image()).collect();

@@ -50,7 +50,7 @@ pub(crate) struct CreateArgs {
     tools_only: bool,
     /// Build the application's images for dev, staging or prod [default: the target of the last
     /// `up`, else prod]
-    #[arg(long, value_name = "TARGET", value_parser = super::up::target_parser())]
+    #[arg(long, value_name = "TARGET", value_enum)]
     target: Option<Target>,
 }
 

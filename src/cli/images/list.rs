@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::context::{Context, print_json};
 use super::super::reach::application;
-use crate::engine::Engine;
-use crate::error::Exit;
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::images::{self, Listed, Order, sbom};
 use crate::local_registry::LocalRegistry;
 use crate::quantity::show_bytes;
@@ -19,7 +17,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Exit> {
     application(&session)?;
     let bench = context.bench()?;
     let task = bench.task("images");
-    let registry = registry(context, &session, &task)?;
+    let registry = registry(&session, &task)?;
     let listed = all(&session, &task, registry.as_ref())?;
     if context.json() {
         let documents: Result<Vec<Value>> = listed.iter().map(|image| document(&session, image)).collect();
@@ -31,14 +29,11 @@ pub(super) fn run(context: &Context<'_>) -> Result<Exit> {
 }
 
 /// The local registry, if it is running.
-pub(super) fn registry(
-    context: &Context<'_>,
-    session: &Session,
-    task: &Task<'_>,
-) -> Result<Option<LocalRegistry>> {
-    let engine = Engine::detect(task, context.process_env, &session.facts)?
-        .map_err(|fault| -> Error { fault.error(&session.facts) })?;
-    LocalRegistry::find(task, &engine, &session.paths.cache)
+pub(super) fn registry(session: &Session, task: &Task<'_>) -> Result<Option<LocalRegistry>> {
+    if let Some(fault) = session.detect_engine(task)? {
+        return Err(fault.error(&session.facts));
+    }
+    LocalRegistry::find(task, session.engine()?, &session.paths.cache)
 }
 
 /// All images of the application, in the order of `application.toml`: first those that are built, then those

@@ -8,6 +8,7 @@ use super::super::context::{Context, print_json};
 use super::super::reach::application;
 use super::list;
 use crate::error::{self, Error, Exit, Result};
+use crate::files::temp_dir;
 use crate::images::scan::{Finding, Kind, Scanner, Severity};
 use crate::steps::Session;
 use crate::task::Task;
@@ -46,16 +47,11 @@ pub(super) fn run(context: &Context<'_>, args: &ScanArgs) -> Result<Exit> {
     let Some(scanner) = scanner(context, &session, &task)? else { return skipped(context, args) };
     let (name, path) = (scanner.kind.name(), scanner.path.display());
     context.ui.say(&format!("scanning with {name}: {path}, sha256 {}", scanner.sha256));
-    let Some(registry) = list::registry(context, &session, &task)? else {
+    let Some(registry) = list::registry(&session, &task)? else {
         return Err(Error::failed("the local registry is not running, so there is nothing to scan")
             .help("todo-bootstrap up"));
     };
-    let cache = context.paths()?.cache;
-    std::fs::create_dir_all(&cache).map_err(|e| Error::io("create", &cache, &e))?;
-    let folder = tempfile::Builder::new()
-        .prefix("scan-")
-        .tempdir_in(&cache)
-        .map_err(|e| Error::io("create a folder in", &cache, &e))?;
+    let folder = temp_dir(&session.paths.cache, "scan-")?;
     let mut all = Vec::new();
     for image in list::all(&session, &task, Some(&registry))? {
         if !args.images.is_empty() && !args.images.contains(&image.name) {

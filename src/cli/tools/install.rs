@@ -109,8 +109,8 @@ fn one(session: &Session, bench: &Bench, name: &str, from: Option<Origin>) -> Re
     let say = |state: State, message: String| task.reporter.report(&Event::new(&step, state, message));
     say(State::Started, "looking for it".to_owned());
     let result = match from {
-        Some(origin) => session.origins.tool_from(&task, None, name, origin),
-        None => session.origins.tool(&task, None, name),
+        Some(origin) => session.origins.tool_from(&task, name, origin),
+        None => session.origins.tool(&task, name),
     };
     let result = result.map_err(|error| error.again_by(&format!("tools install {name}")));
     match &result {

@@ -43,7 +43,7 @@ fn path(context: &Context<'_>, name: &str) -> Result<Exit> {
     let spec = ToolSpec::named(name)?;
     let session = context.session()?;
     let bench = context.bench()?;
-    let found = session.origins.tool(&bench.task("tools"), None, spec.name)?;
+    let found = session.origins.tool(&bench.task("tools"), spec.name)?;
     if context.json() {
         print_json(&found)?;
     } else {

@@ -68,8 +68,7 @@ impl Findings {
         self.list.push(Finding { level, code, key, line, message });
     }
 
-    /// A near miss of a key that is `absent` is a mistake; any other key may be meant for another
-    /// program, and stays here.
+    /// A near miss of a key that is `absent` is an error; another program may use any other key.
     fn unknown(&mut self, line: &Entry, absent: &[&str]) {
         let (name, near) = (shown(&line.key), suggest(&line.key, absent));
         let (level, rest) = if near.is_empty() {

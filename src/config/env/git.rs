@@ -7,8 +7,7 @@ use super::check::{Finding, Level};
 use crate::exec::Cmd;
 use crate::task::Task;
 
-/// What git says of `file`: it is in the repository, or would come into it. Nothing where there is
-/// no repository, or no git to ask.
+/// A finding if `file` is in the git repository, or would get into it.
 pub fn tracked(task: &Task<'_>, file: &Path) -> Option<Finding> {
     let dir = file.parent()?;
     if !dir.ancestors().any(|dir| dir.join(".git").exists()) {

@@ -1,8 +1,6 @@
-//! The settings of an application: `.env`, read as docker compose reads it, and its contract
-//! `.env.example`, see [`Contract`].
+//! The settings of an application: `.env`, read as docker compose reads it, and its contract [`Contract`].
 //!
-//! Values are secrets until the contract says otherwise. They come from these two files alone,
-//! never from the environment of this process, and never enter it.
+//! Values are secrets unless the contract says otherwise; they never come from or enter the environment.
 
 mod check;
 mod contract;
@@ -81,8 +79,7 @@ impl Environment {
         Self::load_with(application, &EnvValues::new())
     }
 
-    /// As [`Environment::load`], with what is in use for what is still to be generated, as
-    /// [`complete`] will have it.
+    /// As [`Environment::load`], with the values in use for keys that are still to be generated.
     pub fn load_with(application: &Application, in_use: &EnvValues) -> Result<Self> {
         let path = &application.env_file;
         let contract = Contract::load(&application.env_example);
@@ -156,8 +153,8 @@ pub fn parse(file: &str, text: &str) -> Result<EnvValues> {
     Ok(lines(file, text, None, &EnvValues::new())?.into_iter().map(|line| (line.key, line.value)).collect())
 }
 
-/// The keys of an env file in its order. Keys that are still to be generated are written above all
-/// others later, and so are known from the first line on: as in use, or as empty.
+/// The keys of an env file in its order. Keys to be generated will be above all others, so they are known from
+/// the first line on.
 fn lines(file: &str, text: &str, contract: Option<&Contract>, in_use: &EnvValues) -> Result<Vec<Entry>> {
     let mut problems = Problems::new(file);
     let statements = statements::read(text, &mut problems).list;
@@ -226,53 +223,42 @@ fn settings(
     in_use: &EnvValues,
     example: &std::path::Path,
 ) -> Result<Vec<Setting>> {
-    let from_file = |line: &Entry, class| Setting {
-        key: line.key.clone(),
-        class,
-        source: Source::File,
-        line: Some(line.line),
-        value: line.value.clone(),
-    };
     let Some(contract) = contract else {
-        return Ok(lines.iter().map(|line| from_file(line, Class::Secret)).collect());
+        let secret = |Entry { key, line, value, .. }: &Entry| Setting {
+            key: key.clone(),
+            class: Class::Secret,
+            source: Source::File,
+            line: Some(*line),
+            value: value.clone(),
+        };
+        return Ok(lines.iter().map(secret).collect());
     };
     let mut problems = Problems::new(example.display().to_string());
     let mut settings: Vec<Setting> = Vec::new();
     for declaration in &contract.declarations {
         let line = lines.iter().find(|line| line.key == declaration.key);
         let empty = line.is_none_or(|line| line.value.expose_secret().is_empty());
-        if let (true, true) = (empty, declaration.generated.is_some()) {
-            settings.push(Setting {
-                key: declaration.key.clone(),
-                class: declaration.class,
-                source: Source::Pending,
-                line: line.map(|line| line.line),
-                value: in_use.get(&declaration.key).cloned().unwrap_or_default(),
-            });
-            continue;
-        }
-        if let Some(line) = line {
-            settings.push(from_file(line, declaration.class));
-            continue;
-        }
         let look = |name: &str| {
             let above = settings.iter().find(|one| one.key == name).map(|one| &one.value);
             let own = || lines.iter().find(|line| line.key == name).map(|line| &line.value);
             above.or_else(own).map(SecretString::expose_secret)
         };
-        match declaration.default(&look) {
-            Ok(value) => settings.push(Setting {
-                key: declaration.key.clone(),
-                class: declaration.class,
-                source: Source::Default,
-                line: None,
-                value,
-            }),
-            Err(fault) => {
-                let message = format!("the value of {} {fault}", shown(&declaration.key));
-                problems.add(Some(declaration.line), message);
+        let (source, value) = match line {
+            _ if empty && declaration.generated.is_some() => {
+                (Source::Pending, in_use.get(&declaration.key).cloned().unwrap_or_default())
             }
-        }
+            Some(line) => (Source::File, line.value.clone()),
+            None => match declaration.default(&look) {
+                Ok(value) => (Source::Default, value),
+                Err(fault) => {
+                    let message = format!("the value of {} {fault}", shown(&declaration.key));
+                    problems.add(Some(declaration.line), message);
+                    continue;
+                }
+            },
+        };
+        let (key, class, line) = (declaration.key.clone(), declaration.class, line.map(|line| line.line));
+        settings.push(Setting { key, class, source, line, value });
     }
     problems.or(Some(settings))
 }

@@ -1,4 +1,4 @@
-//! Quoted values: where they end, and what their escapes mean.
+//! Quoted values: where they end, and what their escapes mean. `tests/env` compares them with docker compose.
 
 /// A value that was read from its opening quote on.
 pub(super) struct Quoted {
@@ -7,8 +7,8 @@ pub(super) struct Quoted {
     pub length: usize,
 }
 
-/// Reads the value that `text` begins with. A backslash keeps the quote behind it from ending the
-/// value; all other escapes are known between double quotes only. `None` if it does not end.
+/// Reads the value that `text` begins with; other escapes than that of the quote need double quotes. `None` if it
+/// does not end.
 pub(super) fn read(text: &str, quote: char) -> Option<Quoted> {
     let mut raw = String::new();
     let mut chars = text.char_indices().skip(1);
@@ -72,28 +72,4 @@ fn unescape(raw: &str) -> String {
 fn octal(digits: &str) -> Option<char> {
     let number = u8::from_str_radix(digits, 8).ok().filter(|_| digits.len() == 3)?;
     Some(char::from(number))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn value(text: &str) -> Option<String> {
-        read(text, text.chars().next()?).map(|quoted| quoted.value)
-    }
-
-    #[test]
-    fn escapes_are_those_of_compose() {
-        assert_eq!(value(r#""a\nb\tc\"d\\e" rest"#).unwrap(), "a\nb\tc\"d\\e");
-        assert_eq!(value(r#""\x \c \' \$A""#).unwrap(), r"\x \c \' $$A");
-        assert_eq!(value(r#""\0101\012\0\0999\0400""#).unwrap(), r"A\12\\999\400");
-        assert_eq!(value(r"'a\nb\'c\\'").unwrap(), r"a\nb'c\\");
-        assert_eq!(value("\"open"), None);
-        assert_eq!(value(r#""open\""#), None);
-    }
-
-    #[test]
-    fn the_length_reaches_to_the_closing_quote() {
-        assert_eq!(read("\"ä\\\"\" x", '"').unwrap().length, 6);
-    }
 }

@@ -61,8 +61,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Statements {
     found
 }
 
-/// A name as messages show it. What does not look like a name may be part of a value that lost its
-/// quotes, and is not shown.
+/// A name for messages. What does not look like one may be part of a secret, and is not shown.
 pub(super) fn shown(key: &str) -> String {
     let plain = |c: char| c.is_ascii_digit() || c == '_';
     let upper = key.chars().all(|c| plain(c) || c.is_ascii_uppercase());
@@ -178,8 +177,7 @@ impl Reader<'_, '_> {
         Some((start..start + value.len(), value.to_owned(), false))
     }
 
-    /// Where a PEM or JSON value ends that begins on the line from `start` to `end` and goes on behind
-    /// it. One that does not end takes no further statement with it.
+    /// Where a PEM or JSON value ends that begins on the line from `start` to `end`, if it has more lines.
     fn many_lines(&self, start: usize, end: usize) -> Option<usize> {
         let first = self.text[start..end].trim();
         let pem = first.starts_with("-----BEGIN ") && !first.contains("-----END ");
@@ -241,8 +239,7 @@ impl Reader<'_, '_> {
         Some(())
     }
 
-    /// Where the next line begins that looks like a statement: what follows an open quote is as a
-    /// rule fine, but for the rest of a value of many lines.
+    /// Where the next line begins that looks like a statement, after an open quote.
     fn next_assignment(&self, from: usize) -> usize {
         let mut at = self.end_of_line(from);
         while at < self.text.len() {

@@ -32,11 +32,8 @@ pub struct Written {
     pub kept: Vec<String>,
 }
 
-/// Makes `.env` if there is none, as a copy of the contract, and fills in the secrets that are
-/// to be generated and are not there: with those of `given`, which is what is in use already, else
-/// with new ones. A new file keeps all that is in use and not as the contract has it, so that a
-/// file that was lost takes nothing with it. Else nothing in a file is touched. A second process
-/// waits meanwhile.
+/// Creates `.env` from the contract if it is missing, and fills in missing secrets: with those of `given`, which
+/// are in use, else with new ones. A new file keeps all of `given` that differs from the contract.
 pub fn complete(application: &Application, given: &EnvValues) -> Result<Written> {
     let Some(contract) = Contract::load(&application.env_example)? else { return Ok(Written::default()) };
     let _lock = lock(&application.env_example)?;
@@ -77,8 +74,7 @@ fn lock(example: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// `text` with a value for each generated key: in its place where it stands empty, else above all,
-/// as what is below may use it.
+/// `text` with a value for each generated key: in its place, else above all others, which may use it.
 fn filled(
     path: &Path,
     text: &str,

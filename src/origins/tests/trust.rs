@@ -18,24 +18,15 @@ fn mirrored() -> (Bench, std::path::PathBuf) {
     (bench, folder)
 }
 
-fn answer(runtime: &tokio::runtime::Runtime, at: &str, body: &str) -> MockServer {
-    runtime.block_on(async {
-        let server = MockServer::start().await;
-        let answer = ResponseTemplate::new(200).set_body_string(body);
-        server.register(Mock::given(path(at)).respond_with(answer)).await;
-        server
-    })
-}
-
 #[test]
 fn a_mirror_is_asked_before_the_release_host_and_plain_http_is_announced_once() {
     let (runtime, mut bench) = (runtime(), mirrored().0);
-    let server = answer(&runtime, &format!("/pub{PATH}"), bench.body);
+    let server = serve(&runtime, &format!("/pub{PATH}"), bench.body);
     bench.trust.mirror = Some(mirror(&bench, &format!("{}/pub/", server.uri())));
     let origins = bench.origins();
     let (found, recorder) = with_task(&Script::default(), |task| {
-        let found = origins.tool(task, None, "kind").unwrap();
-        origins.tool_from(task, None, "kind", Origin::Mirror).unwrap();
+        let found = origins.tool(task, "kind").unwrap();
+        origins.tool_from(task, "kind", Origin::Mirror).unwrap();
         found
     });
     assert_eq!(found.origin, Origin::Mirror);
@@ -52,7 +43,7 @@ fn a_mirror_is_asked_before_the_release_host_and_plain_http_is_announced_once() 
 #[test]
 fn a_mirror_that_lacks_the_file_is_said_and_the_release_host_asked() {
     let (runtime, mut bench) = (runtime(), Bench::new());
-    let (release, empty) = (serve(&runtime, bench.body), answer(&runtime, "/nothing", ""));
+    let (release, empty) = (serve(&runtime, "/kind", bench.body), serve(&runtime, "/nothing", ""));
     bench.url = format!("{}/kind", release.uri());
     bench.trust.mirror = Some(mirror(&bench, &empty.uri()));
     let found = bench.kind(&Script::default()).0.unwrap();
@@ -90,7 +81,7 @@ fn what_a_folder_has_is_held_against_the_pin() {
     std::fs::write(folder.join("kind"), "something else").unwrap();
     let origins = bench.origins();
     let (result, recorder) =
-        with_task(&Script::default(), |task| origins.tool_from(task, None, "kind", Origin::Mirror));
+        with_task(&Script::default(), |task| origins.tool_from(task, "kind", Origin::Mirror));
     assert!(result.unwrap_err().to_string().contains("expected"));
     assert!(recorder.events().iter().any(|event| event.state == State::Warning));
     let left: Vec<_> =
@@ -112,20 +103,6 @@ fn what_is_no_file_in_a_folder_is_not_waited_for() {
     )
     .unwrap();
     let origins = bench.origins();
-    let (result, _) =
-        with_task(&Script::default(), |task| origins.tool_from(task, None, "kind", Origin::Mirror));
+    let (result, _) = with_task(&Script::default(), |task| origins.tool_from(task, "kind", Origin::Mirror));
     assert!(result.unwrap_err().to_string().contains("is not a file"));
-}
-
-#[test]
-fn strict_asks_no_program_of_this_machine() {
-    let (mut bench, folder) = mirrored();
-    bench.program("kind");
-    std::fs::write(folder.join("kind"), bench.body).unwrap();
-    bench.trust.strict = true;
-    let script = Script::default().on("kind version", 0, KIND_SAYS);
-    let found = bench.kind(&script).0.unwrap();
-    assert_eq!(found.origin, Origin::Mirror);
-    assert_eq!(found.refusals[0].reason, "--strict was given");
-    assert!(script.ran().is_empty());
 }

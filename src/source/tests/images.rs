@@ -1,6 +1,7 @@
 //! Images built by the engine.
 
 use super::*;
+use crate::images::INPUTS_LABEL;
 
 #[test]
 fn an_image_gets_its_base_and_its_files() {

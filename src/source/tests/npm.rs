@@ -1,7 +1,7 @@
 //! Archives of npm packages, from a registry on the loopback address.
 
 use wiremock::matchers::{header, path};
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use wiremock::{Match, Mock, MockServer, ResponseTemplate};
 
 use super::*;
 
@@ -17,22 +17,32 @@ fn recipe(sha256: &str) -> String {
     )
 }
 
-fn served(sha256: &str) -> (Result<Made>, Bench) {
+/// Makes the recipe with a registry that gives `answer` to what `asked` describes.
+fn served(
+    asked: impl Match + 'static,
+    answer: ResponseTemplate,
+    sha256: &str,
+    bench: Bench,
+) -> (Result<Made>, Bench) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let server = runtime.block_on(async {
         let server = MockServer::start().await;
-        let archive = ResponseTemplate::new(200).set_body_bytes(ARCHIVE);
-        Mock::given(path("/@t/pack/-/pack-1.2.3.tgz")).respond_with(archive).mount(&server).await;
+        Mock::given(asked).respond_with(answer).mount(&server).await;
         server
     });
-    let bench = Bench { registry: Some(format!("{}/", server.uri())), ..Bench::new() };
+    let bench = Bench { registry: Some(format!("{}/", server.uri())), ..bench };
     bench.recipe("t-npm", &recipe(sha256));
     (bench.make(&Maker::default(), "t-npm").0, bench)
 }
 
+fn whole(sha256: &str) -> (Result<Made>, Bench) {
+    let archive = ResponseTemplate::new(200).set_body_bytes(ARCHIVE);
+    served(path("/@t/pack/-/pack-1.2.3.tgz"), archive, sha256, Bench::new())
+}
+
 #[test]
 fn an_archive_is_held_against_its_pin() {
-    let (made, _bench) = served(SHA256);
+    let (made, _bench) = whole(SHA256);
     let made = made.unwrap();
     assert_eq!(made.outputs.keys().collect::<Vec<_>>(), ["t.tgz"]);
     assert_eq!((made.entry.kind.as_str(), made.entry.version.as_str()), ("package", "1"));
@@ -41,26 +51,20 @@ fn an_archive_is_held_against_its_pin() {
 
 #[test]
 fn goes_on_with_what_a_killed_build_fetched() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let server = runtime.block_on(async {
-        let server = MockServer::start().await;
-        let rest = ResponseTemplate::new(206)
-            .insert_header("content-range", "bytes 3-9/10")
-            .set_body_bytes(&ARCHIVE[3..]);
-        Mock::given(header("range", "bytes=3-")).respond_with(rest).mount(&server).await;
-        server
-    });
-    let bench = Bench { registry: Some(server.uri()), ..Bench::new() };
-    bench.recipe("t-npm", &recipe(SHA256));
+    let rest = ResponseTemplate::new(206)
+        .insert_header("content-range", "bytes 3-9/10")
+        .set_body_bytes(&ARCHIVE[3..]);
+    let bench = Bench::new();
     bench.write(&format!("cache/npm/{SHA256}.partial"), "an ");
-    let made = bench.make(&Maker::default(), "t-npm").0.unwrap();
+    let (made, bench) = served(header("range", "bytes=3-"), rest, SHA256, bench);
+    let made = made.unwrap();
     assert_eq!(std::fs::read(made.file()).unwrap(), ARCHIVE);
     assert!(!bench.path("cache/npm").join(SHA256).exists(), "it is kept once");
 }
 
 #[test]
 fn another_archive_is_refused_and_not_kept() {
-    let (made, bench) = served(&"0".repeat(64));
+    let (made, bench) = whole(&"0".repeat(64));
     let text = made.unwrap_err().to_string();
     assert!(text.contains("cannot build t-npm") && text.contains("help: npm config get registry"), "{text}");
     assert!(bench.source().unwrap().cached("t-npm").unwrap().is_none());
