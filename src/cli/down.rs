@@ -9,6 +9,7 @@ use super::reach::{connect, refuse_foreign};
 use super::up::end_orphans;
 use crate::engine::certainly_absent;
 use crate::error::{Error, Exit, Result};
+use crate::files::remove;
 use crate::local_registry::LocalRegistry;
 use crate::steps::{self, Depth, Session};
 use crate::task::Task;
@@ -22,21 +23,32 @@ pub(crate) struct DownArgs {
 }
 
 pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
-    let (_lock, session) = context.locked()?;
+    let (lock, session) = context.locked()?;
+    let result = down(context, args, &session);
+    drop(lock);
+    let state = &session.paths.state;
+    for dir in [&state.join("clusters"), state] {
+        // This fails if there is something in it.
+        let _ = std::fs::remove_dir(dir);
+    }
+    result
+}
+
+fn down(context: &Context<'_>, args: &DownArgs, session: &Session) -> Result<Exit> {
     let name = session.profile.cluster.name.clone();
     let depth = if args.purge { Depth::Machine } else { Depth::Cluster };
     // An interrupted `down` may have deleted only a part of the state.
     let known = session.is_recorded() || session.dir().exists();
-    if !known && !args.purge && steps::hosts_entries(&session, depth)?.is_empty() {
-        refuse_foreign(context, &session)?;
+    if !known && !args.purge && steps::hosts_entries(session, depth)?.is_empty() {
+        refuse_foreign(context, session)?;
         context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to delete."));
         return Ok(Exit::Fine);
     }
     let silent = context.silent()?;
-    find_engine(context, args, &session, &silent)?;
-    let plan = steps::down::plan(&session, depth)?;
+    find_engine(context, args, session, &silent)?;
+    let plan = steps::down::plan(session, depth)?;
     let effects: Vec<String> =
-        plan.steps().iter().flat_map(|planned| planned.step.effects(&session)).collect();
+        plan.steps().iter().flat_map(|planned| planned.step.effects(session)).collect();
     if effects.is_empty() {
         context.ui.good("✓ There is nothing to delete.");
         return Ok(Exit::Fine);
@@ -45,7 +57,7 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     for effect in &effects {
         context.ui.say(&format!("  - {effect}"));
     }
-    for claim in volume_claims(&session, &silent.task("down")) {
+    for claim in volume_claims(session, &silent.task("down")) {
         context.ui.say(&format!("  - the data of {claim}"));
     }
     let loss = "All data in the cluster will be deleted";
@@ -54,7 +66,14 @@ pub(crate) fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit> {
     }
     end_orphans(context, &session.dir());
     // The journal is not in the directory of the cluster, which is deleted.
-    context.execute(&session, &plan, "down", &session.paths.state, 1)?;
+    let state = &session.paths.state;
+    context.execute(session, &plan, "down", state, 1)?;
+    if args.purge {
+        // What only the next `down` would need.
+        for journal in ["journal.jsonl", "journal.1.jsonl"] {
+            remove(&state.join(journal))?;
+        }
+    }
     if known {
         context.ui.good(&format!("✓ Cluster `{name}` was deleted."));
     } else {

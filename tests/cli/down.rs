@@ -42,6 +42,15 @@ fn an_engine_that_does_not_answer_keeps_the_receipt() {
     }
 }
 
+#[test]
+fn with_nothing_to_delete_nothing_is_created() {
+    for args in [&["down", "--yes"][..], &["down", "--yes", "--purge"]] {
+        let machine = Machine::new().stub("docker", &failing(FAULTS[1].1));
+        machine.run(args).exits(0);
+        assert!(!machine.path("state").exists(), "an empty directory is left behind");
+    }
+}
+
 /// An engine may be running although PATH has no client: something listens on its socket.
 #[test]
 fn a_client_that_is_not_on_path_keeps_the_receipt() {
@@ -56,7 +65,9 @@ fn a_cluster_that_was_never_begun_needs_no_engine() {
     for args in [&["down", "--yes"][..], &["down", "--yes", "--purge"]] {
         let machine = machine("").stub("docker", &failing(FAULTS[0].1));
         machine.run(args).exits(0);
-        assert!(!machine.path("state/clusters/todo-bootstrap").exists());
+        // Without --purge, the journal of `down` is kept.
+        let left = if args.contains(&"--purge") { "state" } else { "state/clusters" };
+        assert!(!machine.path(left).exists(), "{left} is left behind");
     }
 }
 

@@ -2,6 +2,7 @@
 //! Podman, and a user, in separate namespaces (`tests/laptop/`). It ends with its process, however this
 //! one ends; needs root.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -71,14 +72,16 @@ pub struct Laptop {
 
 impl Laptop {
     /// Boots one below `dir`, without any network. `cached`: the user's cache starts with the content of
-    /// this machine's cache; `program` is on PATH.
-    pub fn boot(checkout: &Path, dir: &Path, daemon: Daemon, cached: bool, program: &Path) -> Self {
+    /// this machine's cache; `program`, if given, is on PATH.
+    pub fn boot(checkout: &Path, dir: &Path, daemon: Daemon, cached: bool, program: Option<&Path>) -> Self {
         sweep(dir);
         let lower = root(checkout);
         let name = leftover::cluster_name(dir).replace(leftover::PREFIX, PREFIX);
         let dir = dir.join("laptop");
         std::fs::create_dir_all(dir.join("upper/usr/local/bin")).expect("create the laptop's folder");
-        std::fs::copy(program, dir.join("upper/usr/local/bin/todo-bootstrap")).expect("copy the program");
+        if let Some(program) = program {
+            std::fs::copy(program, dir.join("upper/usr/local/bin/todo-bootstrap")).expect("copy the program");
+        }
         let cache = if cached { tool_cache() } else { PathBuf::from("-") };
         println!("=== booting a laptop with {} for {}", daemon.client(), daemon.user());
         let log = File::create(dir.join("boot.log")).expect("a log");
@@ -91,6 +94,32 @@ impl Laptop {
         let programs = format!("cd /usr/bin && rm -f {0} && cd ../sbin && rm -f {0}", daemon.others());
         laptop.root(&programs).expect("one engine is left");
         laptop
+    }
+
+    /// Its first process, as seen from this machine.
+    pub fn init(&self) -> u32 {
+        self.init
+    }
+
+    /// The files outside the home directories and the engine's storage that were written since it was created.
+    pub fn written(&self) -> BTreeSet<String> {
+        let upper = self.dir.join("upper");
+        let mut list = Command::new("find");
+        // The engine's log, and the file of all users' logins.
+        list.arg(&upper).args([
+            "-not",
+            "-name",
+            "dockerd.log",
+            "-not",
+            "-name",
+            "lastlog",
+            "-not",
+            "-type",
+            "d",
+        ]);
+        list.args(["-printf", "%P %T@\\n"]);
+        let list = output(list).expect("find runs");
+        list.lines().map(str::to_owned).collect()
     }
 
     fn wait(&mut self) {

@@ -49,7 +49,7 @@ pub fn podman(bed: &Bed) {
 
 fn boot(bed: &Bed, daemon: Daemon, cached: bool) -> Laptop {
     let program = Path::new(env!("CARGO_BIN_EXE_todo-bootstrap"));
-    let laptop = Laptop::boot(&bed.root, &bed.dir, daemon, cached, program);
+    let laptop = Laptop::boot(&bed.root, &bed.dir, daemon, cached, Some(program));
     laptop.give(&bed.project, "todo");
     laptop
 }
@@ -113,14 +113,14 @@ fn down(laptop: &Laptop, before: &Engine) {
 
 /// An engine's objects, by name.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Engine {
+pub struct Engine {
     containers: BTreeSet<String>,
     networks: BTreeSet<String>,
     volumes: BTreeSet<String>,
 }
 
 impl Engine {
-    fn now(laptop: &Laptop) -> Self {
+    pub fn now(laptop: &Laptop) -> Self {
         let client = laptop.daemon.client();
         let names = |list: &str| -> BTreeSet<String> {
             let said = laptop.sh(&format!("{client} {list}")).expect("a list");
@@ -133,7 +133,7 @@ impl Engine {
         }
     }
 
-    fn without(&self, other: &Self) -> Self {
+    pub fn without(&self, other: &Self) -> Self {
         let less =
             |own: &BTreeSet<String>, other: &BTreeSet<String>| own.difference(other).cloned().collect();
         Self {

@@ -12,6 +12,7 @@ mod engine;
 mod gone;
 mod guide;
 mod http;
+mod internet;
 mod kill;
 mod laptop;
 mod laptop_root;
@@ -19,6 +20,9 @@ mod laptop_scenes;
 mod leftover;
 mod lifecycle;
 mod offline;
+mod ordinary;
+#[path = "../../xtask/devtools/src/pack.rs"]
+mod pack;
 mod persist;
 mod program;
 mod provider;
@@ -99,6 +103,7 @@ const KINDS_END: &[Scene] = &[
 
 /// An ordinary machine next to this one: each scene boots its own laptop.
 const LAPTOPS: &[Scene] = &[
+    ("a laptop with Docker 28 and a release: published tools and images, no root", ordinary::docker, ALWAYS),
     ("a laptop with Docker 28 for a user without root", laptop_scenes::docker, ALWAYS),
     ("a laptop with Docker 28, a bundle and no network", laptop_scenes::docker_offline, ALWAYS),
     ("a laptop with Podman", laptop_scenes::podman, ALWAYS),

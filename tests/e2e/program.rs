@@ -17,7 +17,7 @@ pub struct Event {
 }
 
 /// The result of a run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Run {
     /// `None` if it was killed.
     pub code: Option<i32>,

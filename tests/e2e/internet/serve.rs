@@ -1,0 +1,147 @@
+//! Serves one connection: a request of HTTP/1.1, or the bytes of a host that is passed through.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom, Write};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::ServerConfig;
+
+use super::Log;
+use super::content::{Answer, Body, Content, Source};
+use super::tls;
+
+/// The head of a request.
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) authorized: bool,
+    /// The first byte that is requested, and the last.
+    range: Option<(u64, Option<u64>)>,
+}
+
+pub(super) fn connection(
+    stream: TcpStream,
+    content: &Content,
+    config: Arc<ServerConfig>,
+    passed: &[&str],
+    log: &Mutex<Log>,
+) -> io::Result<()> {
+    let host = tls::server_name(&stream)?;
+    let note = |change: &dyn Fn(&mut Log)| change(&mut log.lock().unwrap_or_else(PoisonError::into_inner));
+    if passed.contains(&host.as_str()) {
+        note(&|log| *log.passed.entry(host.clone()).or_default() += 1);
+        return pass_through(stream, &host);
+    }
+    let mut stream = tls::accept(stream, config)?;
+    let request = Request::read(&mut stream)?;
+    let shown = format!("{} https://{host}{}", request.method, request.path);
+    note(&|log| *log.requests.entry(shown.clone()).or_default() += 1);
+    let sent = respond(&mut stream, content.answer(&host, &request), &request)?;
+    note(&|log| log.bytes += sent);
+    stream.conn.send_close_notify();
+    stream.flush()
+}
+
+/// Copies both directions until both are closed.
+fn pass_through(client: TcpStream, host: &str) -> io::Result<()> {
+    let server = TcpStream::connect((host, 443))?;
+    let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
+    let up = std::thread::spawn(move || {
+        let done = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(std::net::Shutdown::Write);
+        done
+    });
+    let (mut from, mut to) = (server, client);
+    io::copy(&mut from, &mut to)?;
+    to.shutdown(std::net::Shutdown::Write)?;
+    up.join().map_err(|_| io::Error::other("a copy failed"))?.map(drop)
+}
+
+impl Request {
+    fn read(stream: &mut impl Read) -> io::Result<Self> {
+        let mut lines = BufReader::new(stream).lines();
+        let first = lines.next().transpose()?.unwrap_or_default();
+        let mut words = first.split(' ').map(str::to_owned);
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let mut request = Self { method, path, authorized: false, range: None };
+        while let Some(line) = lines.next().transpose()?.filter(|line| !line.is_empty()) {
+            let (name, value) = line.split_once(':').unwrap_or((&line, ""));
+            match name.to_ascii_lowercase().as_str() {
+                "authorization" => request.authorized = true,
+                "range" => request.range = range(value),
+                _ => {}
+            }
+        }
+        Ok(request)
+    }
+}
+
+/// `bytes=5-9` or `bytes=5-`.
+fn range(value: &str) -> Option<(u64, Option<u64>)> {
+    let (first, last) = value.trim().strip_prefix("bytes=")?.split_once('-')?;
+    Some((first.parse().ok()?, last.parse().ok()))
+}
+
+/// Returns the number of bytes of the body.
+fn respond(to: &mut impl Write, answer: Answer, request: &Request) -> io::Result<u64> {
+    let Answer { status, headers, body } = answer;
+    let total = body.size();
+    let part = request.range.filter(|(first, _)| status == 200 && *first < total);
+    let (first, end) = match part {
+        Some((first, last)) => (first, last.map_or(total, |last| (last + 1).min(total))),
+        None => (0, total),
+    };
+    let status = if part.is_some() { 206 } else { status };
+    write!(to, "HTTP/1.1 {status} status\r\nConnection: close\r\nContent-Length: {}\r\n", end - first)?;
+    if status == 200 || status == 206 {
+        write!(to, "Accept-Ranges: bytes\r\n")?;
+    }
+    if part.is_some() {
+        write!(to, "Content-Range: bytes {first}-{}/{total}\r\n", end - 1)?;
+    }
+    for (name, value) in headers {
+        write!(to, "{name}: {value}\r\n")?;
+    }
+    write!(to, "\r\n")?;
+    if request.method == "HEAD" {
+        return Ok(0);
+    }
+    io::copy(&mut body.open(first)?.take(end - first), to)
+}
+
+impl Body {
+    fn size(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::At(source) => source.size(),
+        }
+    }
+
+    fn open(&self, first: u64) -> io::Result<Box<dyn Read>> {
+        Ok(match self {
+            Self::Bytes(bytes) => {
+                let from = usize::try_from(first).map_err(io::Error::other)?;
+                Box::new(io::Cursor::new(bytes[from..].to_vec()))
+            }
+            Self::At(Source::File { path, offset, .. }) => {
+                let mut file = File::open(path)?;
+                file.seek(SeekFrom::Start(offset + first))?;
+                Box::new(file)
+            }
+            Self::At(Source::Registry { authority, path, .. }) => {
+                let mut stream = TcpStream::connect(authority)?;
+                write!(
+                    stream,
+                    "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\nRange: bytes={first}-\r\n\r\n"
+                )?;
+                let mut body = BufReader::new(stream);
+                let mut line = String::new();
+                while body.read_line(&mut line)? > 2 {
+                    line.clear();
+                }
+                Box::new(body)
+            }
+        })
+    }
+}
