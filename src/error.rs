@@ -25,6 +25,8 @@ pub enum Kind {
     Usage,
     /// This machine, or its container engine, lacks something.
     HostNotReady,
+    /// The engine cannot publish a port.
+    PortUnavailable,
     CheckFailed,
     /// Going on would harm something that is not ours, or that the user did not agree to.
     Refused,
@@ -37,7 +39,7 @@ pub enum Kind {
 impl From<Kind> for Exit {
     fn from(kind: Kind) -> Self {
         match kind {
-            Kind::Failed | Kind::Abandoned => Self::Failed,
+            Kind::Failed | Kind::Abandoned | Kind::PortUnavailable => Self::Failed,
             Kind::Usage => Self::Usage,
             Kind::HostNotReady => Self::HostNotReady,
             Kind::CheckFailed => Self::CheckFailed,
@@ -66,6 +68,11 @@ impl Error {
 
     pub fn failed(what: impl Into<String>) -> Self {
         Self::new(Kind::Failed, what)
+    }
+
+    #[must_use]
+    pub fn of_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
     }
 
     pub fn usage(what: impl Into<String>) -> Self {

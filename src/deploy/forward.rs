@@ -33,7 +33,7 @@ pub fn forward(
         // A first connection, so that a Service without a ready pod fails now.
         let proof = reach::connect(kube.client(), namespace, &route.service, number).await;
         proof.map_err(|why| unreachable(namespace, route, &why))?.forwarder.abort();
-        let wanted = port.unwrap_or_else(|| free_port(FIRST, &[]));
+        let wanted = port.unwrap_or_else(|| free_port(FIRST, &[], true));
         let at = SocketAddr::from((Ipv4Addr::LOCALHOST, wanted));
         let listener = TcpListener::bind(at).await.map_err(|error| taken(wanted, &error))?;
         let address = listener.local_addr().map_err(|error| taken(wanted, &error))?;

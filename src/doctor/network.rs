@@ -1,14 +1,19 @@
 //! Ports, proxies and gateways.
 
 use super::{Answer, Inputs};
-use crate::host::{holder, port_free};
+use crate::engine::Engine;
+use crate::host::{PortState, holder, port_state};
 
-/// A taken port is not an error: the next free one is used, and announced.
-pub(super) fn port(port: u16) -> Answer {
-    if port_free(port) {
-        return Answer::ok("free");
+/// A port that cannot be used is not an error: the next free one is used, and announced.
+pub(super) fn port(inputs: &Inputs<'_>, port: u16) -> Answer {
+    let as_user = inputs.engine.is_some_and(Engine::publishes_as_user);
+    match port_state(port) {
+        PortState::Taken => taken(port, holder(port)),
+        PortState::Privileged if as_user => {
+            Answer::ok("the engine may not use it; a new cluster uses the next free port")
+        }
+        PortState::Free | PortState::Privileged => Answer::ok("free"),
     }
-    taken(port, holder(port))
 }
 
 fn taken(port: u16, holder: Option<String>) -> Answer {

@@ -44,6 +44,9 @@ fn docker(client: &Path, info: &Value) -> Engine {
             (_, name) if name.starts_with("colima") => EngineHost::Colima,
             _ => EngineHost::Unknown,
         },
+        rootless: info["SecurityOptions"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|option| option == "name=rootless")),
     }
 }
 
@@ -78,6 +81,7 @@ fn podman(client: &Path, info: &Value) -> Engine {
         platform: platform(&text(host, "os"), &text(host, "arch")),
         // The client uses the machine's socket as a remote one.
         host: if host["serviceIsRemote"] == true { EngineHost::PodmanMachine } else { EngineHost::Unknown },
+        rootless: host["security"]["rootless"] == true,
     }
 }
 
@@ -157,6 +161,23 @@ mod tests {
             (&machine, Builder::Buildah, EngineHost::PodmanMachine),
         ] {
             assert_eq!((read(info).builder, read(info).host), (builder, host), "{info}");
+        }
+    }
+
+    #[test]
+    fn engines_without_root_are_recognized() {
+        let rootless = r#"{"ServerVersion":"29.0.1","SecurityOptions":["name=seccomp,profile=builtin","name=rootless"]}"#;
+        let machine = PODMAN.replace("\"rootless\":true", "\"rootless\":false");
+        let machine = machine.replace("\"cpus\"", "\"serviceIsRemote\":true,\"cpus\"");
+        for (info, without_root, as_user) in [
+            (DOCKER_20, false, false),
+            (DOCKER_DESKTOP, false, false),
+            (rootless, true, true),
+            (PODMAN, true, true),
+            (&machine, false, true),
+        ] {
+            let engine = read(info);
+            assert_eq!((engine.rootless, engine.publishes_as_user()), (without_root, as_user), "{info}");
         }
     }
 

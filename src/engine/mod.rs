@@ -87,9 +87,16 @@ pub struct Engine {
     /// The platform of containers, such as `linux/amd64`; empty if unknown.
     pub platform: String,
     pub host: EngineHost,
+    /// Whether the daemon runs without root.
+    pub rootless: bool,
 }
 
 impl Engine {
+    /// Whether what publishes the ports of containers has only the rights of the user.
+    pub fn publishes_as_user(&self) -> bool {
+        self.rootless || self.host == EngineHost::PodmanMachine
+    }
+
     /// A command of the client; `purpose` completes "cannot …".
     pub fn cmd(&self, purpose: impl Into<String>) -> Cmd {
         let cmd = Cmd::new(&self.client, purpose).inherit(Inherit::Engine);

@@ -16,4 +16,4 @@ pub use cgroup::Cgroup;
 pub use desktop::desktop;
 pub use distro::{Distro, Packages};
 pub use facts::{Arch, Facts, Os, probe};
-pub use port::{free_port, holder, port_free};
+pub use port::{PortState, free_port, holder, port_state};

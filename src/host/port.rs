@@ -8,16 +8,31 @@ use std::time::Duration;
 /// Ports tried upwards from the wanted one before the system chooses.
 const TRIES: u16 = 100;
 
-/// Whether `port` is free on 127.0.0.1 and on all addresses.
-pub fn port_free(port: u16) -> bool {
-    [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED].into_iter().all(|address| {
-        match TcpListener::bind((address, port)) {
-            Ok(_) => true,
-            // Low ports cannot be bound without rights: then ask whether someone answers.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => !answers(port),
-            Err(_) => false,
-        }
-    })
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortState {
+    Free,
+    /// Free, but only for programs with more rights than this one.
+    Privileged,
+    Taken,
+}
+
+/// The state of `port` on 127.0.0.1 and on all addresses.
+pub fn port_state(port: u16) -> PortState {
+    let bind = |address: Ipv4Addr| TcpListener::bind((address, port)).err().map(|error| error.kind());
+    state([Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED].map(bind), || answers(port))
+}
+
+/// `errors` are those of listening on the addresses; `answers` tells whether somebody does.
+fn state(errors: [Option<ErrorKind>; 2], answers: impl Fn() -> bool) -> PortState {
+    if errors.iter().flatten().any(|kind| *kind != ErrorKind::PermissionDenied) {
+        PortState::Taken
+    } else if errors == [None; 2] {
+        PortState::Free
+    } else if answers() {
+        PortState::Taken
+    } else {
+        PortState::Privileged
+    }
 }
 
 fn answers(port: u16) -> bool {
@@ -26,9 +41,15 @@ fn answers(port: u16) -> bool {
 }
 
 /// `wanted` if it is free and not in `avoid`, else the next one: 8080 for 80, upwards from there, at last any.
-pub fn free_port(wanted: u16, avoid: &[u16]) -> u16 {
+/// `as_user`: what will listen has no more rights than this program.
+pub fn free_port(wanted: u16, avoid: &[u16], as_user: bool) -> u16 {
     let any = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?.local_addr().ok();
-    choose(wanted, avoid, port_free).or_else(|| Some(any()?.port())).unwrap_or(wanted)
+    let free = |port| match port_state(port) {
+        PortState::Free => true,
+        PortState::Privileged => !as_user,
+        PortState::Taken => false,
+    };
+    choose(wanted, avoid, free).or_else(|| Some(any()?.port())).unwrap_or(wanted)
 }
 
 fn choose(wanted: u16, avoid: &[u16], free: impl Fn(u16) -> bool) -> Option<u16> {
@@ -84,12 +105,28 @@ mod tests {
     fn a_listener_takes_its_port_and_is_named() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        assert!(!port_free(port));
+        assert_eq!(port_state(port), PortState::Taken);
         if cfg!(target_os = "linux") {
             let holder = holder(port).unwrap();
             assert!(holder.ends_with(&format!("(pid {})", std::process::id())), "{holder}");
         }
-        assert_ne!(free_port(port, &[]), port);
+        assert_ne!(free_port(port, &[], true), port);
+    }
+
+    #[test]
+    fn a_port_that_only_others_may_use_is_told_from_a_taken_one() {
+        let (denied, used) = (Some(ErrorKind::PermissionDenied), Some(ErrorKind::AddrInUse));
+        for (errors, answers, expected) in [
+            ([None, None], false, PortState::Free),
+            ([denied, denied], false, PortState::Privileged),
+            // macOS lets every user listen on all addresses, but not on one.
+            ([denied, None], false, PortState::Privileged),
+            ([denied, denied], true, PortState::Taken),
+            ([used, None], false, PortState::Taken),
+            ([denied, used], false, PortState::Taken),
+        ] {
+            assert_eq!(state(errors, || answers), expected, "{errors:?}");
+        }
     }
 
     #[test]

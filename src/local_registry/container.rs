@@ -235,7 +235,7 @@ fn make(task: &Task<'_>, engine: &Engine, cache: &Path, record: &mut Record, ima
     let mut taken = Vec::new();
     let mut last = None;
     for _ in 0..TRIES {
-        let port = free_port(record.port, &taken);
+        let port = free_port(record.port, &taken, true);
         record.port = port;
         record.save(cache)?;
         task.say(format!("starting the registry {name} on 127.0.0.1:{port}"));

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Depth, Probe, Revert, Session, Step};
-use crate::cluster::{State, identity, nodes, room};
-use crate::error::Result;
+use crate::cluster::{Fit, Ports, State, identity, nodes, room};
+use crate::error::{Kind, Result};
+use crate::host::{self, PortState};
 use crate::kubernetes::Kube;
 use crate::quantity::show_bytes;
 use crate::task::Task;
@@ -45,7 +46,11 @@ fn announce_ports(session: &Session, task: &Task<'_>) {
     let (ports, wanted) = (session.ports(), &session.profile.cluster);
     for (got, wanted) in [(ports.http, wanted.http_port), (ports.https, wanted.https_port)] {
         if got != wanted {
-            task.warn(format!("port {wanted} is in use on this machine; using port {got} instead"));
+            let why = match host::port_state(wanted) {
+                PortState::Taken => "is in use on this machine",
+                PortState::Free | PortState::Privileged => "cannot be published by the engine",
+            };
+            task.warn(format!("port {wanted} {why}; using port {got} instead"));
         }
     }
 }
@@ -70,6 +75,24 @@ fn announce_upgrade(session: &Session, task: &Task<'_>) {
 fn create(session: &Session, task: &Task<'_>) -> Result<()> {
     let fit = session.fit()?;
     room(&session.facts, fit.storage)?;
+    with_free_ports(session, task, || create_with_ports(session, task, &fit))
+}
+
+/// Creates with newly chosen ports: those that an interrupted creation recorded may be in use by now. If the
+/// engine cannot publish them, once more with others.
+fn with_free_ports(session: &Session, task: &Task<'_>, create: impl Fn() -> Result<()>) -> Result<()> {
+    session.choose_ports_again(&[])?;
+    let failed = match create() {
+        Err(error) if error.kind() == Kind::PortUnavailable => error,
+        result => return result,
+    };
+    task.warn(format!("{}; trying again with other ports", failed.one_line()));
+    let Ports { http, https } = session.ports();
+    session.choose_ports_again(&[http, https])?;
+    create()
+}
+
+fn create_with_ports(session: &Session, task: &Task<'_>, fit: &Fit) -> Result<()> {
     announce_ports(session, task);
     let (ports, sizes) = (session.ports(), fit.sizes);
     let image = session.image(super::node_image(session.profile.provider))?;
@@ -213,5 +236,48 @@ impl Revert for ClusterStep {
     fn revert(&self, session: &Session, task: &Task<'_>, _depth: Depth) -> Result<String> {
         session.provider()?.delete(task)?;
         Ok("deleted".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::error::Error;
+    use crate::exec::Script;
+    use crate::steps::testing::session;
+    use crate::task::testing::with_task;
+
+    #[test]
+    fn ports_are_kept_only_once_the_cluster_is_complete() {
+        let dir = tempfile::tempdir().unwrap();
+        let session = session(dir.path(), "kind");
+        // An interrupted creation wanted port 1, which nobody can publish.
+        let record = |http| {
+            session.record(|receipt| {
+                (receipt.made.cluster.http_port, receipt.made.cluster.https_port) =
+                    (Some(http), Some(http + 1));
+            })
+        };
+        record(1).unwrap();
+        for (failures, code) in [(0, None), (1, None), (2, Some("port 2"))] {
+            let tried = RefCell::new(Vec::new());
+            let create = || {
+                let ports = session.ports();
+                record(ports.http)?;
+                tried.borrow_mut().push(ports.http);
+                if tried.borrow().len() > failures {
+                    return Ok(());
+                }
+                Err(Error::failed(format!("port {}", tried.borrow().len())).of_kind(Kind::PortUnavailable))
+            };
+            let (result, told) =
+                with_task(&Script::default(), |task| with_free_ports(&session, task, create));
+            assert_eq!(result.err().map(|error| error.what().to_owned()).as_deref(), code);
+            let (tried, warned) = (tried.into_inner(), !told.events().is_empty());
+            assert_eq!((tried.len(), warned), ((failures + 1).min(2), failures > 0), "{tried:?}");
+            assert!(!tried.contains(&1) && tried.windows(2).all(|two| two[0] != two[1]), "{tried:?}");
+        }
     }
 }

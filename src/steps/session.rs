@@ -62,7 +62,10 @@ impl Deref for Session {
 pub(super) struct Results {
     /// The selected preset and size, once the engine is known.
     pub fit: OnceLock<Fit>,
-    ports: OnceLock<Ports>,
+    /// The ports that were chosen for a new cluster, and whether they must be usable with our rights.
+    ports: Mutex<Option<(bool, Ports)>>,
+    /// Ports that the engine could not publish.
+    refused_ports: Mutex<Vec<u16>>,
     addons: OnceLock<Vec<Arc<Addon>>>,
     environment: Mutex<Option<Arc<Environment>>>,
     engine: OnceLock<Engine>,
@@ -286,11 +289,27 @@ impl Session {
         if let (Some(http), Some(https)) = (made.http_port, made.https_port) {
             return Ports { http, https };
         }
-        *self.results.ports.get_or_init(|| {
-            let wanted = &self.profile.cluster;
-            let http = host::free_port(wanted.http_port, &[]);
-            Ports { http, https: host::free_port(wanted.https_port, &[http]) }
-        })
+        let as_user = self.engine().is_ok_and(Engine::publishes_as_user);
+        let mut chosen = lock(&self.results.ports);
+        if let Some((_, ports)) = chosen.filter(|(known, _)| *known == as_user) {
+            return ports;
+        }
+        let (wanted, mut avoid) = (&self.profile.cluster, lock(&self.results.refused_ports).clone());
+        let http = host::free_port(wanted.http_port, &avoid, as_user);
+        avoid.push(http);
+        let ports = Ports { http, https: host::free_port(wanted.https_port, &avoid, as_user) };
+        *chosen = Some((as_user, ports));
+        ports
+    }
+
+    /// Lets a new cluster use other ports than those of an interrupted creation, and than `refused`.
+    pub fn choose_ports_again(&self, refused: &[u16]) -> Result<()> {
+        self.record(|receipt| {
+            (receipt.made.cluster.http_port, receipt.made.cluster.https_port) = (None, None);
+        })?;
+        lock(&self.results.refused_ports).extend(refused);
+        *lock(&self.results.ports) = None;
+        Ok(())
     }
 
     /// The provider of the cluster.

@@ -1,7 +1,7 @@
 //! Why a node cannot be created or started, according to the engine and the node.
 
 use crate::engine::Engine;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::host;
 use crate::task::Task;
 
@@ -41,7 +41,16 @@ pub(in crate::cluster) fn explain(
     if PORT_TAKEN.iter().any(|text| output.contains(text)) {
         let port = taken_port(output);
         let container = port.and_then(|port| publisher(task, engine, port));
-        return port_taken(error, action, port, &engine.name, container, port.and_then(host::holder));
+        let holder = port.and_then(host::holder);
+        let denied = output.contains("privileged port") || output.contains("permission denied");
+        let error = if denied && container.is_none() && holder.is_none() {
+            error
+                .context(format!("{headline}: the engine may not publish ports below 1024 (port-privileged)"))
+                .help("set http-port = 8080 and https-port = 8443 in [cluster] of the profile")
+        } else {
+            port_taken(error, action, port, &engine.name, container, holder)
+        };
+        return error.of_kind(Kind::PortUnavailable);
     }
     let help =
         if help.is_empty() { "todo-bootstrap doctor   # checks the engine and this machine" } else { help };
@@ -51,14 +60,20 @@ pub(in crate::cluster) fn explain(
     if tail.is_empty() { error } else { error.because(format!("the node's last log lines are\n{tail}")) }
 }
 
-/// How engines report a port that cannot be published.
-const PORT_TAKEN: [&str; 3] =
-    ["port is already allocated", "address already in use", "Ports are not available"];
+/// How engines report a port that cannot be published because somebody uses it, or they may not use it.
+const PORT_TAKEN: [&str; 5] = [
+    "port is already allocated",
+    "address already in use",
+    "Ports are not available",
+    "cannot expose privileged port",
+    "bind: permission denied",
+];
 
 /// The port of this machine in such a message.
 fn taken_port(output: &str) -> Option<u16> {
     let mut lines = output.lines().filter(|line| PORT_TAKEN.iter().any(|text| line.contains(text)));
-    let address = regex_lite::Regex::new(r"(?:127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):([0-9]+)").ok()?;
+    let address = r"(?:127\.0\.0\.1:|0\.0\.0\.0:|\[::1?\]:|privileged port )([0-9]+)";
+    let address = regex_lite::Regex::new(address).ok()?;
     lines.find_map(|line| address.captures(line)?.get(1)?.as_str().parse().ok())
 }
 
@@ -237,10 +252,26 @@ mod tests {
                 "cannot listen on the TCP port: listen tcp4 0.0.0.0:6443: bind: address already in use",
                 Some(6443),
             ),
+            (
+                "rootlessport cannot expose privileged port 80, you can add 'net.ipv4.ip_unprivileged_port_start=80' to /etc/sysctl.conf",
+                Some(80),
+            ),
+            ("Error: something: listen tcp 127.0.0.1:443: bind: permission denied", Some(443)),
             ("dial tcp 127.0.0.1:9\nlisten: address already in use", None),
         ] {
             assert_eq!(taken_port(message), port, "{message}");
         }
+    }
+
+    #[test]
+    fn a_port_that_the_engine_may_not_publish_is_not_called_taken() {
+        let none = Script::default().on("docker ps", 0, "");
+        let message =
+            "Error: cannot expose privileged port 1, you can add 'net.ipv4.ip_unprivileged_port_start=1'";
+        let error = explained(Action::Create, message, "", &none);
+        assert!(error.what().contains("(port-privileged)"), "{error}");
+        assert_eq!(error.kind(), Kind::PortUnavailable);
+        assert_eq!(explained(Action::Create, ALLOCATED, "", &none).kind(), Kind::PortUnavailable);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster::Ports;
-use crate::engine::{Engine, EngineHost};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Output};
 use crate::host::{Facts, Os};
@@ -16,7 +16,6 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// `pkg/drivers/kic/oci` of minikube v1.38.1).
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Traits {
-    pub rootless: bool,
     /// `DOCKER_HOST` or `CONTAINER_HOST` names another machine.
     pub remote: bool,
     /// `sudo -n` works: minikube runs a rootful Podman with it on Linux, even as root.
@@ -27,26 +26,15 @@ impl Traits {
     /// A property that cannot be determined counts as absent.
     pub(super) fn probe(task: &Task<'_>, process_env: &ProcessEnv, engine: &Engine) -> Self {
         let podman = engine.is_podman();
-        let format = if podman { "{{.Host.Security.Rootless}}" } else { "{{.SecurityOptions}}" };
-        let info = engine.cmd("check whether the engine is rootless").args(["info", "--format", format]);
         let host = process_env.var(if podman { "CONTAINER_HOST" } else { "DOCKER_HOST" });
         let sudo = || output(task, &Cmd::new("sudo", "check sudo").args(["-n", "true"])).is_some();
-        Self {
-            rootless: output(task, &info).is_some_and(|text| is_rootless(&text)),
-            remote: host.is_some_and(is_remote),
-            sudo: podman && sudo(),
-        }
+        Self { remote: host.is_some_and(is_remote), sudo: podman && sudo() }
     }
 }
 
 fn output(task: &Task<'_>, cmd: &Cmd) -> Option<String> {
     let output = task.run(&cmd.clone().within(PROBE_TIMEOUT).any_status()).ok()?;
     Some(output).filter(Output::ok).map(|output| output.text())
-}
-
-/// Podman prints `true`, Docker its security options: `[name=seccomp,profile=builtin name=rootless]`.
-fn is_rootless(info: &str) -> bool {
-    info.trim() == "true" || info.contains("name=rootless")
 }
 
 /// As in minikube: an address with a host name is not a socket of this machine.
@@ -89,7 +77,7 @@ pub(super) fn flags(
         0 => facts.cgroup.version().unwrap_or_default(),
         version => version,
     };
-    if traits.rootless && cgroup == 1 {
+    if engine.rootless && cgroup == 1 {
         let error =
             unusable("it runs rootless, which requires cgroup v2, but this machine has v1".to_owned())
                 .help("boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line");
@@ -99,22 +87,15 @@ pub(super) fn flags(
         });
     }
     // On macOS and Windows, Podman is a client of its virtual machine and needs no sudo.
-    if driver == "podman" && facts.os == Os::Linux && !traits.rootless && !traits.sudo {
+    if driver == "podman" && facts.os == Os::Linux && !engine.rootless && !traits.sudo {
         return Err(unusable(
             "minikube starts a rootful Podman with `sudo -n`, which does not work here".to_owned(),
         )
         .help("install sudo, and allow `NOPASSWD: /usr/bin/podman` for this user with visudo")
         .help("todo-bootstrap up --profile kind   # needs no sudo"));
     }
-    // A rootless engine and Podman's machine publish ports as the user.
-    let unprivileged = traits.rootless || engine.host == EngineHost::PodmanMachine;
-    if unprivileged && ports.http.min(ports.https) < 1024 {
-        return Err(Error::host("the engine cannot publish ports below 1024 (port-privileged)")
-            .because(format!("the cluster would use ports {} and {}", ports.http, ports.https))
-            .help("set http-port = 8080 and https-port = 8443 in [cluster] of the profile"));
-    }
     let mut flags = vec![format!("--driver={driver}")];
-    if traits.rootless {
+    if engine.rootless {
         // minikube's documentation requires containerd for every rootless engine.
         flags.extend(["--rootless".to_owned(), "--container-runtime=containerd".to_owned()]);
     }
@@ -126,18 +107,21 @@ pub(super) fn flags(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::EngineHost;
     use crate::engine::testing::{engine, with_task};
     use crate::error::Exit;
     use crate::exec::Script;
     use crate::host::recorded::{debian, macos, micro_vm};
 
-    const HIGH: Ports = Ports { http: 8080, https: 8443 };
     const LOW: Ports = Ports { http: 80, https: 443 };
-    const PLAIN: Traits = Traits { rootless: false, remote: false, sudo: false };
-    const ROOTLESS: Traits = Traits { rootless: true, ..PLAIN };
+    const PLAIN: Traits = Traits { remote: false, sudo: false };
 
     fn of(name: &str, cgroup_version: u8) -> Engine {
         Engine { name: name.to_owned(), cgroup_version, ..engine() }
+    }
+
+    fn rootless(name: &str, cgroup_version: u8) -> Engine {
+        Engine { rootless: true, ..of(name, cgroup_version) }
     }
 
     #[test]
@@ -147,25 +131,23 @@ mod tests {
         let rootful = Traits { sudo: true, ..PLAIN };
         let podman = flags(&of("podman", 2), &debian(), rootful, Some("podman"), LOW).unwrap();
         assert_eq!(podman[0], "--driver=podman");
-        let rootless = flags(&of("podman", 2), &debian(), ROOTLESS, None, HIGH).unwrap();
+        let rootless = flags(&rootless("podman", 2), &debian(), PLAIN, None, LOW).unwrap();
         assert_eq!(rootless[..3], ["--driver=podman", "--rootless", "--container-runtime=containerd"]);
         let machine = Engine { host: EngineHost::PodmanMachine, ..of("podman", 2) };
-        assert!(flags(&machine, &macos(), PLAIN, None, HIGH).is_ok(), "no sudo on macOS");
-        assert!(flags(&machine, &macos(), PLAIN, None, LOW).is_err());
+        assert!(flags(&machine, &macos(), PLAIN, None, LOW).is_ok(), "no sudo on macOS");
     }
 
     #[test]
     fn what_minikube_cannot_use_is_explained() {
         let remote = Traits { remote: true, ..PLAIN };
-        for (engine, traits, requested, ports, part) in [
-            (of("docker", 2), PLAIN, Some("podman"), LOW, "set driver = \"docker\""),
-            (of("docker", 2), remote, None, LOW, "help: unset DOCKER_HOST"),
-            (of("docker", 1), ROOTLESS, None, HIGH, "docker context use default"),
-            (of("podman", 1), ROOTLESS, None, HIGH, "requires cgroup v2"),
-            (of("podman", 2), PLAIN, None, LOW, "NOPASSWD: /usr/bin/podman"),
-            (of("docker", 2), ROOTLESS, None, LOW, "http-port = 8080"),
+        for (engine, traits, requested, part) in [
+            (of("docker", 2), PLAIN, Some("podman"), "set driver = \"docker\""),
+            (of("docker", 2), remote, None, "help: unset DOCKER_HOST"),
+            (rootless("docker", 1), PLAIN, None, "docker context use default"),
+            (rootless("podman", 1), PLAIN, None, "requires cgroup v2"),
+            (of("podman", 2), PLAIN, None, "NOPASSWD: /usr/bin/podman"),
         ] {
-            let error = flags(&engine, &debian(), traits, requested, ports).unwrap_err();
+            let error = flags(&engine, &debian(), traits, requested, LOW).unwrap_err();
             assert_eq!(error.exit(), Exit::HostNotReady, "{error}");
             assert!(error.to_string().contains(part), "{part} not in {error}");
         }
@@ -185,15 +167,12 @@ mod tests {
         let mut process_env = ProcessEnv::real();
         process_env.env.clear();
         process_env.env.insert("DOCKER_HOST".to_owned(), "ssh://me@box".into());
-        let script = Script::default().on("docker info", 0, "[name=seccomp,profile=builtin name=rootless]\n");
-        let traits = with_task(&script, |task| Traits::probe(task, &process_env, &engine())).0;
-        assert!(traits.rootless && traits.remote && !traits.sudo);
-        let script = Script::default().on("docker info", 0, "true\n").on("sudo -n true", 0, "");
+        let traits = with_task(&Script::default(), |task| Traits::probe(task, &process_env, &engine())).0;
+        assert!(traits.remote && !traits.sudo);
+        let script = Script::default().on("sudo -n true", 0, "");
         process_env.env.clear();
         let traits = with_task(&script, |task| Traits::probe(task, &process_env, &of("podman", 2))).0;
-        assert!(traits.rootless && !traits.remote && traits.sudo);
-        let traits = with_task(&Script::default(), |task| Traits::probe(task, &process_env, &engine())).0;
-        assert!(!traits.rootless && !traits.remote && !traits.sudo, "{traits:?}");
+        assert!(!traits.remote && traits.sudo);
         for local in ["", "unix:///run/user/1000/docker.sock", "npipe:////./pipe/docker_engine", "box"] {
             assert!(!is_remote(local), "{local}");
         }
