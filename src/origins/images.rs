@@ -158,6 +158,11 @@ impl Origins {
         Ok(record.reference)
     }
 
+    /// The packages that are missing on this machine for building the image from source.
+    pub fn source_packages(&self, name: &str) -> Vec<String> {
+        self.source.needs(&artifact(name))
+    }
+
     /// The packages that are missing on this machine if the image must be made from source.
     pub fn missing_packages(
         &self,
@@ -165,7 +170,7 @@ impl Origins {
         registry: Option<&Registry>,
         name: &str,
     ) -> Result<Vec<String>> {
-        let needs = self.source.needs(&artifact(name));
+        let needs = self.source_packages(name);
         if needs.is_empty() || self.bundled_image_entry(name).is_ok() {
             return Ok(Vec::new());
         }

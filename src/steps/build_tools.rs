@@ -1,10 +1,15 @@
 //! Step `build-tools`: installs the packages that building images from source needs.
 
+use std::collections::BTreeSet;
+
 use super::{Depth, HostReceipt, Probe, Revert, Session, Step};
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::local_registry::LocalRegistry;
 use crate::task::Task;
+
+/// The package of Go, which distributions have in a version that is too old.
+const GO: &str = "golang-go";
 
 pub struct BuildToolsStep {
     /// The artifacts that the plan needs as images.
@@ -22,17 +27,24 @@ impl BuildToolsStep {
         missing.sort();
         missing.dedup();
         // The distribution's Go is too old; the step of the image reports that a newer one is missing.
-        missing.retain(|package| package != "golang-go");
+        missing.retain(|package| package != GO);
         Ok(missing)
     }
 }
 
 impl Step for BuildToolsStep {
-    fn effects(&self, _session: &Session) -> Vec<String> {
-        vec![
-            "installs debootstrap with the system's package manager, if images are built from source"
-                .to_owned(),
-        ]
+    fn effects(&self, session: &Session) -> Vec<String> {
+        let packages: BTreeSet<String> =
+            self.images.iter().flat_map(|image| session.origins.source_packages(image)).collect();
+        // Without Go, nothing is built from source.
+        if packages.is_empty() || packages.contains(GO) {
+            return Vec::new();
+        }
+        let packages: Vec<String> = packages.into_iter().collect();
+        let packages = packages.join(", ");
+        vec![format!(
+            "installs {packages} with the system's package manager, if images are built from source"
+        )]
     }
 
     fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {

@@ -51,9 +51,7 @@ pub fn docker(bed: &Bed) {
     laptop.run(&install, SHORT).expect(0);
     show("doctor", &call(&laptop, "doctor", SHORT)).expect(0);
     let plan = show("plan", &call(&laptop, "plan", SHORT)).expect(0);
-    let from = plan.stdout.lines().filter(|line| line.contains("image `"));
-    let built: Vec<_> = from.filter(|line| line.contains("from source")).collect();
-    assert_eq!(built, [""; 0], "`plan` announces that images may be built from source");
+    assert!(!plan.stdout.contains("from source"), "`plan` wants to build:\n{}", plan.stdout);
     let up = call(&laptop, "up --yes --events json", UP).expect(0);
     println!("up: {:.1} s", up.took.as_secs_f64());
     show_requests(&internet, size);
