@@ -19,7 +19,7 @@ use crate::doctor::Pinned;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{ProcessLog, Runner, System};
 use crate::host::{self, Facts};
-use crate::origins::{Mirror, Origins, Trust};
+use crate::origins::{Mirror, Origins, RegistryMirrors, Trust};
 use crate::process_env::ProcessEnv;
 use crate::progress::{Event, Reporter, Silent, State};
 use crate::steps::{self, ClusterLock, Inputs, Journal, Plan, Receipt, Session, UpOptions};
@@ -228,7 +228,12 @@ impl<'a> Context<'a> {
         let pins = global.pins.clone().or_else(|| process_env.var("TODO_BOOTSTRAP_PINS").map(PathBuf::from));
         let strict =
             process_env.var("TODO_BOOTSTRAP_STRICT").is_some_and(|value| value != "0" && value != "false");
+        let variable = process_env.var("TODO_BOOTSTRAP_REGISTRY_MIRROR").unwrap_or_default();
+        let given = global.registry_mirror.iter().map(String::as_str);
+        let registries: Vec<&str> =
+            if global.registry_mirror.is_empty() { variable.split(',').collect() } else { given.collect() };
         Ok(Trust {
+            registry_mirrors: RegistryMirrors::parse(registries.into_iter())?,
             mirror: mirror.map(|text| Mirror::parse(text, &process_env.cwd)).transpose()?,
             strict: global.strict || strict,
             allow_unpinned: global.allow_unpinned,

@@ -44,6 +44,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_mins(90);
 // These name their variables in the format of clap.
 const MIRROR: &str = "Try this mirror before the release hosts; it serves each file as <host>/<path> \
                       [env: TODO_BOOTSTRAP_MIRROR]";
+const REGISTRY_MIRROR: &str = "Copy images of a registry from this mirror; may be repeated \
+                               [env: TODO_BOOTSTRAP_REGISTRY_MIRROR, separated by commas]";
 const STRICT: &str = "Ignore programs already installed on this machine [env: TODO_BOOTSTRAP_STRICT=1]";
 const PINS: &str =
     "Override the built-in pins with <tool>/pin.toml from this folder [env: TODO_BOOTSTRAP_PINS]";
@@ -74,6 +76,8 @@ pub(crate) struct Global {
     pub yes: bool,
     #[arg(long, global = true, value_name = "URL|DIR", help_heading = "Trust", help = MIRROR)]
     pub mirror: Option<String>,
+    #[arg(long, global = true, value_name = "UPSTREAM=HOST[/PREFIX]", help_heading = "Trust", help = REGISTRY_MIRROR)]
+    pub registry_mirror: Vec<String>,
     #[arg(long, global = true, help_heading = "Trust", help = STRICT)]
     pub strict: bool,
     /// Accept files whose checksum only one source confirms

@@ -31,7 +31,11 @@ impl Origins {
         let bundled = self
             .bundled_image_entry(name)
             .map(|entry| format!("{what} {} ({}) from the bundle", entry.version, show_bytes(entry.size)));
-        let download = self.pullable(name).map(|reference| format!("{what} copied from {reference}"));
+        let download = self.pullable(name).map(|reference| {
+            let from =
+                self.copied_from(reference).map_or_else(|_| reference.to_owned(), |from| from.to_string());
+            format!("{what} copied from {from}")
+        });
         let differs = self.published.get(name).and_then(PublishedImage::difference);
         choose(&what, bundled, download, self.source.refusal(&artifact(name)), differs)
     }

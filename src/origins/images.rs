@@ -11,7 +11,7 @@ use crate::files::write_json;
 use crate::local_registry::{Stored, place_of};
 use crate::pins::PublishedImage;
 use crate::quantity::show_bytes;
-use crate::registry::{Reference, Registry, RegistryError, Upstream, fetch_archive};
+use crate::registry::{Reference, Registry, RegistryError, Upstream, fetch_archive, host_to_ask};
 use crate::source::Made;
 use crate::task::Task;
 
@@ -252,16 +252,27 @@ impl Origins {
         if let Some(doubt) = image.doubt().filter(|_| !self.trust.allow_unpinned) {
             return refused(format!("{doubt}; use --allow-unpinned to accept it"));
         }
-        match self.reach.refusal(image.host()) {
+        match self.reach.refusal(&self.host_of(image)) {
             Some(reason) => refused(reason),
             None => Ok(image.reference()),
         }
     }
 
+    /// Where a published image is copied from.
+    pub(super) fn copied_from(&self, published: &str) -> Result<Reference, String> {
+        Ok(self.trust.registry_mirrors.of(Reference::parse(published)?))
+    }
+
+    /// The host that is asked for a published image.
+    fn host_of(&self, image: &PublishedImage) -> String {
+        let from = self.copied_from(image.reference());
+        from.map_or_else(|_| image.host().to_owned(), |from| host_to_ask(&from.host).to_owned())
+    }
+
     /// As [`Origins::pullable`], once the registry was asked whether it can be reached.
     pub(super) fn reachable(&self, task: &Task<'_>, name: &str) -> Attempt<String> {
         self.pullable(name)?;
-        let host = self.published.get(name).map(PublishedImage::host).unwrap_or_default().to_owned();
+        let host = self.published.get(name).map(|image| self.host_of(image)).unwrap_or_default();
         match self.client() {
             Ok(client) => self.reach.ask_one(task, &client, &host)?,
             Err(error) => self.reach.record(&host, &error.one_line(), std::time::Duration::ZERO),
@@ -284,7 +295,7 @@ impl Origins {
         work: impl FnOnce(&Upstream<'_>) -> Result<T, RegistryError>,
     ) -> Attempt<T> {
         let reference =
-            Reference::parse(published).map_err(|why| Miss::refused(format!("{published}: {why}")))?;
+            self.copied_from(published).map_err(|why| Miss::refused(format!("{published}: {why}")))?;
         let (cache, platform) = (self.transit()?, self.facts.container_platform());
         let client = self.client().map_err(|error| Miss::refused(error.one_line()))?;
         let from = Upstream { client: &client, reference: &reference, platform: &platform, cache: &cache };
@@ -294,7 +305,8 @@ impl Origins {
     fn copied_image(&self, task: &Task<'_>, registry: &Registry, name: &str) -> Attempt<Record> {
         let published = self.reachable(task, name)?;
         let (repository, tag) = place_of(&published);
-        task.say(format!("copying {published} to the local registry"));
+        let from = self.copied_from(&published).map_or_else(|_| published.clone(), |from| from.to_string());
+        task.say(format!("copying {from} to the local registry"));
         let digest =
             self.with_upstream(task, &published, |from| registry.copy(task, from, &repository, Some(&tag)))?;
         let stored = Stored { repository, tag, digest };

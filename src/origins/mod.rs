@@ -11,6 +11,7 @@ mod link;
 mod mirror;
 mod own;
 mod reach;
+mod registry_mirror;
 mod store;
 mod system;
 mod tools;
@@ -37,6 +38,7 @@ use crate::tools::Pins;
 pub use images::REGISTRY;
 pub use mirror::{Mirror, Place};
 use reach::Reach;
+pub use registry_mirror::RegistryMirrors;
 use store::Store;
 pub use system::Accepted;
 use system::SystemTools;
@@ -114,6 +116,8 @@ pub struct FoundImage {
 pub struct Trust {
     /// Asked before release hosts are.
     pub mirror: Option<Mirror>,
+    /// Asked instead of registries.
+    pub registry_mirrors: RegistryMirrors,
     /// Nothing that was on this machine before is used.
     pub strict: bool,
     /// One source is enough for a checksum.

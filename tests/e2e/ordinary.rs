@@ -1,5 +1,5 @@
 //! An ordinary laptop: a user without root installs a release, and `up` works with published tools and
-//! images only. The published files are stand-ins: what this machine built from source, under test pins.
+//! images only; those of one registry come from a mirror. The published files are stand-ins: what this machine built from source, under test pins.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
@@ -27,6 +27,9 @@ const SHORT: Duration = Duration::from_mins(5);
 
 /// The repository that publishes the program.
 const PAGE: &str = "https://github.com/ada/todo";
+/// A registry that does not exist here, and the mirror of its images.
+const MIRRORED: &str = "registry.k8s.io";
+const MIRROR: &str = "mirror.example/k8s";
 const TOOLS: [&str; 3] = ["kubectl", "helm", "kind"];
 /// Downloads may be repeated in part: one byte of this many.
 const EXCESS: u64 = 50;
@@ -55,6 +58,7 @@ pub fn docker(bed: &Bed) {
     let up = call(&laptop, "up --yes --events json", UP).expect(0);
     println!("up: {:.1} s", up.took.as_secs_f64());
     show_requests(&internet, size);
+    up.expect_said(&format!("copying {MIRROR}/metrics-server"));
     assert!(!up.said("from source"), "something was built from source:\n{}", up.tail(60));
     let address = Address::find(&up.stdout, &bed.app.hosts).expect("`up` ends with the address");
     println!("the application responds at {}:{}", address.host, address.port);
@@ -77,7 +81,9 @@ pub fn docker(bed: &Bed) {
 }
 
 fn call(laptop: &Laptop, line: &str, limit: Duration) -> Run {
-    laptop.run(&format!("cd ~/todo && TODO_BOOTSTRAP_PINS=~/published/pins todo-bootstrap {line}"), limit)
+    let settings =
+        format!("TODO_BOOTSTRAP_PINS=~/published/pins TODO_BOOTSTRAP_REGISTRY_MIRROR={MIRRORED}={MIRROR}");
+    laptop.run(&format!("cd ~/todo && {settings} todo-bootstrap {line}"), limit)
 }
 
 fn show(what: &str, run: &Run) -> Run {
@@ -186,7 +192,8 @@ impl Published {
             // minikube's node, without a cluster of minikube.
             let Some(image) = image else { continue };
             let reference = pin["image"].as_str().expect("a reference").to_owned();
-            pin.insert("digest".to_owned(), self.content.image(&reference, image).into());
+            let place = reference.replacen(MIRRORED, MIRROR, 1);
+            pin.insert("digest".to_owned(), self.content.image(&place, image).into());
             published.insert(name.clone());
         }
         assert!(published.contains("node") && published.contains("postgres"), "{published:?}");

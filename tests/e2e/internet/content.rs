@@ -91,11 +91,10 @@ pub struct Content {
 }
 
 /// Where the real hosts redirect to: release files, and blobs of their registries.
-const REDIRECTS: [(&str, &str); 4] = [
+const REDIRECTS: [(&str, &str); 3] = [
     ("dl.k8s.io", "cdn.dl.k8s.io"),
     ("github.com", "release-assets.githubusercontent.com"),
     ("registry-1.docker.io", "production.cloudfront.docker.com"),
-    ("registry.k8s.io", "europe-west1-docker.pkg.dev"),
 ];
 /// Docker Hub's tokens.
 const TOKENS: &str = "auth.docker.io";
