@@ -114,6 +114,10 @@ impl Engine {
         for (key, value) in &build.args {
             cmd = cmd.arg("--build-arg").arg(format!("{key}={value}"));
         }
+        // Docker takes the values from its environment, and keeps them out of the history and of the cache's keys.
+        // Podman passes them by itself.
+        let proxies = if self.is_podman() { &[][..] } else { &self.proxies };
+        cmd = cmd.args(proxies.iter().flat_map(|name| ["--build-arg", name]));
         for (key, value) in &build.labels {
             cmd = cmd.arg("--label").arg(format!("{key}={value}"));
         }
@@ -170,6 +174,17 @@ mod tests {
             labels: vec![("inputs".to_owned(), "abc".to_owned())],
             target: Some("run".to_owned()),
         }
+    }
+
+    #[test]
+    fn builds_get_the_names_of_proxies_only() {
+        let proxies = vec!["HTTPS_PROXY".to_owned()];
+        let args = |name: &str| {
+            let engine = Engine { name: name.to_owned(), proxies: proxies.clone(), ..engine() };
+            engine.build_cmd(&build(), "t", Destination::Store).argv()
+        };
+        assert!(args("docker").contains(" --build-arg HTTPS_PROXY "), "{}", args("docker"));
+        assert!(!args("podman").contains("PROXY"), "{}", args("podman"));
     }
 
     #[test]

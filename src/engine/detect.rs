@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Builder, Endpoint, Engine, Fault, info};
 use crate::error::Result;
 use crate::exec::{Cmd, Inherit, RunError};
-use crate::host::{Facts, Os};
+use crate::host::{Facts, Os, container_proxies};
 use crate::process_env::ProcessEnv;
 use crate::task::Task;
 
@@ -33,7 +33,7 @@ impl Engine {
             return Ok(Err(Fault::Remote { endpoint }));
         }
         for client in docker {
-            match query(task, &client)? {
+            match query(task, process_env, &client)? {
                 Ok(engine) if engine.builder == Builder::Legacy => {
                     legacy.get_or_insert(engine);
                 }
@@ -55,7 +55,7 @@ impl Engine {
             if let Some(endpoint) = Endpoint::of_podman(process_env).filter(Endpoint::is_remote) {
                 return Ok(Err(Fault::Remote { endpoint }));
             }
-            match query(task, &client)? {
+            match query(task, process_env, &client)? {
                 Ok(engine) => return Ok(Ok(engine)),
                 Err(found) => {
                     fault.get_or_insert(found);
@@ -89,14 +89,15 @@ fn classify(fault: Option<Fault>, facts: &Facts, has_daemon: bool) -> Fault {
     }
 }
 
-fn query(task: &Task<'_>, client: &Path) -> Result<Result<Engine, Fault>> {
+fn query(task: &Task<'_>, process_env: &ProcessEnv, client: &Path) -> Result<Result<Engine, Fault>> {
     let cmd = Cmd::new(client, "query the container engine")
         .args(["info", "--format", "{{json .}}"])
         .inherit(Inherit::Engine)
         .within(LIMIT)
         .any_status();
     Ok(match task.try_run(&cmd) {
-        Ok(output) => info::parse(client, &output.text(), &output.stderr),
+        Ok(output) => info::parse(client, &output.text(), &output.stderr)
+            .map(|engine| Engine { proxies: container_proxies(process_env), ..engine }),
         Err(RunError::Stopped { reason }) => return Err(reason.error()),
         Err(RunError::NotFound { .. }) => Err(Fault::Absent),
         Err(error) => Err(Fault::Unusable { detail: error.to_string() }),

@@ -47,6 +47,7 @@ fn docker(client: &Path, info: &Value) -> Engine {
         rootless: info["SecurityOptions"]
             .as_array()
             .is_some_and(|all| all.iter().any(|option| option == "name=rootless")),
+        proxies: Vec::new(),
     }
 }
 
@@ -82,6 +83,7 @@ fn podman(client: &Path, info: &Value) -> Engine {
         // The client uses the machine's socket as a remote one.
         host: if host["serviceIsRemote"] == true { EngineHost::PodmanMachine } else { EngineHost::Unknown },
         rootless: host["security"]["rootless"] == true,
+        proxies: Vec::new(),
     }
 }
 

@@ -89,6 +89,8 @@ pub struct Engine {
     pub host: EngineHost,
     /// Whether the daemon runs without root.
     pub rootless: bool,
+    /// The names of the proxy variables that builds get; their values are neither in arguments nor in images.
+    pub proxies: Vec<String>,
 }
 
 impl Engine {

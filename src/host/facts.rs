@@ -156,6 +156,23 @@ fn proxies(process_env: &ProcessEnv) -> Vec<String> {
     both.filter(|name| process_env.var(name).is_some()).collect()
 }
 
+/// The names of the proxy variables for containers, which cannot reach a proxy on this machine's loopback address.
+pub fn container_proxies(process_env: &ProcessEnv) -> Vec<String> {
+    let mut names = proxies(process_env);
+    let exceptions = |name: &str| name.eq_ignore_ascii_case("no_proxy");
+    names.retain(|name| exceptions(name) || !process_env.var(name).is_some_and(is_loopback));
+    if names.iter().all(|name| exceptions(name)) { Vec::new() } else { names }
+}
+
+/// Of `http://user@127.0.0.1:3128`, or the same without scheme.
+fn is_loopback(proxy: &str) -> bool {
+    let rest = proxy.split_once("://").map_or(proxy, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    name.eq_ignore_ascii_case("localhost") || name.starts_with("127.") || name == "[::1]"
+}
+
 /// Total and available bytes, cut to the limit of the cgroup that we run in.
 fn memory() -> (u64, u64) {
     use sysinfo::{MemoryRefreshKind, System};
@@ -213,6 +230,24 @@ mod tests {
         process_env.env.insert("no_proxy".to_owned(), "localhost".into());
         process_env.env.insert("http_proxy".to_owned(), "".into());
         assert_eq!(proxies(&process_env), ["no_proxy", "HTTPS_PROXY"]);
+    }
+
+    #[test]
+    fn containers_get_the_proxies_that_they_can_reach() {
+        let names = |variables: &[(&str, &str)]| {
+            let mut process_env = ProcessEnv::real();
+            process_env.env =
+                variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
+            container_proxies(&process_env)
+        };
+        let company = ("HTTPS_PROXY", "http://me:secret@proxy.example:3128/");
+        assert_eq!(names(&[company, ("no_proxy", "localhost")]), ["no_proxy", "HTTPS_PROXY"]);
+        for local in
+            ["http://127.0.0.1:3128", "localhost:3128", "http://me@[::1]:8080/", "socks5://127.1.2.3"]
+        {
+            assert_eq!(names(&[("http_proxy", local), company]), ["HTTPS_PROXY"], "{local}");
+            assert!(names(&[("ALL_PROXY", local), ("NO_PROXY", "localhost")]).is_empty(), "{local}");
+        }
     }
 
     #[test]

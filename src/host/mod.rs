@@ -15,5 +15,5 @@ pub(crate) mod recorded;
 pub use cgroup::Cgroup;
 pub use desktop::desktop;
 pub use distro::{Distro, Packages};
-pub use facts::{Arch, Facts, Os, probe};
+pub use facts::{Arch, Facts, Os, container_proxies, probe};
 pub use port::{PortState, free_port, holder, port_state};
