@@ -185,3 +185,18 @@ fn a_container_that_was_never_connected_belongs_to_the_owner_of_its_network() {
         assert!(error.what().contains("did not create"), "{error}");
     }
 }
+
+/// For some moments after `docker create` was killed, the container is listed, but cannot be inspected yet.
+#[test]
+fn a_container_that_is_still_being_created_is_waited_for() {
+    let created = NODE.replace("running", "created").replace("c-kind", "");
+    let script = Script::default()
+        .on("docker ps --all", 0, &created)
+        .on("docker ps --all", 0, &created.replace("\"Networks\":\"\"", "\"Networks\":\"c-kind\""))
+        .fails("docker inspect", "Error: No such object: 4711")
+        .on("docker cp", 1, "")
+        .on("docker network inspect --format '{{json .Labels}}'", 0, LABELS);
+    let dir = tempfile::tempdir().unwrap();
+    let state = with_task(&script, |task| kind(dir.path()).state(task)).0.unwrap();
+    assert!(matches!(state, State::Partial { .. }), "{state:?}");
+}

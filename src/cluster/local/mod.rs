@@ -10,6 +10,9 @@ pub(super) mod testing;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
 
 use super::{Owned, Ports, Sizes, State};
 use crate::config::{ClusterSpec, ProviderKind, Versions};
@@ -26,6 +29,9 @@ use crate::task::Task;
 pub use owner::Owner;
 use owner::Whose;
 
+/// The time in which an engine finishes what it does to a container, and the pause before it is asked again.
+const SETTLED: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_millis(200);
 /// The label of a node image that we built.
 const OUR_NODE_IMAGE: &str = "todo-bootstrap.dev/node";
 
@@ -132,19 +138,27 @@ impl Provider {
     /// The cluster's containers. Refuses if one of them is not ours.
     pub(super) fn ours(&self, task: &Task<'_>) -> Result<Vec<Container>> {
         let label = if self.is_minikube() { "name.minikube.sigs.k8s.io" } else { "io.x-k8s.kind.cluster" };
-        let containers = self.engine.containers(task, &[format!("label={label}={}", self.name())])?;
-        if !containers.is_empty() {
-            let network = self.network();
-            let labels = self.engine.labels_of(task, "network", &network)?;
-            let mut joined = containers.clone();
-            // The creation was interrupted before the container was connected.
+        let (network, end) = (self.network(), Instant::now() + SETTLED);
+        loop {
+            let containers = self.engine.containers(task, &[format!("label={label}={}", self.name())])?;
+            if containers.is_empty() {
+                return Ok(containers);
+            }
+            // One that was never started is listed without the network for which it was created. One that is
+            // only listed is still being created, or deleted, for a client that may have been killed.
+            let (mut joined, mut changing) = (containers.clone(), false);
             for container in joined.iter_mut().filter(|container| container.networks.is_empty()) {
                 let planned = self.engine.network_of(task, &container.id)?;
+                changing |= planned.is_none();
                 container.networks.extend(planned.filter(|planned| *planned == network));
             }
-            self.check_owner(&joined, labels.as_ref(), || self.mark(task))?;
+            if !changing || Instant::now() > end {
+                let labels = self.engine.labels_of(task, "network", &network)?;
+                self.check_owner(&joined, labels.as_ref(), || self.mark(task))?;
+                return Ok(containers);
+            }
+            task.wait("the engine to finish a container", tokio::time::sleep(PAUSE).map(Ok))?;
         }
-        Ok(containers)
     }
 
     /// The names of the nodes' containers, without kind's load balancer for several control planes.
