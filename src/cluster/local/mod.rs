@@ -12,8 +12,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use futures::FutureExt as _;
-
 use super::{Owned, Ports, Sizes, State};
 use crate::config::{ClusterSpec, ProviderKind, Versions};
 use crate::data::Data;
@@ -157,7 +155,10 @@ impl Provider {
                 self.check_owner(&joined, labels.as_ref(), || self.mark(task))?;
                 return Ok(containers);
             }
-            task.wait("the engine to finish a container", tokio::time::sleep(PAUSE).map(Ok))?;
+            task.wait("the engine to finish a container", async {
+                tokio::time::sleep(PAUSE).await;
+                Ok(())
+            })?;
         }
     }
 
