@@ -241,8 +241,7 @@ fn chart(name: &str, version: String, folder: &Path, work: &Path) -> Result<(Ent
         inputs: sha256.clone(),
         sha256,
         size,
-        reference: None,
-        image_id: None,
+        ..Entry::default()
     };
     Ok((entry, file))
 }
