@@ -11,7 +11,7 @@ fn mode(bench: &Bench, name: &str) -> u32 {
 
 #[test]
 fn planted_files_are_refused_and_left_as_they_are() {
-    for name in ["file.partial", "file.partial.json", "file.lock", "file"] {
+    for name in ["file.partial", "file.partial.json", "file.lock"] {
         let (bench, server) = (Bench::new(), abc());
         let victim = bench.dir.path().join("victim");
         std::fs::write(&victim, "precious").unwrap();
@@ -20,10 +20,6 @@ fn planted_files_are_refused_and_left_as_they_are() {
             |from: &Path, to: &Path| symlink(from, to),
             |from: &Path, to: &Path| std::fs::hard_link(from, to),
         ] {
-            // What lies in the place of the file itself is replaced.
-            if name == "file" {
-                break;
-            }
             plant(&victim, &planted).unwrap();
             let error = bench.fetch(&server.url(), ABC, Some(3)).unwrap_err();
             let (is_local, error) = (error.is_local(), Error::from(error));
@@ -38,6 +34,14 @@ fn planted_files_are_refused_and_left_as_they_are() {
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
         assert!(server.seen().is_empty());
     }
+}
+
+#[test]
+fn a_folder_in_place_of_the_target_is_named() {
+    let (bench, server) = (Bench::new(), abc());
+    std::fs::create_dir(bench.dir.path().join("file")).unwrap();
+    let error = bench.fetch(&server.url(), ABC, None).unwrap_err();
+    assert!(error.to_string().contains("is a folder"), "{error}");
 }
 
 #[test]
