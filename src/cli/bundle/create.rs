@@ -80,8 +80,7 @@ struct Gathered {
 }
 
 impl Gathered {
-    /// Returns the artifact, or records the error as the reason why it is missing. Fails only if the command
-    /// was interrupted.
+    /// Returns the artifact, or records why it is missing; fails only if the command was interrupted.
     fn add<T>(&mut self, platform: &str, what: &str, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(found) => Ok(Some(found)),
