@@ -58,6 +58,11 @@ impl Recorder {
     pub fn events(&self) -> Vec<Event> {
         self.events.lock().map(|events| events.clone()).unwrap_or_default()
     }
+
+    /// The messages of all events, one a line.
+    pub fn said(&self) -> String {
+        self.events().into_iter().map(|event| event.message + "\n").collect()
+    }
 }
 
 impl Reporter for Recorder {

@@ -108,21 +108,39 @@ pub(crate) mod testing {
     use super::{Cancel, Duration, Instant, Runner, Task};
     use crate::progress::Recorder;
 
+    /// Owns the parts of a [`Task`].
+    pub struct Parts {
+        runtime: tokio::runtime::Runtime,
+        pub recorder: Recorder,
+        pub cancel: Cancel,
+    }
+
+    impl Default for Parts {
+        fn default() -> Self {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+            Self { runtime: runtime.unwrap(), recorder: Recorder::default(), cancel: Cancel::default() }
+        }
+    }
+
+    impl Parts {
+        /// A task that has one minute.
+        pub fn task<'a>(&'a self, runner: &'a dyn Runner) -> Task<'a> {
+            Task {
+                step: "test",
+                runner,
+                reporter: &self.recorder,
+                cancel: &self.cancel,
+                runtime: self.runtime.handle(),
+                deadline: Instant::now() + Duration::from_mins(1),
+            }
+        }
+    }
+
     /// Runs `work` with a task that has one minute.
     pub fn with_task<T>(runner: &dyn Runner, work: impl FnOnce(&Task<'_>) -> T) -> (T, Recorder) {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let (recorder, cancel) = (Recorder::default(), Cancel::default());
-        let task = Task {
-            step: "test",
-            runner,
-            reporter: &recorder,
-            cancel: &cancel,
-            runtime: runtime.handle(),
-            deadline: Instant::now() + Duration::from_mins(1),
-        };
-        let result = work(&task);
-        (result, recorder)
+        let parts = Parts::default();
+        let result = work(&parts.task(runner));
+        (result, parts.recorder)
     }
 }
 

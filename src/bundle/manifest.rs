@@ -13,7 +13,7 @@ pub const SCHEMA: u32 = 2;
 /// More bytes than a manifest of thousands of entries has.
 pub(super) const MANIFEST_LIMIT: u64 = 16 << 20;
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     pub name: String,
@@ -97,6 +97,14 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+/// An entry of version 1.2.3 for linux/amd64, whose file, called as itself, has these bytes.
+#[cfg(test)]
+pub(crate) fn entry(name: &str, kind: &str, bytes: &[u8]) -> Entry {
+    let [name, kind, version, platform] = [name, kind, "1.2.3", "linux/amd64"].map(str::to_owned);
+    let (file, sha256, size) = (name.clone(), sha256(bytes), bytes.len() as u64);
+    Entry { name, kind, version, platform, file, sha256, size, ..Entry::default() }
 }
 
 /// One path component without surprises.

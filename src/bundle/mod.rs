@@ -18,6 +18,8 @@ use std::path::PathBuf;
 
 pub use create::{create, taken};
 pub use folder::pack;
+#[cfg(test)]
+pub(crate) use manifest::entry;
 pub use manifest::{Entry, Manifest, SCHEMA};
 pub use verify::{Contents, contents};
 

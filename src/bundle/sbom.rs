@@ -122,19 +122,9 @@ mod tests {
     use crate::bundle::Manifest;
 
     fn entry(name: &str, kind: &str, reference: Option<&str>) -> Entry {
-        let sha256 = crate::files::sha256(name.as_bytes());
-        Entry {
-            name: name.to_owned(),
-            kind: kind.to_owned(),
-            version: "1.2.3".to_owned(),
-            platform: "linux/arm64".to_owned(),
-            file: format!("files/{sha256}-{name}"),
-            sha256,
-            size: 3,
-            reference: reference.map(str::to_owned),
-            image_id: reference.map(|_| format!("sha256:{}", "1".repeat(64))),
-            inputs: String::new(),
-        }
+        let plain = crate::bundle::entry(name, kind, name.as_bytes());
+        let file = format!("files/{}-{name}", plain.sha256);
+        Entry { file, reference: reference.map(str::to_owned), ..plain }
     }
 
     #[test]
@@ -163,10 +153,10 @@ mod tests {
         assert_eq!(
             purls,
             [
-                "pkg:docker/app/web@v1-abc?arch=arm64&os=linux&repository_url=localhost",
-                "pkg:docker/kindest/node@v1.34.0?arch=arm64&os=linux&repository_url=docker.io",
-                "pkg:generic/kubectl@1.2.3?arch=arm64&os=linux",
-                "pkg:generic/sbom-web@1.2.3?arch=arm64&os=linux",
+                "pkg:docker/app/web@v1-abc?arch=amd64&os=linux&repository_url=localhost",
+                "pkg:docker/kindest/node@v1.34.0?arch=amd64&os=linux&repository_url=docker.io",
+                "pkg:generic/kubectl@1.2.3?arch=amd64&os=linux",
+                "pkg:generic/sbom-web@1.2.3?arch=amd64&os=linux",
             ]
         );
         assert!(parts.iter().all(|part| part["hashes"][0]["content"].as_str().unwrap().len() == 64));

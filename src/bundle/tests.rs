@@ -15,30 +15,17 @@ fn task<T>(work: impl FnOnce(&Task<'_>) -> T) -> T {
     with_task(&Script::default(), work).0
 }
 
-fn entry(dir: &Path, name: &str, kind: &str, file: &str, bytes: &[u8]) -> (Entry, PathBuf) {
-    let path = dir.join(file);
-    std::fs::write(&path, bytes).unwrap();
-    let entry = Entry {
-        name: name.to_owned(),
-        kind: kind.to_owned(),
-        version: "1.2.3".to_owned(),
-        platform: "linux/amd64".to_owned(),
-        file: file.to_owned(),
-        sha256: sha256(bytes),
-        size: bytes.len() as u64,
-        reference: None,
-        image_id: None,
-        inputs: "0".repeat(64),
-    };
-    (entry, path)
-}
-
 fn entries(dir: &Path) -> Vec<(Entry, PathBuf)> {
-    vec![
-        entry(dir, "image-node", "image", "image.tar", &[7; 3000]),
-        entry(dir, "helm", "tool", "helm", b"#!/bin/helm"),
-        entry(dir, "empty", "tool", "empty", b""),
-    ]
+    let entries: [(&str, &str, &str, &[u8]); 3] = [
+        ("image-node", "image", "image.tar", &[7; 3000]),
+        ("helm", "tool", "helm", b"#!/bin/helm"),
+        ("empty", "tool", "empty", b""),
+    ];
+    let write = |(name, kind, file, bytes): (&str, &str, &str, &[u8])| {
+        std::fs::write(dir.join(file), bytes).unwrap();
+        (entry(name, kind, bytes), dir.join(file))
+    };
+    entries.map(write).into()
 }
 
 /// A bundle named `name` in a new folder, and the digest of its manifest.

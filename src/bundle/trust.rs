@@ -2,30 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::files::write_json;
 
-/// The trust record of a bundle that was created here, `<state>/bundles/<sha256 of its manifest>.json`.
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
-    /// Where the bundle was written to, for readers of this file.
-    path: PathBuf,
-}
-
+/// The trust record of a bundle that was created here: where it was written to.
 fn file(state: &Path, sha256: &str) -> PathBuf {
     state.join("bundles").join(format!("{sha256}.json"))
 }
 
 pub fn record(state: &Path, sha256: &str, path: &Path) -> Result<()> {
-    write_json(&file(state, sha256), &Record { path: path.to_owned() })
+    write_json(&file(state, sha256), &json!({ "path": path }))
 }
 
 /// Whether this machine created it. `sha256` has to be the digest of a manifest that was read.
 pub fn is_recorded(state: &Path, sha256: &str) -> bool {
     let record = std::fs::read(file(state, sha256)).unwrap_or_default();
-    serde_json::from_slice::<Record>(&record).is_ok()
+    serde_json::from_slice::<Value>(&record).is_ok_and(|record| record["path"].is_string())
 }
 
 #[cfg(test)]

@@ -18,8 +18,7 @@ struct Condition {
     /// `None` selects all objects; there must be at least one.
     name: Option<String>,
     namespace: Option<String>,
-    /// Type of the condition → its status: `True`, `False` or `Unknown`. A missing condition counts as
-    /// `False`.
+    /// Type of the condition → its status: `True`, `False` (also if it is missing) or `Unknown`.
     conditions: BTreeMap<String, String>,
 }
 

@@ -19,9 +19,10 @@ pub(super) struct Answer {
 }
 
 /// Every given condition must hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Expect {
-    pub status: u16,
+    /// 200 unless given.
+    pub status: Option<u16>,
     /// Instead of one status: any status for which a browser shows a page, including a request to log in.
     pub page: bool,
     /// By name in lower case: the header must exist, and its value must contain this text.
@@ -55,21 +56,6 @@ pub(super) struct Show<'a> {
 /// For a response to a request without secrets.
 const PLAIN: Show<'_> = Show { body: 120, redact: &|text| text.to_owned() };
 
-impl Default for Expect {
-    fn default() -> Self {
-        Self {
-            status: 200,
-            page: false,
-            headers: BTreeMap::new(),
-            body: None,
-            contains: Vec::new(),
-            json: BTreeMap::new(),
-            events: Vec::new(),
-            no_events: Vec::new(),
-        }
-    }
-}
-
 #[allow(clippy::unnecessary_wraps)] // the signature that a table is read with
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Expect> {
     let status = fields.opt_integer("status", 100..=599).and_then(|status| u16::try_from(status).ok());
@@ -88,7 +74,6 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Expect> {
     });
     let no_events = fields.strings("no-events");
     let headers = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-    let status = status.unwrap_or(200);
     Some(Expect { status, page, headers, body, contains, json, events, no_events })
 }
 
@@ -101,6 +86,10 @@ fn read_json(fields: &mut Fields<'_, '_>) -> BTreeMap<String, String> {
 }
 
 impl Expect {
+    pub fn status(&self) -> u16 {
+        self.status.unwrap_or(200)
+    }
+
     /// The same with `change` applied to every compared text; stops at the first error.
     pub fn with_texts<E>(&self, change: &dyn Fn(&str) -> Result<String, E>) -> Result<Self, E> {
         let map = |map: &BTreeMap<String, String>| -> Result<BTreeMap<String, String>, E> {
@@ -133,8 +122,8 @@ impl Expect {
         if self.page && !matches!(answer.status, 200..=399 | 401 | 403) {
             return Err(format!("answered {}, which is not a page{}", answer.status, body()));
         }
-        if !self.page && answer.status != self.status {
-            return Err(format!("answered {} instead of {}{}", answer.status, self.status, body()));
+        if !self.page && answer.status != self.status() {
+            return Err(format!("answered {} instead of {}{}", answer.status, self.status(), body()));
         }
         self.judge_headers(answer, show)?;
         self.judge_body(answer, show)?;
@@ -296,21 +285,17 @@ mod tests {
         Answer { status, headers, cookies: Vec::new(), body: body.to_owned() }
     }
 
-    fn expect() -> Expect {
-        Expect::default()
-    }
-
     #[test]
     fn every_given_condition_must_hold() {
         let map = |name: &str, value: &str| [(name.to_owned(), value.to_owned())].into();
-        let headers = |name: &str, value: &str| Expect { headers: map(name, value), ..expect() };
-        let exact = || Expect { body: Some("pong".to_owned()), ..expect() };
-        let parts = || Expect { contains: vec!["a".to_owned(), "z".to_owned()], ..expect() };
-        let json = |pointer: &str, value: &str| Expect { json: map(pointer, value), ..expect() };
+        let headers = |name: &str, value: &str| Expect { headers: map(name, value), ..Expect::default() };
+        let exact = || Expect { body: Some("pong".to_owned()), ..Expect::default() };
+        let parts = || Expect { contains: vec!["a".to_owned(), "z".to_owned()], ..Expect::default() };
+        let json = |pointer: &str, value: &str| Expect { json: map(pointer, value), ..Expect::default() };
         let body = r#"{"status":"ok","notes":[{"n":3,"open":true}]}"#;
         for (expect, status, body, wrong) in [
-            (expect(), 200, "anything", ""),
-            (expect(), 404, "no  such\npage", "answered 404 instead of 200: no such page"),
+            (Expect::default(), 200, "anything", ""),
+            (Expect::default(), 404, "no  such\npage", "answered 404 instead of 200: no such page"),
             (headers("content-type", "text/html"), 200, "", ""),
             (headers("content-type", "json"), 200, "", "\"text/html; charset=utf-8\", not \"json\""),
             (headers("x-none", ""), 200, "", "without header x-none"),
@@ -329,13 +314,13 @@ mod tests {
             assert_eq!(judged.is_ok(), wrong.is_empty(), "{judged:?}");
             assert!(judged.err().unwrap_or_default().contains(wrong), "{wrong}");
         }
-        let wrong = expect().judge(&answer(500, &"é".repeat(500))).unwrap_err();
+        let wrong = Expect::default().judge(&answer(500, &"é".repeat(500))).unwrap_err();
         assert!(wrong.ends_with('…') && wrong.chars().count() < 160);
     }
 
     #[test]
     fn a_page_may_lead_on_or_ask_for_a_login() {
-        let page = Expect { page: true, ..expect() };
+        let page = Expect { page: true, ..Expect::default() };
         for status in [200, 204, 302, 401, 403] {
             assert!(page.judge(&answer(status, "")).is_ok(), "{status}");
         }
@@ -353,7 +338,8 @@ mod tests {
 
     #[test]
     fn events_must_come_in_their_order() {
-        let judge = |events: Vec<WantedEvent>| Expect { events, ..expect() }.judge(&answer(200, CHAT));
+        let judge =
+            |events: Vec<WantedEvent>| Expect { events, ..Expect::default() }.judge(&answer(200, CHAT));
         assert!(judge(vec![event("call", &[("/name", "add")]), event("done", &[])]).is_ok());
         let wrong = judge(vec![event("done", &[]), event("call", &[])]).unwrap_err();
         assert_eq!(wrong, "event call did not arrive in its place (arrived: start, call, delta, done)");
@@ -367,7 +353,7 @@ mod tests {
     #[test]
     fn some_events_must_not_come() {
         let no_events = vec!["error".to_owned(), "delta".to_owned()];
-        let wrong = Expect { no_events, ..expect() }.judge(&answer(200, CHAT)).unwrap_err();
+        let wrong = Expect { no_events, ..Expect::default() }.judge(&answer(200, CHAT)).unwrap_err();
         assert_eq!(wrong, "event delta came: {\"text\":\"Added.\"}");
     }
 }

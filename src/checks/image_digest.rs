@@ -1,5 +1,4 @@
-//! Kind `image-digest`: containers specify images by digest and run exactly those, including the images that
-//! were built.
+//! Kind `image-digest`: containers specify images by digest and run exactly those, also those built here.
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::BoxStream;

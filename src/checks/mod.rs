@@ -74,8 +74,7 @@ pub trait Check: Debug + Send + Sync {
     /// Looks once. Errors of the API are [`Verdict::NotYet`]: they may pass.
     fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict>;
 
-    /// An item for each change after which another look may have another result; without a watch, pauses
-    /// separate the looks.
+    /// An item for each change after which to look again; without a watch, pauses separate the looks.
     fn changes(&self, _cx: &Context<'_>) -> Option<BoxStream<'static, ()>> {
         None
     }
@@ -91,8 +90,7 @@ pub trait Check: Debug + Send + Sync {
         Duration::from_secs(5)
     }
 
-    /// Undoes what an interrupted run left behind. It is asked when all is over, also
-    /// after the work was told to stop, and must be short.
+    /// Undoes what an interrupted run left behind: asked when all is over, and must be short.
     fn tidy<'a>(&'a self, _cx: &'a Context<'_>) -> Option<BoxFuture<'a, ()>> {
         None
     }

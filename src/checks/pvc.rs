@@ -83,14 +83,10 @@ mod tests {
     }
 
     #[test]
-    fn bound_passes_and_says_what_it_is() {
+    fn bound_passes_pending_may_lost_and_another_class_cannot() {
         let expected = Verdict::Pass("bound (64Mi, standard)".to_owned());
         assert_eq!(judge(&claim("standard", "Bound"), None), expected);
         assert_eq!(judge(&claim("standard", "Bound"), Some("standard")), expected);
-    }
-
-    #[test]
-    fn pending_may_pass_lost_and_another_class_cannot() {
         assert!(matches!(judge(&claim("standard", "Pending"), None), Verdict::NotYet(_)));
         assert!(matches!(judge(&claim("standard", "Lost"), None), Verdict::Never(_)));
         assert!(matches!(judge(&claim("standard", "Bound"), Some("fast")), Verdict::Never(_)));

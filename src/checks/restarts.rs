@@ -25,8 +25,7 @@ use crate::kubernetes::error_line;
 
 /// The namespace with pods on every node.
 const SYSTEM: &str = "kube-system";
-/// How long after a node became ready its restart still causes others: probes time out while everything
-/// starts at once.
+/// How long after a node became ready its restart still causes others, because everything starts at once.
 const STABILISING: SignedDuration = SignedDuration::from_secs(120);
 
 #[derive(Debug)]
@@ -131,8 +130,7 @@ impl Check for Restarts {
     }
 }
 
-/// When the current run of each node began: when it became ready, or when its runtime noticed the loss of
-/// containers, whichever was later.
+/// When the current run of each node began: when it became ready, or noticed lost containers, if later.
 fn runs(nodes: &[Node], pods: &[&[Pod]]) -> BTreeMap<String, Timestamp> {
     let mut runs = ready_since(nodes);
     for pod in pods.iter().copied().flatten() {

@@ -146,32 +146,22 @@ mod tests {
         super::load(data, groups, &Versions::load(data)?)
     }
 
+    /// Those of the program, of its own project, and of the examples: they stand beside those of the cluster,
+    /// whose ids and codes are taken.
     #[test]
-    fn every_embedded_check_parses_and_has_a_code_of_its_own() {
-        let specs = load(&Data::default(), &["cluster"]).unwrap();
-        assert!(specs.len() >= 4, "{}", specs.len());
-        assert!(specs.iter().any(|spec| spec.kind == "metrics"));
-    }
-
-    /// Their checks stand beside those of the cluster, whose ids and codes are taken.
-    #[test]
-    fn every_example_is_valid() {
-        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-        let mut count = 0;
-        for dir in std::fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path()) {
-            Application::load(&dir).unwrap().unwrap();
-            let specs = load(&Data::new(Some(dir)), &["cluster", "app"]).unwrap();
-            assert!(specs.iter().any(|spec| spec.kind == "http"));
-            count += 1;
-        }
-        assert!(count > 0);
-    }
-
-    #[test]
-    fn the_checks_beside_these_sources_are_valid() {
-        let own = Path::new(env!("CARGO_MANIFEST_DIR")).to_owned();
-        let specs = load(&Data::new(Some(own)), &["cluster", "app"]).unwrap();
-        assert!(["http", "journey"].iter().all(|kind| specs.iter().any(|spec| spec.kind == *kind)));
+    fn every_check_of_this_repository_is_valid_and_has_a_code_of_its_own() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let has = |specs: &[Spec], kind: &str| specs.iter().any(|spec| spec.kind == kind);
+        let cluster = load(&Data::default(), &["cluster"]).unwrap();
+        assert!(cluster.len() >= 4 && has(&cluster, "metrics"), "{}", cluster.len());
+        let all = |dir: &Path| load(&Data::new(Some(dir.to_owned())), &["cluster", "app"]).unwrap();
+        assert!(has(&all(root), "http") && has(&all(root), "journey"));
+        let examples = std::fs::read_dir(root.join("examples")).unwrap().map(|entry| entry.unwrap().path());
+        let count = examples.inspect(|dir| {
+            Application::load(dir).unwrap().unwrap();
+            assert!(has(&all(dir), "http"), "{}", dir.display());
+        });
+        assert!(count.count() > 0);
     }
 
     #[test]

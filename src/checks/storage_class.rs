@@ -73,14 +73,10 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_default() {
+    fn there_is_one_default_and_neither_none_nor_two() {
         let good = [class("standard", true), class("slow", false)];
         assert_eq!(judge(&good, None), Verdict::Pass("standard (by local)".to_owned()));
         assert_eq!(judge(&good, Some("slow")), Verdict::Pass("slow (by local)".to_owned()));
-    }
-
-    #[test]
-    fn none_and_two_are_wrong() {
         for (classes, part) in [
             (vec![], "no class is the default"),
             (vec![class("a", false)], "the classes are: a"),

@@ -10,8 +10,7 @@ use super::{Check, Context, Verdict};
 use crate::config::Fields;
 use crate::kubernetes::reach;
 
-/// How long a port-forward may take to report that the pod refused (measured: 40 ms on a node of this
-/// machine).
+/// How long a port-forward may take to report that the pod refused (measured: 40 ms).
 const REFUSAL: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]

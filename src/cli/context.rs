@@ -18,7 +18,7 @@ use crate::data::Data;
 use crate::doctor::Pinned;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{ProcessLog, Runner, System};
-use crate::host::{self, Facts};
+use crate::host;
 use crate::origins::{Mirror, Origins, RegistryMirrors, Trust};
 use crate::process_env::ProcessEnv;
 use crate::progress::{Event, Reporter, Silent, State};
@@ -145,8 +145,7 @@ impl<'a> Context<'a> {
         steps::least_need(&data, &versions, &profile, application.as_ref())
     }
 
-    /// The pins of the project and their end of support; the built-in pins if the project's cannot be
-    /// read.
+    /// The pins of the project and their end of support; the built-in pins if the project's cannot be read.
     pub fn pinned(&self) -> Result<Pinned> {
         let today = (self.process_env.now)().to_zoned(TimeZone::UTC).date();
         let own = self.sources().and_then(|Sources { data, .. }| Pinned::load(&data, today));
@@ -169,7 +168,7 @@ impl<'a> Context<'a> {
         if options.mock {
             application = application.map(Application::mocked).transpose()?;
         }
-        let facts = self.facts(&paths);
+        let facts = host::probe(self.process_env, &paths.cache);
         let (bundle, trust) = (bundle.cloned(), self.trust()?);
         let origins = Origins::new(self.process_env, &paths, &data, &versions, &facts, bundle, trust)?;
         self.report_pins(&origins);
@@ -249,10 +248,6 @@ impl<'a> Context<'a> {
         }
         let message = format!("these pins override the built-in ones: {}", given.join(", "));
         self.ui.reporter(&[]).report(&Event::new("pins", State::Warning, message));
-    }
-
-    pub fn facts(&self, paths: &Paths) -> Facts {
-        host::probe(self.process_env, &paths.cache)
     }
 
     /// A bench that shows progress.

@@ -11,11 +11,11 @@ use crate::data::Data;
 use crate::doctor::{Finding, Inputs, PROBES, Severity};
 use crate::engine::Engine;
 use crate::error::{Error, Exit, Result};
+use crate::host;
 use crate::ui::data;
 
 pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
-    let paths = context.paths()?;
-    let facts = context.facts(&paths);
+    let facts = host::probe(context.process_env, &context.paths()?.cache);
     let bench = context.silent()?;
     let versions = Versions::load(&Data::default())?;
     let pinned = context.pinned()?;

@@ -104,8 +104,7 @@ fn find_engine(context: &Context<'_>, args: &DownArgs, session: &Session, bench:
         .context(format!("cannot delete {what}: its engine is not responding; nothing was deleted")))
 }
 
-/// The volume claims in the cluster; none if the cluster does not respond, which does not prevent its
-/// deletion.
+/// The volume claims in the cluster; none if it does not respond, which does not prevent its deletion.
 fn volume_claims(session: &Session, task: &Task<'_>) -> Vec<String> {
     let task = task.within(Duration::from_secs(5));
     connect(session, &task).and_then(|()| steps::claims(session, &task)).unwrap_or_default()

@@ -29,29 +29,21 @@ pub(crate) fn run(
         "this port forwards to Service {} only, not to the other paths of the Ingress; press Ctrl-C to stop",
         route.service
     ));
-    serve(context, session, task, &To { namespace, route: &route, scheme: "http" }, port, listening)
+    serve(context, session, task, (namespace, &route, "http"), port, listening)
 }
 
-/// The target of a forwarded port.
-pub(crate) struct To<'a> {
-    pub namespace: &'a str,
-    pub route: &'a Route,
-    /// The protocol of the Service.
-    pub scheme: &'a str,
-}
-
-/// Like [`run`], for any Service.
+/// Like [`run`], for any Service, of which `scheme` is the protocol.
 pub(crate) fn serve(
     context: &Context<'_>,
     session: &Session,
     task: &Task<'_>,
-    to: &To<'_>,
+    (namespace, route, scheme): (&str, &Route, &str),
     port: u16,
     listening: impl Fn(&str),
 ) -> Result<Exit> {
     let task = until_stopped(context, task);
     let mut announce = |port: u16| {
-        let url = format!("{}://127.0.0.1:{port}/", to.scheme);
+        let url = format!("{scheme}://127.0.0.1:{port}/");
         if context.json() {
             let _ = print_json(&serde_json::json!({ "url": url }));
         } else {
@@ -60,6 +52,6 @@ pub(crate) fn serve(
         listening(&url);
     };
     let wanted = (port != 0).then_some(port);
-    let result = deploy::forward(&task, session.kube()?, to.namespace, to.route, wanted, &mut announce);
+    let result = deploy::forward(&task, session.kube()?, namespace, route, wanted, &mut announce);
     ended(&task, result)
 }

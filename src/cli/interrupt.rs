@@ -21,8 +21,7 @@ pub fn watch(cancel: &Cancel) {
     #[cfg(unix)]
     {
         use signal_hook::consts::SIGHUP;
-        // The kernel and the shell may both send it when a terminal is closed: the second one must not end
-        // the clean-up.
+        // The kernel and the shell may both send it: the second one must not end the clean-up.
         if !is_ignored(SIGHUP) {
             warn_on_error(SIGHUP, flag::register(SIGHUP, asked.clone()));
         }

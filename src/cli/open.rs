@@ -58,7 +58,7 @@ pub(crate) fn run(context: &Context<'_>, args: &OpenArgs) -> Result<Exit> {
 fn dashboard(context: &Context<'_>, session: &Session, task: &Task<'_>, port: u16) -> Result<Exit> {
     const CHART: &str = "https://kubernetes.github.io/dashboard/";
     let namespace = dashboard::NAMESPACE;
-    let Some(found) = dashboard::dashboard(task, session.kube()?)? else {
+    let Some((route, scheme)) = dashboard::dashboard(task, session.kube()?)? else {
         let install = format!(
             "helm upgrade --install {namespace} {namespace} --repo {CHART} --create-namespace \
              --namespace {namespace} --kubeconfig {}",
@@ -70,9 +70,9 @@ fn dashboard(context: &Context<'_>, session: &Session, task: &Task<'_>, port: u1
             .help("todo-bootstrap status   # shows nodes, services and pods without it")
             .help(format!("{install}   # in minikube: minikube addons enable dashboard")));
     };
-    context.ui.say(&format!("this port forwards to Service {}; press Ctrl-C to stop", found.route.service));
-    let to = forward::To { namespace, route: &found.route, scheme: found.scheme };
-    forward::serve(context, session, task, &to, port, |url| show(context, session, task, url))
+    context.ui.say(&format!("this port forwards to Service {}; press Ctrl-C to stop", route.service));
+    let to = (namespace, &route, scheme);
+    forward::serve(context, session, task, to, port, |url| show(context, session, task, url))
 }
 
 /// Opens `url` in the browser, or reports why not. The caller has printed the address.

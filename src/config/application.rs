@@ -1,5 +1,4 @@
-//! An application, defined by data: the images to build, the chart to install, the host name. Read from
-//! `application.toml` in `--dir`.
+//! An application, defined by `application.toml` in `--dir`: images to build, chart to install, host name.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ pub const FILE: &str = "application.toml";
 /// The build argument that names the base image.
 pub const BASE_ARG: &str = "BASE_IMAGE";
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Application {
     /// Where it was read from; all paths below are absolute, within it.
     pub dir: PathBuf,
@@ -46,7 +45,7 @@ pub struct Application {
 }
 
 /// An image that is built from the project.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageSpec {
     pub name: String,
     pub context: PathBuf,

@@ -1,5 +1,4 @@
-//! Typed configuration: profiles, applications, versions. Readers report all problems at once, each with its
-//! line.
+//! Typed configuration: profiles, applications, versions. Readers report all problems at once, with lines.
 
 mod application;
 mod dockerfile;

@@ -2,20 +2,14 @@
 
 use crate::error::Error;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Problem {
-    /// One-based; `None` if something is missing.
-    line: Option<usize>,
-    message: String,
-}
-
 /// The problems of one file, in the order of its lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems {
     file: String,
     /// Its text, if the error may quote lines of it.
     text: String,
-    list: Vec<Problem>,
+    /// By line, from 1 on; `None` if something is missing.
+    list: Vec<(Option<usize>, String)>,
 }
 
 impl Problems {
@@ -30,7 +24,7 @@ impl Problems {
     }
 
     pub fn add(&mut self, line: Option<usize>, message: impl Into<String>) {
-        self.list.push(Problem { line, message: message.into() });
+        self.list.push((line, message.into()));
     }
 
     /// `value` if there are no problems, otherwise the error that lists all of them.
@@ -41,8 +35,7 @@ impl Problems {
         }
     }
 
-    fn shown(&self, problem: &Problem) -> String {
-        let Problem { line, message } = problem;
+    fn shown(&self, (line, message): &(Option<usize>, String)) -> String {
         let Some(line) = line else { return format!("{}: {message}", self.file) };
         let shown = format!("{}:{line}: {message}", self.file);
         match self.text.lines().nth(line - 1) {
@@ -54,7 +47,7 @@ impl Problems {
 
 impl From<Problems> for Error {
     fn from(mut problems: Problems) -> Self {
-        problems.list.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
+        problems.list.sort_by_key(|(line, _)| line.unwrap_or(usize::MAX));
         let (file, count) = (&problems.file, problems.list.len());
         let noun = if count == 1 { "problem" } else { "problems" };
         let error = Self::usage(format!("{file} has {count} {noun}"));

@@ -208,27 +208,18 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_the_hosts() {
-        let profile = parse("provider = \"kind\"").unwrap();
-        assert_eq!(profile.cluster.cpus, Amount::Auto);
-        assert_eq!((profile.cluster.http_port, profile.cluster.https_port), (80, 443));
-        assert_eq!(profile.preset, Amount::Auto);
-    }
-
-    #[test]
-    fn only_minikube_has_drivers() {
-        let with =
-            |provider: &str| parse(&format!("provider = \"{provider}\"\n[cluster]\ndriver = \"docker\"\n"));
-        assert_eq!(with("minikube").unwrap().cluster.driver.as_deref(), Some("docker"));
-        assert!(with("kind").unwrap_err().to_string().contains("`minikube`"));
-    }
-
-    #[test]
-    fn a_preset_is_named_or_left_to_the_host() {
-        let preset = |text: &str| parse(&format!("provider = \"kind\"\npreset = \"{text}\"\n"));
-        assert_eq!(preset("auto").unwrap().preset, Amount::Auto);
-        assert_eq!(preset("tiny").unwrap().preset, Amount::Given("tiny".to_owned()));
-        assert!(preset("not one").is_err());
+    fn what_is_not_given_is_left_to_the_host() {
+        let profile = |text: &str| parse(&format!("provider = \"kind\"\n{text}\n"));
+        let plain = profile("").unwrap();
+        assert_eq!((plain.cluster.cpus, &plain.preset), (Amount::Auto, &Amount::Auto));
+        assert_eq!((plain.cluster.http_port, plain.cluster.https_port), (80, 443));
+        assert_eq!(profile("preset = \"auto\"").unwrap(), plain);
+        assert_eq!(profile("preset = \"tiny\"").unwrap().preset, Amount::Given("tiny".to_owned()));
+        assert!(profile("preset = \"not one\"").is_err());
+        let driver = "[cluster]\ndriver = \"docker\"\n";
+        assert!(profile(driver).unwrap_err().to_string().contains("`minikube`"));
+        let minikube = parse(&format!("provider = \"minikube\"\n{driver}")).unwrap();
+        assert_eq!(minikube.cluster.driver.as_deref(), Some("docker"));
     }
 
     #[test]

@@ -116,10 +116,7 @@ mod tests {
             "a: {z: 4}\n",
         ]);
         assert_eq!(all, json!({"a": {"x": 1, "y": 3, "z": 4, "list": [9]}, "c": "kept"}));
-    }
-
-    #[test]
-    fn what_a_later_file_says_again_is_laid_over_the_charts_own() {
+        // What a later file says again is laid over the chart's own.
         assert_eq!(merged(&["a: {x: 1}\n", "a: null\n", "a: {y: 2}\n"]), json!({"a": {"x": 1, "y": 2}}));
         assert_eq!(merged(&["a: {x: 1}\n", "a: {y: 2}\n", "a: null\n"]), json!({}));
     }

@@ -51,8 +51,7 @@ pub fn apply(task: &Task<'_>, kube: &Kube, objects: &[DynamicObject], namespace:
     Ok(())
 }
 
-/// Refuses an object of another owner. An object that cannot be compared yet, because its kind or
-/// namespace does not exist, has no owner.
+/// Refuses an object of another owner; one whose kind or namespace does not exist yet has none.
 async fn check_owner(kube: &Kube, object: &DynamicObject, namespace: Option<&str>) -> Result<()> {
     let Some(api) = kube.api(object, namespace).await? else { return Ok(()) };
     let params = PatchParams::apply(MANAGER).dry_run();

@@ -14,29 +14,22 @@ pub const NAMESPACE: &str = "kubernetes-dashboard";
 /// Its Service: the first is that of the Helm chart since version 7, the second that of all other versions.
 const SERVICES: [&str; 2] = ["kubernetes-dashboard-kong-proxy", "kubernetes-dashboard"];
 
-#[derive(Debug, PartialEq, Eq)]
-pub struct Dashboard {
-    pub route: Route,
-    /// `http` or `https`.
-    pub scheme: &'static str,
-}
-
-/// `None` if it is not installed.
-pub fn dashboard(task: &Task<'_>, kube: &Kube) -> Result<Option<Dashboard>> {
+/// Its address in the cluster, and its protocol (`http` or `https`); `None` if it is not installed.
+pub fn dashboard(task: &Task<'_>, kube: &Kube) -> Result<Option<(Route, &'static str)>> {
     task.wait("the dashboard", async {
         let api: Api<Service> = Api::namespaced(kube.client().clone(), NAMESPACE);
         for name in SERVICES {
             let service = api.get_opt(name).await;
             let service = service.map_err(|e| api_error(&format!("read Service {NAMESPACE}/{name}"), &e))?;
-            if let Some(dashboard) = service.and_then(|service| of(name, &service)) {
-                return Ok(Some(dashboard));
+            if let Some(found) = service.and_then(|service| of(name, &service)) {
+                return Ok(Some(found));
             }
         }
         Ok(None)
     })
 }
 
-fn of(name: &str, service: &Service) -> Option<Dashboard> {
+fn of(name: &str, service: &Service) -> Option<(Route, &'static str)> {
     let port = service.spec.as_ref()?.ports.as_ref()?.first()?;
     let named = port.name.as_deref().unwrap_or_default();
     let tls = port.port == 443 || port.port == 8443 || named.contains("tls") || named.contains("https");
@@ -46,7 +39,7 @@ fn of(name: &str, service: &Service) -> Option<Dashboard> {
         service: name.to_owned(),
         port: IntOrString::Int(port.port),
     };
-    Some(Dashboard { route, scheme: if tls { "https" } else { "http" } })
+    Some((route, if tls { "https" } else { "http" }))
 }
 
 #[cfg(test)]
@@ -57,7 +50,7 @@ mod tests {
     use super::*;
     use crate::kubernetes::testing::{serve, with_server};
 
-    fn found(services: &[(&str, serde_json::Value)]) -> Option<Dashboard> {
+    fn found(services: &[(&str, serde_json::Value)]) -> Option<(Route, &'static str)> {
         let mocks = services.iter().map(|(name, port)| {
             let answer = serde_json::json!({"apiVersion": "v1", "kind": "Service",
                 "metadata": {"name": name}, "spec": {"ports": [port]}});
@@ -76,10 +69,10 @@ mod tests {
     #[test]
     fn each_way_to_install_it_is_known() {
         assert_eq!(found(&[]), None);
-        let minikube = found(&[("kubernetes-dashboard", serde_json::json!({"port": 80}))]).unwrap();
-        assert_eq!((minikube.scheme, minikube.route.port), ("http", IntOrString::Int(80)));
+        let (route, scheme) = found(&[("kubernetes-dashboard", serde_json::json!({"port": 80}))]).unwrap();
+        assert_eq!((scheme, route.port), ("http", IntOrString::Int(80)));
         let kong = serde_json::json!({"name": "kong-proxy-tls", "port": 443});
-        let chart = found(&[("kubernetes-dashboard-kong-proxy", kong)]).unwrap();
-        assert_eq!((chart.scheme, chart.route.service.as_str()), ("https", SERVICES[0]));
+        let (route, scheme) = found(&[("kubernetes-dashboard-kong-proxy", kong)]).unwrap();
+        assert_eq!((scheme, route.service.as_str()), ("https", SERVICES[0]));
     }
 }

@@ -1,5 +1,4 @@
-//! Runs Helm: installs releases, repairs what a killed Helm left, uninstalls. Does not wait until the release
-//! is ready; [`super::watch`] does.
+//! Runs Helm: installs releases without waiting, repairs what a killed Helm left, uninstalls.
 
 use std::path::{Path, PathBuf};
 

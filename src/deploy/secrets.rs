@@ -1,5 +1,4 @@
-//! The settings in the cluster: a Secret and a `ConfigMap`, compared key by key and identified by keyed
-//! digests. Values are never shown.
+//! The settings in the cluster: a Secret and a `ConfigMap`, compared by keyed digests. Values are never shown.
 
 use std::collections::BTreeMap;
 

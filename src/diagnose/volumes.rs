@@ -46,27 +46,26 @@ pub fn claim_cause(claim: &PersistentVolumeClaim, events: &[Event]) -> Option<Ca
 mod tests {
     use super::*;
 
-    fn cause(reason: &str, message: &str) -> Option<Cause> {
+    #[test]
+    fn a_class_that_does_not_exist_is_named_and_waiting_for_a_pod_is_fine() {
         let claim = serde_json::from_value(serde_json::json!({
             "metadata": {"name": "data", "namespace": "shop"}, "status": {"phase": "Pending"}
         }))
         .unwrap();
-        let event = serde_json::from_value(serde_json::json!({
-            "metadata": {"name": "e"}, "reason": reason, "message": message,
-            "involvedObject": {"kind": "PersistentVolumeClaim", "name": "data"}
-        }))
-        .unwrap();
-        claim_cause(&claim, &[event])
-    }
-
-    #[test]
-    fn waiting_for_a_pod_is_fine() {
-        assert_eq!(cause("WaitForFirstConsumer", "waiting for first consumer to be created"), None);
-    }
-
-    #[test]
-    fn a_class_that_does_not_exist_is_named() {
-        let cause = cause("ProvisioningFailed", "storageclass.storage.k8s.io \"fast\" not found").unwrap();
-        assert_eq!((cause.code, cause.object.as_str()), ("storage-class-missing", "shop/data"));
+        for (reason, message, expected) in [
+            ("WaitForFirstConsumer", "waiting for first consumer to be created", None),
+            (
+                "ProvisioningFailed",
+                "storageclass \"fast\" not found",
+                Some("storage-class-missing shop/data"),
+            ),
+        ] {
+            let event = serde_json::from_value(serde_json::json!({
+                "metadata": {"name": "e"}, "reason": reason, "message": message,
+                "involvedObject": {"kind": "PersistentVolumeClaim", "name": "data"}
+            }));
+            let cause = claim_cause(&claim, &[event.unwrap()]);
+            assert_eq!(cause.map(|cause| format!("{} {}", cause.code, cause.object)).as_deref(), expected);
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! The findings of `doctor` about the machine: a table of probes, each with a stable code.
 //!
-//! Probes are independent of each other, so they can run in parallel. All except the ports' only use recorded
-//! facts.
+//! Probes are independent, so they can run in parallel. All except the ports' only use recorded facts.
 
 mod engine;
 mod kernel;

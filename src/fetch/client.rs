@@ -52,6 +52,7 @@ impl Timeouts {
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// That for connecting is fixed when the client is made.
     pub timeouts: Timeouts,
     /// For a `Retry-After` that names a time of day.
     pub(super) now: fn() -> Timestamp,
@@ -84,12 +85,6 @@ impl Client {
         let http = builder(timeouts).tls_certs_only([]).build();
         let http = http.map_err(|error| Error::failed("cannot set up HTTP").because(causes(&error)))?;
         Ok(Self { http, timeouts, now: Timestamp::now })
-    }
-
-    /// The same client with other bounds (that for connecting is fixed when it is made).
-    #[must_use]
-    pub fn with(self, timeouts: Timeouts) -> Self {
-        Self { timeouts, ..self }
     }
 
     /// Without a timeout for responses: set one for each request.

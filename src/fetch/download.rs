@@ -1,5 +1,4 @@
-//! One download: over several connections if that is faster, hashed on the way, resumed after an interruption,
-//! renamed when verified.
+//! One download: over several connections, hashed on the way, resumed if interrupted, renamed when verified.
 //!
 //! Next to the file `to` are `to.lock` (one process at a time), `to.partial` (what has arrived) and
 //! `to.partial.json` (which bytes of which version of the file those are).

@@ -82,10 +82,7 @@ mod tests {
         let dirty = said(Some(&Commit { dirty: true, ..commit }));
         assert!(dirty.iter().any(|(_, value)| value == "0123456-dirty"));
         assert!(!dirty.iter().any(|(key, _)| key.ends_with(".created")));
-    }
-
-    #[test]
-    fn without_git_nothing_is_made_up() {
+        // Without git, nothing is made up.
         let keys: Vec<String> = said(None).into_iter().map(|(key, _)| key).collect();
         assert!(!keys.iter().any(|key| key.ends_with("revision") || key.ends_with("source")), "{keys:?}");
     }

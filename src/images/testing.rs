@@ -12,8 +12,7 @@ pub fn application(dir: &Path) -> Application {
         name: "web".to_owned(),
         context: dir.to_owned(),
         dockerfile: dir.join("Dockerfile"),
-        base: None,
-        targets: std::collections::BTreeMap::new(),
+        ..ImageSpec::default()
     };
     Application {
         dir: dir.to_owned(),
@@ -21,17 +20,8 @@ pub fn application(dir: &Path) -> Application {
         namespace: "app".to_owned(),
         version: "1.2.3".to_owned(),
         chart: dir.to_owned(),
-        values: Vec::new(),
-        host: "app.localhost".to_owned(),
-        aliases: Vec::new(),
-        ready_images: Vec::new(),
-        presets: Vec::new(),
-        mock: std::collections::BTreeMap::new(),
-        is_mocked: false,
-        overrides: Vec::new(),
         images: vec![spec],
-        env_file: dir.join(".env"),
-        env_example: dir.join(".env.example"),
+        ..Application::default()
     }
 }
 

@@ -71,25 +71,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_made_from_source_says_how_it_differs() {
-        let no = || Err(Miss::refused("no"));
-        let differs = || Some("from source: version 2".to_owned());
-        let pulled = choose("x", no(), Ok("d".to_owned()), None, differs());
-        assert_eq!(pulled, "d (or built from source if that is not reachable; from source: version 2)");
-        assert_eq!(choose("x", no(), no(), None, differs()), "x built from source; from source: version 2");
-        // Where it cannot be made, that is of no interest.
-        assert_eq!(choose("x", no(), Ok("d".to_owned()), Some("closed".to_owned()), differs()), "d");
-    }
-
-    #[test]
     fn the_first_open_way_is_named_and_what_could_follow_it() {
-        let no = || Err(Miss::refused("no"));
-        let yes = |text: &str| Ok(text.to_owned());
-        let closed = || Some("closed".to_owned());
-        assert_eq!(choose("x", yes("b"), yes("d"), None, None), "b");
-        assert_eq!(choose("x", no(), yes("d"), closed(), None), "d");
-        assert!(choose("x", no(), yes("d"), None, None).contains("or built from source"));
-        assert_eq!(choose("x", no(), no(), None, None), "x built from source");
-        assert_eq!(choose("x", no(), no(), closed(), None), "x, which is not available: no; closed");
+        let yes = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let way = |text: &str| yes(text).ok_or_else(|| Miss::refused("no"));
+        for (bundled, download, closed, differs, expected) in [
+            ("b", "d", "", "", "b"),
+            ("", "d", "closed", "", "d"),
+            ("", "d", "", "", "d (or built from source if that is not reachable)"),
+            ("", "d", "", "v2", "d (or built from source if that is not reachable; v2)"),
+            ("", "", "", "", "x built from source"),
+            ("", "", "", "v2", "x built from source; v2"),
+            // Where it cannot be made, how it would differ is of no interest.
+            ("", "d", "closed", "v2", "d"),
+            ("", "", "closed", "", "x, which is not available: no; closed"),
+        ] {
+            assert_eq!(choose("x", way(bundled), way(download), yes(closed), yes(differs)), expected);
+        }
     }
 }

@@ -35,8 +35,7 @@ impl Origins {
             inputs: found.sha256.clone(),
             sha256: found.sha256,
             size: found.size,
-            reference: None,
-            image_id: None,
+            ..Entry::default()
         };
         Ok((entry, found.path))
     }
@@ -179,11 +178,10 @@ impl Origins {
             version: stored.tag.trim_start_matches('v').to_owned(),
             platform: self.facts.container_platform(),
             file: "image.tar".to_owned(),
-            sha256: String::new(),
-            size: 0,
             inputs,
             reference: Some(stored.in_archive()),
             image_id: Some(stored.digest.clone()),
+            ..Entry::default()
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Where an artifact comes from: system, cache, bundle, mirror, download or source, in this order.
 //!
-//! The reasons why earlier origins were not used are recorded and reported, so users can see why a long build
-//! from source started.
+//! The reasons why earlier origins were not used are reported: users see why a long build started.
 
 mod chain;
 mod effects;

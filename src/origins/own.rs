@@ -1,5 +1,4 @@
-//! Hashes a program in the cache in such a way that the hashed file is the one that runs: no one else can
-//! replace it.
+//! Hashes a program in the cache so that the hashed file is the one that runs: no one can replace it.
 
 use std::fs::File;
 use std::path::Path;

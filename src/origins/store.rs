@@ -116,8 +116,7 @@ impl Store {
         found
     }
 
-    /// Whether a cached program may be used. `asset` is the pin of its version, `inputs` are those of the recipe
-    /// and the bundle, if known.
+    /// Whether a cached program may be used, by the pin of its version and the inputs of recipe and bundle.
     pub(super) fn judge(cached: &Cached, asset: Option<&Asset>, inputs: &[&str]) -> Result<(), Unfit> {
         let Cached { path, version, record } = cached;
         let pin = asset.map(|asset| asset.sha256.as_str());

@@ -78,17 +78,16 @@ impl Bench {
     }
 }
 
-fn serve(runtime: &tokio::runtime::Runtime, at: &str, body: &str) -> MockServer {
-    runtime.block_on(async {
-        let server = MockServer::start().await;
-        let answer = ResponseTemplate::new(200).set_body_string(body);
-        server.register(Mock::given(path(at)).respond_with(answer)).await;
-        server
-    })
+fn serve(at: &str, body: &str) -> (tokio::runtime::Runtime, MockServer) {
+    let answer = ResponseTemplate::new(200).set_body_string(body);
+    crate::kubernetes::testing::serve([Mock::given(path(at)).respond_with(answer)])
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+/// A registry in this process, and its client.
+fn registry() -> (TestRegistry, Registry) {
+    let served = TestRegistry::start();
+    let ours = Registry::new(&served.authority()).unwrap();
+    (served, ours)
 }
 
 fn order(refusals: &[Refusal]) -> Vec<Origin> {
@@ -99,18 +98,8 @@ fn bundle(dir: &Path, body: &[u8], sha256: String) -> Bundle {
     let folder = dir.join("bundle");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("kind"), body).unwrap();
-    let entry = Entry {
-        name: "kind".to_owned(),
-        kind: "tool".to_owned(),
-        version: "0.33.0".to_owned(),
-        platform: "linux/amd64".to_owned(),
-        file: "kind".to_owned(),
-        sha256,
-        size: body.len() as u64,
-        reference: None,
-        image_id: None,
-        inputs: "1".repeat(64),
-    };
+    let (version, inputs) = ("0.33.0".to_owned(), "1".repeat(64));
+    let entry = Entry { version, sha256, inputs, ..crate::bundle::entry("kind", "tool", body) };
     let manifest = crate::bundle::Manifest { schema: 1, entries: vec![entry] };
     Bundle { dir: folder, manifest, sha256: String::new() }
 }
@@ -133,8 +122,8 @@ fn the_chain_ends_with_every_reason_in_order() {
 
 #[test]
 fn a_download_is_installed_and_is_in_the_cache_then() {
-    let (runtime, mut bench) = (runtime(), Bench::new());
-    let server = serve(&runtime, "/kind", bench.body);
+    let mut bench = Bench::new();
+    let (runtime, server) = serve("/kind", bench.body);
     bench.url = format!("{}/kind", server.uri());
     let found = bench.kind(&Script::default()).0.unwrap();
     assert_eq!(found.origin, Origin::Download);
@@ -153,8 +142,8 @@ fn a_download_is_installed_and_is_in_the_cache_then() {
 
 #[test]
 fn a_tool_that_another_pin_confirmed_is_not_used() {
-    let (runtime, mut bench) = (runtime(), Bench::new());
-    let server = serve(&runtime, "/kind", bench.body);
+    let mut bench = Bench::new();
+    let (_runtime, server) = serve("/kind", bench.body);
     bench.url = format!("{}/kind", server.uri());
     bench.kind(&Script::default()).0.unwrap();
     bench.body = "a newer program";
@@ -240,8 +229,7 @@ fn an_image_is_pushed_once_and_known_afterwards() {
     let mut bench = Bench::new();
     bench.bundle = Some(image_bundle(&bench, "image-python", "localhost/base/python:1", &"1".repeat(64)));
     let origins = bench.origins();
-    let (served, script) = (TestRegistry::start(), Script::default());
-    let ours = Registry::new(&served.authority()).unwrap();
+    let ((served, ours), script) = (registry(), Script::default());
     let (found, _) =
         with_task(&script, |task| [(); 2].map(|()| origins.image(task, &engine(), &ours, "python").unwrap()));
     assert_eq!((found[0].origin, found[1].origin), (Origin::Bundle, Origin::Cache));
@@ -258,8 +246,7 @@ fn an_image_is_pushed_once_and_known_afterwards() {
 fn an_image_that_is_published_nowhere_and_cannot_be_made_says_so() {
     let mut bench = Bench::new();
     let origins = bench.origins();
-    let served = TestRegistry::start();
-    let ours = Registry::new(&served.authority()).unwrap();
+    let (_served, ours) = registry();
     let (found, _) = with_task(&Script::default(), |task| origins.image(task, &engine(), &ours, "nobody"));
     let text = found.unwrap_err().to_string();
     assert!(text.contains("not published in any known registry") && text.contains("source:"), "{text}");
@@ -285,8 +272,7 @@ fn an_image_that_only_one_source_confirms_is_pulled_where_that_is_enough() {
     let effect = bench.origins().image_effect("thing");
     assert!(effect.contains(&format!("copied from 127.0.0.1:1/thing:1.35.8@{digest}")), "{effect}");
     // The built-in ones are not among a project's own.
-    let served = TestRegistry::start();
-    let ours = Registry::new(&served.authority()).unwrap();
+    let (_served, ours) = registry();
     let origins = bench.origins();
     let found = with_task(&Script::default(), |task| origins.image(task, &engine(), &ours, "traefik")).0;
     let error = found.unwrap_err().to_string();

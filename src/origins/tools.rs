@@ -130,9 +130,8 @@ impl Origins {
         }
         let candidates = on_path(task, &self.process_env, search.spec, &search.wanted)?;
         let mut reasons = Vec::new();
-        for candidate in candidates {
-            let path = candidate.path;
-            match candidate.verdict {
+        for (path, verdict) in candidates {
+            match verdict {
                 Ok(version) => {
                     let (sha256, size) = sha256_file(&path)?;
                     let record = Record { sha256, size, ..record(Origin::System, None, None) };

@@ -32,8 +32,7 @@ impl Registry {
         push.image(&published.manifest, tag, &name, || missing(task, &push, &published, &name))
     }
 
-    /// Writes an image of ours to `to` as an archive that engines load as `name`; the same image and name
-    /// give the same bytes.
+    /// Writes an image of ours to `to` as an archive that engines load as `name`, always the same bytes.
     pub fn export(
         &self,
         task: &Task<'_>,

@@ -28,7 +28,7 @@ pub use manifest::{Descriptor, Manifest};
 pub use reference::{Reference, host_to_ask};
 pub use upstream::Upstream;
 
-use crate::fetch::{Client, Timeouts, permitted};
+use crate::fetch::{Client, permitted};
 use crate::task::Task;
 use archive::Image;
 use push::Push;
@@ -59,16 +59,9 @@ impl Registry {
                 format!("\"{authority}\" is not the address of a registry on this machine (127.0.0.1:PORT)");
             return Err(RegistryError::name(what));
         }
-        let client = Client::local()?;
-        let timeouts = Timeouts { pause: PAUSE, ..client.timeouts };
-        let (authority, client) = (authority.to_owned(), client.with(timeouts));
-        Ok(Self { authority, client, seen: Arc::default(), turns: Arc::default() })
-    }
-
-    /// The same registry with other bounds for waiting.
-    #[must_use]
-    pub fn with(self, timeouts: Timeouts) -> Self {
-        Self { client: self.client.with(timeouts), ..self }
+        let mut client = Client::local()?;
+        client.timeouts.pause = PAUSE;
+        Ok(Self { authority: authority.to_owned(), client, seen: Arc::default(), turns: Arc::default() })
     }
 
     pub fn authority(&self) -> &str {
@@ -89,10 +82,6 @@ impl Registry {
         let push = Push::new(self, task, repository);
         let what = format!("the push of {repository}");
         push.image(&image.manifest, tag, repository, || wait(task, &what, push.blobs(&image.blobs)))
-    }
-
-    fn timeouts(&self) -> Timeouts {
-        self.client.timeouts
     }
 
     fn seen(&self) -> MutexGuard<'_, BTreeMap<String, String>> {

@@ -144,7 +144,7 @@ impl Registry {
         what: &str,
         attempt: impl AsyncFnMut() -> Result<T, Fault>,
     ) -> Result<T> {
-        wait(task, &format!("asking for {what}"), again(task, self.timeouts(), attempt))
+        wait(task, &format!("asking for {what}"), again(task, self.client.timeouts, attempt))
     }
 
     /// Sends a request and reads its short response, as long as the server may be silent.
@@ -154,7 +154,7 @@ impl Registry {
         url: &Url,
         what: &str,
     ) -> Result<Answered, Fault> {
-        let sent = tokio::time::timeout(self.timeouts().idle, request.send()).await;
+        let sent = tokio::time::timeout(self.client.timeouts.idle, request.send()).await;
         let response = sent.map_err(|_| self.stalled(what))?;
         let response = response.map_err(|error| self.unanswered(fetch::unanswered(url, &error), what))?;
         self.read(response, url, what).await
@@ -170,7 +170,7 @@ impl Registry {
     }
 
     pub(super) fn stalled(&self, what: &str) -> Fault {
-        Halt::again(RegistryError::stalled(&self.authority, what, self.timeouts().idle))
+        Halt::again(RegistryError::stalled(&self.authority, what, self.client.timeouts.idle))
     }
 
     /// Asks for what may not be there.

@@ -89,7 +89,7 @@ impl<'a> Push<'a> {
 
     /// Which blobs are there.
     pub(super) async fn present(&self, digests: impl Iterator<Item = &str>) -> Result<Vec<bool>> {
-        let timeouts = self.registry.timeouts();
+        let timeouts = self.registry.client.timeouts;
         let ask = |digest: &str| {
             let digest = digest.to_owned();
             async move {
@@ -107,14 +107,14 @@ impl<'a> Push<'a> {
         let (registry, pushed) = (self.registry, manifest.digest());
         let reference = tag.unwrap_or(&pushed);
         let name = registry.named(self.repository, reference)?;
-        let put = again(self.task, registry.timeouts(), async || {
+        let put = again(self.task, registry.client.timeouts, async || {
             self.noted(self.put(manifest, reference, &name).await)
         });
         put.await.map_err(|error| self.died(error, &name))?;
         // Another one may have pushed to the tag, and a registry may store what it likes.
         let both = [reference, pushed.as_str()];
         for reference in if tag.is_some() { &both[..] } else { &both[..1] } {
-            let look = again(self.task, registry.timeouts(), async || {
+            let look = again(self.task, registry.client.timeouts, async || {
                 self.noted(registry.manifest_once(self.repository, reference, &name).await)
             });
             let found = look.await.map_err(|error| self.died(error, &name))?;

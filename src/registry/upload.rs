@@ -18,7 +18,7 @@ impl Push<'_> {
     /// Sends a blob that was not there just now.
     pub(super) async fn upload(&self, blob: &Blob) -> Result<()> {
         let (mut first, counter) = (true, self.counter());
-        let sent = again(self.task, self.registry.timeouts(), async || {
+        let sent = again(self.task, self.registry.client.timeouts, async || {
             // An upload whose answer was lost may have arrived.
             if !std::mem::take(&mut first)
                 && self.noted(self.registry.has(self.repository, &blob.digest).await)?
@@ -44,7 +44,7 @@ impl Push<'_> {
         let request = request.header(CONTENT_LENGTH, blob.size).body(body);
         let response = tokio::select! {
             response = request.send() => response,
-            () = stands_still(counter, self.registry.timeouts().idle) => return Err(self.registry.stalled(&what)),
+            () = stands_still(counter, self.registry.client.timeouts.idle) => return Err(self.registry.stalled(&what)),
         };
         let response = response.map_err(|error| self.registry.unanswered(unanswered(&url, &error), &what))?;
         let answer = self.registry.read(response, &url, &what).await?;
@@ -60,7 +60,8 @@ impl Push<'_> {
             return Ok(false);
         }
         let begun =
-            again(self.task, self.registry.timeouts(), async || self.noted(self.begin(digest).await)).await;
+            again(self.task, self.registry.client.timeouts, async || self.noted(self.begin(digest).await))
+                .await;
         Ok(begun.map_err(|error| self.died(error, digest))?.is_none())
     }
 

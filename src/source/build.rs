@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::recipe::Kind;
-use super::store::Described;
 use super::watched::{Logged, Named};
 use super::{Made, Source, graph};
 use crate::cancel::Cancel;
@@ -104,8 +103,7 @@ impl Source {
             Kind::Layers(layers) => Some(self.build_layers(task, layers, inputs, &out)?),
         };
         task.check()?;
-        let platform = self.platform(&recipe.kind);
-        self.store.put(&out, Described { recipe, platform, inputs, image_id })
+        self.store.put(&out, recipe, self.platform(&recipe.kind), inputs, image_id)
     }
 
     /// The artifact that another one is made of; it was made or taken before.

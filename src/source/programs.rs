@@ -28,11 +28,6 @@ impl Toolchain {
         let version = version.as_deref().and_then(|text| text.lines().next()).map(str::trim);
         Some(Self { path, version: version.unwrap_or("unknown").to_owned() })
     }
-
-    /// Whether it is known to be too old.
-    fn too_old(&self) -> bool {
-        version(&self.version).is_some_and(|version| version < OLDEST_GO)
-    }
 }
 
 /// `go1.24.3` or `go1.26rc1` as a version.
@@ -78,7 +73,7 @@ pub fn obstacle(
     if kind.uses_go() {
         match go {
             None => return Some(format!("Go {OLDEST_GO} or newer is not installed (https://go.dev/dl)")),
-            Some(go) if go.too_old() => {
+            Some(go) if version(&go.version).is_some_and(|version| version < OLDEST_GO) => {
                 let path = go.path.display();
                 return Some(format!("{path} is {}, Go {OLDEST_GO} or newer is needed", go.version));
             }

@@ -35,14 +35,6 @@ struct Digest {
     size: u64,
 }
 
-/// What is known of an artifact besides its files.
-pub struct Described<'a> {
-    pub recipe: &'a Recipe,
-    pub platform: String,
-    pub inputs: &'a str,
-    pub image_id: Option<String>,
-}
-
 pub struct Store {
     cache: PathBuf,
 }
@@ -98,8 +90,14 @@ impl Store {
     }
 
     /// Puts the files in `from` (a folder on the cache's file system) into place as the artifact.
-    pub fn put(&self, from: &Path, described: Described<'_>) -> Result<Made> {
-        let Described { recipe, platform, inputs, image_id } = described;
+    pub fn put(
+        &self,
+        from: &Path,
+        recipe: &Recipe,
+        platform: String,
+        inputs: &str,
+        image_id: Option<String>,
+    ) -> Result<Made> {
         let mut outputs = BTreeMap::new();
         for output in recipe.kind.outputs() {
             let path = from.join(output);

@@ -15,13 +15,8 @@ use crate::task::Task;
 /// Saying its version takes a program milliseconds; a wrapper that hangs is not to hold us up.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A program of the tool's name, and what came of asking it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    pub path: PathBuf,
-    /// Its version, or the reason why it cannot be used.
-    pub verdict: Result<Version, String>,
-}
+/// A program of the tool's name with its version, or with the reason why it cannot be used.
+pub type Candidate = (PathBuf, Result<Version, String>);
 
 /// All programs of the tool's name on PATH, in its order, until one can be used.
 pub fn on_path(
@@ -43,7 +38,7 @@ pub fn on_path(
         seen.push(real);
         let verdict = ask(task, &path, spec, wanted)?;
         let usable = verdict.is_ok();
-        candidates.push(Candidate { path, verdict });
+        candidates.push((path, verdict));
         if usable {
             break;
         }

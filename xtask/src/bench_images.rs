@@ -289,6 +289,8 @@ fn one_file(bench: &Bench, site: &Site, runs: usize) -> Result<(Vec<Way>, [Way; 
         expect_another()?;
         edit(number * 2 + 1)?;
         let image = format!("localhost/bench/{IMAGE}:{number}");
+        // With a warm registry, the engine has no copy.
+        site.docker(&["pull", "--quiet", &site.base])?;
         let base = site.docker(&["inspect", "--format", "{{json .Config.Labels}}", &site.base])?;
         let base: serde_json::Value = serde_json::from_str(&base).map_err(|error| error.to_string())?;
         let label = |name: &str| {

@@ -45,8 +45,7 @@ impl Pass {
         Ok(Self { values: Values::new(vars, host)?, jar, taken, finished: 0 })
     }
 
-    /// Whether a step of `[[finally]]` is needed: the step that it undoes may have been executed, and all
-    /// values that it uses are known.
+    /// Whether a step of `[[finally]]` is needed: what it undoes may be done, and its values are known.
     pub fn is_needed(&self, step: &Step) -> bool {
         let undoes = step.undoes.as_ref().is_none_or(|name| self.taken.contains(name));
         undoes && self.request(step).is_ok()
@@ -71,7 +70,7 @@ impl Pass {
         });
         let Err((why, may_pass)) = judged else { return Ok(()) };
         let status = (answer.status != 0).then_some(answer.status);
-        let unready = matches!(status, Some(502..=504)) && status != Some(step.expect.status);
+        let unready = matches!(status, Some(502..=504)) && status != Some(step.expect.status());
         let shown = Show { body: SHOWN, redact: &redact }.excerpt(&answer.body);
         let (name, hop, asked) = (&step.name, hop(cx, step), asked(cx, step));
         let message = format!("{name} ({hop}): {asked} {}{shown}", redact(&why));
@@ -103,7 +102,7 @@ impl Pass {
         self.taken.insert(step.name.clone());
         let limit = step.timeout.min(left);
         let asked = tokio::time::timeout(limit, request.ask(cx, answer)).await;
-        let refused = answer.status >= 400 && step.expect.status < 400;
+        let refused = answer.status >= 400 && step.expect.status() < 400;
         let unsent = matches!(&asked, Ok(Err(error)) if !error.sent);
         if unsent || (refused && asked.is_ok()) {
             self.taken.remove(&step.name);

@@ -13,8 +13,7 @@ enum Part {
 }
 
 impl Template {
-    /// `{name}` is a placeholder and `{{name}}` the text `{name}`. Any other brace stands for itself, so JSON
-    /// needs no escaping.
+    /// `{name}` is a placeholder, `{{name}}` the text `{name}`; any other brace stands for itself, as in JSON.
     pub fn parse(text: &str) -> Self {
         let mut parts = Vec::new();
         let (mut plain, mut rest) = (String::new(), text);

@@ -123,8 +123,7 @@ fn replace(text: &str, value: &str, label: &str) -> String {
     new
 }
 
-/// JSON members with names of secrets, and tokens by their form: a response may contain some that the journey
-/// did not capture.
+/// JSON members with names of secrets, and tokens by their form: not every secret was captured.
 fn mask(text: &str) -> String {
     #[allow(clippy::unwrap_used)] // constants, which a test compiles
     static SECRETS: LazyLock<[Regex; 3]> = LazyLock::new(|| {

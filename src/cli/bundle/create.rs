@@ -80,8 +80,7 @@ struct Gathered {
 }
 
 impl Gathered {
-    /// Returns the artifact, or records the error as the reason why it is missing. Fails only if the command
-    /// was interrupted.
+    /// Returns the artifact, or records why it is missing; fails only if the command was interrupted.
     fn add<T>(&mut self, platform: &str, what: &str, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(found) => Ok(Some(found)),
@@ -241,8 +240,7 @@ fn chart(name: &str, version: String, folder: &Path, work: &Path) -> Result<(Ent
         inputs: sha256.clone(),
         sha256,
         size,
-        reference: None,
-        image_id: None,
+        ..Entry::default()
     };
     Ok((entry, file))
 }

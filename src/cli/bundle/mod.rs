@@ -41,8 +41,7 @@ pub(crate) enum BundleCommand {
 pub(crate) struct CreateArgs {
     /// The bundle to create: a directory, or a file ending in .tar; must not exist yet
     path: PathBuf,
-    /// Target platform, such as linux/arm64 or darwin/arm64; can be repeated
-    /// [default: this machine's]
+    /// Target platform, such as linux/arm64 or darwin/arm64; can be repeated [default: this machine's]
     #[arg(long, value_name = "OS/ARCH", value_parser = create::platform)]
     platform: Vec<create::Platform>,
     /// Include tools only, without images and charts; needs no engine

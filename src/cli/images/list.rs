@@ -36,8 +36,7 @@ pub(super) fn registry(session: &Session, task: &Task<'_>) -> Result<Option<Loca
     LocalRegistry::find(task, session.engine()?, &session.paths.cache)
 }
 
-/// All images of the application, in the order of `application.toml`: first those that are built, then those
-/// that are used unchanged.
+/// All images of the application: first those that are built, then those that are used unchanged.
 pub(super) fn all(
     session: &Session,
     task: &Task<'_>,

@@ -1,7 +1,6 @@
 //! `$NAME` and `${NAME…}` in values, as docker compose expands them.
 //!
-//! Names are looked up above in the same file only, so that nothing deployed depends on the shell. A plain `$NAME`
-//! that is not set is an error.
+//! Names are looked up above in the same file, not in the shell. A plain `$NAME` that is not set is an error.
 
 use std::fmt;
 

@@ -1,5 +1,4 @@
-//! What a value looks like: a placeholder that nobody replaced, the key of some service, or a weak secret. Values are
-//! only examined, never shown.
+//! What a value looks like: a placeholder, the key of some service, or a weak secret. It is never shown.
 
 /// Common placeholders.
 const FILLERS: &str = "changeme change-me change_me replaceme replace-me replace_me todo fixme tbd placeholder secret \

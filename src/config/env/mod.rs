@@ -153,8 +153,7 @@ pub fn parse(file: &str, text: &str) -> Result<EnvValues> {
     Ok(lines(file, text, None, &EnvValues::new())?.into_iter().map(|line| (line.key, line.value)).collect())
 }
 
-/// The keys of an env file in its order. Keys to be generated will be above all others, so they are known from
-/// the first line on.
+/// The keys of an env file in its order; keys to be generated are known from the first line on.
 fn lines(file: &str, text: &str, contract: Option<&Contract>, in_use: &EnvValues) -> Result<Vec<Entry>> {
     let mut problems = Problems::new(file);
     let statements = statements::read(text, &mut problems).list;

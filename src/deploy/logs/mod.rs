@@ -55,8 +55,7 @@ impl Entry {
         Self { time, source: source.into(), kind: Kind::Event, message: message.into() }
     }
 
-    /// From a line that begins with a time, which the API server adds. A line without one, such as the rest
-    /// of a long line, gets the time `last`.
+    /// From a line that begins with a time of the API server; the rest of a long line has none and gets `last`.
     fn line(source: &Arc<Source>, line: &str, last: Timestamp) -> Self {
         let line = line.strip_suffix('\n').unwrap_or(line);
         let line = line.strip_suffix('\r').unwrap_or(line);

@@ -14,16 +14,10 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 const TEMPLATE: &str = "pod-template-hash";
 const CONTROLLER: &str = "controller-revision-hash";
 
-/// Distinguishes the pods of a workload's newest template from older ones.
+/// The label that distinguishes the pods of a workload's newest template from older ones; `None` if the template
+/// never changes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Revision {
-    /// The template never changes.
-    Any,
-    Label {
-        key: &'static str,
-        value: String,
-    },
-}
+pub(super) struct Revision(Option<(&'static str, String)>);
 
 impl Revision {
     /// `None` if the controller has not acted on the newest template yet.
@@ -34,14 +28,11 @@ impl Revision {
         pods: &[Arc<Pod>],
     ) -> Option<Self> {
         let status = &object.data["status"];
-        if workload == Workload::Job {
-            return Some(Self::Any);
-        }
-        if status["observedGeneration"].as_i64() < object.metadata.generation {
+        if workload != Workload::Job && status["observedGeneration"].as_i64() < object.metadata.generation {
             return None;
         }
         match workload {
-            Workload::Job => Some(Self::Any),
+            Workload::Job => Some(Self(None)),
             Workload::Deployment => {
                 // The controller numbers both before it reports the generation that it has seen.
                 let revision = object.annotations().get(REVISION)?;
@@ -64,10 +55,7 @@ impl Revision {
     }
 
     pub(super) fn holds(&self, pod: &Pod) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Label { key, value } => pod.labels().get(*key) == Some(value),
-        }
+        self.0.as_ref().is_none_or(|(key, value)| pod.labels().get(*key) == Some(value))
     }
 }
 
@@ -79,7 +67,7 @@ fn owned(
 }
 
 fn label(key: &'static str, value: &str) -> Revision {
-    Revision::Label { key, value: value.to_owned() }
+    Revision(Some((key, value.to_owned())))
 }
 
 #[cfg(test)]

@@ -56,14 +56,15 @@ pub fn extract_member(archive: &Path, member: &str, to: &Path, mode: u32) -> Res
     let temp = tempfile::Builder::new().prefix(".unpacking-").tempfile_in(dir);
     let temp = temp.map_err(|e| Error::io("create a file in", dir, &e))?.into_temp_path();
     let target = Target { path: &temp, mode };
-    let found = magic(&mut file).map_err(|e| Error::io("read", archive, &e)).map_err(Fault::Local);
-    let found = found.and_then(|magic| {
-        let mut names = Names::new(member)?;
-        match magic {
-            Some(Kind::Gzip) => gzip::extract(BufReader::new(file), size, &mut names, &target),
-            Some(Kind::Zip) => zip::extract(BufReader::new(file), size, &mut names, &target),
-            None => refused("is neither a .tar.gz nor a .zip"),
-        }
+    let mut start = Vec::new();
+    let read = file.by_ref().take(4).read_to_end(&mut start).and_then(|_| file.rewind());
+    read.map_err(|e| Error::io("read", archive, &e))?;
+    let file = BufReader::new(file);
+    let found = Names::new(member).and_then(|mut names| match start.as_slice() {
+        [0x1f, 0x8b, ..] => gzip::extract(file, size, &mut names, &target),
+        // An entry, or the end of an archive without any.
+        b"PK\x03\x04" | b"PK\x05\x06" => zip::extract(file, size, &mut names, &target),
+        _ => refused("is neither a .tar.gz nor a .zip"),
     });
     match found {
         Ok(Some(digest)) => {
@@ -80,23 +81,6 @@ pub fn extract_member(archive: &Path, member: &str, to: &Path, mode: u32) -> Res
         }
         Err(Fault::Local(error)) => Err(error),
     }
-}
-
-enum Kind {
-    Gzip,
-    Zip,
-}
-
-fn magic(file: &mut File) -> std::io::Result<Option<Kind>> {
-    let mut start = Vec::new();
-    file.by_ref().take(4).read_to_end(&mut start)?;
-    file.rewind()?;
-    Ok(match start.as_slice() {
-        [0x1f, 0x8b, ..] => Some(Kind::Gzip),
-        // An entry, or the end of an archive without any.
-        b"PK\x03\x04" | b"PK\x05\x06" => Some(Kind::Zip),
-        _ => None,
-    })
 }
 
 /// Where the file is put until all of the archive was looked at.

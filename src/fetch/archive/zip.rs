@@ -35,15 +35,11 @@ pub(super) fn extract<R: Read + Seek>(
     }
     let Some(index) = find(&zip, size, names)? else { return Ok(None) };
     let mut entry = zip.by_index(index).map_err(damaged)?;
-    let told = Told {
-        header: entry.header_start(),
-        crc: entry.crc32(),
-        sizes: [entry.compressed_size(), entry.size()],
-        end: entry.data_start().and_then(|start| start.checked_add(entry.compressed_size())),
-    };
-    let placed = target.fill(&mut entry, told.sizes[1])?;
+    let (header, crc, sizes) = (entry.header_start(), entry.crc32(), [entry.compressed_size(), entry.size()]);
+    let end = entry.data_start().and_then(|start| start.checked_add(sizes[0]));
+    let placed = target.fill(&mut entry, sizes[1])?;
     drop(entry);
-    told.is_told_again(&mut zip.into_inner())?;
+    is_told_again(&mut zip.into_inner(), header, end.unwrap_or(u64::MAX), crc, sizes)?;
     Ok(Some(placed))
 }
 
@@ -96,32 +92,28 @@ fn find<R: Read + Seek>(zip: &ZipArchive<R>, packed: u64, names: &mut Names) -> 
     Ok(found)
 }
 
-/// What the list at the end of the archive contains about the file.
-struct Told {
+/// A writer that cannot go back tells checksum and sizes (packed and unpacked) behind the bytes, which `end`
+/// there: they have to be those of the list at the end of the archive.
+fn is_told_again<R: Read + Seek>(
+    from: &mut R,
     header: u64,
+    end: u64,
     crc: u32,
-    /// Packed and unpacked.
     sizes: [u64; 2],
-    end: Option<u64>,
-}
-
-impl Told {
-    /// A writer that cannot go back tells checksum and sizes behind the bytes: they have to be the same.
-    fn is_told_again<R: Read + Seek>(&self, from: &mut R) -> Checked<()> {
-        const DESCRIPTOR: u8 = 1 << 3;
-        let flags = at(from, self.header + 6, 2)?;
-        if flags.first().is_none_or(|flags| flags & DESCRIPTOR == 0) {
-            return Ok(());
-        }
-        let record = at(from, self.end.unwrap_or(u64::MAX), 24)?;
-        let record = record.strip_prefix(b"PK\x07\x08").unwrap_or(&record);
-        let crc = self.crc.to_le_bytes();
-        let long = self.sizes.map(u64::to_le_bytes).concat();
-        let short = [&long[..4], &long[8..12]].concat();
-        // Which of both forms it is in is not told anywhere.
-        let same = [short, long].iter().any(|sizes| record.starts_with(&[&crc[..], sizes].concat()));
-        if same { Ok(()) } else { refused("contradicts itself: the record after the file does not match it") }
+) -> Checked<()> {
+    const DESCRIPTOR: u8 = 1 << 3;
+    let flags = at(from, header + 6, 2)?;
+    if flags.first().is_none_or(|flags| flags & DESCRIPTOR == 0) {
+        return Ok(());
     }
+    let record = at(from, end, 24)?;
+    let record = record.strip_prefix(b"PK\x07\x08").unwrap_or(&record);
+    let long = sizes.map(u64::to_le_bytes).concat();
+    let short = [&long[..4], &long[8..12]].concat();
+    // Which of both forms it is in is not told anywhere.
+    let same =
+        [short, long].iter().any(|sizes| record.starts_with(&[&crc.to_le_bytes()[..], sizes].concat()));
+    if same { Ok(()) } else { refused("contradicts itself: the record after the file does not match it") }
 }
 
 /// Up to `length` bytes from `start` on.

@@ -12,8 +12,7 @@ fn process_env(pairs: &[(&str, &str)]) -> ProcessEnv {
     ProcessEnv { env: env.collect::<BTreeMap<_, _>>(), ..ProcessEnv::real() }
 }
 
-/// The first bytes that a client with these variables sends to a proxy when it fetches `url`; `None` if it
-/// does not come.
+/// The head that a client with these variables sends to a proxy for `url`; `None` if it does not come.
 fn asked(pairs: &[(&str, &str)], url: &str) -> Option<Vec<String>> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -61,12 +60,10 @@ fn proxies_are_asked_in_either_case_of_letters() {
 #[test]
 fn hosts_that_are_excepted_are_not_asked_of_a_proxy() {
     for key in ["NO_PROXY", "no_proxy"] {
-        for except in ["dl.invalid", ".invalid", "x, dl.invalid", "*"] {
-            let pairs = [("HTTPS_PROXY", "http://PROXY"), (key, except)];
-            assert_eq!(asked(&pairs, "https://dl.invalid/x"), None, "{key}={except}");
+        for except in ["dl.invalid", ".invalid", "x, dl.invalid", "*", "other.invalid"] {
+            let head = asked(&[("HTTPS_PROXY", "http://PROXY"), (key, except)], "https://dl.invalid/x");
+            assert_eq!(head.is_some(), except == "other.invalid", "{key}={except}");
         }
-        let pairs = [("HTTPS_PROXY", "http://PROXY"), (key, "other.invalid")];
-        assert!(asked(&pairs, "https://dl.invalid/x").is_some());
     }
     // Never for loopback, whatever is said.
     assert_eq!(asked(&[("HTTP_PROXY", "http://PROXY")], "http://127.0.0.1:1/x"), None);

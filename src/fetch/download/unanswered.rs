@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use reqwest::Url;
+use rustls::Error::{InvalidCertificate, InvalidMessage, NoCertificatesPresented};
 
 use super::super::{FetchError, causes};
 use super::retry::Halt;
@@ -12,7 +13,10 @@ use crate::error::sources;
 pub fn unanswered(url: &Url, error: &reqwest::Error) -> Halt {
     let host = url.host_str().unwrap_or_default().to_owned();
     let (cause, url) = (causes(error), shown(url.as_str()));
-    if is_certificate(error) {
+    let tls = |test: fn(&rustls::Error) -> bool| {
+        any(error, |io| io.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(test))
+    };
+    if tls(|error| matches!(error, InvalidCertificate(_) | NoCertificatesPresented)) {
         return FetchError::refused(
             format!("the certificate of {host} is not trusted ({cause})"),
             "SSL_CERT_FILE=FILE todo-bootstrap up   # if a proxy of your company inspects TLS: the file with its \
@@ -20,7 +24,8 @@ pub fn unanswered(url: &Url, error: &reqwest::Error) -> Halt {
         )
         .into();
     }
-    if is_no_tls(error) {
+    // Something answered, in another language: a plain server, or a network's log-in page.
+    if tls(|error| matches!(error, InvalidMessage(_))) {
         let cause = "the server does not speak TLS".to_owned();
         return FetchError::Unreachable { host, cause }.into();
     }
@@ -32,19 +37,6 @@ pub fn unanswered(url: &Url, error: &reqwest::Error) -> Halt {
         return Halt::again(FetchError::Unreachable { host, cause });
     }
     Halt::again(FetchError::Broken { url, got: 0, cause })
-}
-
-fn is_certificate(error: &reqwest::Error) -> bool {
-    let certificate = |error: &rustls::Error| {
-        matches!(error, rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
-    };
-    any(error, |io| io.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(certificate))
-}
-
-/// Something answered, in another language: a plain server, or a network's log-in page.
-fn is_no_tls(error: &reqwest::Error) -> bool {
-    let other = |error: &rustls::Error| matches!(error, rustls::Error::InvalidMessage(_));
-    any(error, |io| io.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(other))
 }
 
 /// A connection that was closed during the TLS handshake, which is temporary.

@@ -26,8 +26,7 @@ fn the_projects_image_is_taken_from_the_bundle_and_not_built() {
     let dir = tempfile::tempdir().unwrap();
     let app = application(dir.path());
     let (_bench, origins) = with_bundle(&inputs_hash(&order(&app)).unwrap());
-    let (served, script) = (TestRegistry::start(), Script::default());
-    let ours = Registry::new(&served.authority()).unwrap();
+    let ((_served, ours), script) = (registry(), Script::default());
     let (built, _) = with_task(&script, |task| {
         let built = origins.bundled_build(task, &ours, &order(&app)).unwrap().unwrap();
         // The next run finds it by its inputs.
@@ -43,8 +42,7 @@ fn an_image_of_other_sources_is_not_taken_and_that_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let app = application(dir.path());
     let (_bench, origins) = with_bundle(&"0".repeat(64));
-    let served = TestRegistry::start();
-    let ours = Registry::new(&served.authority()).unwrap();
+    let (served, ours) = registry();
     let (built, said) =
         with_task(&Script::default(), |task| origins.bundled_build(task, &ours, &order(&app)));
     assert_eq!(built.unwrap(), None);
@@ -55,8 +53,7 @@ fn an_image_of_other_sources_is_not_taken_and_that_is_said() {
 #[test]
 fn an_exported_image_keeps_its_digest_through_a_bundle() {
     let (bench, origins) = with_bundle(&"1".repeat(64));
-    let (one, two) = (TestRegistry::start(), TestRegistry::start());
-    let [one, two] = [&one, &two].map(|served| Registry::new(&served.authority()).unwrap());
+    let ((_one, one), (_two, two)) = (registry(), registry());
     let file = bench.dir.path().join("a.tar");
     std::fs::write(&file, archive(REFERENCE, &Value::Null)).unwrap();
     with_task(&Script::default(), |task| {

@@ -20,8 +20,8 @@ fn mirrored() -> (Bench, std::path::PathBuf) {
 
 #[test]
 fn a_mirror_is_asked_before_the_release_host_and_plain_http_is_announced_once() {
-    let (runtime, mut bench) = (runtime(), mirrored().0);
-    let server = serve(&runtime, &format!("/pub{PATH}"), bench.body);
+    let mut bench = mirrored().0;
+    let (_runtime, server) = serve(&format!("/pub{PATH}"), bench.body);
     bench.trust.mirror = Some(mirror(&bench, &format!("{}/pub/", server.uri())));
     let origins = bench.origins();
     let (found, recorder) = with_task(&Script::default(), |task| {
@@ -42,8 +42,8 @@ fn a_mirror_is_asked_before_the_release_host_and_plain_http_is_announced_once() 
 
 #[test]
 fn a_mirror_that_lacks_the_file_is_said_and_the_release_host_asked() {
-    let (runtime, mut bench) = (runtime(), Bench::new());
-    let (release, empty) = (serve(&runtime, "/kind", bench.body), serve(&runtime, "/nothing", ""));
+    let mut bench = Bench::new();
+    let ((_one, release), (_two, empty)) = (serve("/kind", bench.body), serve("/nothing", ""));
     bench.url = format!("{}/kind", release.uri());
     bench.trust.mirror = Some(mirror(&bench, &empty.uri()));
     let found = bench.kind(&Script::default()).0.unwrap();

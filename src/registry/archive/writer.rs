@@ -64,8 +64,7 @@ impl<R: Read> Read for Hashed<R> {
     }
 }
 
-/// Writes an image, whose blobs are compared with their digests, to `to`, where it appears whole or not at
-/// all; `name` is [`tagged`].
+/// Writes an image, whose blobs are verified, to `to`, whole or not at all; `name` is [`tagged`].
 pub(in super::super) fn write(
     to: &Path,
     name: &Reference,

@@ -23,7 +23,7 @@ fn an_export_is_the_archive_that_was_pushed_in_our_form() {
         // What was exported is what was pushed.
         let again = || assert_eq!(ours.push_archive(&task, &bench.path("one"), "app", None).unwrap(), pushed);
         assert_eq!(bench.received(again), 0);
-        let last = bench.recorder.events().into_iter().rfind(|event| event.current.is_some()).unwrap();
+        let last = bench.parts.recorder.events().into_iter().rfind(|event| event.current.is_some()).unwrap();
         assert!(last.current.is_some() && last.current == last.total);
     }
 }

@@ -15,6 +15,16 @@ pub struct Content {
     pub layers: Vec<Vec<u8>>,
 }
 
+impl Content {
+    /// Changes a byte of the first layer in an archive of this.
+    pub fn damage(&self, archive: &Path) {
+        let mut bytes = std::fs::read(archive).unwrap();
+        let at = bytes.windows(64).position(|part| part == &self.layers[0][512..576]).unwrap();
+        bytes[at] ^= 1;
+        std::fs::write(archive, bytes).unwrap();
+    }
+}
+
 /// Bytes that look like nothing in particular.
 pub fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

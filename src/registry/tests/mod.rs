@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use super::testing::TestRegistry;
 use super::*;
-use crate::cancel::Cancel;
 use crate::exec::Script;
+use crate::fetch::Timeouts;
 use crate::process_env::ProcessEnv;
-use crate::progress::Recorder;
+use crate::task::testing::Parts;
 
 mod archives;
 mod copy;
@@ -19,10 +19,8 @@ mod refused;
 mod upstream;
 
 struct Bench {
-    runtime: tokio::runtime::Runtime,
     dir: tempfile::TempDir,
-    recorder: Recorder,
-    cancel: Cancel,
+    parts: Parts,
     script: Script,
     registry: TestRegistry,
 }
@@ -36,30 +34,16 @@ const TIMEOUTS: Timeouts = Timeouts {
 
 impl Bench {
     fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        Self {
-            runtime: runtime.unwrap(),
-            dir: tempfile::tempdir().unwrap(),
-            recorder: Recorder::default(),
-            cancel: Cancel::default(),
-            script: Script::default(),
-            registry: TestRegistry::start(),
-        }
+        let (parts, script) = (Parts::default(), Script::default());
+        Self { dir: tempfile::tempdir().unwrap(), parts, script, registry: TestRegistry::start() }
     }
 
     fn task(&self) -> Task<'_> {
-        Task {
-            step: "registry",
-            runner: &self.script,
-            reporter: &self.recorder,
-            cancel: &self.cancel,
-            runtime: self.runtime.handle(),
-            deadline: Instant::now() + Duration::from_mins(1),
-        }
+        self.parts.task(&self.script)
     }
 
     fn ours(&self) -> Registry {
-        Registry::new(&self.registry.authority()).unwrap().with(TIMEOUTS)
+        impatient(&self.registry.authority())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -87,14 +71,23 @@ impl Bench {
     }
 
     fn said(&self) -> String {
-        self.recorder.events().into_iter().map(|event| event.message + "\n").collect()
+        self.parts.recorder.said()
     }
+}
+
+/// A registry that is waited for no longer than a test can.
+fn impatient(authority: &str) -> Registry {
+    let mut registry = Registry::new(authority).unwrap();
+    registry.client.timeouts = TIMEOUTS;
+    registry
 }
 
 /// A client for registries outside that waits no longer than a test can.
 fn outside() -> Client {
     let process_env = ProcessEnv { env: BTreeMap::new(), ..ProcessEnv::real() };
-    Client::new(&process_env).unwrap().with(TIMEOUTS)
+    let mut client = Client::new(&process_env).unwrap();
+    client.timeouts = TIMEOUTS;
+    client
 }
 
 /// The digest of an archive's image, without reading all of it.

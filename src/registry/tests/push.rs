@@ -27,7 +27,7 @@ fn a_second_push_sends_nothing_and_a_changed_layer_is_sent_alone() {
     let stored = ours.manifest(&task, "app/web", "1").unwrap().unwrap();
     assert_eq!(stored.bytes, manifest(&content, false).as_bytes());
     assert_eq!(stored.config_digest(), Some(digest(content.config.as_bytes())));
-    let last = bench.recorder.events().pop().unwrap();
+    let last = bench.parts.recorder.events().pop().unwrap();
     assert_eq!((last.current, last.total), (Some(size(&content)), Some(size(&content))));
 
     let second = || assert_eq!(ours.push_archive(&task, &archive, "app/web", Some("1")).unwrap(), wanted);
@@ -114,7 +114,8 @@ fn an_upload_whose_answer_was_lost_is_not_sent_twice() {
     let archive = bench.archive("a", |to| docker_20(to, &content, "app:1", false));
     // As if it had been stored before that answer.
     let registry = &bench.registry;
-    let (ours, task) = (bench.ours(), bench.task());
+    let (mut ours, task) = (bench.ours(), bench.task());
+    ours.client.timeouts.pause = Duration::from_millis(300);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while registry.requests("PUT", "/blobs/") == 0 {
@@ -123,8 +124,6 @@ fn an_upload_whose_answer_was_lost_is_not_sent_twice() {
             registry.blob("app", &content.layers[0]);
             registry.blob("app", content.config.as_bytes());
         });
-        let pause = Duration::from_millis(300);
-        let ours = ours.with(Timeouts { pause, ..TIMEOUTS });
         ours.push_archive(&task, &archive, "app", None).unwrap();
     });
     assert!(bench.registry.received() <= size(&content));

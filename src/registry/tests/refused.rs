@@ -51,7 +51,7 @@ fn what_speaks_no_http_is_no_registry() {
         }
         Ok::<_, std::io::Error>(())
     });
-    let other = Registry::new(&address.to_string()).unwrap().with(TIMEOUTS);
+    let other = impatient(&address.to_string());
     let error = other.ready(&bench.task()).unwrap_err();
     assert!(["Stranger", "Transfer"].contains(&name(&error)), "{error}");
 }
@@ -73,17 +73,60 @@ fn only_addresses_of_this_machine_are_taken() {
 }
 
 #[test]
-fn a_registry_that_dies_during_a_push_is_named() {
+fn every_failure_of_our_registry_has_a_name() {
+    const UPLOADS: &str = "/blobs/uploads/";
+    let broken = "500 Internal Server Error";
+    let full = r#"{"errors":[{"code":"UNKNOWN","message":"unknown error","detail":
+        "write /var/lib/registry/x: no space left on device"}]}"#;
+    let denied = r#"{"errors":[{"code":"DENIED"}]}"#;
+    let leads = |to: &str| {
+        let headers = vec![("Location", to.to_owned())];
+        let what = What::Answer { status: "202 Accepted", headers, body: String::new() };
+        Fault::always("POST", UPLOADS, what)
+    };
+    let away = What::Redirect("http://127.0.0.2:1".to_owned());
+    let other = manifest(&content_for("amd64", vec![noise(1, 9)]), false);
+    for (fault, wanted, words) in [
+        (Fault::always("PUT", UPLOADS, What::Die(100)), "Died", "127.0.0.1:"),
+        (Fault::answers("PUT", UPLOADS, broken, full), "Full", "no space left"),
+        (Fault::answers("POST", UPLOADS, broken, full), "Full", "no space left"),
+        (Fault::answers("PUT", "/manifests/", "507 Insufficient Storage", ""), "Full", "507"),
+        (Fault::always("PUT", UPLOADS, What::Stall), "Stalled", ""),
+        (Fault::always("POST", UPLOADS, What::Stall), "Stalled", ""),
+        (Fault::always("PUT", "/manifests/", What::Stall), "Stalled", ""),
+        (Fault::answers("POST", UPLOADS, "403 Forbidden", denied), "Unauthorized", "DENIED"),
+        (Fault::answers("PUT", "/manifests/", "405 Method Not Allowed", "no"), "Answered", "405"),
+        (Fault::always("HEAD", "/blobs/", away), "Transfer", ""),
+        // Bytes go to our registry alone.
+        (leads("http://127.0.0.1:1/v2/app/blobs/uploads/1"), "Malformed", ""),
+        (leads("https://registry.example/x"), "Malformed", ""),
+        (leads(""), "Malformed", ""),
+        (Fault::answers("GET", "/manifests/1", "200 OK", &other), "Differs", &digest(other.as_bytes())),
+    ] {
+        let bench = Bench::new();
+        bench.registry.fail(fault.clone());
+        let error = bench.push(&content()).unwrap_err();
+        assert_eq!(name(&error), wanted, "{fault:?}: {error}");
+        assert!(error.to_string().contains(words), "{error}");
+        if wanted == "Full" {
+            assert_eq!(crate::error::Error::from(error).exit(), crate::error::Exit::HostNotReady);
+            // To try again would help nobody.
+            assert!(!bench.said().contains("trying again"), "{}", bench.said());
+        } else if wanted == "Malformed" {
+            assert_eq!(bench.registry.received(), 0);
+        }
+    }
     let bench = Bench::new();
-    bench.registry.fail(Fault::always("PUT", "/blobs/uploads/", What::Die(100)));
-    let error = bench.push(&content()).unwrap_err();
-    assert_eq!(name(&error), "Died");
-    assert!(error.to_string().contains(&bench.registry.authority()), "{error}");
-    // And one whose port is closed in the middle of it.
+    bench.registry.fail(Fault::once("HEAD", "/blobs/", What::Stall));
+    bench.push(&content()).unwrap();
+}
+
+#[test]
+fn a_registry_whose_port_is_closed_during_a_push_died() {
     let bench = Bench::new();
     let (registry, archive) = (&bench.registry, bench.path("a"));
     docker_20(&archive, &content_for("amd64", (0..40).map(|n| noise(n, 3000)).collect()), "app:1", false);
-    registry.fail(Fault { times: 1, ..Fault::always("PUT", "/blobs/uploads/", What::Die(0)) });
+    registry.fail(Fault::once("PUT", "/blobs/uploads/", What::Die(0)));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while registry.requests("PUT", "/blobs/") == 0 {
@@ -93,75 +136,6 @@ fn a_registry_that_dies_during_a_push_is_named() {
         });
         assert_eq!(kind(bench.ours().push_archive(&bench.task(), &archive, "app", None)), "Died");
     });
-}
-
-#[test]
-fn a_full_disk_of_the_registry_is_named() {
-    let said = r#"{"errors":[{"code":"UNKNOWN","message":"unknown error","detail":
-        "write /var/lib/registry/x: no space left on device"}]}"#;
-    for (method, path, status, body) in [
-        ("PUT", "/blobs/uploads/", "500 Internal Server Error", said),
-        ("POST", "/blobs/uploads/", "500 Internal Server Error", said),
-        ("PUT", "/manifests/", "507 Insufficient Storage", ""),
-    ] {
-        let bench = Bench::new();
-        bench.registry.fail(Fault::answers(method, path, status, body));
-        let error = bench.push(&content()).unwrap_err();
-        assert!(name(&error) == "Full", "{error}");
-        assert_eq!(crate::error::Error::from(error).exit(), crate::error::Exit::HostNotReady);
-        // To try again would help nobody.
-        assert!(!bench.said().contains("trying again"), "{}", bench.said());
-    }
-}
-
-#[test]
-fn a_registry_that_stands_still_is_given_up() {
-    for (method, path) in [("PUT", "/blobs/uploads/"), ("POST", "/blobs/uploads/"), ("PUT", "/manifests/")] {
-        let bench = Bench::new();
-        bench.registry.fail(Fault::always(method, path, What::Stall));
-        assert_eq!(kind(bench.push(&content())), "Stalled", "{method} {path}");
-    }
-    let bench = Bench::new();
-    bench.registry.fail(Fault::once("HEAD", "/blobs/", What::Stall));
-    bench.push(&content()).unwrap();
-}
-
-#[test]
-fn a_registry_that_refuses_is_named() {
-    let bench = Bench::new();
-    let said = r#"{"errors":[{"code":"DENIED"}]}"#;
-    bench.registry.fail(Fault::answers("POST", "/uploads/", "403 Forbidden", said));
-    let error = bench.push(&content()).unwrap_err();
-    assert!(name(&error) == "Unauthorized" && error.to_string().contains("DENIED"), "{error}");
-    let bench = Bench::new();
-    bench.registry.fail(Fault::answers("PUT", "/manifests/", "405 Method Not Allowed", "UNSUPPORTED"));
-    let error = bench.push(&content()).unwrap_err();
-    assert!(name(&error) == "Answered" && error.to_string().contains("405"), "{error}");
-    let bench = Bench::new();
-    bench.registry.fail(Fault::always("HEAD", "/blobs/", What::Redirect("http://127.0.0.2:1".to_owned())));
-    assert_eq!(kind(bench.push(&content())), "Transfer");
-}
-
-#[test]
-fn bytes_go_to_our_registry_alone() {
-    for elsewhere in ["http://127.0.0.1:1/v2/app/blobs/uploads/1", "https://registry.example/x", ""] {
-        let bench = Bench::new();
-        let headers = vec![("Location", elsewhere.to_owned())];
-        let what = What::Answer { status: "202 Accepted", headers, body: String::new() };
-        bench.registry.fail(Fault::always("POST", "/uploads/", what));
-        assert_eq!(kind(bench.push(&content())), "Malformed", "{elsewhere}");
-        assert_eq!(bench.registry.received(), 0);
-    }
-}
-
-#[test]
-fn another_digest_than_the_pushed_one_is_an_error() {
-    let bench = Bench::new();
-    let other = manifest(&content_for("amd64", vec![noise(1, 9)]), false);
-    bench.registry.fail(Fault::answers("GET", "/manifests/1", "200 OK", &other));
-    let error = bench.push(&content()).unwrap_err();
-    assert_eq!(name(&error), "Differs");
-    assert!(error.to_string().contains(&digest(other.as_bytes())), "{error}");
 }
 
 #[test]
@@ -181,10 +155,7 @@ fn a_manifest_that_is_not_the_one_of_its_digest_is_refused() {
 fn a_damaged_archive_is_noticed_by_the_registry() {
     let (bench, content) = (Bench::new(), content());
     let archive = bench.archive("a", |to| docker_20(to, &content, "app:1", false));
-    let mut bytes = std::fs::read(&archive).unwrap();
-    let at = bytes.windows(64).position(|part| part == &content.layers[0][512..576]).unwrap();
-    bytes[at] ^= 1;
-    std::fs::write(&archive, bytes).unwrap();
+    content.damage(&archive);
     let error = bench.ours().push_archive(&bench.task(), &archive, "app", None).unwrap_err();
     assert!(name(&error) == "Mismatch", "{error}");
     assert!(error.to_string().contains(&digest(&content.layers[0])), "{error}");
@@ -193,7 +164,7 @@ fn a_damaged_archive_is_noticed_by_the_registry() {
 #[test]
 fn an_interrupted_push_ends_at_once() {
     let bench = Bench::new();
-    bench.cancel.cancel(crate::cancel::Reason::Interrupted);
+    bench.parts.cancel.cancel(crate::cancel::Reason::Interrupted);
     bench.registry.fail(Fault::always("PUT", "/blobs/uploads/", What::Stall));
     let started = Instant::now();
     let error = crate::error::Error::from(bench.push(&content()).unwrap_err());

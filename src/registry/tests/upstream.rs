@@ -109,7 +109,7 @@ fn the_platforms_image_of_an_index_is_copied_as_it_is() {
 fn the_progress_is_that_of_all_blobs_and_names_no_digest() {
     let scene = Scene::new();
     scene.copy().unwrap();
-    let events = scene.bench.recorder.events();
+    let events = scene.bench.parts.recorder.events();
     let moved: Vec<_> = events.iter().filter(|event| event.current.is_some()).collect();
     assert!(moved.iter().all(|event| event.total == Some(scene.size())), "{moved:?}");
     assert_eq!(moved.last().unwrap().current, Some(scene.size()));

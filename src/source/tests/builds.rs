@@ -10,7 +10,7 @@ fn makes_what_is_missing_once() {
     let made = made.unwrap();
     assert_eq!((made.entry.kind.as_str(), made.entry.platform.as_str()), ("image", "linux/amd64"));
     assert_eq!(crate::files::sha256_file(&made.file()).unwrap().0, made.entry.sha256);
-    assert!(said(&recorder).contains("3 of 3 artifacts: t-layers"), "{}", said(&recorder));
+    assert!(recorder.said().contains("3 of 3 artifacts: t-layers"), "{}", recorder.said());
     let mut ran = maker.ran();
     ran.sort();
     assert_eq!(ran.len(), 3, "{ran:#?}");
@@ -45,7 +45,7 @@ fn a_module_that_does_not_arrive_is_asked_for_again() {
     let (made, recorder) = bench.make(&maker, "t-a");
     made.unwrap();
     assert_eq!(maker.ran().len(), 2);
-    assert!(said(&recorder).contains("trying again in 2 s"), "{}", said(&recorder));
+    assert!(recorder.said().contains("trying again in 2 s"), "{}", recorder.said());
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_changed_artifact_is_removed_and_built_again() {
     let (again, recorder) = bench.make(&maker, "t-layers");
     assert_eq!(again.unwrap(), made, "the same inputs give the same archive");
     assert_eq!(maker.ran().len(), 1, "t-b was whole");
-    assert_eq!(said(&recorder).matches("does not match its record; removing").count(), 2);
+    assert_eq!(recorder.said().matches("does not match its record; removing").count(), 2);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn two_processes_do_not_make_the_same_thing() {
         other.unlock().unwrap();
         let (made, recorder) = build.join().unwrap();
         made.unwrap();
-        assert!(said(&recorder).contains("t-a: another process is building it; waiting"));
+        assert!(recorder.said().contains("t-a: another process is building it; waiting"));
     });
 }
 
@@ -127,9 +127,11 @@ fn go_builds_are_at_most_two_at_once() {
 #[test]
 fn an_interrupt_ends_it_as_interrupted() {
     let bench = Bench::new();
-    let cancel = Cancel::default();
-    cancel.cancel(Reason::Interrupted);
-    let error = bench.make_with(&Maker::default(), "t-layers", &cancel).0.unwrap_err();
+    let interrupted = |task: &Task<'_>| {
+        task.cancel.cancel(Reason::Interrupted);
+        bench.source().unwrap().make(task, None, "t-layers")
+    };
+    let error = with_task(&Maker::default(), interrupted).0.unwrap_err();
     assert_eq!(error.exit(), crate::error::Exit::Interrupted, "{error}");
 }
 

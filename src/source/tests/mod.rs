@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
 use crate::cancel::{Cancel, Reason};
-use crate::engine::testing::engine;
+use crate::engine::testing::{engine, with_task};
 use crate::exec::{Cmd, Output, RunError, Runner, Script};
 use crate::host::recorded;
 use crate::progress::Recorder;
@@ -162,17 +162,9 @@ impl Bench {
     fn source(&self) -> Result<Source> {
         let registry = self.registry.iter().map(|url| ("NPM_CONFIG_REGISTRY".to_owned(), url.into()));
         let path = ("PATH".to_owned(), self.path("go/bin").into_os_string());
-        let process_env = ProcessEnv {
-            env: registry.chain([path]).collect(),
-            cwd: self.dir.path().to_owned(),
-            home: Some(self.dir.path().to_owned()),
-            exe: PathBuf::from("todo-bootstrap"),
-            hosts_file: self.path("hosts"),
-            stdin_is_terminal: false,
-            stdout_is_terminal: false,
-            stderr_is_terminal: false,
-            now: jiff::Timestamp::now,
-        };
+        let (cwd, home) = (self.dir.path().to_owned(), Some(self.dir.path().to_owned()));
+        let env = registry.chain([path]).collect();
+        let process_env = ProcessEnv { env, cwd, home, ..ProcessEnv::real() };
         let paths = Paths { cache: self.path("cache"), state: self.path("state") };
         let data = Data::new(Some(self.dir.path().to_owned()));
         Source::new(&process_env, &paths, &data, &Versions::load(&data)?, &self.facts)
@@ -184,34 +176,13 @@ impl Bench {
 
     /// Makes `name` as a new process would.
     fn make(&self, maker: &Maker, name: &str) -> (Result<Made>, Recorder) {
-        self.make_with(maker, name, &Cancel::default())
-    }
-
-    fn make_with(&self, maker: &Maker, name: &str, cancel: &Cancel) -> (Result<Made>, Recorder) {
-        // Builds wait for the network in threads of their own, which a worker has to drive.
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
-        let recorder = Recorder::default();
-        let task = Task {
-            step: "source",
-            runner: maker,
-            reporter: &recorder,
-            cancel,
-            runtime: runtime.handle(),
-            deadline: Instant::now() + Duration::from_secs(60),
-        };
-        let made = self.source().unwrap().make(&task, Some(&engine()), name);
-        (made, recorder)
+        with_task(maker, |task| self.source().unwrap().make(task, Some(&engine()), name))
     }
 
     fn cache_of(&self, name: &str) -> PathBuf {
         let inputs = self.inputs(name);
         self.path("cache/artifacts").join(format!("{name}-{}", &inputs[..16]))
     }
-}
-
-fn said(recorder: &Recorder) -> String {
-    recorder.events().into_iter().map(|event| event.message).collect::<Vec<_>>().join("\n")
 }
 
 pub fn docker() -> Script {

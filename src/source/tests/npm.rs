@@ -1,9 +1,10 @@
 //! Archives of npm packages, from a registry on the loopback address.
 
 use wiremock::matchers::{header, path};
-use wiremock::{Match, Mock, MockServer, ResponseTemplate};
+use wiremock::{Match, Mock, ResponseTemplate};
 
 use super::*;
+use crate::kubernetes::testing::serve;
 
 const ARCHIVE: &[u8] = b"an archive";
 /// sha256 of [`ARCHIVE`].
@@ -24,12 +25,7 @@ fn served(
     sha256: &str,
     bench: Bench,
 ) -> (Result<Made>, Bench) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let server = runtime.block_on(async {
-        let server = MockServer::start().await;
-        Mock::given(asked).respond_with(answer).mount(&server).await;
-        server
-    });
+    let (_runtime, server) = serve([Mock::given(asked).respond_with(answer)]);
     let bench = Bench { registry: Some(format!("{}/", server.uri())), ..bench };
     bench.recipe("t-npm", &recipe(sha256));
     (bench.make(&Maker::default(), "t-npm").0, bench)

@@ -52,21 +52,3 @@ fn an_answer_is_judged_by_its_head() {
     let closed = Bench::new().fetch("http://127.0.0.1:1/abc", ABC, None).unwrap_err();
     assert!(matches!(&closed, FetchError::Unreachable { host, .. } if host == "127.0.0.1"), "{closed}");
 }
-
-#[test]
-fn an_allowed_host_is_followed_without_our_password() {
-    let other = abc();
-    let location = format!("http://evil:evil@localhost:{}/tool", other.address.port());
-    let server = Server::start(move |request| match request.path.as_str() {
-        "/tool" => Reply::new("302 x").header("Location", "/next").body(""),
-        _ => Reply::new("302 x").header("Location", &location).body(""),
-    });
-    let bench = Bench::impatient();
-    let url = server.url().replace("http://", "http://me:hush@");
-    let hosts = ["localhost".to_owned()];
-    bench.get(&Remote { url: &url, sha256: ABC, hosts: &hosts, ..Remote::default() }).unwrap();
-    let sent: Vec<_> =
-        server.seen().iter().map(|request| request.header("authorization").to_owned()).collect();
-    assert_eq!(sent, ["Basic bWU6aHVzaA=="; 2]);
-    assert_eq!(other.seen()[0].header("authorization"), "");
-}

@@ -1,15 +1,14 @@
 //! Downloads from well-behaved and from faulty servers.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::Timeouts;
 use super::*;
-use crate::cancel::Cancel;
 use crate::exec::Script;
 use crate::fetch::testing::Reply;
 use crate::process_env::ProcessEnv;
-use crate::progress::Recorder;
+use crate::task::testing::Parts;
 use server::Server;
 
 mod disk;
@@ -20,38 +19,22 @@ mod server;
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 struct Bench {
-    runtime: tokio::runtime::Runtime,
     dir: tempfile::TempDir,
-    recorder: Recorder,
-    cancel: Cancel,
-    script: Script,
+    parts: Parts,
     timeouts: Timeouts,
-    limit: Duration,
 }
 
 impl Bench {
     fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        Self {
-            runtime: runtime.unwrap(),
-            dir: tempfile::tempdir().unwrap(),
-            recorder: Recorder::default(),
-            cancel: Cancel::default(),
-            script: Script::default(),
-            limit: Duration::from_secs(60),
-            timeouts: Timeouts { pause: Duration::from_millis(1), ..Timeouts::default() },
-        }
+        let timeouts = Timeouts { pause: Duration::from_millis(1), ..Timeouts::default() };
+        Self { dir: tempfile::tempdir().unwrap(), parts: Parts::default(), timeouts }
     }
 
     /// With time-outs that a test can wait for.
     fn impatient() -> Self {
-        let timeouts = Timeouts {
-            idle: Duration::from_millis(300),
-            slow: Duration::from_millis(400),
-            pause: Duration::from_millis(1),
-            ..Timeouts::default()
-        };
-        Self { timeouts, ..Self::new() }
+        let mut bench = Self::new();
+        (bench.timeouts.idle, bench.timeouts.slow) = (Duration::from_millis(300), Duration::from_millis(400));
+        bench
     }
 
     fn fetch(&self, url: &str, sha256: &str, size: Option<u64>) -> Result<u64, FetchError> {
@@ -59,21 +42,15 @@ impl Bench {
     }
 
     fn get(&self, remote: &Remote<'_>) -> Result<u64, FetchError> {
-        let task = Task {
-            step: "fetch",
-            runner: &self.script,
-            reporter: &self.recorder,
-            cancel: &self.cancel,
-            runtime: self.runtime.handle(),
-            deadline: Instant::now() + self.limit,
-        };
+        let script = Script::default();
         let process_env = ProcessEnv { env: BTreeMap::new(), ..ProcessEnv::real() };
-        let client = Client::new(&process_env).unwrap().with(self.timeouts);
-        download(&task, &client, remote, &self.dir.path().join("file"))
+        let mut client = Client::new(&process_env).unwrap();
+        client.timeouts = self.timeouts;
+        download(&self.parts.task(&script), &client, remote, &self.dir.path().join("file"))
     }
 
     fn said(&self) -> String {
-        self.recorder.events().into_iter().map(|event| event.message + "\n").collect()
+        self.parts.recorder.said()
     }
 
     fn files(&self) -> Vec<String> {
@@ -96,7 +73,7 @@ fn a_good_file_arrives_with_progress() {
     let (bench, server) = (Bench::new(), abc());
     assert_eq!(bench.fetch(&server.url(), ABC, Some(3)).unwrap(), 3);
     assert_eq!(bench.files(), ["file"]);
-    let last = bench.recorder.events().pop().unwrap();
+    let last = bench.parts.recorder.events().pop().unwrap();
     assert_eq!((last.current, last.total), (Some(3), Some(3)));
     // A second time, nothing is asked for.
     assert_eq!(bench.fetch(&server.url(), ABC, Some(3)).unwrap(), 3);
@@ -129,7 +106,7 @@ fn a_password_in_an_address_is_used_and_not_told() {
 #[test]
 fn an_interrupted_download_ends_at_once() {
     let bench = Bench::new();
-    bench.cancel.cancel(crate::cancel::Reason::Interrupted);
+    bench.parts.cancel.cancel(crate::cancel::Reason::Interrupted);
     let server = Server::start(|request| {
         std::thread::sleep(Duration::from_secs(10));
         Reply::file(request, b"abc", None)

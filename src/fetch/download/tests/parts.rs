@@ -184,8 +184,7 @@ fn where_a_redirect_led_is_remembered_until_that_fails() {
 #[test]
 fn a_wait_that_the_deadline_does_not_allow_is_not_begun() {
     let server = Server::start(|_| Reply::new("429 x").header("Retry-After", 60).body(""));
-    let error = Bench { limit: Duration::from_secs(30), ..Bench::new() };
-    let error = error.fetch(&server.url(), ABC, None).unwrap_err();
+    let error = Bench::new().fetch(&server.url(), ABC, None).unwrap_err();
     assert!(matches!(error, FetchError::Unwell { tries: 1, .. }), "{error:?}");
 }
 
