@@ -69,7 +69,7 @@ pub(crate) fn application(session: &Session) -> Result<&Application> {
 
 /// A task without a deadline, unless `--timeout` was given.
 pub(crate) fn until_stopped<'t>(context: &Context<'_>, task: &Task<'t>) -> Task<'t> {
-    const FOREVER: Duration = Duration::from_hours(24 * 3650);
+    const FOREVER: Duration = Duration::from_secs(3650 * 24 * 3600);
     if context.global.timeout != super::DEFAULT_TIMEOUT {
         return task.clone();
     }

@@ -204,7 +204,7 @@ fn read_pid(file: &Path) -> Option<u32> {
 /// The name of the program that runs as `pid`; `None` if there is none or it is a zombie.
 fn program_of(pid: u32) -> Option<String> {
     let pid = sysinfo::Pid::from_u32(pid);
-    let mut system = sysinfo::System::new().ok()?;
+    let mut system = sysinfo::System::new();
     system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), true);
     let process = system.process(pid)?;
     let runs = process.status() != sysinfo::ProcessStatus::Zombie;

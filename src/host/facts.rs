@@ -176,7 +176,7 @@ fn is_loopback(proxy: &str) -> bool {
 /// Total and available bytes, cut to the limit of the cgroup that we run in.
 fn memory() -> (u64, u64) {
     use sysinfo::{MemoryRefreshKind, System};
-    let Ok(mut system) = System::new() else { return (0, 0) };
+    let mut system = System::new();
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
     let (total, available) = (system.total_memory(), system.available_memory());
     match system.cgroup_limits() {

@@ -118,7 +118,7 @@ impl Orphan {
 /// The start time of a process in seconds since the epoch; `None` if it does not exist or is a zombie.
 pub(crate) fn start_time(pid: u32) -> Option<u64> {
     let pid = sysinfo::Pid::from_u32(pid);
-    let mut system = sysinfo::System::new().ok()?;
+    let mut system = sysinfo::System::new();
     system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), true);
     let process = system.process(pid)?;
     (process.status() != sysinfo::ProcessStatus::Zombie).then(|| process.start_time())

@@ -165,7 +165,8 @@ impl Sender<'_> {
     fn room(&mut self) -> usize {
         loop {
             let now = Instant::now();
-            while let Some((_, count)) = self.in_flight.pop_front_if(|(at, _)| *at <= now) {
+            while let Some((_, count)) = self.in_flight.front().filter(|(at, _)| *at <= now).copied() {
+                self.in_flight.pop_front();
                 self.flying -= count;
                 self.window = (self.window + count).min(self.route.window);
             }
