@@ -74,15 +74,15 @@ pub(super) fn walk<T>(
     Ok(Walked { found: None, refusals })
 }
 
-/// The error of an artifact that no origin has.
-pub(super) fn nowhere(name: &str, refusals: &[Refusal]) -> Error {
+/// The error of an artifact that no origin has. `mirror` is the option that names another place for it.
+pub(super) fn nowhere(name: &str, mirror: &str, refusals: &[Refusal]) -> Error {
     let error = Error::host(format!("{name} is not available on this machine"));
     let error = refusals.iter().fold(error, Error::because);
     let error = refusals.iter().filter_map(|refusal| refusal.help.as_ref()).fold(error, Error::help);
-    error.help(
-        "give this machine access to one of the origins above, set a mirror (--mirror URL|DIR), or use a \
-         bundle that was created on another machine: todo-bootstrap bundle create PATH",
-    )
+    error.help(format!(
+        "give this machine access to one of the origins above, set a mirror ({mirror}), or use a bundle that \
+         was created on another machine: todo-bootstrap bundle create PATH"
+    ))
 }
 
 /// A failed transfer: a fault of this machine ends the chain, all else is a reason to go on.

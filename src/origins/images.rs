@@ -17,6 +17,8 @@ use crate::task::Task;
 
 /// What another program put into the engine or the registry is not trusted: `system` is not asked.
 const ORDER: [Origin; 4] = [Origin::Cache, Origin::Bundle, Origin::Download, Origin::Source];
+/// The option that names another place for images.
+const MIRROR: &str = "--registry-mirror REGISTRY=HOST";
 /// The image that the local registry itself runs.
 pub const REGISTRY: &str = "registry";
 /// What is known of that image in the engine.
@@ -59,7 +61,7 @@ impl Origins {
             }
         })?;
         let Walked { found: Some((origin, record)), refusals } = walked else {
-            return Err(nowhere(&image(name), &walked.refusals));
+            return Err(nowhere(&image(name), MIRROR, &walked.refusals));
         };
         if origin != Origin::Cache {
             self.write_record(name, &record)?;
@@ -105,7 +107,7 @@ impl Origins {
         })?;
         match walked.found {
             Some((_, reference)) => Ok(reference),
-            None => Err(nowhere("the local registry's image", &walked.refusals)),
+            None => Err(nowhere("the local registry's image", MIRROR, &walked.refusals)),
         }
     }
 

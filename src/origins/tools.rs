@@ -78,7 +78,7 @@ impl Origins {
             }
         })?;
         let Walked { found: Some((_, found)), refusals } = walked else {
-            return Err(nowhere(name, &walked.refusals));
+            return Err(nowhere(name, "--mirror URL|DIR", &walked.refusals));
         };
         let found = Found { refusals, ..found };
         if found.origin == Origin::System {
