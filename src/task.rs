@@ -131,7 +131,7 @@ pub(crate) mod testing {
                 reporter: &self.recorder,
                 cancel: &self.cancel,
                 runtime: self.runtime.handle(),
-                deadline: Instant::now() + Duration::from_mins(1),
+                deadline: Instant::now() + Duration::from_secs(60),
             }
         }
     }

@@ -83,7 +83,7 @@ pub fn page(host: &str) -> Spec {
         title: format!("the address {host} responds"),
         code: "address".to_owned(),
         help: None,
-        timeout: Duration::from_mins(1),
+        timeout: Duration::from_secs(60),
         kind: "http",
         check: Box::new(Http { request, expect: Expect { page: true, ..Expect::default() } }),
     }

@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 
 /// The default timeout.
 const TIMEOUT: Duration = Duration::from_secs(30);
-const MAX_TIMEOUT: Duration = Duration::from_hours(1);
+const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 
 #[derive(Debug)]
 pub struct Spec {
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn the_code_is_the_id_unless_given() {
         let spec = Spec::parse("web-rollout", "f", GOOD).unwrap();
-        assert_eq!((spec.code.as_str(), spec.timeout), ("web-rollout", Duration::from_mins(2)));
+        assert_eq!((spec.code.as_str(), spec.timeout), ("web-rollout", Duration::from_secs(2 * 60)));
         let spec = Spec::parse("web-rollout", "f", &format!("code = \"web-down\"\n{GOOD}")).unwrap();
         assert_eq!(spec.code, "web-down");
     }
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn times_have_units() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("1h"), Ok(Duration::from_hours(1)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
         assert!(duration("5").is_err() && duration("s").is_err() && duration("0s").is_err());
     }
 }

@@ -39,7 +39,7 @@ use crate::process_env::ProcessEnv;
 use crate::ui::{Ui, Volume, data};
 
 /// The default of `--timeout`.
-const DEFAULT_TIMEOUT: Duration = Duration::from_mins(90);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(90 * 60);
 
 // These name their variables in the format of clap.
 const MIRROR: &str = "Try this mirror before the release hosts; it serves each file as <host>/<path> \
@@ -251,12 +251,12 @@ mod tests {
     #[test]
     fn durations_are_parsed() {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("30m"), Ok(Duration::from_mins(30)));
+        assert_eq!(duration("30m"), Ok(Duration::from_secs(30 * 60)));
         assert!(duration("soon").is_err() && duration("0s").is_err());
         let cli = Cli::try_parse_from(["todo-bootstrap", "status"]).unwrap();
         assert_eq!(cli.global.timeout, DEFAULT_TIMEOUT);
         // `install.sh --up` passes --yes, and its user may pass it again.
         let twice = ["todo-bootstrap", "up", "--yes", "--yes", "--timeout", "1m", "--timeout", "2m"];
-        assert_eq!(Cli::try_parse_from(twice).unwrap().global.timeout, Duration::from_mins(2));
+        assert_eq!(Cli::try_parse_from(twice).unwrap().global.timeout, Duration::from_secs(2 * 60));
     }
 }

@@ -16,7 +16,7 @@ use crate::task::Task;
 
 const AT_ONCE: usize = 8;
 /// How long to wait for an unknown kind, or for a webhook that does not respond.
-const RETRY_TIMEOUT: Duration = Duration::from_mins(1);
+const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// Makes the cluster agree with `objects`, as field manager [`MANAGER`], each with our [`LABEL`].

@@ -11,7 +11,7 @@ use crate::task::Task;
 
 /// Without a terminal, the clients print a line only when a layer begins and ends. The largest layer
 /// (0.3 GB compressed) takes this long at 2 Mbit/s. The transfer as a whole has no limit of its own.
-const SILENCE: Duration = Duration::from_mins(20);
+const SILENCE: Duration = Duration::from_secs(20 * 60);
 
 impl Engine {
     /// The image's id, `sha256:…` of its configuration; `None` if the engine does not have the image.

@@ -75,7 +75,7 @@ fn apt(purpose: impl Into<String>) -> Cmd {
     Cmd::new("apt-get", purpose)
         .args(["-o", LOCK])
         .env("DEBIAN_FRONTEND", "noninteractive")
-        .within(Duration::from_mins(15))
+        .within(Duration::from_secs(15 * 60))
 }
 
 /// The packages that are installed, according to dpkg.

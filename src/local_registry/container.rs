@@ -17,7 +17,7 @@ use crate::task::Task;
 pub const LABEL: &str = "todo-bootstrap.dev/registry";
 pub(super) const INSIDE: u16 = 5000;
 /// How long a registry may take to respond after its container has started.
-const START: Duration = Duration::from_mins(2);
+const START: Duration = Duration::from_secs(2 * 60);
 const TICK: Duration = Duration::from_millis(50);
 /// How many ports are tried: another program may take one after it was found free.
 const TRIES: usize = 5;

@@ -48,7 +48,7 @@ impl Planned {
         step: impl Step + 'static,
     ) -> Self {
         let needs = needs.into_iter().map(Into::into).collect();
-        let limit = Duration::from_mins(minutes);
+        let limit = Duration::from_secs(minutes * 60);
         Self { id: id.into(), title: title.into(), limit, needs, undo, step: Box::new(step) }
     }
 }

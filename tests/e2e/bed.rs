@@ -20,8 +20,8 @@ pub const CPUS: &str = "2";
 pub const MEMORY_GIB: u64 = 4;
 
 /// Building everything from source on a cold and slow machine.
-const COLD: Duration = Duration::from_mins(65);
-const WARM: Duration = Duration::from_mins(10);
+const COLD: Duration = Duration::from_secs(65 * 60);
+const WARM: Duration = Duration::from_secs(10 * 60);
 
 /// The application file.
 pub struct App {

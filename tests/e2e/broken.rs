@@ -13,7 +13,7 @@ const SCREEN: usize = 40;
 
 pub fn crashing(bed: &Bed) {
     let project = crashing_copy(bed);
-    let limit = Duration::from_mins(10);
+    let limit = Duration::from_secs(10 * 60);
     let args = ["up", "--yes", "--events", "json", "--timeout", "3m"];
     let up = bed.call_in(&project, &args, limit, &mut |_| Then::GoOn).expect(1);
     let start = up.stderr.rfind("error:").expect("an error is printed");

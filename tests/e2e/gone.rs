@@ -52,7 +52,7 @@ pub fn purge(bed: &Bed) {
     };
     let mut command = bed.command(&["down", "--purge", "--yes", "--profile"]);
     command.arg(&bed.profile).env("TODO_BOOTSTRAP_CACHE", &cache);
-    let purge = run(command, Duration::from_mins(10), &mut |_| Then::GoOn).expect(0);
+    let purge = run(command, Duration::from_secs(10 * 60), &mut |_| Then::GoOn).expect(0);
     assert!(!cache.exists(), "the cache is gone:\n{}", purge.tail(20));
     if let Some(pid) = engine {
         // An ended process may not be reaped for a while: it then has a name, but no program.

@@ -99,7 +99,7 @@ fn die_at_every_step(bed: &Bed, within: u64, random: &mut Random) {
     loop {
         let after = Duration::from_millis(random.below(within));
         let mut now = None;
-        let run = bed.call_in(&bed.project, UP, Duration::from_mins(10), &mut |event| {
+        let run = bed.call_in(&bed.project, UP, Duration::from_secs(10 * 60), &mut |event| {
             if now.is_some() || event.state != "started" || hit.contains(&event.step) {
                 return Then::GoOn;
             }
@@ -134,7 +134,7 @@ pub fn interrupt(bed: &Bed) {
         prepare(bed, moment.before);
         println!("--- Ctrl-C after {} {}", moment.step, moment.state);
         let after = Duration::from_millis(moment.within);
-        let run = bed.call_in(&bed.project, UP, Duration::from_mins(10), &mut |event| {
+        let run = bed.call_in(&bed.project, UP, Duration::from_secs(10 * 60), &mut |event| {
             let hit = event.state == moment.state && moment.hits(&event.step);
             if hit { Then::InterruptIn(after) } else { Then::GoOn }
         });
@@ -172,7 +172,7 @@ fn die_and_converge(bed: &Bed, moment: &Moment, after: Duration) {
 }
 
 fn die(bed: &Bed, moment: &Moment, after: Duration) -> Run {
-    bed.call_in(&bed.project, UP, Duration::from_mins(10), &mut |event| {
+    bed.call_in(&bed.project, UP, Duration::from_secs(10 * 60), &mut |event| {
         if event.state == moment.state && moment.hits(&event.step) { Then::KillIn(after) } else { Then::GoOn }
     })
 }

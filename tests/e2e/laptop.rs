@@ -16,7 +16,7 @@ use crate::program::{Run, Then, run};
 /// The prefix of their control groups.
 const PREFIX: &str = "todo-bootstrap-laptop";
 /// With a new storage directory, the daemon needs seconds; on a loaded machine, many more.
-const BOOT: Duration = Duration::from_mins(2);
+const BOOT: Duration = Duration::from_secs(2 * 60);
 
 /// The engine that runs containers there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

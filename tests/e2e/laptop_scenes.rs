@@ -9,8 +9,8 @@ use crate::http::Address;
 use crate::laptop::{Daemon, Laptop};
 
 /// With every artifact in the cache, on two processors: images are built, a cluster is created.
-const UP: Duration = Duration::from_mins(20);
-const SHORT: Duration = Duration::from_mins(5);
+const UP: Duration = Duration::from_secs(20 * 60);
+const SHORT: Duration = Duration::from_secs(5 * 60);
 /// Old pods are gone by then.
 const GONE: Duration = Duration::from_secs(60);
 /// A string in the application's source, and the response to expect after it was changed.

@@ -70,7 +70,7 @@ fn cut_and_repeat(bed: &Bed, moment: &Moment, after: Duration) {
     }
     println!("--- {signal:?} {after:?} after the start of {step}, in {command:?}");
     let mut seen = false;
-    let cut = bed.call_in(&bed.project, command, Duration::from_mins(10), &mut |event| {
+    let cut = bed.call_in(&bed.project, command, Duration::from_secs(10 * 60), &mut |event| {
         if event.step != *step || event.state != "started" {
             return Then::GoOn;
         }

@@ -20,7 +20,7 @@ use crate::program::{Run, Then, run};
 const GROUP: u32 = 58_231;
 /// An address reserved for documentation: no host has it.
 const NOWHERE: &str = "203.0.113.1";
-const LIMIT: Duration = Duration::from_mins(25);
+const LIMIT: Duration = Duration::from_secs(25 * 60);
 
 pub fn up(bed: &Bed) {
     let dir = bed.dir.join("offline");

@@ -22,8 +22,8 @@ use crate::pack;
 use crate::program::Run;
 
 /// Everything is downloaded and unpacked, three images are built, on two processors.
-const UP: Duration = Duration::from_mins(20);
-const SHORT: Duration = Duration::from_mins(5);
+const UP: Duration = Duration::from_secs(20 * 60);
+const SHORT: Duration = Duration::from_secs(5 * 60);
 
 /// The repository that publishes the program.
 const PAGE: &str = "https://github.com/ada/todo";

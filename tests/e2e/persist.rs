@@ -12,7 +12,7 @@ pub fn note(bed: &Bed) {
     assert!((200..300).contains(&put.status), "{put:?}");
     let (pod, uid) = pod_with_volume(bed);
     bed.kubectl(&["delete", "pod", &pod, "--namespace", &bed.app.namespace]);
-    let reply = bed.address().get_until("/notes/kept", Duration::from_mins(2), |reply| {
+    let reply = bed.address().get_until("/notes/kept", Duration::from_secs(2 * 60), |reply| {
         reply.status == 200 && reply.body.contains(text)
     });
     println!("the note is there: {reply:?}");

@@ -43,7 +43,7 @@ pub fn foreign(bed: &Bed) {
     let refused = ["up", "down"].map(|verb| {
         let mut command = bed.command(&[verb, "--yes", "--profile"]);
         command.arg(&file).arg("--dir").arg(&bed.project);
-        run(command, Duration::from_mins(5), &mut |_| Then::GoOn)
+        run(command, Duration::from_secs(5 * 60), &mut |_| Then::GoOn)
     });
     let there = docker(&["inspect", "--format", "{{.State.Status}}", &node]);
     docker(&["rm", "--volumes", &node]).expect("docker rm");
@@ -62,7 +62,7 @@ pub fn another_installation(bed: &Bed) {
     for verb in ["up", "stop", "down"] {
         let mut command = bed.command(&[verb, "--yes", "--profile"]);
         command.arg(&bed.profile).arg("--dir").arg(&bed.project).env("TODO_BOOTSTRAP_STATE", &state);
-        let refused = run(command, Duration::from_mins(2), &mut |_| Then::GoOn).expect(5);
+        let refused = run(command, Duration::from_secs(2 * 60), &mut |_| Then::GoOn).expect(5);
         refused.expect_said("belongs to another installation");
         refused.expect_said(&bed.state.to_string_lossy());
     }

@@ -19,7 +19,7 @@ use crate::shell::{self, CI_PROFILE, Result, binary, cargo_run, root, target};
 use crate::stages::show;
 
 /// N1 of the requirements: the application is ready this soon after a warm start.
-const READY: Duration = Duration::from_mins(2);
+const READY: Duration = Duration::from_secs(2 * 60);
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -165,7 +165,7 @@ pub(crate) fn answers(started: Instant) -> Result {
         let args =
             ["--silent", "--fail", "--output", "/dev/null", "--max-time", "5", "--header", &host, &url];
         while !shell::works(Path::new("curl"), &args) {
-            if started.elapsed() > Duration::from_mins(10) {
+            if started.elapsed() > Duration::from_secs(10 * 60) {
                 return Err(format!("{url} does not respond"));
             }
             std::thread::sleep(Duration::from_millis(100));

@@ -23,7 +23,7 @@ use crate::kubernetes::{DEFAULT_CLASS, Kube, certificates_expired, expired};
 use crate::task::Task;
 
 /// Several times what a slow machine needs from `kubeadm init` to a working DNS.
-const TIMEOUT: Duration = Duration::from_mins(3);
+const TIMEOUT: Duration = Duration::from_secs(3 * 60);
 
 /// Waits for the node, a default `StorageClass` and DNS. After a start (`since`), the reported state is from before
 /// the stop until kubelet and controllers have renewed it; that is waited for first.

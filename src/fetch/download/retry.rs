@@ -14,7 +14,7 @@ pub const TRIES: u32 = 5;
 /// The longest pause of our own choice.
 const LONGEST: Duration = Duration::from_secs(15);
 /// The longest pause that a server may request.
-pub(super) const ASKED: Duration = Duration::from_mins(1);
+pub(super) const ASKED: Duration = Duration::from_secs(60);
 const BYTES_PER_SECOND: f64 = 1024.0;
 
 #[derive(Debug)]
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(after("7"), Some(Duration::from_secs(7)));
         assert_eq!(after("Thu, 01 Jan 2026 12:00:09 GMT"), Some(Duration::from_secs(9)));
         assert_eq!(after("Thu, 01 Jan 2026 11:00:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(after("86400"), Some(Duration::from_hours(24)));
+        assert_eq!(after("86400"), Some(Duration::from_secs(86400)));
         assert!(after("Thu, 01 Jan 2099 11:00:00 GMT").is_some_and(|wait| wait > ASKED));
         assert_eq!((after("soon"), after("-3")), (None, None));
     }

@@ -25,7 +25,7 @@ fn hosts_entry(bed: &Bed) {
     let call = |args: &[&str]| -> Run {
         let mut command = command(bed, args);
         command.env("TODO_BOOTSTRAP_HOSTS", &file);
-        run(command, Duration::from_mins(1), &mut |_| Then::GoOn)
+        run(command, Duration::from_secs(60), &mut |_| Then::GoOn)
     };
     call(&["url", "--add-hosts-entry"]).expect(5);
     assert_eq!(read(), FOREIGN, "nothing is written without consent");
@@ -62,7 +62,7 @@ fn followed_logs(bed: &Bed) {
         }
     });
     let until = |part: &str| {
-        let limit = Duration::from_mins(1);
+        let limit = Duration::from_secs(60);
         while !told.recv_timeout(limit).unwrap_or_else(|_| panic!("`{part}` is missing")).contains(part) {}
     };
     until("started");

@@ -27,7 +27,7 @@ pub fn nowhere_else(bed: &Bed) {
         let watch = scope.spawn(|| processes_while(&over));
         let mut command = bed.command(&["up", "--yes", "-v", "--profile"]);
         command.arg(&bed.profile).arg("--dir").arg(&bed.project);
-        let up = run(command, Duration::from_mins(10), &mut |_| Then::GoOn);
+        let up = run(command, Duration::from_secs(10 * 60), &mut |_| Then::GoOn);
         over.store(true, Ordering::Relaxed);
         let seen = watch.join().expect("the watch ends");
         let up = up.expect(0);

@@ -117,7 +117,7 @@ pub fn delete_task(bed: &Bed, id: u64) {
 
 /// The titles of all tasks, as soon as the API responds.
 pub fn titles(bed: &Bed) -> Vec<String> {
-    let end = std::time::Instant::now() + Duration::from_mins(1);
+    let end = std::time::Instant::now() + Duration::from_secs(60);
     let reply = loop {
         match user::call(bed, "GET", "/api/tasks", "") {
             Ok(reply) if reply.status == 200 => break reply,

@@ -20,7 +20,7 @@ pub fn once(bed: &Bed) {
     let balancer = service(bed, "status");
     assert_eq!(balancer["loadBalancer"], json!({}), "it has no implementation here, which is accepted");
 
-    address.get_until("/healthz", Duration::from_mins(1), |reply| reply.status == 200);
+    address.get_until("/healthz", Duration::from_secs(60), |reply| reply.status == 200);
     let body = json!({ "title": "kept in a file" }).to_string();
     let made = user::call_at(&address, "POST", "/api/tasks", &body).expect("POST answers");
     assert_eq!(made.status, 201, "{made:?}");
@@ -29,7 +29,7 @@ pub fn once(bed: &Bed) {
     ready(bed);
     // A request without an account gets 401 from the backend itself; until its Service has left the old pod,
     // the frontend cannot reach it.
-    address.get_until("/api/tasks", Duration::from_mins(1), |reply| reply.status == 401);
+    address.get_until("/api/tasks", Duration::from_secs(60), |reply| reply.status == 401);
     // The same account, so its file was kept too.
     let listed = user::call_at(&address, "GET", "/api/tasks", "").expect("GET answers");
     assert!(listed.status == 200 && listed.body.contains("kept in a file"), "{listed:?}");

@@ -233,7 +233,7 @@ impl Exchange<'_> {
         self.keep = false;
         self.tcp.set_read_timeout(Some(Duration::from_millis(100)))?;
         let begun = Instant::now();
-        while !self.state.is_over() && begun.elapsed() < Duration::from_mins(2) {
+        while !self.state.is_over() && begun.elapsed() < Duration::from_secs(2 * 60) {
             match self.stream.read(&mut [0; 64]) {
                 Ok(0) => break,
                 Err(error)
