@@ -13,8 +13,7 @@ use crate::quantity::{parse_bytes, parse_milli};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Service {
     pub name: String,
-    /// Whether an update starts a new pod before it ends an old one: a `Deployment` does, unless it has a
-    /// volume, which only one pod can use.
+    /// Whether an update first starts a new pod, as of a `Deployment` without a volume (only one pod can use it).
     pub surges: bool,
     /// The minimum number of pods: `replicas`, or the autoscaler's minimum.
     pub replicas: u32,
@@ -35,8 +34,7 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// `None` if the values do not follow the convention. All mistakes are reported at once, each with its
-    /// file and key.
+    /// `None` if the values do not follow the convention. Reports all mistakes, each with its file and key.
     pub fn read(values: &Values) -> Result<Option<Self>> {
         let Some(Value::Object(table)) = values.merged().get("services") else { return Ok(None) };
         let mut problems = Vec::new();

@@ -1,5 +1,6 @@
 //! Creating, starting and deleting a cluster with its provider's program.
 
+use super::local::ready;
 use super::{Provider, kind, minikube};
 use crate::error::{Error, Result};
 use crate::task::Task;
@@ -12,8 +13,7 @@ pub enum State {
     Partial {
         why: String,
     },
-    /// Complete, but [`Provider::start`] must run before it can be used (which also restores a lost
-    /// kubeconfig).
+    /// Complete, but [`Provider::start`] must run before it is used (which also restores a lost kubeconfig).
     Stopped,
     Running,
 }
@@ -82,7 +82,7 @@ impl Provider {
 
     /// Waits until a new cluster can be used: its node, storage and DNS.
     pub fn wait_ready(&self, task: &Task<'_>) -> Result<()> {
-        self.wait_since(task, None)
+        ready::wait(task, &self.kubeconfig, None)
     }
 
     /// Starts a stopped cluster, and waits until the state that it reports is current again.

@@ -1,5 +1,4 @@
-//! The possible sizes of the cluster: what the profile requests, or what the engine's machine can spare.
-//! [`super::fit`] selects one of them.
+//! The possible sizes of the cluster, from which [`super::fit`] selects: what is requested, or can be spared.
 
 use super::Need;
 use crate::config::{Amount, ClusterSpec};
@@ -149,8 +148,7 @@ impl Span {
         self.holding(AUTO, 0)
     }
 
-    /// The size for `need`, with memory for `limit` bytes if there is some: the kernel kills pods in a full
-    /// node, and a node does not take memory that it does not use.
+    /// The size for `need`, with memory for `limit` bytes if there is some: in a full node, the kernel kills pods.
     pub fn holding(self, need: Need, limit: u64) -> Sizes {
         let memory = up(need.memory).max(up(limit).min(AUTO.memory));
         // If the minimum is not available, all that is available is used (see `problems`).
@@ -187,7 +185,7 @@ pub fn room(facts: &Facts, storage: u64) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::engine::testing::engine;
     use crate::host::recorded::{debian, macos};

@@ -46,8 +46,7 @@ pub fn start(task: &Task<'_>, process_env: &ProcessEnv, facts: &Facts, state: &P
         .map_err(|error| fix(&fault, facts).commands.into_iter().fold(error, Error::help))
 }
 
-/// Ends a daemon that we started, with all its containers. Does nothing if `pid` is another program by
-/// now.
+/// Ends a daemon that we started, with its containers. Does nothing if `pid` is another program by now.
 pub fn halt(task: &Task<'_>, pid: u32) -> Result<()> {
     if program_of(pid).as_deref() != Some("dockerd") {
         return Ok(());
@@ -138,8 +137,7 @@ impl Daemon {
         Ok(Some(pid))
     }
 
-    /// The pid of a daemon that is running. Stale pid files, which a kill or a power failure leaves behind,
-    /// would prevent the daemon from starting and are removed.
+    /// The pid of a daemon that is running. Removes pid files that a kill left, which would prevent a start.
     fn clear_stale(&self) -> Result<Option<u32>> {
         let containerd = self.run.join("docker/containerd/containerd.pid");
         if read_pid(&containerd).is_some_and(|pid| program_of(pid).as_deref() != Some("containerd")) {

@@ -66,8 +66,7 @@ impl Engine {
     }
 }
 
-/// An engine that does not run at an endpoint that the user selected: starting the default engine would
-/// not help.
+/// An engine that does not run at a selected endpoint: starting the default engine would not help.
 fn at(fault: Fault, selected: Option<Endpoint>, other: bool) -> Fault {
     match (fault, selected) {
         (Fault::NotRunning { detail }, Some(endpoint)) => Fault::Endpoint { endpoint, other, detail },
@@ -250,20 +249,6 @@ mod tests {
             assert_eq!(fault.unwrap_err().detail(), format!("{variable} is set to ssh://me@box"));
             assert!(script.ran().is_empty());
         }
-    }
-
-    #[test]
-    fn a_context_without_an_engine_is_not_a_stopped_daemon() {
-        let (mut process_env, root) = process_env(&["docker", "dockerd"]);
-        process_env.env.insert("DOCKER_CONTEXT".to_owned(), "work".into());
-        process_env.env.insert("DOCKER_CONFIG".to_owned(), root.path().into());
-        let stderr =
-            "Failed to initialize: unable to resolve docker endpoint: context \"work\": context not found";
-        let script = Script::default().fails("docker info", stderr);
-        let fault =
-            with_task(&script, |task| Engine::detect(task, &process_env, &debian())).0.unwrap().unwrap_err();
-        assert_eq!(fault.code(), "engine-endpoint");
-        assert!(fault.detail().starts_with("the docker context `work` does not exist"), "{fault:?}");
     }
 
     #[test]

@@ -64,8 +64,7 @@ impl Endpoint {
         Some(Self { setting, variable, address: address.unwrap_or_default() })
     }
 
-    /// Whether the engine runs on another machine, so that ports on its loopback address cannot be
-    /// reached from this one.
+    /// Whether the engine runs on another machine, so that ports on its loopback address are out of reach.
     pub fn is_remote(&self) -> bool {
         let Some((scheme, rest)) = self.address.split_once("://") else { return false };
         let authority = rest.split('/').next().unwrap_or_default();

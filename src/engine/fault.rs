@@ -110,6 +110,7 @@ mod tests {
                 "Got permission denied while trying to connect to the Docker daemon socket",
                 "engine-no-permission",
             ),
+            ("Failed to initialize: context \"work\": context not found", "engine-not-running"),
             ("Error response from daemon: client version 1.54 is too new.", "engine-unusable"),
         ] {
             assert_eq!(Fault::classify(output).code(), code, "{output}");

@@ -112,9 +112,8 @@ fn virtual_machine(text: &str, os: Os) -> Option<Fix> {
     }
 }
 
-/// The distribution's packages of an engine that builds with `BuildKit`. Recommended packages are not
-/// installed, so each is named: Debian's engine comes without its client since Debian 13, and clients
-/// without a builder since version 23.
+/// The distribution's packages of an engine that builds with `BuildKit`. Each is named, as recommended packages are not
+/// installed: Debian's engine has no client since Debian 13, and clients no builder since version 23.
 pub fn engine_packages(distro: &Distro) -> Option<&'static [&'static str]> {
     Some(match distro.packages()? {
         Packages::Apt if distro.is_debian_12_or_older() => &["docker.io", "iptables"],

@@ -36,8 +36,7 @@ impl Engine {
         self.lookup(task, &format!("inspect the image {reference}"), &args)
     }
 
-    /// Writes images as one archive to `to`: a temporary name, because a client that is killed leaves an
-    /// incomplete file.
+    /// Writes images as one archive to `to`: a temporary name, as a killed client leaves an incomplete file.
     pub fn save(&self, task: &Task<'_>, references: &[String], to: &Path) -> Result<()> {
         let cmd = self.cmd(format!("save {}", references.join(", "))).arg("save");
         let cmd = if self.is_podman() { cmd.arg("--multi-image-archive") } else { cmd };
@@ -50,8 +49,7 @@ impl Engine {
         task.run(&cmd.args(["load", "--input"]).path(from)).map(drop)
     }
 
-    /// Creates an image of one layer from a root file system. `changes` are lines of a Dockerfile such as
-    /// `ENV A=b`.
+    /// Creates an image of one layer from a root file system. `changes` are Dockerfile lines such as `ENV A=b`.
     pub fn import(&self, task: &Task<'_>, tar: &Path, reference: &str, changes: &[String]) -> Result<()> {
         let cmd = self.cmd(format!("import {reference}")).arg("import");
         let cmd = cmd.args(changes.iter().flat_map(|change| ["--change", change]));

@@ -186,13 +186,14 @@ mod tests {
     #[test]
     fn a_missing_daemon_is_reported_by_old_and_new_clients() {
         let old = r#"{"ServerErrors":["Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"],"ClientInfo":{"Plugins":[]}}"#;
-        let fault = parse(Path::new("docker"), old, "").unwrap_err();
-        assert!(matches!(fault, Fault::NotRunning { .. }), "{fault:?}");
         let new = r#"{"ServerVersion":"","ClientInfo":{"Version":"28.2.2"}}"#;
         let stderr = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get \"http://x\": dial unix /var/run/docker.sock: connect: permission denied";
-        let fault = parse(Path::new("docker"), new, stderr).unwrap_err();
-        assert!(matches!(fault, Fault::NoPermission { .. }), "{fault:?}");
-        let fault = parse(Path::new("docker"), "not json", "Segmentation fault").unwrap_err();
-        assert!(matches!(fault, Fault::Unusable { .. }), "{fault:?}");
+        for (stdout, stderr, code) in [
+            (old, "", "engine-not-running"),
+            (new, stderr, "engine-no-permission"),
+            ("not json", "Segmentation fault", "engine-unusable"),
+        ] {
+            assert_eq!(parse(Path::new("docker"), stdout, stderr).unwrap_err().code(), code, "{stdout}");
+        }
     }
 }

@@ -1,5 +1,4 @@
-//! Installing an engine with a configuration that works on this machine, and recording what was
-//! installed, so that it can be removed.
+//! Installing an engine that works on this machine, and recording what was installed, to remove it.
 
 use std::path::{Path, PathBuf};
 
@@ -95,14 +94,14 @@ fn bound_runtime(task: &Task<'_>, facts: &Facts, data: &Data, root: &Path) -> Re
     let (wrapper, config) = (root.join(WRAPPER), root.join(DAEMON_JSON));
     let json = format!("{:#}\n", ours());
     match std::fs::read_to_string(&config) {
-        Ok(text) if default_runtime(&text).as_deref() == Some(RUNTIME) && !is_ours(&text) => {
-            return Ok(Vec::new());
-        }
         Ok(text) if !is_ours(&text) => {
-            task.warn(format!(
-                "{} is kept as it is; privileged containers need a runtime that does not request {NEEDED}",
-                config.display()
-            ));
+            let theirs: Value = serde_json::from_str(&text).unwrap_or_default();
+            if theirs["default-runtime"] != RUNTIME {
+                task.warn(format!(
+                    "{} is kept as it is; privileged containers need a runtime that does not request {NEEDED}",
+                    config.display()
+                ));
+            }
             return Ok(Vec::new());
         }
         Ok(_) => {}
@@ -123,11 +122,6 @@ fn ours() -> Value {
 
 fn is_ours(text: &str) -> bool {
     serde_json::from_str::<Value>(text).is_ok_and(|config| config == ours())
-}
-
-fn default_runtime(text: &str) -> Option<String> {
-    let config: Value = serde_json::from_str(text).ok()?;
-    config["default-runtime"].as_str().map(str::to_owned)
 }
 
 fn add<T: PartialEq>(all: &mut Vec<T>, more: Vec<T>) {

@@ -73,8 +73,7 @@ pub struct Engine {
     pub cpus: u32,
     pub memory: u64,
     pub storage_driver: String,
-    /// Whether containerd stores Docker's images (the default since version 29): complete, instead of
-    /// unpacked layers only.
+    /// Whether containerd stores Docker's images (the default since 29): complete, not as unpacked layers only.
     pub containerd_store: bool,
     /// 1 or 2; 0 if unknown.
     pub cgroup_version: u8,

@@ -74,21 +74,3 @@ impl Runner for Script {
         self.run(cmd, &Cancel::default(), &mut |_| {}).map(|_| 4_194_303)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_in_order_then_repeats_the_last() {
-        let script = Script::default().on("docker version", 1, "").on("docker version", 0, "20.10");
-        let ask = || {
-            let cmd = Cmd::new("/usr/bin/docker", "ask the engine").arg("version");
-            script.run(&cmd, &Cancel::default(), &mut |_| {}).map(|output| output.text())
-        };
-        assert!(ask().is_err());
-        assert_eq!(ask().unwrap(), "20.10");
-        assert_eq!(ask().unwrap(), "20.10");
-        assert_eq!(script.ran().len(), 3);
-    }
-}

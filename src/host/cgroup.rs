@@ -80,21 +80,16 @@ mod tests {
         41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n";
     const JOINT: &str =
         "33 32 0:29 / /sys/fs/cgroup/cpu,cpuacct rw shared:11 - cgroup cgroup rw,cpu,cpuacct\n";
+    const NAME_ONLY: &str = "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n\
+        41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
     const WSL_NONE: &str = "60 1 0:3 / / rw - ext4 /dev/sdc rw,discard\n";
     const CGROUPS: &str = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t1\t1\t1\ncpuacct\t2\t1\t1\n\
         memory\t4\t19\t1\nhugetlb\t0\t1\t1\nrdma\t0\t1\t0\n";
 
     #[test]
     fn tells_the_layouts_apart() {
-        let seen = [V2, MICRO_VM, JOINT, WSL_NONE, ""].map(Cgroup::parse);
-        assert_eq!(seen, [Cgroup::V2, Cgroup::Hybrid, Cgroup::V1, Cgroup::None, Cgroup::None]);
-    }
-
-    #[test]
-    fn a_name_only_hierarchy_beside_v2_is_v2() {
-        let text = "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n\
-            41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-        assert_eq!(Cgroup::parse(text), Cgroup::V2);
+        let seen = [V2, MICRO_VM, JOINT, WSL_NONE, "", NAME_ONLY].map(Cgroup::parse);
+        assert_eq!(seen, [Cgroup::V2, Cgroup::Hybrid, Cgroup::V1, Cgroup::None, Cgroup::None, Cgroup::V2]);
     }
 
     #[test]

@@ -180,20 +180,6 @@ mod tests {
         assert_eq!(hosts.read().unwrap(), TEXT);
     }
 
-    #[cfg(unix)]
-    #[test]
-    fn the_mode_stays_and_a_link_stays_a_link() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let (dir, hosts, backup) = file(TEXT);
-        std::fs::set_permissions(&hosts.path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        let link = HostsFile { path: dir.path().join("link"), ..hosts.clone() };
-        std::os::unix::fs::symlink(&hosts.path, &link.path).unwrap();
-        link.add("shop.local", &backup).unwrap();
-        let mode = std::fs::metadata(&hosts.path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode, link.path.is_symlink()), (0o640, true));
-        assert_eq!(entry(&hosts.read().unwrap(), "shop.local"), Entry::Ours);
-    }
-
     #[test]
     fn without_rights_the_exact_command_is_told() {
         let on = |facts| HostsFile::new(Path::new("/etc/hosts"), &facts);

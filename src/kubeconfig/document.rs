@@ -76,8 +76,7 @@ impl Document {
         Ok(Self { root, comments, path: path.to_owned() })
     }
 
-    /// Adds `entries`. An existing entry of their name must be one that we wrote, recognised by its digest, or equal
-    /// to ours.
+    /// Adds `entries`. An existing entry of their name must be ours, by its digest, or equal to ours.
     pub fn merge(&mut self, entries: &Entries, known: &BTreeSet<String>, current: bool) -> Result<Merged> {
         let name = entries.name.as_str();
         let context = json!({"cluster": name, "user": name});

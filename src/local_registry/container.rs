@@ -140,8 +140,7 @@ impl LocalRegistry {
         }
     }
 
-    /// Connects it to the network of a cluster. It gets the last address of the network's range, if the
-    /// engine allows that, so that a stopped node keeps its address (ctlptl#144).
+    /// Connects it to a cluster's network, at the last address of the range, so that nodes keep theirs (ctlptl#144).
     pub fn connect(&self, task: &Task<'_>, network: &str) -> Result<()> {
         self.engine.network_connect(task, network, &self.name)
     }

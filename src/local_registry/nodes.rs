@@ -155,21 +155,12 @@ mod tests {
         let said = format!(
             r#"{{"images":[{{"id":"sha256:3","repoDigests":["{HOST}/app/web@sha256:{digest}","docker.io/x@sha256:{digest}"]}},{{"id":"sha256:2","repoDigests":null}},{{"id":"a"}}]}}"#
         );
-        let script = Script::default().on(ASK, 0, &said).on(ASK, 0, "no JSON");
-        let ((one, broken), _) = with_task(&script, |task| {
-            let list = || node_images(task, &engine(), "node");
-            (list(), list())
-        });
+        let stopped = "Error response from daemon: Container 1 is not running";
+        let script = Script::default().on(ASK, 0, &said).on(ASK, 0, "no JSON").fails(ASK, stopped);
+        let list = |task: &Task<'_>| node_images(task, &engine(), "node");
+        let [one, broken, stopped] = with_task(&script, |task| [(); 3].map(|()| list(task))).0;
         assert_eq!(one.unwrap(), BTreeSet::from([image().in_node()]));
-        assert!(broken.is_err());
-    }
-
-    #[test]
-    fn a_stopped_node_is_no_empty_one() {
-        let script =
-            Script::default().on_err(ASK, 1, "", "Error response from daemon: Container 1 is not running");
-        let (images, _) = with_task(&script, |task| node_images(task, &engine(), "node"));
-        assert!(images.unwrap_err().to_string().contains("not running"));
+        assert!(broken.is_err() && stopped.unwrap_err().to_string().contains("not running"));
     }
 
     #[test]
@@ -190,13 +181,5 @@ mod tests {
                 "{argv}"
             );
         }
-    }
-
-    #[test]
-    fn a_node_is_told_one_server_under_both_names() {
-        assert_eq!(
-            hosts_toml("http://r:5000"),
-            "server = \"http://r:5000\"\n\n[host.\"http://r:5000\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
-        );
     }
 }

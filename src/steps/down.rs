@@ -37,8 +37,7 @@ pub trait Revert: Send + Sync {
         self.remains(session, task, depth)
     }
 
-    /// Deletes it and returns a short description. A second run after an interruption at any point must end
-    /// in the same state.
+    /// Deletes it and describes that. A second run after an interruption must end in the same state.
     fn revert(&self, session: &Session, task: &Task<'_>, depth: Depth) -> Result<String>;
 }
 

@@ -25,8 +25,7 @@ pub enum Added {
     Exists,
 }
 
-/// Makes `name` resolve to this machine. The entry is recorded even if writing it is not permitted, because
-/// the user may add the line with the command in the error.
+/// Makes `name` resolve to this machine. Recorded even if writing is not permitted: the user may add the line.
 pub fn add_hosts_entry(session: &Session, name: &str) -> Result<Added> {
     let hosts = HostsFile::new(&session.process_env.hosts_file, &session.facts);
     if matches!(hosts_file::entry(&hosts.read()?, name), hosts_file::Entry::Foreign(_, address) if address == "127.0.0.1")
@@ -46,8 +45,7 @@ pub fn add_hosts_entry(session: &Session, name: &str) -> Result<Added> {
     Ok(if hosts.add(name, &backup(session))? { Added::Written } else { Added::Exists })
 }
 
-/// Removes the recorded entries of this cluster, or of all clusters, and their records. Returns the lines
-/// that were removed.
+/// Removes the recorded entries of this cluster, or of all, and their records. Returns the removed lines.
 pub fn remove_hosts_entries(session: &Session, depth: Depth) -> Result<Vec<String>> {
     let mut removed = Vec::new();
     for entry in hosts_entries(session, depth)? {

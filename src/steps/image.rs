@@ -57,8 +57,10 @@ impl BuildStep {
         Order { app: &self.application, spec: &self.spec, target: session.target(), base }
     }
 
-    fn keep(&self, session: &Session, built: &images::Built) {
-        session.set_image(&self.spec.name, built.stored.clone());
+    fn keep(&self, session: &Session, built: images::Built) -> String {
+        let text = shown(&built.stored);
+        session.set_image(&self.spec.name, built.stored);
+        text
     }
 }
 
@@ -81,8 +83,7 @@ impl Step for BuildStep {
                 if !sbom::is_written(&session.dir(), &self.spec.name, &document) {
                     return Ok(Probe::Needed("its SBOM is missing".to_owned()));
                 }
-                self.keep(session, &built);
-                Ok(Probe::Done(shown(&built.stored)))
+                Ok(Probe::Done(self.keep(session, built)))
             }
             Err(why) => Ok(Probe::Needed(why)),
         }
@@ -97,8 +98,7 @@ impl Step for BuildStep {
             None => images::build(task, session.engine()?, registry.client(), &order)?,
         };
         sbom::write(&session.dir(), &self.spec.name, &sbom::make(&order, &built)?)?;
-        self.keep(session, &built);
-        Ok(shown(&built.stored))
+        Ok(self.keep(session, built))
     }
 }
 
@@ -144,6 +144,6 @@ impl Step for PullStep {
         );
         session.forget_node_images();
         pulled?;
-        Ok(format!("{}:{}", image.repository, image.tag))
+        Ok(shown(&image))
     }
 }

@@ -95,8 +95,7 @@ impl ProcessLog for Journal {
 }
 
 impl Orphan {
-    /// Whether the process that was started still runs. Its start time may change by a second when the
-    /// system corrects its boot time.
+    /// Whether it still runs. Its start time may change by a second when the system corrects its boot time.
     pub(super) fn is_running(&self) -> bool {
         start_time(self.pid).is_some_and(|started| started.abs_diff(self.started) <= 2)
     }

@@ -1,5 +1,4 @@
-//! Our entries in the user's kubeconfig: recorded before they are written, and removed according to the
-//! record.
+//! Our entries in the user's kubeconfig: recorded before they are written, removed according to the record.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -37,8 +36,7 @@ pub struct FileUnmerged {
     pub backup: Option<PathBuf>,
 }
 
-/// Adds the cluster of `session` to `path`. Returns the name of its entries, what was done, and the copy of a file
-/// that had comments.
+/// Adds the cluster of `session` to `path`; returns the name of its entries, and the copy of a file with comments.
 pub fn merge_kubeconfig(
     session: &Session,
     task: &Task<'_>,

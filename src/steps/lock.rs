@@ -33,8 +33,7 @@ impl ClusterLock {
 }
 
 impl Drop for ClusterLock {
-    /// Removes the file while it is locked: a process that opened it before detects that it is no longer at
-    /// its path.
+    /// Removes the file while it is locked: who opened it before detects that it is no longer at its path.
     fn drop(&mut self) {
         if cfg!(unix) {
             let _ = fs::remove_file(&self.path);

@@ -81,8 +81,7 @@ pub trait Step: Send + Sync {
     /// Determines whether there is work. Changes nothing.
     fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe>;
 
-    /// Does the work and returns a short description of it. A second run after an interruption at any
-    /// point must end in the same state.
+    /// Does the work and describes it. A second run after an interruption must end in the same state.
     fn run(&self, session: &Session, task: &Task<'_>) -> Result<String>;
 
     /// Verifies the result of `run`. The default probes again.

@@ -16,8 +16,7 @@ use crate::error::Result;
 use crate::host::Os;
 
 impl Session {
-    /// The preset and the size of the cluster: those that it was created with, or the result of profile,
-    /// application and host. The same for all steps of a command.
+    /// The preset and the size of the cluster, for all steps of a command: those of its creation, or newly selected.
     pub fn fit(&self) -> Result<Fit> {
         if let Some(fit) = self.results.fit.get() {
             return Ok(fit.clone());
@@ -49,8 +48,7 @@ impl Session {
         Ok(fit)
     }
 
-    /// Whether enough is known to select a preset: except on Linux, the engine runs in a virtual machine
-    /// whose size is unknown until the engine responds.
+    /// Whether enough is known: except on Linux, the size of the engine's virtual machine is not, until it responds.
     pub fn can_fit(&self) -> bool {
         self.engine().is_ok() || self.facts.os == Os::Linux
     }
@@ -126,8 +124,7 @@ pub fn least_need(
         + smallest.map(Demand::base).unwrap_or_default())
 }
 
-/// The presets of an application with their requirements; an application without presets is one candidate.
-/// Services that the settings disable require nothing.
+/// The presets of an application with their requirements, without disabled services; without presets, one candidate.
 fn candidates(application: &Application, environment: &Environment) -> Result<Vec<Candidate>> {
     let overrides = environment.overrides(application).into_iter();
     let overrides: Vec<PathBuf> = overrides.map(|over| over.values.clone()).collect();

@@ -185,11 +185,8 @@ mod tests {
     #[test]
     fn the_first_receipt_still_parses() {
         let receipt = cluster(FIRST).unwrap();
-        assert_eq!(
-            receipt,
-            Receipt { instance: "i".into(), ..Receipt::new("c", ProviderKind::Kind, "kind") }
-        );
-        assert!(!receipt.began());
+        let expected = Receipt { instance: "i".into(), ..Receipt::new("c", ProviderKind::Kind, "kind") };
+        assert_eq!((receipt.began(), receipt), (false, expected));
     }
 
     #[test]
@@ -232,10 +229,6 @@ mod tests {
         receipt.made.cluster.cpus = Some(2);
         receipt.save(dir.path()).unwrap();
         assert_eq!(Receipt::load(dir.path()).unwrap(), Some(receipt));
-        let mut host = HostReceipt::load(dir.path()).unwrap();
-        host.made.build_tools.push("debootstrap".to_owned());
-        host.save(dir.path()).unwrap();
-        assert_eq!(HostReceipt::load(dir.path()).unwrap(), host);
     }
 
     #[test]

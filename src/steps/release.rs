@@ -1,7 +1,5 @@
 //! Step `release`: installs the chart with its values and images, and waits until all of it is ready.
 
-use std::path::PathBuf;
-
 use serde_json::json;
 
 use super::secrets::wanted;
@@ -45,22 +43,14 @@ impl ReleaseStep {
     /// The chart with all its values. Writes nothing, because the probe uses it too.
     fn chart(&self, session: &Session, key: &[u8]) -> Result<Chart> {
         let environment = session.valid_environment(&self.application)?;
+        let overrides = environment.overrides(&self.application).into_iter().map(|over| over.values.clone());
         Ok(Chart {
             release: self.application.name.clone(),
             namespace: self.application.namespace.clone(),
             path: self.application.chart.clone(),
-            values: self.chart_values(session, &environment)?,
+            values: [self.application.values.clone(), session.preset_values()?, overrides.collect()].concat(),
             own_values: self.own_values(session, &environment, key)?,
         })
-    }
-
-    /// The values files of the application, in the order in which Helm merges them.
-    fn chart_values(&self, session: &Session, environment: &Environment) -> Result<Vec<PathBuf>> {
-        let mut values = self.application.values.clone();
-        values.extend(session.preset_values()?);
-        let overrides = environment.overrides(&self.application);
-        values.extend(overrides.into_iter().map(|over| over.values.clone()));
-        Ok(values)
     }
 
     /// The newest revision, and the reason why the chart must be installed again, if any.

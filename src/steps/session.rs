@@ -16,7 +16,6 @@ use crate::engine::{Engine, Fault};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::host::{self, Facts};
-use crate::kubeconfig;
 use crate::kubernetes::Kube;
 use crate::local_registry::{self, LocalRegistry, Stored};
 use crate::origins::{Found, Origins};
@@ -121,11 +120,6 @@ impl Session {
 
     pub fn kubeconfig(&self) -> PathBuf {
         self.dir().join("kubeconfig")
-    }
-
-    /// Whether the cluster's kubeconfig exists and is undamaged.
-    pub fn has_kubeconfig(&self) -> bool {
-        kubeconfig::damage(&self.kubeconfig()).is_none()
     }
 
     pub fn receipt(&self) -> Receipt {
@@ -258,8 +252,7 @@ impl Session {
         Ok(self.results.addons.get_or_init(|| addons.into_iter().map(Arc::new).collect()))
     }
 
-    /// The settings of `application`, read once, so that all steps use the same values even if `.env` is
-    /// edited while the command runs.
+    /// The settings of `application`, read once: all steps use the same values even if `.env` is edited meanwhile.
     pub fn environment(&self, application: &Application) -> Result<Arc<Environment>> {
         let mut known = lock(&self.results.environment);
         if let Some(environment) = known.as_ref() {
@@ -282,8 +275,7 @@ impl Session {
         *lock(&self.results.environment) = None;
     }
 
-    /// The host ports of the ingress controller: those of the receipt, else ports that were free at the first
-    /// call.
+    /// The host ports of the ingress controller: those of the receipt, else ports free at the first call.
     pub fn ports(&self) -> Ports {
         let made = self.receipt().made.cluster;
         if let (Some(http), Some(https)) = (made.http_port, made.https_port) {
@@ -349,8 +341,7 @@ impl Session {
         made.or_else(|| now().ok()).unwrap_or_default()
     }
 
-    /// The key of the digests of this cluster's secrets; `None` before [`Session::make_digest_key`]. Equal
-    /// values have equal digests as long as the key exists.
+    /// The key of the digests of the secrets; `None` before [`Session::make_digest_key`]. Equal values, equal digests.
     pub fn digest_key(&self) -> Result<Option<Vec<u8>>> {
         files::read(&self.digest_key_file())
     }

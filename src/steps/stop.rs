@@ -4,6 +4,7 @@ use super::plan::{NO_CHANGE, NOTHING, Planned};
 use super::{Plan, Probe, Session, Step};
 use crate::cluster::State;
 use crate::error::{Error, Result};
+use crate::kubeconfig::damage;
 use crate::local_registry::LocalRegistry;
 use crate::task::Task;
 
@@ -30,7 +31,9 @@ impl Step for StopStep {
     fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
         let name = &session.profile.cluster.name;
         match session.provider()?.state(task)? {
-            State::Stopped if session.has_kubeconfig() => Ok(Probe::Done("is stopped".to_owned())),
+            State::Stopped if damage(&session.kubeconfig()).is_none() => {
+                Ok(Probe::Done("is stopped".to_owned()))
+            }
             // The state of a running node without a kubeconfig is `Stopped`.
             State::Stopped | State::Running => Ok(Probe::Needed("it is not stopped yet".to_owned())),
             State::Absent => Err(incomplete(name, None)),

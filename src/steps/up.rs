@@ -15,7 +15,7 @@ use super::registry::{ClusterRegistryStep, RegistryStep};
 use super::release::ReleaseStep;
 use super::secrets::{NamespaceStep, SecretsStep};
 use super::tool::ToolStep;
-use super::{NODE_STEP, Plan, Session, node_image};
+use super::{NODE_STEP, Plan, Session, Step, node_image};
 use crate::config::{Application, ProviderKind};
 use crate::error::Result;
 use crate::origins::REGISTRY;
@@ -38,18 +38,30 @@ struct Draft {
 }
 
 impl Draft {
+    fn add<N: Into<String>>(
+        &mut self,
+        id: impl Into<String>,
+        title: impl Into<String>,
+        minutes: u64,
+        needs: impl IntoIterator<Item = N>,
+        undo: Undo,
+        step: impl Step + 'static,
+    ) {
+        self.steps.push(Planned::new(id, title, minutes, needs, undo, step));
+    }
+
     /// Adds the step `id`, which pushes an image that is not built from the project to the registry.
     fn image(&mut self, id: &str, title: String, image: &str) {
         self.images.insert(image.to_owned());
         let step = ImageStep { name: image.to_owned() };
-        self.steps.push(Planned::new(id, title, 60, ["registry", "build-tools"], WITH_CACHE, step));
+        self.add(id, title, 60, ["registry", "build-tools"], WITH_CACHE, step);
     }
 
     /// Adds the step that pulls an image into the nodes.
     fn pull(&mut self, image: &str, made_by: &str) {
         let (id, title) = (format!("pull-{image}"), format!("Pull image {image} into the cluster"));
         let step = PullStep { name: image.to_owned() };
-        self.steps.push(Planned::new(id, title, 10, ["cluster-registry", made_by], WITH_CLUSTER, step));
+        self.add(id, title, 10, ["cluster-registry", made_by], WITH_CLUSTER, step);
     }
 
     /// Adds such a step, and one that pulls the image into the nodes.
@@ -69,51 +81,22 @@ pub fn plan(session: &Session) -> Result<Plan> {
         return Err(super::session::unavailable(provider));
     }
     let mut draft = Draft::default();
-    draft.steps.push(Planned::new("engine", "Container engine", 15, NOTHING, Undo::Reverted, EngineStep));
-    draft.steps.push(Planned::new(
-        "registry",
-        "Local registry",
-        30,
-        ["engine"],
-        Undo::Reverted,
-        RegistryStep,
-    ));
+    draft.add("engine", "Container engine", 15, NOTHING, Undo::Reverted, EngineStep);
+    draft.add("registry", "Local registry", 30, ["engine"], Undo::Reverted, RegistryStep);
     for tool in tools(provider) {
         let (id, title) = (format!("tool-{tool}"), format!("Tool {tool}"));
         let step = ToolStep { name: tool, unrecorded: OnceLock::new() };
-        draft.steps.push(Planned::new(id, title, 45, NOTHING, WITH_CACHE, step));
+        draft.add(id, title, 45, NOTHING, WITH_CACHE, step);
     }
-    let images = self::images(session)?.into_iter().collect();
-    let step = BuildToolsStep { images };
-    draft.steps.push(Planned::new(
-        "build-tools",
-        "Image build tools",
-        10,
-        ["registry"],
-        Undo::Reverted,
-        step,
-    ));
+    let step = BuildToolsStep { images: images(session)?.into_iter().collect() };
+    draft.add("build-tools", "Image build tools", 10, ["registry"], Undo::Reverted, step);
     draft.image(NODE_STEP, "Node image".to_owned(), node_image(provider));
     let (title, tool) = (session.cluster_title(), format!("tool-{}", provider.name()));
-    draft.steps.push(Planned::new(
-        "cluster",
-        title,
-        10,
-        ["engine", &tool, NODE_STEP],
-        Undo::Reverted,
-        ClusterStep,
-    ));
+    draft.add("cluster", title, 10, ["engine", &tool, NODE_STEP], Undo::Reverted, ClusterStep);
     let title = "Node, storage and DNS of the cluster";
-    draft.steps.push(Planned::new("cluster-ready", title, 5, ["cluster"], WITH_CLUSTER, ClusterReadyStep));
+    draft.add("cluster-ready", title, 5, ["cluster"], WITH_CLUSTER, ClusterReadyStep);
     let title = "Registry in the cluster";
-    draft.steps.push(Planned::new(
-        "cluster-registry",
-        title,
-        5,
-        ["cluster", "registry"],
-        WITH_CLUSTER,
-        ClusterRegistryStep,
-    ));
+    draft.add("cluster-registry", title, 5, ["cluster", "registry"], WITH_CLUSTER, ClusterRegistryStep);
     let mut verified = vec!["cluster-ready".to_owned(), "tool-kubectl".to_owned()];
     for addon in session.addons()? {
         for image in &addon.images {
@@ -123,14 +106,7 @@ pub fn plan(session: &Session) -> Result<Plan> {
         let pulls = addon.images.iter().map(|image| format!("pull-{image}"));
         let step = AddonStep { addon: addon.clone() };
         verified.push(id.clone());
-        draft.steps.push(Planned::new(
-            id,
-            &addon.title,
-            5,
-            pulls.chain(["cluster".to_owned()]),
-            WITH_CLUSTER,
-            step,
-        ));
+        draft.add(id, &addon.title, 5, pulls.chain(["cluster".to_owned()]), WITH_CLUSTER, step);
     }
     if let Some(application) = &session.application {
         self::application(session, application, &mut draft);
@@ -138,12 +114,11 @@ pub fn plan(session: &Session) -> Result<Plan> {
     }
     let specs = specs(session)?;
     let title = format!("{} checks", specs.len());
-    draft.steps.push(Planned::new("checks", title, 4, verified, NO_CHANGE, ChecksStep { specs }));
+    draft.add("checks", title, 4, verified, NO_CHANGE, ChecksStep { specs });
     Plan::new(draft.steps)
 }
 
-/// The artifacts that `up` needs as images: of the registry, the node and the addons, and the base images
-/// of the application.
+/// The artifacts that `up` needs as images: of registry, node and addons, and the application's base images.
 pub fn images(session: &Session) -> Result<BTreeSet<String>> {
     let mut images = BTreeSet::from([node_image(session.profile.provider), REGISTRY].map(str::to_owned));
     images.extend(session.addons()?.iter().flat_map(|addon| addon.images.clone()));
@@ -164,7 +139,7 @@ fn application(session: &Session, application: &Application, draft: &mut Draft) 
         let (id, title) = (format!("build-{}", spec.name), format!("Build image {}", spec.name));
         draft.pull(&spec.name, &id);
         let step = BuildStep { spec: spec.clone(), application: app() };
-        draft.steps.push(Planned::new(id, title, 20, needs, WITH_CACHE, step));
+        draft.add(id, title, 20, needs, WITH_CACHE, step);
     }
     for image in &application.ready_images {
         draft.pulled_image(image);
@@ -174,22 +149,15 @@ fn application(session: &Session, application: &Application, draft: &mut Draft) 
     let file = application.env_file.file_name().unwrap_or_default().to_string_lossy();
     let undo = Undo::Kept("the file is the user's, and may be the only copy of a secret");
     let step = EnvStep { application: app() };
-    draft.steps.push(Planned::new("env", format!("Settings {file}"), 5, env, undo, step));
+    draft.add("env", format!("Settings {file}"), 5, env, undo, step);
     let title = format!("Namespace {}", application.namespace);
     let step = NamespaceStep { application: app() };
-    draft.steps.push(Planned::new("namespace", title, 5, ["cluster"], WITH_CLUSTER, step));
+    draft.add("namespace", title, 5, ["cluster"], WITH_CLUSTER, step);
     let title = format!("Settings in {}", application.namespace);
     let step = SecretsStep { application: app() };
-    draft.steps.push(Planned::new("secrets", title, 5, ["namespace", "env"], WITH_CLUSTER, step));
+    draft.add("secrets", title, 5, ["namespace", "env"], WITH_CLUSTER, step);
     let pulls = application.image_names().into_iter().map(|name| format!("pull-{name}"));
     let needs = pulls.chain(["tool-helm", "namespace", "secrets"].map(str::to_owned));
     let step = ReleaseStep { application: app() };
-    draft.steps.push(Planned::new(
-        "release",
-        format!("Application {}", application.name),
-        6,
-        needs,
-        WITH_CLUSTER,
-        step,
-    ));
+    draft.add("release", format!("Application {}", application.name), 6, needs, WITH_CLUSTER, step);
 }

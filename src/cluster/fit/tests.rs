@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cluster::demand::tests::demand;
+use crate::cluster::sizes::tests::spec;
 use crate::config::Amount;
 use crate::engine::EngineHost;
 use crate::engine::testing::engine;
@@ -34,12 +35,6 @@ fn presets() -> Vec<Candidate> {
     vec![named("small", small), named("middle", middle), named("large", large)]
 }
 
-fn spec(cpus: Amount<u32>, memory: Amount<u64>) -> ClusterSpec {
-    ClusterSpec { name: "c".to_owned(), cpus, memory, driver: None, http_port: 80, https_port: 443 }
-}
-
-const AUTO: (Amount<u32>, Amount<u64>) = (Amount::Auto, Amount::Auto);
-
 /// Asks with everything but what the test is about as it is on a quiet machine.
 struct Asked {
     facts: Facts,
@@ -53,7 +48,7 @@ impl Asked {
     fn here(cpus: u32, gib: u64) -> Self {
         let facts = Facts { cpus, memory: gib * GIB, memory_available: gib * GIB * 9 / 10, ..debian() };
         let engine = Engine { cpus, memory: gib * GIB, ..engine() };
-        Self { facts, engine, spec: spec(AUTO.0, AUTO.1), candidates: presets(), existing: None }
+        Self { facts, engine, spec: spec(Amount::Auto, Amount::Auto), candidates: presets(), existing: None }
     }
 
     fn machine_of(host: EngineHost, cpus: u32, gib: u64) -> Self {
@@ -159,17 +154,7 @@ fn what_others_use_now_counts_for_a_new_cluster_only() {
 }
 
 #[test]
-fn the_choice_is_said_with_what_was_trimmed_and_what_does_not_fit() {
-    assert_eq!(
-        Asked::here(2, 4).fit(None).unwrap().lines(),
-        [
-            "preset small: needs 1.43 of 2 CPUs and 1.7 GiB of 2.0 GiB, with Kubernetes and addons",
-            "preset middle does not fit: needs 2.73 CPUs (2 available) and 4.4 GiB (3.0 GiB available)",
-            "preset large does not fit: needs 4.53 CPUs (2 available) and 4.4 GiB (3.0 GiB available)",
-        ]
-    );
-    let lines = Asked::here(8, 16).fit(None).unwrap().lines();
-    assert_eq!(lines[1], "preset large: web at most 4 replicas instead of 5");
+fn a_choice_without_presets_is_said_without_their_names() {
     let unnamed = Candidate { preset: None, ..presets().remove(0) };
     let alone = Asked { candidates: vec![unnamed], ..Asked::here(2, 4) };
     assert!(alone.fit(None).unwrap().lines()[0].starts_with("the application: needs 1.43 of 2"));
@@ -190,19 +175,6 @@ fn a_refusal_has_all_figures_and_the_way_of_this_host() {
     assert!(error.hints()[0].starts_with("Docker Desktop: Settings > Resources: at least 2 CPUs and 8 GB"));
     let error = Asked::here(2, 24).given(1, 1).fit(None).unwrap_err();
     assert_eq!(error.hints(), ["in [cluster] of the profile: cpus = \"2\", memory = \"2Gi\", or \"auto\""]);
-}
-
-#[test]
-fn a_preset_that_was_asked_for_is_taken_or_refused_with_what_would_fit() {
-    let asked = Asked::here(4, 8);
-    assert_eq!(asked.fit(Some("small")).unwrap().preset.as_deref(), Some("small"));
-    let error = asked.fit(Some("large")).unwrap_err();
-    assert_eq!((error.what(), error.exit()), ("preset large does not fit this machine", Exit::HostNotReady));
-    assert_eq!(error.causes().last().unwrap(), "preset middle would fit");
-    assert_eq!(error.hints().last().unwrap(), "todo-bootstrap up --preset middle");
-    let error = asked.fit(Some("larg")).unwrap_err();
-    assert_eq!(error.exit(), Exit::Usage);
-    assert!(error.what().ends_with("(did you mean `large`?)"), "{error}");
 }
 
 #[test]
@@ -234,17 +206,10 @@ fn autoscalers_share_what_is_left_and_never_fall_below_their_minimum() {
     let yaml = "services:\n  a: {resources: {requests: {cpu: 500m}}, autoscaling: {enabled: true, min: 2, max: 5}}\n  \
                 b: {resources: {requests: {cpu: 500m}}, autoscaling: {enabled: true, min: 2, max: 5}}\n";
     let candidate = Candidate { preset: None, demand: demand(yaml).unwrap() };
-    let limits = |cpus| {
-        let asked = Asked { candidates: vec![candidate.clone()], ..Asked::here(16, 64) }.given(cpus, 8);
-        let fit = asked.fit(None).unwrap();
-        fit.trimmed.iter().map(|trim| (trim.service.clone(), trim.most)).collect::<Vec<_>>()
-    };
-    let expected = |pairs: &[(&str, u32)]| -> Vec<(String, u32)> {
-        pairs.iter().map(|(name, most)| ((*name).to_owned(), *most)).collect()
-    };
-    assert_eq!(limits(4), expected(&[("a", 2), ("b", 2)]));
-    assert_eq!(limits(6), expected(&[("a", 4), ("b", 4)]));
-    assert_eq!(limits(7), expected(&[]), "6.53 of 7");
+    for (cpus, expected) in [(4, " 4×8192 a≤2 b≤2"), (6, " 6×8192 a≤4 b≤4"), (7, " 7×8192")] {
+        let asked = Asked { candidates: vec![candidate.clone()], ..Asked::here(16, 64) };
+        assert_eq!(told(&asked.given(cpus, 8)), expected);
+    }
 }
 
 #[test]

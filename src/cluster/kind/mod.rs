@@ -3,7 +3,7 @@
 mod config;
 
 use super::Provider;
-use super::local::fault;
+use super::local::{fault, ready};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Inherit};
 use crate::task::Task;
@@ -73,7 +73,7 @@ pub(super) fn start(cluster: &Provider, task: &Task<'_>) -> Result<()> {
     cluster.remove_unfinished()?;
     task.run(&export)?;
     cluster.keep_kubeconfig()?;
-    cluster.wait_since(task, started.then_some(since))
+    ready::wait(task, &cluster.kubeconfig, started.then_some(since))
 }
 
 /// The step that a line of kind's output announces. The line with `✓`, which ends it, is left out.

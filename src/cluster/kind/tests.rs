@@ -16,6 +16,10 @@ fn kind(dir: &Path) -> Provider {
     provider(dir, ProviderKind::Kind)
 }
 
+fn position(ran: &[String], prefix: &str) -> Option<usize> {
+    ran.iter().position(|line| line.starts_with(prefix))
+}
+
 #[test]
 fn a_failed_creation_is_explained_and_cleared_away() {
     let dir = tempfile::tempdir().unwrap();
@@ -40,11 +44,7 @@ fn a_failed_creation_is_explained_and_cleared_away() {
     assert!(error.what().contains("port 80 is in use (port-taken)"), "{error}");
     assert_eq!(error.hints()[0], "docker stop web   # frees the port");
     let ran = script.ran();
-    let at = |prefix: &str| {
-        ran.iter()
-            .position(|line| line.starts_with(prefix))
-            .unwrap_or_else(|| panic!("{prefix} not in {ran:?}"))
-    };
+    let at = |prefix: &str| position(&ran, prefix).unwrap_or_else(|| panic!("{prefix} not in {ran:?}"));
     assert!(
         at("docker network create") < at("kind create cluster --name c --image localhost/node:1 --config -")
     );
@@ -125,7 +125,7 @@ fn a_network_that_was_pruned_is_made_again_before_the_node_is_started() {
     // It goes on until the kubeconfig is asked for, as there is no cluster.
     assert!(with_task(&script, |task| kind.start(task)).0.is_err());
     let ran = script.ran();
-    let at = |prefix: &str| ran.iter().position(|line| line.starts_with(prefix));
+    let at = |prefix: &str| position(&ran, prefix);
     let order = ["docker network create", "docker network connect c-kind 4711", "docker start 4711"].map(at);
     assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{ran:?}");
     let create = &ran[order[0].unwrap()];

@@ -4,7 +4,7 @@
 pub(super) mod fault;
 mod node;
 mod owner;
-mod ready;
+pub(super) mod ready;
 #[cfg(test)]
 pub(super) mod testing;
 
@@ -128,11 +128,6 @@ impl Provider {
             .try_for_each(|container| self.engine.network_rejoin(task, &network, &container.id))
     }
 
-    /// Waits until the cluster can be used: its node, storage and DNS. `since`: when it was started, unless it is new.
-    pub(super) fn wait_since(&self, task: &Task<'_>, since: Option<jiff::Timestamp>) -> Result<()> {
-        ready::wait(task, &self.kubeconfig, since)
-    }
-
     /// The cluster's containers. Refuses if one of them is not ours.
     pub(super) fn ours(&self, task: &Task<'_>) -> Result<Vec<Container>> {
         let label = if self.is_minikube() { "name.minikube.sigs.k8s.io" } else { "io.x-k8s.kind.cluster" };
@@ -190,8 +185,7 @@ impl Provider {
         [&self.kubeconfig, &self.unfinished()].into_iter().try_for_each(|file| remove(file))
     }
 
-    /// Programs start the engine's client by name. If `PATH` has another one, a directory with a link to
-    /// ours is put first.
+    /// Programs start the client by name. If `PATH` has another one, a directory with a link to ours is put first.
     pub(super) fn with_client(&self, cmd: Cmd, name: &str) -> Result<Cmd> {
         Ok(match self.path_with_client(name)? {
             Some(path) => cmd.env("PATH", path),
@@ -218,8 +212,7 @@ impl Provider {
         Ok(self.engine.image_label(task, &self.image, OUR_NODE_IMAGE)?.as_deref() == Some("true"))
     }
 
-    /// Where the program writes the kubeconfig. It is renamed at the end, so a kubeconfig exists only for
-    /// a complete cluster.
+    /// Where the program writes the kubeconfig. It is renamed at the end: a kubeconfig means a complete cluster.
     pub(super) fn unfinished(&self) -> PathBuf {
         beside(&self.kubeconfig, ".new")
     }
@@ -356,21 +349,11 @@ fn state_of(containers: &[Container], node: &str, known: bool, complete: bool) -
 mod tests {
     use super::*;
 
-    fn container(running: bool, network: &str) -> Container {
-        Container {
-            id: "4711".to_owned(),
-            name: "c-control-plane".to_owned(),
-            running,
-            networks: vec![network.to_owned()],
-            ..Container::default()
-        }
-    }
-
     #[test]
     fn states_follow_from_what_there_is() {
         let node = "c-control-plane";
-        let running = [container(true, "c-kind")];
-        let stopped = [container(false, "c-kind")];
+        let [running, stopped] = [true, false]
+            .map(|running| [Container { name: node.to_owned(), running, ..Container::default() }]);
         assert_eq!(state_of(&[], node, true, true), State::Absent);
         assert_eq!(state_of(&running, node, true, true), State::Running);
         assert_eq!(state_of(&stopped, node, true, true), State::Stopped);

@@ -25,10 +25,9 @@ use crate::task::Task;
 /// Several times what a slow machine needs from `kubeadm init` to a working DNS.
 const TIMEOUT: Duration = Duration::from_secs(3 * 60);
 
-/// Waits for the node, a default `StorageClass` and DNS. After a start (`since`), the state that the
-/// cluster reports is from before the stop until kubelet and controllers have renewed it; that is
-/// waited for first.
-pub(super) fn wait(task: &Task<'_>, kubeconfig: &Path, since: Option<Timestamp>) -> Result<()> {
+/// Waits for the node, a default `StorageClass` and DNS. After a start (`since`), the reported state is from before
+/// the stop until kubelet and controllers have renewed it; that is waited for first.
+pub(in crate::cluster) fn wait(task: &Task<'_>, kubeconfig: &Path, since: Option<Timestamp>) -> Result<()> {
     let task = &task.within(TIMEOUT);
     let kube = Kube::connect(task, kubeconfig)?;
     let client = kube.client().clone();

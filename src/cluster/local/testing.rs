@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::{Owner, Provider};
+use crate::cluster::sizes::tests::spec;
 use crate::cluster::{Ports, Sizes};
-use crate::config::{Amount, ClusterSpec, ProviderKind, Versions};
+use crate::config::{Amount, ProviderKind, Versions};
 use crate::data::Data;
 use crate::engine::testing::engine;
 use crate::host::recorded::micro_vm;
@@ -16,14 +17,7 @@ pub(crate) fn provider(dir: &Path, kind: ProviderKind) -> Provider {
     process_env.env = [("MINIKUBE_DRIVER".to_owned(), "none".into())].into();
     Provider {
         kind,
-        spec: ClusterSpec {
-            name: "c".to_owned(),
-            cpus: Amount::Auto,
-            memory: Amount::Auto,
-            driver: None,
-            http_port: 80,
-            https_port: 443,
-        },
+        spec: spec(Amount::Auto, Amount::Auto),
         owner: Owner { instance: "mine".to_owned(), began: true, state: dir.to_owned() },
         sizes: Sizes { cpus: 2, memory: 4 << 30 },
         engine: engine(),

@@ -10,7 +10,7 @@ mod profile;
 use std::path::PathBuf;
 
 use super::Provider;
-use super::local::fault;
+use super::local::{fault, ready};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Inherit};
 use crate::task::Task;
@@ -116,7 +116,7 @@ pub(super) fn start(cluster: &Provider, task: &Task<'_>) -> Result<()> {
         cluster.start_container(task, container)?;
     }
     if !paused.is_empty() && cluster.kubeconfig.is_file() {
-        return cluster.wait_since(task, None);
+        return ready::wait(task, &cluster.kubeconfig, None);
     }
     cluster.rejoin(task, &containers)?;
     profile(cluster).restore(task)?;
@@ -124,7 +124,7 @@ pub(super) fn start(cluster: &Provider, task: &Task<'_>) -> Result<()> {
     run_start(cluster, task, fault::Action::Start, Vec::new())?;
     profile(cluster).back_up()?;
     cluster.keep_kubeconfig()?;
-    cluster.wait_since(task, Some(since))
+    ready::wait(task, &cluster.kubeconfig, Some(since))
 }
 
 #[cfg(test)]

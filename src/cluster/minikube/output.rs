@@ -104,8 +104,7 @@ impl Log {
 }
 
 impl Failure {
-    /// The error, and help for it. minikube's advice is shown as text, because its commands would act on
-    /// the user's own `MINIKUBE_HOME`.
+    /// The error, and help. minikube's advice is text, because its commands act on the user's `MINIKUBE_HOME`.
     pub(super) fn error(&self) -> (Error, &'static str) {
         // Ranges of `pkg/minikube/reason/exitcodes.go`.
         let (kind, help) = match self.exit_code {
