@@ -11,7 +11,7 @@ use crate::engine::certainly_absent;
 use crate::error::{Error, Exit, Result};
 use crate::files::remove;
 use crate::local_registry::LocalRegistry;
-use crate::steps::{self, Depth, Session};
+use crate::steps::{self, Depth, HostReceipt, Session};
 use crate::task::Task;
 use crate::ui;
 
@@ -44,6 +44,8 @@ fn down(context: &Context<'_>, args: &DownArgs, session: &Session) -> Result<Exi
         context.ui.good(&format!("✓ There is no cluster `{name}`; nothing to delete."));
         return Ok(Exit::Fine);
     }
+    // One that cannot be read must not count as empty.
+    HostReceipt::load(&session.paths.state)?;
     let silent = context.silent()?;
     find_engine(context, args, session, &silent)?;
     let plan = steps::down::plan(session, depth)?;

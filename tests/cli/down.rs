@@ -43,6 +43,18 @@ fn an_engine_that_does_not_answer_keeps_the_receipt() {
 }
 
 #[test]
+fn a_damaged_receipt_of_the_machine_does_not_count_as_empty() {
+    let machine = Machine::new().stub("docker", &failing(FAULTS[1].1));
+    fs::write(machine.path("state/host.json"), "{").expect("a damaged receipt");
+    machine
+        .run(&["down", "--purge", "--yes"])
+        .exits(1)
+        .err_has("cannot parse the receipt")
+        .err_has("help: mv ");
+    assert!(machine.path("cache").is_dir() && machine.path("state/host.json").is_file());
+}
+
+#[test]
 fn with_nothing_to_delete_nothing_is_created() {
     for args in [&["down", "--yes"][..], &["down", "--yes", "--purge"]] {
         let machine = Machine::new().stub("docker", &failing(FAULTS[1].1));
