@@ -97,13 +97,13 @@ const HELLO: &[Scene] = &[
 
 const KINDS_END: &[Scene] = &[
     ("a bundle is sufficient without a network", offline::up, ALWAYS),
+    ("a laptop with Docker 28 and a release: published tools and images, no root", ordinary::docker, ALWAYS),
     ("the guide's commands for kind work", guide::kind, 180),
     ("down leaves nothing of ours", gone::down, ALWAYS),
 ];
 
 /// An ordinary machine next to this one: each scene boots its own laptop.
 const LAPTOPS: &[Scene] = &[
-    ("a laptop with Docker 28 and a release: published tools and images, no root", ordinary::docker, ALWAYS),
     ("a laptop with Docker 28 for a user without root", laptop_scenes::docker, ALWAYS),
     ("a laptop with Docker 28, a bundle and no network", laptop_scenes::docker_offline, ALWAYS),
     ("a laptop with Podman", laptop_scenes::podman, ALWAYS),

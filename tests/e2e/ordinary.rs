@@ -36,6 +36,8 @@ const EXCESS: u64 = 50;
 
 /// Docker for a user in the group docker, with nothing else than a Debian.
 pub fn docker(bed: &Bed) {
+    // The local registry, from which the stand-ins come, runs with the cluster.
+    bed.up();
     let published = Published::new(bed);
     let size = published.content.size();
     let laptop = Laptop::boot(&bed.root, &bed.dir, Daemon::Docker, false, None);
