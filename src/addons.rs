@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use kube::core::DynamicObject;
 
 use crate::checks::Spec;
-use crate::cluster::Need;
+use crate::cluster::{Need, Overhead};
 use crate::config::{Document, Fields, Profile, Versions};
 use crate::data::{Data, Text};
-use crate::deploy::objects;
+use crate::deploy::{ObjectRef, objects, replicas};
 use crate::error::{Error, Result};
-use crate::quantity::{parse_bytes, parse_milli};
 
 const FOLDER: &str = "manifests/addons";
 const IMAGE: &str = "{image:";
+/// The port of this machine on which the ingress controller answers with TLS.
+const HTTPS_PORT: &str = "{https-port}";
 
 #[derive(Debug)]
 pub struct Addon {
@@ -24,10 +25,25 @@ pub struct Addon {
     pub namespace: String,
     /// Names of the images that its manifests refer to as `{image:NAME}`.
     pub images: Vec<String>,
+    /// Set if it is an ingress controller.
+    pub ingress: Option<IngressController>,
     /// It works when all of these pass. They use `namespace` unless they specify another.
     pub ready: Vec<Spec>,
     /// Its manifests, with versions filled in, but not images.
     manifests: Vec<Text>,
+}
+
+/// What applications need to know of an ingress controller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IngressController {
+    /// The ingress class that it serves.
+    pub class: String,
+    /// The labels of its pods, in the namespace of the addon: network policies let them in.
+    pub pods: BTreeMap<String, String>,
+    /// Annotations that the Ingress of an application gets.
+    pub annotations: BTreeMap<String, String>,
+    /// Further ones of an application with TLS: requests without it are redirected.
+    pub secure_annotations: BTreeMap<String, String>,
 }
 
 impl Addon {
@@ -37,9 +53,12 @@ impl Addon {
         data.list(FOLDER).into_iter().filter(exists).collect()
     }
 
-    /// Reads the addons that `profile` names.
+    /// Reads the addons that `profile` names. Fails if they do not fit together.
     pub fn load_all(data: &Data, versions: &Versions, profile: &Profile) -> Result<Vec<Self>> {
-        profile.addons.iter().map(|name| Self::load(data, versions, name)).collect()
+        let all = profile.addons.iter().map(|name| Self::load(data, versions, name));
+        let all = all.collect::<Result<Vec<Self>>>()?;
+        fit(&all, profile)?;
+        Ok(all)
     }
 
     /// Reads the addon `name`. Fails if the images in `addon.toml` and in the manifests differ.
@@ -63,29 +82,40 @@ impl Addon {
         Ok(addon)
     }
 
-    /// The objects with `images` (name → reference) filled in. An image without a reference, or any other
-    /// placeholder, is an error.
-    pub fn objects(&self, images: &BTreeMap<String, String>) -> Result<Vec<DynamicObject>> {
+    /// The objects with `images` (name → reference) and the port for TLS filled in. An image without a reference, or
+    /// any other placeholder, is an error.
+    pub fn objects(&self, images: &BTreeMap<String, String>, https: u16) -> Result<Vec<DynamicObject>> {
         let mut all = Vec::new();
         for manifest in &self.manifests {
-            let found = objects(&fill(manifest, images)?);
-            all.extend(found.map_err(|error| error.context(format!("cannot use {}", manifest.origin)))?);
+            all.extend(parsed(manifest, &fill(manifest, images, https)?)?);
         }
         Ok(all)
     }
 
-    /// The requests of its pods on one node.
-    pub fn need(&self) -> Result<Need> {
-        let mut sum = Need::default();
+    /// What identifies its objects in the cluster.
+    pub fn references(&self) -> Result<Vec<ObjectRef>> {
+        let mut all = Vec::new();
         for manifest in &self.manifests {
-            let wrong = |error: Error| error.context(format!("cannot use {}", manifest.origin));
-            for object in objects(&manifest.text).map_err(wrong)? {
-                let spec = &object.data["spec"];
-                let pods = spec["replicas"].as_u64().and_then(|pods| u32::try_from(pods).ok()).unwrap_or(1);
-                sum = sum + pod_need(&spec["template"]["spec"]).map_err(wrong)?.times(pods);
+            let found = parsed(manifest, &manifest.text)?;
+            all.extend(found.iter().map(|object| ObjectRef::of(object, &self.namespace)));
+        }
+        Ok(all)
+    }
+
+    /// Adds the requests of its pods.
+    pub fn add_to(&self, overhead: &mut Overhead) -> Result<()> {
+        for manifest in &self.manifests {
+            for object in parsed(manifest, &manifest.text)? {
+                let pod = Need::of_pod(&object.data["spec"]["template"]["spec"]);
+                let pod = pod.map_err(|error| unusable(manifest, error))?;
+                if object.types.as_ref().is_some_and(|types| types.kind == "DaemonSet") {
+                    overhead.add_to_each_node(pod);
+                } else if pod != Need::default() {
+                    overhead.pods.push((pod, replicas(&object)));
+                }
             }
         }
-        Ok(sum)
+        Ok(())
     }
 
     /// Fails if the images in `addon.toml` and in the manifests differ.
@@ -105,33 +135,56 @@ impl Addon {
     }
 }
 
+/// The objects in the text of a manifest.
+fn parsed(manifest: &Text, text: &str) -> Result<Vec<DynamicObject>> {
+    objects(text).map_err(|error| unusable(manifest, error))
+}
+
+fn unusable(manifest: &Text, error: Error) -> Error {
+    error.context(format!("cannot use {}", manifest.origin))
+}
+
 fn read(fields: &mut Fields<'_, '_>, name: &str) -> Option<Addon> {
     let (title, namespace) = (fields.string("title"), fields.string("namespace"));
     let images = fields.strings("images");
+    let ingress = fields.opt_table("ingress", |fields| {
+        let (pods, annotations) = (fields.string_map("pods"), fields.string_map("annotations"));
+        if pods.is_empty() {
+            fields.problem("pods", "must contain a label of the pods of the ingress controller");
+        }
+        let secure_annotations = fields.string_map("secure-annotations");
+        let class = fields.string("class")?;
+        Some(IngressController { class, pods, annotations, secure_annotations })
+    });
     let ready = fields.tables("ready", Spec::read);
     if !fields.has("ready") {
         fields.problem("ready", "must contain a check that shows that the addon works");
     }
     let (name, manifests) = (name.to_owned(), Vec::new());
-    Some(Addon { name, title: title?, namespace: namespace?, images, ready, manifests })
+    Some(Addon { name, title: title?, namespace: namespace?, images, ingress, ready, manifests })
 }
 
-/// The requests of a pod's containers; zero without `spec`.
-fn pod_need(spec: &serde_json::Value) -> Result<Need> {
-    let containers = spec["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut sum = Need::default();
-    for container in containers {
-        let amount = |key: &str, parse: fn(&str) -> Result<u64, String>| {
-            let value = &container["resources"]["requests"][key];
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let amount = if value.is_null() { Ok(0) } else { parse(&text) };
-            amount.map_err(|why| {
-                Error::usage(format!("`resources.requests.{key}` of container {} {why}", container["name"]))
-            })
-        };
-        sum = sum + Need { cpu: amount("cpu", parse_milli)?, memory: amount("memory", parse_bytes)? };
+/// Fails if several addons are ingress controllers, because they use the same ports, or if the profile names another
+/// ingress class than that of its ingress controller.
+fn fit(addons: &[Addon], profile: &Profile) -> Result<()> {
+    let controllers: Vec<(&str, &str)> = addons
+        .iter()
+        .filter_map(|addon| Some((addon.name.as_str(), addon.ingress.as_ref()?.class.as_str())))
+        .collect();
+    let names = |separator: &str| controllers.iter().map(|one| one.0).collect::<Vec<_>>().join(separator);
+    match (controllers.as_slice(), &profile.ingress_class) {
+        ([_, _, ..], _) => {
+            Err(Error::usage(format!("profile `{}` has more than one ingress controller", profile.name))
+                .because(format!("the addons {} use the same ports of the node", names(" and ")))
+                .help(format!("remove all but one of {} from `addons` in the profile", names(", "))))
+        }
+        ([(name, class)], Some(asked)) if class != asked => {
+            Err(Error::usage(format!("profile `{}` asks for the ingress class `{asked}`", profile.name))
+                .because(format!("its ingress controller, the addon `{name}`, serves the class `{class}`"))
+                .help(format!("set ingress-class = \"{class}\" in the profile, or remove that line")))
+        }
+        _ => Ok(()),
     }
-    Ok(sum)
 }
 
 fn is_manifest(file: &str) -> bool {
@@ -145,8 +198,8 @@ fn asked(text: &str) -> impl Iterator<Item = &str> {
     from.filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
-fn fill(manifest: &Text, images: &BTreeMap<String, String>) -> Result<String> {
-    let mut text = manifest.text.clone();
+fn fill(manifest: &Text, images: &BTreeMap<String, String>, https: u16) -> Result<String> {
+    let mut text = manifest.text.replace(HTTPS_PORT, &https.to_string());
     for (name, reference) in images {
         text = text.replace(&format!("{IMAGE}{name}}}"), reference);
     }
@@ -181,101 +234,4 @@ fn placeholder(line: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TOML: &str = "title = \"t\"\nnamespace = \"ns\"\nimages = [\"web\"]\n[[ready]]\nid = \"web-up\"\ntitle = \"t\"\nkind = \"rollout\"\nobject = \"Deployment\"\nname = \"web\"\n";
-    const YAML: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, labels: {v: \"{kubernetes}\"}}\nspec: {containers: [{name: web, image: \"{image:web}\"}]}\n";
-
-    fn load(toml: &str, yaml: &str) -> Result<Addon> {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join(FOLDER).join("mine");
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("addon.toml"), toml).unwrap();
-        std::fs::write(folder.join("web.yaml"), yaml).unwrap();
-        let data = Data::new(Some(dir.path().to_owned()));
-        Addon::load(&data, &Versions::load(&data).unwrap(), "mine")
-    }
-
-    fn images(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(name, reference)| ((*name).to_owned(), (*reference).to_owned())).collect()
-    }
-
-    #[test]
-    fn every_embedded_addon_loads_and_its_objects_are_whole() {
-        let data = Data::default();
-        let versions = Versions::load(&data).unwrap();
-        assert!(!Addon::names(&data).is_empty());
-        for name in Addon::names(&data) {
-            let addon = Addon::load(&data, &versions, &name).unwrap();
-            let all: BTreeMap<String, String> =
-                addon.images.iter().map(|image| (image.clone(), format!("{image}:1"))).collect();
-            assert!(addon.objects(&all).unwrap().len() > 1, "{name}");
-            let kinds: Vec<&str> = addon.ready.iter().map(|spec| spec.kind).collect();
-            assert!(kinds.contains(&"rollout") && kinds.len() > 1, "{name} proves more than its rollout");
-        }
-    }
-
-    #[test]
-    fn images_and_versions_are_filled_in() {
-        let addon = load(TOML, YAML).unwrap();
-        let objects = addon.objects(&images(&[("web", "web:1.2"), ("other", "x")])).unwrap();
-        assert_eq!(objects[0].data["spec"]["containers"][0]["image"], "web:1.2");
-        assert!(!objects[0].metadata.labels.as_ref().unwrap()["v"].contains('{'));
-    }
-
-    #[test]
-    fn requests_are_summed_from_the_manifests() {
-        let yaml = |cpu: &str| {
-            format!(
-                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec: {{replicas: 2, template: \
-                 {{spec: {{containers: [{{name: web, image: \"{{image:web}}\", resources: {{requests: \
-                 {{cpu: {cpu}, memory: 1Mi}}}}}}, {{name: side}}]}}}}}}\n"
-            )
-        };
-        let need = load(TOML, &yaml("0.1")).unwrap().need().unwrap();
-        assert_eq!(need, Need { cpu: 200, memory: 2 << 20 });
-        let error = load(TOML, &yaml("much")).unwrap().need().unwrap_err();
-        assert!(error.to_string().contains("web.yaml") && error.to_string().contains("`much`"), "{error}");
-    }
-
-    #[test]
-    fn a_placeholder_that_is_left_is_an_error() {
-        let addon = load(TOML, YAML).unwrap();
-        let error = addon.objects(&images(&[])).unwrap_err();
-        assert!(error.what().contains("web.yaml:4") && error.what().contains("`{image:web}`"), "{error}");
-        let addon = load(TOML, &YAML.replace("{kubernetes}", "{no-version}")).unwrap();
-        let error = addon.objects(&images(&[("web", "web:1")])).unwrap_err();
-        assert!(error.what().contains("`{no-version}`"), "{error}");
-    }
-
-    #[test]
-    fn only_names_in_braces_are_placeholders() {
-        assert_eq!(placeholder("a: {b: c, d: {e-f: 1}}"), None);
-        assert_eq!(placeholder("r: '[0-9]{2}' {}"), None);
-        assert_eq!(placeholder("a: {b: '{c-d}'}"), Some("{c-d}"));
-    }
-
-    #[test]
-    fn description_and_manifests_must_agree() {
-        let error = load(&TOML.replace("[\"web\"]", "[\"wbe\"]"), YAML).unwrap_err().to_string();
-        assert!(error.contains("use image `web`") && error.contains("lists `wbe`"), "{error}");
-    }
-
-    #[test]
-    fn all_mistakes_of_a_description_are_named() {
-        let error = load("titel = \"t\"\n[[ready]]\nkind = \"http\"\n", YAML).unwrap_err().to_string();
-        for part in
-            ["did you mean `title`?", "`namespace` is missing", "`ready[0].id` is missing", "`ready[0].via`"]
-        {
-            assert!(error.contains(part), "{part} in {error}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_addon_lists_the_known_ones() {
-        let data = Data::default();
-        let error = Addon::load(&data, &Versions::load(&data).unwrap(), "none").unwrap_err();
-        assert!(error.to_string().contains("the addons are: "), "{error}");
-    }
-}
+mod tests;

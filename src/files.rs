@@ -134,6 +134,15 @@ pub fn temp_dir(dir: &Path, prefix: &str) -> Result<tempfile::TempDir> {
     folder.map_err(|e| Error::io("create a folder in", dir, &e))
 }
 
+/// Creates a folder and those above it; the new ones are private to their owner.
+pub fn create_private_dir(dir: &Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).map_err(|e| Error::io("create", dir, &e))
+}
+
 /// Creates or empties a file that only its owner may read.
 pub fn create_private(path: &Path) -> IoResult<File> {
     let mut options = File::options();

@@ -6,12 +6,13 @@
 //! |---|---|
 //! | user interface | `cli`, `ui` |
 //! | steps of `up` and `down` | `steps` |
-//! | work of the steps | `origins`, `source`, `bundle`, `tools`, `pins`, `engine`, `local_registry`, `images`, `cluster`, `deploy`, `checks`, `addons`, `diagnose`, `kubeconfig` |
+//! | work of the steps | `origins`, `source`, `bundle`, `tools`, `pins`, `engine`, `local_registry`, `images`, `cluster`, `backup`, `deploy`, `checks`, `addons`, `diagnose`, `kubeconfig` |
 //! | foundations | `registry`, `fetch`, `exec`, `host`, `config`, `data`, `user_file` |
 //! | common types | `error`, `cancel`, `lock`, `progress`, `task`, `process_env` |
 #![forbid(unsafe_code)]
 
 pub mod addons;
+pub mod backup;
 pub mod bundle;
 pub mod cancel;
 pub mod checks;
@@ -29,6 +30,7 @@ pub mod fetch;
 pub mod files;
 pub mod host;
 pub mod images;
+pub mod issuer;
 pub mod kubeconfig;
 pub mod kubernetes;
 pub mod local_registry;

@@ -1,4 +1,6 @@
-//! Kubernetes' quantities (`100m`, `0.5`, `128Mi`, `1G`, `1e3`), and how sizes are shown.
+//! Kubernetes' quantities (`100m`, `0.5`, `128Mi`, `1G`, `1e3`), and how sizes and times are shown.
+
+use std::time::Duration;
 
 /// The value of `text` in thousandths (of a processor), rounded up as the scheduler does.
 pub fn parse_milli(text: &str) -> Result<u64, String> {
@@ -80,6 +82,33 @@ pub fn show_bytes(bytes: u64) -> String {
     format!("{bytes} B")
 }
 
+/// A time for people: `0.4 s`, `42 s`, `7 min 12 s`, `1 h 5 min`, `3 days`. Parts that are zero are left out.
+pub fn show_time(time: Duration) -> String {
+    let parts = |large: u64, unit: &str, small: u64, part: &str| match small {
+        0 => format!("{large} {unit}"),
+        _ => format!("{large} {unit} {small} {part}"),
+    };
+    let tenths = (time.as_millis() + 50) / 100;
+    if tenths < 100 {
+        let (whole, tenth) = (tenths / 10, tenths % 10);
+        return if tenth == 0 { format!("{whole} s") } else { format!("{whole}.{tenth} s") };
+    }
+    let seconds = (time.as_millis() + 500) / 1000;
+    match u64::try_from(seconds).unwrap_or(u64::MAX) {
+        seconds @ ..100 => format!("{seconds} s"),
+        seconds @ ..3600 => parts(seconds / 60, "min", seconds % 60, "s"),
+        seconds @ ..172_800 => parts(seconds / 3600, "h", seconds % 3600 / 60, "min"),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// As [`show_time`], for an estimate: rounded up to seconds, and from 100 s on to minutes.
+pub fn show_estimate(time: Duration) -> String {
+    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let seconds = if seconds < 100 { seconds } else { seconds.div_ceil(60) * 60 };
+    show_time(Duration::from_secs(seconds))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,5 +175,29 @@ mod tests {
         assert_eq!(show_bytes(1_500_000_000), "1.4 GiB");
         assert_eq!(show_bytes(325_058_560), "310 MiB");
         assert_eq!(show_bytes(12), "12 B");
+    }
+
+    #[test]
+    fn times_have_one_form() {
+        for (millis, text) in [
+            (0, "0 s"),
+            (420, "0.4 s"),
+            (2000, "2 s"),
+            (9940, "9.9 s"),
+            (9960, "10 s"),
+            (42_499, "42 s"),
+            (99_600, "1 min 40 s"),
+            (180_000, "3 min"),
+            (432_000, "7 min 12 s"),
+            (3_900_000, "1 h 5 min"),
+            (7_200_000, "2 h"),
+            (259_200_000, "3 days"),
+        ] {
+            assert_eq!(show_time(Duration::from_millis(millis)), text);
+        }
+        assert_eq!(
+            [1.2, 99.0, 130.0, 6001.0].map(Duration::from_secs_f64).map(show_estimate),
+            ["2 s", "99 s", "3 min", "1 h 41 min"]
+        );
     }
 }

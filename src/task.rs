@@ -59,16 +59,21 @@ impl<'a> Task<'a> {
     }
 
     pub fn progress(&self, current: Option<u64>, total: Option<u64>, message: impl Into<String>) {
-        self.emit(State::Progress, current, total, message.into());
+        self.emit(State::Progress, current, total, message.into(), false);
+    }
+
+    /// As [`Task::progress`], for bytes that come from another machine.
+    pub fn downloaded(&self, current: u64, total: Option<u64>, message: impl Into<String>) {
+        self.emit(State::Progress, Some(current), total, message.into(), true);
     }
 
     /// Shows the user a warning.
     pub fn warn(&self, message: impl Into<String>) {
-        self.emit(State::Warning, None, None, message.into());
+        self.emit(State::Warning, None, None, message.into(), false);
     }
 
-    fn emit(&self, state: State, current: Option<u64>, total: Option<u64>, message: String) {
-        self.reporter.report(&Event { step: self.step.to_owned(), state, current, total, message });
+    fn emit(&self, state: State, current: Option<u64>, total: Option<u64>, message: String, download: bool) {
+        self.reporter.report(&Event { step: self.step.to_owned(), state, current, total, download, message });
     }
 
     /// Fails if the work was cancelled or its time is up; call it in loops.

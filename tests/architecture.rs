@@ -112,10 +112,12 @@ fn every_image_of_an_addon_has_a_recipe() {
     expect_none(&wrong);
 }
 
-/// A new service is data: the program's code names none.
+/// A new service is data, as is an ingress controller: the program's code names none. (Tests use Traefik's image as an
+/// example of a pinned one.)
 #[test]
 fn no_service_is_named_in_the_program() {
-    const SERVICES: [&str; 7] = ["frontend", "backend", "mcp", "redis", "postgres", "postgresql", "hello"];
+    const SERVICES: [&str; 9] =
+        ["frontend", "backend", "mcp", "redis", "postgres", "postgresql", "hello", "contour", "envoy"];
     let mut wrong = Vec::new();
     for path in files(&root().join("src"), &["rs", "toml"]) {
         for (index, line) in read(&path).lines().enumerate() {
@@ -133,6 +135,7 @@ const MODULES: &[&str] = &[
     "cancel",
     "quantity",
     "files",
+    "issuer",
     "data",
     "progress",
     "process_env",
@@ -151,15 +154,16 @@ const MODULES: &[&str] = &[
     "kubernetes",
     "diagnose",
     "deploy",
+    "backup",
     "local_registry",
     "images",
     "checks",
     "cluster",
     "addons",
-    "doctor",
     "bundle",
     "source",
     "origins",
+    "doctor",
     "steps",
     "ui",
     "cli",
@@ -256,4 +260,22 @@ fn words_and_modules_are_told_apart() {
     assert!(!has_word("othello", "hello"));
     assert!(names_module("use crate::ui::data;", "ui") && names_module("use crate::{ui, error};", "ui"));
     assert!(!names_module("use crate::uid;", "ui") && !names_module("// as crate::ui does", "ui"));
+}
+
+/// In docs/PLATFORMS.md, a name with three underscores is that of a test, and a quoted one that of a scene.
+#[test]
+fn every_test_that_the_platforms_name_exists() {
+    let sources = ["src", "tests"].iter().flat_map(|dir| files(&root().join(dir), &["rs"]));
+    let code: String = sources.map(|path| read(&path)).collect();
+    let document = read(&root().join("docs/PLATFORMS.md"));
+    let is_test = |name: &&str| {
+        name.matches('_').count() >= 3 && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
+    };
+    let tests: Vec<&str> = document.split('`').filter(is_test).collect();
+    let scenes: Vec<&str> = document.split('"').skip(1).step_by(2).collect();
+    assert!(tests.len() > 10 && scenes.len() > 2, "the document names tests and scenes");
+    let missing_tests = tests.iter().filter(|name| !code.contains(&format!("fn {name}()")));
+    let missing_scenes = scenes.iter().filter(|name| !code.contains(&format!("(\"{name}\", ")));
+    let missing = missing_tests.chain(missing_scenes);
+    expect_none(&missing.map(|name| format!("docs/PLATFORMS.md: there is no `{name}`")).collect::<Vec<_>>());
 }

@@ -6,6 +6,7 @@
 
 mod architecture;
 mod cli;
+mod diagram;
 mod env;
 mod fetch;
 mod fuzzed;

@@ -1,8 +1,13 @@
 // Build settings. Settings that differ between environments are read at run time (lib/config.ts).
 import type { NextConfig } from "next";
 
+// What todo-bootstrap builds the image for. Source maps show the sources to everybody who can open the page.
+const isDev = process.env.BUILD_TARGET === "dev";
+
 const config: NextConfig = {
   output: "standalone",
+  productionBrowserSourceMaps: isDev,
+  experimental: { serverSourceMaps: isDev },
   poweredByHeader: false,
   // Image optimization needs a writable cache and a native library; the pages have no images.
   images: { unoptimized: true },

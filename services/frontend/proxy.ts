@@ -23,4 +23,4 @@ export function proxy(request: NextRequest): NextResponse {
   return response;
 }
 
-export const config = { matcher: "/((?!api/|auth/|healthz$|_next/|.*\\.svg$).*)" };
+export const config = { matcher: "/((?!api/|auth/|healthz$|readyz$|_next/|.*\\.svg$).*)" };

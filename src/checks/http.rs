@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _};
 use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
-use reqwest::{Client, Method, redirect};
+use reqwest::{Client, ClientBuilder, Method, redirect};
 use tokio::net::TcpListener;
 
 use super::expect::{self, Answer, Expect};
@@ -160,7 +160,7 @@ impl Request {
     /// The request, for messages.
     pub fn shown(&self, cx: &Context<'_>) -> String {
         match &self.via {
-            Via::Ingress => format!("http://{}{}", self.authority(cx), self.path),
+            Via::Ingress => format!("{}{}", cx.origin(self.authority(cx)), self.path),
             Via::Service { name, port, .. } => format!("{name}:{port}{}", self.path),
         }
     }
@@ -169,8 +169,13 @@ impl Request {
     pub async fn ask(&self, cx: &Context<'_>, answer: &mut Answer) -> Result<(), Unanswered> {
         match &self.via {
             Via::Ingress => {
+                let host = self.authority(cx);
+                if let Some(secure) = cx.secure(host) {
+                    let client = secure.client(host).map_err(Unanswered::unsent)?;
+                    return self.request(&client, &cx.origin(host), None, answer).await;
+                }
                 let at = SocketAddr::from((Ipv4Addr::LOCALHOST, cx.ingress));
-                self.request(at, Some(self.authority(cx)), answer).await
+                self.request_at(at, Some(host), answer).await
             }
             Via::Service { name, port, namespace } => {
                 let namespace = namespace.as_deref().unwrap_or(&cx.namespace);
@@ -187,7 +192,7 @@ impl Request {
                     std::future::pending::<()>().await;
                 };
                 let answered = tokio::select! {
-                    answered = self.request(at, self.host.as_deref(), answer) => answered,
+                    answered = self.request_at(at, self.host.as_deref(), answer) => answered,
                     () = carry => Err(Unanswered::unsent("was not forwarded")),
                     Some(refusal) = refused => {
                         Err(Unanswered { message: format!("did not answer: {refusal}"), sent: true })
@@ -199,14 +204,25 @@ impl Request {
         }
     }
 
-    async fn request(
+    async fn request_at(
         &self,
         at: SocketAddr,
         host: Option<&str>,
         answer: &mut Answer,
     ) -> Result<(), Unanswered> {
-        let url = format!("http://{at}{}", self.path);
-        let client = client().map_err(Unanswered::unsent)?;
+        let client = builder().build().map_err(|error| format!("cannot be asked: {error}"));
+        let client = client.map_err(Unanswered::unsent)?;
+        self.request(&client, &format!("http://{at}"), host, answer).await
+    }
+
+    async fn request(
+        &self,
+        client: &Client,
+        origin: &str,
+        host: Option<&str>,
+        answer: &mut Answer,
+    ) -> Result<(), Unanswered> {
+        let url = format!("{origin}{}", self.path);
         let mut request = client.request(self.method.clone(), url).headers(self.headers.clone());
         if let Some(host) = host {
             request = request.header(HOST, host);
@@ -248,15 +264,10 @@ impl Unanswered {
 }
 
 /// A client without redirects and proxies: the target is on this machine.
-fn client() -> Result<Client, String> {
+pub(super) fn builder() -> ClientBuilder {
     // An error only means that the provider was installed before.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .pool_max_idle_per_host(0)
-        .build()
-        .map_err(|error| format!("cannot be asked: {error}"))
+    Client::builder().no_proxy().redirect(redirect::Policy::none()).pool_max_idle_per_host(0)
 }
 
 #[cfg(test)]

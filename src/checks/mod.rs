@@ -3,8 +3,11 @@
 //! A check is a file `checks/<group>/<id>.toml`. A kind evaluates the state once; [`run`] decides when it is
 //! evaluated again, in the same way for all kinds.
 
+mod autoscaler;
 mod condition;
+mod dns_policy;
 mod expect;
+mod helm_test;
 mod http;
 mod image_digest;
 mod journey;
@@ -14,6 +17,7 @@ mod pvc;
 mod restarts;
 mod rollout;
 mod run;
+mod secure;
 mod spec;
 mod sse;
 mod storage_class;
@@ -37,6 +41,7 @@ use crate::task::Task;
 
 pub use http::page;
 pub use run::{run_all, run_once};
+pub use secure::Secure;
 pub use spec::{Spec, load};
 
 /// What a check may look at.
@@ -49,6 +54,8 @@ pub struct Context<'a> {
     pub host: String,
     /// The port on this machine's loopback address where the ingress controller answers.
     pub ingress: u16,
+    /// The hosts that it answers with TLS.
+    pub secure: Option<Secure>,
     /// The images that were built from the project.
     pub built: Vec<Built>,
 }
@@ -90,6 +97,11 @@ pub trait Check: Debug + Send + Sync {
         Duration::from_secs(5)
     }
 
+    /// Whether a look starts pods of its own; `up` looks only after it changed the application.
+    fn starts_pods(&self) -> bool {
+        false
+    }
+
     /// Undoes what an interrupted run left behind: asked when all is over, and must be short.
     fn tidy<'a>(&'a self, _cx: &'a Context<'_>) -> Option<BoxFuture<'a, ()>> {
         None
@@ -101,7 +113,10 @@ type Read = fn(&mut Fields<'_, '_>) -> Option<Box<dyn Check>>;
 
 /// Every kind that `kind = "…"` may name.
 const KINDS: &[(&str, Read)] = &[
+    ("autoscaler", autoscaler::read),
     ("condition", condition::read),
+    ("dns-policy", dns_policy::read),
+    ("helm-test", helm_test::read),
     ("http", http::read),
     ("image-digest", image_digest::read),
     ("journey", journey::read),

@@ -25,6 +25,8 @@ use crate::kubernetes::error_line;
 
 /// The namespace with pods on every node.
 const SYSTEM: &str = "kube-system";
+/// The annotation of objects that Helm creates at certain events only.
+const HOOK: &str = "helm.sh/hook";
 /// How long after a node became ready its restart still causes others, because everything starts at once.
 const STABILISING: SignedDuration = SignedDuration::from_secs(120);
 
@@ -164,7 +166,10 @@ fn judge(pods: &[Pod], nodes: &BTreeMap<String, Timestamp>, max: i32) -> Verdict
     let phase = |pod: &Pod| pod.status.as_ref().and_then(|s| s.phase.clone()).unwrap_or_default();
     let mut counted = 0;
     let mut waiting = Vec::new();
-    for pod in pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
+    // The pods of `helm test` are a check of their own, which may run at the same time.
+    let counts =
+        |pod: &&Pod| pod.metadata.deletion_timestamp.is_none() && !pod.annotations().contains_key(HOOK);
+    for pod in pods.iter().filter(counts) {
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         // The pod of a completed job is never ready.
         if phase(pod) == "Succeeded" {
@@ -257,6 +262,8 @@ status:
     fn pods_must_run_be_ready_and_not_crash() {
         let pending: Pod = object("metadata: {name: a}\nstatus: {phase: Pending}\n");
         let done: Pod = object("metadata: {name: job}\nstatus: {phase: Succeeded}\n");
+        let test: Pod =
+            object("metadata: {name: t, annotations: {helm.sh/hook: test}}\nstatus: {phase: Pending}\n");
         let mut leaving = pod(false, 5, NOON);
         leaving.metadata.deletion_timestamp = leaving.metadata.creation_timestamp.clone();
         let crashed = "pod web-1: container web was restarted 2 times, last with status 3 (Error)";
@@ -273,7 +280,7 @@ status:
             (vec![pending], 0, Verdict::NotYet("pod a is Pending".to_owned())),
             (vec![], 0, Verdict::NotYet("there are no pods".to_owned())),
             // Finished and leaving pods do not count.
-            (vec![done, leaving, pod(true, 0, NOON)], 0, passed()),
+            (vec![done, leaving, test, pod(true, 0, NOON)], 0, passed()),
         ] {
             assert_eq!(judge(&pods, &nodes(EARLY), max), verdict);
         }

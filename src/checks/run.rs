@@ -1,10 +1,12 @@
 //! Runs checks concurrently, each until it passes, cannot pass any more, or its timeout expires.
 
+use std::borrow::Borrow;
 use std::time::{Duration, Instant};
 
 use futures::stream::StreamExt as _;
 
 use super::{Context, Outcome, Spec, Verdict};
+use crate::quantity::show_time;
 
 /// Enough to overlap the waits of most checks, few enough for a small API server.
 const AT_ONCE: usize = 8;
@@ -20,20 +22,25 @@ const CLEANUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs all checks, each until it passes or its timeout expires, and returns their outcomes in the order of
 /// `specs`. A check that was stopped together with the task has failed.
-pub fn run_all(cx: &Context<'_>, specs: &[Spec]) -> Vec<Outcome> {
+pub fn run_all(cx: &Context<'_>, specs: &[impl Borrow<Spec>]) -> Vec<Outcome> {
     run_each(cx, specs, |spec| spec.timeout)
 }
 
 /// As [`run_all`], but evaluates each check only once.
-pub fn run_once(cx: &Context<'_>, specs: &[Spec]) -> Vec<Outcome> {
+pub fn run_once(cx: &Context<'_>, specs: &[impl Borrow<Spec>]) -> Vec<Outcome> {
     run_each(cx, specs, |_| Duration::ZERO)
 }
 
-fn run_each(cx: &Context<'_>, specs: &[Spec], patience: impl Fn(&Spec) -> Duration) -> Vec<Outcome> {
+fn run_each(
+    cx: &Context<'_>,
+    specs: &[impl Borrow<Spec>],
+    patience: impl Fn(&Spec) -> Duration,
+) -> Vec<Outcome> {
+    let specs: Vec<&Spec> = specs.iter().map(Borrow::borrow).collect();
     let start = Instant::now();
     let mut done: Vec<Option<Outcome>> = specs.iter().map(|_| None).collect();
     let stopped = cx.task.wait("the checks", async {
-        let runs = specs.iter().enumerate().map(|(index, spec)| {
+        let runs = specs.iter().copied().enumerate().map(|(index, spec)| {
             let patience = patience(spec);
             async move { (index, run(cx, spec, patience).await) }
         });
@@ -48,15 +55,15 @@ fn run_each(cx: &Context<'_>, specs: &[Spec], patience: impl Fn(&Spec) -> Durati
         }
         Ok(())
     });
-    tidy(cx, specs);
+    tidy(cx, &specs);
     let why = stopped.err().map(|error| error.one_line()).unwrap_or_default();
     let unfinished =
         |spec: &Spec| outcome(spec, Verdict::NotYet(format!("not finished: {why}")), start.elapsed());
-    done.into_iter().zip(specs).map(|(done, spec)| done.unwrap_or_else(|| unfinished(spec))).collect()
+    done.into_iter().zip(&specs).map(|(done, spec)| done.unwrap_or_else(|| unfinished(spec))).collect()
 }
 
 /// Runs also after a cancellation or the deadline; otherwise something would be left behind.
-fn tidy(cx: &Context<'_>, specs: &[Spec]) {
+fn tidy(cx: &Context<'_>, specs: &[&Spec]) {
     let open: Vec<_> = specs.iter().filter_map(|spec| spec.check.tidy(cx)).collect();
     if open.is_empty() {
         return;
@@ -64,7 +71,7 @@ fn tidy(cx: &Context<'_>, specs: &[Spec]) {
     let all = async { tokio::time::timeout(CLEANUP_TIMEOUT, futures::future::join_all(open)).await };
     if cx.task.runtime.block_on(all).is_err() {
         cx.task
-            .warn(format!("what the checks created was not removed within {} s", CLEANUP_TIMEOUT.as_secs()));
+            .warn(format!("what the checks created was not removed within {}", show_time(CLEANUP_TIMEOUT)));
     }
 }
 
@@ -73,9 +80,10 @@ async fn run(cx: &Context<'_>, spec: &Spec, patience: Duration) -> Outcome {
     let deadline = start + patience.min(cx.task.remaining().saturating_sub(RESERVED));
     let verdict = evaluate(cx, spec, deadline).await;
     let verdict = match verdict {
-        Verdict::NotYet(detail) if !patience.is_zero() => {
-            Verdict::NotYet(format!("{detail} (after {} s)", start.elapsed().as_secs()))
-        }
+        Verdict::NotYet(detail) if !patience.is_zero() => Verdict::NotYet(format!(
+            "{detail} (after {})",
+            show_time(Duration::from_secs(start.elapsed().as_secs()))
+        )),
         verdict => verdict,
     };
     outcome(spec, verdict, start.elapsed())
@@ -131,7 +139,9 @@ async fn evaluate(cx: &Context<'_>, spec: &Spec, deadline: Instant) -> Verdict {
 async fn look(cx: &Context<'_>, spec: &Spec, limit: Duration) -> Verdict {
     match tokio::time::timeout(limit, spec.check.look(cx)).await {
         Ok(verdict) => verdict,
-        Err(_) => Verdict::NotYet(format!("no answer within {} s", limit.as_secs().max(1))),
+        Err(_) => {
+            Verdict::NotYet(format!("no answer within {}", show_time(limit.max(Duration::from_secs(1)))))
+        }
     }
 }
 

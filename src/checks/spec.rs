@@ -28,6 +28,11 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// Whether an evaluation starts pods of its own.
+    pub fn starts_pods(&self) -> bool {
+        self.check.starts_pods()
+    }
+
     /// Reads the only check of a file.
     pub fn parse(id: &str, origin: &str, text: &str) -> Result<Self> {
         Document::parse(origin, text)?.read(|fields| read(fields, id.to_owned()))
@@ -182,6 +187,10 @@ mod tests {
                         [expect]\nstatus = 20\njson = {status = \"ok\"}";
         let bad_rollout = "code = \"Bad_Code\"\ntimeout = \"soon\"\nobject = \"Deploymnt\"\nextra = 1";
         for (kind, text, mistakes) in [
+            ("autoscaler", "namespace = \"a\"", ""),
+            ("autoscaler", "name = \"a\"", "unknown key `name`"),
+            ("helm-test", "", ""),
+            ("helm-test", "release = \"a\"", "unknown key `release`"),
             ("condition", condition, ""),
             ("condition", bad_condition, "`api-version`|`object` is missing|\"True\", \"False\""),
             ("condition", "", "must name at least one condition"),

@@ -16,6 +16,6 @@ pub(crate) fn with_server<T>(url: &str, f: impl FnOnce(&Context<'_>) -> T) -> (T
     let ingress = url.rsplit(':').next().unwrap().parse().unwrap();
     testing::with_server(url, |task, kube| {
         let (namespace, host) = ("app".to_owned(), "app.localhost".to_owned());
-        f(&Context { task, kube, namespace, host, ingress, built: Vec::new() })
+        f(&Context { task, kube, namespace, host, ingress, secure: None, built: Vec::new() })
     })
 }

@@ -16,6 +16,7 @@ use crate::cluster::Need;
 use crate::config::{Application, Paths, Profile, Versions};
 use crate::data::Data;
 use crate::doctor::Pinned;
+use crate::engine::Preference;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{ProcessLog, Runner, System};
 use crate::host;
@@ -134,6 +135,8 @@ impl<'a> Context<'a> {
         let profile = self.profile(&Data::new(self.overlay()), &paths)?;
         let receipt = Receipt::load(&paths.cluster(&profile.cluster.name))?;
         let application = self.project(receipt.as_ref())?;
+        let recorded = receipt.as_ref().and_then(|receipt| receipt.environment.as_deref());
+        let application = application.map(|application| application.in_recorded(recorded));
         let data = Data::new(application.as_ref().map(|application| application.dir.clone()));
         let versions = Versions::load(&data)?;
         Ok(Sources { paths, data, versions, profile, receipt, application })
@@ -143,6 +146,13 @@ impl<'a> Context<'a> {
     pub fn least_need(&self) -> Result<Need> {
         let Sources { data, versions, profile, application, .. } = self.sources()?;
         steps::least_need(&data, &versions, &profile, application.as_ref())
+    }
+
+    /// What selects the engine; nothing if the profile or the receipt cannot be read.
+    pub fn engine_preference(&self) -> Preference {
+        let Ok(Sources { profile, receipt, .. }) = self.sources() else { return Preference::default() };
+        let driver = profile.cluster.driver.clone();
+        receipt.map_or(Preference { made_by: None, driver }, |receipt| receipt.preference(&profile))
     }
 
     /// The pins of the project and their end of support; the built-in pins if the project's cannot be read.
@@ -165,6 +175,8 @@ impl<'a> Context<'a> {
         options: UpOptions,
     ) -> Result<Arc<Session>> {
         let Sources { paths, data, versions, profile, receipt, mut application } = self.sources()?;
+        let asked = options.environment.as_deref();
+        application = application.map(|application| application.in_environment(asked)).transpose()?;
         if options.mock {
             application = application.map(Application::mocked).transpose()?;
         }
@@ -270,7 +282,8 @@ impl<'a> Context<'a> {
         most: usize,
     ) -> Result<usize> {
         let journal = Arc::new(Journal::open(dir, command)?);
-        let bench = self.bench_with(self.ui.reporter(&plan.titles()), Some(journal.clone()))?;
+        let reporter = self.ui.reporter_expecting(&plan.titles(), plan.downloads.clone());
+        let bench = self.bench_with(reporter, Some(journal.clone()))?;
         steps::execute(plan, session, &bench.task(command), &journal, most)
     }
 

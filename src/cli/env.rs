@@ -47,7 +47,8 @@ pub(crate) fn validate(context: &Context<'_>, session: &Session, application: &A
     {
         warn(context, &environment, finding);
     }
-    environment.verdict().map_err(|error| error.help(env::CHECK))
+    environment.verdict().map_err(|error| error.help(env::CHECK))?;
+    environment.suits(application)
 }
 
 fn tracked_by_git(context: &Context<'_>, environment: &Environment) -> Result<Option<Finding>> {
@@ -125,6 +126,7 @@ fn state<'e>(environment: &'e Environment, setting: &Setting) -> &'e str {
         (_, Source::Pending) => "to be generated",
         (Some(finding), _) => finding.code,
         (None, Source::Mock) => "set by --mock",
+        (None, Source::Environment) => "set by the environment",
         (None, Source::Default) if setting.value.expose_secret().is_empty() => "empty (default)",
         (None, Source::Default) => "default",
         (None, _) if setting.value.expose_secret().is_empty() => "empty",

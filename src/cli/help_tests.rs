@@ -1,5 +1,6 @@
-//! The commands in messages can be run: each `todo-bootstrap …` in a string of the source is parsed by our own
-//! command line, and text after a command is a shell comment.
+//! The commands in messages and in the documentation can be run: each `todo-bootstrap …` in a string of the source,
+//! or in a code block or code span of a document, is parsed by our own command line. In messages, text after a command
+//! is a shell comment.
 
 use std::path::Path;
 
@@ -70,11 +71,11 @@ fn commands(text: &str) -> Vec<String> {
             !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
         });
         before.is_empty()
-            || setting
-            || ["`", ": ", ":  ", "&& ", "sudo ", "\n"].iter().any(|end| before.ends_with(end))
+            || (setting && before.ends_with(' '))
+            || ["`", ": ", ":  ", "&& ", "sudo ", "$(", "\n"].iter().any(|end| before.ends_with(end))
     };
     let places = text.match_indices(PROGRAM).filter(|(at, _)| is_command(&text[..*at]));
-    let ends = ["   ", " && ", "; ", ", ", "` ", "`", ")", " |", " (", "\n", ": "];
+    let ends = ["   ", " && ", "; ", ", ", "` ", "`", ")", " |", " > ", " (", "\n", ": "];
     let command = |(at, _): (usize, _)| {
         let command = &text[at..];
         let end = ends.iter().filter_map(|end| command.find(end)).min().unwrap_or(command.len());
@@ -87,7 +88,7 @@ fn commands(text: &str) -> Vec<String> {
 fn refused(command: &str) -> Option<String> {
     let mut words: Vec<String> = Vec::new();
     // The first line of the hashed inputs, and placeholders for any command.
-    if command == "todo-bootstrap image inputs 3" || command.contains('…') || command.ends_with(" {command}")
+    if command == "todo-bootstrap image inputs 4" || command.contains('…') || command.ends_with(" {command}")
     {
         return None;
     }
@@ -103,15 +104,45 @@ fn refused(command: &str) -> Option<String> {
         });
     }
     let error = Cli::try_parse_from(&words).err()?;
-    let fine = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let fine = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
     // A command that only names its group, such as `tools`, is correct.
     (!fine).then(|| error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
+/// The code of a Markdown document: each line of its blocks, without prompt and comment, and each span.
+fn code(document: &str) -> Vec<String> {
+    let (mut found, mut prose, mut in_block) = (Vec::new(), String::new(), false);
+    for line in document.lines() {
+        let line = line.trim_start();
+        if line.starts_with("```") {
+            in_block = !in_block;
+        } else if in_block {
+            let command = line.strip_prefix("$ ").unwrap_or(line);
+            found.push(command.split(" #").next().unwrap_or_default().trim_end().to_owned());
+        } else {
+            // A span may continue in the next line, but not in the next paragraph or row.
+            prose += if line.is_empty() || line.starts_with(['|', '-']) { "\n\n" } else { " " };
+            prose += line;
+        }
+    }
+    for paragraph in prose.split("\n\n") {
+        found.extend(paragraph.split('`').skip(1).step_by(2).map(str::to_owned));
+    }
+    found
+}
+
 fn placeholder(before: &str) -> String {
     match before {
+        "--nodes" => "3",
         "--timeout" => "1m",
-        "--target" => "dev",
+        "--platform" => "linux/amd64",
+        // `scale SERVICE PODS`
+        "x" => "1",
         _ => "x",
     }
     .to_owned()
@@ -162,6 +193,34 @@ const PROGRAMS: [&str; 20] = [
 ];
 
 #[test]
+fn every_command_in_the_documentation_can_be_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_dir(root.join("docs")).unwrap().flatten().map(|entry| entry.path());
+    let documents = docs.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let others =
+        ["README.md", "manifests/todo-chatbot/README.md", "offline/README.md"].map(|name| root.join(name));
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for path in documents.chain(others) {
+        let name = path.strip_prefix(root).unwrap().display();
+        for command in code(&std::fs::read_to_string(&path).unwrap()).iter().flat_map(|text| commands(text)) {
+            count += 1;
+            wrong.extend(refused(&command).map(|why| format!("{name}: `{command}`: {why}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 100, "only {count} commands were found");
+}
+
+#[test]
+fn commands_in_documents_are_found() {
+    let document = "Run `todo-bootstrap\nstop`, not todo-bootstrap x:\n\n```console\n$ todo-bootstrap up  # now\n```\n\
+                    | `a` | `x $(todo-bootstrap url)` |\n1. a\n   ```sh\n   A=1 todo-bootstrap down && ls\n   ```\n";
+    let found: Vec<String> = code(document).iter().flat_map(|text| commands(text)).collect();
+    let wanted = ["todo-bootstrap up", "todo-bootstrap down", "todo-bootstrap stop", "todo-bootstrap url"];
+    assert_eq!(found, wanted);
+}
+
+#[test]
 fn invalid_commands_are_detected() {
     let all = |text: &str| commands(text).iter().filter_map(|command| refused(command)).count();
     for good in [
@@ -174,7 +233,7 @@ fn invalid_commands_are_detected() {
         assert_eq!(all(good), 0, "{good}");
     }
     for bad in
-        ["todo-bootstrap doctor --fix", "then: todo-bootstrap env check --plain", "todo-bootstrap x && y"]
+        ["todo-bootstrap doctor --repair", "then: todo-bootstrap env check --plain", "todo-bootstrap x && y"]
     {
         assert_eq!(all(bad), 1, "{bad}");
     }

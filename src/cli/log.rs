@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::error::{Error, Result};
 use crate::files::create_private;
@@ -24,9 +25,10 @@ pub fn to_file(dir: &Path) -> Result<PathBuf> {
 fn subscriber<W: Write + Send + 'static>(out: W) -> impl Subscriber + Send + Sync {
     tracing_subscriber::fmt()
         .with_ansi(false)
-        .with_env_filter(EnvFilter::new("todo_bootstrap=debug"))
+        .with_max_level(LevelFilter::DEBUG)
         .with_writer(Mutex::new(out))
         .finish()
+        .with(Targets::new().with_target("todo_bootstrap", LevelFilter::DEBUG))
 }
 
 #[cfg(test)]

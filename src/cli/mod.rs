@@ -1,5 +1,6 @@
 //! The command line: one thin file per command.
 
+mod backup;
 mod bundle;
 mod check;
 mod context;
@@ -18,6 +19,10 @@ mod open;
 mod plan;
 mod reach;
 mod restart;
+mod restore;
+mod rollback;
+mod scale;
+mod secrets;
 mod start;
 mod status;
 mod stop;
@@ -120,7 +125,7 @@ pub(crate) enum Events {
 pub(crate) enum Command {
     /// Create whatever is missing, and verify that everything works
     Up(up::UpArgs),
-    /// Delete the cluster and its data
+    /// Save the data, then delete the cluster
     Down(down::DownArgs),
     /// Stop the cluster and keep its data
     Stop,
@@ -136,15 +141,27 @@ pub(crate) enum Command {
     Logs(logs::LogsArgs),
     /// Restart services by replacing their pods one by one
     Restart(restart::RestartArgs),
+    /// Set the number of pods of a service
+    Scale(scale::ScaleArgs),
+    /// Install an earlier revision of the application again, or list the revisions
+    Rollback(rollback::RollbackArgs),
+    /// Save the data of the application, and list or verify its backups
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Replace the data of the application by that of a backup, after saving it
+    Restore(restore::RestoreArgs),
     /// Run the checks against the running cluster
     Check(check::CheckArgs),
-    /// Check this machine for problems, and suggest a fix for each
-    Doctor,
+    /// Predict what `up` will meet on this machine, and suggest or apply a fix for each problem
+    Doctor(doctor::DoctorArgs),
     /// Show what `up` would do and change, without doing it
     Plan(up::UpArgs),
     /// Check the settings in .env, compare them with the cluster, or create the file
     #[command(subcommand)]
     Env(env::EnvCommand),
+    /// Replace the key that encrypts Secrets in etcd
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
     /// Add the cluster to your own kubeconfig, or remove it
     #[command(subcommand)]
     Kubeconfig(kubeconfig::KubeconfigCommand),
@@ -206,9 +223,14 @@ fn dispatch(cli: &Cli, process_env: &ProcessEnv, ui: &Ui) -> Result<Exit> {
         Command::Open(args) => open::run(&context, args),
         Command::Logs(args) => logs::run(&context, args),
         Command::Restart(args) => restart::run(&context, args),
+        Command::Scale(args) => scale::run(&context, args),
+        Command::Rollback(args) => rollback::run(&context, args),
+        Command::Backup(command) => backup::run(&context, command),
+        Command::Restore(args) => restore::run(&context, args),
         Command::Check(args) => check::run(&context, args),
-        Command::Doctor => doctor::run(&context),
+        Command::Doctor(args) => doctor::run(&context, args),
         Command::Env(command) => env::run(&context, command),
+        Command::Secrets(command) => secrets::run(&context, command),
         Command::Kubeconfig(command) => kubeconfig::run(&context, command),
         Command::Bundle(command) => bundle::run(&context, command),
         Command::Images(command) => images::run(&context, command),

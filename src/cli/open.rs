@@ -37,7 +37,7 @@ pub(crate) fn run(context: &Context<'_>, args: &OpenArgs) -> Result<Exit> {
     if let Some(port) = args.port_forward {
         return forward::run(context, &session, &task, port, |url| show(context, &session, &task, url));
     }
-    let Some(access) = steps::access(&session) else { return Ok(Exit::Fine) };
+    let Some(access) = steps::access(&session)? else { return Ok(Exit::Fine) };
     let address = access.address;
     if address.by == By::Header {
         let error = Error::failed(format!("a browser cannot reach {} yet", address.host));

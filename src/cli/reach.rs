@@ -7,7 +7,7 @@ use crate::cluster::State;
 use crate::config::Application;
 use crate::error::{Error, Exit, Kind, Result};
 use crate::steps::Session;
-use crate::steps::stop::incomplete;
+use crate::steps::stop::{incomplete, lost};
 use crate::task::Task;
 
 /// Connects to the cluster of `session` after verifying that it is ours.
@@ -48,8 +48,10 @@ fn explain(session: &Session, task: &Task<'_>) -> Option<Error> {
         }
     }
     match session.provider().and_then(|provider| provider.state(task)).ok()? {
-        State::Stopped => Some(
+        State::Lost { why } => Some(lost(name, why)),
+        State::Stopped { why } => Some(
             Error::failed(format!("cluster `{name}` is stopped"))
+                .because(why)
                 .help("todo-bootstrap start   # starts it with all its data"),
         ),
         State::Absent => Some(incomplete(name, None)),

@@ -19,8 +19,15 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
         global.dir = receipt.application.clone().filter(|dir| dir.is_dir());
     }
     let recorded_context = &context.with(&global);
-    let args =
-        UpArgs { dry_run: false, preset: None, target: None, mock: false, bundle: None, bundle_sha256: None };
+    let args = UpArgs {
+        dry_run: false,
+        preset: None,
+        nodes: None,
+        environment: None,
+        mock: false,
+        bundle: None,
+        bundle_sha256: None,
+    };
     let (lock, session) = recorded_context.locked_with(None, global.yes, &args.options())?;
     if recorded(&session)? != receipt {
         // Another command changed the receipt meanwhile.
@@ -35,7 +42,8 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
         let why = match session.provider()?.state(&task)? {
             State::Absent => Some("its node container no longer exists".to_owned()),
             State::Partial { why } => Some(why),
-            State::Stopped | State::Running => None,
+            // `up` reports what is lost.
+            State::Lost { .. } | State::Stopped { .. } | State::Running => None,
         };
         if let Some(why) = why {
             let name = &session.profile.cluster.name;

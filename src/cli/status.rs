@@ -12,7 +12,7 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
     let bench = context.bench()?;
     let task = bench.task("status");
     connect_or_explain(&session, &task)?;
-    let access = steps::access(&session);
+    let access = steps::access(&session)?;
     let address = access.as_ref().map(|access| &access.address);
     let status = steps::status(&session, &task, address)?;
     if context.json() {
@@ -39,8 +39,15 @@ fn nodes(status: &Status) {
             status.cluster, status.provider, node.name, node.version, node.cpu, node.memory
         ));
     }
+    data(if status.secrets_encrypted {
+        "Secrets are encrypted in etcd\n\n"
+    } else {
+        "Secrets are NOT encrypted in etcd: an earlier version created this cluster\n  help: todo-bootstrap down && \
+         todo-bootstrap up   # a new cluster encrypts them; discards the data\n\n"
+    });
     if let Some(target) = status.target {
-        data(&format!("images are built for target {target}\n\n"));
+        let of = status.environment.as_ref().map_or_else(String::new, |name| format!("environment {name}; "));
+        data(&format!("{of}images are built for target {target}\n\n"));
     }
 }
 

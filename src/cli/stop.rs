@@ -25,6 +25,8 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit> {
         context.ui.good(&format!("✓ Cluster `{name}` is already stopped."));
         return Ok(Exit::Fine);
     }
+    // What an interrupted `down` saved may be older than the data now.
+    session.record(|receipt| receipt.saved = None)?;
     context.ui.good(&format!("✓ Cluster `{name}` is stopped; its data is kept."));
     context.ui.say("  `todo-bootstrap start` starts it again.");
     Ok(Exit::Fine)

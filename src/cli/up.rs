@@ -9,11 +9,14 @@ use clap::Args;
 use super::context::Context;
 use crate::bundle::{Bundle, trust};
 use crate::cluster::Fit;
-use crate::config::Target;
+use crate::config::MAX_NODES;
+use crate::doctor::Artifacts;
 use crate::engine::{self, Fault};
 use crate::error::{Error, Exit, Kind, Result};
+use crate::origins::{Forecast, Way};
 use crate::progress::{Event, State};
-use crate::steps::{self, Journal, Session, UpOptions};
+use crate::quantity::{show_estimate, show_time};
+use crate::steps::{self, Journal, Plan, Session, UpOptions};
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -24,9 +27,12 @@ pub(crate) struct UpArgs {
     /// Size of the application: one of its presets, or auto for the largest that fits
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
-    /// Build images for dev, staging or prod [default: the target of the last `up`, else prod]
-    #[arg(long, value_name = "TARGET", value_enum)]
-    pub target: Option<Target>,
+    /// Nodes of a new cluster (kind); all share the CPUs of this machine [default: that of the profile, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_NODES)))]
+    pub nodes: Option<u32>,
+    /// What the application is for: one of its environments [default: that of the last `up`, else its first one]
+    #[arg(long = "env", value_name = "NAME")]
+    pub environment: Option<String>,
     /// Use mocks for external services in this `up`, regardless of .env
     #[arg(long)]
     pub mock: bool,
@@ -40,12 +46,21 @@ pub(crate) struct UpArgs {
 
 impl UpArgs {
     pub fn options(&self) -> UpOptions {
-        UpOptions { preset: self.preset.clone(), target: self.target, mock: self.mock }
+        UpOptions {
+            preset: self.preset.clone(),
+            nodes: self.nodes,
+            environment: self.environment.clone(),
+            mock: self.mock,
+        }
     }
 }
 
-/// The number of steps that run in parallel. Most wait for the engine or the cluster, not for a processor.
-const PARALLEL_STEPS: usize = 6;
+/// The number of steps that run in parallel. Most wait for the engine, the cluster or their turn on the network,
+/// not for a processor: builds must find room beside all images and tools that wait.
+const PARALLEL_STEPS: usize = 16;
+
+/// 100 Mbit/s, in bytes per second: an example by which users can judge sizes.
+const LINK: u64 = 12_500_000;
 
 pub(crate) fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit> {
     let bundle = open_bundle(context, args)?;
@@ -64,7 +79,7 @@ pub(super) fn make(
     super::env::validate(context, &session, super::reach::application(&session)?)?;
     let session = consented(context, args, session, bundle)?;
     if let Ok(engine) = session.engine() {
-        steps::able_to_build(&session, engine)?;
+        steps::usable(&session, engine)?;
     }
     if context.global.profile.is_none() {
         let profile = &session.profile;
@@ -72,28 +87,59 @@ pub(super) fn make(
             .ui
             .say(&format!("profile {}: {}   (change with --profile)", profile.name, profile.description));
     }
-    let plan = steps::up::plan(&session)?;
+    if let Some(line) = session.environment_line() {
+        context.ui.say(&line);
+    }
+    let mut plan = steps::up::plan(&session)?;
     let fit = report_fit(context, &session)?;
+    announce(context, &session, &mut plan)?;
     if session.engine().is_ok() {
         super::reach::refuse_foreign(context, &session)?;
     }
     let dir = session.dir();
     end_orphans(context, &dir);
     let log = super::log::to_file(&dir)?;
-    let target = session.target();
     session.record(|receipt| {
         receipt.profile.clone_from(&session.profile.reference);
         receipt.application = session.application.as_ref().map(|app| app.dir.clone());
         if let Some(fit) = &fit {
             receipt.preset.clone_from(&fit.preset);
         }
-        receipt.target = Some(target);
+        receipt.environment = session.environment_name().map(str::to_owned);
+        receipt.saved = None;
     })?;
     let changed = context
         .execute(&session, &plan, "up", &dir, PARALLEL_STEPS)
         .map_err(|error| error.help(format!("see the log of all commands: {}", log.display())))?;
-    summary(context, &session, changed, began.elapsed());
+    if session.receipt().made.cluster.engine.is_none() {
+        // An earlier version created the cluster.
+        let engine = session.engine()?.name.clone();
+        session.record(|receipt| receipt.made.cluster.engine = Some(engine))?;
+    }
+    summary(context, &session, changed, began.elapsed())?;
+    offer_backup(context, &session)?;
     Ok(Exit::Fine)
+}
+
+/// Names the newest backup after a new cluster was created, and offers to restore it where somebody can answer:
+/// `--yes` does not replace data.
+fn offer_backup(context: &Context<'_>, session: &Session) -> Result<()> {
+    let Some(application) = session.application.as_ref().filter(|_| session.is_new_cluster()) else {
+        return Ok(());
+    };
+    let Some(backup) = steps::backup::shelf(session).newest(&application.name)? else { return Ok(()) };
+    let created = backup.manifest.as_ref().map(|manifest| manifest.created.clone()).unwrap_or_default();
+    let text = format!("There is a backup of {created}: todo-bootstrap restore {}", backup.name);
+    context.ui.say(&text);
+    event(context, "backup", text);
+    if context.global.yes || context.global.events.is_some() || !context.process_env.can_ask() {
+        return Ok(());
+    }
+    if ui::ask(context.process_env, "Restore it now?", "--yes")? {
+        // The new cluster has no data yet that could be lost.
+        super::restore::restore(context, session, &backup, true, false)?;
+    }
+    Ok(())
 }
 
 pub(crate) fn open_bundle(context: &Context<'_>, args: &UpArgs) -> Result<Option<Bundle>> {
@@ -135,9 +181,8 @@ fn consented(
     let bench = context.silent()?;
     let fault = match session.detect_engine(&bench.task("engine"))? {
         None => return Ok(session),
-        Some(fault @ (Fault::Endpoint { .. } | Fault::Remote { .. })) => {
-            return Err(fault.error(&session.facts));
-        }
+        // Installing or starting an engine would not help.
+        Some(fault) if !fault.can_start() => return Err(fault.error(&session.facts)),
         Some(_) if session.consent => return Ok(session),
         Some(fault) => fault,
     };
@@ -168,7 +213,52 @@ fn report_fit(context: &Context<'_>, session: &Session) -> Result<Option<Fit>> {
         context.ui.say(&line);
         event(context, "preset", line);
     }
+    for warning in fit.warnings() {
+        context.ui.warn(&warning);
+        event(context, "preset", warning);
+    }
+    for kept in session.kept_replicas()? {
+        context.ui.say(&kept.to_string());
+        event(context, "preset", kept.to_string());
+    }
     Ok(Some(fit))
+}
+
+/// Reports what will be downloaded and built before the cluster exists, and about how long that takes.
+fn announce(context: &Context<'_>, session: &Session, plan: &mut Plan) -> Result<()> {
+    if session.receipt().made.cluster.complete {
+        return Ok(());
+    }
+    let bench = context.silent()?;
+    let forecasts = steps::forecasts(plan, session, &bench.task("downloads"))?;
+    let fetched = |(step, forecast): &(String, Forecast)| match forecast.way {
+        Way::Fetched { bytes, .. } => Some((step.clone(), bytes)),
+        _ => None,
+    };
+    plan.downloads = forecasts.iter().filter_map(fetched).collect();
+    let forecasts = forecasts.into_iter().map(|(_, forecast)| forecast).collect();
+    let mut text = Artifacts { forecasts, answers: Vec::new() }.summary();
+    text.push_str(&duration(plan.downloads.values().copied()));
+    if !text.is_empty() {
+        context.ui.say(&format!("tools and images: {text}"));
+        event(context, "artifacts", text);
+    }
+    Ok(())
+}
+
+/// `; at 100 Mbit/s, the downloads take about 2 min`, or nothing if no size is known.
+pub(super) fn duration(sizes: impl Iterator<Item = Option<u64>>) -> String {
+    let (mut bytes, mut all_known) = (0, true);
+    for size in sizes {
+        bytes += size.unwrap_or_default();
+        all_known &= size.is_some();
+    }
+    if bytes == 0 {
+        return String::new();
+    }
+    let least = if all_known { "about" } else { "at least" };
+    let time = show_estimate(Duration::from_secs((bytes / LINK).max(1)));
+    format!("; at 100 Mbit/s, the downloads take {least} {time}")
 }
 
 /// Emits an event that belongs to no step; only with `--events json`.
@@ -189,17 +279,17 @@ pub(crate) fn end_orphans(context: &Context<'_>, dir: &std::path::Path) {
     }
 }
 
-fn summary(context: &Context<'_>, session: &Session, changed: usize, took: Duration) {
+fn summary(context: &Context<'_>, session: &Session, changed: usize, took: Duration) -> Result<()> {
     let what =
         if changed == 0 { "No changes were needed".to_owned() } else { format!("{changed} steps done") };
     context.ui.say("");
-    context.ui.good(&format!("✓ {what} in {:.1} s; all checks passed.", took.as_secs_f32()));
+    context.ui.good(&format!("✓ {what} in {}; all checks passed.", show_time(took)));
     context.ui.say(&format!(
         "  kubectl:  export KUBECONFIG={}   # program: todo-bootstrap tools path kubectl",
         session.kubeconfig().display()
     ));
     context.ui.say("  next:     todo-bootstrap status | logs | open | down");
-    if let Some(steps::Access { address, .. }) = steps::access(session) {
+    if let Some(steps::Access { address, .. }) = steps::access(session)? {
         for note in &address.notes {
             context.ui.say(&format!("            {note}"));
         }
@@ -207,4 +297,5 @@ fn summary(context: &Context<'_>, session: &Session, changed: usize, took: Durat
         context.ui.say(&format!("  open:     {url}"));
         event(context, "summary", url);
     }
+    Ok(())
 }

@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context<'_>, args: &UrlArgs) -> Result<Exit> {
     if let Some(port) = args.port_forward {
         return forward::run(context, &session, &task, port, |_| {});
     }
-    let Some(access) = steps::access(&session) else { return Ok(Exit::Fine) };
+    let Some(access) = steps::access(&session)? else { return Ok(Exit::Fine) };
     if context.json() {
         return print_json(&document(&session, &access, &main)?);
     }
@@ -69,7 +69,9 @@ fn document(session: &Session, access: &Access, main: &str) -> Result<serde_json
     let text = hosts_file::HostsFile::new(&session.process_env.hosts_file, &session.facts).read()?;
     Ok(json!({
         "url": address.url,
+        "environment": session.environment_name(),
         "by": address.by,
+        "authority": address.entrance.authority,
         "names": names,
         "header": { "url": address.plain, "Host": address.host },
         "hosts_entry": hosts_file::entry(&text, main) == hosts_file::Entry::Ours,

@@ -51,13 +51,18 @@ impl Demand {
         Err(error.help("fix the keys named above in their files"))
     }
 
-    /// The requests of `pods` of each service, and of the one additional pod with which a Deployment starts
-    /// an update. One is enough for all: while it is in use, the other Deployments wait until the first has
-    /// ended its old pod.
-    pub fn at(&self, pods: impl Fn(&Service) -> u32) -> Need {
-        let all = self.services.iter().map(|service| service.pod.times(pods(service)));
+    /// `count` pods of each service, and the one additional pod with which a Deployment starts an update: the
+    /// requests of a pod and the number of such pods. One additional pod is enough for all: while it is in use, the
+    /// other Deployments wait until the first has ended its old pod.
+    pub fn pods(&self, count: impl Fn(&Service) -> u32) -> Vec<(Need, u32)> {
         let surges = self.services.iter().filter(|service| service.surges && service.replicas > 0);
-        all.sum::<Need>() + surges.map(|service| service.pod).fold(Need::default(), Need::larger)
+        let surge = surges.map(|service| service.pod).fold(Need::default(), Need::larger);
+        self.services.iter().map(|service| (service.pod, count(service))).chain([(surge, 1)]).collect()
+    }
+
+    /// The requests of these pods together.
+    pub fn at(&self, count: impl Fn(&Service) -> u32) -> Need {
+        self.pods(count).into_iter().map(|(pod, count)| pod.times(count)).sum()
     }
 
     /// All services with their minimum number of pods.

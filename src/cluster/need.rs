@@ -4,8 +4,10 @@ use std::iter::Sum;
 use std::ops::Add;
 
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::quantity::{show_bytes, show_milli};
+use crate::error::{Error, Result};
+use crate::quantity::{parse_bytes, parse_milli, show_bytes, show_milli};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Need {
@@ -26,6 +28,42 @@ impl Need {
     #[must_use]
     pub fn larger(self, other: Self) -> Self {
         Self { cpu: self.cpu.max(other.cpu), memory: self.memory.max(other.memory) }
+    }
+
+    /// The requests of a pod's containers and sidecars; zero without `spec`.
+    pub fn of_pod(spec: &Value) -> Result<Self> {
+        let list = |key: &str| spec[key].as_array().map(Vec::as_slice).unwrap_or_default();
+        // Sidecars are init containers that keep running.
+        let sidecars =
+            list("initContainers").iter().filter(|container| container["restartPolicy"] == "Always");
+        let mut sum = Self::default();
+        for container in list("containers").iter().chain(sidecars) {
+            let amount = |key: &str, parse: fn(&str) -> Result<u64, String>| {
+                let value = &container["resources"]["requests"][key];
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let amount = if value.is_null() { Ok(0) } else { parse(&text) };
+                amount.map_err(|why| {
+                    Error::usage(format!(
+                        "`resources.requests.{key}` of container {} {why}",
+                        container["name"]
+                    ))
+                })
+            };
+            sum = sum + Self { cpu: amount("cpu", parse_milli)?, memory: amount("memory", parse_bytes)? };
+        }
+        Ok(sum)
+    }
+
+    /// What is left without `other`; zero where that is more.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self { cpu: self.cpu.saturating_sub(other.cpu), memory: self.memory.saturating_sub(other.memory) }
+    }
+
+    /// How many times `one` fits; without limit if `one` is zero.
+    pub fn holds(self, one: Self) -> u32 {
+        let times = |all: u64, one: u64| all.checked_div(one).unwrap_or(u64::MAX);
+        u32::try_from(times(self.cpu, one.cpu).min(times(self.memory, one.memory))).unwrap_or(u32::MAX)
     }
 
     /// The number of CPUs, rounded up.
@@ -67,26 +105,37 @@ pub fn show_need(bytes: u64) -> String {
 
 const MIB: u64 = 1 << 20;
 
-/// What runs in a node before any addon: name, thousandths of a CPU, MiB. The CPU is what its pods request,
+/// What runs in a node before any addon: name, thousandths of a CPU, MiB, whether in every node or only in the one
+/// with the control plane. The CPU is what its pods request,
 /// which the scheduler counts. The memory is the maximum of the request and the actual usage, because most of
 /// them request none. Requests are those of kubeadm (static pods, and two pods of `CoreDNS`), and for the
 /// network the larger of kindnet's and ours. The usage was measured with `kubectl top` on an idle cluster
 /// (API server 201, whole node 670), with a reserve.
-const NODE: [(&str, u64, u64); 9] = [
-    ("kube-apiserver", 250, 320),
-    ("kube-controller-manager", 200, 64),
-    ("kube-scheduler", 100, 32),
-    ("etcd", 100, 100),
-    ("CoreDNS", 2 * 100, 2 * 70),
-    ("kube-proxy", 0, 24),
-    ("pod network", 100, 50),
-    ("storage provisioner", 10, 24),
-    ("kubelet, containerd, systemd", 0, 288),
+const NODE: [(&str, u64, u64, bool); 9] = [
+    ("kube-apiserver", 250, 320, false),
+    ("kube-controller-manager", 200, 64, false),
+    ("kube-scheduler", 100, 32, false),
+    ("etcd", 100, 100, false),
+    ("CoreDNS", 2 * 100, 2 * 70, false),
+    ("kube-proxy", 0, 24, true),
+    ("pod network", 100, 50, true),
+    ("storage provisioner", 10, 24, false),
+    ("kubelet, containerd, systemd", 0, 288, true),
 ];
 
-/// The sum of what every node needs for itself.
+fn sum(of: impl Fn(bool) -> bool) -> Need {
+    let rows = NODE.iter().filter(|(.., every)| of(*every));
+    rows.map(|(_, cpu, mib, _)| Need { cpu: *cpu, memory: mib * MIB }).sum()
+}
+
+/// What the node with the control plane needs for itself.
 pub fn control_plane() -> Need {
-    NODE.iter().map(|(_, cpu, mib)| Need { cpu: *cpu, memory: mib * MIB }).sum()
+    sum(|_| true)
+}
+
+/// What every other node needs for itself.
+pub fn worker() -> Need {
+    sum(|every| every)
 }
 
 #[cfg(test)]
@@ -96,6 +145,16 @@ mod tests {
     #[test]
     fn a_node_keeps_about_one_processor_and_one_gibibyte() {
         assert_eq!(control_plane(), Need { cpu: 960, memory: 1042 * MIB });
+        assert_eq!(worker(), Need { cpu: 100, memory: 362 * MIB });
+    }
+
+    /// Other init containers end before the pod's containers start.
+    #[test]
+    fn a_pod_needs_what_its_containers_and_sidecars_request() {
+        let container = |cpu: &str, restart: Value| serde_json::json!({"name": "c", "restartPolicy": restart, "resources": {"requests": {"cpu": cpu}}});
+        let init = [container("1", Value::Null), container("20m", "Always".into())];
+        let pod = serde_json::json!({"initContainers": init, "containers": [container("30m", Value::Null)]});
+        assert_eq!(Need::of_pod(&pod).unwrap(), Need { cpu: 50, memory: 0 });
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Creating, starting and deleting a cluster with its provider's program.
 
-use super::local::ready;
-use super::{Provider, kind, minikube};
+use super::local::ready::{self, Started};
+use super::{Encryption, Provider, kind, minikube};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
@@ -13,8 +13,14 @@ pub enum State {
     Partial {
         why: String,
     },
+    /// It was complete, and the container of a node no longer exists. The other nodes may hold data.
+    Lost {
+        why: String,
+    },
     /// Complete, but [`Provider::start`] must run before it is used (which also restores a lost kubeconfig).
-    Stopped,
+    Stopped {
+        why: String,
+    },
     Running,
 }
 
@@ -48,25 +54,27 @@ impl std::fmt::Display for Owned {
 /// Every method may be called again after it was interrupted.
 impl Provider {
     /// Creates the cluster, after deleting what an interrupted creation left. Its API server responds
-    /// then, and images can be sent to its node; [`Provider::wait_ready`] waits for the rest.
-    pub fn create(&self, task: &Task<'_>) -> Result<()> {
+    /// then; [`Provider::wait_ready`] waits for the rest. Calls `taking_images` once its nodes take images, which is
+    /// while the control plane starts; it must not take long.
+    pub fn create(&self, task: &Task<'_>, taking_images: &mut dyn FnMut()) -> Result<()> {
         match self.state(task)? {
             State::Absent => {}
             State::Partial { why } => {
                 task.warn(format!("deleting a partially created cluster ({why}) to recreate it"));
             }
-            State::Stopped | State::Running => {
+            State::Lost { .. } | State::Stopped { .. } | State::Running => {
                 return Err(Error::failed(format!("cluster `{}` exists already", self.name())));
             }
         }
         // Without a container there may still be a network or files.
         self.delete(task)?;
         self.prepare()?;
+        self.save_keys(&Encryption::generate()?)?;
         let created = self.create_network(task).and_then(|()| {
             if self.is_minikube() {
-                minikube::create_node(self, task)
+                minikube::create_node(self, task, taking_images)
             } else {
-                kind::create_node(self, task)
+                kind::create_nodes(self, task, taking_images)
             }?;
             self.mark_complete(task)?;
             self.keep_kubeconfig()
@@ -80,9 +88,9 @@ impl Provider {
         created
     }
 
-    /// Waits until a new cluster can be used: its node, storage and DNS.
+    /// Waits until a new cluster can be used: its nodes, storage and DNS.
     pub fn wait_ready(&self, task: &Task<'_>) -> Result<()> {
-        ready::wait(task, &self.kubeconfig, None)
+        ready::wait(task, &self.kubeconfig, &Started::now())
     }
 
     /// Starts a stopped cluster, and waits until the state that it reports is current again.

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::data_store::{self, DataStore};
 use super::dockerfile::Dockerfile;
+use super::environments::{self, Purpose};
+use super::overrides::{self, Override};
 use super::profile::dns_label;
 use super::reader::{Document, Fields};
 use super::target::Target;
@@ -34,7 +37,15 @@ pub struct Application {
     pub ready_images: Vec<String>,
     /// Sizes of the application, from small to large.
     pub presets: Vec<Preset>,
+    /// Values that are merged after those of the preset if the cluster has several nodes.
+    pub several_nodes: Option<PathBuf>,
+    /// What it can be for; the first one is the default.
+    pub environments: Vec<Purpose>,
+    /// The one that applies; `None` if there are none.
+    pub environment: Option<Purpose>,
     pub overrides: Vec<Override>,
+    /// What backups contain, in the order in which it is restored.
+    pub data: Vec<DataStore>,
     /// What `--mock` puts in place of settings of `.env`, so that nothing outside is called.
     pub mock: BTreeMap<String, String>,
     /// Whether that counts, see [`Application::mocked`].
@@ -72,20 +83,6 @@ pub struct Preset {
     pub values: PathBuf,
 }
 
-/// Values that are used only if a key of `.env` does not refer to the application's own service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Override {
-    /// It applies if one of these keys of `.env` has a value, …
-    pub keys: Vec<String>,
-    /// … which does not contain this text, …
-    pub unless_contains: Option<String>,
-    /// … unless one of these keys has the given value.
-    pub unless: BTreeMap<String, String>,
-    pub values: PathBuf,
-    /// The IDs of the checks of what these values remove.
-    pub without_checks: Vec<String>,
-}
-
 impl Application {
     /// The application in `dir`, or `None` if it holds none.
     pub fn load(dir: &Path) -> Result<Option<Self>> {
@@ -117,6 +114,20 @@ impl Application {
     /// The `ConfigMap` with the values of `.env` that are not secrets.
     pub fn config_name(&self) -> String {
         format!("{}-config", self.name)
+    }
+
+    /// The Secret with the certificate of its hosts, in an environment with TLS.
+    pub fn certificate_name(&self) -> String {
+        format!("{}-tls", self.name)
+    }
+
+    /// The values of `preset` in a cluster with this number of nodes, and of the environment, for Helm to merge after
+    /// [`Application::values`].
+    pub fn values_of(&self, preset: Option<&str>, nodes: u32) -> Vec<PathBuf> {
+        let preset = self.presets.iter().filter(|one| Some(one.name.as_str()) == preset);
+        let several = self.several_nodes.iter().filter(|_| nodes > 1);
+        let environment = self.environment.iter().filter_map(|one| one.values.as_ref());
+        preset.map(|one| &one.values).chain(several).chain(environment).cloned().collect()
     }
 
     /// All host names that it answers to, the main one first.
@@ -158,16 +169,13 @@ fn read(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<Application> {
         let name = label(fields, "name");
         Some(Preset { name: name?, values: inside(dir, fields, "values", Path::is_file)? })
     });
-    let overrides = fields.tables("overrides", |fields| {
-        let keys = fields.strings("keys");
-        if keys.is_empty() {
-            fields.problem("keys", "names no key of .env".to_owned());
-        }
-        let (unless_contains, unless) = (fields.opt_string("unless-contains"), fields.string_map("unless"));
-        let values = inside(dir, fields, "values", Path::is_file);
-        let without_checks = fields.strings("without-checks");
-        Some(Override { keys, unless_contains, unless, values: values?, without_checks })
-    });
+    let environments = environments::read(dir, fields);
+    let names: Vec<String> =
+        images.iter().map(|image| image.name.clone()).chain(ready_images.clone()).collect();
+    let overrides = overrides::read(dir, fields, &names);
+    let data = data_store::read(dir, fields);
+    let several_nodes =
+        if fields.has("several-nodes") { inside(dir, fields, "several-nodes", Path::is_file) } else { None };
     let mock = fields.string_map("mock");
     let env = fields.opt_string("env").unwrap_or_else(|| ".env".to_owned());
     let example = fields.opt_string("env-example").unwrap_or_else(|| ".env.example".to_owned());
@@ -183,7 +191,11 @@ fn read(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<Application> {
         images,
         ready_images,
         presets,
+        several_nodes,
+        environment: environments.first().cloned(),
+        environments,
         overrides,
+        data,
         mock,
         is_mocked: false,
         env_file: dir.join(env),
@@ -191,7 +203,7 @@ fn read(dir: &Path, fields: &mut Fields<'_, '_>) -> Option<Application> {
     })
 }
 
-fn label(fields: &mut Fields<'_, '_>, key: &str) -> Option<String> {
+pub(super) fn label(fields: &mut Fields<'_, '_>, key: &str) -> Option<String> {
     if fields.has(key) { fields.opt_parsed(key, dns_label) } else { fields.string(key) }
 }
 
@@ -231,7 +243,12 @@ fn read_targets(fields: &mut Fields<'_, '_>, offers: &Dockerfile) -> BTreeMap<Ta
     Target::ALL.into_iter().filter_map(&mut read).collect()
 }
 
-fn inside(dir: &Path, fields: &mut Fields<'_, '_>, key: &str, is: fn(&Path) -> bool) -> Option<PathBuf> {
+pub(super) fn inside(
+    dir: &Path,
+    fields: &mut Fields<'_, '_>,
+    key: &str,
+    is: fn(&Path) -> bool,
+) -> Option<PathBuf> {
     let path = dir.join(fields.string(key)?);
     if !is(&path) {
         fields.problem(key, format!("refers to {}, which does not exist", path.display()));
@@ -280,15 +297,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("chart")).unwrap();
         std::fs::write(dir.path().join("small.yaml"), "").unwrap();
+        std::fs::write(dir.path().join("many.yaml"), "").unwrap();
         let text = "name = \"shop\"\nhost = \"shop.local\"\naliases = [\"shop.localhost\"]\n\
-                    chart = \"chart\"\n[[images]]\nname = \"store\"\n\
+                    chart = \"chart\"\nseveral-nodes = \"many.yaml\"\n[[images]]\nname = \"store\"\n\
                     [[presets]]\nname = \"small\"\nvalues = \"small.yaml\"\n\
-                    [[overrides]]\nkeys = [\"URL\"]\nunless-contains = \"@store\"\nvalues = \"small.yaml\"\n";
+                    [[overrides]]\nkeys = [\"URL\"]\nunless-matches = \".*@store\"\nvalues = \"small.yaml\"\n";
         std::fs::write(dir.path().join(FILE), text).unwrap();
         let application = Application::load(dir.path()).unwrap().unwrap();
         assert!(application.clone().mocked().unwrap_err().to_string().contains("--mock"));
         assert_eq!(application.image_names(), ["store"]);
         assert_eq!(application.hosts(), ["shop.local", "shop.localhost"]);
         assert_eq!((application.presets.len(), application.overrides.len()), (1, 1));
+        let values = |preset, nodes| {
+            let files = application.values_of(preset, nodes);
+            files.iter().map(|file| file.file_name().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(values(Some("small"), 1), ["small.yaml"]);
+        assert_eq!(values(Some("small"), 3), ["small.yaml", "many.yaml"]);
+        assert_eq!(values(None, 3), ["many.yaml"]);
     }
 }

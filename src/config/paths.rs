@@ -40,6 +40,11 @@ impl Paths {
         self.state.join("clusters").join(name)
     }
 
+    /// The backups of one cluster: not in its state, which `down` deletes.
+    pub fn backups(&self, name: &str) -> PathBuf {
+        self.state.join("backups").join(name)
+    }
+
     /// The lock of one cluster: not in its state, which `down` deletes.
     pub fn lock(&self, name: &str) -> PathBuf {
         self.state.join("locks").join(name)

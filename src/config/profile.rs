@@ -13,6 +13,9 @@ pub enum Amount<T> {
     Given(T),
 }
 
+/// The maximum number of nodes: one engine runs all of them.
+pub const MAX_NODES: u32 = 9;
+
 /// What makes a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -26,6 +29,12 @@ impl ProviderKind {
     const ALL: [(&'static str, Self); 3] =
         [("kind", Self::Kind), ("minikube", Self::Minikube), ("existing", Self::Existing)];
 
+    /// Whether it can create a cluster of several nodes. Further nodes of minikube would need a pod network between
+    /// nodes and the binaries of Kubernetes, which are prepared for its first node only.
+    pub fn has_several_nodes(self) -> bool {
+        self == Self::Kind
+    }
+
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
     }
@@ -36,9 +45,11 @@ impl ProviderKind {
 pub struct ClusterSpec {
     /// A DNS label; the provider's own name for the cluster.
     pub name: String,
-    /// Whole processors that pods and the node's own programs share.
+    /// `None` if the profile does not set it: one for a new cluster.
+    pub nodes: Option<u32>,
+    /// Whole processors that pods and a node's own programs share.
     pub cpus: Amount<u32>,
-    /// Bytes of memory of the node.
+    /// Bytes of memory of each node.
     pub memory: Amount<u64>,
     /// What the provider runs the node in, where it has a choice (minikube's drivers).
     pub driver: Option<String>,
@@ -59,8 +70,8 @@ pub struct Profile {
     pub preset: Amount<String>,
     /// Folders of `manifests/addons/`, in the order of the file.
     pub addons: Vec<String>,
-    /// The ingress class that the application's Ingress gets; one of the addons provides it.
-    pub ingress_class: String,
+    /// The ingress class that the application's Ingress gets. If unset, that of the addon that is an ingress controller.
+    pub ingress_class: Option<String>,
 }
 
 impl Profile {
@@ -95,6 +106,16 @@ impl Profile {
         Self::parse(reference, &text)
     }
 
+    /// Sets the number of nodes, unless `asked` is `None`.
+    pub fn set_nodes(&mut self, asked: Option<u32>) -> Result<()> {
+        self.cluster.nodes = asked.or(self.cluster.nodes);
+        let several = self.cluster.nodes.filter(|nodes| *nodes > 1 && !self.provider.has_several_nodes());
+        let Some(nodes) = several else { return Ok(()) };
+        Err(Error::usage(format!("provider `{}` does not create several nodes", self.provider.name()))
+            .because("pod network and binaries are prepared for the first node of minikube only")
+            .help(format!("todo-bootstrap up --profile kind --nodes {nodes}")))
+    }
+
     pub fn parse(name: &str, text: &Text) -> Result<Self> {
         Document::parse(&text.origin, &text.text)?.read(|fields| read(name, fields))
     }
@@ -109,9 +130,10 @@ fn read(name: &str, fields: &mut Fields<'_, '_>) -> Option<Profile> {
     let provider = ProviderKind::ALL.iter().find(|(name, _)| Some(*name) == provider.as_deref());
     let preset = fields.opt_parsed("preset", |text| auto_or(text, dns_label)).unwrap_or(Amount::Auto);
     let addons = fields.strings("addons");
-    let ingress_class = fields.opt_string("ingress-class").unwrap_or_else(|| "traefik".to_owned());
+    let ingress_class = fields.opt_string("ingress-class");
     let default = ClusterSpec {
         name: "todo-bootstrap".to_owned(),
+        nodes: None,
         cpus: Amount::Auto,
         memory: Amount::Auto,
         driver: None,
@@ -120,12 +142,17 @@ fn read(name: &str, fields: &mut Fields<'_, '_>) -> Option<Profile> {
     };
     let cluster = if fields.has("cluster") {
         let chooses = provider.is_some_and(|(_, kind)| *kind == ProviderKind::Minikube);
+        let several = provider.is_none_or(|(_, kind)| kind.has_several_nodes());
         fields.opt_table("cluster", |cluster| {
+            let nodes = cluster.opt_integer("nodes", 1..=i64::from(MAX_NODES));
+            if !several && nodes.is_some_and(|nodes| nodes > 1) {
+                cluster.problem("nodes", "only the provider `kind` creates several nodes".to_owned());
+            }
             if !chooses && cluster.has("driver") {
                 cluster
                     .problem("driver", "only the provider `minikube` has drivers to choose from".to_owned());
             }
-            read_cluster(cluster)
+            read_cluster(cluster, nodes.and_then(|nodes| u32::try_from(nodes).ok()))
         })
     } else {
         Some(default)
@@ -142,7 +169,7 @@ fn read(name: &str, fields: &mut Fields<'_, '_>) -> Option<Profile> {
     })
 }
 
-fn read_cluster(fields: &mut Fields<'_, '_>) -> Option<ClusterSpec> {
+fn read_cluster(fields: &mut Fields<'_, '_>, nodes: Option<u32>) -> Option<ClusterSpec> {
     let name = fields.opt_parsed("name", dns_label);
     let name = if fields.has("name") { name } else { Some("todo-bootstrap".to_owned()) };
     let cpus = fields.opt_parsed("cpus", |text| {
@@ -162,6 +189,7 @@ fn read_cluster(fields: &mut Fields<'_, '_>) -> Option<ClusterSpec> {
     let (http_port, https_port) = (port("http-port", 80), port("https-port", 443));
     Some(ClusterSpec {
         name: name?,
+        nodes,
         cpus: cpus.unwrap_or(Amount::Auto),
         memory: memory.unwrap_or(Amount::Auto),
         driver,
@@ -220,6 +248,21 @@ mod tests {
         assert!(profile(driver).unwrap_err().to_string().contains("`minikube`"));
         let minikube = parse(&format!("provider = \"minikube\"\n{driver}")).unwrap();
         assert_eq!(minikube.cluster.driver.as_deref(), Some("docker"));
+    }
+
+    #[test]
+    fn only_kind_has_several_nodes() {
+        let nodes = |provider: &str, nodes: u32| {
+            parse(&format!("provider = \"{provider}\"\n[cluster]\nnodes = {nodes}\n"))
+                .map(|profile| profile.cluster.nodes)
+        };
+        assert_eq!(nodes("kind", MAX_NODES).unwrap(), Some(9));
+        assert_eq!(nodes("minikube", 1).unwrap(), Some(1));
+        assert!(nodes("minikube", 2).unwrap_err().to_string().contains("only the provider `kind`"));
+        for wrong in [0, MAX_NODES + 1] {
+            let error = nodes("kind", wrong).unwrap_err().to_string();
+            assert!(error.contains("cluster.nodes") && error.contains("from 1 to 9"), "{error}");
+        }
     }
 
     #[test]

@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
     Dev,
@@ -35,14 +33,11 @@ impl fmt::Display for Target {
 
 #[cfg(test)]
 mod tests {
-    use clap::ValueEnum as _;
-
     use super::Target;
 
     #[test]
     fn names_are_the_same_everywhere() {
         for target in Target::ALL {
-            assert_eq!(Target::from_str(target.name(), false), Ok(target));
             assert_eq!(serde_json::to_value(target).unwrap(), target.name());
         }
         assert_eq!(Target::default(), Target::Prod);

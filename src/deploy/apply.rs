@@ -78,7 +78,7 @@ pub(super) fn labelled(object: &DynamicObject) -> DynamicObject {
 const LAST: u8 = 4;
 
 /// Objects that others need come first; those that call others come last.
-fn rank_of(object: &DynamicObject) -> u8 {
+pub(super) fn rank_of(object: &DynamicObject) -> u8 {
     match object.types.as_ref().map_or("", |types| types.kind.as_str()) {
         "Namespace" => 0,
         "CustomResourceDefinition" | "PriorityClass" | "StorageClass" | "IngressClass" => 1,

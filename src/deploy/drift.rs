@@ -17,7 +17,7 @@ use crate::task::Task;
 
 const AT_ONCE: usize = 12;
 /// The maximum number of paths that are shown.
-const PATHS: usize = 8;
+pub(super) const PATHS: usize = 8;
 
 /// Compares each of `objects` with the cluster: asks the API server, without writing, what applying it as
 /// `manager` would change. Fields that the manifest does not contain are ignored. Returns one
@@ -91,7 +91,7 @@ fn differences(live: &DynamicObject, wanted: &DynamicObject) -> Vec<String> {
     paths
 }
 
-fn walk(live: &Value, wanted: &Value, path: &str, paths: &mut Vec<String>) {
+pub(super) fn walk(live: &Value, wanted: &Value, path: &str, paths: &mut Vec<String>) {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {
             for (key, value) in wanted {

@@ -17,6 +17,11 @@ use crate::task::Task;
 /// The label of a release with the digest of its inputs.
 pub(super) const INPUTS: &str = "todo-bootstrap.dev/inputs";
 
+/// The description of the revisions that we install. A later upgrade by hand keeps the labels, but not this.
+pub(super) const OURS: &str = "installed by todo-bootstrap";
+/// How many revisions of a release are kept.
+const HISTORY: &str = "5";
+
 #[derive(Debug, Clone)]
 pub struct Helm {
     pub tool: PathBuf,
@@ -71,24 +76,27 @@ impl Helm {
     /// `helm upgrade --install` without waiting; values are only passed by file. Fields that somebody changed
     /// by hand are reset to the chart's values.
     pub fn install(&self, task: &Task<'_>, chart: &Chart) -> Result<()> {
-        let mut cmd = self
+        let cmd = self
             .cmd(&format!("install the release {}", chart.release), &chart.namespace)
             .args(["upgrade", "--install", "--create-namespace", "--force-conflicts"])
-            .args(["--history-max", "5", "--hide-notes"])
-            .args(["--labels", &format!("{INPUTS}={}", chart.digest()?)]);
-        for file in &chart.values {
-            cmd = cmd.arg("--values").path(file);
-        }
-        // On standard input, because a file could change before Helm reads it.
-        let cmd = cmd.args(["--values", "-"]).input(chart.own_values.clone());
-        let cmd = cmd.arg(&chart.release).path(&chart.path);
-        task.run_lines(&cmd, &mut |line| {
-            if !line.trim().is_empty() {
-                tracing::debug!(line, "helm");
-            }
-        })
-        .map(|_| ())
-        .map_err(|error| error.help(format!("helm lint {}", chart.path.display())))
+            .args(["--history-max", HISTORY, "--hide-notes"])
+            .args(["--labels", &format!("{INPUTS}={}", chart.digest()?), "--description", OURS]);
+        logged(task, &with_values(cmd, chart))
+            .map_err(|error| error.help(format!("helm lint {}", chart.path.display())))
+    }
+
+    /// Renders the chart with its values and discards the result. Needs no cluster.
+    pub fn render(&self, task: &Task<'_>, chart: &Chart) -> Result<()> {
+        let purpose = format!("render the chart {}", chart.path.display());
+        let cmd = with_values(self.cmd(&purpose, &chart.namespace).arg("template"), chart);
+        task.run(&cmd).map(|_| ())
+    }
+
+    /// `helm rollback` without waiting. Fields that somebody changed by hand are reset as well.
+    pub fn rollback(&self, task: &Task<'_>, namespace: &str, release: &str, revision: u32) -> Result<()> {
+        let cmd = self.cmd(&format!("roll the release {release} back to revision {revision}"), namespace);
+        let cmd = cmd.args(["rollback", "--force-conflicts", "--history-max", HISTORY, release]);
+        logged(task, &cmd.arg(revision.to_string()))
     }
 
     /// Repairs what a killed Helm left, and returns whether there was something to repair. A `pending-…`
@@ -137,6 +145,26 @@ impl Helm {
         }
         cmd.arg("--kubeconfig").path(&self.kubeconfig).args(["--namespace", namespace])
     }
+}
+
+/// Adds the values, the release's name and the chart to a command of Helm.
+fn with_values(mut cmd: Cmd, chart: &Chart) -> Cmd {
+    for file in &chart.values {
+        cmd = cmd.arg("--values").path(file);
+    }
+    // On standard input, because a file could change before Helm reads it.
+    let cmd = cmd.args(["--values", "-"]).input(chart.own_values.clone());
+    cmd.arg(&chart.release).path(&chart.path)
+}
+
+/// Runs a command whose output is only of interest for the debug log.
+fn logged(task: &Task<'_>, cmd: &Cmd) -> Result<()> {
+    let ran = task.run_lines(cmd, &mut |line| {
+        if !line.trim().is_empty() {
+            tracing::debug!(line, "helm");
+        }
+    });
+    ran.map(|_| ())
 }
 
 #[cfg(test)]

@@ -49,6 +49,22 @@ fn collect(document: Value, objects: &mut Vec<DynamicObject>) -> Result<()> {
     Ok(())
 }
 
+/// How many pods a workload asks for; 1 if it does not say.
+pub fn replicas(workload: &DynamicObject) -> u32 {
+    workload.data["spec"]["replicas"].as_u64().and_then(|pods| u32::try_from(pods).ok()).unwrap_or(1)
+}
+
+/// Whether each pod of a workload gets a persistent volume of its own.
+pub fn has_own_volumes(workload: &DynamicObject) -> bool {
+    workload.data["spec"]["volumeClaimTemplates"].as_array().is_some_and(|all| !all.is_empty())
+}
+
+/// Whether all pods of a workload use one persistent volume.
+pub fn shares_volume(workload: &DynamicObject) -> bool {
+    let volumes = workload.data["spec"]["template"]["spec"]["volumes"].as_array();
+    volumes.into_iter().flatten().any(|volume| !volume["persistentVolumeClaim"].is_null())
+}
+
 /// `Deployment shop/web`, `Namespace shop`.
 pub fn title(object: &DynamicObject, namespace: Option<&str>) -> String {
     let kind = object.types.as_ref().map_or("object", |types| types.kind.as_str());

@@ -11,7 +11,7 @@ use kube::core::DynamicObject;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::helm::INPUTS;
+use super::helm::{INPUTS, OURS};
 use super::{drift, objects};
 use crate::error::{Error, Result};
 use crate::kubernetes::Kube;
@@ -23,17 +23,27 @@ const HELM: &str = "helm";
 /// A release is about 100 KB; more than this is not read.
 const LARGEST: u64 = 64 << 20;
 
-/// The newest revision of a release.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A revision of a release.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Release {
     pub name: String,
     pub namespace: String,
     pub revision: u32,
-    /// `deployed`, `failed`, `pending-install`, …
+    /// `deployed`, `superseded`, `failed`, `pending-install`, …
     pub status: String,
+    /// The version of the chart.
+    pub chart: String,
+    /// The version of the application, according to the chart.
+    pub app: String,
+    /// When Helm installed it; empty if Helm did not store that.
+    pub date: String,
+    /// The revision that it restored.
+    pub restored: Option<u32>,
     /// All objects of the release except hooks, as YAML. May contain Secrets, so it is never shown.
     pub manifest: String,
-    /// [`super::helm::Chart::digest`] of its inputs.
+    /// The objects of its tests (hooks of `helm test`), as YAML, in the order in which they run.
+    pub tests: Vec<String>,
+    /// [`super::helm::Chart::digest`] of its inputs; `None` for one that was installed by hand.
     pub inputs: Option<String>,
 }
 
@@ -68,6 +78,21 @@ pub fn release(task: &Task<'_>, kube: &Kube, namespace: &str, name: &str) -> Res
     })
 }
 
+/// All stored revisions of release `name`, oldest first.
+pub fn history(task: &Task<'_>, kube: &Kube, namespace: &str, name: &str) -> Result<Vec<Release>> {
+    task.wait("reading the revisions of the release", async {
+        let mut secrets = revisions(kube, namespace, &format!("owner=helm,name={name}")).await?;
+        secrets.sort_by_key(revision);
+        secrets.iter().map(|secret| read(secret, namespace, name)).collect()
+    })
+}
+
+/// The newest revisions of all releases in `namespace`.
+pub(crate) async fn releases(kube: &Kube, namespace: &str) -> Result<Vec<Release>> {
+    let newest = newest_of_each(revisions(kube, namespace, "owner=helm").await?);
+    newest.iter().map(|(name, secret)| read(secret, namespace, name)).collect()
+}
+
 /// The objects of a release that are missing or were changed.
 pub fn release_drift(task: &Task<'_>, kube: &Kube, release: &Release) -> Result<Vec<String>> {
     drift(task, kube, &release.objects()?, HELM, Some(&release.namespace))
@@ -75,22 +100,24 @@ pub fn release_drift(task: &Task<'_>, kube: &Kube, release: &Release) -> Result<
 
 /// The Secret of the newest revision.
 pub(super) async fn newest(kube: &Kube, namespace: &str, name: &str) -> Result<Option<Secret>> {
+    let all = revisions(kube, namespace, &format!("owner=helm,name={name}")).await?;
+    Ok(all.into_iter().max_by_key(revision))
+}
+
+/// The Secrets in which Helm stores revisions.
+async fn revisions(kube: &Kube, namespace: &str, labels: &str) -> Result<Vec<Secret>> {
     let api: Api<Secret> = Api::namespaced(kube.client().clone(), namespace);
-    let params = ListParams::default().labels(&format!("owner=helm,name={name}"));
-    let list = api.list(&params).await;
-    let list = list.map_err(|e| api_error(&format!("read the release {namespace}/{name}"), &e))?;
-    Ok(list.items.into_iter().max_by_key(revision))
+    let list = api.list(&ListParams::default().labels(labels)).await;
+    Ok(list.map_err(|e| api_error(&format!("list the releases in namespace {namespace}"), &e))?.items)
 }
 
 /// The objects and hooks (`Job/migrate`) of all releases in `namespace`; `None` without a release.
 pub(crate) async fn members(kube: &Kube, namespace: &str) -> Result<Option<BTreeSet<String>>> {
-    let api: Api<Secret> = Api::namespaced(kube.client().clone(), namespace);
-    let list = api.list(&ListParams::default().labels("owner=helm")).await;
-    let list = list.map_err(|e| api_error(&format!("list the releases in namespace {namespace}"), &e))?;
-    members_of(list.items, namespace)
+    members_of(revisions(kube, namespace, "owner=helm").await?, namespace)
 }
 
-fn members_of(secrets: Vec<Secret>, namespace: &str) -> Result<Option<BTreeSet<String>>> {
+/// The Secret of the newest revision of each release, by its name.
+fn newest_of_each(secrets: Vec<Secret>) -> BTreeMap<String, Secret> {
     let mut newest: BTreeMap<String, Secret> = BTreeMap::new();
     for secret in secrets {
         let name = secret.labels().get("name").cloned().unwrap_or_default();
@@ -98,6 +125,11 @@ fn members_of(secrets: Vec<Secret>, namespace: &str) -> Result<Option<BTreeSet<S
             newest.insert(name, secret);
         }
     }
+    newest
+}
+
+fn members_of(secrets: Vec<Secret>, namespace: &str) -> Result<Option<BTreeSet<String>>> {
+    let newest = newest_of_each(secrets);
     let mut members = BTreeSet::new();
     for (name, secret) in &newest {
         let stored = stored(secret, namespace, name)?;
@@ -123,7 +155,25 @@ struct Stored {
     #[serde(default)]
     info: BTreeMap<String, Value>,
     #[serde(default)]
+    chart: Value,
+    #[serde(default)]
     hooks: Vec<Value>,
+}
+
+impl Stored {
+    /// The manifests of the hooks that `helm test` runs, by their weight and name.
+    fn tests(&self) -> Vec<String> {
+        let is_test =
+            |hook: &&Value| hook["events"].as_array().is_some_and(|all| all.contains(&"test".into()));
+        let mut tests: Vec<&Value> = self.hooks.iter().filter(is_test).collect();
+        tests.sort_by_key(|hook| {
+            (
+                hook["weight"].as_i64().unwrap_or_default(),
+                hook["name"].as_str().unwrap_or_default().to_owned(),
+            )
+        });
+        tests.into_iter().filter_map(|hook| hook["manifest"].as_str().map(str::to_owned)).collect()
+    }
 }
 
 fn stored(secret: &Secret, namespace: &str, name: &str) -> Result<Stored> {
@@ -137,14 +187,25 @@ fn stored(secret: &Secret, namespace: &str, name: &str) -> Result<Stored> {
 
 fn read(secret: &Secret, namespace: &str, name: &str) -> Result<Release> {
     let stored = stored(secret, namespace, name)?;
-    let status = stored.info.get("status").and_then(Value::as_str).unwrap_or("unknown");
+    let info = |key: &str| stored.info.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let chart = |key: &str| stored.chart["metadata"][key].as_str().unwrap_or_default().to_owned();
+    let status = Some(info("status")).filter(|status| !status.is_empty());
+    let status = status.unwrap_or_else(|| "unknown".to_owned());
+    let restored = stored.info.get("rollback_revision").and_then(Value::as_u64);
+    // A rollback restores a revision with its label.
+    let labelled = info("description") == OURS || restored.is_some();
     Ok(Release {
         name: name.to_owned(),
         namespace: namespace.to_owned(),
         revision: revision(secret),
-        status: secret.labels().get("status").map_or(status, String::as_str).to_owned(),
+        status: secret.labels().get("status").cloned().unwrap_or(status),
+        chart: chart("version"),
+        app: chart("appVersion"),
+        date: info("last_deployed"),
+        restored: restored.and_then(|revision| u32::try_from(revision).ok()).filter(|revision| *revision > 0),
+        tests: stored.tests(),
         manifest: stored.manifest,
-        inputs: secret.labels().get(INPUTS).cloned(),
+        inputs: secret.labels().get(INPUTS).filter(|_| labelled).cloned(),
     })
 }
 
@@ -181,15 +242,31 @@ mod tests {
 
     #[test]
     fn reads_what_helm_stores() {
-        let json = r#"{"name":"web","info":{"status":"deployed"},"version":3,
+        let json = r#"{"name":"web","version":3,"chart":{"metadata":{"version":"0.2.0","appVersion":"1.4"}},
+            "info":{"status":"deployed","last_deployed":"2026-01-02T03:04:05Z","rollback_revision":1},
+            "hooks":[{"name":"b","events":["test"],"manifest":"b"},{"name":"c","events":["pre-install"],"manifest":"c"},
+                {"name":"z","events":["test"],"weight":-1,"manifest":"z"}],
             "manifest":"---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n"}"#;
         let secret = secret(json, &[("version", "3"), ("status", "superseded"), (INPUTS, "abc")]);
         let release = read(&secret, "shop", "web").unwrap();
         assert_eq!((release.revision, release.status.as_str()), (3, "superseded"));
         assert_eq!(release.inputs.as_deref(), Some("abc"));
+        assert_eq!((release.chart.as_str(), release.app.as_str()), ("0.2.0", "1.4"));
+        assert_eq!((release.date.as_str(), release.restored), ("2026-01-02T03:04:05Z", Some(1)));
+        assert_eq!(release.tests, ["z", "b"]);
         let objects = release.objects().unwrap();
         assert_eq!(objects[0].annotations()["meta.helm.sh/release-namespace"], "shop");
         assert_eq!(objects[0].labels()["app.kubernetes.io/managed-by"], "Helm");
+    }
+
+    #[test]
+    fn the_digest_of_inputs_counts_only_in_our_own_revisions() {
+        let of = |info: &str| {
+            let secret = secret(&format!("{{\"info\": {{{info}}}}}"), &[(INPUTS, "abc")]);
+            read(&secret, "shop", "web").unwrap().inputs
+        };
+        assert_eq!(of(&format!("\"description\": \"{OURS}\"")).as_deref(), Some("abc"));
+        assert_eq!(of("\"description\": \"Upgrade complete\""), None);
     }
 
     #[test]

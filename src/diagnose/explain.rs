@@ -1,12 +1,13 @@
 //! Reads the state of a namespace, and turns its problems into an error.
 
-use futures::future::join3;
+use futures::future::join4;
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt as _;
 use kube::api::{Api, ListParams, LogParams};
 
 use super::cause::{Cause, Log};
-use super::{claim_cause, phase, pod_cause};
+use super::{claim_cause, dns_cause, is_ready, phase, pod_cause};
 use crate::error::Error;
 use crate::kubernetes::{Kube, api_error};
 use crate::task::Task;
@@ -20,6 +21,7 @@ const LINE: usize = 160;
 pub struct Observed {
     pub pods: Vec<Pod>,
     pub claims: Vec<PersistentVolumeClaim>,
+    pub policies: Vec<NetworkPolicy>,
     /// Oldest first.
     pub events: Vec<Event>,
 }
@@ -28,12 +30,19 @@ pub struct Observed {
 pub fn verdict(observed: &Observed) -> Option<Cause> {
     let pods = observed.pods.iter().filter_map(|pod| pod_cause(pod, &observed.events));
     let claims = observed.claims.iter().filter_map(|claim| claim_cause(claim, &observed.events));
+    let unready =
+        observed.pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none() && !is_ready(pod));
+    let dns = unready.filter_map(|pod| dns_cause(pod, &observed.policies));
     // A claim without a volume is the reason why its pod is not scheduled.
-    claims.chain(pods).min_by_key(|cause| match cause.code {
+    claims.chain(dns).chain(pods).min_by_key(|cause| match cause.code {
         "storage-class-missing" | "volume-pending" => 0,
+        // A program that cannot resolve names exits, or is not ready.
+        "dns-blocked" => 2,
+        "crash-loop" | "init-failing" => 3,
+        "probe-failing" => 4,
         _ if cause.grace.is_some() => 1,
-        "crash-loop" | "init-failing" | "out-of-memory" => 2,
-        _ => 3,
+        "out-of-memory" => 3,
+        _ => 5,
     })
 }
 
@@ -99,14 +108,16 @@ pub(crate) async fn gather(kube: &Kube, namespace: &str, selector: &str) -> Resu
     let client = kube.client();
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
+    let policies: Api<NetworkPolicy> = Api::namespaced(client.clone(), namespace);
     let events: Api<Event> = Api::namespaced(client.clone(), namespace);
     let params =
         if selector.is_empty() { ListParams::default() } else { ListParams::default().labels(selector) };
     let all = ListParams::default();
-    let (pods, claims, events) = join3(pods.list(&params), claims.list(&all), events.list(&all)).await;
+    let (pods, claims, policies, events) =
+        join4(pods.list(&params), claims.list(&all), policies.list(&all), events.list(&all)).await;
     let mut events = events?.items;
     events.sort_by_key(moment);
-    Ok(Observed { pods: pods?.items, claims: claims?.items, events })
+    Ok(Observed { pods: pods?.items, claims: claims?.items, policies: policies?.items, events })
 }
 
 /// When an event was last seen; the fields depend on the component that reports it.
@@ -171,6 +182,28 @@ mod tests {
         events.extend(more);
         let observed = Observed { pods: vec![probe, never], events, ..Observed::default() };
         assert_eq!(verdict(&observed).unwrap().code, "image-missing");
+    }
+
+    #[test]
+    fn blocked_dns_is_told_before_what_follows_from_it() {
+        let (mut pod, events) = recorded("crash-loop");
+        pod.metadata.namespace = Some("shop".to_owned());
+        let deny = crate::kubernetes::testing::object(
+            "metadata: {name: deny, namespace: shop}\nspec: {podSelector: {}, policyTypes: [Egress]}\n",
+        );
+        let mut observed = Observed { pods: vec![pod], events, ..Observed::default() };
+        assert_eq!(verdict(&observed).unwrap().code, "crash-loop");
+        observed.policies = vec![deny];
+        assert_eq!(verdict(&observed).unwrap().code, "dns-blocked");
+        // It does not follow from that.
+        let (mut image, more) = recorded("image-never-pull");
+        image.metadata.uid = Some("2".to_owned());
+        observed.pods.push(image);
+        observed.events.extend(more);
+        assert_eq!(verdict(&observed).unwrap().code, "image-missing");
+        let (ready, _) = recorded("ready");
+        observed.pods = vec![ready];
+        assert_eq!(verdict(&observed), None);
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! [`pod_cause`] and [`claim_cause`] are pure; [`explain()`] reads their input from the cluster.
 
 mod cause;
+mod dns;
 mod explain;
 mod pods;
 mod volumes;
 
 pub use cause::Cause;
+pub use dns::dns_cause;
 pub use explain::{Observed, explain, verdict};
 pub(crate) use explain::{explain_async, gather, moment, told};
 pub(crate) use pods::statuses;

@@ -1,7 +1,8 @@
 //! Kernel features that nodes need: control groups and capabilities.
 
-use super::{Answer, Inputs};
-use crate::host::{Cgroup, Os};
+use super::fix::sudo;
+use super::{Answer, Inputs, Severity};
+use crate::host::{Cgroup, Inotify, Os};
 
 /// The earliest Kubernetes version that may not support cgroup v1 (KEP 5573). Since 1.35, the kubelet only
 /// accepts it with `failCgroupV1: false`, which our clusters set.
@@ -27,7 +28,8 @@ pub(super) fn cgroup_version(inputs: &Inputs<'_>) -> Answer {
             )
         }
         None if inputs.facts.os == Os::Linux => {
-            Answer::fail("none is mounted at /sys/fs/cgroup", "sudo mount -t cgroup2 none /sys/fs/cgroup")
+            let mount = format!("{}mount -t cgroup2 none /sys/fs/cgroup", sudo(inputs.facts));
+            Answer::solved(Severity::Fail, "none is mounted at /sys/fs/cgroup", &[mount])
         }
         None => Answer::ok("provided by the engine"),
     }
@@ -39,6 +41,23 @@ fn unify(inputs: &Inputs<'_>) -> String {
             .to_owned();
     }
     "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line".to_owned()
+}
+
+/// Limits below the kernel's own defaults: 128 instances, and at least 8192 watches (`inotify(7)`). kind
+/// suggests the values of the remedy (kind.sigs.k8s.io/docs/user/known-issues, "too many open files").
+pub(super) fn inotify(inputs: &Inputs<'_>) -> Answer {
+    const LEAST: Inotify = Inotify { instances: 128, watches: 8192 };
+    let Some(Inotify { instances, watches }) = inputs.details.inotify else {
+        return Answer::ok("limited by the engine's machine");
+    };
+    let detail = format!("{instances} inotify instances and {watches} watches for each user");
+    if instances >= LEAST.instances && watches >= LEAST.watches {
+        return Answer::ok(detail);
+    }
+    let detail = format!("{detail}; pods fail with \"too many open files\"");
+    let sudo = sudo(inputs.facts);
+    let limits = "fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288";
+    Answer::solved(Severity::Warn, detail, &[format!("{sudo}sysctl {limits}")])
 }
 
 pub(super) fn unmounted(inputs: &Inputs<'_>) -> Answer {
@@ -95,7 +114,6 @@ pub(super) fn capabilities(inputs: &Inputs<'_>) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Severity;
     use crate::host::Facts;
     use crate::host::recorded::{debian, macos, micro_vm, wsl};
 

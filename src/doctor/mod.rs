@@ -2,12 +2,26 @@
 //!
 //! Probes are independent, so they can run in parallel. All except the ports' only use recorded facts.
 
+mod artifacts;
+mod certificate;
 mod engine;
+#[cfg(test)]
+mod faults;
+mod fix;
+mod folders;
+mod hosts;
 mod kernel;
 mod network;
+mod round;
 mod size;
 mod support;
 
+pub use artifacts::{Artifacts, BUNDLE, by_reason};
+pub use certificate::{Login, not_after};
+pub use fix::Fix;
+pub use round::{HostAnswer, Quota, Trouble, ask_all};
+
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::cluster::Need;
@@ -15,7 +29,7 @@ use crate::config::Versions;
 use crate::data::Data;
 use crate::engine::{Engine, Fault};
 use crate::error::Result;
-use crate::host::Facts;
+use crate::host::{Details, Facts};
 use crate::pins::{Due, Images, Support, due};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -38,6 +52,8 @@ pub struct Finding {
     pub detail: String,
     /// An exact command, or the one thing to change.
     pub remedy: Option<String>,
+    /// The remedy as commands that `doctor --fix` runs; `None` if only the user can apply it.
+    pub fix: Option<Fix>,
 }
 
 /// The pinned versions, and how long they are supported.
@@ -62,13 +78,25 @@ impl Pinned {
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
     pub facts: &'a Facts,
+    pub details: &'a Details,
     pub engine: Option<&'a Engine>,
     pub fault: Option<&'a Fault>,
     /// The minor version of Kubernetes in a new cluster.
     pub kubernetes_minor: u64,
     /// The requirements of the node, its addons and the application's smallest preset together.
     pub need: Need,
+    /// The free bytes that `up` requires before it creates a cluster; 0 if there is one.
+    pub disk: u64,
+    /// The free bytes where the engine stores images, if that is on a disk of this machine.
+    pub engine_disk: Option<u64>,
     pub pinned: Option<&'a Pinned>,
+    /// What `up` needs; `None` if the files that tell it cannot be read.
+    pub artifacts: Option<&'a Artifacts>,
+    /// The user of the existing cluster.
+    pub login: Option<&'a Login>,
+    /// The name or file of the profile.
+    pub profile: &'a str,
+    pub now: Timestamp,
 }
 
 /// A probe of `doctor`.
@@ -86,11 +114,12 @@ struct Answer {
     detail: String,
     remedy: Option<String>,
     fault: Option<(&'static str, &'static str)>,
+    fix: Option<Fix>,
 }
 
 impl Answer {
     fn ok(detail: impl Into<String>) -> Self {
-        Self { severity: Severity::Ok, detail: detail.into(), remedy: None, fault: None }
+        Self { severity: Severity::Ok, detail: detail.into(), remedy: None, fault: None, fix: None }
     }
 
     fn warn(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -100,13 +129,28 @@ impl Answer {
     fn fail(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { severity: Severity::Fail, ..Self::warn(detail, remedy) }
     }
+
+    /// A problem that these commands remedy, after a question.
+    fn solved(severity: Severity, detail: impl Into<String>, commands: &[String]) -> Self {
+        let answer = Self { severity, ..Self::warn(detail, commands.join(" && ")) };
+        answer.fixed_by(Fix::asking(commands.iter().cloned()))
+    }
+
+    fn fixed_by(self, fix: Fix) -> Self {
+        Self { fix: Some(fix), ..self }
+    }
+
+    /// Under a code and a title of its own.
+    fn called(self, code: &'static str, title: &'static str) -> Self {
+        Self { fault: Some((code, title)), ..self }
+    }
 }
 
 impl Probe {
     pub fn run(&self, inputs: &Inputs<'_>) -> Finding {
-        let Answer { severity, detail, remedy, fault } = (self.run)(inputs);
+        let Answer { severity, detail, remedy, fault, fix } = (self.run)(inputs);
         let (code, title) = fault.unwrap_or((self.code, self.title));
-        Finding { code, title, severity, detail, remedy }
+        Finding { code, title, severity, detail, remedy, fix }
     }
 }
 
@@ -116,6 +160,7 @@ pub const PROBES: &[Probe] = &[
     Probe { code: "host-cpu", title: "CPUs", alone: false, run: size::cpu },
     Probe { code: "host-memory", title: "memory", alone: false, run: size::memory },
     Probe { code: "host-disk", title: "disk", alone: false, run: size::disk },
+    Probe { code: "engine-disk", title: "disk of the engine", alone: false, run: size::engine_disk },
     Probe { code: "engine", title: "container engine", alone: false, run: engine::answers },
     Probe { code: "engine-builder", title: "image builder", alone: false, run: engine::builder },
     Probe { code: "port-http", title: "port 80", alone: true, run: |inputs| network::port(inputs, 80) },
@@ -130,14 +175,41 @@ pub const PROBES: &[Probe] = &[
         run: network::authorities,
     },
     Probe { code: "proxy-set", title: "proxies", alone: false, run: network::proxies },
+    Probe { code: "artifacts", title: "artifacts", alone: false, run: artifacts::available },
+    Probe { code: "network", title: "download hosts", alone: false, run: hosts::reachable },
+    Probe { code: "rate-limit", title: "rate limits of registries", alone: false, run: hosts::rate_limit },
+    Probe { code: "clock-skew", title: "clock", alone: false, run: hosts::clock },
+    Probe { code: "folders", title: "folders", alone: false, run: folders::usable },
+    Probe { code: "inotify-limit", title: "watched files", alone: false, run: kernel::inotify },
+    Probe { code: "credential-helper", title: "credential helpers", alone: false, run: engine::helpers },
+    Probe {
+        code: "certificate-expired",
+        title: "certificate of the cluster's user",
+        alone: false,
+        run: certificate::of_cluster,
+    },
     Probe { code: "support-ends", title: "supported versions", alone: false, run: support::pins },
 ];
 
-/// The inputs of probes without an engine.
+/// The inputs of probes without an engine, where all that `up` needs is there.
 #[cfg(test)]
 fn inputs(facts: &Facts) -> Inputs<'_> {
-    let need = crate::cluster::control_plane();
-    Inputs { facts, engine: None, fault: None, kubernetes_minor: 34, need, pinned: None }
+    static DETAILS: Details = Details { folders: Vec::new(), inotify: None, helpers: None };
+    Inputs {
+        facts,
+        details: &DETAILS,
+        engine: None,
+        fault: None,
+        kubernetes_minor: 34,
+        need: crate::cluster::control_plane(),
+        disk: crate::cluster::needed_disk(1, 0),
+        engine_disk: None,
+        pinned: None,
+        artifacts: None,
+        login: None,
+        profile: "kind",
+        now: Timestamp::UNIX_EPOCH,
+    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,9 @@
 
 use super::{Answer, Inputs};
 use crate::cluster::{MIN_CPUS, MIN_MEMORY, Machine, SLACK, show_need};
-use crate::engine;
+use crate::engine::{self, EngineHost};
 use crate::host::{Arch, Os};
 use crate::quantity::show_bytes;
-
-/// Tools, base images, the node image and the images built on top of them.
-const DISK: u64 = 10 << 30;
 
 pub(super) fn platform(inputs: &Inputs<'_>) -> Answer {
     let facts = inputs.facts;
@@ -63,14 +60,39 @@ fn larger(inputs: &Inputs<'_>, machine: Machine) -> String {
     engine::more_capacity(inputs.facts, inputs.engine, wanted.cpus, wanted.memory)
 }
 
+/// Requires what `up` requires.
 pub(super) fn disk(inputs: &Inputs<'_>) -> Answer {
-    let free = inputs.facts.disk_free;
-    let detail = format!("{} free on the disk of the cache", show_bytes(free));
-    if free >= DISK {
-        return Answer::ok(detail);
+    let answer = room(inputs, inputs.facts.disk_free, "on the disk of the cache");
+    answer.unwrap_or_else(|detail| {
+        Answer::fail(detail, "TODO_BOOTSTRAP_CACHE=DIR todo-bootstrap up   # stores it on another disk")
+    })
+}
+
+/// Images and volumes are where the engine stores them, which may be another disk.
+pub(super) fn engine_disk(inputs: &Inputs<'_>) -> Answer {
+    let Some(engine) = inputs.engine else { return Answer::ok("known once an engine responds") };
+    let (facts, name) = (inputs.facts, &engine.name);
+    if facts.os != Os::Linux || facts.wsl || engine.host != EngineHost::Unknown {
+        return Answer::ok("in the engine's virtual machine, whose free space is not known");
     }
-    let detail = format!("{detail}; {} required", show_bytes(DISK));
-    Answer::fail(detail, "docker system prune   # or TODO_BOOTSTRAP_CACHE=DIR on another disk")
+    let Some(free) = inputs.engine_disk else {
+        return Answer::ok("not known where the engine stores images");
+    };
+    room(inputs, free, "where the engine stores images").unwrap_or_else(|detail| {
+        // Pruning deletes stopped clusters as well, so it is left to the user.
+        let remedy =
+            format!("{name} system df   # shows what fills it; {name} image prune frees unused images");
+        Answer::fail(detail, remedy)
+    })
+}
+
+/// `Err` if `free` bytes are too few.
+fn room(inputs: &Inputs<'_>, free: u64, place: &str) -> Result<Answer, String> {
+    let detail = format!("{} free {place}", show_bytes(free));
+    if free >= inputs.disk {
+        return Ok(Answer::ok(detail));
+    }
+    Err(format!("{detail}; a new cluster needs {}", show_bytes(inputs.disk)))
 }
 
 #[cfg(test)]
@@ -79,6 +101,7 @@ mod tests {
     use crate::cluster::{Need, control_plane};
     use crate::doctor::Severity;
     use crate::engine::Engine;
+    use crate::engine::testing::engine;
     use crate::host::Facts;
     use crate::host::recorded::{debian, windows};
 
@@ -96,6 +119,24 @@ mod tests {
             answers[1].detail,
             "1.0 GiB of 2.0 GiB free; the smallest cluster needs 2.0 GiB, 1.0 GiB are available"
         );
+    }
+
+    #[test]
+    fn the_engines_disk_counts_where_it_is_on_this_machine() {
+        let (here, desktop) = (engine(), Engine { host: EngineHost::DockerDesktop, ..engine() });
+        let (debian, wsl) = (debian(), crate::host::recorded::wsl());
+        let of = |facts, engine, free: u64, disk: u64| {
+            let inputs = inputs(facts, Some(engine));
+            engine_disk(&Inputs { engine_disk: Some(free << 30), disk: disk << 30, ..inputs })
+        };
+        let full = of(&debian, &here, 5, 6);
+        assert_eq!(full.severity, Severity::Fail);
+        assert!(full.detail.contains("5.0 GiB free") && full.detail.contains("needs 6.0 GiB"));
+        assert!(full.remedy.unwrap().starts_with("docker system df"));
+        assert!(full.fix.is_none(), "nothing of the user's is deleted");
+        for (facts, engine, disk) in [(&debian, &here, 5), (&debian, &desktop, 6), (&wsl, &here, 6)] {
+            assert_eq!(of(facts, engine, 5, disk).severity, Severity::Ok);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{Builder, Engine};
 use crate::config::Dockerfile;
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
+use crate::files::{temp_dir, write_atomic};
 use crate::host::Facts;
 use crate::task::Task;
 
@@ -39,9 +40,10 @@ enum Destination {
 }
 
 impl Engine {
-    /// Fails if the Dockerfile requires `BuildKit` and only the legacy builder exists, whose own error after
-    /// minutes of work would not name the cause.
+    /// Fails if the client cannot read the Dockerfile, or if it requires `BuildKit` and only the legacy builder exists,
+    /// whose own error after minutes of work would not name the cause.
     pub fn can_build(&self, facts: &Facts, dockerfile: &Path) -> Result<()> {
+        self.check_access(dockerfile)?;
         if self.builder != Builder::Legacy {
             return Ok(());
         }
@@ -79,16 +81,33 @@ impl Engine {
         for (_, base) in build.args.iter().filter(|(_, value)| !self.transport(value).is_empty()) {
             self.transfer(task, "pull", base)?;
         }
-        let cmd = self.build_cmd(build, build.tag()?, to);
-        task.run_lines(&cmd, &mut |line| {
+        [&build.context, &build.dockerfile].into_iter().try_for_each(|path| self.check_access(path))?;
+        let dir = self.confined_to.clone().unwrap_or_else(std::env::temp_dir);
+        let dir = temp_dir(&dir, "todo-bootstrap-")?;
+        let secrets = self.write_secrets(dir.path())?;
+        let cmd = self.build_cmd(build, build.tag()?, to, &secrets);
+        let built = task.run_lines(&cmd, &mut |line| {
             if let Some(line) = progress(line) {
                 task.say(line);
             }
-        })?;
-        Ok(())
+        });
+        built.map(drop).map_err(|error| self.explain_full(error))
     }
 
-    fn build_cmd(&self, build: &Build, tag: &str, to: Destination) -> Cmd {
+    /// Writes the files that a Dockerfile can mount to `dir`, and returns the values of `--secret`.
+    fn write_secrets(&self, dir: &Path) -> Result<Vec<String>> {
+        if self.builder == Builder::Legacy {
+            return Ok(Vec::new());
+        }
+        let write = |(name, content): (&str, &str)| {
+            let file = dir.join(name);
+            write_atomic(&file, content.as_bytes(), 0o600)?;
+            Ok(format!("id={name},src={}", file.display()))
+        };
+        self.secrets.iter().map(write).collect()
+    }
+
+    fn build_cmd(&self, build: &Build, tag: &str, to: Destination, secrets: &[String]) -> Cmd {
         let cmd = self.cmd(format!("build the image {tag}"));
         let mut cmd = match self.builder {
             Builder::BuildKit => cmd.env("DOCKER_BUILDKIT", "1").args(["build", "--progress", "plain"]),
@@ -118,6 +137,7 @@ impl Engine {
         // Podman passes them by itself.
         let proxies = if self.is_podman() { &[][..] } else { &self.proxies };
         cmd = cmd.args(proxies.iter().flat_map(|name| ["--build-arg", name]));
+        cmd = cmd.args(secrets.iter().flat_map(|secret| ["--secret", secret]));
         for (key, value) in &build.labels {
             cmd = cmd.arg("--label").arg(format!("{key}={value}"));
         }
@@ -162,7 +182,9 @@ mod tests {
     use super::*;
     use crate::engine::testing::{engine, with_task};
     use crate::exec::Script;
+    use crate::host::BuildSecrets;
     use crate::host::recorded::wsl;
+    use crate::process_env::ProcessEnv;
 
     fn build() -> Build {
         Build {
@@ -180,10 +202,34 @@ mod tests {
         let proxies = vec!["HTTPS_PROXY".to_owned()];
         let args = |name: &str| {
             let engine = Engine { name: name.to_owned(), proxies: proxies.clone(), ..engine() };
-            engine.build_cmd(&build(), "t", Destination::Store).argv()
+            engine.build_cmd(&build(), "t", Destination::Store, &[]).argv()
         };
         assert!(args("docker").contains(" --build-arg HTTPS_PROXY "), "{}", args("docker"));
         assert!(!args("podman").contains("PROXY"), "{}", args("podman"));
+    }
+
+    #[test]
+    fn builds_get_the_settings_of_package_managers_as_files() {
+        let index = "https://me:secret@pypi.example/simple";
+        let process_env = ProcessEnv {
+            env: [("PIP_INDEX_URL".to_owned(), index.into())].into(),
+            home: None,
+            ..ProcessEnv::real()
+        };
+        let secrets = BuildSecrets::of(&process_env, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        for (builder, expected) in
+            [(Builder::Buildx, true), (Builder::Buildah, true), (Builder::Legacy, false)]
+        {
+            let engine = Engine { secrets: secrets.clone(), ..machine(builder) };
+            let written = engine.write_secrets(dir.path()).unwrap();
+            let argv = engine.build_cmd(&build(), "t", Destination::Store, &written).argv();
+            let file = dir.path().join("pip.conf");
+            let argument = format!(" --secret id=pip.conf,src={} ", file.display());
+            assert_eq!(argv.contains(&argument), expected, "{argv}");
+            assert!(!argv.contains("secret@"), "{argv}");
+            assert!(std::fs::read_to_string(&file).unwrap().contains(index));
+        }
     }
 
     #[test]
@@ -198,10 +244,10 @@ mod tests {
             (Builder::Legacy, format!("build --file /app/Dockerfile {tags}")),
             (Builder::Buildah, format!("build {platform} {tags}")),
         ] {
-            let cmd = machine(builder).build_cmd(&build(), "app:1", Destination::Store);
+            let cmd = machine(builder).build_cmd(&build(), "app:1", Destination::Store, &[]);
             assert_eq!(cmd.argv(), format!("docker {words} {rest}"));
         }
-        let cmd = machine(Builder::Buildx).build_cmd(&build(), "app:1", Destination::Registry);
+        let cmd = machine(Builder::Buildx).build_cmd(&build(), "app:1", Destination::Registry, &[]);
         let output = "--output type=image,name=app:1,push=true,unpack=false,store=false";
         assert_eq!(cmd.argv(), format!("docker {buildx} {output} {rest}"));
     }

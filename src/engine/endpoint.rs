@@ -2,13 +2,24 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::files::sha256;
-use crate::host::{Facts, Os};
+use crate::host::{Facts, Os, docker_config};
 use crate::process_env::ProcessEnv;
+
+/// The variable that selects `docker` or `podman`. Without it, Podman is used only where Docker is not installed.
+pub const SELECTION: &str = "TODO_BOOTSTRAP_ENGINE";
+
+/// What selects the engine if [`SELECTION`] is not set. Both are names of engines, or of drivers that minikube refuses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preference {
+    /// The engine that has the cluster; no other engine replaces it.
+    pub made_by: Option<String>,
+    /// The driver of the profile.
+    pub driver: Option<String>,
+}
 
 /// Where Docker's daemon listens by default.
 const DEFAULTS: [&str; 3] =
@@ -40,13 +51,17 @@ impl Endpoint {
         Some(Self::of_variable("CONTAINER_HOST", process_env.var("CONTAINER_HOST")?))
     }
 
+    /// The variable `by` selects the engine with this name.
+    pub(super) fn of_selection(by: &'static str, name: &str) -> Self {
+        Self { setting: format!("{by} selects {name}"), variable: Some(by), address: String::new() }
+    }
+
     fn of_variable(name: &'static str, address: &str) -> Self {
         Self { setting: format!("{name} is set to"), variable: Some(name), address: address.to_owned() }
     }
 
     fn of_context(process_env: &ProcessEnv) -> Option<Self> {
-        let config = process_env.var("DOCKER_CONFIG").map(PathBuf::from);
-        let config = config.or_else(|| process_env.home.as_ref().map(|home| home.join(".docker")))?;
+        let config = docker_config(process_env)?;
         let read = |file: &str| -> Option<Value> {
             serde_json::from_slice(&std::fs::read(config.join(file)).ok()?).ok()
         };

@@ -1,9 +1,10 @@
 //! How a fault is fixed: exact commands for each system, and whether `up` can run them itself.
 
-use super::{Engine, EngineHost, Fault};
+use super::Fault;
 use crate::host::{Distro, Facts, Os, Packages};
 
-const GIB: u64 = 1 << 30;
+/// The command that selects Podman beside an installed Docker.
+pub const USE_PODMAN: &str = "export TODO_BOOTSTRAP_ENGINE=podman";
 
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Fix {
@@ -43,6 +44,21 @@ pub fn fix(fault: &Fault, facts: &Facts) -> Fix {
              published on the engine's loopback address",
             &[&endpoint.reset(facts)],
         ),
+        (Fault::WslIntegration { detail }, _) => wsl_integration(detail),
+        (Fault::RootlessCgroupV1, _) => manual(
+            "its control groups cannot be limited there; systemd mounts cgroup v2 if the kernel's command line says so",
+            &[
+                "add systemd.unified_cgroup_hierarchy=1 to GRUB_CMDLINE_LINUX in /etc/default/grub, then: sudo update-grub \
+                 && sudo reboot",
+                "docker context use default   # if an engine with root is installed as well",
+            ],
+        ),
+        (Fault::NotDelegated { .. }, _) => delegation(facts),
+        (Fault::Beside { fault, .. }, _) => {
+            let mut fix = fix(fault, facts);
+            fix.commands.push(format!("{USE_PODMAN}   # uses Podman instead"));
+            fix
+        }
         (Fault::NoPermission { .. }, Os::Linux) => manual(
             "this session is not in the group docker, which owns the engine's socket; members of that \
              group have root privileges",
@@ -51,32 +67,49 @@ pub fn fix(fault: &Fault, facts: &Facts) -> Fix {
         (Fault::NoPermission { .. }, _) => {
             manual("the engine's socket is owned by another user", &["docker context ls"])
         }
-        (Fault::Unusable { .. }, _) => manual(
+        (Fault::Unusable { detail }, _) => manual(
             "check the engine with its own client, then update the client or the engine",
-            &["docker version"],
+            &[if detail.contains("podman") { "podman version" } else { "docker version" }],
         ),
     }
 }
 
-/// What to do so that all containers together can use `cpus` and `memory` (bytes).
-pub fn more_capacity(facts: &Facts, engine: Option<&Engine>, cpus: u32, memory: u64) -> String {
-    let gib = memory.div_ceil(GIB);
-    match (engine.map_or(EngineHost::Unknown, |engine| engine.host), facts.os) {
-        (EngineHost::DockerDesktop, _) => {
-            format!("Docker Desktop: Settings > Resources: at least {cpus} CPUs and {gib} GB of memory")
-        }
-        (EngineHost::Colima, _) => format!("colima stop && colima start --cpu {cpus} --memory {gib}"),
-        (EngineHost::PodmanMachine, _) => format!(
-            "podman machine stop && podman machine set --cpus {cpus} --memory {} && podman machine start",
-            gib * 1024
-        ),
-        (EngineHost::Unknown, Os::MacOs | Os::Windows) => format!(
-            "colima stop && colima start --cpu {cpus} --memory {gib}   # Docker Desktop: Settings > Resources"
-        ),
-        _ if facts.wsl => format!(
-            "set processors={cpus} and memory={gib}GB below [wsl2] in %UserProfile%\\.wslconfig, then: wsl --shutdown"
-        ),
-        _ => format!("use a machine with at least {cpus} CPUs and {gib} GiB of memory"),
+/// As Docker's helper script for WSL asks for. It exists for WSL 1 as well, which Docker Desktop does not support.
+fn wsl_integration(detail: &str) -> Fix {
+    let mut fix = manual(
+        "Docker Desktop on Windows makes its engine available to the distributions that are selected there",
+        &[
+            "Docker Desktop: Settings > Resources > WSL integration: enable this distribution, then Apply",
+            "hash -r && docker version   # shows a server once the integration works",
+        ],
+    );
+    if detail.contains("WSL 1") {
+        let convert = "wsl --set-version DISTRIBUTION 2   # in PowerShell; `wsl --list` shows the name";
+        fix.commands.insert(0, convert.to_owned());
+    }
+    fix
+}
+
+/// From Docker's and kind's documentation of rootless engines. The controllers are named, because systemd's default
+/// for users lacks `cpu` and `cpuset`.
+fn delegation(facts: &Facts) -> Fix {
+    if !facts.systemd {
+        let explanation =
+            "systemd is not running; delegate the controllers with the init system of this machine";
+        return manual(explanation, &["see https://kind.sigs.k8s.io/docs/user/rootless/"]);
+    }
+    let sudo = sudo(facts);
+    let file = "/etc/systemd/system/user@.service.d/delegate.conf";
+    let commands = [
+        format!("{sudo}mkdir -p /etc/systemd/system/user@.service.d"),
+        format!("printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | {sudo}tee {file}"),
+        format!("{sudo}systemctl daemon-reload"),
+        "todo-bootstrap up   # after you logged out and in again".to_owned(),
+    ];
+    Fix {
+        explanation: "systemd delegates only some control groups to users by default".to_owned(),
+        commands: commands.into(),
+        automatic: false,
     }
 }
 
@@ -103,6 +136,8 @@ fn virtual_machine(text: &str, os: Os) -> Option<Fix> {
         Some(manual("Colima's virtual machine is stopped", &["colima start"]))
     } else if has(".orbstack") {
         Some(manual("OrbStack is not running", &["orb start"]))
+    } else if has("/.rd/") {
+        Some(manual("Rancher Desktop is not running", &["rdctl start"]))
     } else if has("/.docker/") || has("dockerDesktop") {
         Some(manual("Docker Desktop is not running", &[start_docker_desktop(os)]))
     } else if has("podman") && os == Os::Linux {
@@ -217,7 +252,6 @@ fn stopped(facts: &Facts) -> Fix {
 mod tests {
     use super::*;
     use crate::engine::Endpoint;
-    use crate::engine::testing::engine;
     use crate::host::recorded::{alpine, debian, linux, macos, micro_vm, windows, wsl};
     use crate::process_env::ProcessEnv;
 
@@ -225,6 +259,11 @@ mod tests {
     fn each_fault_is_fixed_the_way_the_machine_does_it() {
         let (absent, stopped) = (Fault::Absent, Fault::NotRunning { detail: String::new() });
         let refused = Fault::NoPermission { detail: String::new() };
+        let beside =
+            |fault: &Fault| Fault::Beside { fault: Box::new(fault.clone()), other: "podman 5".to_owned() };
+        let wsl_2 = "The command 'docker' could not be found in this WSL 2 distro.";
+        let not_in_wsl = |detail: &str| Fault::WslIntegration { detail: detail.to_owned() };
+        let undelegated = Fault::NotDelegated { missing: "cpu".to_owned() };
         let install = "apt-get install --yes --no-install-recommends docker.io iptables";
         let start = "sudo systemctl enable --now docker";
         let join = "sudo usermod -aG docker \"$USER\"";
@@ -261,6 +300,22 @@ mod tests {
             (&stopped, windows(), "start "),
             (&stopped, wsl(), "sudo "),
             (&refused, debian(), &format!("{join};newgrp docker.")),
+            (
+                &beside(&refused),
+                debian(),
+                &format!("{join};newgrp docker;export TODO_BOOTSTRAP_ENGINE=podman   # uses Podman instead."),
+            ),
+            (&beside(&stopped), debian(), &format!("{start};export TODO_BOOTSTRAP_ENGINE=podman")),
+            (&not_in_wsl(wsl_2), wsl(), "Docker Desktop: Settings > Resources > WSL integration"),
+            (&not_in_wsl(&wsl_2.replace('2', "1")), wsl(), "wsl --set-version"),
+            (&undelegated, debian(), "sudo mkdir -p /etc/systemd/system/user@.service.d;printf"),
+            (
+                &undelegated,
+                Facts { root: true, ..debian() },
+                "mkdir -p /etc/systemd/system/user@.service.d;printf",
+            ),
+            (&undelegated, alpine(), "see https://kind.sigs.k8s.io/docs/user/rootless/."),
+            (&Fault::RootlessCgroupV1, debian(), "add systemd.unified_cgroup_hierarchy=1"),
         ] {
             let fix = fix(fault, &facts);
             let found = format!("{}.", fix.commands.join(";"));
@@ -320,20 +375,5 @@ mod tests {
         }
         let error = fault("unix:///nowhere.sock", true).error(&micro_vm());
         assert_eq!(error.causes()[0], "DOCKER_HOST is set to unix:///nowhere.sock: Cannot connect");
-    }
-
-    #[test]
-    fn more_capacity_is_configured_where_the_engine_runs() {
-        let at = |host| Engine { host, ..engine() };
-        let say = |facts: &Facts, engine: Option<&Engine>| more_capacity(facts, engine, 4, 5 * GIB + 1);
-        assert!(say(&macos(), Some(&at(EngineHost::DockerDesktop))).contains("4 CPUs and 6 GB"));
-        assert_eq!(
-            say(&macos(), Some(&at(EngineHost::Colima))),
-            "colima stop && colima start --cpu 4 --memory 6"
-        );
-        assert!(say(&macos(), Some(&at(EngineHost::PodmanMachine))).contains("--memory 6144"));
-        assert!(say(&macos(), None).starts_with("colima stop"));
-        assert!(say(&wsl(), Some(&engine())).contains("wsl --shutdown"));
-        assert!(say(&debian(), None).contains("at least 4 CPUs and 6 GiB"));
     }
 }

@@ -38,6 +38,7 @@ impl Engine {
 
     /// Writes images as one archive to `to`: a temporary name, as a killed client leaves an incomplete file.
     pub fn save(&self, task: &Task<'_>, references: &[String], to: &Path) -> Result<()> {
+        self.check_access(to)?;
         let cmd = self.cmd(format!("save {}", references.join(", "))).arg("save");
         let cmd = if self.is_podman() { cmd.arg("--multi-image-archive") } else { cmd };
         task.run(&cmd.arg("--output").path(to).args(references)).map(drop)
@@ -46,14 +47,18 @@ impl Engine {
     /// Loads an archive.
     pub fn load(&self, task: &Task<'_>, from: &Path) -> Result<()> {
         let cmd = self.cmd(format!("load {} into the engine", from.display()));
-        task.run(&cmd.args(["load", "--input"]).path(from)).map(drop)
+        self.check_access(from)?;
+        task.run(&cmd.args(["load", "--input"]).path(from))
+            .map(drop)
+            .map_err(|error| self.explain_full(error))
     }
 
     /// Creates an image of one layer from a root file system. `changes` are Dockerfile lines such as `ENV A=b`.
     pub fn import(&self, task: &Task<'_>, tar: &Path, reference: &str, changes: &[String]) -> Result<()> {
         let cmd = self.cmd(format!("import {reference}")).arg("import");
         let cmd = cmd.args(changes.iter().flat_map(|change| ["--change", change]));
-        task.run(&cmd.path(tar).arg(reference)).map(drop)
+        self.check_access(tar)?;
+        task.run(&cmd.path(tar).arg(reference)).map(drop).map_err(|error| self.explain_full(error))
     }
 
     /// Pulls from the local registry by digest and names the image `as_reference` in the engine.
@@ -67,7 +72,8 @@ impl Engine {
     pub(super) fn transfer(&self, task: &Task<'_>, verb: &str, reference: &str) -> Result<()> {
         let cmd = self.cmd(format!("{verb} {reference}")).arg(verb);
         let cmd = cmd.args(self.transport(reference).to_vec()).arg(reference);
-        task.run_lines(&cmd.silent_for(SILENCE), &mut |line| task.say(line)).map(drop)
+        let done = task.run_lines(&cmd.silent_for(SILENCE), &mut |line| task.say(line));
+        done.map(drop).map_err(|error| self.explain_full(error))
     }
 }
 

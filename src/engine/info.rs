@@ -1,10 +1,11 @@
 //! Parsing the output of `docker info` and `podman info`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::{Builder, Engine, EngineHost, Fault};
+use crate::host::BuildSecrets;
 
 /// The engine that the output of `info --format '{{json .}}'` describes, or what is wrong with it.
 /// If no daemon responds, clients older than 23 exit with 0 and `ServerErrors`, newer ones with 1 and an
@@ -24,7 +25,16 @@ pub fn parse(client: &Path, stdout: &str, stderr: &str) -> Result<Engine, Fault>
     Ok(docker(client, &info))
 }
 
+/// Where a containerd of the system stores images. Docker names its own directory only.
+const CONTAINERD_ROOT: &str = "/var/lib/containerd";
+/// The variants of Fedora that are the system of a Podman machine: before and since Podman 6, and in WSL.
+const MACHINES: [&str; 3] = ["coreos", "podman-machine-os", "container"];
+
 fn docker(client: &Path, info: &Value) -> Engine {
+    let rootless = info["SecurityOptions"]
+        .as_array()
+        .is_some_and(|all| all.iter().any(|option| option == "name=rootless"));
+    let containerd_store = is_containerd(&info["DriverStatus"]);
     Engine {
         client: client.to_owned(),
         name: "docker".to_owned(),
@@ -32,7 +42,8 @@ fn docker(client: &Path, info: &Value) -> Engine {
         cpus: number(&info["NCPU"]),
         memory: info["MemTotal"].as_u64().unwrap_or_default(),
         storage_driver: text(info, "Driver"),
-        containerd_store: is_containerd(&info["DriverStatus"]),
+        containerd_store,
+        data_root: data_root(info, containerd_store, rootless),
         cgroup_version: text(info, "CgroupVersion").parse().unwrap_or_default(),
         builder: builder(&info["ClientInfo"]),
         runtime: text(info, "DefaultRuntime"),
@@ -40,15 +51,39 @@ fn docker(client: &Path, info: &Value) -> Engine {
         platform: platform(&text(info, "OSType"), &text(info, "Architecture")),
         host: match (text(info, "OperatingSystem").as_str(), text(info, "Name").as_str()) {
             ("Docker Desktop", _) => EngineHost::DockerDesktop,
+            ("OrbStack", _) => EngineHost::OrbStack,
+            ("Rancher Desktop WSL Distribution", _) | (_, "lima-rancher-desktop") => {
+                EngineHost::RancherDesktop
+            }
             // Profiles other than the default one follow: `colima-work`.
             (_, name) if name.starts_with("colima") => EngineHost::Colima,
             _ => EngineHost::Unknown,
         },
-        rootless: info["SecurityOptions"]
-            .as_array()
-            .is_some_and(|all| all.iter().any(|option| option == "name=rootless")),
+        rootless,
+        // As in kind (pkg/cluster/internal/providers/docker/util.go): without a driver, the values mean nothing.
+        unlimited: [("cpu", "CPUShares"), ("memory", "MemoryLimit"), ("pids", "PidsLimit")]
+            .into_iter()
+            .filter(|(_, key)| info[*key] == false || info["CgroupDriver"] == "none")
+            .map(|(name, _)| name)
+            .collect(),
+        confined_to: None,
         proxies: Vec::new(),
+        secrets: BuildSecrets::default(),
     }
+}
+
+/// A containerd that the daemon starts itself stores below the daemon's directory.
+fn data_root(info: &Value, containerd_store: bool, rootless: bool) -> PathBuf {
+    // Reported since Docker 27.
+    let address = info["Containerd"]["Address"].as_str();
+    let of_system = address.map_or(!rootless, |address| {
+        ["/run/containerd/", "/var/run/containerd/"].iter().any(|dir| address.starts_with(dir))
+    });
+    let root = text(info, "DockerRootDir");
+    if containerd_store && of_system && !root.starts_with("/var/snap/") {
+        return PathBuf::from(CONTAINERD_ROOT);
+    }
+    PathBuf::from(root)
 }
 
 /// Clients report their own version since 23, the first version without `BuildKit` in the client.
@@ -67,6 +102,7 @@ fn builder(client: &Value) -> Builder {
 fn podman(client: &Path, info: &Value) -> Engine {
     let host = &info["host"];
     let runtime = &host["ociRuntime"];
+    let variant = text(&host["distribution"], "variant");
     Engine {
         client: client.to_owned(),
         name: "podman".to_owned(),
@@ -75,15 +111,27 @@ fn podman(client: &Path, info: &Value) -> Engine {
         memory: host["memTotal"].as_u64().unwrap_or_default(),
         storage_driver: text(&info["store"], "graphDriverName"),
         containerd_store: false,
+        data_root: PathBuf::from(text(&info["store"], "graphRoot")),
         cgroup_version: text(host, "cgroupVersion").trim_start_matches('v').parse().unwrap_or_default(),
         builder: Builder::Buildah,
         runtime: text(runtime, "name"),
         context: String::new(),
         platform: platform(&text(host, "os"), &text(host, "arch")),
-        // The client uses the machine's socket as a remote one.
-        host: if host["serviceIsRemote"] == true { EngineHost::PodmanMachine } else { EngineHost::Unknown },
+        // A client reaches a machine as a remote service, but also a service of this system by its socket.
+        host: if host["serviceIsRemote"] == true && MACHINES.contains(&variant.as_str()) {
+            EngineHost::PodmanMachine
+        } else {
+            EngineHost::Unknown
+        },
         rootless: host["security"]["rootless"] == true,
+        // Reported since Podman 4.
+        unlimited: host["cgroupControllers"].as_array().map_or_else(Vec::new, |controllers| {
+            let limits = |name: &&str| controllers.iter().any(|controller| controller == name);
+            ["cpu", "memory", "pids"].into_iter().filter(|name| !limits(name)).collect()
+        }),
+        confined_to: None,
         proxies: Vec::new(),
+        secrets: BuildSecrets::default(),
     }
 }
 
@@ -153,33 +201,22 @@ mod tests {
     #[test]
     fn the_builder_and_the_engines_host_are_recognized() {
         let colima = DOCKER_28.replace("{\"Driver\"", "{\"Name\":\"colima\",\"Driver\"");
-        let machine = PODMAN.replace("\"cpus\"", "\"serviceIsRemote\":true,\"cpus\"");
+        let remote = |variant: &str| {
+            let service =
+                format!(r#""serviceIsRemote":true,"distribution":{{"variant":"{variant}"}},"cpus""#);
+            PODMAN.replace("\"cpus\"", &service)
+        };
         for (info, builder, host) in [
             (DOCKER_20, Builder::BuildKit, EngineHost::Unknown),
             (DOCKER_28, Builder::Legacy, EngineHost::Unknown),
             (DOCKER_DESKTOP, Builder::Buildx, EngineHost::DockerDesktop),
             (&colima, Builder::Legacy, EngineHost::Colima),
             (PODMAN, Builder::Buildah, EngineHost::Unknown),
-            (&machine, Builder::Buildah, EngineHost::PodmanMachine),
+            (&remote("coreos"), Builder::Buildah, EngineHost::PodmanMachine),
+            // CONTAINER_HOST names a socket of this machine.
+            (&remote("workstation"), Builder::Buildah, EngineHost::Unknown),
         ] {
             assert_eq!((read(info).builder, read(info).host), (builder, host), "{info}");
-        }
-    }
-
-    #[test]
-    fn engines_without_root_are_recognized() {
-        let rootless = r#"{"ServerVersion":"29.0.1","SecurityOptions":["name=seccomp,profile=builtin","name=rootless"]}"#;
-        let machine = PODMAN.replace("\"rootless\":true", "\"rootless\":false");
-        let machine = machine.replace("\"cpus\"", "\"serviceIsRemote\":true,\"cpus\"");
-        for (info, without_root, as_user) in [
-            (DOCKER_20, false, false),
-            (DOCKER_DESKTOP, false, false),
-            (rootless, true, true),
-            (PODMAN, true, true),
-            (&machine, false, true),
-        ] {
-            let engine = read(info);
-            assert_eq!((engine.rootless, engine.publishes_as_user()), (without_root, as_user), "{info}");
         }
     }
 

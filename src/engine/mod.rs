@@ -4,6 +4,7 @@
 //! work as they do for the user.
 
 mod build;
+mod capacity;
 mod containers;
 mod daemon;
 mod detect;
@@ -15,25 +16,33 @@ mod info;
 mod install;
 mod networks;
 mod packages;
+mod port;
+mod socket;
+mod unfit;
 
+#[cfg(test)]
+mod recorded;
 #[cfg(test)]
 pub(crate) mod testing;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use build::Build;
+pub use capacity::more_capacity;
 pub use containers::Container;
 pub use daemon::{halt, start};
-pub use detect::certainly_absent;
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, Preference, SELECTION};
 pub use fault::Fault;
-pub use fix::{Fix, buildx_command, fix, more_capacity};
+pub use fix::{Fix, USE_PODMAN, buildx_command, fix};
 pub use install::{Installed, install, uninstall};
 pub use packages::{install_packages, remove_packages};
+pub use port::{cannot_publish, port_of};
+pub use socket::certainly_absent;
 
 use crate::error::Result;
 use crate::exec::{Cmd, Inherit, Output, RunError};
+use crate::host::{BuildSecrets, Facts, Os};
 use crate::task::Task;
 
 /// How the client builds images.
@@ -56,6 +65,8 @@ pub enum Builder {
 pub enum EngineHost {
     DockerDesktop,
     Colima,
+    OrbStack,
+    RancherDesktop,
     PodmanMachine,
     /// This machine itself, or a host that cannot be identified.
     Unknown,
@@ -73,6 +84,8 @@ pub struct Engine {
     pub cpus: u32,
     pub memory: u64,
     pub storage_driver: String,
+    /// The directory with the images, in the file system of [`Engine::host`]; empty if unknown.
+    pub data_root: PathBuf,
     /// Whether containerd stores Docker's images (the default since 29): complete, not as unpacked layers only.
     pub containerd_store: bool,
     /// 1 or 2; 0 if unknown.
@@ -88,14 +101,26 @@ pub struct Engine {
     pub host: EngineHost,
     /// Whether the daemon runs without root.
     pub rootless: bool,
+    /// Which of `cpu`, `memory` and `pids` the engine cannot limit.
+    pub unlimited: Vec<&'static str>,
+    /// The home directory to whose visible files the client is confined, if it is a snap.
+    pub confined_to: Option<PathBuf>,
     /// The names of the proxy variables that builds get; their values are neither in arguments nor in images.
     pub proxies: Vec<String>,
+    /// The files that builds can mount.
+    pub secrets: BuildSecrets,
 }
 
 impl Engine {
     /// Whether what publishes the ports of containers has only the rights of the user.
     pub fn publishes_as_user(&self) -> bool {
         self.rootless || self.host == EngineHost::PodmanMachine
+    }
+
+    /// The directory with the images, if it is in a file system of this machine.
+    pub fn data_here(&self, facts: &Facts) -> Option<&Path> {
+        let here = facts.os == Os::Linux && self.host == EngineHost::Unknown;
+        Some(self.data_root.as_path()).filter(|root| here && root.is_absolute())
     }
 
     /// A command of the client; `purpose` completes "cannot …".

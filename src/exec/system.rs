@@ -12,6 +12,7 @@ use duct::{Expression, Handle};
 
 use super::{Cmd, Output, ProcessLog, RunError, Runner};
 use crate::cancel::{Cancel, Reason};
+use crate::quantity::show_time;
 
 const POLL: Duration = Duration::from_millis(20);
 /// The time between SIGTERM and SIGKILL.
@@ -239,8 +240,8 @@ impl Stop {
         let (purpose, argv) = (cmd.purpose.clone(), cmd.argv());
         let why = match self {
             Self::Cancelled(reason) => return RunError::Stopped { reason },
-            Self::Late(limit) => format!("was still running after {} s", limit.as_secs()),
-            Self::Silent(limit) => format!("printed nothing for {} s", limit.as_secs()),
+            Self::Late(limit) => format!("was still running after {}", show_time(limit)),
+            Self::Silent(limit) => format!("printed nothing for {}", show_time(limit)),
         };
         RunError::Other { purpose, argv, why, output }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, NoProxy, Proxy, Url};
+use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy, Url};
 
 use crate::error::{Error, Result, sources};
 use crate::process_env::ProcessEnv;
@@ -62,8 +62,18 @@ impl Client {
     /// With the proxies of `process_env` (in either case of letters), except for loopback addresses. Redirects
     /// are not followed: the caller has to check each one.
     pub fn new(process_env: &ProcessEnv) -> Result<Self> {
+        Self::with(process_env, |builder| builder)
+    }
+
+    /// Accepts every certificate, to find out who issued it: what it receives must not be used otherwise. Its
+    /// responses have a [`TlsInfo`](reqwest::tls::TlsInfo).
+    pub fn inspecting(process_env: &ProcessEnv) -> Result<Self> {
+        Self::with(process_env, |builder| builder.tls_danger_accept_invalid_certs(true).tls_info(true))
+    }
+
+    fn with(process_env: &ProcessEnv, change: fn(ClientBuilder) -> ClientBuilder) -> Result<Self> {
         let timeouts = Timeouts::of(process_env)?;
-        let mut builder = builder(timeouts);
+        let mut builder = change(builder(timeouts));
         for proxy in proxies(process_env)? {
             builder = builder.proxy(proxy);
         }
@@ -93,7 +103,7 @@ impl Client {
     }
 }
 
-fn builder(timeouts: Timeouts) -> reqwest::ClientBuilder {
+fn builder(timeouts: Timeouts) -> ClientBuilder {
     // An error means that it is already installed; there is only this provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()

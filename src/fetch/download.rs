@@ -7,7 +7,7 @@ use std::path::Path;
 
 use reqwest::Url;
 
-use super::{Client, FetchError};
+use super::{Client, FetchError, Place};
 use crate::error::Error;
 use crate::files::{set_mode, sha256_file, sync_dir};
 use crate::task::Task;
@@ -17,7 +17,7 @@ use files::Names;
 use partial::Partial;
 use redirects::Route;
 pub use redirects::allows;
-pub use retry::{Halt, TRIES, pause};
+pub use retry::{Halt, again};
 use transfer::Transfer;
 pub use unanswered::unanswered;
 
@@ -29,7 +29,6 @@ mod files;
 mod partial;
 mod plan;
 mod ranges;
-mod rate;
 mod redirects;
 mod retry;
 mod transfer;
@@ -55,13 +54,15 @@ pub struct Remote<'a> {
     pub authorization: Option<&'a str>,
     /// Whether plain HTTP is allowed; only for a mirror that the user named.
     pub plain_http: bool,
+    /// Where other transfers may be more urgent: the next part waits for them.
+    pub place: Option<&'a Place<'a>>,
 }
 
 /// Downloads `remote` to `to`, also after an interruption; a file that does not match is removed. Returns the bytes.
 pub fn download(task: &Task<'_>, client: &Client, remote: &Remote<'_>, to: &Path) -> Result<u64, FetchError> {
     let names = Names::of(to);
-    let Remote { sha256, size, .. } = *remote;
-    let wanted = Wanted { route: Route::new(remote)?, sha256, size, folder: names.folder() };
+    let Remote { sha256, size, place, .. } = *remote;
+    let wanted = Wanted { route: Route::new(remote)?, sha256, size, place, folder: names.folder() };
     let _lock = files::lock(task, &names)?;
     match std::fs::symlink_metadata(to) {
         Ok(meta) if meta.is_file() => {
@@ -91,6 +92,7 @@ struct Wanted<'a> {
     route: Route<'a>,
     sha256: &'a str,
     size: Option<u64>,
+    place: Option<&'a Place<'a>>,
     folder: &'a Path,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use crate::error::Error;
-use crate::quantity::show_bytes;
+use crate::quantity::{show_bytes, show_estimate, show_time};
 
 const AGAIN: &str = "todo-bootstrap up   # retries and continues from here";
 const OTHER_NETWORK: &str =
@@ -23,7 +23,7 @@ pub enum FetchError {
     /// An error that is often temporary, and was not.
     #[error("{url} returned {status}{}", tried(*.tries))]
     Unwell { url: String, status: StatusCode, tries: u32 },
-    #[error("{url} returned {status} and asks to retry in {}", long(*.after))]
+    #[error("{url} returned {status} and asks to retry in {}", show_estimate(*.after))]
     Busy { url: String, status: StatusCode, after: Duration },
     #[error("{what}")]
     Refused { what: String, help: &'static str },
@@ -31,9 +31,9 @@ pub enum FetchError {
     /// What arrived is kept; a later attempt resumes from there.
     #[error("the transfer of {url} was interrupted after {got} bytes ({cause})")]
     Broken { url: String, got: u64, cause: String },
-    #[error("the transfer of {url} stalled after {got} bytes: no data for {} s", .idle.as_secs_f32())]
+    #[error("the transfer of {url} stalled after {got} bytes: no data for {}", show_time(*.idle))]
     Stalled { url: String, got: u64, idle: Duration },
-    #[error("the transfer of {url} is too slow: {got} bytes in {:.0} s", .took.as_secs_f32())]
+    #[error("the transfer of {url} is too slow: {got} bytes in {}", show_estimate(*.took))]
     TooSlow { url: String, got: u64, took: Duration },
 
     /// The length differs from the pinned one; known before anything was written.
@@ -53,11 +53,6 @@ pub enum FetchError {
 
 fn tried(tries: u32) -> String {
     if tries > 1 { format!(", {tries} times in a row") } else { String::new() }
-}
-
-fn long(time: Duration) -> String {
-    let minutes = time.as_secs().div_ceil(60);
-    if minutes < 120 { format!("{minutes} min") } else { format!("{} h", minutes.div_ceil(60)) }
 }
 
 impl FetchError {
@@ -112,7 +107,11 @@ impl FetchError {
 
     /// The `help:` line of the error: the command to run, or the one thing to change.
     pub fn help(&self) -> String {
+        const LOGIN: &str =
+            "HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT todo-bootstrap up   # the proxy requires a login";
         match self {
+            // The words of hyper for an answer of 407 to CONNECT.
+            Self::Unreachable { cause, .. } if cause.contains("proxy authorization required") => LOGIN,
             Self::Unreachable { host, .. } => {
                 return format!(
                     "HTTPS_PROXY=http://HOST:PORT todo-bootstrap up   # behind a proxy; otherwise, \
@@ -137,9 +136,7 @@ impl FetchError {
                 StatusCode::NOT_FOUND | StatusCode::GONE => {
                     "the file does not exist (any more): check the mirror, or install a newer todo-bootstrap"
                 }
-                StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                    "HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT todo-bootstrap up   # the proxy requires a login"
-                }
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED => LOGIN,
                 _ => AGAIN,
             },
             _ => AGAIN,

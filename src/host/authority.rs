@@ -13,6 +13,9 @@ const FOLDERS: [&str; 5] = [
     "usr/share/pki/trust/anchors",              // SUSE, by packages
 ];
 
+/// The first line of a certificate in PEM.
+pub(super) const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+
 /// The PEM files below `root` (`/`, but for tests), sorted.
 pub fn local(root: &Path) -> Vec<PathBuf> {
     let files = FOLDERS.iter().flat_map(|folder| {
@@ -27,7 +30,7 @@ pub fn local(root: &Path) -> Vec<PathBuf> {
 fn is_certificate(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     matches!(extension, "crt" | "pem" | "cer")
-        && std::fs::read(path).is_ok_and(|bytes| contains(&bytes, b"-----BEGIN CERTIFICATE-----"))
+        && std::fs::read(path).is_ok_and(|bytes| contains(&bytes, CERTIFICATE.as_bytes()))
 }
 
 fn contains(bytes: &[u8], wanted: &[u8]) -> bool {

@@ -187,14 +187,16 @@ fn memory() -> (u64, u64) {
     }
 }
 
+/// Bytes free for this user on the file system of a folder, which need not exist yet.
 #[cfg(unix)]
-fn disk_free(cache: &Path) -> u64 {
+pub fn disk_free(cache: &Path) -> u64 {
     let existing = cache.ancestors().find(|path| path.exists()).unwrap_or_else(|| Path::new("/"));
     rustix::fs::statvfs(existing).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
+/// Bytes free for this user on the file system of a folder, which need not exist yet.
 #[cfg(not(unix))]
-fn disk_free(cache: &Path) -> u64 {
+pub fn disk_free(cache: &Path) -> u64 {
     let disks = sysinfo::Disks::new_with_refreshed_list();
     let holding = disks.iter().filter(|disk| cache.starts_with(disk.mount_point()));
     let nearest = holding.max_by_key(|disk| disk.mount_point().as_os_str().len());

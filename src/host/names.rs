@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -48,8 +49,30 @@ pub struct Address {
     pub by: By,
     /// Works with `host` as the header `Host` in any case.
     pub plain: String,
+    pub entrance: Entrance,
     /// What the user should know of it, line by line.
     pub notes: Vec<String>,
+}
+
+/// How the ingress controller is reached on this machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entrance {
+    pub port: u16,
+    pub tls: bool,
+    /// The certificate of an authority that programs have to be told of.
+    pub authority: Option<PathBuf>,
+}
+
+impl Entrance {
+    fn url(&self, host: &str) -> String {
+        origin(self.tls, host, self.port) + "/"
+    }
+}
+
+/// What browsers call the origin of a page: without the port that is usual for the scheme.
+pub fn origin(tls: bool, host: &str, port: u16) -> String {
+    let (scheme, usual) = if tls { ("https", 443) } else { ("http", 80) };
+    if port == usual { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") }
 }
 
 /// Asks the system's resolver for all names side by side.
@@ -87,26 +110,25 @@ fn leads(addresses: &[IpAddr]) -> Leads {
 /// The address to give: the main name (the first) if the system leads it here, else the first name below
 /// `localhost`, else any name that leads here, else the bare address with a header. In WSL, whose browser does
 /// not read this system's hosts file, a name below `localhost` comes first. `None` without a name.
-pub fn choose(os: Os, wsl: bool, answers: &[Answer], port: u16) -> Option<Address> {
+pub fn choose(os: Os, wsl: bool, answers: &[Answer], entrance: &Entrance) -> Option<Address> {
     let main = answers.first()?;
     let here = |answer: &&Answer| answer.leads == Leads::Here;
     let own = answers.iter().find(|answer| below_localhost(&answer.name));
     let chosen = if wsl { own.or(Some(main).filter(here)) } else { Some(main).filter(here).or(own) };
     let chosen = chosen.or_else(|| answers.iter().find(here));
-    let plain = url("127.0.0.1", port);
-    let (url, host, by) = match chosen {
-        Some(answer) if answer.leads == Leads::Here => (url(&answer.name, port), &answer.name, By::Resolver),
-        Some(answer) => (url(&answer.name, port), &answer.name, By::Browser),
-        None => (plain.clone(), &main.name, By::Header),
+    let plain = entrance.url("127.0.0.1");
+    let (host, by) = match chosen {
+        Some(answer) if answer.leads == Leads::Here => (&answer.name, By::Resolver),
+        Some(answer) => (&answer.name, By::Browser),
+        None => (&main.name, By::Header),
     };
-    let host = host.clone();
-    let mut address = Address { url, host, by, plain, notes: Vec::new() };
+    // No certificate is for an address.
+    let bare = by == By::Header && !entrance.tls;
+    let url = if bare { plain.clone() } else { entrance.url(host) };
+    let (host, entrance) = (host.clone(), entrance.clone());
+    let mut address = Address { url, host, by, plain, entrance, notes: Vec::new() };
     address.notes = notes(os, wsl, main, &address);
     Some(address)
-}
-
-fn url(host: &str, port: u16) -> String {
-    if port == 80 { format!("http://{host}/") } else { format!("http://{host}:{port}/") }
 }
 
 /// RFC 6761 reserves `localhost` and all below it for the machine itself.
@@ -137,6 +159,12 @@ fn notes(os: Os, wsl: bool, main: &Answer, address: &Address) -> Vec<String> {
             notes.push("by its name:     todo-bootstrap url --add-hosts-entry".to_owned());
         }
     }
+    if let Some(file) = &address.entrance.authority {
+        let (host, file) = (&address.host, file.display());
+        notes.push(format!(
+            "browsers trust {host} once its authority is one of theirs or of the system: {file}"
+        ));
+    }
     if wsl && !below_localhost(&address.host) {
         notes.push(format!("browsers of Windows need the name in Windows' own hosts file: {WINDOWS_FILE}"));
     }
@@ -149,7 +177,13 @@ pub const WINDOWS_FILE: &str = r"C:\Windows\System32\drivers\etc\hosts";
 impl Address {
     /// A request that works in every terminal, whatever the resolver knows.
     pub fn curl(&self) -> String {
-        format!("curl -H 'Host: {}' {}", self.host, self.plain)
+        let (host, Entrance { port, tls, authority }) = (&self.host, &self.entrance);
+        if !tls {
+            return format!("curl -H 'Host: {host}' {}", self.plain);
+        }
+        let authority = authority.as_ref().map(|file| format!(" --cacert '{}'", file.display()));
+        let url = self.entrance.url(host);
+        format!("curl{} --resolve {host}:{port}:127.0.0.1 {url}", authority.unwrap_or_default())
     }
 }
 
@@ -161,6 +195,10 @@ mod tests {
 
     fn answers(of: &[(&str, Leads)]) -> Vec<Answer> {
         of.iter().map(|(name, leads)| Answer { name: (*name).to_owned(), leads: *leads }).collect()
+    }
+
+    fn plain(port: u16) -> Entrance {
+        Entrance { port, ..Entrance::default() }
     }
 
     #[test]
@@ -186,25 +224,44 @@ mod tests {
             (Os::Linux, false, [Nowhere, ELSEWHERE], own, Browser, ""),
         ] {
             let answers = answers(&[("shop.local", first), ("shop.localhost", second)]);
-            let found = choose(os, wsl, &answers, 8080).unwrap();
+            let found = choose(os, wsl, &answers, &plain(8080)).unwrap();
             assert_eq!((found.url.as_str(), found.by), (url, by), "{os:?} {answers:?}");
             assert!(found.notes.join("\n").contains(note), "{:?}", found.notes);
             assert_eq!(found.notes.is_empty(), by == Resolver, "{:?}", found.notes);
         }
-        let main = choose(Os::Linux, true, &answers(&[("shop.local", Here)]), 80).unwrap();
+        let main = choose(Os::Linux, true, &answers(&[("shop.local", Here)]), &plain(80)).unwrap();
         assert_eq!((main.url.as_str(), main.by), ("http://shop.local/", Resolver));
         assert!(main.notes.iter().any(|note| note.contains(WINDOWS_FILE)), "{:?}", main.notes);
         // Without a name that leads here, the header and ways out are told.
         let none = answers(&[("shop.local", Nowhere), ("shop.example", ELSEWHERE)]);
-        let found = choose(Os::Linux, false, &none, 80).unwrap();
+        let found = choose(Os::Linux, false, &none, &plain(80)).unwrap();
         assert_eq!((found.url.as_str(), found.by), ("http://127.0.0.1/", Header));
         let notes = found.notes.join("\n");
         for part in ["curl -H 'Host: shop.local' http://127.0.0.1/", "--port-forward", "--add-hosts-entry"] {
             assert!(notes.contains(part), "{notes}");
         }
         let alias = answers(&[("shop.local", Nowhere), ("shop.example", Here)]);
-        assert_eq!(choose(Os::Linux, false, &alias, 80).unwrap().url, "http://shop.example/");
-        assert_eq!(choose(Os::Linux, false, &[], 80), None);
+        assert_eq!(choose(Os::Linux, false, &alias, &plain(80)).unwrap().url, "http://shop.example/");
+        assert_eq!(choose(Os::Linux, false, &[], &plain(80)), None);
+    }
+
+    #[test]
+    fn with_tls_the_authority_is_told_and_a_request_names_the_host() {
+        let file = PathBuf::from("/state/ca.crt");
+        let entrance = Entrance { port: 8443, tls: true, authority: Some(file) };
+        let here = answers(&[("shop.local", Leads::Here)]);
+        let found = choose(Os::Linux, false, &here, &entrance).unwrap();
+        assert_eq!((found.url.as_str(), found.by), ("https://shop.local:8443/", By::Resolver));
+        assert!(
+            found.notes[0].ends_with("one of theirs or of the system: /state/ca.crt"),
+            "{:?}",
+            found.notes
+        );
+        let nowhere = answers(&[("shop.local", Leads::Nowhere)]);
+        let found = choose(Os::Linux, false, &nowhere, &Entrance { port: 443, authority: None, ..entrance });
+        let found = found.unwrap();
+        assert_eq!((found.url.as_str(), found.by), ("https://shop.local/", By::Header));
+        assert_eq!(found.curl(), "curl --resolve shop.local:443:127.0.0.1 https://shop.local/");
     }
 
     #[test]

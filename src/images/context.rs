@@ -12,10 +12,11 @@ use crate::error::{Error, Result};
 use crate::files::{hex, listing, sha256_file};
 
 /// Changed when the hash is computed differently.
-const FORMAT: &str = "todo-bootstrap image inputs 3";
+const FORMAT: &str = "todo-bootstrap image inputs 4";
 
-/// The sha256 over the files of the build context that `.dockerignore` leaves in (paths, modes, contents, links),
-/// the Dockerfile, the digest of the base image, the target and what it means; not over times and labels.
+/// The sha256 over the files of the build context that `.dockerignore` leaves in (paths, contents, links, and whether
+/// their owner may execute them: all that git keeps of a mode, so that the umask of a checkout does not count), the
+/// Dockerfile, the digest of the base image, the target and what it means; not over times and labels.
 pub fn inputs_hash(order: &Order<'_>) -> Result<String> {
     let spec = order.spec;
     let mut hasher = Sha256::new();
@@ -31,12 +32,12 @@ pub fn inputs_hash(order: &Order<'_>) -> Result<String> {
         let path = entry.path();
         let meta = entry.metadata().map_err(|error| listing(&error))?;
         if meta.is_dir() {
-            add(&mut hasher, &["folder", &relative, &mode(&meta)]);
+            add(&mut hasher, &["folder", &relative]);
         } else if meta.is_symlink() {
             let target = std::fs::read_link(path).map_err(|e| Error::io("read the link", path, &e))?;
             add(&mut hasher, &["link", &relative, &target.to_string_lossy()]);
         } else if meta.is_file() {
-            add(&mut hasher, &["file", &relative, &mode(&meta), &sha256_file(path)?.0]);
+            add(&mut hasher, &["file", &relative, mode(&meta), &sha256_file(path)?.0]);
         }
         // Sockets and pipes are not sent to a builder.
     }
@@ -76,14 +77,14 @@ pub(super) fn included(context: &Path, ignore: &Ignore) -> Result<Vec<(String, D
 }
 
 #[cfg(unix)]
-fn mode(meta: &Metadata) -> String {
+fn mode(meta: &Metadata) -> &'static str {
     use std::os::unix::fs::PermissionsExt as _;
-    format!("{:o}", meta.permissions().mode() & 0o7777)
+    if meta.permissions().mode() & 0o100 == 0 { "" } else { "executable" }
 }
 
 #[cfg(not(unix))]
-fn mode(_meta: &Metadata) -> String {
-    String::new()
+fn mode(_meta: &Metadata) -> &'static str {
+    ""
 }
 
 #[cfg(test)]
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn content_names_modes_and_base_count() {
+    fn content_names_and_base_count() {
         assert!(changes(|dir| std::fs::write(dir.join("src/a"), "b").unwrap()));
         assert!(changes(|dir| std::fs::write(dir.join("Dockerfile"), "FROM x").unwrap()));
         assert!(changes(|dir| std::fs::rename(dir.join("src/a"), dir.join("src/b")).unwrap()));
@@ -143,10 +144,19 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_mode_and_a_links_target_count() {
+    fn an_executable_and_a_links_target_count_but_no_umask() {
         use std::os::unix::fs::{PermissionsExt as _, symlink};
-        let executable = std::fs::Permissions::from_mode(0o755);
-        assert!(changes(|dir| std::fs::set_permissions(dir.join("src/a"), executable).unwrap()));
+        let set = |dir: &Path, name: &str, mode| {
+            std::fs::set_permissions(dir.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        assert!(changes(|dir| set(dir, "src/a", 0o755)));
+        // A checkout with the umask 077, or 002.
+        for (file, folder) in [(0o600, 0o700), (0o664, 0o775)] {
+            assert!(!changes(|dir| {
+                set(dir, "src/a", file);
+                set(dir, "src", folder);
+            }));
+        }
         let dir = tempfile::tempdir().unwrap();
         let app = project(dir.path());
         let link = dir.path().join("link");

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
 
 use super::yaml;
@@ -52,6 +54,14 @@ impl Entries {
     pub fn name(&self) -> &str {
         &self.name
     }
+}
+
+/// The certificate of the user in a cluster's own kubeconfig (DER), if it has one.
+pub fn client_certificate(kubeconfig: &Path) -> Option<Vec<u8>> {
+    let text = std::fs::read_to_string(kubeconfig).ok()?;
+    let user = Entries::parse(&text, parent(kubeconfig), "").ok()?.user;
+    let pem = BASE64_STANDARD.decode(user["client-certificate-data"].as_str()?).ok()?;
+    Some(CertificateDer::from_pem_slice(&pem).ok()?.to_vec())
 }
 
 /// Why a cluster's own kubeconfig cannot be used, or `None` if it can: it may be missing, empty, truncated or damaged.

@@ -10,6 +10,6 @@ mod tests;
 mod yaml;
 
 pub use document::{Document, Merged, Unmerged};
-pub use entries::{Entries, damage, name_for};
+pub use entries::{Entries, client_certificate, damage, name_for};
 pub use file::{Then, change, default_file, is_same};
 pub use yaml::fault;

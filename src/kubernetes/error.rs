@@ -50,6 +50,11 @@ pub(crate) fn not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 || status.is_not_found())
 }
 
+/// Whether the object was changed since it was read.
+pub(crate) fn conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_conflict())
+}
+
 /// An API error in one line.
 pub fn error_line(error: &kube::Error) -> String {
     match error {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::record::Record;
-use crate::engine::{Container, Engine};
+use crate::engine::{Container, Engine, cannot_publish};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
 use crate::host::free_port;
@@ -115,6 +115,11 @@ impl LocalRegistry {
     /// `127.0.0.1:PORT`, for the engine.
     pub fn authority(&self) -> &str {
         self.client.authority()
+    }
+
+    /// Its name on the network of nodes.
+    pub fn host(&self) -> &str {
+        &self.name
     }
 
     /// `http://NAME:5000`, for nodes.
@@ -244,7 +249,7 @@ fn make(task: &Task<'_>, engine: &Engine, cache: &Path, record: &mut Record, ima
                 task.check()?;
                 // The engine keeps a container that it could not start.
                 engine.remove_container(task, &name)?;
-                if !is_taken(&error) {
+                if !cannot_publish(&error.to_string()) {
                     return Err(error.help("todo-bootstrap doctor"));
                 }
                 taken.push(port);
@@ -275,14 +280,6 @@ fn run(engine: &Engine, record: &Record, image: &str) -> Cmd {
         cmd = cmd.arg("--env").arg(format!("{key}={value}"));
     }
     cmd.arg(image)
-}
-
-/// Docker Engine, Docker Desktop, Podman (netavark, pasta and slirp4netns).
-fn is_taken(error: &Error) -> bool {
-    let text = error.to_string().to_ascii_lowercase();
-    ["port is already allocated", "address already in use", "ports are not available", "failed to bind port"]
-        .iter()
-        .any(|phrase| text.contains(phrase))
 }
 
 /// The last lines of the container's log; empty if it cannot be read.

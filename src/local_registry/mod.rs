@@ -3,6 +3,7 @@
 //! clusters that use the cache share it, and its volume is removed with the cache (`down --purge`).
 
 mod container;
+mod hosts;
 mod nodes;
 mod record;
 
@@ -11,7 +12,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use container::{LABEL, LocalRegistry};
-pub use nodes::{hosting, is_configured, node_images, pull, write_hosts};
+pub use hosts::{NodeMirror, Outside, is_configured, write_hosts};
+pub use nodes::{hosting, node_images, pull};
 
 /// The registry's name in the image references of pods, which nodes map to the container (`hosts.toml`). It resolves
 /// nowhere else: `.internal` is reserved for private use (ICANN, 2024-07-29).
@@ -28,6 +30,14 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// The image of a pod's reference; `None` for one of another registry, or without tag or digest.
+    pub fn of_pod(reference: &str) -> Option<Self> {
+        let (name, digest) = reference.strip_prefix(HOST)?.strip_prefix('/')?.split_once('@')?;
+        let (repository, tag) = name.rsplit_once(':')?;
+        let [repository, tag, digest] = [repository, tag, digest].map(str::to_owned);
+        Some(Self { repository, tag, digest })
+    }
+
     /// The reference for pods.
     pub fn in_cluster(&self) -> String {
         format!("{HOST}/{self}")
@@ -73,6 +83,12 @@ mod tests {
         let digest = format!("sha256:{}", "1".repeat(64));
         let image = Stored { repository: "app/web".to_owned(), tag: "v1".to_owned(), digest };
         assert_eq!(image.in_cluster(), format!("{HOST}/app/web:v1@sha256:{}", "1".repeat(64)));
+        assert_eq!(Stored::of_pod(&image.in_cluster()).as_ref(), Some(&image));
+        for other in
+            ["web:v1", "docker.io/web:v1@sha256:1", &format!("{HOST}/web:v1"), &format!("{HOST}x/web:v1@a")]
+        {
+            assert_eq!(Stored::of_pod(other), None, "{other}");
+        }
         assert_eq!(
             image.in_engine("127.0.0.1:5001"),
             format!("127.0.0.1:5001/app/web@sha256:{}", "1".repeat(64))

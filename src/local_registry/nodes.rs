@@ -1,4 +1,4 @@
-//! Configures the nodes of a cluster for the registry, lists their images, and pulls.
+//! The registry as the nodes of a cluster see it: its names there, their images, and pulls.
 
 use std::collections::BTreeSet;
 
@@ -10,43 +10,10 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// Where the node's containerd looks for registries; node images set it as `config_path`.
-const FOLDER: &str = "/etc/containerd/certs.d";
-
-/// How a node reaches the registry at `endpoint`
-/// (<https://github.com/containerd/containerd/blob/main/docs/hosts.md>). Because `server` is set too, an
-/// error names the registry, not a fallback that does not exist.
-fn hosts_toml(endpoint: &str) -> String {
-    format!("server = \"{endpoint}\"\n\n[host.\"{endpoint}\"]\n  capabilities = [\"pull\", \"resolve\"]\n")
-}
-
 /// The names of the registry for nodes: ours, and that of the engine, which other tools use (KEP-1755).
-fn names(registry: &LocalRegistry) -> [String; 2] {
+pub(super) fn names(registry: &LocalRegistry) -> [String; 2] {
     let port = registry.authority().rsplit(':').next().unwrap_or_default();
     [HOST.to_owned(), format!("localhost:{port}")]
-}
-
-/// Whether `node` has the files that [`write_hosts`] writes.
-pub fn is_configured(task: &Task<'_>, engine: &Engine, node: &str, registry: &LocalRegistry) -> Result<bool> {
-    let files = names(registry).map(|name| format!("{FOLDER}/{name}/hosts.toml"));
-    let cmd = engine.exec(node, format!("read the registry's settings in {node}")).arg("cat").args(&files);
-    let output = task.run(&cmd.any_status())?;
-    let wanted = hosts_toml(&registry.endpoint()).repeat(files.len());
-    Ok(output.ok() && output.stdout == wanted.as_bytes())
-}
-
-/// Configures the registry in the containerd of `node`, which reads the files at each pull.
-pub fn write_hosts(task: &Task<'_>, engine: &Engine, node: &str, registry: &LocalRegistry) -> Result<()> {
-    const SCRIPT: &str = "set -eu; text=$(cat); for name; do mkdir -p \"$name\"; \
-                          printf '%s\\n' \"$text\" >\"$name/hosts.toml.new\"; \
-                          mv \"$name/hosts.toml.new\" \"$name/hosts.toml\"; done";
-    let folders = names(registry).map(|name| format!("{FOLDER}/{name}"));
-    let cmd = engine
-        .exec(node, format!("configure the registry in {node}"))
-        .args(["sh", "-c", SCRIPT, "sh"])
-        .args(&folders)
-        .input(hosts_toml(&registry.endpoint()));
-    task.run(&cmd).map(drop)
 }
 
 /// `repository@digest` of all images in `node` that came from the registry. Runs one process for all of them.

@@ -96,7 +96,10 @@ pub(super) fn fetch_miss(task: &Task<'_>, error: FetchError) -> Miss {
     Miss::Refused { reason: error.to_string(), help: Some(error.help()) }
 }
 
-/// An error of one origin as a refusal, unless the work was asked to stop.
+/// An error of one origin as a refusal with its help, unless the work was asked to stop.
 pub(super) fn miss(task: &Task<'_>, error: Error) -> Miss {
-    if task.check().is_err() { Miss::Fatal(error) } else { Miss::refused(error.one_line()) }
+    if task.check().is_err() {
+        return Miss::Fatal(error);
+    }
+    Miss::Refused { reason: error.one_line(), help: error.hints().first().cloned() }
 }

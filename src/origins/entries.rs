@@ -9,6 +9,7 @@ use super::{FoundImage, Origins};
 use crate::bundle::{Entry, sbom};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::fetch::Urgency;
 use crate::files::{sha256 as sha256_of, sha256_file};
 use crate::images::{self, Built, Order, inputs_hash};
 use crate::local_registry::{Stored, place_of};
@@ -24,7 +25,7 @@ impl Origins {
         engine: Option<&Engine>,
         name: &str,
     ) -> Result<(Entry, PathBuf)> {
-        let found = self.tool_among(task, engine, name, PORTABLE)?;
+        let found = self.tool_among(task, engine, name, PORTABLE, Urgency::Check)?;
         let entry = Entry {
             name: name.to_owned(),
             kind: "tool".to_owned(),
@@ -49,7 +50,7 @@ impl Origins {
         name: &str,
         work: &Path,
     ) -> Result<(FoundImage, Entry, PathBuf)> {
-        let found = self.image(task, engine, registry, name)?;
+        let found = self.image(task, engine, registry, name, Urgency::Pod)?;
         let artifact = artifact(name);
         // By the inputs of its recipe it is recognised where the same recipe made it again.
         let inputs = match self.source.cached(&artifact) {

@@ -7,6 +7,7 @@ use super::{FoundImage, Origin, Origins};
 use crate::bundle::Entry;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::fetch::Urgency;
 use crate::files::write_json;
 use crate::local_registry::{Stored, place_of};
 use crate::pins::PublishedImage;
@@ -49,11 +50,12 @@ impl Origins {
         engine: &Engine,
         registry: &Registry,
         name: &str,
+        urgency: Urgency,
     ) -> Result<FoundImage> {
         let walked = walk(task, name, &ORDER, |origin| match origin {
             Origin::Cache => self.cached_image(task, registry, name),
             Origin::Bundle => self.bundled_image(task, registry, name),
-            Origin::Download => self.copied_image(task, registry, name),
+            Origin::Download => self.copied_image(task, registry, name, urgency),
             Origin::Source | Origin::Mirror | Origin::System => {
                 let made = self.made_image(task, engine, name)?;
                 let stored = push(task, registry, &made.entry, &made.file())?;
@@ -144,6 +146,7 @@ impl Origins {
         let (_, tag) = place_of(&published);
         let reference = format!("localhost/todo-bootstrap/{REGISTRY}:{tag}");
         let file = self.transit()?.join("registry.tar");
+        let _place = self.queue.join(Urgency::Registry);
         self.with_upstream(task, &published, |from| fetch_archive(task, from, &reference, &file))?;
         engine.load(task, &file)?;
         std::fs::remove_file(&file).map_err(|e| Error::io("remove", &file, &e))?;
@@ -209,6 +212,20 @@ impl Origins {
         refused(format!("the registry has no complete {}:{}", stored.repository, stored.tag))
     }
 
+    /// Whether the image was put into the registry, or the registry's own into the engine, and is what would
+    /// be put there now.
+    pub(super) fn is_recorded(&self, name: &str) -> bool {
+        let read = |name: &str| std::fs::read(self.record_file(name)).unwrap_or_default();
+        let record = if name == REGISTRY {
+            let record: Option<EngineRecord> = serde_json::from_slice(&read(IN_ENGINE)).ok();
+            record.map(|record| (record.origin, record.inputs))
+        } else {
+            let record: Option<Record> = serde_json::from_slice(&read(name)).ok();
+            record.map(|record| (record.origin, record.inputs))
+        };
+        record.is_some_and(|(origin, inputs)| self.current(name, origin, &inputs, name).is_ok())
+    }
+
     /// Refuses what was made of other inputs than today's.
     fn current(&self, name: &str, origin: Origin, inputs: &str, what: &str) -> Attempt<()> {
         let current = match origin {
@@ -254,10 +271,7 @@ impl Origins {
         if let Some(doubt) = image.doubt().filter(|_| !self.trust.allow_unpinned) {
             return refused(format!("{doubt}; use --allow-unpinned to accept it"));
         }
-        match self.reach.refusal(&self.host_of(image)) {
-            Some(reason) => refused(reason),
-            None => Ok(image.reference()),
-        }
+        self.reach.miss(&self.host_of(image)).map_or(Ok(image.reference()), Err)
     }
 
     /// Where a published image is copied from.
@@ -304,13 +318,21 @@ impl Origins {
         work(&from).map_err(|error| super::chain::miss(task, error.into()))
     }
 
-    fn copied_image(&self, task: &Task<'_>, registry: &Registry, name: &str) -> Attempt<Record> {
+    fn copied_image(
+        &self,
+        task: &Task<'_>,
+        registry: &Registry,
+        name: &str,
+        urgency: Urgency,
+    ) -> Attempt<Record> {
         let published = self.reachable(task, name)?;
         let (repository, tag) = place_of(&published);
         let from = self.copied_from(&published).map_or_else(|_| published.clone(), |from| from.to_string());
         task.say(format!("copying {from} to the local registry"));
-        let digest =
-            self.with_upstream(task, &published, |from| registry.copy(task, from, &repository, Some(&tag)))?;
+        let place = self.queue.join(urgency);
+        let digest = self.with_upstream(task, &published, |from| {
+            registry.copy(task, from, &repository, Some(&tag), &place)
+        })?;
         let stored = Stored { repository, tag, digest };
         Ok(Record { stored, origin: Origin::Download, inputs: published })
     }

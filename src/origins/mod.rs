@@ -3,8 +3,8 @@
 //! The reasons why earlier origins were not used are reported: users see why a long build started.
 
 mod chain;
-mod effects;
 mod entries;
+mod forecast;
 mod images;
 mod link;
 mod mirror;
@@ -26,7 +26,7 @@ use crate::bundle::Bundle;
 use crate::config::{Paths, Versions};
 use crate::data::Data;
 use crate::error::Result;
-use crate::fetch::Client;
+use crate::fetch::{Client, Queue};
 use crate::host::Facts;
 use crate::local_registry::Stored;
 use crate::pins::Images;
@@ -34,6 +34,7 @@ use crate::process_env::ProcessEnv;
 use crate::source::Source;
 use crate::tools::Pins;
 
+pub use forecast::{Build, Forecast, Host, Way};
 pub use images::REGISTRY;
 pub use mirror::{Mirror, Place};
 use reach::Reach;
@@ -141,6 +142,8 @@ pub struct Origins {
     published: Images,
     reach: Reach,
     client: Mutex<Option<Client>>,
+    /// Of all that is downloaded for the steps of a run.
+    queue: Queue,
     cache: PathBuf,
 }
 
@@ -170,12 +173,17 @@ impl Origins {
             published: Images::load(data, versions)?,
             reach: Reach::load(&paths.cache, process_env.now),
             client: Mutex::new(None),
+            queue: Queue::default(),
             cache: paths.cache.clone(),
         })
     }
 
     pub fn pins(&self) -> &Pins {
         &self.pins
+    }
+
+    pub fn registry_mirrors(&self) -> &RegistryMirrors {
+        &self.trust.registry_mirrors
     }
 
     /// Whether the user named a bundle, which then has the application's images as well.

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
+use super::chain::Miss;
 use crate::error::Result;
-use crate::fetch::Client;
+use crate::fetch::{Client, FetchError, permitted};
 use crate::files::write_atomic;
 use crate::task::Task;
 
@@ -69,6 +70,14 @@ impl Reach {
         Some(format!("{host} could not be reached ({}), {when}", dead.why))
     }
 
+    /// As a [`Miss`], with the help that the cause has; `None` if the host may be tried.
+    pub(super) fn miss(&self, host: &str) -> Option<Miss> {
+        let reason = self.refusal(host)?;
+        let cause = self.known().dead.get(host)?.why.clone();
+        let help = Some(FetchError::Unreachable { host: host.to_owned(), cause }.help());
+        Some(Miss::Refused { reason, help })
+    }
+
     /// Asks all `hosts` at once, once per process; whatever they answer, they are within reach.
     pub(super) fn survey(&self, task: &Task<'_>, client: &Client, hosts: &[&str]) -> Result<()> {
         let mut known = self.known();
@@ -124,7 +133,10 @@ impl Reach {
 
 async fn ask(client: &Client, host: &str) -> Result<(), (String, Duration)> {
     let started = Instant::now();
-    let request = client.http().head(format!("https://{host}/")).timeout(ANSWER);
+    // A registry mirror on the loopback address speaks plain HTTP.
+    let plain = format!("http://{host}/");
+    let url = permitted(&plain).map_or_else(|_| format!("https://{host}/"), |_| plain);
+    let request = client.http().head(url).timeout(ANSWER);
     match request.send().await {
         Ok(_) => Ok(()),
         // A redirect that we do not follow is an answer as well.
@@ -136,6 +148,20 @@ async fn ask(client: &Client, host: &str) -> Result<(), (String, Duration)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_that_wants_a_login_is_told_with_the_command() {
+        let dir = tempfile::tempdir().unwrap();
+        let reach = Reach::load(dir.path(), || "2026-01-01T12:00:00Z".parse().unwrap());
+        for (cause, expected) in [
+            ("tunnel error: proxy authorization required", "http://NAME:PASSWORD@HOST:PORT"),
+            ("no such name", "curl -I https://a.example/"),
+        ] {
+            reach.record("a.example", cause, Duration::ZERO);
+            let Some(Miss::Refused { reason, help: Some(help) }) = reach.miss("a.example") else { panic!() };
+            assert!(reason.contains(cause) && help.contains(expected), "{reason}\n{help}");
+        }
+    }
 
     #[test]
     fn a_slow_failure_is_remembered_for_ten_minutes_and_a_fast_one_for_this_run() {

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
+use crate::fetch::permitted;
+use crate::local_registry::NodeMirror;
 use crate::registry::Reference;
 
 /// By registry (`docker.io`): the host of its mirror, and the prefix of repositories there, which may be empty.
@@ -36,6 +38,13 @@ impl RegistryMirrors {
         let repository = [prefix.as_str(), published.repository.as_str()].join("/");
         let repository = repository.trim_start_matches('/').to_owned();
         Reference { host: host.clone(), repository, ..published }
+    }
+
+    /// The mirrors that nodes can reach: on the loopback address, a node finds itself.
+    pub fn for_nodes(&self) -> Vec<NodeMirror<'_>> {
+        let mirrors = self.0.iter().map(|(registry, (host, prefix))| NodeMirror { registry, host, prefix });
+        // Plain HTTP is permitted on the loopback address only.
+        mirrors.filter(|mirror| permitted(&format!("http://{}/", mirror.host)).is_err()).collect()
     }
 }
 
@@ -94,6 +103,14 @@ mod tests {
         let both = ["docker.io=a.example/hub", " registry.k8s.io=a.example/k8s ", ""];
         assert_eq!(of(&both, "registry.k8s.io/pause:3"), "a.example/k8s/pause:3");
         assert_eq!(of(&both, "alpine:3"), "a.example/hub/library/alpine:3");
+    }
+
+    #[test]
+    fn nodes_get_the_mirrors_that_they_can_reach() {
+        let texts = ["docker.io=a.example:8443/hub", "gcr.io=localhost:5000", "ghcr.io=127.0.0.1:5000/x"];
+        let mirrors = RegistryMirrors::parse(texts.into_iter()).unwrap();
+        let hub = NodeMirror { registry: "docker.io", host: "a.example:8443", prefix: "hub" };
+        assert_eq!(mirrors.for_nodes(), [hub]);
     }
 
     #[test]

@@ -15,12 +15,14 @@ use super::*;
 use crate::bundle::Entry;
 use crate::engine::testing::{engine, with_task};
 use crate::exec::Script;
+use crate::fetch::Urgency;
 use crate::files::sha256;
 use crate::host::recorded::debian;
 use crate::images::{INPUTS_LABEL, TAG_LABEL};
 use crate::progress::{Recorder, State};
 use crate::registry::Registry;
 use crate::registry::testing::TestRegistry;
+use crate::source::Recipes;
 use crate::tools::Unpack;
 
 struct Bench {
@@ -74,7 +76,7 @@ impl Bench {
 
     fn kind(&mut self, script: &Script) -> (Result<Found>, Recorder) {
         let origins = self.origins();
-        with_task(script, |task| origins.tool(task, "kind"))
+        with_task(script, |task| origins.tool(task, "kind", Urgency::Cluster))
     }
 }
 
@@ -174,7 +176,7 @@ fn a_host_that_was_out_of_reach_is_not_tried_again() {
     let mut bench = Bench::new();
     let origins = bench.origins();
     let (errors, _) = with_task(&Script::default(), |task| {
-        ["kind", "helm"].map(|name| origins.tool(task, name).unwrap_err().to_string())
+        ["kind", "helm"].map(|name| origins.tool(task, name, Urgency::Cluster).unwrap_err().to_string())
     });
     assert!(!errors[0].contains("could not be reached"), "{}", errors[0]);
     assert!(errors[1].contains("could not be reached"), "{}", errors[1]);
@@ -185,11 +187,71 @@ fn a_plan_names_where_things_would_come_from_and_touches_nothing() {
     let mut bench = Bench::new();
     bench.url = "https://release.example/kind".to_owned();
     let origins = bench.origins();
-    assert!(origins.tool_effect("kind").starts_with("kind 0.33.0 from release.example"));
-    assert!(origins.image_effect("node").contains("copied from docker.io/kindest/node:"));
+    assert!(
+        origins
+            .tool_forecast("kind")
+            .effect("x")
+            .starts_with("downloads kind 0.33.0 from release.example into x")
+    );
+    assert!(origins.image_forecast("node").effect("x").contains("from docker.io/kindest/node:"));
     assert_eq!(std::fs::read_dir(bench.cache()).unwrap().count(), 0);
     bench.bundle = Some(bundle(bench.dir.path(), b"bundled", sha256(b"bundled")));
-    assert!(bench.origins().tool_effect("kind").ends_with("from the bundle"));
+    assert!(bench.origins().tool_forecast("kind").effect("x").ends_with("from the bundle into x"));
+}
+
+/// The hosts that would be asked are those that `up` would ask.
+#[test]
+fn a_forecast_names_the_mirror_in_place_of_the_host_that_it_stands_for() {
+    let hosts = |forecast: Forecast| match forecast.way {
+        Way::Fetched { hosts, .. } => hosts.into_iter().map(|host| (host.name, host.url)).collect::<Vec<_>>(),
+        way => panic!("{way:?}"),
+    };
+    let mut bench = Bench::new();
+    bench.url = "https://release.example/kind".to_owned();
+    let origins = bench.origins();
+    let release = ("release.example".to_owned(), "https://release.example/".to_owned());
+    assert_eq!(hosts(origins.tool_forecast("kind")), std::slice::from_ref(&release));
+    let traefik = hosts(origins.image_forecast("traefik")).remove(0);
+    let digest = Images::load(&bench.data, &Versions::load(&bench.data).unwrap()).unwrap();
+    let digest = digest.get("traefik").unwrap().digest.clone();
+    let path = format!("library/traefik/manifests/{digest}");
+    assert_eq!(traefik.0, "registry-1.docker.io");
+    assert_eq!(traefik.1, format!("https://registry-1.docker.io/v2/{path}"));
+    bench.trust.registry_mirrors =
+        RegistryMirrors::parse(["docker.io=harbor.example/hub"].into_iter()).unwrap();
+    bench.trust.mirror =
+        Some(Mirror::parse("http://me:hush@mirror.example:8080/pub", bench.dir.path()).unwrap());
+    let origins = bench.origins();
+    let mirror = ("mirror.example:8080".to_owned(), "http://mirror.example:8080/pub".to_owned());
+    assert_eq!(hosts(origins.tool_forecast("kind")), [mirror, release]);
+    let traefik = hosts(origins.image_forecast("traefik")).remove(0);
+    assert_eq!(traefik, ("harbor.example".to_owned(), format!("https://harbor.example/v2/hub/{path}")));
+}
+
+#[test]
+fn what_was_installed_is_forecast_to_be_there() {
+    let mut bench = Bench::new();
+    let (_runtime, server) = serve("/kind", bench.body);
+    bench.url = format!("{}/kind", server.uri());
+    let script = Script::default();
+    let way =
+        |origins: &Origins| with_task(&script, |task| origins.forecast_of_tool(task, "kind")).0.unwrap().way;
+    let origins = bench.origins();
+    assert!(matches!(way(&origins), Way::Fetched { .. }));
+    with_task(&script, |task| origins.tool(task, "kind", Urgency::Cluster)).0.unwrap();
+    assert_eq!(way(&origins), Way::Present { origin: Origin::Cache });
+    // An image counts as there by its record, unless its registry runs and has none.
+    bench.bundle = Some(image_bundle(&bench, "image-python", "localhost/base/python:1", &"1".repeat(64)));
+    let origins = bench.origins();
+    let (served, ours) = registry();
+    let of = |registry: Option<&Registry>| {
+        with_task(&script, |task| origins.forecast_of_image(task, registry, "python")).0.unwrap().way
+    };
+    assert!(matches!(of(None), Way::Bundle { .. }));
+    with_task(&script, |task| origins.image(task, &engine(), &ours, "python", Urgency::Pod)).0.unwrap();
+    assert_eq!([of(None), of(Some(&ours))], [(); 2].map(|()| Way::Present { origin: Origin::Cache }));
+    served.state().repositories.clear();
+    assert!(matches!(of(Some(&ours)), Way::Bundle { .. }));
 }
 
 /// An archive of one image, as engines of any age write it.
@@ -230,15 +292,16 @@ fn an_image_is_pushed_once_and_known_afterwards() {
     bench.bundle = Some(image_bundle(&bench, "image-python", "localhost/base/python:1", &"1".repeat(64)));
     let origins = bench.origins();
     let ((served, ours), script) = (registry(), Script::default());
-    let (found, _) =
-        with_task(&script, |task| [(); 2].map(|()| origins.image(task, &engine(), &ours, "python").unwrap()));
+    let (found, _) = with_task(&script, |task| {
+        [(); 2].map(|()| origins.image(task, &engine(), &ours, "python", Urgency::Pod).unwrap())
+    });
     assert_eq!((found[0].origin, found[1].origin), (Origin::Bundle, Origin::Cache));
     assert_eq!(found[0].stored, found[1].stored);
     assert_eq!((found[0].stored.repository.as_str(), found[0].stored.tag.as_str()), ("base/python", "1"));
     assert!(script.ran().is_empty(), "the engine has no part in it: {:?}", script.ran());
     // A registry that lost it gets it again.
     served.state().repositories.clear();
-    let (again, _) = with_task(&script, |task| origins.image(task, &engine(), &ours, "python"));
+    let (again, _) = with_task(&script, |task| origins.image(task, &engine(), &ours, "python", Urgency::Pod));
     assert_eq!(again.unwrap().origin, Origin::Bundle);
 }
 
@@ -247,9 +310,30 @@ fn an_image_that_is_published_nowhere_and_cannot_be_made_says_so() {
     let mut bench = Bench::new();
     let origins = bench.origins();
     let (_served, ours) = registry();
-    let (found, _) = with_task(&Script::default(), |task| origins.image(task, &engine(), &ours, "nobody"));
+    let (found, _) =
+        with_task(&Script::default(), |task| origins.image(task, &engine(), &ours, "nobody", Urgency::Pod));
     let text = found.unwrap_err().to_string();
     assert!(text.contains("not published in any known registry") && text.contains("source:"), "{text}");
+}
+
+/// `plan` says which images are built even if registries can be reached.
+#[test]
+fn an_image_that_is_always_built_is_forecast_with_its_version_and_why() {
+    let mut bench = Bench::new();
+    let (origins, versions) = (bench.origins(), Versions::load(&bench.data).unwrap());
+    let published = Images::load(&bench.data, &versions).unwrap();
+    let recipes = Recipes::load(&bench.data, &versions).unwrap();
+    let images =
+        recipes.iter().filter_map(|recipe| Some((recipe.name.strip_prefix("image-")?, &recipe.version)));
+    let mut seen = 0;
+    for (image, version) in images.filter(|(image, _)| published.get(image).is_none()) {
+        let forecast = origins.image_forecast(image);
+        assert_eq!(forecast.version, *version);
+        let why = "always, because no published image of it is pinned";
+        assert_eq!(forecast.build.differs.as_deref(), Some(why), "{image}");
+        seen += 1;
+    }
+    assert!(seen > 0);
 }
 
 /// A project's own pins of images, with one source.
@@ -265,16 +349,18 @@ fn an_image_that_only_one_source_confirms_is_pulled_where_that_is_enough() {
     );
     std::fs::write(manifests.join("images.toml"), text).unwrap();
     bench.data = Data::new(Some(bench.dir.path().join("own")));
-    let effect = bench.origins().image_effect("thing");
+    let effect = bench.origins().image_forecast("thing").effect("x");
     let why = "only one source confirms its digest (one); use --allow-unpinned to accept it";
     assert!(effect.contains(why), "{effect}");
     bench.trust.allow_unpinned = true;
-    let effect = bench.origins().image_effect("thing");
-    assert!(effect.contains(&format!("copied from 127.0.0.1:1/thing:1.35.8@{digest}")), "{effect}");
+    let effect = bench.origins().image_forecast("thing").effect("x");
+    assert!(effect.contains("from 127.0.0.1:1/thing:1.35.8 into x"), "{effect}");
     // The built-in ones are not among a project's own.
     let (_served, ours) = registry();
     let origins = bench.origins();
-    let found = with_task(&Script::default(), |task| origins.image(task, &engine(), &ours, "traefik")).0;
+    let found =
+        with_task(&Script::default(), |task| origins.image(task, &engine(), &ours, "traefik", Urgency::Pod))
+            .0;
     let error = found.unwrap_err().to_string();
     assert!(error.contains("it is not published in any known registry"), "{error}");
 }

@@ -8,6 +8,7 @@ use super::{Found, Origin, Origins, Refusal};
 use crate::bundle::Entry;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::fetch::Urgency;
 use crate::files::sha256_file;
 use crate::progress::Silent;
 use crate::task::Task;
@@ -36,13 +37,13 @@ pub(super) struct Search {
 
 impl Origins {
     /// The tool, verified just now; fetched or made if needed.
-    pub fn tool(&self, task: &Task<'_>, name: &str) -> Result<Found> {
-        self.tool_among(task, None, name, &ORDER)
+    pub fn tool(&self, task: &Task<'_>, name: &str, urgency: Urgency) -> Result<Found> {
+        self.tool_among(task, None, name, &ORDER, urgency)
     }
 
     /// As [`Origins::tool`], from this origin only, even if the cache has it.
     pub fn tool_from(&self, task: &Task<'_>, name: &str, origin: Origin) -> Result<Found> {
-        self.tool_among(task, None, name, &[origin])
+        self.tool_among(task, None, name, &[origin], Urgency::Check)
     }
 
     /// As [`Origins::tool`], from one of `order`; `engine` is needed where a recipe builds in a container.
@@ -52,6 +53,7 @@ impl Origins {
         engine: Option<&Engine>,
         name: &str,
         order: &[Origin],
+        urgency: Urgency,
     ) -> Result<Found> {
         let search = self.search(name)?;
         let mut turn = None;
@@ -72,8 +74,8 @@ impl Origins {
             match origin {
                 Origin::System | Origin::Cache => self.cached_tool(task, &search, Tampered::Removed),
                 Origin::Bundle => self.bundled_tool(task, &search),
-                Origin::Mirror => self.mirrored_tool(task, &search),
-                Origin::Download => self.downloaded_tool(task, &search),
+                Origin::Mirror => self.mirrored_tool(task, &search, urgency),
+                Origin::Download => self.downloaded_tool(task, &search, urgency),
                 Origin::Source => self.made_tool(task, &search, engine),
             }
         })?;

@@ -11,7 +11,7 @@ use super::store::adopt;
 use super::tools::{Search, of_cached, record};
 use super::{Found, Mirror, Origin, Origins};
 use crate::error::Error;
-use crate::fetch::{FetchError, LIMIT, Remote, download, extract_member, permitted};
+use crate::fetch::{FetchError, LIMIT, Remote, Urgency, download, extract_member, permitted};
 use crate::files::place;
 use crate::task::Task;
 use crate::tools::{Asset, Unpack};
@@ -21,7 +21,7 @@ const PUBLISHED: &str = ".published-";
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 impl Origins {
-    pub(super) fn mirrored_tool(&self, task: &Task<'_>, search: &Search) -> Attempt<Found> {
+    pub(super) fn mirrored_tool(&self, task: &Task<'_>, search: &Search, urgency: Urgency) -> Attempt<Found> {
         let Some(mirror) = &self.trust.mirror else { return refused("no mirror was given") };
         let asset = self.asset(search)?;
         let at = mirror.place(&asset.url).map_err(Miss::refused)?;
@@ -39,14 +39,14 @@ impl Origins {
             }
             Place::Url(url) => {
                 let authority = mirror.authority().unwrap_or_default();
-                if let Some(reason) = self.reach.refusal(&authority) {
-                    return refused(reason);
+                if let Some(miss) = self.reach.miss(&authority) {
+                    return Err(miss);
                 }
                 let remote =
                     Remote { url: url.as_str(), plain_http: mirror.is_plain(), hosts: &[], ..remote(asset) };
                 self.arrive(search, asset, Origin::Mirror, |to| {
                     // The user named this mirror, so it is tried again in the next run.
-                    self.transfer(task, &remote, to, |cause| {
+                    self.transfer(task, urgency, &remote, to, |cause| {
                         self.reach.record(&authority, cause, Duration::ZERO);
                     })
                 })
@@ -54,7 +54,12 @@ impl Origins {
         }
     }
 
-    pub(super) fn downloaded_tool(&self, task: &Task<'_>, search: &Search) -> Attempt<Found> {
+    pub(super) fn downloaded_tool(
+        &self,
+        task: &Task<'_>,
+        search: &Search,
+        urgency: Urgency,
+    ) -> Attempt<Found> {
         let asset = self.asset(search)?;
         self.dead_end(&asset.url)?;
         let client = self.client().map_err(|error| Miss::refused(error.one_line()))?;
@@ -62,7 +67,7 @@ impl Origins {
         self.dead_end(&asset.url)?;
         let started = Instant::now();
         self.arrive(search, asset, Origin::Download, |to| {
-            self.transfer(task, &remote(asset), to, |cause| {
+            self.transfer(task, urgency, &remote(asset), to, |cause| {
                 self.reach.record(&host(&asset.url).unwrap_or_default(), cause, started.elapsed());
             })
         })
@@ -70,21 +75,21 @@ impl Origins {
 
     /// Refuses an address whose host is known to be out of reach.
     pub(super) fn dead_end(&self, url: &str) -> Attempt<()> {
-        match host(url).and_then(|host| self.reach.refusal(&host)) {
-            Some(reason) => refused(reason),
-            None => Ok(()),
-        }
+        host(url).and_then(|host| self.reach.miss(&host)).map_or(Ok(()), Err)
     }
 
     fn transfer(
         &self,
         task: &Task<'_>,
+        urgency: Urgency,
         remote: &Remote<'_>,
         to: &Path,
         unreachable: impl FnOnce(&str),
     ) -> Attempt<()> {
         let client = self.client().map_err(|error| Miss::refused(error.one_line()))?;
-        download(task, &client, remote, to).map_err(|error| {
+        let place = self.queue.join(urgency);
+        let remote = Remote { place: Some(&place), ..*remote };
+        download(task, &client, &remote, to).map_err(|error| {
             if let FetchError::Unreachable { cause, .. } = &error {
                 unreachable(cause);
             }

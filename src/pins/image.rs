@@ -1,5 +1,7 @@
 //! A published image, pinned by its digest.
 
+use std::collections::BTreeMap;
+
 use super::{End, Line};
 use crate::fetch::permitted;
 use crate::registry::{Reference, host_to_ask};
@@ -19,6 +21,9 @@ pub struct PublishedImage {
     pub digest: String,
     /// What is in it, without a `v`.
     pub version: String,
+    /// Bytes to transfer (manifest and compressed layers), by platform, where they are published: an estimate for
+    /// messages.
+    pub sizes: BTreeMap<String, u64>,
     /// Hosts that the registry may redirect to, besides itself; `*.example.org` stands for all below.
     pub hosts: Vec<String>,
     /// The published texts that agree on the digest, independent of each other.

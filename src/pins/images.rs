@@ -51,7 +51,7 @@ impl Images {
 }
 
 /// Reads `image` (REGISTRY/REPOSITORY:TAG), `digest`, `version`, `product` (in `support.toml`),
-/// `sources`, and where they apply `hosts`, `source-version` (the key in `versions.toml` of what its
+/// `sources`, and where they apply `sizes` (bytes by platform), `hosts`, `source-version` (the key in `versions.toml` of what its
 /// recipe makes, by default the image's name), `version-differs` and `differs`.
 fn image(
     name: &str,
@@ -70,6 +70,7 @@ fn image(
     }
     let (version, product) = (fields.string("version"), fields.string("product"));
     let line = supported(fields, support, product.as_deref(), version.as_deref());
+    let sizes = sizes(fields);
     let sources = sources(fields);
     let hosts = hosts(fields);
     let key = fields.opt_string("source-version");
@@ -90,6 +91,7 @@ fn image(
         tag: image.tag?,
         digest,
         version: version?,
+        sizes,
         hosts,
         sources,
         support: line?.clone(),
@@ -99,6 +101,19 @@ fn image(
         source_support,
         differs,
     })
+}
+
+fn sizes(fields: &mut Fields<'_, '_>) -> BTreeMap<String, u64> {
+    let mut sizes = BTreeMap::new();
+    fields.opt_table("sizes", |platforms| {
+        for platform in platforms.keys() {
+            let bytes =
+                platforms.opt_integer(&platform, 1..=i64::MAX).and_then(|bytes| u64::try_from(bytes).ok());
+            sizes.extend(bytes.map(|bytes| (platform, bytes)));
+        }
+        Some(())
+    });
+    sizes
 }
 
 /// The line that an image is of; one that `support.toml` does not have is a problem.

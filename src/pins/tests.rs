@@ -152,7 +152,7 @@ fn all_problems_of_the_images_are_named() {
         "images.toml:5: `a.product` is \"none\", which is not in support.toml",
         "images.toml:6: `a.sources` lists \"a\" twice: that is one source",
         "images.toml:7: `a.source-version` is \"none\", a key that versions.toml does not have",
-        "images.toml:8: unknown key `a.size`",
+        "images.toml:8: unknown key `a.size` (did you mean `sizes`?)",
         "images.toml:12: `b.version` is 2.9, but support.toml does not list until when this line of thing is supported",
     ];
     let first_lines = error.causes().iter().filter_map(|cause| cause.lines().next());

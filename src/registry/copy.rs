@@ -1,15 +1,18 @@
 //! Copies published images into our registry, or into an archive.
 
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
+use std::sync::mpsc::sync_channel;
+
+use tokio::sync::OwnedMutexGuard;
 
 use super::archive::{tagged, write};
-use super::blob::{Blob, Place};
+use super::blob::{self, Blob};
 use super::manifest::Descriptor;
 use super::push::Push;
 use super::upstream::{Published, Upstream};
 use super::{Reference, Registry, Result, wait};
 use crate::error::Error;
+use crate::fetch::Place;
 use crate::files::{parent, remove};
 use crate::task::Task;
 
@@ -24,12 +27,13 @@ impl Registry {
         upstream: &Upstream<'_>,
         repository: &str,
         tag: Option<&str>,
+        place: &Place<'_>,
     ) -> Result<String> {
         self.named(repository, tag.unwrap_or("latest"))?;
         let published = Published::find(task, upstream, None)?;
         let push = Push::new(self, task, repository);
         let name = upstream.shown();
-        push.image(&published.manifest, tag, &name, || missing(task, &push, &published, &name))
+        push.image(&published.manifest, tag, &name, || missing(task, &push, &published, &name, place))
     }
 
     /// Writes an image of ours to `to` as an archive that engines load as `name`, always the same bytes.
@@ -54,18 +58,71 @@ impl Registry {
     }
 }
 
-fn missing(task: &Task<'_>, push: &Push<'_>, published: &Published<'_>, name: &str) -> Result<()> {
+fn missing(
+    task: &Task<'_>,
+    push: &Push<'_>,
+    published: &Published<'_>,
+    name: &str,
+    place: &Place<'_>,
+) -> Result<()> {
     let digests = published.blobs.iter().map(|blob| blob.digest.as_str());
     let there = wait(task, &format!("looking for {name}"), push.present(digests))?;
     let blobs = published.blobs.iter().zip(there).filter(|(_, there)| !there).map(|(blob, _)| blob);
     let missing: Vec<&Descriptor> = blobs.collect();
     let (total, mut before) = (missing.iter().map(|blob| blob.size).sum(), 0);
-    for (number, blob) in missing.iter().enumerate() {
-        let label = format!("{name} ({} of {})", number + 1, missing.len());
-        through(task, push, blob, |blob| published.bring(blob, &label, before, total))?;
-        before += blob.size;
+    let (registry, repository) = (push.registry, push.repository);
+    // The next blob is downloaded while one is pushed, so that the link has no pause.
+    let (send, arrived) = sync_channel::<Arrived<'_>>(1);
+    let vanished = std::thread::scope(|scope| {
+        let pusher = scope.spawn(move || {
+            let push = Push::met(registry, task, repository);
+            let pushed = arrived.into_iter().map(|blob| blob.push(task, &push));
+            pushed.filter_map(Result::transpose).collect::<Result<Vec<&Descriptor>>>()
+        });
+        let mut bring = || -> Result<()> {
+            for (number, blob) in missing.iter().copied().enumerate() {
+                let label = format!("{name} ({} of {})", number + 1, missing.len());
+                // Before the turn of the blob, for which a more urgent image may wait.
+                place.wait(task)?;
+                let turn = registry.turn(&blob.digest).blocking_lock_owned();
+                if !wait(task, &format!("a look for {}", blob.digest), push.mount(&blob.digest))? {
+                    let path = published.bring(blob, &label, before, total)?;
+                    if send.send(Arrived { blob, path, _turn: turn }).is_err() {
+                        break; // The pusher failed.
+                    }
+                }
+                before += blob.size;
+            }
+            Ok(())
+        };
+        let brought = bring();
+        drop(send);
+        let pushed = pusher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        brought.and(pushed)
+    })?;
+    for blob in vanished {
+        through(task, push, blob, |blob| published.bring(blob, name, 0, total))?;
     }
     Ok(())
+}
+
+/// A blob in the cache, of which nobody else takes care meanwhile.
+struct Arrived<'a> {
+    blob: &'a Descriptor,
+    path: PathBuf,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl<'a> Arrived<'a> {
+    /// Pushes it; returns it if it vanished from the cache before that.
+    fn push(self, task: &Task<'_>, push: &Push<'_>) -> Result<Option<&'a Descriptor>> {
+        let blob = cached(self.blob, &self.path);
+        match wait(task, &format!("the push of {}", blob.digest), push.upload(&blob)) {
+            Ok(()) => Ok(remove(&self.path).map(|()| None)?),
+            Err(_) if !self.path.exists() => Ok(Some(self.blob)),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// One blob: from the outside into the cache, from there into the registry.
@@ -75,8 +132,7 @@ pub(super) fn through(
     blob: &Descriptor,
     bring: impl Fn(&Descriptor) -> Result<PathBuf>,
 ) -> Result<()> {
-    let turn = push.registry.turn(&blob.digest);
-    let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = push.registry.turn(&blob.digest).blocking_lock_owned();
     if wait(task, &format!("a look for {}", blob.digest), push.mount(&blob.digest))? {
         return Ok(());
     }
@@ -97,7 +153,7 @@ pub(super) fn through(
 }
 
 fn cached(blob: &Descriptor, path: &Path) -> Blob {
-    let from = Place::File { path: path.to_owned(), offset: 0 };
+    let from = blob::Place::File { path: path.to_owned(), offset: 0 };
     Blob { digest: blob.digest.clone(), size: blob.size, from }
 }
 

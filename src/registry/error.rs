@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 
 use crate::error::{Error, Kind};
 use crate::fetch::{FetchError, permitted};
+use crate::quantity::{show_estimate, show_time};
 
 const AGAIN: &str = "todo-bootstrap up   # retries and continues from here";
 
@@ -60,18 +61,14 @@ impl RegistryError {
     }
 
     pub(super) fn stalled(host: &str, what: &str, idle: Duration) -> Self {
-        let seconds = idle.as_secs_f32();
-        Self::again(format!("{host} stalled: no data for {seconds} s during {what}"))
+        Self::again(format!("{host} stalled: no data for {} during {what}", show_time(idle)))
     }
 
     /// `quota` and `after` are what the host says of its limit and of when to retry.
     pub(super) fn rate_limited(host: &str, quota: Option<String>, after: Option<Duration>) -> Self {
         let quota = quota.map(|quota| format!(" ({quota})")).unwrap_or_default();
-        let later = match after.map(|after| after.as_secs()) {
-            None => String::new(),
-            Some(seconds @ 0..=120) => format!(", it asks to retry in {seconds} s"),
-            Some(seconds) => format!(", it asks to retry in {} min", seconds.div_ceil(60)),
-        };
+        let later = after.map(|after| format!(", it asks to retry in {}", show_estimate(after)));
+        let later = later.unwrap_or_default();
         let help = "todo-bootstrap up   # after the time that it asks to wait, or with a mirror of your own";
         Self::failed(format!("the rate limit of {host} is reached{quota}{later}"), help)
     }

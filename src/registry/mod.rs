@@ -26,7 +26,7 @@ pub use copy::fetch_archive;
 pub use error::{RegistryError, Result};
 pub use manifest::{Descriptor, Manifest};
 pub use reference::{Reference, host_to_ask};
-pub use upstream::Upstream;
+pub use upstream::{Upstream, anonymous_token};
 
 use crate::fetch::{Client, permitted};
 use crate::task::Task;
@@ -44,7 +44,7 @@ pub struct Registry {
     /// Repositories in which blobs were seen, by digest: what one has, another need not be sent.
     seen: Arc<Mutex<BTreeMap<String, String>>>,
     /// By digest of a blob: held by who copies it.
-    turns: Arc<Mutex<BTreeMap<String, Arc<Mutex<()>>>>>,
+    turns: Arc<Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
 impl Registry {
@@ -89,7 +89,7 @@ impl Registry {
     }
 
     /// Images share layers: of those that are copied at the same time, one downloads each.
-    fn turn(&self, digest: &str) -> Arc<Mutex<()>> {
+    fn turn(&self, digest: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(turns.entry(digest.to_owned()).or_default())
     }

@@ -41,6 +41,11 @@ impl<'a> Push<'a> {
         Self { registry, task, repository, moved: RefCell::default(), met: Cell::new(false) }
     }
 
+    /// For another thread, to a registry that answered this one.
+    pub(super) fn met(registry: &'a Registry, task: &'a Task<'a>, repository: &'a str) -> Self {
+        Self { met: Cell::new(true), ..Self::new(registry, task, repository) }
+    }
+
     /// What counts the bytes of one more upload.
     pub(super) fn counter(&self) -> Arc<AtomicU64> {
         let counter = Arc::default();

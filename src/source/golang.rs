@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Source;
 use super::recipe::{Go, ModuleFiles};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Inherit};
+use crate::quantity::show_time;
 use crate::task::Task;
 
-/// How often the build of a package is worth a message: there are thousands of them.
-const EVERY: Duration = Duration::from_millis(250);
 /// How long to wait before each further attempt to download modules.
 const PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(8)];
 /// What Go prints where the module proxy or the way to it fails.
@@ -134,7 +133,7 @@ fn online<T>(task: &Task<'_>, mut run: impl FnMut() -> Result<T>) -> Result<T> {
             return Err(remedy(error));
         };
         task.check()?;
-        task.warn(format!("a Go module could not be downloaded; trying again in {} s", pause.as_secs()));
+        task.warn(format!("a Go module could not be downloaded; trying again in {}", show_time(pause)));
         let slept = async {
             tokio::time::sleep(pause).await;
             Ok(())
@@ -164,33 +163,53 @@ fn remedy(error: Error) -> Error {
 struct Compiled<'a> {
     task: &'a Task<'a>,
     count: u64,
-    said: Option<Instant>,
 }
 
 impl<'a> Compiled<'a> {
     fn new(task: &'a Task<'a>) -> Self {
-        Self { task, count: 0, said: None }
+        Self { task, count: 0 }
     }
 
     fn line(&mut self, line: &str) {
         let message = if let Some(module) = line.strip_prefix("go: downloading ") {
-            format!("download {module}")
+            format!("downloading {module}")
         } else if line.is_empty() || line.contains(' ') {
             return;
         } else {
             self.count += 1;
-            format!("compile {line} (package {})", self.count)
+            format!("package {}, {line}", self.count)
         };
-        if self.said.is_none_or(|said| said.elapsed() > EVERY) {
-            self.said = Some(Instant::now());
-            self.task.say(message);
-        }
+        self.task.say(message);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec::Script;
+    use crate::task::testing::with_task;
+
+    /// What `go build -v` of Go 1.26 printed for sigs.k8s.io/kind.
+    #[test]
+    fn packages_are_counted_and_downloads_named() {
+        let ((), recorder) = with_task(&Script::default(), |task| {
+            let mut compiled = Compiled::new(task);
+            for line in [
+                "go: downloading sigs.k8s.io/kind v0.33.0",
+                "internal/goarch",
+                "",
+                "# sigs.k8s.io/kind",
+                "sigs.k8s.io/kind/pkg/apis/config/defaults",
+            ] {
+                compiled.line(line);
+            }
+        });
+        assert_eq!(
+            recorder.said(),
+            "downloading sigs.k8s.io/kind v0.33.0\npackage 1, internal/goarch\n\
+             package 2, sigs.k8s.io/kind/pkg/apis/config/defaults\n"
+        );
+    }
 
     #[test]
     fn programs_are_called_as_go_calls_them() {

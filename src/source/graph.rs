@@ -66,7 +66,7 @@ mod tests {
             texts: BTreeMap::new(),
             ca_certificates: false,
         };
-        Recipe { name: name.to_owned(), version: "1".to_owned(), kind: Kind::Layers(layers) }
+        Recipe { name: name.to_owned(), version: "1".to_owned(), minutes: None, kind: Kind::Layers(layers) }
     }
 
     fn recipes() -> Recipes {

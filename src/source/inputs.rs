@@ -92,7 +92,7 @@ impl Source {
                 let path = layers::authorities(Path::new("/"));
                 fields.add("authorities", &path.map(|path| file(&path)).transpose()?.unwrap_or_default());
             }
-            Kind::Image(_) | Kind::Layers(_) | Kind::Npm(_) => {}
+            Kind::Image(_) | Kind::Layers(_) | Kind::Npm(_) | Kind::Pypi(_) => {}
         }
         Ok(())
     }
@@ -126,7 +126,7 @@ fn read_by(kind: &Kind) -> Vec<String> {
             let modules = image.module_files.values().flat_map(|files| pins(&files.module));
             modules.chain([format!("offline/{}", image.context)]).collect()
         }
-        Kind::Rootfs(_) | Kind::Layers(_) | Kind::Npm(_) => Vec::new(),
+        Kind::Rootfs(_) | Kind::Layers(_) | Kind::Npm(_) | Kind::Pypi(_) => Vec::new(),
     }
 }
 

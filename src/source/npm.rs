@@ -1,7 +1,7 @@
 //! Archives of npm packages from the registry, pinned by sha256 and unpacked by their users. npm is not
 //! needed; if it is installed, its configured registry is used.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Source;
 use super::programs::program;
@@ -9,11 +9,11 @@ use super::recipe::{Npm, Package};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Inherit};
 use crate::fetch::{Client, Remote, download};
+use crate::host::npm_registry;
 use crate::task::Task;
 
 const REGISTRY: &str = "https://registry.npmjs.org";
-/// What npm itself reads before its files.
-const VARIABLES: [&str; 2] = ["npm_config_registry", "NPM_CONFIG_REGISTRY"];
+const HELP: &str = "npm config get registry   # shows the registry that must be reachable";
 
 impl Source {
     pub(super) fn build_npm(&self, task: &Task<'_>, npm: &Npm, out: &Path) -> Result<()> {
@@ -26,24 +26,35 @@ impl Source {
                 .or_else(|| packages.get("any"))
                 .ok_or_else(|| Error::host(format!("{output} is not pinned for {arch}")))?;
             task.say(format!("get {} {}", package.package, package.version));
-            // Not in the build's own folder: a build that was killed goes on with what has arrived.
-            let file = self.store.create("npm")?.join(&package.sha256);
             let url = url(&registry, package);
-            let (sha256, size) = (package.sha256.as_str(), Some(package.size));
-            let remote = Remote { url: &url, sha256, size, ..Remote::default() };
-            download(task, &client, &remote, &file).map_err(|error| {
-                Error::from(error)
-                    .help("npm config get registry   # shows the registry that must be reachable")
-            })?;
+            let file = self.package(task, &client, "npm", &url, &package.sha256, package.size);
+            let file = file.map_err(|error| error.help(HELP))?;
             let to = out.join(output);
             std::fs::rename(&file, &to).map_err(|e| Error::io("rename", &to, &e))?;
         }
         Ok(())
     }
 
+    /// Downloads a package of the registry `kind`, pinned by digest and size (bytes). Not to the build's own folder: a
+    /// build that was killed continues with what has arrived.
+    pub(super) fn package(
+        &self,
+        task: &Task<'_>,
+        client: &Client,
+        kind: &str,
+        url: &str,
+        sha256: &str,
+        size: u64,
+    ) -> Result<PathBuf> {
+        let file = self.store.create(kind)?.join(sha256);
+        let remote = Remote { url, sha256, size: Some(size), ..Remote::default() };
+        download(task, client, &remote, &file)?;
+        Ok(file)
+    }
+
     /// The user's own registry: it may be a mirror, as what it serves is compared with the pin.
     fn registry(&self, task: &Task<'_>) -> Result<String> {
-        let given = VARIABLES.iter().find_map(|key| self.process_env.var(key));
+        let given = npm_registry(&self.process_env);
         let registry = match (given, program(&self.process_env, "npm", &[])) {
             (Some(registry), _) => registry.to_owned(),
             (None, Some(npm)) => {

@@ -43,13 +43,29 @@ fn version(text: &str) -> Option<Version> {
 pub struct Debootstrap {
     pub path: PathBuf,
     pub unshare: PathBuf,
+    /// Whether the keys of Debian's archive are installed, which only Debian depends on.
+    pub keys: bool,
+}
+
+/// The package of the keys, and where debootstrap looks for them: `.pgp` since Debian 13.
+pub(super) const KEYS: &str = "debian-archive-keyring";
+const KEYRINGS: [&str; 2] =
+    ["/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"];
+
+/// Whether the keys of Debian's archive are installed.
+pub(super) fn has_keys() -> bool {
+    KEYRINGS.iter().any(|file| Path::new(file).is_file())
 }
 
 impl Debootstrap {
     /// Looks on `PATH` and in the folders of system programs; starts no process.
     pub fn find(process_env: &ProcessEnv) -> Option<Self> {
         let path = program(process_env, "debootstrap", &["/usr/sbin", "/sbin"])?;
-        Some(Self { path, unshare: program(process_env, "unshare", &["/usr/bin", "/bin"])? })
+        Some(Self {
+            path,
+            unshare: program(process_env, "unshare", &["/usr/bin", "/bin"])?,
+            keys: has_keys(),
+        })
     }
 }
 
@@ -86,8 +102,13 @@ pub fn obstacle(
     if !facts.root {
         return Some("building a root file system requires root (use sudo)".to_owned());
     }
-    let absent = "debootstrap is not installed (apt-get install debootstrap)";
-    debootstrap.is_none().then(|| absent.to_owned())
+    match debootstrap {
+        None => Some(format!("debootstrap is not installed (apt-get install debootstrap {KEYS})")),
+        Some(tool) if !tool.keys => {
+            Some(format!("the keys of Debian's archive are not installed (apt-get install {KEYS})"))
+        }
+        Some(_) => None,
+    }
 }
 
 #[cfg(test)]
@@ -130,12 +151,14 @@ mod tests {
 
     #[test]
     fn a_root_file_system_wants_linux_root_and_debootstrap() {
-        let tools = Debootstrap { path: "/d".into(), unshare: "/u".into() };
+        let tools = Debootstrap { path: "/d".into(), unshare: "/u".into(), keys: true };
+        let ubuntu = Debootstrap { keys: false, ..tools.clone() };
         let judge = |facts: &Facts, tools| obstacle(&rootfs(), facts, None, tools).unwrap_or_default();
         let root = Facts { root: true, ..recorded::debian() };
         assert!(judge(&recorded::macos(), Some(&tools)).contains("on Linux only, this is darwin"));
         assert!(judge(&recorded::debian(), Some(&tools)).contains("requires root"));
         assert!(judge(&root, None).contains("apt-get install debootstrap"));
+        assert!(judge(&root, Some(&ubuntu)).contains("apt-get install debian-archive-keyring"));
         assert_eq!(judge(&root, Some(&tools)), "");
     }
 }

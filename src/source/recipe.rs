@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::pypi::{Pypi, Wheel};
 use crate::config::{Document, Fields};
 use crate::error::Result;
 use crate::files::is_sha256;
@@ -18,6 +19,8 @@ pub struct Recipe {
     pub name: String,
     /// Of what is made: the module's, or the image's tag.
     pub version: String,
+    /// How long it takes to build on 2 cores beside all others (docs/BENCHMARKS.md), without what it is made of.
+    pub minutes: Option<u64>,
     pub kind: Kind,
 }
 
@@ -28,6 +31,7 @@ pub enum Kind {
     Go(Go),
     Rootfs(Rootfs),
     Npm(Npm),
+    Pypi(Pypi),
     Image(Image),
     Layers(Layers),
 }
@@ -117,7 +121,7 @@ impl Kind {
     /// The artifacts that this one is made of.
     pub fn uses(&self) -> BTreeSet<&str> {
         match self {
-            Self::Go(_) | Self::Rootfs(_) | Self::Npm(_) => BTreeSet::new(),
+            Self::Go(_) | Self::Rootfs(_) | Self::Npm(_) | Self::Pypi(_) => BTreeSet::new(),
             Self::Image(image) => image
                 .files
                 .values()
@@ -134,6 +138,7 @@ impl Kind {
             Self::Go(go) => go.outputs.keys().map(String::as_str).collect(),
             Self::Rootfs(_) => vec![ROOTFS_TAR],
             Self::Npm(npm) => npm.outputs.keys().map(String::as_str).collect(),
+            Self::Pypi(pypi) => pypi.outputs.keys().map(String::as_str).collect(),
             Self::Image(_) | Self::Layers(_) => vec![IMAGE_TAR],
         }
     }
@@ -142,7 +147,7 @@ impl Kind {
         match self {
             Self::Image(image) => Some(&image.tag),
             Self::Layers(layers) => Some(&layers.tag),
-            Self::Go(_) | Self::Rootfs(_) | Self::Npm(_) => None,
+            Self::Go(_) | Self::Rootfs(_) | Self::Npm(_) | Self::Pypi(_) => None,
         }
     }
 
@@ -150,7 +155,7 @@ impl Kind {
         match self {
             Self::Go(_) => true,
             Self::Image(image) => !image.module_files.is_empty(),
-            Self::Rootfs(_) | Self::Npm(_) | Self::Layers(_) => false,
+            Self::Rootfs(_) | Self::Npm(_) | Self::Pypi(_) | Self::Layers(_) => false,
         }
     }
 
@@ -159,7 +164,7 @@ impl Kind {
         match self {
             Self::Go(_) => "tool",
             Self::Rootfs(_) => "rootfs",
-            Self::Npm(_) => "package",
+            Self::Npm(_) | Self::Pypi(_) => "package",
             Self::Image(_) | Self::Layers(_) => "image",
         }
     }
@@ -173,12 +178,15 @@ pub fn split(file: &str) -> (&str, &str) {
 impl Recipe {
     /// Reads the recipe in `text`, with all its problems; [`super::Recipes`] fills in the version of Go programs.
     pub fn parse(name: &str, origin: &str, text: &str) -> Result<Self> {
+        let mut minutes = None;
         let kind = Document::parse(origin, text)?.read(|fields| {
-            let kind = fields.opt_choice("kind", &["go", "rootfs", "npm", "image", "layers"]);
+            minutes = fields.opt_integer("minutes", 1..=600).and_then(|minutes| u64::try_from(minutes).ok());
+            let kind = fields.opt_choice("kind", &["go", "rootfs", "npm", "pypi", "image", "layers"]);
             match kind.as_deref() {
                 Some("go") => go(fields).map(Kind::Go),
                 Some("rootfs") => rootfs(fields).map(Kind::Rootfs),
                 Some("npm") => npm(fields).map(Kind::Npm),
+                Some("pypi") => pypi(fields).map(Kind::Pypi),
                 Some("image") => image(fields).map(Kind::Image),
                 Some(_) => layers(fields).map(Kind::Layers),
                 None => fields.string("kind").and(None),
@@ -187,9 +195,11 @@ impl Recipe {
         let version = match &kind {
             Kind::Rootfs(rootfs) => rootfs.suite.clone(),
             Kind::Npm(npm) => npm.version.clone(),
+            Kind::Pypi(pypi) => pypi.version.clone(),
             kind => kind.tag().and_then(|tag| tag.rsplit_once(':')).map_or("", |(_, tag)| tag).to_owned(),
         };
-        Ok(Self { name: name.to_owned(), version: version.trim_start_matches('v').to_owned(), kind })
+        let version = version.trim_start_matches('v').to_owned();
+        Ok(Self { name: name.to_owned(), version, minutes, kind })
     }
 }
 
@@ -215,7 +225,22 @@ fn rootfs(fields: &mut Fields<'_, '_>) -> Option<Rootfs> {
 
 fn npm(fields: &mut Fields<'_, '_>) -> Option<Npm> {
     let version = filled(fields, "version");
-    let mut outputs: BTreeMap<String, BTreeMap<String, Package>> = BTreeMap::new();
+    let outputs = pinned(fields, package);
+    Some(Npm { version: version?, outputs })
+}
+
+fn pypi(fields: &mut Fields<'_, '_>) -> Option<Pypi> {
+    let version = filled(fields, "version");
+    let outputs = pinned(fields, wheel);
+    Some(Pypi { version: version?, outputs })
+}
+
+/// `outputs`: file → architecture → what `read` reads.
+fn pinned<T>(
+    fields: &mut Fields<'_, '_>,
+    read: fn(&mut Fields<'_, '_>) -> Option<T>,
+) -> BTreeMap<String, BTreeMap<String, T>> {
+    let mut outputs: BTreeMap<String, BTreeMap<String, T>> = BTreeMap::new();
     fields.opt_table("outputs", |files| {
         for file in files.keys() {
             if !is_component(&file) {
@@ -223,7 +248,7 @@ fn npm(fields: &mut Fields<'_, '_>) -> Option<Npm> {
             }
             files.opt_table(&file, |packages| {
                 for arch in packages.keys() {
-                    let package = packages.opt_table(&arch, package);
+                    let package = packages.opt_table(&arch, read);
                     outputs.entry(file.clone()).or_default().extend(package.map(|package| (arch, package)));
                 }
                 Some(())
@@ -234,20 +259,39 @@ fn npm(fields: &mut Fields<'_, '_>) -> Option<Npm> {
     if outputs.is_empty() {
         fields.problem("outputs", "must name at least one file and its package");
     }
-    Some(Npm { version: version?, outputs })
+    outputs
 }
 
 fn package(fields: &mut Fields<'_, '_>) -> Option<Package> {
     let (package, version) = (filled(fields, "package"), filled(fields, "version"));
+    let (sha256, size) = (sha256(fields), size(fields));
+    Some(Package { package: package?, version: version?, sha256: sha256?, size: size? })
+}
+
+fn wheel(fields: &mut Fields<'_, '_>) -> Option<Wheel> {
+    let (package, version) = (filled(fields, "package"), filled(fields, "version"));
+    let (file, member) = (filled(fields, "file"), filled(fields, "member"));
+    if file.as_ref().is_some_and(|file| !is_component(file)) {
+        fields.problem("file", "must be a file name");
+    }
+    let (sha256, size) = (sha256(fields), size(fields));
+    let (package, version, file) = (package?, version?, file?);
+    Some(Wheel { package, version, file, member: member?, sha256: sha256?, size: size? })
+}
+
+fn sha256(fields: &mut Fields<'_, '_>) -> Option<String> {
     let sha256 = fields.string("sha256");
     if sha256.as_ref().is_some_and(|text| !is_sha256(text)) {
         fields.problem("sha256", "must be 64 lower-case hex digits");
     }
+    sha256
+}
+
+fn size(fields: &mut Fields<'_, '_>) -> Option<u64> {
     if !fields.has("size") {
         fields.problem("size", "is missing");
     }
-    let size = fields.opt_integer("size", 1..=i64::MAX).and_then(|size| u64::try_from(size).ok());
-    Some(Package { package: package?, version: version?, sha256: sha256?, size: size? })
+    fields.opt_integer("size", 1..=i64::MAX).and_then(|size| u64::try_from(size).ok())
 }
 
 fn image(fields: &mut Fields<'_, '_>) -> Option<Image> {

@@ -96,7 +96,7 @@ fn misfits(data: &Data, all: &BTreeMap<String, Recipe>, recipe: &Recipe) -> Vec<
     let mut found = Vec::new();
     let mut say = |what: String| found.push(format!("{FOLDER}/{}.toml: {what}", recipe.name));
     let files = match &recipe.kind {
-        Kind::Go(_) | Kind::Rootfs(_) | Kind::Npm(_) => None,
+        Kind::Go(_) | Kind::Rootfs(_) | Kind::Npm(_) | Kind::Pypi(_) => None,
         Kind::Image(image) => Some(&image.files),
         Kind::Layers(layers) => Some(&layers.files),
     };
@@ -120,13 +120,15 @@ fn misfits(data: &Data, all: &BTreeMap<String, Recipe>, recipe: &Recipe) -> Vec<
     };
     match &recipe.kind {
         Kind::Go(go) => module(&go.module),
-        Kind::Rootfs(_) | Kind::Npm(_) | Kind::Layers(_) => {}
+        Kind::Rootfs(_) | Kind::Npm(_) | Kind::Pypi(_) | Kind::Layers(_) => {}
         Kind::Image(image) => {
             image.module_files.values().for_each(|files| module(&files.module));
             for base in image.bases.values() {
                 match all.get(base).map(|base| &base.kind) {
                     None => say(format!("there is no artifact `{base}`")),
-                    Some(Kind::Go(_) | Kind::Npm(_)) => say(format!("`{base}` is not an image")),
+                    Some(Kind::Go(_) | Kind::Npm(_) | Kind::Pypi(_)) => {
+                        say(format!("`{base}` is not an image"));
+                    }
                     Some(_) => {}
                 }
             }

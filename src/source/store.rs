@@ -57,11 +57,7 @@ impl Store {
     /// A folder of the cache, private where it is made now.
     pub fn create(&self, name: &str) -> Result<PathBuf> {
         let dir = self.cache.join(name);
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&dir).map_err(|e| Error::io("create", &dir, &e))?;
+        files::create_private_dir(&dir)?;
         Ok(dir)
     }
 
@@ -134,10 +130,10 @@ impl Store {
         Ok(made(dir, record))
     }
 
-    /// The right to make an artifact; waits, and says so, while another process makes it.
-    pub fn lock(&self, task: &Task<'_>, name: &str) -> Result<File> {
+    /// The right to make an artifact; calls `waiting`, and waits, while another step or process makes it.
+    pub fn lock(&self, task: &Task<'_>, name: &str, waiting: impl FnOnce()) -> Result<File> {
         let path = self.create("locks")?.join(format!("{name}.lock"));
-        lock::wait(task, &path, || task.say("another process is building it; waiting"))
+        lock::wait(task, &path, waiting)
     }
 
     /// A temporary folder to make an artifact in; removes what a killed build left. The caller holds the lock.

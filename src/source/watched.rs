@@ -1,4 +1,4 @@
-//! The environment of one artifact's build: its log, and its name before its messages.
+//! The log of one artifact's build.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -9,7 +9,6 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Output, RunError, Runner};
 use crate::files::create_private;
-use crate::progress::{Event, Reporter};
 
 /// Runs as another runner does, and writes each command and its lines to a file.
 pub struct Logged<'a> {
@@ -42,18 +41,5 @@ impl Runner for Logged<'_> {
 
     fn detach(&self, cmd: &Cmd, log: &Path) -> Result<u32, RunError> {
         self.runner.detach(cmd, log)
-    }
-}
-
-/// Puts the artifact's name before each message: several are made at the same time.
-pub struct Named<'a> {
-    pub reporter: &'a dyn Reporter,
-    pub name: &'a str,
-}
-
-impl Reporter for Named<'_> {
-    fn report(&self, event: &Event) {
-        let message = format!("{}: {}", self.name, event.message);
-        self.reporter.report(&Event { message, ..event.clone() });
     }
 }

@@ -1,5 +1,7 @@
 //! Step `checks`: runs the checks of the cluster and the application.
 
+use std::borrow::Borrow;
+
 use super::{Probe, Session, Step};
 use crate::checks::{self, Context, Outcome, Spec};
 use crate::config::env::Environment;
@@ -8,8 +10,16 @@ use crate::error::{Error, Kind, Result};
 use crate::images::Built;
 use crate::task::Task;
 
+/// Checks that start pods of their own run only after the application was changed.
 pub struct ChecksStep {
     pub specs: Vec<Spec>,
+}
+
+impl ChecksStep {
+    fn chosen(&self, session: &Session) -> Vec<&Spec> {
+        let changed = session.is_new_release();
+        self.specs.iter().filter(|spec| changed || !spec.starts_pods()).collect()
+    }
 }
 
 /// The checks of the cluster and of the application, in the order of their files.
@@ -59,23 +69,32 @@ pub fn check_context<'a>(
         namespace: namespace.to_owned(),
         host: session.application.as_ref().map(|app| app.host.clone()).unwrap_or_default(),
         ingress: session.ports().http,
+        secure: session.secure()?,
         built: built.to_vec(),
     })
 }
 
-/// The images of the application that this command knows.
-fn built(session: &Session) -> Vec<Built> {
-    let specs = session.application.iter().flat_map(|app| &app.images);
+/// The images of the application that it needs with these settings and that this command knows.
+fn built(session: &Session) -> Result<Vec<Built>> {
+    let Some(application) = &session.application else { return Ok(Vec::new()) };
+    let environment = session.environment(application)?;
+    let specs = environment.images(application).built;
     let image = |name: &str| session.image(name).ok();
-    specs
+    Ok(specs
+        .into_iter()
         .filter_map(|spec| Some(Built { name: spec.name.clone(), stored: image(&spec.name)?, built: false }))
-        .collect()
+        .collect())
 }
 
 /// Runs `specs` against the cluster: once, or with `retry` until they pass or time out.
-pub fn run(session: &Session, task: &Task<'_>, specs: &[Spec], retry: bool) -> Result<Vec<Outcome>> {
+pub fn run(
+    session: &Session,
+    task: &Task<'_>,
+    specs: &[impl Borrow<Spec>],
+    retry: bool,
+) -> Result<Vec<Outcome>> {
     let namespace = session.application.as_ref().map_or("default", |app| &app.namespace).to_owned();
-    let context = check_context(session, task, &namespace, &built(session))?;
+    let context = check_context(session, task, &namespace, &built(session)?)?;
     Ok(if retry { checks::run_all(&context, specs) } else { checks::run_once(&context, specs) })
 }
 
@@ -96,7 +115,10 @@ pub fn failure(outcomes: &[Outcome]) -> Option<Error> {
 
 impl Step for ChecksStep {
     fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
-        let outcomes = run(session, task, &self.specs, false)?;
+        if session.is_new_release() {
+            return Ok(Probe::Needed("the application was changed".to_owned()));
+        }
+        let outcomes = run(session, task, &self.chosen(session), false)?;
         Ok(match outcomes.iter().find(|outcome| !outcome.passed) {
             None => Probe::Done("all passed".to_owned()),
             Some(bad) => Probe::Needed(format!("{}: {}", bad.title, bad.detail)),
@@ -104,7 +126,7 @@ impl Step for ChecksStep {
     }
 
     fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
-        let outcomes = run(session, task, &self.specs, true)?;
+        let outcomes = run(session, task, &self.chosen(session), true)?;
         failure(&outcomes).map_or_else(|| Ok("all passed".to_owned()), Err)
     }
 

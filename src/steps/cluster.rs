@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::early;
+use super::stop::lost;
 use super::{Depth, Probe, Revert, Session, Step};
-use crate::cluster::{Fit, Ports, State, identity, nodes, room};
+use crate::cluster::{Fit, Ports, Sizes, State, identity, nodes, room};
 use crate::error::{Kind, Result};
 use crate::host::{self, PortState};
 use crate::kubernetes::Kube;
@@ -22,12 +24,27 @@ pub struct ClusterMade {
     /// Ports of 127.0.0.1 that are forwarded to the ingress controller.
     pub http_port: Option<u16>,
     pub https_port: Option<u16>,
+    /// Earlier versions created one node and did not record it.
+    pub nodes: Option<u32>,
+    /// Of each node.
     pub cpus: Option<u32>,
-    /// Bytes.
+    /// Bytes of each node.
     pub memory: Option<u64>,
     /// Whether the creation of the cluster was completed.
     pub complete: bool,
     pub node_image: Option<String>,
+    /// The engine that has the cluster, `docker` or `podman`; earlier versions did not record it.
+    pub engine: Option<String>,
+    /// Whether the API server encrypts Secrets; earlier versions did not configure it.
+    pub secrets_encrypted: bool,
+}
+
+impl ClusterMade {
+    /// The number and the size of the nodes, once the creation was completed.
+    pub fn sizes(&self) -> Option<Sizes> {
+        let (cpus, memory) = (self.cpus.filter(|_| self.complete)?, self.memory?);
+        Some(Sizes { nodes: self.nodes.unwrap_or(1), cpus, memory })
+    }
 }
 
 pub struct ClusterStep;
@@ -74,7 +91,7 @@ fn announce_upgrade(session: &Session, task: &Task<'_>) {
 
 fn create(session: &Session, task: &Task<'_>) -> Result<()> {
     let fit = session.fit()?;
-    room(&session.facts, fit.storage)?;
+    room(&session.facts, fit.sizes.nodes, fit.storage)?;
     with_free_ports(session, task, || create_with_ports(session, task, &fit))
 }
 
@@ -95,21 +112,24 @@ fn with_free_ports(session: &Session, task: &Task<'_>, create: impl Fn() -> Resu
 fn create_with_ports(session: &Session, task: &Task<'_>, fit: &Fit) -> Result<()> {
     announce_ports(session, task);
     let (ports, sizes) = (session.ports(), fit.sizes);
-    let image = session.image(super::node_image(session.profile.provider))?;
+    let (image, engine) = (session.image(super::node_image(session.profile.provider))?, session.engine()?);
     session.record(|receipt| {
         receipt.preset.clone_from(&fit.preset);
         receipt.made.cluster = ClusterMade {
             http_port: Some(ports.http),
             https_port: Some(ports.https),
+            nodes: Some(sizes.nodes),
             cpus: Some(sizes.cpus),
             memory: Some(sizes.memory),
             node_image: Some(image.in_archive()),
             complete: false,
+            engine: Some(engine.name.clone()),
+            secrets_encrypted: true,
         };
     })?;
     let registry = session.registry()?;
-    session.engine()?.pull_local(task, &image.in_engine(registry.authority()), &image.in_archive())?;
-    session.provider()?.create(task)?;
+    engine.pull_local(task, &image.in_engine(registry.authority()), &image.in_archive())?;
+    session.provider()?.create(task, &mut || early::begin(session, task))?;
     mark(session, task)?;
     session.set_new_cluster();
     Ok(())
@@ -131,12 +151,15 @@ impl Step for ClusterStep {
             Ok(sizes) => format!("{} CPU, {}", sizes.cpus, show_bytes(sizes.memory)),
             Err(_) => "the size depends on this machine".to_owned(),
         };
+        let containers = match session.nodes_planned() {
+            1 => format!("a container ({size})"),
+            nodes => format!("{nodes} containers ({size} each)"),
+        };
         vec![
-            format!(
-                "creates cluster `{cluster}` with {provider}: a container ({size}) and a network in the engine"
-            ),
+            format!("creates cluster `{cluster}` with {provider}: {containers} and a network in the engine"),
             format!("uses ports {} and {} of 127.0.0.1", ports.http, ports.https),
             format!("writes {} (~/.kube/config is not changed)", session.kubeconfig().display()),
+            "encrypts Secrets in etcd with a new key".to_owned(),
         ]
     }
 
@@ -147,9 +170,13 @@ impl Step for ClusterStep {
             State::Partial { why } => {
                 Probe::Needed(format!("partially created ({why}); it will be recreated"))
             }
-            State::Stopped => Probe::Needed(format!("the node container {} is stopped", provider.node())),
+            State::Lost { why } => return Err(lost(&session.profile.cluster.name, why)),
+            State::Stopped { why } => Probe::Needed(why),
             State::Running if !session.receipt().made.cluster.complete => {
                 Probe::Needed("its creation was interrupted before it was marked as ours".to_owned())
+            }
+            State::Running if provider.encrypted && provider.keys()?.is_none() => {
+                Probe::Needed(format!("{} is missing or damaged", provider.key_file().display()))
             }
             State::Running => {
                 let kube = Kube::connect(task, &session.kubeconfig())?;
@@ -162,7 +189,7 @@ impl Step for ClusterStep {
                 let unready =
                     if session.is_new_cluster() { None } else { nodes::not_ready(task, session.kube()?)? };
                 match unready {
-                    None => Probe::Done(format!("{} runs", provider.node())),
+                    None => Probe::Done(format!("{} runs", provider.node_names().join(", "))),
                     Some(why) => Probe::Needed(why),
                 }
             }
@@ -170,6 +197,7 @@ impl Step for ClusterStep {
     }
 
     fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
+        let _ending = early::Ending(session);
         let provider = session.provider()?;
         match provider.state(task)? {
             State::Absent => create(session, task)?,
@@ -177,7 +205,8 @@ impl Step for ClusterStep {
                 provider.delete(task)?;
                 create(session, task)?;
             }
-            State::Stopped | State::Running => {
+            State::Lost { why } => return Err(lost(&session.profile.cluster.name, why)),
+            State::Stopped { .. } | State::Running => {
                 provider.start(task)?;
                 if !session.receipt().made.cluster.complete {
                     mark(session, task)?;

@@ -28,6 +28,14 @@ pub fn able_to_build(session: &Session, engine: &Engine) -> Result<()> {
     specs.try_for_each(|spec| engine.can_build(&session.facts, &spec.dockerfile))
 }
 
+/// Fails if a cluster cannot run in `engine`, or it cannot build the application's images.
+pub fn usable(session: &Session, engine: &Engine) -> Result<()> {
+    match engine.unfit(&session.facts) {
+        Some(fault) => Err(fault.error(&session.facts)),
+        None => able_to_build(session, engine),
+    }
+}
+
 impl Step for EngineStep {
     fn effects(&self, session: &Session) -> Vec<String> {
         if session.engine().is_ok() {
@@ -41,14 +49,12 @@ impl Step for EngineStep {
 
     fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
         match session.detect_engine(task)? {
-            Some(fault @ (Fault::Absent | Fault::NotRunning { .. })) => {
-                return Ok(Probe::Needed(fault.title().to_owned()));
-            }
+            Some(fault) if fault.can_start() => return Ok(Probe::Needed(fault.title().to_owned())),
             Some(fault) => return Err(fault.error(&session.facts)),
             None => {}
         }
         let engine = session.engine()?;
-        able_to_build(session, engine)?;
+        usable(session, engine)?;
         Ok(Probe::Done(format!("{} {}", engine.name, engine.version)))
     }
 
@@ -56,6 +62,12 @@ impl Step for EngineStep {
         let Some(fault) = session.detect_engine(task)? else { return Ok("answers".to_owned()) };
         if !session.consent || !engine::fix(&fault, &session.facts).automatic {
             return Err(fault.error(&session.facts));
+        }
+        if let Fault::Beside { other, .. } = &fault {
+            task.warn(format!(
+                "Docker is started, although {other} works; to use that: {}",
+                engine::USE_PODMAN
+            ));
         }
         let state = &session.paths.state;
         let did = if fault == Fault::Absent {

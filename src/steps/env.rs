@@ -62,7 +62,12 @@ pub fn describe(application: &Application, written: &Written) -> String {
     if written.made {
         parts.push(format!("created {}", application.env_file.display()));
     }
-    for (what, keys) in [("generated", &written.generated), ("kept from the cluster", &written.kept)] {
+    let lists = [
+        ("generated", &written.generated),
+        ("kept from the cluster", &written.kept),
+        ("replaced the former default of", &written.updated),
+    ];
+    for (what, keys) in lists {
         if !keys.is_empty() {
             parts.push(format!("{what}: {}", keys.join(", ")));
         }

@@ -1,6 +1,7 @@
 //! Executes a plan: each step starts once the steps that it needs are done; independent steps run in parallel.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::plan::Planned;
 use super::{Journal, Plan, Probe, Session};
@@ -39,6 +40,23 @@ pub fn execute(
     Ok(changed.into_inner())
 }
 
+/// Pauses before a step is verified again. A kubelet may report a pod that has just become ready as not ready once more.
+const SETTLES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+
+/// What a step that ran still lacks.
+fn unverified(planned: &Planned, session: &Session, task: &Task<'_>) -> Result<Option<String>> {
+    let mut pauses = SETTLES.into_iter();
+    loop {
+        let Probe::Needed(why) = planned.step.verify(session, task)? else { return Ok(None) };
+        let Some(pause) = pauses.next() else { return Ok(Some(why)) };
+        tracing::debug!("{}: not as it should be yet: {why}", planned.id);
+        task.wait("the pause before it is verified again", async {
+            tokio::time::sleep(pause).await;
+            Ok(())
+        })?;
+    }
+}
+
 /// Runs a step, if it has work.
 fn one(planned: &Planned, session: &Session, whole: &Task<'_>, journal: &Journal) -> Result<bool> {
     let Planned { id, title, step, .. } = planned;
@@ -55,7 +73,7 @@ fn one(planned: &Planned, session: &Session, whole: &Task<'_>, journal: &Journal
         journal.step(id, "started", &why);
         say(State::Started, why);
         let did = step.run(session, &task)?;
-        if let Probe::Needed(why) = step.verify(session, &task)? {
+        if let Some(why) = unverified(planned, session, &task)? {
             let error = Error::failed(format!("{title}: verification failed after the step ran"));
             return Err(error.because(why).help("todo-bootstrap doctor"));
         }
@@ -135,6 +153,41 @@ mod tests {
         let (result, order) = run(&[("a", &[], true), ("b", &["a"], false)]);
         assert!(order.is_empty());
         assert_eq!(result.unwrap_err().what(), "broken on purpose");
+    }
+
+    /// Its result can be seen at look number `seen`, counted from its run.
+    struct Late {
+        looks: AtomicUsize,
+        seen: usize,
+    }
+
+    impl Step for Late {
+        fn probe(&self, _: &Session, _: &Task<'_>) -> Result<Probe> {
+            Ok(Probe::Needed("missing".into()))
+        }
+        fn run(&self, _: &Session, _: &Task<'_>) -> Result<String> {
+            Ok("made".into())
+        }
+        fn verify(&self, _: &Session, _: &Task<'_>) -> Result<Probe> {
+            let look = self.looks.fetch_add(1, Ordering::SeqCst) + 1;
+            Ok(if look >= self.seen { Probe::Done("there".into()) } else { Probe::Needed("not seen".into()) })
+        }
+    }
+
+    #[test]
+    fn a_result_that_is_seen_late_is_looked_at_again_and_then_missed() {
+        let late = |seen: usize| {
+            let dir = tempfile::tempdir().unwrap();
+            let (journal, session) =
+                (Journal::open(dir.path(), "test").unwrap(), session(dir.path(), "kind"));
+            let step = Late { looks: AtomicUsize::new(0), seen };
+            let none: [&str; 0] = [];
+            let plan = Plan::new(vec![Planned::new("late", "Late", 1, none, NO_CHANGE, step)]).unwrap();
+            with_task(&Script::default(), |task| execute(&plan, &session, task, &journal, 4)).0
+        };
+        assert_eq!(late(2).unwrap(), 1);
+        let error = late(SETTLES.len() + 2).unwrap_err();
+        assert_eq!(error.causes(), ["not seen"]);
     }
 
     #[test]

@@ -1,17 +1,22 @@
 //! Steps for images: `node-image`, `base-<image>` and `image-<image>`, `build-<image>`, `pull-<image>`.
 
+use std::sync::PoisonError;
+
 use super::{Probe, Session, Step};
 use crate::cancel::Cancel;
 use crate::config::{Application, ImageSpec};
 use crate::error::Result;
+use crate::fetch::Urgency;
 use crate::images::{self, Order, sbom};
 use crate::local_registry::{self, Stored};
-use crate::origins::FoundImage;
+use crate::origins::{Forecast, FoundImage};
 use crate::task::{Task, run_graph};
 
 /// Pushes an image that is not built from the project to the registry.
 pub struct ImageStep {
     pub name: String,
+    /// Of its transfer, where downloads share a link.
+    pub urgency: Urgency,
 }
 
 impl ImageStep {
@@ -24,7 +29,11 @@ impl ImageStep {
 
 impl Step for ImageStep {
     fn effects(&self, session: &Session) -> Vec<String> {
-        vec![format!("{} into the local registry", session.origins.image_effect(&self.name))]
+        vec![session.origins.image_forecast(&self.name).effect("the local registry")]
+    }
+
+    fn forecast(&self, session: &Session, task: &Task<'_>) -> Result<Option<Forecast>> {
+        session.origins.forecast_of_image(task, None, &self.name).map(Some)
     }
 
     fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
@@ -37,7 +46,8 @@ impl Step for ImageStep {
 
     fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
         let registry = session.registry()?;
-        let found = session.origins.image(task, session.engine()?, registry.client(), &self.name)?;
+        let found =
+            session.origins.image(task, session.engine()?, registry.client(), &self.name, self.urgency)?;
         Ok(self.keep(session, found))
     }
 }
@@ -111,19 +121,37 @@ pub struct PullStep {
     pub name: String,
 }
 
-impl PullStep {
-    /// The nodes that do not have the image.
-    fn missing(&self, session: &Session, task: &Task<'_>) -> Result<Vec<String>> {
-        let image = session.image(&self.name)?.in_node();
-        let nodes = session.node_images(task)?;
-        let without = nodes.iter().filter(|(_, has)| !has.contains(&image));
-        Ok(without.map(|(node, _)| node.clone()).collect())
+/// The nodes that do not have the image.
+fn missing(session: &Session, task: &Task<'_>, image: &Stored) -> Result<Vec<String>> {
+    let image = image.in_node();
+    let nodes = session.node_images(task)?;
+    let without = nodes.iter().filter(|(_, has)| !has.contains(&image));
+    Ok(without.map(|(node, _)| node.clone()).collect())
+}
+
+/// Pulls an image into the nodes that do not have it, after another pull of it has ended.
+pub(super) fn pull(session: &Session, task: &Task<'_>, name: &str) -> Result<Stored> {
+    let turn = session.pull_turn(name);
+    let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+    let image = session.image(name)?;
+    let (engine, missing) = (session.engine()?, missing(session, task, &image)?);
+    // In parallel, so that the registry reads the image from disk only once.
+    let pulled = run_graph(
+        &vec![Vec::new(); missing.len()],
+        missing.len(),
+        &Cancel::default(),
+        || (),
+        |at| local_registry::pull(task, engine, &missing[at], &image),
+    );
+    if !missing.is_empty() {
+        session.forget_node_images();
     }
+    pulled.map(|()| image)
 }
 
 impl Step for PullStep {
     fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
-        let missing = self.missing(session, task)?;
+        let missing = missing(session, task, &session.image(&self.name)?)?;
         Ok(if missing.is_empty() {
             Probe::Done("is in the cluster".to_owned())
         } else {
@@ -132,18 +160,6 @@ impl Step for PullStep {
     }
 
     fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
-        let image = session.image(&self.name)?;
-        let (engine, missing) = (session.engine()?, self.missing(session, task)?);
-        // In parallel, so that the registry reads the image from disk only once.
-        let pulled = run_graph(
-            &vec![Vec::new(); missing.len()],
-            missing.len(),
-            &Cancel::default(),
-            || (),
-            |at| local_registry::pull(task, engine, &missing[at], &image),
-        );
-        session.forget_node_images();
-        pulled?;
-        Ok(shown(&image))
+        pull(session, task, &self.name).map(|image| shown(&image))
     }
 }

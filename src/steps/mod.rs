@@ -4,12 +4,17 @@
 //! [`Plan`] is a checked graph of steps; [`execute`] runs it in parallel. A [`Revert`] deletes what was made.
 
 mod addon;
+mod addon_removal;
+pub mod backup;
 mod build_tools;
+mod certificate;
 mod checks;
 mod cluster;
 pub mod down;
+mod early;
 mod engine;
 pub mod env;
+mod environment;
 mod executor;
 mod hosts_entry;
 mod image;
@@ -22,6 +27,9 @@ mod receipt;
 mod registry;
 mod release;
 pub mod restart;
+pub mod rollback;
+pub mod rotate;
+pub mod scale;
 pub mod secrets;
 mod services;
 mod session;
@@ -31,25 +39,29 @@ pub mod stop;
 mod testing;
 mod tool;
 pub mod up;
+mod values;
 
+pub use certificate::Tls;
 pub use checks::{check_context, failure as check_failure, run as run_checks, specs as check_specs};
 pub use cluster::ClusterMade;
 pub use down::{Depth, Revert};
-pub use engine::{EngineMade, able_to_build};
+pub use engine::{EngineMade, able_to_build, usable};
 pub use executor::execute;
 pub use hosts_entry::{Added, HostsEntry, add_hosts_entry, hosts_entries, remove_hosts_entries};
 pub use journal::{Journal, Orphan};
 pub use kubeconfig::{FileUnmerged, KubeconfigMerge, backup_note, merge_kubeconfig, unmerge_kubeconfigs};
 pub use lock::ClusterLock;
-pub use plan::{Plan, Preview, preview};
+pub use plan::{Plan, Preview, forecasts, preview};
 pub use preset::least_need;
 pub use receipt::{HostReceipt, Receipt};
+pub use release::shown;
 pub use services::ServiceStatus;
 pub use session::{Inputs, Session, UpOptions};
 pub use status::{Access, PodStatus, Status, access, claims, status};
 
 use crate::config::ProviderKind;
 use crate::error::Result;
+use crate::origins::Forecast;
 use crate::task::Task;
 
 /// The step that provides the node image.
@@ -76,6 +88,11 @@ pub trait Step: Send + Sync {
     /// The changes that it makes to the machine or the cluster, for `plan`.
     fn effects(&self, _session: &Session) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What is known of the tool or image that it provides, if it provides one. Changes nothing and asks no host.
+    fn forecast(&self, _session: &Session, _task: &Task<'_>) -> Result<Option<Forecast>> {
+        Ok(None)
     }
 
     /// Determines whether there is work. Changes nothing.

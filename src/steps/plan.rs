@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Probe, Session, Step};
 use crate::error::{Error, Result};
+use crate::origins::Forecast;
 use crate::task::Task;
 
 /// The needs of a step that needs no other.
@@ -56,6 +57,8 @@ impl Planned {
 /// Steps in an order in which each comes after all that it needs.
 pub struct Plan {
     steps: Vec<Planned>,
+    /// The bytes that steps will probably download, by step, if known; for the progress display.
+    pub downloads: BTreeMap<String, Option<u64>>,
 }
 
 impl Plan {
@@ -84,11 +87,15 @@ impl Plan {
             ordered.extend(ready);
             waiting = rest;
         }
-        Ok(Self { steps: ordered })
+        Ok(Self { steps: ordered, downloads: BTreeMap::new() })
     }
 
     pub fn steps(&self) -> &[Planned] {
         &self.steps
+    }
+
+    fn title<'a>(&'a self, id: &'a str) -> &'a str {
+        self.steps.iter().find(|step| step.id == id).map_or(id, |step| step.title.as_str())
     }
 
     /// The ids and titles in order, for the progress display.
@@ -120,7 +127,7 @@ pub fn preview(plan: &Plan, session: &Session, task: &Task<'_>) -> Vec<Preview> 
         let blocked = needs.iter().find(|need| state.get(*need) != Some(&"unchanged"));
         let own = Task { step: id, ..task.clone() };
         let (name, detail, error) = match blocked {
-            Some(need) => ("later", format!("after {need}"), None),
+            Some(need) => ("later", format!("after: {}", plan.title(need)), None),
             None => match step.probe(session, &own) {
                 Ok(Probe::Done(found)) => ("unchanged", found, None),
                 Ok(Probe::Needed(why)) => ("change", why, None),
@@ -140,4 +147,19 @@ pub fn preview(plan: &Plan, session: &Session, task: &Task<'_>) -> Vec<Preview> 
         });
     }
     previews
+}
+
+/// What is known of the tools and images that the steps provide, by step. Asks no host.
+pub fn forecasts(plan: &Plan, session: &Session, task: &Task<'_>) -> Result<Vec<(String, Forecast)>> {
+    std::thread::scope(|scope| {
+        let ask =
+            |planned: &Planned| planned.step.forecast(session, &Task { step: &planned.id, ..task.clone() });
+        let asked: Vec<_> =
+            plan.steps().iter().map(|planned| (planned, scope.spawn(move || ask(planned)))).collect();
+        let told = asked.into_iter().map(|(planned, thread)| {
+            let forecast = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            Ok(forecast.map(|forecast| (planned.id.clone(), forecast)))
+        });
+        told.filter_map(Result::transpose).collect()
+    })
 }

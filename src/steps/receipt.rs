@@ -3,15 +3,20 @@
 //! Each cluster has a receipt, and the machine has one. Under `made`, each step that `down` reverts has its own
 //! record, by the id of the step.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{ClusterMade, EngineMade, HostsEntry, KubeconfigMerge};
-use crate::config::{ProviderKind, Target};
+use crate::cluster::Owner;
+use crate::config::{Profile, ProviderKind};
+use crate::deploy::ObjectRef;
+use crate::engine::{Preference, SELECTION};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::process_env::ProcessEnv;
 
 /// The format that this version writes.
 const SCHEMA: u64 = 2;
@@ -28,12 +33,21 @@ pub struct Receipt {
     /// The application's preset, which the cluster keeps.
     #[serde(default)]
     pub preset: Option<String>,
-    /// The target of the application's images; `prod` if it is missing.
+    /// The application's environment; its first one if it is missing.
     #[serde(default)]
-    pub target: Option<Target>,
+    pub environment: Option<String>,
+    /// The numbers of pods that `scale` set, by `namespace/service`.
+    #[serde(default)]
+    pub scaled: BTreeMap<String, u32>,
     /// The application's directory, so that `status` and `check` need no `--dir`.
     #[serde(default)]
     pub application: Option<PathBuf>,
+    /// The backup that `restore` loads; set while copies of it may exist beside the data.
+    #[serde(default)]
+    pub restoring: Option<String>,
+    /// The backup that a `down` made before it began to delete the cluster.
+    #[serde(default)]
+    pub saved: Option<String>,
     #[serde(default)]
     pub made: Made,
 }
@@ -44,6 +58,8 @@ pub struct Receipt {
 pub struct Made {
     pub cluster: ClusterMade,
     pub kubeconfig_entries: Vec<KubeconfigMerge>,
+    /// The objects of the installed addons, by addon; `None` if an earlier version installed them.
+    pub addons: Option<BTreeMap<String, Vec<ObjectRef>>>,
 }
 
 impl Receipt {
@@ -54,6 +70,34 @@ impl Receipt {
         self.made.cluster.complete || self.made.cluster.cpus.is_some()
     }
 
+    /// What identifies the cluster's objects in the engine; `state` is the directory of the installation's state.
+    pub fn owner(&self, state: &Path) -> Owner {
+        Owner { instance: self.instance.clone(), began: self.began(), state: state.to_owned() }
+    }
+
+    /// What selects the engine: first the one that has the cluster, or a part of it.
+    pub fn preference(&self, profile: &Profile) -> Preference {
+        let made_by = self.made.cluster.engine.clone().filter(|_| self.began());
+        Preference { made_by, driver: profile.cluster.driver.clone() }
+    }
+
+    /// Like [`Receipt::preference`], but fails if the user selected another engine than the one that has the cluster.
+    pub fn allowed_preference(&self, profile: &Profile, process_env: &ProcessEnv) -> Result<Preference> {
+        let preference = self.preference(profile);
+        let selected = process_env.var(SELECTION);
+        match (&preference.made_by, selected) {
+            (Some(made_by), Some(selected)) if made_by != selected => {
+                let (name, own) = (&self.cluster, format!("{SELECTION}={made_by} todo-bootstrap"));
+                let what = format!(
+                    "cluster `{name}` was created with {made_by}, but {SELECTION} selects {selected}"
+                );
+                let down = format!("{own} down --profile {}   # deletes it with all its data", self.profile);
+                Err(Error::refused(what).help(format!("{own} status")).help(down))
+            }
+            _ => Ok(preference),
+        }
+    }
+
     pub fn new(cluster: &str, provider: ProviderKind, profile: &str) -> Self {
         Self {
             schema: SCHEMA,
@@ -62,8 +106,11 @@ impl Receipt {
             provider,
             profile: profile.to_owned(),
             preset: None,
-            target: None,
+            environment: None,
+            scaled: BTreeMap::new(),
             application: None,
+            restoring: None,
+            saved: None,
             made: Made::default(),
         }
     }
@@ -134,7 +181,16 @@ fn load<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>> {
         Some(1) => upgrade(&mut receipt),
         _ => {}
     }
+    rename_target(&mut receipt);
     serde_json::from_value(receipt).map(Some).map_err(invalid)
+}
+
+/// Earlier versions recorded the target of the images, `prod` unless another one was asked for.
+fn rename_target(receipt: &mut Value) {
+    let Some(fields) = receipt.as_object_mut() else { return };
+    if let Some(target) = fields.remove("target").filter(|target| target != "prod") {
+        fields.entry("environment").or_insert(target);
+    }
 }
 
 /// Converts format 1, in which all fields were on the top level, to format 2.
@@ -197,7 +253,8 @@ mod tests {
         assert_eq!((made.http_port, made.https_port), (Some(8080), Some(8443)));
         assert_eq!((made.cpus, made.memory), (Some(2), Some(6_442_450_944)));
         assert_eq!(made.node_image.as_deref(), Some("localhost/todo-bootstrap/node:1"));
-        assert_eq!((receipt.preset.as_deref(), receipt.target), (Some("tiny"), Some(Target::Dev)));
+        assert_eq!(made.engine, None);
+        assert_eq!((receipt.preset.as_deref(), receipt.environment.as_deref()), (Some("tiny"), Some("dev")));
         assert_eq!(receipt.application.as_deref(), Some(Path::new("/home/me/todo")));
         assert_eq!(receipt.made.kubeconfig_entries[0].name, "todo-bootstrap");
 
@@ -219,6 +276,15 @@ mod tests {
         host.save(dir.path()).unwrap();
         assert!(!engine.exists());
         assert_eq!(HostReceipt::load(dir.path()).unwrap(), host);
+    }
+
+    /// `prod` was the default of the images' target, not a decision for production.
+    #[test]
+    fn the_target_of_an_earlier_version_becomes_the_environment() {
+        for (target, environment) in [("null", None), ("\"prod\"", None), ("\"staging\"", Some("staging"))] {
+            let text = FIRST.replace('}', &format!(",\"target\":{target}}}"));
+            assert_eq!(cluster(&text).unwrap().environment.as_deref(), environment);
+        }
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use super::{Depth, Probe, Revert, Session, Step};
 use crate::deploy;
+use crate::engine::Engine;
 use crate::error::Result;
-use crate::local_registry::{self, LocalRegistry, hosting};
-use crate::origins::REGISTRY;
+use crate::local_registry::{self, LocalRegistry, Outside, hosting};
+use crate::origins::{Forecast, REGISTRY};
 use crate::task::Task;
 
 /// Starts the container of the registry.
@@ -20,8 +21,12 @@ impl Step for RegistryStep {
     fn effects(&self, session: &Session) -> Vec<String> {
         vec![
             "starts a container registry, on a port of 127.0.0.1; its volume keeps the images".to_owned(),
-            format!("{} into the engine", session.origins.image_effect(REGISTRY)),
+            session.origins.image_forecast(REGISTRY).effect("the engine"),
         ]
+    }
+
+    fn forecast(&self, session: &Session, task: &Task<'_>) -> Result<Option<Forecast>> {
+        session.origins.forecast_of_image(task, None, REGISTRY).map(Some)
     }
 
     fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
@@ -83,12 +88,39 @@ impl Revert for RegistryStep {
     }
 }
 
-/// Connects the registry to the cluster's network, and configures the nodes.
+/// Connects the registry to the cluster's network, and lets the nodes pull from it.
+pub(super) fn configure(session: &Session, task: &Task<'_>, network: &str, nodes: &[String]) -> Result<()> {
+    let (registry, engine) = (session.registry()?, session.engine()?);
+    registry.connect(task, network)?;
+    let outside = outside(session, engine);
+    nodes.iter().try_for_each(|node| local_registry::write_hosts(task, engine, node, &registry, &outside))
+}
+
+/// Does so, and describes the registry in the cluster for other tools.
 pub struct ClusterRegistryStep;
 
+/// The settings of this machine that apply to pulls in nodes, too.
+fn outside<'a>(session: &'a Session, engine: &'a Engine) -> Outside<'a> {
+    let authorities = engine.secrets.authorities();
+    Outside { mirrors: session.origins.registry_mirrors().for_nodes(), authorities }
+}
+
 impl Step for ClusterRegistryStep {
-    fn effects(&self, _session: &Session) -> Vec<String> {
-        vec!["configures the cluster's nodes to pull from the local registry only".to_owned()]
+    fn effects(&self, session: &Session) -> Vec<String> {
+        let mut effects = vec![
+            "configures the cluster's nodes to pull this cluster's images from the local registry".to_owned(),
+        ];
+        let mirrors = session.origins.registry_mirrors().for_nodes();
+        let registries: Vec<&str> = mirrors.iter().map(|mirror| mirror.registry).collect();
+        if !registries.is_empty() {
+            effects.push(format!("configures them to use the mirrors of {}", registries.join(", ")));
+        }
+        if session.engine().is_ok_and(|engine| engine.secrets.authorities().is_some()) {
+            effects.push(
+                "lets them trust the certificate authorities of this machine when they pull".to_owned(),
+            );
+        }
+        effects
     }
 
     fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
@@ -97,9 +129,10 @@ impl Step for ClusterRegistryStep {
         if !registry.networks.contains(&provider.network()) {
             return Ok(Probe::Needed("the registry is not on the cluster's network".to_owned()));
         }
+        let outside = outside(session, engine);
         for node in session.nodes(task)? {
-            if !local_registry::is_configured(task, engine, node, &registry)? {
-                return Ok(Probe::Needed(format!("{node} is not configured to use the registry")));
+            if !local_registry::is_configured(task, engine, node, &registry, &outside)? {
+                return Ok(Probe::Needed(format!("{node} has other settings of registries")));
             }
         }
         let drift = deploy::drift(task, session.kube()?, &[hosting(&registry)?], deploy::MANAGER, None)?;
@@ -112,10 +145,7 @@ impl Step for ClusterRegistryStep {
     fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
         let provider = session.provider()?;
         let (registry, engine) = (session.registry()?, session.engine()?);
-        registry.connect(task, &provider.network())?;
-        for node in session.nodes(task)? {
-            local_registry::write_hosts(task, engine, node, &registry)?;
-        }
+        configure(session, task, &provider.network(), session.nodes(task)?)?;
         deploy::apply(task, session.kube()?, &[hosting(&registry)?], None)?;
         if let Some(registry) = LocalRegistry::find(task, engine, &session.paths.cache)? {
             session.set_registry(registry);

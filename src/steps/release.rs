@@ -1,15 +1,23 @@
 //! Step `release`: installs the chart with its values and images, and waits until all of it is ready.
 
-use serde_json::json;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
 
 use super::secrets::wanted;
-use super::{Probe, Session, Step};
-use crate::config::Application;
+use super::{Probe, Session, Step, Tls};
 use crate::config::env::Environment;
+use crate::config::{Application, Values};
 use crate::deploy::helm::{Chart, Helm};
 use crate::deploy::{self, Release, watch};
 use crate::error::{Error, Result};
 use crate::task::Task;
+
+/// The reference of an image by its name in the application.
+type Reference<'a> = &'a dyn Fn(&str) -> Result<String>;
+
+/// How many changed objects a sentence names.
+const SHOWN: usize = 3;
 
 pub struct ReleaseStep {
     pub application: Application,
@@ -17,39 +25,95 @@ pub struct ReleaseStep {
 
 impl ReleaseStep {
     /// Our own values, which Helm merges last. They contain digests of the secrets with `key`, but no secret.
-    fn own_values(&self, session: &Session, environment: &Environment, key: &[u8]) -> Result<Vec<u8>> {
-        let images: serde_json::Map<String, serde_json::Value> = self
-            .application
-            .image_names()
-            .into_iter()
-            .map(|name| Ok((name.clone(), json!(session.image(&name)?.in_cluster()))))
+    fn own_values(
+        &self,
+        session: &Session,
+        environment: &Environment,
+        key: &[u8],
+        image: Reference<'_>,
+    ) -> Result<Vec<u8>> {
+        let images: Map<String, Value> = environment
+            .images(&self.application)
+            .names()
+            .map(|name| Ok((name.clone(), json!(image(name)?))))
             .collect::<Result<_>>()?;
         let [secret, config] = wanted(&self.application, environment);
         let mut values = json!({
             "images": images,
             "host": self.application.host,
             "hosts": self.application.hosts(),
-            "ingressClass": session.profile.ingress_class,
+            "ingressClass": session.ingress_class()?,
             "secret": { "name": secret.name, "keys": secret.digests(key) },
             "config": { "name": config.name, "keys": config.digests(key) },
         });
+        for (key, value) in self.ingress_values(session)? {
+            values[key] = value;
+        }
+        // Not set otherwise, because the schema of a chart may not allow it.
+        if session.tls()? == Tls::Own {
+            values["ingress"]["tls"] = json!([{"secretName": self.application.certificate_name()}]);
+        }
         // Empty unless needed, because the schema of a chart may not allow services.
-        for (key, value) in session.replica_caps()? {
+        for (key, value) in session.service_values()? {
             values[key] = value;
         }
         serde_json::to_vec_pretty(&values).map_err(|e| Error::failed("cannot write the values").because(e))
     }
 
+    /// What the chart needs to know of the ingress controller, as far as it has values for that and the user did not set
+    /// them: where its pods are, and the annotations of the Ingress.
+    fn ingress_values(&self, session: &Session) -> Result<Map<String, Value>> {
+        const PODS: &str = "/networkPolicy/ingressController";
+        const ANNOTATIONS: &str = "/ingress/annotations";
+        let mut values = Map::new();
+        let Some((addon, controller)) = session.ingress_controller()? else { return Ok(values) };
+        let chart = &self.application.chart;
+        let (own, given) = (Values::load(chart, &[])?, Values::load(chart, &self.files(session)?)?);
+        let (own, given) = (own.merged(), given.merged());
+        if let Some(default) = own.pointer(PODS).filter(|default| given.pointer(PODS) == Some(default)) {
+            // Helm merges maps: null removes a label of the chart's own.
+            let labels = default["labels"].as_object().into_iter().flat_map(Map::keys);
+            let mut labels: Map<String, Value> = labels.map(|label| (label.clone(), Value::Null)).collect();
+            labels.extend(controller.pods.iter().map(|(label, value)| (label.clone(), json!(value))));
+            let pods = json!({ "namespace": addon.namespace, "labels": labels });
+            values.insert("networkPolicy".to_owned(), json!({ "ingressController": pods }));
+        }
+        if own.pointer(ANNOTATIONS).is_some() {
+            let given = given.pointer(ANNOTATIONS).and_then(Value::as_object);
+            let missing = |name: &String| given.is_none_or(|given| !given.contains_key(name));
+            let mut annotations = controller.annotations.clone();
+            if session.tls()? != Tls::Off {
+                annotations.extend(controller.secure_annotations.clone());
+            }
+            annotations.retain(|name, _| missing(name));
+            if !annotations.is_empty() {
+                values.insert("ingress".to_owned(), json!({ "annotations": annotations }));
+            }
+        }
+        Ok(values)
+    }
+
+    /// The files with values of the application, in the order in which Helm merges them.
+    fn files(&self, session: &Session) -> Result<Vec<PathBuf>> {
+        let environment = session.valid_environment(&self.application)?;
+        let overrides = environment.override_values(&self.application);
+        Ok([self.application.values.clone(), session.preset_values()?, overrides].concat())
+    }
+
     /// The chart with all its values. Writes nothing, because the probe uses it too.
     fn chart(&self, session: &Session, key: &[u8]) -> Result<Chart> {
+        self.chart_with(session, key, &|name| Ok(session.image(name)?.in_cluster()))
+    }
+
+    /// The chart with all its values, and these references of images.
+    pub(super) fn chart_with(&self, session: &Session, key: &[u8], image: Reference<'_>) -> Result<Chart> {
         let environment = session.valid_environment(&self.application)?;
-        let overrides = environment.overrides(&self.application).into_iter().map(|over| over.values.clone());
         Ok(Chart {
             release: self.application.name.clone(),
             namespace: self.application.namespace.clone(),
             path: self.application.chart.clone(),
-            values: [self.application.values.clone(), session.preset_values()?, overrides.collect()].concat(),
-            own_values: self.own_values(session, &environment, key)?,
+            values: self.files(session)?,
+            own_values: self.own_values(session, &environment, key, image)?,
         })
     }
 
@@ -66,7 +130,8 @@ impl ReleaseStep {
         let why = if !release.deployed() {
             Some(format!("revision {} is {}", release.revision, release.status))
         } else if release.inputs.as_ref() != Some(&chart.digest()?) {
-            Some("chart, values or images changed".to_owned())
+            let undone = undone(session, task, chart, &release)?;
+            Some(undone.unwrap_or_else(|| "chart, values or images changed".to_owned()))
         } else {
             let drift = deploy::release_drift(task, kube, &release)?;
             let names: Vec<String> = drift.iter().map(ToString::to_string).collect();
@@ -74,6 +139,31 @@ impl ReleaseStep {
         };
         Ok((Some(release), why))
     }
+}
+
+/// What installing `chart` undoes, if `release` is the result of a rollback.
+fn undone(session: &Session, task: &Task<'_>, chart: &Chart, release: &Release) -> Result<Option<String>> {
+    let Some(to) = release.restored else { return Ok(None) };
+    let (history, digest) =
+        (deploy::history(task, session.kube()?, &chart.namespace, &chart.release)?, chart.digest()?);
+    let again = history.iter().rev().find(|one| one.inputs.as_ref() == Some(&digest));
+    let what = match again {
+        Some(again) => {
+            let changes = deploy::changes(release, again)?;
+            format!("revision {} is installed again: {}", again.revision, shown(&changes))
+        }
+        None => "chart, values or images changed since".to_owned(),
+    };
+    Ok(Some(format!("undoes the rollback to revision {to}; {what}")))
+}
+
+/// The first changes of objects, in one line.
+pub fn shown(changes: &[String]) -> String {
+    let more = changes.len().saturating_sub(SHOWN);
+    let first = changes.iter().take(SHOWN).cloned();
+    let more = (more > 0).then(|| format!("{more} more"));
+    let all: Vec<String> = first.chain(more).collect();
+    if all.is_empty() { "no object changes".to_owned() } else { all.join("; ") }
 }
 
 impl Step for ReleaseStep {
@@ -108,6 +198,7 @@ impl Step for ReleaseStep {
             let helm = Helm { tool: session.tool("helm")?.path, kubeconfig: session.kubeconfig() };
             helm.recover(task, kube, &chart.namespace, &chart.release)?;
             helm.install(task, &chart)?;
+            session.set_new_release();
             release = deploy::release(task, kube, &chart.namespace, &chart.release)?;
         }
         let release = release.ok_or_else(|| {
@@ -135,6 +226,45 @@ mod tests {
         let error = with_context(|cx| step.probe(&session, cx.task)).err().unwrap();
         assert!(error.to_string().contains("connection to the cluster"), "{error}");
         assert!(!dir.path().join("state").exists());
+    }
+
+    /// The own values of a release of a chart with `defaults`, and values of the user.
+    fn values(defaults: &str, given: &str) -> Value {
+        let dir = tempfile::tempdir().unwrap();
+        let chart = dir.path().join("app/chart");
+        std::fs::create_dir_all(&chart).unwrap();
+        std::fs::write(chart.join("values.yaml"), defaults).unwrap();
+        let session = session(dir.path(), "kind");
+        let mut application = session.application.clone().unwrap();
+        application.values = vec![dir.path().join("given.yaml")];
+        std::fs::write(&application.values[0], given).unwrap();
+        let chart =
+            ReleaseStep { application }.chart_with(&session, &[], &|name| Ok(name.to_owned())).unwrap();
+        serde_json::from_slice(&chart.own_values).unwrap()
+    }
+
+    const POLICY: &str =
+        "networkPolicy: {ingressController: {namespace: other, labels: {app.kubernetes.io/name: a, b: c}}}\n";
+
+    #[test]
+    fn network_policies_let_the_ingress_controller_of_the_profile_in() {
+        let found = values(POLICY, "");
+        assert_eq!(found["ingressClass"], "traefik");
+        let pods = &found["networkPolicy"]["ingressController"];
+        // Helm removes a label of the chart's own that is null.
+        let labels = json!({ "app.kubernetes.io/name": "traefik", "b": null });
+        assert_eq!(*pods, json!({ "namespace": "kube-system", "labels": labels }));
+        // What the user sets stays, and a chart gets no values that it does not have.
+        let own = "networkPolicy: {ingressController: {labels: {x: y}}}\n";
+        assert_eq!(values(POLICY, own).get("networkPolicy"), None);
+        assert_eq!(values("a: b\n", "").get("networkPolicy"), None);
+    }
+
+    #[test]
+    fn a_line_names_the_first_changes() {
+        let changes = ["a", "b", "c", "d", "e"].map(str::to_owned);
+        assert_eq!(shown(&changes), "a; b; c; 2 more");
+        assert_eq!((shown(&changes[..1]), shown(&[])), ("a".to_owned(), "no object changes".to_owned()));
     }
 
     #[test]

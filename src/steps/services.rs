@@ -92,6 +92,7 @@ fn cause(view: &View<'_>, pods: &[&Pod]) -> Option<CauseStatus> {
     let observed = Observed {
         pods: pods.iter().map(|pod| (*pod).clone()).collect(),
         claims: view.observed.claims.iter().filter(|claim| claimed(&claim.name_any())).cloned().collect(),
+        policies: view.observed.policies.clone(),
         events: view.observed.events.clone(),
     };
     let cause = verdict(&observed)?;

@@ -6,16 +6,21 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
+mod ports;
+
+use tokio::sync::watch;
+
+use super::early::Creation;
 use super::{HostReceipt, Receipt};
 use crate::addons::Addon;
-use crate::cluster::{Fit, Owner, Ports, Provider, Sizes};
+use crate::cluster::{Fit, Ports, Provider, Sizes};
 use crate::config::env::{CHECK, Environment};
-use crate::config::{Application, Paths, Profile, ProviderKind, Target, Versions};
+use crate::config::{Application, Paths, Profile, ProviderKind, Versions};
 use crate::data::Data;
 use crate::engine::{Engine, Fault};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::host::{self, Facts};
+use crate::host::Facts;
 use crate::kubernetes::Kube;
 use crate::local_registry::{self, LocalRegistry, Stored};
 use crate::origins::{Found, Origins};
@@ -74,8 +79,13 @@ pub(super) struct Results {
     images: Mutex<BTreeMap<String, Stored>>,
     nodes: OnceLock<Vec<String>>,
     node_images: Mutex<Option<Arc<NodeImages>>>,
+    /// By image: held by who pulls it into the nodes.
+    pulls: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
+    creation: watch::Sender<Creation>,
     /// Whether this command created the cluster.
     new_cluster: AtomicBool,
+    /// Whether this command installed the application or rolled it back.
+    new_release: AtomicBool,
     /// Held while the digest key is created, so that concurrent steps get the same key.
     key_creation: Mutex<()>,
 }
@@ -84,14 +94,17 @@ pub(super) struct Results {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UpOptions {
     pub preset: Option<String>,
-    pub target: Option<Target>,
+    pub nodes: Option<u32>,
+    /// What the application is for: the name of one of its environments.
+    pub environment: Option<String>,
     /// Use mocks instead of external services.
     pub mock: bool,
 }
 
 impl Session {
     /// Fails if the cluster was created by another provider: it must be deleted first.
-    pub fn new(inputs: Inputs, receipt: Option<Receipt>) -> Result<Self> {
+    pub fn new(mut inputs: Inputs, receipt: Option<Receipt>) -> Result<Self> {
+        inputs.profile.set_nodes(inputs.options.nodes)?;
         let profile = &inputs.profile;
         let name = &profile.cluster.name;
         // A receipt of an `up` that failed before it created a cluster does not bind the provider.
@@ -131,11 +144,6 @@ impl Session {
         self.recorded.load(Ordering::Relaxed)
     }
 
-    /// The target of the application's images: the requested one, else that of the last `up`.
-    pub fn target(&self) -> Target {
-        self.options.target.or(self.receipt().target).unwrap_or_default()
-    }
-
     /// Changes the receipt of the cluster and writes it.
     pub fn record(&self, change: impl FnOnce(&mut Receipt)) -> Result<()> {
         let mut receipt = lock(&self.receipt);
@@ -156,12 +164,15 @@ impl Session {
         let _ = self.results.engine.set(engine);
     }
 
-    /// Detects the container engine, unless that was done before; returns why there is none.
+    /// Detects the container engine, unless that was done before; returns why there is none. Fails if the user
+    /// selected another engine than the one that has the cluster.
     pub fn detect_engine(&self, task: &Task<'_>) -> Result<Option<Fault>> {
         if self.engine().is_ok() {
             return Ok(None);
         }
-        Ok(Engine::detect(task, &self.process_env, &self.facts)?.map(|engine| self.set_engine(engine)).err())
+        let preference = self.receipt().allowed_preference(&self.profile, &self.process_env)?;
+        let found = Engine::detect(task, &self.process_env, &self.facts, &preference)?;
+        Ok(found.map(|engine| self.set_engine(engine)).err())
     }
 
     pub fn engine(&self) -> Result<&Engine> {
@@ -230,12 +241,43 @@ impl Session {
         Ok(images)
     }
 
+    /// For who pulls that image into the nodes.
+    pub fn pull_turn(&self, image: &str) -> Arc<Mutex<()>> {
+        lock(&self.results.pulls).entry(image.to_owned()).or_default().clone()
+    }
+
+    pub fn set_creation(&self, creation: Creation) {
+        self.results.creation.send_replace(creation);
+    }
+
+    pub fn creation(&self) -> Creation {
+        *self.results.creation.borrow()
+    }
+
+    /// Waits until the nodes of a new cluster take images, or its creation is over.
+    pub fn wait_for_creation(&self, task: &Task<'_>) -> Result<()> {
+        let mut creation = self.results.creation.subscribe();
+        task.wait("the wait for the nodes", async {
+            // It ends with the session only.
+            let _ = creation.wait_for(|creation| *creation != Creation::Ahead).await;
+            Ok(())
+        })
+    }
+
     pub fn set_new_cluster(&self) {
         self.results.new_cluster.store(true, Ordering::Relaxed);
     }
 
     pub fn is_new_cluster(&self) -> bool {
         self.results.new_cluster.load(Ordering::Relaxed)
+    }
+
+    pub fn set_new_release(&self) {
+        self.results.new_release.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_new_release(&self) -> bool {
+        self.results.new_release.load(Ordering::Relaxed)
     }
 
     /// Clears the list after a pull.
@@ -275,35 +317,6 @@ impl Session {
         *lock(&self.results.environment) = None;
     }
 
-    /// The host ports of the ingress controller: those of the receipt, else ports free at the first call.
-    pub fn ports(&self) -> Ports {
-        let made = self.receipt().made.cluster;
-        if let (Some(http), Some(https)) = (made.http_port, made.https_port) {
-            return Ports { http, https };
-        }
-        let as_user = self.engine().is_ok_and(Engine::publishes_as_user);
-        let mut chosen = lock(&self.results.ports);
-        if let Some((_, ports)) = chosen.filter(|(known, _)| *known == as_user) {
-            return ports;
-        }
-        let (wanted, mut avoid) = (&self.profile.cluster, lock(&self.results.refused_ports).clone());
-        let http = host::free_port(wanted.http_port, &avoid, as_user);
-        avoid.push(http);
-        let ports = Ports { http, https: host::free_port(wanted.https_port, &avoid, as_user) };
-        *chosen = Some((as_user, ports));
-        ports
-    }
-
-    /// Lets a new cluster use other ports than those of an interrupted creation, and than `refused`.
-    pub fn choose_ports_again(&self, refused: &[u16]) -> Result<()> {
-        self.record(|receipt| {
-            (receipt.made.cluster.http_port, receipt.made.cluster.https_port) = (None, None);
-        })?;
-        lock(&self.results.refused_ports).extend(refused);
-        *lock(&self.results.ports) = None;
-        Ok(())
-    }
-
     /// The provider of the cluster.
     pub fn provider(&self) -> Result<Provider> {
         let (kind, receipt) = (self.profile.provider, self.receipt());
@@ -313,19 +326,17 @@ impl Session {
         Ok(Provider {
             kind,
             spec: self.profile.cluster.clone(),
-            owner: Owner {
-                instance: receipt.instance.clone(),
-                began: receipt.began(),
-                state: self.paths.state.clone(),
-            },
+            owner: receipt.owner(&self.paths.state),
             // A machine that became too small for the profile must not prevent the deletion of a cluster;
             // step `cluster` checks the sizes before it creates one.
-            sizes: self.sizes().unwrap_or(Sizes { cpus: 0, memory: 0 }),
+            sizes: self.sizes().unwrap_or(Sizes { nodes: self.nodes_planned(), cpus: 0, memory: 0 }),
             engine: self.engine()?.clone(),
             tool: self.tool(kind.name()).map(|found| found.path).unwrap_or_default(),
             image: self.node_image_name(),
             kubeconfig: self.kubeconfig(),
             ports: self.ports(),
+            registry: self.registry().ok().map(|registry| registry.host().to_owned()),
+            encrypted: receipt.made.cluster.secrets_encrypted,
             data: self.data.clone(),
             versions: self.versions.clone(),
             process_env: self.process_env.clone(),

@@ -20,9 +20,13 @@ use crate::task::Task;
 pub struct Status {
     pub cluster: String,
     pub provider: &'static str,
+    /// Whether Secrets are encrypted in etcd; clusters of earlier versions do not encrypt them.
+    pub secrets_encrypted: bool,
     pub nodes: Vec<NodeStatus>,
     /// The target of the application's images; `None` without an application.
     pub target: Option<Target>,
+    /// The application's environment, if it has any.
+    pub environment: Option<String>,
     pub services: Vec<ServiceStatus>,
     pub pods: Vec<PodStatus>,
     pub url: Option<String>,
@@ -58,12 +62,12 @@ pub struct Access {
 }
 
 /// `None` without an application.
-pub fn access(session: &Session) -> Option<Access> {
-    let application = session.application.as_ref()?;
+pub fn access(session: &Session) -> Result<Option<Access>> {
+    let Some(application) = &session.application else { return Ok(None) };
     let answers = names::resolve(&application.hosts());
     let facts = &session.facts;
-    let address = names::choose(facts.os, facts.wsl, &answers, session.ports().http)?;
-    Some(Access { address, answers })
+    let address = names::choose(facts.os, facts.wsl, &answers, &session.entrance()?);
+    Ok(address.map(|address| Access { address, answers }))
 }
 
 /// The status of the cluster to which `session` is connected.
@@ -86,8 +90,10 @@ pub fn status(session: &Session, task: &Task<'_>, address: Option<&Address>) -> 
     Ok(Status {
         cluster: session.profile.cluster.name.clone(),
         provider: session.profile.provider.name(),
+        secrets_encrypted: session.receipt().made.cluster.secrets_encrypted,
         nodes: nodes.iter().map(node_status).collect(),
         target: session.application.as_ref().map(|_| session.target()),
+        environment: session.environment_name().map(str::to_owned),
         services,
         pods,
         url: address.map(|address| address.url.clone()),

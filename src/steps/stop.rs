@@ -4,7 +4,6 @@ use super::plan::{NO_CHANGE, NOTHING, Planned};
 use super::{Plan, Probe, Session, Step};
 use crate::cluster::State;
 use crate::error::{Error, Result};
-use crate::kubeconfig::damage;
 use crate::local_registry::LocalRegistry;
 use crate::task::Task;
 
@@ -21,6 +20,16 @@ pub fn incomplete(name: &str, why: Option<String>) -> Error {
         .help("todo-bootstrap up   # recreates it")
 }
 
+/// The error for a complete cluster that has lost a node.
+pub fn lost(name: &str, why: String) -> Error {
+    Error::refused(format!("cluster `{name}` has lost a node"))
+        .because(why)
+        .because(
+            "no node can be added to a cluster that exists; the other nodes keep their data until `down`",
+        )
+        .help("todo-bootstrap down && todo-bootstrap up   # recreates the cluster; deletes all data in it")
+}
+
 struct StopStep;
 
 impl Step for StopStep {
@@ -30,14 +39,16 @@ impl Step for StopStep {
 
     fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
         let name = &session.profile.cluster.name;
-        match session.provider()?.state(task)? {
-            State::Stopped if damage(&session.kubeconfig()).is_none() => {
-                Ok(Probe::Done("is stopped".to_owned()))
-            }
-            // The state of a running node without a kubeconfig is `Stopped`.
-            State::Stopped | State::Running => Ok(Probe::Needed("it is not stopped yet".to_owned())),
+        let provider = session.provider()?;
+        match provider.state(task)? {
             State::Absent => Err(incomplete(name, None)),
             State::Partial { why } => Err(incomplete(name, Some(why))),
+            // Some nodes of a stopped cluster may run, and so may one whose kubeconfig is lost.
+            State::Lost { .. } | State::Stopped { .. } | State::Running => Ok(if provider.runs(task)? {
+                Probe::Needed("it is not stopped yet".to_owned())
+            } else {
+                Probe::Done("is stopped".to_owned())
+            }),
         }
     }
 
@@ -50,7 +61,7 @@ impl Step for StopStep {
     }
 
     fn verify(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
-        if session.provider()?.state(task)? != State::Running {
+        if !session.provider()?.runs(task)? {
             return Ok(Probe::Done("is stopped".to_owned()));
         }
         Err(Error::failed(format!("{} is still running", session.cluster_title()))

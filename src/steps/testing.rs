@@ -11,6 +11,10 @@ use crate::origins::{Origins, Trust};
 use crate::process_env::ProcessEnv;
 
 pub(crate) fn session(dir: &Path, profile: &str) -> Arc<Session> {
+    Arc::new(Session::new(inputs(dir, profile), None).unwrap())
+}
+
+pub(crate) fn inputs(dir: &Path, profile: &str) -> Inputs {
     std::fs::create_dir_all(dir.join("app/chart")).unwrap();
     let text = "name = \"shop\"\nhost = \"shop.localhost\"\nchart = \"chart\"\n";
     std::fs::write(dir.join("app/application.toml"), text).unwrap();
@@ -26,7 +30,5 @@ pub(crate) fn session(dir: &Path, profile: &str) -> Arc<Session> {
     let profile = Profile::load(profile, &data, &process_env).unwrap();
     let application = Application::load(&dir.join("app")).unwrap();
     let (options, consent) = (UpOptions::default(), false);
-    let inputs =
-        Inputs { process_env, data, paths, versions, profile, application, facts, origins, consent, options };
-    Arc::new(Session::new(inputs, None).unwrap())
+    Inputs { process_env, data, paths, versions, profile, application, facts, origins, consent, options }
 }

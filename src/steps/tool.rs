@@ -4,11 +4,14 @@ use std::sync::OnceLock;
 
 use super::{Probe, Session, Step};
 use crate::error::Result;
-use crate::origins::{Found, Origin, Refusal};
+use crate::fetch::Urgency;
+use crate::origins::{Forecast, Found, Origin, Refusal};
 use crate::task::Task;
 
 pub struct ToolStep {
     pub name: &'static str,
+    /// Of its transfer, where downloads share a link.
+    pub urgency: Urgency,
     /// A tool of this machine that the probe found and that is not yet recorded.
     pub unrecorded: OnceLock<Found>,
 }
@@ -35,8 +38,12 @@ impl Step for ToolStep {
         if let Some(found) = self.unrecorded.get() {
             return vec![format!("records {} {}", found.name, of_this_machine(found))];
         }
-        let tool = session.origins.tool_effect(self.name);
-        vec![format!("{tool} into {}", session.paths.cache.display())]
+        let tool = session.origins.tool_forecast(self.name);
+        vec![tool.effect(&session.paths.cache.display().to_string())]
+    }
+
+    fn forecast(&self, session: &Session, task: &Task<'_>) -> Result<Option<Forecast>> {
+        session.origins.forecast_of_tool(task, self.name).map(Some)
     }
 
     fn probe(&self, session: &Session, task: &Task<'_>) -> Result<Probe> {
@@ -53,7 +60,7 @@ impl Step for ToolStep {
     }
 
     fn run(&self, session: &Session, task: &Task<'_>) -> Result<String> {
-        let found = session.origins.tool(task, self.name)?;
+        let found = session.origins.tool(task, self.name, self.urgency)?;
         Ok(keep(session, found))
     }
 }

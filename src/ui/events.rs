@@ -1,22 +1,34 @@
 //! `--events json`: one object per line, for programs that run todo-bootstrap.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::data;
 use crate::error::Error;
-use crate::progress::{Event, Reporter};
+use crate::progress::{Event, Reporter, State};
+
+/// Events of a download in progress are written at most this often for each step.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// Writes each event as a line: `ts` (RFC 3339), `step`, `state`, `current`, `total` (or null), `message`.
 #[derive(Debug, Default)]
 pub struct Events {
-    order: Mutex<()>,
+    /// When the last event of a step's download was written.
+    written: Mutex<BTreeMap<String, Instant>>,
 }
 
 impl Reporter for Events {
     fn report(&self, event: &Event) {
-        let _one_line_at_a_time = self.order.lock();
+        let Ok(mut written) = self.written.lock() else { return };
+        if event.state == State::Progress && event.download && event.current != event.total {
+            if written.get(&event.step).is_some_and(|at| at.elapsed() < EVERY) {
+                return;
+            }
+            written.insert(event.step.clone(), Instant::now());
+        }
         write(&event.step, &json!(event.state), event.current, event.total, &event.message);
     }
 }

@@ -5,7 +5,9 @@
 
 #![allow(clippy::disallowed_macros)] // this is the room that prints
 
+mod downloads;
 mod events;
+mod meter;
 mod plain;
 mod printable;
 mod prompt;
@@ -16,9 +18,11 @@ pub use printable::{prefix, printable};
 pub use prompt::{ask, confirm_name};
 pub use table::Table;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::Arc;
 
+use self::downloads::Downloads;
 use crate::error::Error;
 use crate::process_env::ProcessEnv;
 use crate::progress::{Event, Reporter};
@@ -60,12 +64,22 @@ impl Ui {
 
     /// A reporter for work whose steps, with their titles, are known at the start.
     pub fn reporter(&self, steps: &[(String, String)]) -> Arc<dyn Reporter> {
-        match (self.volume, self.mode) {
+        self.reporter_expecting(steps, BTreeMap::new())
+    }
+
+    /// As [`Ui::reporter`]; `expected` are the bytes that steps will probably download, if known.
+    pub fn reporter_expecting(
+        &self,
+        steps: &[(String, String)],
+        expected: BTreeMap<String, Option<u64>>,
+    ) -> Arc<dyn Reporter> {
+        let inner: Arc<dyn Reporter> = match (self.volume, self.mode) {
             (_, Mode::Json) => Arc::new(events::Events::default()),
             (Volume::Quiet, _) => Arc::new(Warnings),
             (_, Mode::Terminal) => Arc::new(terminal::Terminal::new(steps)),
             (volume, Mode::Plain) => Arc::new(plain::Plain::new(steps, volume == Volume::Verbose)),
-        }
+        };
+        Arc::new(Downloads::new(inner, expected))
     }
 
     /// A line of narration; silent under `--quiet` and `--events json`.

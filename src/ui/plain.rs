@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::line;
+use super::{downloads, line};
 use crate::progress::{Event, Reporter, State};
-use crate::quantity::show_bytes;
+use crate::quantity::{show_bytes, show_time};
 
 /// A step's own progress is repeated at most this often, so that a build does not flood a log.
 const PAUSE: Duration = Duration::from_secs(5);
+/// As [`PAUSE`], for a step that has taken longer than `LONG`.
+const LONG_PAUSE: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 pub struct Plain {
     steps: Vec<(String, String)>,
@@ -53,14 +56,20 @@ impl Reporter for Plain {
             }
             State::Progress => {
                 let seen = state.entry(event.step.clone()).or_insert(Seen { started: now, last: now });
-                if self.verbose || seen.last.elapsed() > PAUSE {
+                let pause = if seen.started.elapsed() > LONG { LONG_PAUSE } else { PAUSE };
+                if (self.verbose && !event.download) || seen.last.elapsed() > pause {
                     seen.last = now;
                     line(&format!("{label} … {}", progress_text(event)));
                 }
             }
             State::Done => {
                 let took = state.get(&event.step).map_or(Duration::ZERO, |seen| seen.started.elapsed());
-                line(&format!("{label} ✓ {message} ({:.1} s)", took.as_secs_f32()));
+                let took = if event.step == downloads::STEP {
+                    String::new()
+                } else {
+                    format!(" ({})", show_time(took))
+                };
+                line(&format!("{label} ✓ {message}{took}"));
             }
             State::Unchanged => line(&format!("{label} ✓ {message}")),
             State::Failed => line(&format!("{label} ✗ {message}")),
@@ -69,9 +78,13 @@ impl Reporter for Plain {
     }
 }
 
-/// `message 12 MiB of 40 MiB`, or the message alone.
+/// `message 12 MiB of 40 MiB`, or the message alone, also where it has the figures.
 pub fn progress_text(event: &Event) -> String {
     match (event.current, event.total) {
+        _ if event.download => event.message.clone(),
+        (Some(current), Some(total)) if event.message.starts_with(&format!("{current} of {total}")) => {
+            event.message.clone()
+        }
         (Some(current), Some(total)) if total > 4096 => {
             format!("{} {} of {}", event.message, show_bytes(current), show_bytes(total))
         }

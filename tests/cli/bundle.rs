@@ -301,6 +301,46 @@ fn bill_is_sound(bill: &Value) {
     assert!(all.iter().any(|part| part["purl"] == "pkg:npm/a@1.0.0"), "packages of the project's image");
 }
 
+/// Copies the manifest of the other platform, found in the pinned index, from a mirror of the registry.
+#[test]
+fn published_images_for_another_platform_are_copied_from_a_mirror() {
+    let other = if arch() == "amd64" { "arm64" } else { "amd64" };
+    let (machine, served) = with_registry(machine());
+    let mut published: toml::Table = read(&root().join("manifests/images.toml")).parse().expect("TOML");
+    let images = [("node", "mirrored/kindest/node"), ("registry", "mirrored/library/registry")];
+    let mut copied = Vec::new();
+    for (name, repository) in images {
+        let (index, digest) = registry::index(&served, repository, [arch(), other]);
+        published[name]["digest"] = index.into();
+        copied.push((format!("image-{name}"), digest));
+    }
+    // No addons, so that no other image is needed.
+    let mut profile: toml::Table = read(&root().join("profiles/kind.toml")).parse().expect("TOML");
+    profile.insert("addons".to_owned(), toml::Value::Array(Vec::new()));
+    let machine = machine
+        .file("plain.toml", &toml::to_string(&profile).expect("TOML"))
+        .file("application.toml", PROJECT.split("[[").next().expect("a part without images"))
+        // Nothing is downloaded to be compiled instead.
+        .env("HTTPS_PROXY", "http://127.0.0.1:1")
+        .file("manifests/images.toml", &toml::to_string(&published).expect("TOML"));
+    let mirror = format!("docker.io={}/mirrored", served.authority());
+    let create = ["bundle", "create", "b", "--profile", "plain.toml", "--registry-mirror", &mirror];
+    let platforms = [format!("linux/{other}"), format!("darwin/{other}")];
+    // Both platforms use the same images. The mirror has tools for one of them if `other` is amd64.
+    let platforms = if other == "arm64" { &platforms[..] } else { &platforms[..1] };
+    let platforms: Vec<&str> = platforms.iter().flat_map(|platform| ["--platform", platform]).collect();
+    machine.run(&[&create[..], &platforms].concat()).exits(0);
+    let json = machine.run(&["bundle", "inspect", "b", "--output", "json"]).exits(0).json();
+    for (name, digest) in copied {
+        let mut entries = json["entries"].as_array().expect("entries").iter();
+        let entry = entries.find(|entry| entry["name"] == *name).expect("an entry");
+        assert_eq!(
+            (&entry["platform"], &entry["image_id"]),
+            (&format!("linux/{other}").into(), &digest.into())
+        );
+    }
+}
+
 #[test]
 fn all_that_cannot_be_had_for_another_platform_is_told_at_once() {
     // No addons: compiling their images for other platforms takes minutes and a network.
@@ -314,7 +354,10 @@ fn all_that_cannot_be_had_for_another_platform_is_told_at_once() {
         machine.run(&["bundle", "create", "b.tar", "--profile", "plain.toml", "--platform", other]).exits(3);
     let screen =
         screen.err_has("cannot provide 3 artifacts of the bundle").err_has(&format!("on a {other} machine"));
-    for name in ["image `node`", "image `registry`", "image `web`: its build runs programs of that platform"]
+    let help = format!("help: todo-bootstrap bundle create --tools-only --platform {other} PATH");
+    let screen = screen.err_has(&help).err_has(&format!("a build runs programs of its platform, {other}"));
+    for name in
+        ["image `node`", "image `registry`", "image `web`: this machine builds the images of shop for"]
     {
         assert!(screen.stderr.contains(&format!("{other}: {name}")), "{name}: {screen}");
     }

@@ -157,3 +157,94 @@ fn a_docker_context_without_an_engine_is_named_and_no_daemon_is_started() {
         assert_eq!(machine.calls(daemon), Vec::<String>::new(), "{daemon} was started");
     }
 }
+
+const APP: &str = "apiVersion: v2\nname: app\nversion: 0.1.0\n";
+
+/// Podman's images, clusters and volumes are not those of Docker, so it does not replace Docker unasked.
+#[test]
+fn a_docker_that_refuses_is_not_silently_replaced_by_podman() {
+    const PODMAN: &str = r#"{"host":{"arch":"amd64","os":"linux","cgroupVersion":"v2","cpus":4,"memTotal":16000000000,"ociRuntime":{"name":"crun"},"security":{"rootless":false}},"store":{"graphDriverName":"overlay"},"version":{"Version":"5.8.1"}}"#;
+    let machine = || {
+        Machine::new()
+            .file("app/application.toml", PROJECT)
+            .file("app/chart/Chart.yaml", APP)
+            .stub("docker", FORBIDDEN)
+            .stub("podman", &format!("[ \"$1\" = info ] && echo '{PODMAN}'"))
+    };
+    let refused = machine();
+    for args in [&["doctor"][..], &["plan", "--dir", "app"], &["up", "--yes", "--dir", "app"]] {
+        let screen = refused.run(args).exits(3).err_has("sudo usermod -aG docker");
+        let all = format!("{}{}", screen.stdout, screen.stderr);
+        assert!(all.contains("podman 5.8.1 works, but is not used unless it is selected"), "{screen}");
+        assert!(all.contains("export TODO_BOOTSTRAP_ENGINE=podman"), "{screen}");
+    }
+    let calls = refused.calls("podman");
+    assert!(calls.iter().all(|call| call.starts_with("info")), "{calls:?}");
+    assert!(!refused.path("state/clusters").exists(), "no file was written");
+    let selected = machine().env("TODO_BOOTSTRAP_ENGINE", "podman");
+    let screen = selected.run(&["doctor"]);
+    assert!(format!("{screen}").contains("podman 5.8.1"), "{screen}");
+    assert_eq!(selected.calls("docker"), Vec::<String>::new());
+}
+
+/// Later commands must find the cluster that `TODO_BOOTSTRAP_ENGINE=podman todo-bootstrap up` created.
+#[test]
+fn the_engine_that_has_the_cluster_is_used_without_being_selected_again() {
+    const RECEIPT: &str = r#"{"schema":2,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind",
+                             "made":{"cluster":{"complete":true,"engine":"podman"}}}"#;
+    let machine = || {
+        let fails = |name: &str| format!("echo 'Error: permission denied by {name}' >&2; exit 1");
+        let machine = Machine::new().stub("docker", &fails("docker")).stub("podman", &fails("podman"));
+        let dir = machine.path("state/clusters/todo-bootstrap");
+        std::fs::create_dir_all(&dir).expect("a directory");
+        std::fs::write(dir.join("receipt.json"), RECEIPT).expect("a receipt");
+        machine
+    };
+    let made = machine();
+    for args in [&["stop"][..], &["down", "--yes"], &["doctor"]] {
+        let screen = made.run(args).exits(3);
+        let all = format!("{}{}", screen.stdout, screen.stderr);
+        assert!(all.contains("denied by podman"), "{screen}");
+    }
+    assert_eq!(made.calls("docker"), Vec::<String>::new());
+    let other = machine().env("TODO_BOOTSTRAP_ENGINE", "docker");
+    for args in [&["stop"][..], &["down", "--yes"]] {
+        let screen = other.run(args).exits(5);
+        screen
+            .err_has(
+                "cluster `todo-bootstrap` was created with podman, but TODO_BOOTSTRAP_ENGINE selects docker",
+            )
+            .err_has("help: TODO_BOOTSTRAP_ENGINE=podman todo-bootstrap down");
+    }
+    assert!(other.path("state/clusters/todo-bootstrap/receipt.json").is_file());
+}
+
+/// Docker Desktop's stand-in for the client in WSL (docker/for-win#14517).
+#[test]
+fn docker_desktop_without_wsl_integration_is_a_fault_of_its_own() {
+    const STAND_IN: &str = "printf '\\nThe command '\"'docker'\"' could not be found in this WSL 2 distro.\\nWe recommend to \
+                            activate the WSL integration in Docker Desktop settings.\\n\\nFor details about using Docker \
+                            Desktop with WSL 2, visit:\\n\\nhttps://docs.docker.com/go/wsl2/\\n\\n'; exit 1";
+    let machine = Machine::new().stub("docker", STAND_IN);
+    let screen = machine.run(&["doctor", "--output", "json"]).exits(3);
+    assert!(screen.stdout.contains("engine-wsl-integration"), "{screen}");
+    assert!(screen.stderr.contains("Settings > Resources > WSL integration"), "{screen}");
+}
+
+/// As kind does, but before anything is downloaded or built.
+#[test]
+fn an_engine_without_root_and_delegation_is_refused_before_anything_is_done() {
+    let info = include_str!("../../src/engine/recorded/podman-rootless-undelegated.json");
+    let machine = Machine::new()
+        .file("app/application.toml", PROJECT)
+        .file("app/chart/Chart.yaml", APP)
+        .stub("podman", &format!("[ \"$1\" = info ] && echo '{info}'"));
+    for args in [&["doctor"][..], &["plan", "--dir", "app"], &["up", "--yes", "--dir", "app"]] {
+        let screen = machine.run(args).exits(3);
+        let all = format!("{}{}", screen.stdout, screen.stderr);
+        assert!(all.contains("control group controllers not delegated to it: cpu"), "{screen}");
+    }
+    let calls = machine.calls("podman");
+    assert!(calls.iter().all(|call| call.starts_with("info")), "{calls:?}");
+    assert!(!machine.path("state/clusters").exists(), "no file was written");
+}

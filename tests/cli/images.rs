@@ -11,6 +11,12 @@ use crate::support::{Machine, Screen, registry};
 
 const PROJECT: &str = "name = \"shop\"\nhost = \"shop.localhost\"\nchart = \"chart\"\n\
                        [[images]]\nname = \"web\"\ncontext = \"web\"\n";
+const ENVIRONMENTS: &str = "[[environments]]\nname = \"staging\"\ntarget = \"prod\"\n\
+                            [[environments]]\nname = \"dev\"\nset = {LEVEL = \"DEBUG\"}\n\
+                            [[environments]]\nname = \"prod\"\nrequires-any = [\"KEY\", \"OTHER_KEY\"]\n\
+                            refuses = {MOCK = \"true\"}\n";
+const CONTRACT: &str = "# The level.\n# @config @required\nLEVEL=INFO\n# A key.\n# @secret\nKEY=\n\
+                        # Another key.\n# @secret\nOTHER_KEY=\n# Whether a mock answers.\n# @config\nMOCK=\n";
 const REPORT: &str = r#"{"Results":[{"Vulnerabilities":[{"VulnerabilityID":"CVE-1","PkgName":"zlib","InstalledVersion":"1.2","FixedVersion":"1.3","Severity":"HIGH"},{"VulnerabilityID":"CVE-2","PkgName":"tar","Severity":"LOW"}]}]}"#;
 
 fn project() -> Machine {
@@ -22,13 +28,18 @@ fn project() -> Machine {
 
 /// A registry that has the image for target `prod`, built from older sources.
 fn machine() -> (Machine, TestRegistry) {
+    machine_with(&[0; 2048])
+}
+
+/// The same, with this tar as the image's layer.
+pub(super) fn machine_with(layer: &[u8]) -> (Machine, TestRegistry) {
     let machine = project();
     let (served, container) = registry::start(&machine);
     let labels = json!({
         "todo-bootstrap.dev/inputs": "0123456789abcdef", "todo-bootstrap.dev/tag": "v0.1.0-0000000",
         "todo-bootstrap.dev/target": "prod",
     });
-    registry::image(&served, "shop/web", &["v0.1.0-local", "v0.1.0-0000000"], &labels);
+    registry::image_of(&served, "shop/web", &["v0.1.0-local", "v0.1.0-0000000"], &labels, layer);
     let body = format!("case \"$1\" in\ninfo) echo '{INFO}';;\nps) echo '{container}';;\n*) exit 1;;\nesac");
     (machine.stub("docker", &body), served)
 }
@@ -132,20 +143,70 @@ fn an_image_that_is_not_there_is_not_scanned_as_clean() {
 fn plan_says_what_images_are_built_for() {
     let (machine, _served) = machine();
     machine.run(&["plan"]).exits(0).out_has("images are built for target prod").out_has("(target prod)");
-    let json = machine.run(&["plan", "--target", "dev", "--output", "json"]).exits(0).json();
-    assert_eq!(json["target"], "dev");
+    let unknown = machine.run(&["plan", "--env", "dev"]).exits(2);
+    unknown.err_has("shop has no environment `dev`").err_has("has no [[environments]]").err_has("help: ");
+    let machine = machine.file("application.toml", &format!("{PROJECT}{ENVIRONMENTS}"));
+    let machine = machine.file(".env.example", CONTRACT);
+    let json = machine.run(&["plan", "--env", "dev", "--output", "json"]).exits(0).json();
+    assert_eq!((&json["environment"], &json["target"]), (&"dev".into(), &"dev".into()));
     assert!(json.to_string().contains("shop/web was not built yet"), "{json}");
-    machine.run(&["plan", "--target", "live"]).exits(2).err_has("[possible values: dev, staging, prod]");
+    let unknown = machine.run(&["plan", "--env", "live"]).exits(2);
+    unknown
+        .err_has("its environments are: staging, dev, prod")
+        .err_has("help: todo-bootstrap up --env staging");
 }
 
-/// `status`, `check` and the next `up` use the target of the last `up`.
+/// An environment replaces settings, and does not start with those that it refuses.
 #[test]
-fn the_target_of_the_last_up_stays() {
+fn an_environment_replaces_and_requires_settings() {
     let (machine, _served) = machine();
+    let project = format!("{PROJECT}{ENVIRONMENTS}[mock]\nMOCK = \"true\"\n");
+    let machine = machine.file("application.toml", &project).file(".env.example", CONTRACT);
+    let refused = machine.run(&["plan", "--env", "prod"]).exits(2);
+    refused
+        .err_has("the settings do not suit environment `prod`; nothing was changed")
+        .err_has("/.env: KEY, OTHER_KEY")
+        .err_has("help: todo-bootstrap up --env staging");
+    machine.run(&["up", "--env", "prod", "--yes"]).exits(2).err_has("/.env: KEY, OTHER_KEY");
+    assert!(!machine.path("state/clusters/todo-bootstrap/receipt.json").exists());
+    let machine = machine.file(".env", "OTHER_KEY=x\n");
+    machine
+        .run(&["plan", "--env", "prod"])
+        .exits(0)
+        .out_has("environment prod; images are built for target prod");
+    let mocked = machine.run(&["plan", "--env", "prod", "--mock"]).exits(2);
+    mocked.err_has("MOCK must not be true, as --mock sets it");
+    record(&machine, "\"environment\":\"dev\"");
+    machine.run(&["env", "check"]).exits(0).out_has("set by the environment");
+    let keys = machine.run(&["env", "check", "--output", "json"]).exits(0).json();
+    assert_eq!(keys["keys"][0]["source"], "environment");
+    let changed = "environment staging, which replaces dev; images are built for target prod";
+    machine.run(&["plan", "--env", "staging"]).exits(0).out_has(changed);
+}
+
+/// `status`, `check` and the next `up` use the environment of the last `up`; earlier versions recorded the target.
+#[test]
+fn the_environment_of_the_last_up_stays() {
+    let (machine, _served) = machine();
+    let machine = machine.file("application.toml", &format!("{PROJECT}{ENVIRONMENTS}"));
+    let machine = machine.file(".env.example", CONTRACT);
+    for (recorded, environment) in [
+        ("\"environment\":\"dev\"", "environment dev;"),
+        ("\"target\":\"dev\"", "environment dev;"),
+        ("\"target\":\"prod\"", "environment staging;"),
+        ("\"environment\":\"gone\"", "environment staging, which replaces gone;"),
+    ] {
+        record(&machine, recorded);
+        machine.run(&["plan"]).exits(0).out_has(environment);
+    }
+    machine.run(&["plan", "--env", "prod"]).exits(2).err_has("KEY");
+}
+
+/// A receipt with this field.
+fn record(machine: &Machine, field: &str) {
     let dir = machine.path("state/clusters/todo-bootstrap");
     fs::create_dir_all(&dir).expect("a folder");
-    let receipt = r#"{"schema":1,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind","target":"staging"}"#;
-    fs::write(dir.join("receipt.json"), receipt).expect("a receipt");
-    machine.run(&["plan"]).exits(0).out_has("images are built for target staging");
-    machine.run(&["plan", "--target", "prod"]).exits(0).out_has("images are built for target prod");
+    let cluster =
+        r#""schema":2,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind""#;
+    fs::write(dir.join("receipt.json"), format!("{{{cluster},{field}}}")).expect("a receipt");
 }

@@ -18,7 +18,7 @@ contexts: [{name: c, context: {cluster: c, user: c}}]
 users: [{name: c, user: {token: t}}]
 ";
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 22] = [
     "up",
     "down",
     "stop",
@@ -28,6 +28,10 @@ const COMMANDS: [&str; 18] = [
     "open",
     "logs",
     "restart",
+    "scale",
+    "rollback",
+    "backup",
+    "restore",
     "check",
     "doctor",
     "plan",
@@ -92,10 +96,16 @@ fn down_without_a_cluster_does_nothing() {
 }
 
 #[test]
-fn status_and_check_without_a_cluster_say_how_to_get_one() {
+fn commands_for_a_cluster_say_how_to_get_one() {
     let machine = Machine::new();
-    for command in ["status", "check"] {
-        machine.run(&[command]).exits(1).err_has("there is no cluster").err_has("help: todo-bootstrap up");
+    let application = "name = \"app\"\nhost = \"app.localhost\"\nchart = \"chart\"\n";
+    let machine = machine
+        .file("application.toml", application)
+        .file("chart/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n");
+    let commands =
+        [&["status"][..], &["check"], &["rollback"], &["rollback", "--list"], &["scale", "web", "2"]];
+    for command in commands {
+        machine.run(command).exits(1).err_has("there is no cluster").err_has("help: todo-bootstrap up");
     }
 }
 

@@ -1,8 +1,10 @@
 //! Commands and their expected output, without an engine and without a cluster.
 
+mod backup;
 mod bad_input;
 mod bundle;
 mod day_one;
+mod doctor;
 mod down;
 mod engine;
 mod env;
@@ -18,7 +20,10 @@ mod line_endings;
 mod lock;
 mod look;
 mod owner;
+mod plan;
 mod preset;
+mod scan;
+mod secrets;
 mod stop;
 mod tools;
 mod user_files;

@@ -71,6 +71,14 @@ fn plan_says_what_fits_and_what_does_not() {
 }
 
 #[test]
+fn plan_warns_of_an_autoscaler_without_capacity() {
+    let warning = "warning: preset large leaves no capacity to scale web: it stays at 2 replicas under load";
+    machine(8, 5).run(&["plan"]).exits(0).out_has(warning);
+    let screen = machine(8, 6).run(&["plan"]).exits(0);
+    assert!(!screen.stdout.contains("warning:"), "{screen}");
+}
+
+#[test]
 fn a_plan_for_programs_holds_the_figures() {
     let plan = machine(8, 6).run(&["plan", "--output", "json"]).exits(0).json();
     assert_eq!(plan["fit"]["preset"], "large");
@@ -95,6 +103,61 @@ fn a_preset_that_was_asked_for_is_taken_or_refused() {
         .exits(2)
         .err_has("no preset `smal` (did you mean `small`?)")
         .err_has("its presets are: small, large");
+}
+
+#[test]
+fn several_nodes_share_the_cpus_and_divide_the_memory() {
+    let application = format!("several-nodes = \"many.yaml\"\n{APPLICATION}");
+    let machine = || machine(2, 12).file("application.toml", &application).file("many.yaml", "# nothing\n");
+    let screen = machine().run(&["plan", "--nodes", "3"]).exits(0);
+    let screen = screen.out_has("3 containers (2 CPU, 3.5 GiB each)").out_has(
+        "3 nodes: the first one runs the control plane, the other 2 the application; each has 3.5 GiB",
+    );
+    assert_eq!(
+        said(&screen),
+        ["preset large: needs 2.93 of 3 × 2 CPUs and 5.1 GiB of 3 × 3.5 GiB, with Kubernetes and addons"]
+    );
+    let plan = machine().run(&["plan", "--nodes", "3", "--output", "json"]).exits(0).json();
+    assert_eq!(plan["fit"]["sizes"]["nodes"], 3);
+    let values = &plan["presets"][1]["values"];
+    let ends = |index: usize, file: &str| values[index].as_str().is_some_and(|path| path.ends_with(file));
+    assert!(ends(0, "large.yaml") && ends(1, "many.yaml"), "{values}");
+    let one = machine().run(&["plan"]).exits(0);
+    assert!(one.stdout.contains("a container (2 CPU,") && !one.stdout.contains("preset large: "), "{one}");
+}
+
+#[test]
+fn a_number_of_nodes_that_cannot_be_is_refused() {
+    machine(2, 12)
+        .run(&["plan", "--profile", "minikube", "--nodes", "2"])
+        .exits(2)
+        .err_has("provider `minikube` does not create several nodes")
+        .err_has("help: todo-bootstrap up --profile kind --nodes 2");
+    machine(2, 12).run(&["plan", "--nodes", "10"]).exits(2).err_has("10");
+    machine(2, 4)
+        .run(&["up", "--yes", "--nodes", "3"])
+        .exits(3)
+        .err_has("a cluster of 3 nodes needs 6.0 GiB of memory, but would get 3.0 GiB of 4.0 GiB")
+        .err_has("for 3 nodes and addons");
+}
+
+/// The receipt of a complete cluster of one node.
+#[test]
+fn the_number_of_nodes_of_a_cluster_is_kept_and_another_one_is_refused() {
+    let receipt = r#"{"schema":2,"instance":"i","cluster":"todo-bootstrap","provider":"kind","profile":"kind",
+        "made":{"cluster":{"http_port":80,"https_port":443,"cpus":2,"memory":4294967296,"complete":true}}}"#;
+    let machine = machine(2, 12);
+    let dir = machine.path("state/clusters/todo-bootstrap");
+    std::fs::create_dir_all(&dir).expect("a folder");
+    std::fs::write(dir.join("receipt.json"), receipt).expect("a receipt");
+    machine
+        .run(&["plan", "--nodes", "3"])
+        .exits(5)
+        .err_has("cluster `todo-bootstrap` has 1 node, and --nodes requests 3")
+        .err_has("because kind neither adds nodes to a cluster nor removes them")
+        .err_has("help: todo-bootstrap down && todo-bootstrap up --nodes 3   # deletes the data");
+    let kept = machine.run(&["plan", "--nodes", "1"]);
+    assert!(!kept.stderr.contains("has 1 node"), "{kept}");
 }
 
 #[test]

@@ -59,6 +59,15 @@ fn sorted(text: &str) -> String {
 }
 
 #[test]
+fn whoever_asks_for_events_gets_nothing_else() {
+    let screen = tools(&machine(), &["install", "--events", "json"]).exits(0);
+    for line in screen.stdout.lines() {
+        serde_json::from_str::<serde_json::Value>(line).expect("an event");
+    }
+    assert!(screen.stdout.contains("\"step\":\"tool-helm\""), "{screen}");
+}
+
+#[test]
 fn what_up_needs_is_installed_and_listed() {
     let machine = machine();
     let screen = tools(&machine, &["install"]).exits(0);

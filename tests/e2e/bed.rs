@@ -82,7 +82,7 @@ impl Bed {
         let resumed = std::env::var_os("TODO_BOOTSTRAP_E2E_FROM").is_some();
         if !resumed && bed.cluster_state().exists() {
             println!("=== taking down what an earlier run left");
-            let left = bed.call(&["down", "--yes"]);
+            let left = bed.call(&["down", "--yes", "--no-backup"]);
             println!("`down` ended with {:?}", left.code);
         }
         if docker(&["version"]).is_ok() {
@@ -275,6 +275,12 @@ fn users_kube_config() -> Option<Vec<u8>> {
 pub const UP: &[&str] = &["up", "--yes", "--events", "json"];
 const UP_COLD: &[&str] = &["up", "--yes", "--events", "json", "--timeout", "60m"];
 
+/// The address of this machine in the network of a node.
+pub fn gateway(node: &str) -> String {
+    let gateway = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}";
+    docker(&["inspect", "--format", gateway, node]).expect("the node's gateway").trim().to_owned()
+}
+
 /// `metadata.name` of each item of a list.
 pub fn names(list: &Value) -> Vec<String> {
     let items = list["items"].as_array().expect("a list");
@@ -309,6 +315,9 @@ fn write_profile(root: &Path, dir: &Path, provider: Provider, name: &str, http_p
     let cluster = profile.get_mut("cluster").and_then(|value| value.as_table_mut()).expect("[cluster]");
     let mut set = |key: &str, value: toml::Value| cluster.insert(key.to_owned(), value);
     set("name", name.into());
+    if provider.nodes > 1 {
+        set("nodes", i64::from(provider.nodes).into());
+    }
     set("cpus", CPUS.into());
     set("memory", format!("{MEMORY_GIB}Gi").into());
     set("http-port", i64::from(http_port).into());
@@ -358,7 +367,7 @@ impl Drop for Bed {
             command.arg("--kubeconfig").arg(self.kubeconfig()).arg("--request-timeout=10s").args(args);
             println!("{}", output(command).unwrap_or_else(|error| error));
         }
-        let mut command = self.command(&["down", "--yes", "--profile"]);
+        let mut command = self.command(&["down", "--yes", "--no-backup", "--profile"]);
         command.arg(&self.profile);
         println!("{}", output(command).unwrap_or_else(|error| error));
     }

@@ -1,9 +1,10 @@
 //! An application that cannot become ready: the cause fits on one screen.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::bed::{Bed, read_toml};
+use crate::files::copy_of;
 use crate::program::Then;
 use crate::repair::settled;
 
@@ -30,11 +31,7 @@ pub fn crashing(bed: &Bed) {
 
 /// The project with a first image whose program prints a message and exits with 7.
 fn crashing_copy(bed: &Bed) -> PathBuf {
-    let copy = bed.dir.join("crashing");
-    if copy.exists() {
-        std::fs::remove_dir_all(&copy).expect("remove an older copy");
-    }
-    copy_tree(&bed.project, &copy);
+    let copy = copy_of(bed, "crashing");
     let application = read_toml(&copy.join("application.toml"));
     let image = &application["images"][0];
     let context = copy.join(image["context"].as_str().expect("a context"));
@@ -44,17 +41,4 @@ fn crashing_copy(bed: &Bed) -> PathBuf {
     let end = format!("\nENTRYPOINT [\"sh\", \"-c\", \"echo {LAST_WORDS} >&2; exit 7\"]\nCMD []\n");
     std::fs::write(&path, old + &end).expect("write the Dockerfile");
     copy
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("create a folder");
-    for entry in std::fs::read_dir(from).expect("list a folder") {
-        let path = entry.expect("an entry").path();
-        let target = to.join(path.file_name().expect("a name"));
-        if path.is_dir() {
-            copy_tree(&path, &target);
-        } else {
-            std::fs::copy(&path, &target).expect("copy a file");
-        }
-    }
 }

@@ -28,7 +28,7 @@ enum Before {
 /// A moment at which `up` is killed.
 struct Moment {
     before: Before,
-    /// A step's id, or a prefix of ids before a `*`.
+    /// The ID of a step.
     step: String,
     /// The event of that step after which the delay starts.
     state: &'static str,
@@ -45,13 +45,6 @@ impl Moment {
     fn after(before: Before, step: &str, within: u64) -> Self {
         Self { state: "done", ..Self::new(before, step, within) }
     }
-
-    fn hits(&self, step: &str) -> bool {
-        match self.step.strip_suffix('*') {
-            Some(start) => step.starts_with(start),
-            None => step == self.step,
-        }
-    }
 }
 
 /// How many of the moments a sampled run uses, and how many of those of Ctrl-C.
@@ -62,7 +55,7 @@ const INTERRUPTS: usize = 1;
 fn moments(image: &str) -> Vec<Moment> {
     vec![
         Moment::new(Before::Down, "cluster", 8000),
-        Moment::new(Before::Down, "pull-*", 800),
+        Moment::new(Before::Down, "early-pulls", 15_000),
         Moment::new(Before::Namespace, "namespace", 20),
         Moment::new(Before::Secret, "secrets", 20),
         Moment::new(Before::Deployment, "release", 1500),
@@ -135,7 +128,7 @@ pub fn interrupt(bed: &Bed) {
         println!("--- Ctrl-C after {} {}", moment.step, moment.state);
         let after = Duration::from_millis(moment.within);
         let run = bed.call_in(&bed.project, UP, Duration::from_secs(10 * 60), &mut |event| {
-            let hit = event.state == moment.state && moment.hits(&event.step);
+            let hit = event.state == moment.state && event.step == moment.step;
             if hit { Then::InterruptIn(after) } else { Then::GoOn }
         });
         assert_eq!(run.code, Some(130), "Ctrl-C has its own exit code:\n{}", run.tail(30));
@@ -165,7 +158,7 @@ fn die_and_converge(bed: &Bed, moment: &Moment, after: Duration) {
             return;
         }
         let seen = killed.steps(moment.state);
-        assert!(seen.iter().any(|step| moment.hits(step)), "{} had no work: {seen:?}", moment.step);
+        assert!(seen.contains(&moment.step.as_str()), "{} had no work: {seen:?}", moment.step);
         println!("--- it ended before its death; once more");
     }
     panic!("step {} could not be hit", moment.step);
@@ -173,7 +166,11 @@ fn die_and_converge(bed: &Bed, moment: &Moment, after: Duration) {
 
 fn die(bed: &Bed, moment: &Moment, after: Duration) -> Run {
     bed.call_in(&bed.project, UP, Duration::from_secs(10 * 60), &mut |event| {
-        if event.state == moment.state && moment.hits(&event.step) { Then::KillIn(after) } else { Then::GoOn }
+        if event.state == moment.state && event.step == moment.step {
+            Then::KillIn(after)
+        } else {
+            Then::GoOn
+        }
     })
 }
 
@@ -201,7 +198,8 @@ fn prepare(bed: &Bed, before: Before) {
     }
 }
 
-fn node_tags(bed: &Bed, node: &str) -> Vec<String> {
+/// The names of the application's images in a node.
+pub fn node_tags(bed: &Bed, node: &str) -> Vec<String> {
     let args = ["exec", node, "ctr", "--namespace", "k8s.io", "images", "ls", "--quiet"];
     let all = docker(&args).expect("ctr images ls");
     let found: Vec<String> = all.lines().filter(|tag| is_own(bed, tag)).map(str::to_owned).collect();

@@ -42,10 +42,12 @@ impl Daemon {
         }
     }
 
-    /// What the laptop runs at boot.
+    /// What the laptop runs at boot; Docker waits as long as /run/stopped exists.
     fn service(self) -> &'static str {
         match self {
-            Self::Docker => "exec dockerd >/var/log/dockerd.log 2>&1",
+            Self::Docker => {
+                "while sleep 0.1; do [ -e /run/stopped ] || dockerd >>/var/log/dockerd.log 2>&1; done"
+            }
             Self::Podman => "exec sleep infinity",
         }
     }
@@ -134,6 +136,21 @@ impl Laptop {
             assert!(!ended && Instant::now() < end, "no engine answers:\n{}", self.logs());
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+
+    /// Stops Docker and its containers, and returns once its socket does not answer.
+    pub fn stop_engine(&self) {
+        self.root("touch /run/stopped && kill $(cat /run/docker.pid)").expect("dockerd runs");
+        let end = Instant::now() + BOOT;
+        while self.root("pgrep -x dockerd").is_ok() {
+            assert!(Instant::now() < end, "dockerd does not end:\n{}", self.logs());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    pub fn start_engine(&mut self) {
+        self.root("rm /run/stopped").expect("the engine was stopped");
+        self.wait();
     }
 
     /// The output of booting and of the daemon.

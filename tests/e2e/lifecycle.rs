@@ -138,7 +138,9 @@ fn collect(root: &Path, dir: &Path, files: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
-        if path.is_dir() {
+        if path == root.join("backups") {
+            // `down` saves the data of each cluster.
+        } else if path.is_dir() {
             collect(root, &path, files);
         } else if !name.contains("journal") && !name.contains(".log") {
             files.insert(path.strip_prefix(root).unwrap_or(&path).display().to_string());

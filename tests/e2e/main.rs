@@ -8,10 +8,15 @@
 
 mod bed;
 mod broken;
+mod corporate;
+mod encryption;
 mod engine;
+mod files;
+mod first_up;
 mod gone;
 mod guide;
 mod http;
+mod ingress;
 mod internet;
 mod kill;
 mod laptop;
@@ -19,13 +24,19 @@ mod laptop_root;
 mod laptop_scenes;
 mod leftover;
 mod lifecycle;
+mod nodes;
 mod offline;
 mod ordinary;
 #[path = "../../xtask/devtools/src/pack.rs"]
 mod pack;
+#[path = "../../xtask/src/path.rs"]
+mod path;
+mod pending;
 mod persist;
+mod policies;
 mod program;
 mod provider;
+mod published;
 mod registry;
 mod repair;
 mod sample;
@@ -36,8 +47,8 @@ mod todo;
 use std::time::{Duration, Instant};
 
 use bed::Bed;
-use provider::{KIND, MINIKUBE};
-use sample::{ALWAYS, Random};
+use provider::{KIND, KIND_NODES, MINIKUBE};
+use sample::{ALWAYS, COMPLETE_RUN, Random};
 
 /// What a scene proves, its function, and its approximate duration in seconds if sampling is enough.
 type Scene = (&'static str, fn(&Bed), u32);
@@ -52,26 +63,54 @@ const TODO: &[Scene] = &[
     ("a browser adds, completes and deletes a task", todo::browser, ALWAYS),
     ("a client calls the five tools", todo::five_tools, ALWAYS),
     ("rows and keys outlive their pods", todo::survives, 30),
+    (
+        "a backup restores rows and keys; what is damaged, newer or killed changes nothing",
+        todo::restored,
+        ALWAYS,
+    ),
+    ("a backup of a large database needs little memory", todo::streamed, 40),
+    ("down saves the data, and the next up offers the backup", todo::saved_by_down, 240),
     ("a changed key is shown, and restarts only the services that use it", todo::changed_key, 40),
     ("a secret's value is nowhere else", todo::nowhere_else, ALWAYS),
     ("the journey names the broken segment", todo::hops, 120),
     ("the journey needs nothing from outside", todo::without_egress, ALWAYS),
     ("--mock works without a model's key", todo::mocked, 40),
+    ("an environment changes tools, log level and TLS", todo::environments, COMPLETE_RUN),
     ("two users never see each other's data", todo::two_users, ALWAYS),
     ("the first specification's values work", todo::seed_000, 90),
+    ("a database outside of the cluster, behind a pooler, by .env only", todo::outside, 60),
+    ("SQLite, no cache and no accounts, each by .env only", todo::switched_off, 100),
     ("the API server accepts every values file", todo::values_files, 30),
     ("url, status, logs, restart", todo::commands, 40),
+    (
+        "rows outlive an upgrade from the previous chart, a rollback, and its undoing",
+        todo::upgrade_and_rollback,
+        150,
+    ),
+    ("scale is kept by up, and refused without capacity", todo::scaled_by_hand, 70),
+    ("the autoscaler adds pods under load and removes them; no request fails", todo::scaled_under_load, 240),
+    ("a value that the chart does not know is named", todo::unknown_value, ALWAYS),
+    (
+        "a profile with another ingress controller: it replaces the former one, at the same address",
+        ingress::replaced,
+        COMPLETE_RUN,
+    ),
     ("a hosts entry on request, a forwarded port, followed logs", todo::names_and_ports, 30),
 ];
 
 /// The behavior required of every provider, with the application; each scene leaves the cluster running.
 const PROVIDER: &[Scene] = &[
     ("the node has the size in the profile", steady::node_size, ALWAYS),
+    ("encryption: no value of a Secret is in etcd's files", encryption::at_rest, ALWAYS),
+    ("encryption: a killed rotation of the key continues", encryption::rotate, 120),
+    ("encryption: a lost copy of the key is restored", encryption::lost_copy, 100),
     ("a foreign cluster of the same name is not touched", provider::foreign, 20),
     ("another installation does not touch the cluster", provider::another_installation, ALWAYS),
     ("rows are kept after stop and start", provider::stop_and_start, 60),
     ("rows are kept after the network was pruned", provider::pruned_network, 60),
     ("a stopped node is reported and repaired", repair::node, 50),
+    ("network policies: pods reach what the diagram shows, and nothing else", policies::matrix, ALWAYS),
+    ("network policies: one that blocks DNS is named", policies::dns_blocked, 30),
     ("a paused node is reported and resumed", provider::paused, 20),
     ("rows are kept after the engine was killed", provider::killed_engine, 60),
 ];
@@ -84,6 +123,9 @@ const HELLO: &[Scene] = &[
     ("a Secret edited by hand is reported and repaired", repair::secret, ALWAYS),
     ("data outlives its pod", persist::note, 20),
     ("a chart that cannot become ready shows why", broken::crashing, 90),
+    ("a release that a killed Helm left pending is repaired", pending::repaired, 70),
+    ("a rollback whose images are gone is refused", pending::images_gone, 60),
+    ("an interrupted renewal of certificates is repeated", repair::certificates, 40),
     ("a deleted registry container is recreated", registry::deleted, 30),
     ("a registry whose port is in use gets another one", registry::port_taken, 30),
     ("a part that the registry lost is pushed again", registry::part_lost, 60),
@@ -98,6 +140,8 @@ const HELLO: &[Scene] = &[
 const KINDS_END: &[Scene] = &[
     ("a bundle is sufficient without a network", offline::up, ALWAYS),
     ("a laptop with Docker 28 and a release: published tools and images, no root", ordinary::docker, ALWAYS),
+    ("the guide's chapters for every provider work", guide::chapters, 120),
+    ("the runbook's commands work", guide::runbook, COMPLETE_RUN),
     ("the guide's commands for kind work", guide::kind, 180),
     ("down leaves nothing of ours", gone::down, ALWAYS),
 ];
@@ -125,8 +169,16 @@ const MINIKUBES_END: &[Scene] = &[
     ("down --purge removes what was installed on the machine", gone::purge, ALWAYS),
 ];
 
+/// On a cluster of several nodes, which the scene itself creates and deletes.
+const NODES: &[Scene] = &[(
+    "three nodes: from nothing to replicas that outlive a drained and a lost node",
+    nodes::drained_and_lost,
+    COMPLETE_RUN,
+)];
+
 /// The parts in order: on kind, then on minikube.
-const PARTS: [&[Scene]; 8] = [TODO, PROVIDER, HELLO, KINDS_END, LAPTOPS, MINIKUBES, PROVIDER, MINIKUBES_END];
+const PARTS: [&[Scene]; 9] =
+    [TODO, PROVIDER, HELLO, KINDS_END, LAPTOPS, NODES, MINIKUBES, PROVIDER, MINIKUBES_END];
 
 #[test]
 #[ignore = "needs a container engine and minutes: cargo xtask e2e"]
@@ -145,6 +197,11 @@ fn a_real_cluster() {
         run.play(&bed, LAPTOPS);
         run.close(&bed);
     }
+    {
+        let bed = Bed::new(KIND_NODES);
+        run.play(&bed, NODES);
+        run.close(&bed);
+    }
     let bed = Bed::new(MINIKUBE);
     for scenes in [MINIKUBES, PROVIDER, MINIKUBES_END] {
         run.play(&bed, scenes);
@@ -160,8 +217,8 @@ struct Run {
     /// The first scene to run is the one whose name contains this, to continue with the cluster that an
     /// earlier run kept.
     from: Option<String>,
-    /// Only the scenes whose names contain this, on a cluster that is created for them and deleted after
-    /// them.
+    /// Only the scenes whose names contain one of these texts, separated by `|`, on a cluster that is created
+    /// for them and deleted after them.
     only: Option<String>,
     times: Vec<(Scene, Option<Duration>)>,
 }
@@ -198,7 +255,7 @@ impl Run {
         for scene @ (name, play, _) in scenes {
             let mut chosen = self.chosen.next().expect("each part is in PARTS");
             if let Some(text) = &self.only {
-                chosen = name.contains(text);
+                chosen = text.split('|').any(|text| name.contains(text));
                 if !chosen {
                     continue;
                 }
@@ -232,7 +289,7 @@ impl Run {
         println!("\n=== scenes (about as long as the table of scenes says)");
         for ((name, _, about), time) in &self.times {
             let about = match *about {
-                ALWAYS => String::new(),
+                ALWAYS | COMPLETE_RUN => String::new(),
                 about => format!("({about} s)"),
             };
             match time {
@@ -260,4 +317,20 @@ fn what_users_rely_on_is_in_every_sample() {
         assert!(always(part).iter().any(|name| name.starts_with("down leaves nothing")));
     }
     assert!(always(KINDS_END).iter().any(|name| name.starts_with("a bundle is sufficient")));
+}
+
+/// Each requirement of the specifications has a scene, and each scene that the document names exists.
+#[test]
+fn every_requirement_names_scenes_that_exist() {
+    let document = include_str!("../../docs/PROOFS.md");
+    let rows = document.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let rows: Vec<Vec<&str>> = rows.map(|row| row.split(" | ").collect()).skip(1).collect();
+    let scenes = PARTS.concat();
+    for row in &rows {
+        let scene = row.last().expect("a row has columns");
+        assert!(scenes.iter().any(|(name, _, _)| name == scene), "there is no scene \"{scene}\"");
+    }
+    let proved = |number: u32| rows.iter().any(|row| row[0] == format!("S{number}"));
+    let open: Vec<u32> = (1..=21).filter(|number| !proved(*number)).collect();
+    assert_eq!(open, [0; 0], "requirements without a scene");
 }

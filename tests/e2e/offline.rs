@@ -194,7 +194,7 @@ impl Drop for Down<'_> {
             return;
         }
         // Including the cache, because its registry has a volume.
-        let run = self.machine.run(&["down", "--yes", "--purge"]);
+        let run = self.machine.run(&["down", "--yes", "--purge", "--no-backup"]);
         if !std::thread::panicking() {
             run.expect(0);
         }

@@ -20,12 +20,15 @@ pub struct Provider {
     pub label: &'static str,
     /// The suffix of the node's container name.
     pub suffix: &'static str,
+    pub nodes: u32,
 }
 
 pub const KIND: Provider =
-    Provider { name: "kind", ending: "", label: "io.x-k8s.kind.cluster", suffix: "-control-plane" };
+    Provider { name: "kind", ending: "", label: "io.x-k8s.kind.cluster", suffix: "-control-plane", nodes: 1 };
+/// Three nodes: the control plane, and two that run the application.
+pub const KIND_NODES: Provider = Provider { ending: "-nodes", nodes: 3, ..KIND };
 pub const MINIKUBE: Provider =
-    Provider { name: "minikube", ending: "-mk", label: "name.minikube.sigs.k8s.io", suffix: "" };
+    Provider { name: "minikube", ending: "-mk", label: "name.minikube.sigs.k8s.io", suffix: "", nodes: 1 };
 
 /// A cluster of the same name that somebody else created is neither used nor deleted.
 pub fn foreign(bed: &Bed) {

@@ -82,3 +82,24 @@ pub fn settled(bed: &Bed) {
     bed.expect_page();
     expect_unchanged(&bed.up());
 }
+
+/// The mark of an interrupted renewal makes the next start renew all certificates, as if they had expired.
+pub fn certificates(bed: &Bed) {
+    const MARK: &str = "/kind/todo-bootstrap-renewing";
+    let (node, _) = bed.node_container();
+    let exec = |line: &str| docker(&["exec", &node, "sh", "-c", line]).expect("docker exec");
+    let certificate = || exec("sha256sum /etc/kubernetes/pki/apiserver.crt");
+    let before = certificate();
+    exec(&format!("touch {MARK}"));
+    bed.call(&["stop"]).expect(0);
+    bed.call(&["start", "--yes"]).expect(0).expect_said("renewing them");
+    assert_ne!(certificate(), before, "the API server has a new certificate");
+    assert_eq!(exec(&format!("ls {MARK} 2>/dev/null || true")), "", "the mark is gone");
+    // The API server has been started after that with the new one.
+    let started =
+        exec("stat --format %Y $(grep -lx kube-apiserver /proc/[0-9]*/comm | head -1 | xargs dirname)");
+    let issued = exec("stat --format %Y /etc/kubernetes/pki/apiserver.crt");
+    let seconds = |text: &str| text.trim().parse::<u64>().expect("seconds");
+    assert!(seconds(&started) >= seconds(&issued), "started {started}, issued {issued}");
+    bed.up();
+}

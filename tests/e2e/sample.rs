@@ -6,6 +6,9 @@ pub const ALWAYS: u32 = 0;
 /// The seconds of sampled scenes in a run that is not complete.
 const BUDGET: u32 = 600;
 
+/// A scene that only a complete run plays: its first pass on a cluster is still to come.
+pub const COMPLETE_RUN: u32 = BUDGET + 1;
+
 /// Whether everything runs.
 pub fn full() -> bool {
     std::env::var("TODO_BOOTSTRAP_E2E_SWEEP").is_ok_and(|sweep| sweep == "full")

@@ -1,6 +1,6 @@
 //! The supply chain through the real command line, against a faulty server.
 
-mod bed;
+pub mod bed;
 mod cuts;
 mod direct;
 mod disk;

@@ -34,7 +34,7 @@ struct Row {
 }
 
 pub(crate) fn run(options: &Options) -> Result {
-    cargo_run(&["build", CI_PROFILE, "--workspace", "--locked"])?;
+    cargo_run(&["build", CI_PROFILE, "--workspace", "--all-targets", "--locked"])?;
     let mut rows = vec![help(options)?, doctor(options)?];
     if !options.no_cluster {
         rows.extend(second_up(options)?);

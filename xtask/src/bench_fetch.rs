@@ -55,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result {
     let program = if let Some(program) = &options.program {
         std::path::absolute(program).map_err(|error| error.to_string())?
     } else {
-        cargo_run(&["build", CI_PROFILE, "--workspace", "--locked"])?;
+        cargo_run(&["build", CI_PROFILE, "--workspace", "--all-targets", "--locked"])?;
         binary()
     };
     let dir = target().join("bench").join("fetch");

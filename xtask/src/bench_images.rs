@@ -49,7 +49,7 @@ impl Way {
 }
 
 pub(crate) fn run(options: &Options) -> Result {
-    cargo_run(&["build", CI_PROFILE, "--workspace", "--locked"])?;
+    cargo_run(&["build", CI_PROFILE, "--workspace", "--all-targets", "--locked"])?;
     let bench = Bench::new(options.provider)?;
     bench.call(&["up", "--yes"])?;
     let measured = measure(&bench, options);

@@ -16,7 +16,7 @@ pub(crate) fn run_all(stages: &mut Stages, fast: bool) {
     let compiled = Stages::beside("compile", vec![("build", Box::new(build)), ("lints", Box::new(lints))]);
     stages.run("system packages", || setup::machine(fast));
     stages.run("shell scripts", shell_scripts);
-    stages.run("workflows", || run(&setup::actionlint()?, &[]));
+    stages.run("workflows", || run(&setup::go_tool("github.com/rhysd/actionlint/cmd/actionlint")?, &[]));
     stages.run("python", python);
     services::run_all(stages, fast);
     stages.run("go format", go_format);
@@ -38,6 +38,11 @@ pub(crate) fn run_all(stages: &mut Stages, fast: bool) {
         let args = ["test", CI_PROFILE, "--workspace", "--locked", "--no-fail-fast"];
         run_tests(&root(), Path::new(&shell::cargo()), &args, &[])
     });
+    if fast {
+        stages.skip("image scan with grype", "because of --fast");
+    } else {
+        stages.run("image scan with grype", image_scan);
+    }
     if fast {
         stages.skip("real cluster", "because of --fast");
     } else if compiled {
@@ -74,6 +79,12 @@ pub(crate) fn run_ci(fast: bool) -> Result {
     let mut stages = Stages::new();
     run_all(&mut stages, fast);
     stages.finish()
+}
+
+/// The test that needs a real scanner, which Go builds from its module.
+fn image_scan() -> Result {
+    let args = ["test", CI_PROFILE, "--locked", "--test", "main", "cli::scan", "--", "--ignored"];
+    run_tests(&root(), Path::new(&shell::cargo()), &args, &[])
 }
 
 /// Advisories come from a Git server that not every network can reach, so failures are only reported.
@@ -135,7 +146,7 @@ fn is_python_test(path: &Path) -> bool {
 fn go_programs() -> Vec<PathBuf> {
     let is_go = |path: &Path| path.extension().is_some_and(|e| e == "go");
     let mut all = shell::files(&root().join("offline/go"), &is_go);
-    all.extend(shell::files(&root().join("tests/env"), &is_go));
+    all.extend(shell::files(&root().join("tests"), &is_go));
     let mut folders: Vec<PathBuf> = all.iter().filter_map(|path| Some(path.parent()?.to_owned())).collect();
     folders.dedup();
     folders

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::devtools;
+use crate::score::Score;
 use crate::services;
 use crate::setup;
 use crate::shell::{self, CI_PROFILE, Result, binary, cargo_run, root, run, run_tests};
@@ -36,7 +37,7 @@ pub(crate) fn run_sweep(sweep: Sweep, only: Option<&str>) -> Result {
 
 /// The stages on a real cluster; the binary is already built.
 pub(crate) fn run_all(stages: &mut Stages, sweep: Sweep) {
-    stages.run("charts (helm lint, template, plan)", charts);
+    stages.run("charts (helm, kube-score, plan)", charts);
     stages.run("real cluster", || cluster(sweep, None));
 }
 
@@ -46,6 +47,7 @@ fn cluster(sweep: Sweep, only: Option<&str>) -> Result {
         Sweep::Full => "full",
     };
     let seed = seed().to_string();
+    setup::machine(false)?;
     let browser = setup::chromium()?;
     services::node_modules(&root().join("tests/browser"))?;
     // The MCP client of the server's own tests is also the client here.
@@ -82,14 +84,19 @@ fn charts() -> Result {
     if charts.is_empty() {
         return Err("no Chart.yaml was found; the example has one".to_owned());
     }
+    let mut score = Score::new()?;
     for chart in charts.iter().filter_map(|file| file.parent()) {
-        check_chart(&helm, chart)?;
+        // The example is not made for clusters that others use as well.
+        let score = chart.starts_with(root().join("manifests")).then_some(&mut score);
+        check_chart(&helm, chart, score)?;
     }
+    score.finish()?;
     devtools::run(&["charts", &helm.to_string_lossy()])
 }
 
-/// Lints and renders a chart with its defaults alone, and with each of its other values files.
-fn check_chart(helm: &Path, chart: &Path) -> Result {
+/// Lints and renders a chart, with its defaults alone and with each of its other values files. `score` also scores
+/// what it renders.
+fn check_chart(helm: &Path, chart: &Path, mut score: Option<&mut Score>) -> Result {
     let dir = chart.to_string_lossy();
     let mut calls = vec![Vec::new()];
     calls.extend(values_files(chart).iter().map(|file| vec!["--values".to_owned(), file.clone()]));
@@ -99,6 +106,9 @@ fn check_chart(helm: &Path, chart: &Path) -> Result {
         let rendered = shell::read(helm, &[&["template", "check", &dir], values.as_slice()].concat())?;
         if !rendered.contains("kind:") {
             return Err(format!("{dir} renders no object with {values:?}"));
+        }
+        if let Some(score) = &mut score {
+            score.check(&format!("{values:?}"), &rendered)?;
         }
         println!("{dir} renders {} objects", rendered.matches("\nkind:").count());
     }

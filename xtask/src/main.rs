@@ -3,6 +3,7 @@
 
 mod bench;
 mod bench_fetch;
+mod bench_first;
 mod bench_images;
 mod bench_up;
 mod ci;
@@ -13,6 +14,7 @@ mod measure;
 mod path;
 mod plain;
 mod plain_cluster;
+mod score;
 mod services;
 mod setup;
 mod soak;
@@ -53,6 +55,8 @@ enum Command {
     /// Compare the pins of tools and images with what is published, or create new ones
     #[command(disable_help_flag = true)]
     Pins(devtools::Passed),
+    /// Write the generated parts of the documentation: the tables of values in the chart's README
+    Docs,
 }
 
 /// The comparisons.
@@ -60,6 +64,8 @@ enum Command {
 enum Beside {
     /// Compare a warm `up` with the equivalent plain commands, and show its critical path
     Up(bench_up::Options),
+    /// Compare a first `up` from nothing with the plain commands, on laptops behind a simulated link
+    FirstUp(bench_first::Options),
     /// Compare the local registry with `docker save | ctr import` and the providers' own
     /// `image load`
     Images(bench_images::Options),
@@ -73,11 +79,13 @@ fn main() -> std::process::ExitCode {
         Command::E2e { only } => e2e::run_sweep(e2e::Sweep::Short, only.as_deref()),
         Command::Soak => e2e::run_sweep(e2e::Sweep::Full, None),
         Command::Bench { beside: Some(Beside::Up(options)), .. } => bench_up::run(&options),
+        Command::Bench { beside: Some(Beside::FirstUp(options)), .. } => bench_first::run(&options),
         Command::Bench { beside: Some(Beside::Images(options)), .. } => bench_images::run(&options),
         Command::Bench { beside: Some(Beside::Fetch(options)), .. } => bench_fetch::run(&options),
         Command::Bench { options, beside: None } => bench::run(&options),
         Command::Release(args) => devtools::passed("release", &args),
         Command::Pins(args) => devtools::passed("pins", &args),
+        Command::Docs => devtools::run(&["docs"]),
     };
     shell::exit(done)
 }

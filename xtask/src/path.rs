@@ -43,7 +43,7 @@ fn needs(plan: &Value) -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
-fn traced(events: &[(Duration, Value)]) -> BTreeMap<String, Traced> {
+pub(crate) fn traced(events: &[(Duration, Value)]) -> BTreeMap<String, Traced> {
     let mut steps: BTreeMap<String, Traced> = BTreeMap::new();
     for (at, event) in events {
         let Some(step) = event["step"].as_str() else { continue };

@@ -19,6 +19,9 @@ pub(crate) fn machine(fast: bool) -> Result {
     if std::fs::read_dir("/usr/lib/postgresql").map_or(true, |mut all| all.next().is_none()) {
         missing.push("postgresql");
     }
+    if !Path::new("/usr/sbin/pgbouncer").is_file() {
+        missing.push("pgbouncer");
+    }
     if !shell::works(Path::new("redis-server"), &["--version"]) {
         missing.push("redis-server");
     }
@@ -78,10 +81,12 @@ pub(crate) fn tool(name: &str) -> Result<PathBuf> {
     Ok(venv.join("bin").join(name))
 }
 
-/// Checks the files in `.github/workflows`. Its source comes with the checksums in `xtask/tools/go.sum`.
-pub(crate) fn actionlint() -> Result<PathBuf> {
-    let (folder, program) = (root().join("xtask/tools"), shell::target().join("actionlint"));
-    let (shown, package) = (program.to_string_lossy(), "github.com/rhysd/actionlint/cmd/actionlint");
+/// A program of `xtask/tools/go.mod`, by its package: actionlint, kube-score. Its source comes with the
+/// checksums in `xtask/tools/go.sum`.
+pub(crate) fn go_tool(package: &str) -> Result<PathBuf> {
+    let name = package.rsplit('/').next().unwrap_or(package);
+    let (folder, program) = (root().join("xtask/tools"), shell::target().join(name));
+    let shown = program.to_string_lossy();
     shell::run_in(&folder, Path::new("go"), &["build", "-mod=readonly", "-o", &shown, package])?;
     Ok(program)
 }

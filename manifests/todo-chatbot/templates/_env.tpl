@@ -11,6 +11,9 @@
     secretKeyRef:
       name: {{ $secret.name }}
       key: {{ . }}
+      {{- if has . $secret.optional }}
+      optional: true
+      {{- end }}
     {{- else if hasKey $config.keys . }}
     configMapKeyRef:
       name: {{ $config.name }}

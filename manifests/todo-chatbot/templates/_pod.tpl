@@ -2,26 +2,24 @@
 
 {{- define "todo.pod" -}}
 {{- $service := .service -}}
+{{- $pod := include "todo.options" (list . "pod") | fromJson -}}
 metadata:
   labels:
     {{- include "todo.steadyLabels" . | nindent 4 }}
+    {{- with $pod.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   annotations:
     todo-bootstrap/env-digest: {{ include "todo.envDigest" . | quote }}
+    {{- with $pod.annotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 spec:
-  automountServiceAccountToken: false
-  # Service variables of Kubernetes, such as REDIS_PORT, would override ours.
-  enableServiceLinks: false
+  {{- include "todo.podSpec" . | nindent 2 }}
   terminationGracePeriodSeconds: {{ dig "terminationGrace" 30 $service | int }}
-  securityContext:
-    {{- include "todo.podSecurity" (dig "uid" 10001 $service | int) | nindent 4 }}
-  {{- if include "todo.several" . }}
+  {{- with include "todo.spread" . | trim }}
   topologySpreadConstraints:
-    - maxSkew: 1
-      topologyKey: kubernetes.io/hostname
-      whenUnsatisfiable: ScheduleAnyway
-      labelSelector:
-        matchLabels:
-          {{- include "todo.selector" . | nindent 10 }}
+    {{- . | nindent 4 }}
   {{- end }}
   {{- with include "todo.init" . | trim }}
   initContainers:
@@ -53,6 +51,59 @@ spec:
     {{- include "todo.volumes" . | trim | nindent 4 }}
 {{- end }}
 
+{{/* Fields that the pods of services and of `helm test` share. */}}
+{{- define "todo.podSpec" -}}
+{{- $pod := include "todo.options" (list . "pod") | fromJson -}}
+automountServiceAccountToken: false
+# Service variables of Kubernetes, such as REDIS_PORT, would override ours.
+enableServiceLinks: false
+securityContext:
+  {{- include "todo.podSecurity" (dig "uid" 10001 .service | int) | nindent 2 }}
+{{- with $pod.serviceAccount }}
+serviceAccountName: {{ .name }}
+{{- end }}
+{{- with $pod.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- range $key := list "priorityClassName" "nodeSelector" "tolerations" "affinity" }}
+{{- with get $pod $key }}
+{{ dict $key . | toYaml }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* How the pods of a service with several pods are spread. */}}
+{{- define "todo.spread" -}}
+{{- $one := . -}}
+{{- $spread := dig "topologySpread" dict (include "todo.options" (list . "pod") | fromJson) -}}
+{{- $places := dict "kubernetes.io/hostname" (dig "host" "ScheduleAnyway" $spread) -}}
+{{- $_ := set $places "topology.kubernetes.io/zone" (dig "zone" "" $spread) -}}
+{{- range $key, $rule := $places }}
+{{- if and $rule (include "todo.several" $one) }}
+- maxSkew: 1
+  topologyKey: {{ $key }}
+  whenUnsatisfiable: {{ $rule }}
+  labelSelector:
+    matchLabels:
+      {{- include "todo.selector" $one | nindent 6 }}
+  # The pods that an update replaces do not count.
+  matchLabelKeys: [pod-template-hash]
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Requests and limits: those of the service, and ephemeral storage. */}}
+{{- define "todo.resources" -}}
+{{- $resources := deepCopy .service.resources -}}
+{{- range $kind, $amount := dig "ephemeralStorage" dict (include "todo.options" (list . "pod") | fromJson) -}}
+{{- $_ := set (get $resources $kind) "ephemeral-storage" $amount -}}
+{{- end -}}
+{{- toYaml $resources -}}
+{{- end }}
+
 {{/* Fields that the service's container and its init containers share. */}}
 {{- define "todo.container" -}}
 image: {{ include "todo.image" . | quote }}
@@ -62,7 +113,7 @@ env:
   {{- . | nindent 2 }}
 {{- end }}
 resources:
-  {{- toYaml .service.resources | nindent 2 }}
+  {{- include "todo.resources" . | nindent 2 }}
 securityContext:
   {{- include "todo.containerSecurity" . | nindent 2 }}
 volumeMounts:
@@ -96,6 +147,9 @@ volumeMounts:
 - name: data
   mountPath: {{ .path }}
 {{- end }}
+{{- with dig "volumeMounts" list (include "todo.options" (list . "pod") | fromJson) }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "todo.volumes" -}}
@@ -110,6 +164,9 @@ volumeMounts:
   persistentVolumeClaim:
     claimName: {{ .name }}-data
 {{- end }}
+{{- with dig "volumes" list (include "todo.options" (list . "pod") | fromJson) }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "todo.scratch" -}}
@@ -119,7 +176,7 @@ volumeMounts:
 {{/* The spec of a service's PersistentVolumeClaim. */}}
 {{- define "todo.claim" -}}
 accessModes: [{{ default "ReadWriteOnce" .service.storage.accessMode }}]
-{{- with .root.Values.storage.className }}
+{{- with dig "className" (dig "className" "" .root.Values.storage) .service.storage }}
 storageClassName: {{ . }}
 {{- end }}
 resources:

@@ -20,6 +20,45 @@
 {{- end -}}
 {{- end -}}
 
+{{- $pod := include "todo.options" (list . "pod") | fromJson -}}
+{{- $own := append (include "todo.labels" . | fromYaml | keys) "todo-bootstrap/env-digest" -}}
+{{- range $key, $options := dict "pod" $pod "service" (include "todo.options" (list . "service") | fromJson) -}}
+{{- range $name := concat (dig "labels" dict $options | keys) (dig "annotations" dict $options | keys) -}}
+{{- if has $name $own -}}
+{{- fail (printf "%s.%s sets %s, which the chart sets itself: remove it" $at $key $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with $pod.serviceAccount -}}
+{{- if and .annotations (not .create) -}}
+{{- fail (printf "%s.pod.serviceAccount has annotations, but the chart does not create %s: set create to true" $at .name) -}}
+{{- end -}}
+{{- end -}}
+{{- $volumes := list -}}
+{{- range $pod.volumes -}}
+{{- if or (regexMatch "^(data|scratch-[0-9]+)$" .name) (has .name $volumes) -}}
+{{- fail (printf "%s.pod.volumes has the name %s, which is in use: choose another one" $at .name) -}}
+{{- end -}}
+{{- $volumes = append $volumes .name -}}
+{{- end -}}
+{{- $paths := include "todo.scratch" . | fromJson | keys -}}
+{{- with $service.storage }}{{ $paths = append $paths .path }}{{ end -}}
+{{- range $pod.volumeMounts -}}
+{{- if not (has .name $volumes) -}}
+{{- fail (printf "%s.pod.volumeMounts names %s, which is not in `volumes`" $at .name) -}}
+{{- end -}}
+{{- if has .mountPath $paths -}}
+{{- fail (printf "%s has two volumes at %s" $at .mountPath) -}}
+{{- end -}}
+{{- $paths = append $paths .mountPath -}}
+{{- end -}}
+
+{{- range .root.Values.secret.optional -}}
+{{- if not (hasKey $.root.Values.secret.keys .) -}}
+{{- fail (printf "secret.optional names %s, which `secret.keys` does not contain" .) -}}
+{{- end -}}
+{{- end -}}
+
 {{- if and $scaled $stateful -}}
 {{- fail (printf "%s is a StatefulSet, which the autoscaler must not scale: set autoscaling.enabled to false" $at) -}}
 {{- end -}}

@@ -12,27 +12,29 @@ from pathlib import Path
 from todo_testing.program import free_port
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
-INSTALL = "apt-get install -y --no-install-recommends postgresql-15 redis-server"
+INSTALL = "apt-get install -y --no-install-recommends postgresql-15 pgbouncer redis-server"
 # PostgreSQL refuses to run as root.
 USER = "postgres" if os.geteuid() == 0 else None
 
 
 def program(name: str) -> str:
-    found = shutil.which(name, path=f"{POSTGRES}:{os.environ.get('PATH', '')}")
+    found = shutil.which(name, path=f"{POSTGRES}:{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
         raise RuntimeError(f"the tests need {name}, which is not installed; help: {INSTALL}")
     return found
 
 
-def wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path, seconds: float = 20) -> None:
+def wait_for(
+    at: tuple[str, int], process: "subprocess.Popen[bytes]", log: Path, seconds: float = 20
+) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            socket.create_connection(at, 1).close()
             return
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"no server on port {port}:\n{log.read_text()}") from None
+                raise RuntimeError(f"no server on port {at[1]}:\n{log.read_text()}") from None
             time.sleep(0.02)
 
 
@@ -40,6 +42,7 @@ class Server:
     """A server that can be stopped and started again with the same port and data."""
 
     end = signal.SIGTERM
+    host = "127.0.0.1"
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="todo-test-"))
@@ -57,7 +60,7 @@ class Server:
             self.process = subprocess.Popen(
                 self.command(), stdout=log, stderr=log, cwd=self.folder, user=USER, group=USER
             )
-        wait_for(self.port, self.process, self.log)
+        wait_for((self.host, self.port), self.process, self.log)
 
     def stop(self) -> None:
         if self.process is not None:
@@ -147,3 +150,32 @@ class RedisServer(Server):
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
+
+
+class PgBouncer(Server):
+    """A pooler in transaction mode with two connections to the server, as strict as managed ones.
+
+    Version 1.18 keeps no named statements and refuses start-up parameters that it does not know.
+    """
+
+    end = signal.SIGINT
+
+    def __init__(self, postgres: Postgres, host: str = Server.host) -> None:
+        super().__init__()
+        self.host = host
+        (self.folder / "users.txt").write_text('"todo" "pass-canary"\n')
+        (self.folder / "pgbouncer.ini").write_text(
+            "[databases]\n"
+            f"* = host=127.0.0.1 port={postgres.port} user=todo\n"
+            "[pgbouncer]\n"
+            f"listen_addr = {host}\nlisten_port = {self.port}\nunix_socket_dir =\n"
+            "auth_type = scram-sha-256\nauth_file = users.txt\n"
+            "pool_mode = transaction\ndefault_pool_size = 2\n"
+        )
+
+    def command(self) -> list[str]:
+        return [program("pgbouncer"), "pgbouncer.ini"]
+
+    def through(self, url: str) -> str:
+        """The URL of the same database through the pooler."""
+        return f"postgresql://todo:pass-canary@{self.host}:{self.port}/{url.rsplit('/', 1)[1]}"

@@ -7,6 +7,8 @@ import socket
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Start
 from tests.servers import Postgres
 from tests.support import App, refused
@@ -45,6 +47,19 @@ async def test_the_database_goes_away_and_comes_back(start: Start, postgres: Pos
         await app.ready()
         assert await app.titles() == ["kept"]
         assert (await app.client.get(f"/api/tasks/{task['id']}")).json() == task
+
+
+async def test_the_log_says_where_the_database_is(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"postgresql://todo:pass-canary@127.0.0.1:{free_port()}/todo"
+    async with start(DATABASE_URL=url, wait=False) as app:
+        body = await app.ready(503)
+        assert "127.0.0.1" not in str(body)
+    place = url.split("@")[1].split("/")[0]
+    causes = [getattr(record, "fields", {}).get("cause", "") for record in caplog.records]
+    assert any(cause.startswith(f"the database cannot be used: {place}: ") for cause in causes)
+    assert not any("pass-canary" in cause for cause in causes)
 
 
 async def test_a_database_that_comes_late(start: Start, postgres: Postgres) -> None:

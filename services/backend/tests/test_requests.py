@@ -130,5 +130,7 @@ async def test_other_origins(start: Start, tmp_path: Any) -> None:
 
 async def test_the_description_of_the_api_outside_production(start: Start, tmp_path: Any) -> None:
     url = f"sqlite:///{tmp_path}/x.db"
-    async with start(DATABASE_URL=url, ENVIRONMENT="development") as app:
-        assert "/api/tasks" in (await app.client.get("/api/openapi.json")).json()["paths"]
+    for environment, page in (("development", 200), ("staging", 404)):
+        async with start(DATABASE_URL=url, ENVIRONMENT=environment) as app:
+            assert "/api/tasks" in (await app.client.get("/api/openapi.json")).json()["paths"]
+            assert (await app.client.get("/api/docs")).status_code == page

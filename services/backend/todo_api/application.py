@@ -34,10 +34,11 @@ def create_app(settings: Settings) -> FastAPI:
                 await migrating
             await parts.close()
 
-    # The documentation pages would load external scripts; the description is enough.
+    # The page loads scripts of another host, so it is for developers only.
+    page = "/api/docs" if settings.environment == "development" else None
     described = "/api/openapi.json" if settings.environment != "production" else None
     app = FastAPI(
-        title="todo", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=described
+        title="todo", lifespan=lifespan, docs_url=page, redoc_url=None, openapi_url=described
     )
     app.state.runtime = parts
     errors.install(app)

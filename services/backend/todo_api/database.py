@@ -21,6 +21,13 @@ from todo_api.errors import DatabaseAway
 
 # The timeouts to connect, to get a free connection, and of one statement.
 CONNECT_TIMEOUT_S, POOL_TIMEOUT_S, STATEMENT_TIMEOUT_S = 3.0, 3.0, 5.0
+# Statements have no name and are not kept: a pooler in transaction mode (PgBouncer, Neon's pooled
+# address) may use another connection to the server for the next transaction, which lacks them.
+UNNAMED: dict[str, Any] = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": lambda: "",
+}
 
 
 class Database:
@@ -52,7 +59,7 @@ class Database:
                 yield session
         except Exception as error:
             if is_away(error):
-                raise DatabaseAway(describe(error)) from error
+                raise DatabaseAway(f"{self.url.where}: {describe(error)}") from error
             raise
 
     def migration_engine(self) -> AsyncEngine:
@@ -79,7 +86,8 @@ def describe(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
     while cause.__cause__ is not None:
         cause = cause.__cause__
-    return f"{type(cause).__name__}: {cause}".splitlines()[0][:300]
+    text = str(cause) or "no answer in time"
+    return f"{type(cause).__name__}: {text}".splitlines()[0][:300]
 
 
 def _engine(url: DatabaseUrl, *, statement: float | None, pooled: bool) -> AsyncEngine:
@@ -100,7 +108,8 @@ def _engine(url: DatabaseUrl, *, statement: float | None, pooled: bool) -> Async
         options.update(isolation_level="AUTOCOMMIT")
     else:
         options.update(poolclass=NullPool)
-    arguments = {"timeout": CONNECT_TIMEOUT_S, "command_timeout": statement} | url.connect_args
+    limits = {"timeout": CONNECT_TIMEOUT_S, "command_timeout": statement}
+    arguments = UNNAMED | limits | url.connect_args
     return create_async_engine(url.url, connect_args=arguments, **options)
 
 

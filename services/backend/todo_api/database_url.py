@@ -51,6 +51,13 @@ class DatabaseUrl:
     def is_sqlite(self) -> bool:
         return self.url.drivername.startswith("sqlite")
 
+    @property
+    def where(self) -> str:
+        """The host and port, or the file: for messages, without user and password."""
+        if self.is_sqlite:
+            return str(self.url.database)
+        return f"{self.url.host}:{self.url.port or 5432}"
+
     def secrets(self) -> list[str]:
         """The password, decoded and as it appears in the URL."""
         if not self.url.password:

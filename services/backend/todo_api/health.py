@@ -37,7 +37,7 @@ async def config(request: Request) -> dict[str, Any]:
 async def ready(request: Request) -> JSONResponse:
     """Lists what is down. Only the database and its tables are required."""
     parts = runtime(request)
-    (database, migrations), redis, neighbours = await asyncio.gather(
+    (database, migrations, cause), redis, neighbours = await asyncio.gather(
         _database(parts), _redis(parts), parts.neighbours.states()
     )
     checks = {"database": database, "migrations": migrations, "redis": redis} | neighbours
@@ -45,26 +45,34 @@ async def ready(request: Request) -> JSONResponse:
     missed = [name for name in ("redis", "mcp", "ai") if checks[name] == "down"]
     status = "down" if down else "degraded" if missed else "ok"
     named = down + missed
+    if cause:
+        # For the log line of this request; clients are not told where the database is.
+        request.scope["cause"] = f"the database cannot be used: {cause}"
     # `degraded` lists the optional parts of `down`.
     body = {"status": status, "down": named, "degraded": missed, "checks": checks}
     return JSONResponse(body, 503 if down else 200)
 
 
-async def _database(parts: Runtime) -> tuple[str, str]:
+async def _database(parts: Runtime) -> tuple[str, str, str]:
+    """The states of the database and of the migrations, and why it is down."""
     asking = asyncio.create_task(_revision(parts))
     _unfinished.add(asking)
     asking.add_done_callback(_finished)
     await asyncio.wait({asking}, timeout=DATABASE_TIMEOUT_S)
+    cause = ""
     if not asking.done():
         # Not awaited: a driver needs long to close a connection that does not respond.
         asking.cancel()
-    if not asking.done() or isinstance(asking.exception(), DatabaseAway):
-        return "down", "unknown" if parts.migrations.done else "waiting"
+        cause = f"{parts.database.url.where}: no answer in time"
+    elif isinstance(error := asking.exception(), DatabaseAway):
+        cause = error.cause
+    if cause:
+        return "down", "unknown" if parts.migrations.done else "waiting", cause
     present = asking.result()
     if present is None and parts.migrations.done:
         # The database was replaced by an empty one.
         parts.migrations.again()
-    return "up", "up" if parts.migrations.done else "waiting"
+    return "up", "up" if parts.migrations.done else "waiting", ""
 
 
 def _finished(asked: asyncio.Task[str | None]) -> None:

@@ -56,7 +56,7 @@ class Migrations:
                 await self.once()
                 pause, told = MIN_PAUSE_S, ""
             except Exception as error:
-                cause = describe(error)
+                cause = f"{self.database.url.where}: {describe(error)}"
                 if cause != told:
                     logs.warning("waiting for the database", cause=cause)
                 told = cause

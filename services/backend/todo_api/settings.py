@@ -81,7 +81,7 @@ class Settings(ProcessSettings):
         """The values that must not appear in a log line."""
         found = [self.internal_token, *self.api_keys, *self.database.secrets()]
         if "@" in self.redis_url:
-            found.append(self.redis_url.partition("://")[2].partition("@")[0])
+            found.append(self.redis_url.partition("://")[2].partition("@")[0].rpartition(":")[2])
         return [text for text in found if text]
 
 

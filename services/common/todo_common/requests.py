@@ -67,9 +67,12 @@ class Requests:
         finally:
             # Probes arrive every few seconds; only their failures are logged.
             if scope["path"] not in self.quiet or status != 200:
+                # A handler may set the cause of its answer.
+                cause = {"cause": scope["cause"]} if "cause" in scope else {}
                 logs.record(
                     logging.WARNING if status >= 500 else logging.INFO,
                     "request",
+                    **cause,
                     method=scope["method"],
                     path=scope["path"][:500],
                     status=status,

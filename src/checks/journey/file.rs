@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::template::{Template, is_name};
-use super::values::{HOST, RANDOM, SECRET};
+use super::values::{HOST, ORIGIN, RANDOM, SECRET};
 use crate::checks::expect::{self, Expect};
 use crate::checks::http::{self, Via};
 use crate::checks::spec::{duration, required};
@@ -89,7 +89,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> File {
     let via = if fields.has("via") { http::read_via(fields) } else { Some(Via::Ingress) };
     let host = fields.opt_parsed("host", http::host);
     let vars = read_vars(fields);
-    let names = vars.keys().cloned().chain([HOST.to_owned()]).collect();
+    let names = vars.keys().cloned().chain([HOST, ORIGIN].map(str::to_owned)).collect();
     // An invalid `via` is reported already; the steps are still read for their problems.
     let (via, steps) = (via.unwrap_or(Via::Ingress), BTreeSet::new());
     let mut scope = Scope { via, host: host.clone(), vars: names, captures: BTreeSet::new(), steps };
@@ -128,7 +128,7 @@ fn check_name(name: &str) -> Result<(), String> {
     if !is_name(name) {
         return Err("is not a valid name: a-z, then a-z, 0-9 and `_`".to_owned());
     }
-    if [HOST, RANDOM, SECRET].contains(&name) {
+    if [HOST, ORIGIN, RANDOM, SECRET].contains(&name) {
         return Err("is a predefined name".to_owned());
     }
     Ok(())

@@ -22,6 +22,7 @@ use self::file::{File, Step};
 use self::pass::{Pass, Wrong, seconds};
 use super::{Check, Context, Verdict};
 use crate::config::Fields;
+use crate::quantity::show_time;
 
 /// What the steps leave of the task's time to `[[finally]]`; also the most that this may take.
 const AFTER: Duration = Duration::from_secs(8);
@@ -45,13 +46,15 @@ impl Check for Journey {
     fn look<'a>(&'a self, cx: &'a Context<'_>) -> BoxFuture<'a, Verdict> {
         async move {
             let host = self.file.host.as_deref().unwrap_or(&cx.host);
-            let mut open = match Pass::new(&self.file.vars, host) {
+            let mut open = match Pass::new(&self.file.vars, host, cx.origin(host)) {
                 Ok(pass) => Open { journey: self, pass: Some(pass) },
                 Err(error) => return Verdict::Never(error),
             };
             let Some(pass) = &mut open.pass else { return Verdict::Never(String::new()) };
-            let verdict = self.walk(cx, pass).await;
-            self.finish(cx, pass).await;
+            let left = cx.task.remaining();
+            let end = Instant::now() + self.timeout.min(left.saturating_sub(AFTER.min(left / 4)));
+            let verdict = self.walk(cx, pass, end).await;
+            self.finish(cx, pass, end).await;
             open.pass = None;
             verdict
         }
@@ -75,7 +78,7 @@ impl Check for Journey {
         let open = std::mem::take(&mut *self.open.lock().unwrap_or_else(PoisonError::into_inner));
         let finish = async move {
             for mut pass in open {
-                self.finish(cx, &mut pass).await;
+                self.finish(cx, &mut pass, Instant::now()).await;
             }
         };
         (!self.file.finally.is_empty()).then(|| finish.boxed())
@@ -83,15 +86,13 @@ impl Check for Journey {
 }
 
 impl Journey {
-    async fn walk(&self, cx: &Context<'_>, pass: &mut Pass) -> Verdict {
+    async fn walk(&self, cx: &Context<'_>, pass: &mut Pass, end: Instant) -> Verdict {
         let start = Instant::now();
-        let left = cx.task.remaining();
-        let time = self.timeout.min(left.saturating_sub(AFTER.min(left / 4)));
         let mut done: Vec<(&str, Duration)> = Vec::new();
         for (index, step) in self.file.steps.iter().enumerate() {
             cx.task.say(format!("{} ({} of {})", step.name, index + 1, self.file.steps.len()));
             let begun = Instant::now();
-            match pass.take(cx, step, time.saturating_sub(start.elapsed())).await {
+            match take(cx, pass, step, &mut { end }, end).await {
                 Ok(()) => done.push((&step.name, begun.elapsed())),
                 Err(wrong) => {
                     let with_time = |(name, took): &(&str, Duration)| format!("{name} {}", seconds(*took));
@@ -118,18 +119,41 @@ impl Journey {
         })
     }
 
-    /// Takes the steps of `[[finally]]` that were not taken yet and have something to undo.
-    async fn finish(&self, cx: &Context<'_>, pass: &mut Pass) {
-        let start = Instant::now();
+    /// Takes the steps of `[[finally]]` that were not taken yet and have something to undo. What the application
+    /// delays may take until `end`.
+    async fn finish(&self, cx: &Context<'_>, pass: &mut Pass, end: Instant) {
+        let mut deadline = Instant::now() + AFTER;
         while let Some(step) = self.file.finally.get(pass.finished) {
             if pass.is_needed(step)
-                && let Err(wrong) = pass.take(cx, step, AFTER.saturating_sub(start.elapsed())).await
+                && let Err(wrong) = take(cx, pass, step, &mut deadline, end).await
                 && !is_gone(step, &wrong)
             {
                 cx.task.warn(format!("something may be left behind: {}", wrong.message));
             }
             pass.finished += 1;
         }
+    }
+}
+
+/// Takes a step until `deadline`. If the application limits the rate of requests, waits as long as it requests, but
+/// not beyond `end`; the deadline moves by that time.
+async fn take(
+    cx: &Context<'_>,
+    pass: &mut Pass,
+    step: &Step,
+    deadline: &mut Instant,
+    end: Instant,
+) -> Result<(), Wrong> {
+    loop {
+        let taken = pass.take(cx, step, deadline.saturating_duration_since(Instant::now())).await;
+        let Err(Wrong { retry_after: Some(wait), .. }) = &taken else { return taken };
+        if Instant::now() + *wait >= end {
+            return taken;
+        }
+        let time = show_time(*wait);
+        cx.task.say(format!("{}: too many requests; the application asks to wait {time}", step.name));
+        tokio::time::sleep(*wait).await;
+        *deadline += *wait;
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::cookies::{Given, Jar};
 use super::file::{Body, Capture, Source, Step};
 use super::template::{Template, percent_encoded};
-use super::values::Values;
+use super::values::{ORIGIN, Values};
 use crate::checks::Context;
 use crate::checks::expect::{Answer, Show, plain};
 use crate::checks::http::{Request, Via, header_map};
@@ -37,12 +37,23 @@ pub(super) struct Wrong {
     pub status: Option<u16>,
     /// Whether an application that is still starting can cause it.
     pub may_pass: bool,
+    /// The application limits how often it is asked; after this time it accepts the request.
+    pub retry_after: Option<Duration>,
+}
+
+/// What `Retry-After` of a response 429 requests in seconds. Some libraries send it as `X-Retry-After`.
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    let headers = ["retry-after", "x-retry-after"].into_iter().filter(|_| answer.status == 429);
+    let mut texts = headers.filter_map(|name| answer.headers.get(name));
+    texts.find_map(|text| text.trim().parse().ok()).map(Duration::from_secs)
 }
 
 impl Pass {
-    pub fn new(vars: &BTreeMap<String, Template>, host: &str) -> Result<Self, String> {
+    pub fn new(vars: &BTreeMap<String, Template>, host: &str, origin: String) -> Result<Self, String> {
         let (jar, taken) = (Jar::default(), BTreeSet::new());
-        Ok(Self { values: Values::new(vars, host)?, jar, taken, finished: 0 })
+        let mut values = Values::new(vars, host)?;
+        values.set(ORIGIN, origin, false);
+        Ok(Self { values, jar, taken, finished: 0 })
     }
 
     /// Whether a step of `[[finally]]` is needed: what it undoes may be done, and its values are known.
@@ -70,11 +81,12 @@ impl Pass {
         });
         let Err((why, may_pass)) = judged else { return Ok(()) };
         let status = (answer.status != 0).then_some(answer.status);
+        let retry_after = retry_after(&answer);
         let unready = matches!(status, Some(502..=504)) && status != Some(step.expect.status());
         let shown = Show { body: SHOWN, redact: &redact }.excerpt(&answer.body);
         let (name, hop, asked) = (&step.name, hop(cx, step), asked(cx, step));
         let message = format!("{name} ({hop}): {asked} {}{shown}", redact(&why));
-        Err(Wrong { message, status, may_pass: may_pass || unready })
+        Err(Wrong { message, status, may_pass: may_pass || unready, retry_after })
     }
 
     /// Sends the step's request. The error tells also whether an application that is still starting can cause it.

@@ -263,6 +263,28 @@ fn what_only_starts_is_asked_again_and_what_is_wrong_is_not() {
     assert!(wrong.help.starts_with("todo-bootstrap logs"));
 }
 
+/// An application that limits the rate of logins is not broken.
+#[test]
+fn a_rate_limit_is_waited_for_as_long_as_the_application_asks() {
+    let busy = |name: &'static str, wait: &str| ResponseTemplate::new(429).insert_header(name, wait);
+    for name in ["retry-after", "x-retry-after"] {
+        let first = |what: Mock| what.up_to_n_times(1).with_priority(1);
+        let full = first(Mock::given(path("/join")).respond_with(busy(name, "1")));
+        let also = first(Mock::given(path("/users/7")).respond_with(busy(name, "1")));
+        let (runtime, server) = serve([full, also, join(), leave(204)]);
+        let (outcome, warnings) = once(&server, &format!("timeout = \"10s\"\n{JOIN}{LEAVE}"));
+        assert!(outcome.passed && outcome.millis >= 1000 && warnings.is_empty(), "{outcome:?} {warnings:?}");
+        let all = ["POST /join", "POST /join", "DELETE /users/7", "DELETE /users/7"];
+        assert_eq!(asked(&runtime, &server), all);
+    }
+    for wait in ["10", "soon"] {
+        let (runtime, server) = serve([Mock::given(path("/join")).respond_with(busy("retry-after", wait))]);
+        let (outcome, _) = once(&server, &format!("timeout = \"10s\"\n{JOIN}"));
+        assert!(!outcome.passed && outcome.detail.contains("answered 429 instead of 201"), "{outcome:?}");
+        assert_eq!(asked(&runtime, &server).len(), 1, "no wait longer than its time, none of unknown length");
+    }
+}
+
 #[test]
 fn steps_and_the_whole_have_their_time() {
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(20));

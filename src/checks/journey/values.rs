@@ -12,6 +12,7 @@ use crate::files::hex;
 
 /// Names that are predefined in every journey.
 pub(super) const HOST: &str = "host";
+pub(super) const ORIGIN: &str = "origin";
 /// The generators of a variable; each run generates a new value.
 pub(super) const RANDOM: &str = "random";
 pub(super) const SECRET: &str = "secret";

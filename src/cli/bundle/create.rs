@@ -55,7 +55,7 @@ pub(super) fn run(context: &Context<'_>, args: &CreateArgs) -> Result<Exit> {
     if path.symlink_metadata().is_ok() {
         return Err(bundle::taken(&path));
     }
-    let options = UpOptions { target: args.target, ..UpOptions::default() };
+    let options = UpOptions { environment: args.environment.clone(), ..UpOptions::default() };
     let session = context.session_with(None, context.global.yes, options)?;
     let bench = context.bench()?;
     let gathered = gather(context, args, &session, &bench)?;
@@ -128,9 +128,7 @@ fn gather(context: &Context<'_>, args: &CreateArgs, session: &Session, bench: &B
     if let Some(engine) = engine {
         let local =
             LocalRegistry::ensure(&task, engine, cache, || session.origins.registry_image(&task, engine))?;
-        let mut images: Vec<Platform> = wanted.iter().map(|platform| platform.image()).collect();
-        images.dedup();
-        for platform in images {
+        for platform in image_platforms(&wanted) {
             if platform == here.image() {
                 own_images(session, &task, (engine, local.client()), &mut gathered)?;
             } else {
@@ -141,6 +139,14 @@ fn gather(context: &Context<'_>, args: &CreateArgs, session: &Session, bench: &B
         charts(session, &mut gathered)?;
     }
     complete(gathered)
+}
+
+/// The platforms of the images for these platforms of tools, each once.
+fn image_platforms(wanted: &[Platform]) -> Vec<Platform> {
+    let mut images: Vec<Platform> = wanted.iter().map(|platform| platform.image()).collect();
+    images.sort_by_key(|platform| platform.name());
+    images.dedup();
+    images
 }
 
 /// The origins for another platform, with a separate cache.
@@ -205,9 +211,13 @@ fn foreign_images(
         let found = gathered.add(platform, &format!("image `{image}`"), result)?;
         gathered.entries.extend(found);
     }
-    for spec in session.application.iter().flat_map(|app| &app.images) {
-        let why = Err::<(), _>(Error::failed("its build runs programs of that platform"));
-        gathered.add(platform, &format!("image `{}`", spec.name), why)?;
+    if let Some(app) = &session.application {
+        let own = session.facts.container_platform();
+        let why = Error::failed(format!("this machine builds the images of {} for {own} only", app.name))
+            .because(format!("a build runs programs of its platform, {platform}"));
+        for spec in &app.images {
+            gathered.add(platform, &format!("image `{}`", spec.name), Err::<(), _>(why.clone()))?;
+        }
     }
     Ok(())
 }
@@ -262,12 +272,29 @@ fn complete(gathered: Gathered) -> Result<Gathered> {
         error =
             error.help(format!("on a {platform} machine with a network: todo-bootstrap bundle create PATH"));
     }
+    if gathered.missing.values().flatten().any(|what| what.starts_with("image")) {
+        let platforms: Vec<&str> = gathered.missing.keys().map(String::as_str).collect();
+        let platforms = platforms.join(" --platform ");
+        error = error.help(format!(
+            "todo-bootstrap bundle create --tools-only --platform {platforms} PATH   # without images and charts"
+        ));
+    }
     Err(error)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::platform;
+    use super::{image_platforms, platform};
+
+    #[test]
+    fn platforms_share_their_images() {
+        let wanted = ["darwin/amd64", "darwin/arm64", "linux/amd64", "linux/arm64", "windows/amd64"];
+        let images = image_platforms(&wanted.map(|text| platform(text).unwrap()));
+        assert_eq!(
+            images.iter().map(|image| image.name()).collect::<Vec<_>>(),
+            ["linux/amd64", "linux/arm64"]
+        );
+    }
 
     #[test]
     fn only_platforms_with_published_tools_are_accepted() {

@@ -9,7 +9,6 @@ use serde_json::json;
 
 use super::context::{Context, print_json};
 use crate::bundle::{self, Contents, contents};
-use crate::config::Target;
 use crate::error::{Exit, Result};
 use crate::quantity::show_bytes;
 use crate::ui::{Table, data};
@@ -47,10 +46,10 @@ pub(crate) struct CreateArgs {
     /// Include tools only, without images and charts; needs no engine
     #[arg(long)]
     tools_only: bool,
-    /// Build the application's images for dev, staging or prod [default: the target of the last
-    /// `up`, else prod]
-    #[arg(long, value_name = "TARGET", value_enum)]
-    target: Option<Target>,
+    /// Build the application's images for one of its environments [default: that of the last `up`, else
+    /// its first one]
+    #[arg(long = "env", value_name = "NAME")]
+    environment: Option<String>,
 }
 
 pub(crate) fn run(context: &Context<'_>, command: &BundleCommand) -> Result<Exit> {

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::super::context::{Bench, Context, print_json};
 use crate::error::{Error, Exit, Result};
-use crate::origins::{Found, Origin};
+use crate::fetch::Urgency;
+use crate::origins::{Found, Origin, Way};
 use crate::progress::{Event, State};
 use crate::steps::{self, Session, UpOptions};
 use crate::tools::ToolSpec;
@@ -49,7 +50,12 @@ pub(super) fn run(context: &Context<'_>, args: &InstallArgs) -> Result<Exit> {
     }
     let titles: Vec<(String, String)> =
         specs.iter().map(|spec| (step(spec.name), format!("Tool {}", spec.name))).collect();
-    let bench = context.bench_with(context.ui.reporter(&titles), None)?;
+    let bytes = |name| match session.origins.tool_forecast(name).way {
+        Way::Fetched { bytes, .. } => Some((step(name), bytes)),
+        _ => None,
+    };
+    let expected = specs.iter().filter_map(|spec| bytes(spec.name)).collect();
+    let bench = context.bench_with(context.ui.reporter_expecting(&titles, expected), None)?;
     let results = all(&session, &bench, &specs, args.from);
     let link = args.link.as_ref().map(|dir| context.process_env.cwd.join(dir));
     let linked = match (&link, results.iter().all(Result::is_ok)) {
@@ -110,7 +116,7 @@ fn one(session: &Session, bench: &Bench, name: &str, from: Option<Origin>) -> Re
     say(State::Started, "looking for it".to_owned());
     let result = match from {
         Some(origin) => session.origins.tool_from(&task, name, origin),
-        None => session.origins.tool(&task, name),
+        None => session.origins.tool(&task, name, Urgency::Check),
     };
     let result = result.map_err(|error| error.again_by(&format!("tools install {name}")));
     match &result {
@@ -126,6 +132,10 @@ fn report(context: &Context<'_>, specs: &[&'static ToolSpec], results: &[Result<
     let rows: Vec<Value> = specs.iter().zip(results).map(|(spec, result)| row(spec, result)).collect();
     if context.json() {
         return print_json(&rows);
+    }
+    if context.global.events.is_some() {
+        // The events contain the same, and programs that read them expect only events.
+        return Ok(Exit::Fine);
     }
     let mut table = Table::new(&["tool", "version", "origin", "path"]);
     for found in results.iter().flatten() {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::context::{Context, print_json};
 use crate::error::{Error, Exit, Kind, Result};
+use crate::fetch::Urgency;
 use crate::tools::{TOOLS, ToolSpec};
 use crate::ui::{Table, data};
 
@@ -43,7 +44,7 @@ fn path(context: &Context<'_>, name: &str) -> Result<Exit> {
     let spec = ToolSpec::named(name)?;
     let session = context.session()?;
     let bench = context.bench()?;
-    let found = session.origins.tool(&bench.task("tools"), spec.name)?;
+    let found = session.origins.tool(&bench.task("tools"), spec.name, Urgency::Check)?;
     if context.json() {
         print_json(&found)?;
     } else {

@@ -61,11 +61,19 @@ impl Asked {
         Self { spec: spec(Amount::Given(cpus), Amount::Given(gib * GIB)), ..self }
     }
 
+    fn nodes(self, nodes: u32) -> Self {
+        Self { spec: ClusterSpec { nodes: Some(nodes), ..self.spec }, ..self }
+    }
+
     fn fit(&self, asked: Option<&str>) -> Result<Fit> {
         fit(&Question {
             candidates: &self.candidates,
             asked,
-            overhead: OVERHEAD,
+            overhead: &Overhead {
+                control_plane: OVERHEAD,
+                worker: Need { cpu: 150, memory: 426 * MIB },
+                pods: Vec::new(),
+            },
             spec: &self.spec,
             existing: self.existing,
             facts: &self.facts,
@@ -80,7 +88,7 @@ fn told(asked: &Asked) -> String {
         Ok(fit) => {
             let trimmed: Vec<String> =
                 fit.trimmed.iter().map(|trim| format!(" {}≤{}", trim.service, trim.most)).collect();
-            let Sizes { cpus, memory } = fit.sizes;
+            let Sizes { cpus, memory, .. } = fit.sizes;
             format!("{} {cpus}×{}{}", fit.preset.unwrap_or_default(), memory / MIB, trimmed.concat())
         }
         Err(error) => {
@@ -149,7 +157,7 @@ fn what_others_use_now_counts_for_a_new_cluster_only() {
     assert_eq!(error.what(), "not even preset small fits this machine");
     assert_eq!(error.hints(), ["ps aux --sort -rss | head   # shows the programs that use most memory"]);
     assert!(error.causes()[1].contains("1.0 GiB of 8 CPU and 16 GiB, based on what is free now"), "{error}");
-    busy.existing = Some(Sizes { cpus: 4, memory: 6 * GIB });
+    busy.existing = Some(Sizes { nodes: 1, cpus: 4, memory: 6 * GIB });
     assert_eq!(told(&busy), "middle 4×6144");
 }
 
@@ -179,7 +187,7 @@ fn a_refusal_has_all_figures_and_the_way_of_this_host() {
 
 #[test]
 fn a_cluster_that_stands_keeps_its_size() {
-    let existing = Some(Sizes { cpus: 3, memory: 5 * GIB });
+    let existing = Some(Sizes { nodes: 1, cpus: 3, memory: 5 * GIB });
     let asked = Asked { existing, ..Asked::here(16, 64) };
     assert_eq!(told(&asked), "middle 3×5120");
     let error = asked.fit(Some("large")).unwrap_err();
@@ -196,7 +204,7 @@ fn a_chart_that_says_nothing_gets_what_there_is() {
     {
         let asked = Asked { candidates, ..Asked::here(4, 16) };
         let fit = asked.fit(None).unwrap();
-        assert_eq!(fit.sizes, Sizes { cpus: 3, memory: 8 * GIB });
+        assert_eq!(fit.sizes, Sizes { nodes: 1, cpus: 3, memory: 8 * GIB });
         assert_eq!((fit.preset.as_deref(), fit.lines().len()), (preset, 0));
     }
 }
@@ -214,7 +222,7 @@ fn autoscalers_share_what_is_left_and_never_fall_below_their_minimum() {
 
 #[test]
 fn a_cluster_keeps_its_size_and_that_is_said() {
-    let made = Sizes { cpus: 4, memory: 8 * GIB };
+    let made = Sizes { nodes: 1, cpus: 4, memory: 8 * GIB };
     let lines = |cpus: Amount<u32>, memory: Amount<u64>| {
         let asked = Asked { existing: Some(made), spec: spec(cpus, memory), ..Asked::here(8, 32) };
         let fit = asked.fit(None).unwrap();
@@ -225,4 +233,66 @@ fn a_cluster_keeps_its_size_and_that_is_said() {
     assert_eq!(lines(Amount::Given(4), Amount::Given(8 * GIB)), [""; 0]);
     let said = lines(Amount::Given(6), Amount::Auto);
     assert!(said[0].contains("6 CPU and 8.0 GiB") && said[0].contains("todo-bootstrap down"), "{said:?}");
+}
+
+#[test]
+fn an_autoscaler_without_capacity_is_a_warning() {
+    let warnings = |asked: &Asked| asked.fit(None).unwrap().warnings();
+    assert!(warnings(&Asked::here(8, 16)).is_empty(), "up to 4 pods fit");
+    assert!(warnings(&Asked::here(64, 256)).is_empty() && warnings(&Asked::here(4, 8)).is_empty());
+    assert_eq!(
+        warnings(&Asked::here(16, 64).given(5, 6)),
+        [
+            "preset large leaves no capacity to scale web: it stays at 2 replicas under load, because one more requests \
+          1 CPU and 1.0 GiB; use a larger cluster or a smaller preset"
+        ]
+    );
+}
+
+/// Each node reports all CPUs of the machine, and all but one run the application.
+#[test]
+fn several_nodes_have_room_for_presets_that_one_node_has_not() {
+    for (asked, expected) in [
+        (Asked::here(2, 24).nodes(1), "small 2×2048"),
+        (Asked::here(2, 24).nodes(2), "middle 2×3840"),
+        (Asked::here(2, 24).nodes(3), "middle 2×2560"),
+        (Asked::here(2, 24).nodes(4), "large 2×2048 web≤2"),
+        (Asked::here(8, 32).nodes(3), "large 4×5888"),
+        (Asked::here(4, 8).nodes(4), "the cluster does not fit this machine"),
+        (Asked::here(2, 24).given(2, 2).nodes(3), "small 2×2048"),
+    ] {
+        let nodes = asked.spec.nodes;
+        assert_eq!(told(&asked), expected, "{nodes:?}");
+        if let Ok(fit) = asked.fit(None) {
+            assert_eq!(Some(fit.sizes.nodes), nodes);
+            assert!(fit.sizes.memory_of_all() <= asked.facts.memory, "memory is not shared");
+        }
+        settled(asked);
+    }
+    let lines = Asked::here(2, 24).nodes(3).fit(None).unwrap().lines();
+    assert!(lines[0].contains("of 3 × 2 CPUs and"), "{lines:?}");
+    assert!(lines[1].starts_with("3 nodes: the first one runs the control plane, the other 2"), "{lines:?}");
+}
+
+#[test]
+fn a_cluster_keeps_the_number_of_its_nodes_and_that_is_said() {
+    let existing = Sizes { nodes: 3, cpus: 2, memory: 4 * GIB };
+    let kept = Asked { existing: Some(existing), ..Asked::here(2, 24) };
+    let fit = kept.fit(None).unwrap();
+    assert_eq!((fit.sizes, fit.asked), (existing, None), "no number is that of the cluster");
+    let fit = kept.nodes(5).fit(None).unwrap();
+    assert_eq!(fit.sizes.nodes, 3);
+    let line = fit.lines().pop().unwrap();
+    assert!(line.contains("5 nodes with") && line.contains("keeps the 3 nodes with"), "{line}");
+    assert!(line.contains("todo-bootstrap down && todo-bootstrap up"), "{line}");
+}
+
+#[test]
+fn a_refusal_of_several_nodes_counts_them_all() {
+    let error = Asked::here(4, 8).nodes(4).fit(None).unwrap_err().to_string();
+    assert!(error.contains("a cluster of 4 nodes needs 8.0 GiB of memory, but would get"), "{error}");
+    assert!(error.contains("for 4 nodes and addons"), "{error}");
+    let error = Asked::here(2, 24).given(2, 2).nodes(3).fit(Some("middle")).unwrap_err().to_string();
+    assert!(error.contains("because the cluster can use 3 nodes with 2 CPU and 2.0 GiB each"), "{error}");
+    assert!(error.contains("in [cluster] of the profile: cpus = \"2\", memory = \"3Gi\""), "{error}");
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::local::testing::{provider, write_kubeconfig};
 use super::*;
-use crate::cluster::State;
+use crate::cluster::{Encryption, State};
 use crate::config::ProviderKind;
 use crate::exec::Script;
 use crate::task::testing::with_task;
@@ -40,7 +40,7 @@ fn a_failed_creation_is_explained_and_cleared_away() {
         .on("docker rm", 0, "")
         .on("docker network disconnect", 0, "")
         .on("docker network rm", 0, "");
-    let error = with_task(&script, |task| kind(dir.path()).create(task)).0.unwrap_err();
+    let error = with_task(&script, |task| kind(dir.path()).create(task, &mut || ())).0.unwrap_err();
     assert!(error.what().contains("port 80 is in use (port-taken)"), "{error}");
     assert_eq!(error.hints()[0], "docker stop web   # frees the port");
     let ran = script.ran();
@@ -95,7 +95,11 @@ fn a_lost_kubeconfig_is_told_from_a_half_made_cluster() {
     };
     assert_eq!(state(None, 0, "").unwrap(), State::Running);
     for damaged in ["", "a: [", "current-context: c\n", "\0\0\0"] {
-        assert_eq!(state(Some(damaged), 0, "").unwrap(), State::Stopped, "{damaged:?}");
+        assert_eq!(
+            state(Some(damaged), 0, "").unwrap(),
+            State::Stopped { why: "its kubeconfig is lost or damaged".to_owned() },
+            "{damaged:?}"
+        );
         assert!(matches!(state(Some(damaged), 1, "").unwrap(), State::Partial { .. }));
         assert!(state(Some(damaged), 1, "Error response from daemon: input/output error").is_err());
     }
@@ -154,8 +158,33 @@ fn a_cluster_that_exists_is_not_created_again() {
     let dir = tempfile::tempdir().unwrap();
     write_kubeconfig(dir.path());
     let script = Script::default().on("docker ps", 0, NODE).on("docker network inspect", 0, LABELS);
-    assert!(with_task(&script, |task| kind(dir.path()).create(task)).0.is_err());
+    assert!(with_task(&script, |task| kind(dir.path()).create(task, &mut || ())).0.is_err());
     assert!(!script.ran().iter().any(|line| line.starts_with("docker rm")), "{:?}", script.ran());
+}
+
+/// The key is in the node before that, and the size is set after it.
+#[test]
+fn nodes_take_images_once_kind_has_configured_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = "Creating cluster \"c\" ...\n • Preparing nodes 📦   ...\n ✓ Preparing nodes 📦\n \
+                • Writing configuration 📜  ...\n ✓ Writing configuration 📜\n \
+                • Starting control-plane 🕹️  ...\n ✓ Starting control-plane 🕹️\n • Installing CNI 🔌  ...\n";
+    let script = |said: &str| {
+        Script::default()
+            .on("docker image inspect", 0, "")
+            .on_err("kind create", 0, "", said)
+            .on("docker", 0, "")
+    };
+    let kind = kind(dir.path());
+    kind.save_keys(&Encryption::generate().unwrap()).unwrap();
+    for (said, expected) in [(said, vec![2]), (said.split(" • Starting").next().unwrap(), vec![])] {
+        let (script, mut times) = (script(said), Vec::new());
+        let taking =
+            &mut || times.push(script.ran().iter().filter(|ran| !ran.contains("image inspect")).count());
+        with_task(&script, |task| create_nodes(&kind, task, taking)).0.unwrap();
+        assert_eq!(times, expected, "{:?}", script.ran());
+        assert!(script.ran().last().unwrap().starts_with("docker update"), "{:?}", script.ran());
+    }
 }
 
 #[test]

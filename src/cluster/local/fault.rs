@@ -1,6 +1,7 @@
 //! Why a node cannot be created or started, according to the engine and the node.
 
-use crate::engine::Engine;
+use super::Provider;
+use crate::engine::{self, Engine, Fault};
 use crate::error::{Error, Kind};
 use crate::host;
 use crate::task::Task;
@@ -25,25 +26,40 @@ impl Action {
 /// node's log that names the cause comes first. `help` is for a failure whose cause is not known; empty for the default.
 pub(in crate::cluster) fn explain(
     task: &Task<'_>,
-    engine: &Engine,
+    cluster: &Provider,
     action: Action,
     error: Error,
     output: &str,
     node_log: &str,
     help: &str,
 ) -> Error {
-    let headline = format!("cannot {}", action.purpose());
+    let (engine, headline) = (&cluster.engine, format!("cannot {}", action.purpose()));
+    if Engine::is_full(output) || Engine::is_full(node_log) {
+        let error = error.context(format!("{headline}: the engine's disk is full (disk-full)"));
+        return engine.free_disk().into_iter().fold(error, Error::help);
+    }
+    if let Some(fault) = Fault::of_rootless(output) {
+        let error = error.context(format!("{headline}: {} ({})", fault.title(), fault.code()));
+        return engine::fix(&fault, &cluster.facts).commands.into_iter().fold(error, Error::help);
+    }
     if let Some((code, _, what, help)) =
         FAULTS.iter().find(|(_, text, ..)| output.contains(text) || node_log.contains(text))
     {
         return error.context(format!("{headline}: {what} ({code})")).help(*help);
     }
-    if PORT_TAKEN.iter().any(|text| output.contains(text)) {
-        let port = taken_port(output);
+    if engine::cannot_publish(output) {
+        let port = engine::port_of(output);
         let container = port.and_then(|port| publisher(task, engine, port));
         let holder = port.and_then(host::holder);
-        let denied = output.contains("privileged port") || output.contains("permission denied");
-        let error = if denied && container.is_none() && holder.is_none() {
+        let low = output.to_ascii_lowercase();
+        let denied = ["privileged port", "permission denied"].iter().any(|text| low.contains(text));
+        let unheld = container.is_none() && holder.is_none();
+        let error = if low.contains("forbidden by its access permissions") && unheld {
+            error
+                .context(format!("{headline}: Windows has reserved one of its ports (port-reserved)"))
+                .help("netsh.exe interface ipv4 show excludedportrange protocol=tcp   # lists the reserved ports")
+                .help("set `http-port` and `https-port` in [cluster] of the profile")
+        } else if denied && unheld {
             error
                 .context(format!("{headline}: the engine may not publish ports below 1024 (port-privileged)"))
                 .help("set http-port = 8080 and https-port = 8443 in [cluster] of the profile")
@@ -58,23 +74,6 @@ pub(in crate::cluster) fn explain(
     let tail = last[last.len().saturating_sub(6)..].join("\n");
     let error = error.context(headline).help(help);
     if tail.is_empty() { error } else { error.because(format!("the node's last log lines are\n{tail}")) }
-}
-
-/// How engines report a port that cannot be published because somebody uses it, or they may not use it.
-const PORT_TAKEN: [&str; 5] = [
-    "port is already allocated",
-    "address already in use",
-    "Ports are not available",
-    "cannot expose privileged port",
-    "bind: permission denied",
-];
-
-/// The port of this machine in such a message.
-fn taken_port(output: &str) -> Option<u16> {
-    let mut lines = output.lines().filter(|line| PORT_TAKEN.iter().any(|text| line.contains(text)));
-    let address = r"(?:127\.0\.0\.1:|0\.0\.0\.0:|\[::1?\]:|privileged port )([0-9]+)";
-    let address = regex_lite::Regex::new(address).ok()?;
-    lines.find_map(|line| address.captures(line)?.get(1)?.as_str().parse().ok())
 }
 
 /// The running container that publishes `port`. If the engine does not answer, none.
@@ -148,12 +147,6 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
         "todo-bootstrap up   # starts it and continues",
     ),
     (
-        "disk-full",
-        "no space left on device",
-        "the engine's disk is full",
-        "docker system df   # shows its disk usage; docker system prune frees unused space",
-    ),
-    (
         "network-pool",
         "all predefined address pools have been fully subnetted",
         "the engine has no address range left for a network",
@@ -187,16 +180,23 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::super::testing::provider;
     use super::*;
-    use crate::engine::testing::{engine, with_task};
+    use crate::config::ProviderKind;
+    use crate::engine::testing::with_task;
     use crate::exec::Script;
+    use crate::host::recorded::debian;
 
     const ALLOCATED: &str = "Error response from daemon: driver failed programming external connectivity on endpoint c \
          (4711): Bind for 127.0.0.1:80 failed: port is already allocated";
 
     fn explained(action: Action, output: &str, node_log: &str, script: &Script) -> Error {
+        let mut cluster = provider(Path::new("/s"), ProviderKind::Kind);
+        cluster.facts = debian();
         let error = Error::failed("cannot start the container c: it ended with status 1");
-        with_task(script, |task| explain(task, &engine(), action, error, output, node_log, "")).0
+        with_task(script, |task| explain(task, &cluster, action, error, output, node_log, "")).0
     }
 
     #[test]
@@ -204,6 +204,16 @@ mod tests {
         let none = Script::default();
         let caps = explained(Action::Create, "", "unable to apply caps: operation not permitted", &none);
         assert!(caps.what().contains("(engine-capabilities)"), "{caps}");
+        let full = explained(Action::Create, "mkdir /var/lib/docker/x: no space left on device", "", &none);
+        assert!(
+            full.what().contains("(disk-full)") && full.hints()[0].starts_with("docker system df"),
+            "{full}"
+        );
+        let rootless =
+            "running kind with rootless provider requires setting systemd property \"Delegate=yes\"";
+        let rootless = explained(Action::Create, rootless, "", &none);
+        assert!(rootless.what().contains("(engine-delegation)"), "{rootless}");
+        assert!(rootless.hints()[1].contains("Delegate=cpu cpuset io memory pids"), "{rootless}");
         let other = explained(Action::Create, "boom", "one\n\nkubelet: failed to run\n", &none);
         assert!(other.to_string().contains("kubelet: failed to run"), "{other}");
         assert_eq!(other.hints().len(), 1);
@@ -235,41 +245,17 @@ mod tests {
     }
 
     #[test]
-    fn the_port_is_found_in_the_messages_of_all_engines() {
-        for (message, port) in [
-            (ALLOCATED, Some(80)),
-            (
-                "failed to bind host port for 127.0.0.1:8080:172.18.0.2:80/tcp: address already in use",
-                Some(8080),
-            ),
-            ("failed to bind host port 127.0.0.1:443/tcp: address already in use", Some(443)),
-            ("rootlessport listen tcp 127.0.0.1:8443: bind: address already in use", Some(8443)),
-            (
-                "Ports are not available: exposing port TCP 127.0.0.1:80 -> 127.0.0.1:0: listen tcp 127.0.0.1:80: bind",
-                Some(80),
-            ),
-            (
-                "cannot listen on the TCP port: listen tcp4 0.0.0.0:6443: bind: address already in use",
-                Some(6443),
-            ),
-            (
-                "rootlessport cannot expose privileged port 80, you can add 'net.ipv4.ip_unprivileged_port_start=80' to /etc/sysctl.conf",
-                Some(80),
-            ),
-            ("Error: something: listen tcp 127.0.0.1:443: bind: permission denied", Some(443)),
-            ("dial tcp 127.0.0.1:9\nlisten: address already in use", None),
-        ] {
-            assert_eq!(taken_port(message), port, "{message}");
-        }
-    }
-
-    #[test]
     fn a_port_that_the_engine_may_not_publish_is_not_called_taken() {
         let none = Script::default().on("docker ps", 0, "");
         let message =
             "Error: cannot expose privileged port 1, you can add 'net.ipv4.ip_unprivileged_port_start=1'";
         let error = explained(Action::Create, message, "", &none);
         assert!(error.what().contains("(port-privileged)"), "{error}");
+        let reserved = "ports are not available: exposing port TCP 127.0.0.1:1 -> 127.0.0.1:0: listen tcp 127.0.0.1:1: \
+                        bind: An attempt was made to access a socket in a way forbidden by its access permissions.";
+        let reserved = explained(Action::Create, reserved, "", &none);
+        assert!(reserved.what().contains("(port-reserved)"), "{reserved}");
+        assert_eq!(reserved.kind(), Kind::PortUnavailable);
         assert_eq!(error.kind(), Kind::PortUnavailable);
         assert_eq!(explained(Action::Create, ALLOCATED, "", &none).kind(), Kind::PortUnavailable);
     }

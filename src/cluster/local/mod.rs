@@ -1,14 +1,16 @@
-//! What kind and minikube have in common: the cluster's node is one container of the local engine, on a
-//! network of its own. Ownership, state, kubeconfig, and deletion.
+//! What kind and minikube have in common: each node of the cluster is a container of the local engine, on a
+//! network that only this cluster uses. Ownership, state, kubeconfig, and deletion.
 
+mod client;
 pub(super) mod fault;
+mod key;
 mod node;
 mod owner;
 pub(super) mod ready;
+mod state;
 #[cfg(test)]
 pub(super) mod testing;
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,7 @@ use crate::kubeconfig;
 use crate::local_registry;
 use crate::process_env::ProcessEnv;
 use crate::task::Task;
+pub(super) use key::Placing;
 pub use owner::Owner;
 use owner::Whose;
 
@@ -49,6 +52,10 @@ pub struct Provider {
     pub kubeconfig: PathBuf,
     /// For a cluster that is to be created.
     pub ports: Ports,
+    /// The host of the local registry for nodes, once it runs.
+    pub registry: Option<String>,
+    /// Whether the existing cluster encrypts its Secrets; a new one does.
+    pub encrypted: bool,
     pub data: Data,
     pub versions: Versions,
     pub process_env: ProcessEnv,
@@ -68,6 +75,15 @@ impl Provider {
     /// The container of the control plane.
     pub fn node(&self) -> String {
         if self.is_minikube() { self.name().to_owned() } else { format!("{}-control-plane", self.name()) }
+    }
+
+    /// The containers that kind creates for this number of nodes; the control plane comes first.
+    pub fn node_names(&self) -> Vec<String> {
+        let worker = |number| match number {
+            1 => format!("{}-worker", self.name()),
+            _ => format!("{}-worker{number}", self.name()),
+        };
+        std::iter::once(self.node()).chain((1..self.sizes.nodes).map(worker)).collect()
     }
 
     pub(super) fn is_minikube(&self) -> bool {
@@ -170,7 +186,7 @@ impl Provider {
         let known = kubeconfig::damage(&self.kubeconfig).is_none();
         // The mark is read only if the kubeconfig is lost, because that takes time.
         let complete = known || (!containers.is_empty() && self.mark(task)?.is_some());
-        Ok(state_of(&containers, &self.node(), known, complete))
+        Ok(state::of(&containers, &self.node_names(), known, complete))
     }
 
     /// The directory of this cluster's state.
@@ -185,26 +201,14 @@ impl Provider {
         [&self.kubeconfig, &self.unfinished()].into_iter().try_for_each(|file| remove(file))
     }
 
-    /// Programs start the client by name. If `PATH` has another one, a directory with a link to ours is put first.
-    pub(super) fn with_client(&self, cmd: Cmd, name: &str) -> Result<Cmd> {
-        Ok(match self.path_with_client(name)? {
-            Some(path) => cmd.env("PATH", path),
-            None => cmd,
-        })
-    }
-
-    pub(super) fn path_with_client(&self, name: &str) -> Result<Option<OsString>> {
-        let user = self.process_env.env.get("PATH").cloned().unwrap_or_default();
-        let found = which::which_in(name, Some(&user), "/").ok();
-        if found.as_deref() == Some(self.engine.client.as_path()) {
-            return Ok(None);
-        }
-        let dir = self.home().join("engine");
-        link(&self.engine.client, &dir.join(name))?;
-        let mut path = dir.into_os_string();
-        path.push(if cfg!(windows) { ";" } else { ":" });
-        path.push(&user);
-        Ok(Some(path))
+    /// The programs give nodes the proxies of the environment, through which nodes cannot reach the registry
+    /// beside them.
+    pub(super) fn past_proxies(&self, cmd: Cmd) -> Cmd {
+        let Some(host) = self.registry.as_ref().filter(|_| !self.engine.proxies.is_empty()) else {
+            return cmd;
+        };
+        let set = ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| self.process_env.var(name));
+        cmd.env("NO_PROXY", set.map_or_else(|| host.clone(), |others| format!("{others},{host}")))
     }
 
     /// Whether we built the node image, which then contains everything that Kubernetes needs.
@@ -226,6 +230,11 @@ impl Provider {
         let private = std::fs::File::open(&new).and_then(|file| set_mode(&file, 0o600));
         private.map_err(|e| Error::io("set the mode of", &new, &e))?;
         std::fs::rename(&new, &self.kubeconfig).map_err(|e| Error::io("put in place", &self.kubeconfig, &e))
+    }
+
+    /// Whether the container of a node runs.
+    pub fn runs(&self, task: &Task<'_>) -> Result<bool> {
+        Ok(self.ours(task)?.iter().any(|container| container.running))
     }
 
     pub fn stop(&self, task: &Task<'_>) -> Result<()> {
@@ -254,7 +263,9 @@ impl Provider {
         }
         let new = self.unfinished();
         let locks = [beside(&self.kubeconfig, ".lock"), beside(&new, ".lock")];
-        [&self.kubeconfig, &new, &locks[0], &locks[1]].into_iter().try_for_each(|file| remove(file))
+        [&self.kubeconfig, &new, &locks[0], &locks[1], &self.key_file()]
+            .into_iter()
+            .try_for_each(|file| remove(file))
     }
 
     /// Disconnects the local registry; a network with containers cannot be removed.
@@ -296,9 +307,8 @@ impl Provider {
                 owned.push(volume);
             }
         }
-        if self.kubeconfig.exists() {
-            owned.push(Owned::new("file", self.kubeconfig.display().to_string()));
-        }
+        let files = [self.kubeconfig.clone(), self.key_file()].into_iter().filter(|file| file.exists());
+        owned.extend(files.map(|file| Owned::new("file", file.display().to_string())));
         owned.sort();
         Ok(owned)
     }
@@ -313,62 +323,20 @@ impl Provider {
     }
 }
 
-/// Makes the engine's client available under a name: a link if the system supports it.
-fn link(client: &Path, link: &Path) -> Result<()> {
-    let dir = parent(link);
-    std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, &e))?;
-    if std::fs::read_link(link).is_ok_and(|target| target == client) {
-        return Ok(());
-    }
-    remove(link)?;
-    #[cfg(unix)]
-    let made = std::os::unix::fs::symlink(client, link);
-    #[cfg(not(unix))]
-    let made = std::fs::copy(client, link.with_extension("exe")).map(|_| ());
-    made.map_err(|e| Error::io("link the engine's client as", link, &e))
-}
-
-/// `known`: there is a kubeconfig; `complete`: the provider's program finished.
-fn state_of(containers: &[Container], node: &str, known: bool, complete: bool) -> State {
-    if containers.is_empty() {
-        return State::Absent;
-    }
-    let Some(node) = containers.iter().find(|container| container.name == node) else {
-        return State::Partial { why: "its control plane no longer exists".to_owned() };
-    };
-    if !complete {
-        return State::Partial { why: "its creation was interrupted".to_owned() };
-    }
-    if !node.running || node.paused || !known {
-        return State::Stopped;
-    }
-    State::Running
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn states_follow_from_what_there_is() {
-        let node = "c-control-plane";
-        let [running, stopped] = [true, false]
-            .map(|running| [Container { name: node.to_owned(), running, ..Container::default() }]);
-        assert_eq!(state_of(&[], node, true, true), State::Absent);
-        assert_eq!(state_of(&running, node, true, true), State::Running);
-        assert_eq!(state_of(&stopped, node, true, true), State::Stopped);
-        assert_eq!(state_of(&running, node, false, true), State::Stopped);
-        assert!(matches!(state_of(&running, node, false, false), State::Partial { .. }));
-        assert!(matches!(state_of(&stopped, node, false, false), State::Partial { .. }));
-        assert!(matches!(state_of(&running, "other", true, true), State::Partial { .. }));
-    }
-
-    #[test]
-    fn the_engines_client_comes_first_in_path() {
-        let dir = tempfile::tempdir().unwrap();
-        let provider = testing::provider(dir.path(), ProviderKind::Kind);
-        let path = provider.path_with_client("docker").unwrap().unwrap();
-        let first = std::env::split_paths(&path).next().unwrap();
-        assert_eq!(std::fs::read_link(first.join("docker")).unwrap(), provider.engine.client);
+    fn nodes_reach_the_registry_beside_them_without_the_proxy() {
+        let mut provider = super::testing::provider(Path::new("/s"), ProviderKind::Kind);
+        provider.registry = Some("registry-1".to_owned());
+        let none = provider.past_proxies(Cmd::new("kind", "create")).env;
+        provider.engine.proxies = vec!["HTTP_PROXY".to_owned()];
+        for (set, expected) in [("localhost", "localhost,registry-1"), ("", "registry-1")] {
+            provider.process_env.env = [("no_proxy".to_owned(), set.into())].into();
+            let env = provider.past_proxies(Cmd::new("kind", "create")).env;
+            assert_eq!((none.len(), env), (0, vec![("NO_PROXY".to_owned(), expected.into())]));
+        }
     }
 }

@@ -33,15 +33,27 @@ for id in $(crictl ps --quiet --name '^(etcd|kube-apiserver|kube-controller-mana
 done
 rm \"$2\"";
 
+/// Prints a kubeconfig for the kubelet of another node, whose certificate is new.
+const ISSUE: &str =
+    "kubeadm kubeconfig user --config \"$1\" --org system:nodes --client-name \"system:node:$2\"";
+/// Replaces the kubelet's certificate by that kubeconfig, which is read from standard input. The node was started a
+/// moment ago: systemd may not respond yet.
+const ADOPT: &str = "set -eu; umask 077
+cat >/etc/kubernetes/kubelet.conf.new
+mv /etc/kubernetes/kubelet.conf.new /etc/kubernetes/kubelet.conf
+rm -f /var/lib/kubelet/pki/kubelet-client-current.pem
+for _ in $(seq 30); do if systemctl restart kubelet; then exit; fi; sleep 1; done
+exit 1";
+
 impl Provider {
     pub(in crate::cluster) fn start_container(&self, task: &Task<'_>, container: &Container) -> Result<()> {
         self.engine.start(task, &container.id).map_err(|error| {
             let output = error.to_string();
-            fault::explain(task, &self.engine, fault::Action::Start, error, &output, "", "")
+            fault::explain(task, self, fault::Action::Start, error, &output, "", "")
         })
     }
 
-    /// The last lines of the kubelet's log, or of the container's. Empty if neither can be read.
+    /// The last lines of the kubelet's log in the control plane, or of the container's. Empty if neither can be read.
     pub(in crate::cluster) fn node_log(&self, task: &Task<'_>) -> String {
         let node = &self.node();
         let task = task.within(Duration::from_secs(15));
@@ -70,22 +82,28 @@ impl Provider {
 
     /// The content of the mark; `None` if there is none. Works on a stopped node as well.
     pub(super) fn mark(&self, task: &Task<'_>) -> Result<Option<String>> {
+        let mark = self.file_in_node(task, COMPLETE)?;
+        Ok(mark.map(|mark| String::from_utf8_lossy(&mark).into_owned()))
+    }
+
+    /// The content of a file in the node, which may be stopped; `None` if it does not exist.
+    pub(super) fn file_in_node(&self, task: &Task<'_>, path: &str) -> Result<Option<Vec<u8>>> {
         let node = self.node();
-        let cmd = self.engine.cmd("check whether the node is complete");
-        let cmd = cmd.args(["cp", &format!("{node}:{COMPLETE}"), "-"]).any_status();
+        let cmd = self.engine.cmd(format!("read {path} in the node"));
+        let cmd = cmd.args(["cp", &format!("{node}:{path}"), "-"]).any_status();
         let output = task.run(&cmd)?;
         if output.ok() {
             // A tar of one file.
             let unreadable = |error: std::io::Error| {
-                Error::failed(format!("cannot read the mark of the node {node}")).because(error)
+                Error::failed(format!("cannot read {path} in the node {node}")).because(error)
             };
-            let mut mark = String::new();
+            let mut content = Vec::new();
             if let Some(Ok(mut file)) =
                 tar::Archive::new(output.stdout.as_slice()).entries().map_err(unreadable)?.next()
             {
-                file.read_to_string(&mut mark).map_err(unreadable)?;
+                file.read_to_end(&mut content).map_err(unreadable)?;
             }
-            return Ok(Some(mark));
+            return Ok(Some(content));
         }
         // Any other failure of the engine tells nothing about the node, which may hold data.
         let low = output.stderr.to_ascii_lowercase();
@@ -94,25 +112,33 @@ impl Provider {
         if low.trim().is_empty() || (absent && !low.contains("dial ")) {
             return Ok(None);
         }
-        Err(Error::failed(format!("cannot determine whether the node {node} is complete"))
-            .because(output.stderr))
+        Err(Error::failed(format!("cannot read {path} in the node {node}")).because(output.stderr))
     }
 
-    /// Renews the node's certificates if one of them has expired; the data in the cluster is kept.
+    /// Renews the certificates of all nodes if one of the control plane has expired; the data in the cluster is kept.
     ///
     /// kubeadm issues them for one year, and only renews them when it upgrades a cluster, which never
     /// happens here. The kubelet renews its own while it runs, but does not start with an expired one.
     pub(in crate::cluster) fn renew_certificates(&self, task: &Task<'_>) -> Result<()> {
-        let script = |purpose: &str, script: &str| {
-            self.engine.exec(&self.node(), purpose).args(["sh", "-c", script, "sh", CONFIG, RENEWING])
+        let sh = |node: &str, purpose: &str, script: &str, arg: &str| {
+            self.engine.exec(node, purpose).args(["sh", "-c", script, "sh", CONFIG, arg])
         };
-        let check = task.run(&script("check the node's certificates", CHECK).any_status());
+        let control_plane = &self.node();
+        let check = sh(control_plane, "check the node's certificates", CHECK, RENEWING);
+        let check = task.run(&check.any_status());
         task.check()?;
         if !check.is_ok_and(|output| output.text().contains(EXPIRED)) {
             return Ok(());
         }
         task.warn("the cluster's certificates have expired; renewing them (its data is kept)");
-        task.run(&script("renew the node's certificates", RENEW)).map(drop)
+        // The control plane is last: until it is renewed, an interrupted renewal is repeated.
+        for node in self.node_names().iter().filter(|node| *node != control_plane) {
+            let issued =
+                task.run(&sh(control_plane, &format!("issue a certificate for {node}"), ISSUE, node))?;
+            let adopt = sh(node, &format!("renew the certificate of {node}"), ADOPT, node);
+            task.run(&adopt.input(issued.stdout))?;
+        }
+        task.run(&sh(control_plane, "renew the node's certificates", RENEW, RENEWING)).map(drop)
     }
 }
 
@@ -131,10 +157,15 @@ mod tests {
         ca                      Jul 16, 2033 08:22 UTC   9y              no      \n";
 
     fn ran(status: i32, table: &str) -> (Vec<String>, Vec<String>) {
+        ran_on(1, status, table)
+    }
+
+    fn ran_on(nodes: u32, status: i32, table: &str) -> (Vec<String>, Vec<String>) {
         let dir = tempfile::tempdir().unwrap();
         let script = Script::default().on("docker exec", status, table);
-        let (result, recorder) =
-            with_task(&script, |task| provider(dir.path(), ProviderKind::Kind).renew_certificates(task));
+        let mut provider = provider(dir.path(), ProviderKind::Kind);
+        provider.sizes.nodes = nodes;
+        let (result, recorder) = with_task(&script, |task| provider.renew_certificates(task));
         result.unwrap();
         (script.ran(), recorder.events().into_iter().map(|event| event.message).collect())
     }
@@ -147,6 +178,16 @@ mod tests {
             commands[1].contains("kubeadm certs renew all --config") && commands[1].contains("kubeadm init")
         );
         assert!(warnings[0].contains("certificates have expired") && warnings[0].contains("data is kept"));
+    }
+
+    #[test]
+    fn the_other_nodes_are_renewed_first() {
+        let commands = ran_on(3, 0, TABLE).0;
+        let of = |part: &str| commands.iter().position(|command| command.contains(part));
+        let order = ["check-expiration", "sh /kind/kubeadm.conf c-worker", "certs renew all"].map(of);
+        assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{commands:?}");
+        assert_eq!(commands.len(), 1 + 2 * 2 + 1);
+        assert!(commands[2].contains("c-worker sh -c") && commands[4].contains("c-worker2 sh -c"));
     }
 
     #[test]

@@ -25,21 +25,39 @@ use crate::task::Task;
 /// Several times what a slow machine needs from `kubeadm init` to a working DNS.
 const TIMEOUT: Duration = Duration::from_secs(3 * 60);
 
-/// Waits for the node, a default `StorageClass` and DNS. After a start (`since`), the reported state is from before
-/// the stop until kubelet and controllers have renewed it; that is waited for first.
-pub(in crate::cluster) fn wait(task: &Task<'_>, kubeconfig: &Path, since: Option<Timestamp>) -> Result<()> {
+/// The nodes that were started, and since when.
+pub(in crate::cluster) struct Started {
+    since: Timestamp,
+    pub nodes: Vec<String>,
+}
+
+impl Started {
+    /// No node yet.
+    pub fn now() -> Self {
+        Self { since: Timestamp::now(), nodes: Vec::new() }
+    }
+
+    fn has(&self, node: &str) -> bool {
+        self.nodes.iter().any(|name| name == node)
+    }
+}
+
+/// Waits for the nodes, a default `StorageClass` and DNS. Of nodes that were started, the reported state is from
+/// before the stop until kubelet and controllers have renewed it; that is waited for first.
+pub(in crate::cluster) fn wait(task: &Task<'_>, kubeconfig: &Path, started: &Started) -> Result<()> {
     let task = &task.within(TIMEOUT);
     let kube = Kube::connect(task, kubeconfig)?;
     let client = kube.client().clone();
-    if let Some(since) = since {
-        task.say("waiting for the node to report its status again");
+    if !started.nodes.is_empty() {
+        task.say(format!("waiting for {} to report the status again", started.nodes.join(", ")));
         let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-node-lease");
-        until(task, "the wait for the node's first response", leases, |leases| {
-            leases.iter().any(|lease| renewed(lease, since))
+        until(task, "the wait for the first response of the nodes", leases, |leases| {
+            let renewed = leases.iter().filter(|lease| renewed(lease, started.since));
+            renewed.filter(|lease| started.has(&lease.name_any())).count() == started.nodes.len()
         })?;
     }
-    task.say("waiting for the node");
-    until(task, "the wait for the node", Api::<Node>::all(client.clone()), |nodes| {
+    task.say("waiting for the nodes");
+    until(task, "the wait for the nodes", Api::<Node>::all(client.clone()), |nodes| {
         !nodes.is_empty() && nodes.iter().all(|node| nodes::ready(node))
     })
     .map_err(|error| error.help("todo-bootstrap doctor   # checks the engine and the host"))?;
@@ -50,8 +68,8 @@ pub(in crate::cluster) fn wait(task: &Task<'_>, kubeconfig: &Path, since: Option
     until(task, "the wait for a default StorageClass", Api::all(client.clone()), |classes| {
         classes.iter().any(is_default)
     })?;
-    if let Some(since) = since {
-        controllers(task, &client, since)?;
+    if !started.nodes.is_empty() {
+        controllers(task, &client, started)?;
     }
     let dns = Target {
         workload: Workload::Deployment,
@@ -61,8 +79,9 @@ pub(in crate::cluster) fn wait(task: &Task<'_>, kubeconfig: &Path, since: Option
     watch::targets(task, &kube, vec![dns]).map_err(|error| error.context("the cluster's DNS does not work"))
 }
 
-/// Waits until the controllers work again and every pod's reported state is current.
-fn controllers(task: &Task<'_>, client: &Client, since: Timestamp) -> Result<()> {
+/// Waits until the controllers work again, and the reported state of every pod on the started nodes is current.
+fn controllers(task: &Task<'_>, client: &Client, started: &Started) -> Result<()> {
+    let since = started.since;
     task.say("waiting for the controllers");
     // They work again once the lease from before the stop has expired (15 s). minikube runs a single one
     // without leader election, so there is no lease to wait for.
@@ -73,10 +92,7 @@ fn controllers(task: &Task<'_>, client: &Client, since: Timestamp) -> Result<()>
     })?;
     task.say("waiting for the pods to restart");
     until(task, "the wait for the pods' current state", Api::<Pod>::all(client.clone()), |pods| {
-        pods.iter().all(|pod| {
-            let of_system = pod.namespace().as_deref() == Some("kube-system");
-            fresh(pod, since) || (!of_system && !is_ready(pod)) || has_ended(pod)
-        })
+        pods.iter().all(|pod| current(pod, started))
     })
 }
 
@@ -108,6 +124,16 @@ where
 fn renewed(lease: &Lease, since: Timestamp) -> bool {
     let renewed = lease.spec.as_ref().and_then(|spec| spec.renew_time.as_ref());
     renewed.is_some_and(|time| time.0 >= since)
+}
+
+/// Whether the pod's reported state is from after the start of its node. A pod that is not assigned to a node has no
+/// such state; one of the system must become ready.
+fn current(pod: &Pod, started: &Started) -> bool {
+    let of_system = pod.namespace().as_deref() == Some("kube-system");
+    match pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) {
+        Some(node) if !started.has(node) => true,
+        _ => fresh(pod, started.since) || (!of_system && !is_ready(pod)) || has_ended(pod),
+    }
 }
 
 /// Whether the pod is ready, and all its containers were started after the node.
@@ -148,6 +174,16 @@ mod tests {
         assert!(has_ended(&from(
             serde_json::json!({"metadata": {"name": "p"}, "status": {"phase": "Succeeded"}})
         )));
+        let started = Started { since, nodes: vec!["n".to_owned()] };
+        let on = |node: Option<&str>, namespace: &str, started: &Started| {
+            let mut old = pod("2026-01-01T09:59:59Z", "True");
+            old.metadata.namespace = Some(namespace.to_owned());
+            let spec = serde_json::json!({"containers": [], "nodeName": node});
+            old.spec = Some(serde_json::from_value(spec).unwrap());
+            current(&old, started)
+        };
+        assert!(!on(Some("n"), "app", &started) && !on(None, "kube-system", &started));
+        assert!(on(Some("other"), "kube-system", &started), "the other nodes kept running");
         let lease = |time: &str| from::<Lease>(serde_json::json!({"spec": {"renewTime": time}}));
         assert!(renewed(&lease("2026-01-01T10:00:01.000000Z"), since));
         assert!(!renewed(&lease("2026-01-01T10:00:00.000000Z"), since));

@@ -73,19 +73,6 @@ pub(super) fn flags(
         )
         .help(if driver == "docker" { "unset DOCKER_HOST" } else { "unset CONTAINER_HOST" }));
     }
-    let cgroup = match engine.cgroup_version {
-        0 => facts.cgroup.version().unwrap_or_default(),
-        version => version,
-    };
-    if engine.rootless && cgroup == 1 {
-        let error =
-            unusable("it runs rootless, which requires cgroup v2, but this machine has v1".to_owned())
-                .help("boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line");
-        return Err(match driver {
-            "docker" => error.help("docker context use default   # if a rootful engine is also installed"),
-            _ => error,
-        });
-    }
     // On macOS and Windows, Podman is a client of its virtual machine and needs no sudo.
     if driver == "podman" && facts.os == Os::Linux && !engine.rootless && !traits.sudo {
         return Err(unusable(
@@ -146,8 +133,6 @@ mod tests {
             (of("docker", 2), PLAIN, Some("Docker"), Exit::Usage, supported),
             (of("docker", 2), PLAIN, Some("kvm2"), Exit::Usage, supported),
             (of("docker", 2), remote, None, Exit::HostNotReady, "help: unset DOCKER_HOST"),
-            (rootless("docker", 1), PLAIN, None, Exit::HostNotReady, "docker context use default"),
-            (rootless("podman", 1), PLAIN, None, Exit::HostNotReady, "requires cgroup v2"),
             (of("podman", 2), PLAIN, None, Exit::HostNotReady, "NOPASSWD: /usr/bin/podman"),
         ] {
             let error = flags(&engine, &debian(), traits, requested, LOW).unwrap_err();

@@ -34,11 +34,15 @@ pub(super) fn create(cluster: &Provider, kubernetes: &str, ours: bool) -> Vec<St
         format!("--network={}", cluster.network()),
         format!("--cpus={}", cluster.sizes.cpus),
         format!("--memory={}mb", cluster.sizes.memory / MIB),
-        "--cni=bridge".to_owned(),
+        // Without ours, minikube's own, which enforces network policies as well.
+        format!("--cni={}", if ours { "false" } else { "kindnet" }),
         // The range that the node keeps to itself.
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         format!("--extra-config=kubelet.system-reserved=cpu={cpus},memory={memory}"),
     ];
+    flags.extend(
+        cluster.key_options().map(|(option, value)| format!("--extra-config=apiserver.{option}={value}")),
+    );
     if ours {
         // The images in the node have the same repository as the node image.
         let repository = cluster.image.rsplit_once('/').map_or("localhost", |(repository, _)| repository);
@@ -58,7 +62,7 @@ mod tests {
     fn sizes_are_the_clusters_and_a_public_image_comes_with_its_own_names() {
         let mut cluster = provider(std::path::Path::new("/s"), ProviderKind::Minikube);
         (cluster.image, cluster.sizes) =
-            ("localhost/ours/base:v1".to_owned(), Sizes { cpus: 2, memory: 3 << 30 });
+            ("localhost/ours/base:v1".to_owned(), Sizes { nodes: 1, cpus: 2, memory: 3 << 30 });
         (cluster.engine.cpus, cluster.engine.memory) = (8, 4 << 30);
         let flags = create(&cluster, "1.34.4", true);
         for flag in [
@@ -66,10 +70,14 @@ mod tests {
             "--memory=3072mb",
             "--extra-config=kubelet.system-reserved=cpu=6,memory=1073741824",
             "--image-repository=localhost/ours",
+            "--extra-config=apiserver.encryption-provider-config=/etc/ssl/certs/todo-bootstrap-encryption.json",
+            "--extra-config=apiserver.encryption-provider-config-automatic-reload=true",
         ] {
             assert!(flags.iter().any(|found| found == flag), "{flag} in {flags:?}");
         }
         let public = create(&cluster, "1.34.4", false);
         assert!(!public.iter().any(|flag| flag.starts_with("--image-repository")));
+        let cni = |flags: &[String]| flags.iter().find(|flag| flag.starts_with("--cni=")).cloned().unwrap();
+        assert_eq!((cni(&flags), cni(&public)), ("--cni=false".to_owned(), "--cni=kindnet".to_owned()));
     }
 }

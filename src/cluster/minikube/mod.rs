@@ -10,7 +10,8 @@ mod profile;
 use std::path::PathBuf;
 
 use super::Provider;
-use super::local::{fault, ready};
+use super::local::ready::{self, Started};
+use super::local::{Placing, fault};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Inherit};
 use crate::task::Task;
@@ -18,8 +19,12 @@ use driver::Traits;
 use output::Log;
 use profile::Profile;
 
-/// The default `StorageClass`, as a file in the node images that we built.
-const STORAGE: &str = "/kind/manifests/default-storage.yaml";
+/// What the node images that we built have as files, and kind applies itself: the network agent and the default
+/// `StorageClass`.
+const MANIFESTS: [&str; 2] = ["/kind/manifests/default-cni.yaml", "/kind/manifests/default-storage.yaml"];
+/// The step that minikube announces once `kubeadm init` runs: it has configured the node then, and restarted its
+/// containerd for the last time.
+const CONFIGURED: &str = "Generating certificates";
 /// What minikube copies into a node that lacks them.
 const BINARIES: [&str; 3] = ["kubeadm", "kubelet", "kubectl"];
 
@@ -40,22 +45,37 @@ fn minikube(cluster: &Provider, purpose: &str) -> Result<Cmd> {
         .env("KUBECONFIG", cluster.unfinished())
         .env("MINIKUBE_IN_STYLE", "false")
         .env("MINIKUBE_WANTUPDATENOTIFICATION", "false");
-    cluster.with_client(cmd, if cluster.engine.is_podman() { "podman" } else { "docker" })
+    cluster
+        .with_client(cluster.past_proxies(cmd), if cluster.engine.is_podman() { "podman" } else { "docker" })
 }
 
-/// `minikube start`, for a new cluster or a stopped one.
-fn run_start(cluster: &Provider, task: &Task<'_>, action: fault::Action, more: Vec<String>) -> Result<()> {
+/// `minikube start`, for a new cluster or a stopped one; `lacks_keys`: whether the node does.
+fn run_start(
+    cluster: &Provider,
+    task: &Task<'_>,
+    action: fault::Action,
+    lacks_keys: bool,
+    more: Vec<String>,
+    taking_images: &mut dyn FnMut(),
+) -> Result<()> {
     let mut flags = flags::always(cluster.name(), cluster.has_our_image(task)?);
     flags.extend(more);
     let cmd = minikube(cluster, action.purpose())?.arg("start").args(flags).any_status();
     let mut log = Log::default();
-    let output = task.run_lines(&cmd, &mut |line| log.line(task, line))?;
+    let mut placing = Placing::new(cluster, lacks_keys);
+    let output = task.run_lines(&cmd, &mut |line| {
+        placing.line(task);
+        log.line(task, line);
+        if output::is_step(line, CONFIGURED) {
+            taking_images();
+        }
+    })?;
     if output.ok() {
-        return Ok(());
+        return placing.finish(task);
     }
     task.check()?;
     let (error, help) = log.failure(output.status).error();
-    Err(fault::explain(task, &cluster.engine, action, error, &log.text, &cluster.node_log(task), help))
+    Err(fault::explain(task, cluster, action, error, &log.text, &cluster.node_log(task), help))
 }
 
 fn create_flags(cluster: &Provider, task: &Task<'_>, ours: bool) -> Result<Vec<String>> {
@@ -71,6 +91,7 @@ fn stage_binaries(cluster: &Provider, task: &Task<'_>) -> Result<()> {
     let version = cluster.versions.get("kubernetes")?;
     let arch = cluster.facts.arch.name();
     let dir = home(cluster).join("cache/linux").join(arch).join(format!("v{version}"));
+    cluster.engine.check_access(&dir)?;
     std::fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
     let create = cluster.engine.cmd("open the node image").args(["create", &cluster.image]);
     let container = task.run(&create)?.text();
@@ -91,24 +112,28 @@ pub(super) fn delete_files(cluster: &Provider) -> Result<()> {
 }
 
 /// Creates the node. Network and directory exist already.
-pub(super) fn create_node(cluster: &Provider, task: &Task<'_>) -> Result<()> {
+pub(super) fn create_node(
+    cluster: &Provider,
+    task: &Task<'_>,
+    taking_images: &mut dyn FnMut(),
+) -> Result<()> {
     let ours = cluster.has_our_image(task)?;
     let flags = create_flags(cluster, task, ours)?;
     if ours {
         stage_binaries(cluster, task)?;
     }
-    run_start(cluster, task, fault::Action::Create, flags)?;
+    run_start(cluster, task, fault::Action::Create, true, flags, taking_images)?;
     if ours {
         let kubectl = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf"];
-        let cmd = cluster.engine.exec(cluster.name(), "add the storage class").args(kubectl);
-        task.run(&cmd.args(["apply", "--filename", STORAGE]))?;
+        let cmd = cluster.engine.exec(cluster.name(), "add network and storage").args(kubectl);
+        task.run(&cmd.arg("apply").args(MANIFESTS.map(|file| format!("--filename={file}"))))?;
     }
     profile(cluster).back_up()
 }
 
 /// minikube itself renews certificates that have expired.
 pub(super) fn start(cluster: &Provider, task: &Task<'_>) -> Result<()> {
-    let since = jiff::Timestamp::now();
+    let mut started = Started::now();
     let containers = cluster.ours(task)?;
     let paused: Vec<_> = containers.iter().filter(|container| container.paused).collect();
     for container in &paused {
@@ -116,15 +141,19 @@ pub(super) fn start(cluster: &Provider, task: &Task<'_>) -> Result<()> {
         cluster.start_container(task, container)?;
     }
     if !paused.is_empty() && cluster.kubeconfig.is_file() {
-        return ready::wait(task, &cluster.kubeconfig, None);
+        return ready::wait(task, &cluster.kubeconfig, &started);
     }
+    let lacks_keys = cluster.find_keys(task)?;
     cluster.rejoin(task, &containers)?;
     profile(cluster).restore(task)?;
     cluster.remove_unfinished()?;
-    run_start(cluster, task, fault::Action::Start, Vec::new())?;
+    run_start(cluster, task, fault::Action::Start, lacks_keys, Vec::new(), &mut || ())?;
     profile(cluster).back_up()?;
     cluster.keep_kubeconfig()?;
-    ready::wait(task, &cluster.kubeconfig, Some(since))
+    // Of a node that was running, minikube restarts only what does not work.
+    let restarted = containers.iter().filter(|container| !container.running);
+    started.nodes.extend(restarted.map(|container| container.name.clone()));
+    ready::wait(task, &cluster.kubeconfig, &started)
 }
 
 #[cfg(test)]

@@ -31,6 +31,13 @@ fn percent(fraction: &str) -> Option<u64> {
     (0.0..=1.0).contains(&fraction).then_some((fraction * 100.0) as u64)
 }
 
+/// Whether a line announces the step of that name.
+pub(super) fn is_step(line: &str, name: &str) -> bool {
+    let event: Value = serde_json::from_str(line.trim()).unwrap_or_default();
+    let kind = event["type"].as_str().and_then(|kind| kind.strip_prefix(TYPE_PREFIX));
+    kind == Some("step") && event["data"]["name"] == name
+}
+
 /// Removes minikube's emoji and bullets, and control characters that could move the cursor.
 fn plain(text: &str) -> String {
     let text: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
@@ -177,6 +184,14 @@ mod tests {
                 format!(r#"{{"artifact":"https://x.io/a/kubelet?checksum=y","progress":"{fraction}"}}"#);
             assert_eq!(progress("download.progress", &data), (current, current.map(|_| 100), name.clone()));
         }
+    }
+
+    #[test]
+    fn a_step_is_known_by_its_name() {
+        let data = r#"{"currentstep":"13","message":"Generating certificates and keys ...","name":"Generating certificates"}"#;
+        assert!(is_step(&line("step", data), "Generating certificates"));
+        assert!(!is_step(&line("step", data), "Booting control plane"));
+        assert!(!is_step(&line("info", data), "Generating certificates") && !is_step("Generating", ""));
     }
 
     #[test]

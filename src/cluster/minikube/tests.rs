@@ -28,7 +28,7 @@ fn a_cluster_of_somebody_else_is_neither_used_nor_deleted() {
     for result in [
         with_task(&script, |task| minikube.state(task).map(drop)).0,
         with_task(&script, |task| minikube.delete(task)).0,
-        with_task(&script, |task| minikube.create(task)).0,
+        with_task(&script, |task| minikube.create(task, &mut || ())).0,
     ] {
         assert_eq!(result.unwrap_err().exit(), Exit::Refused);
     }
@@ -46,7 +46,7 @@ fn a_volume_of_somebody_else_is_not_taken_over() {
         .on("docker network rm", 0, "")
         .on("docker network create", 0, "")
         .on("docker volume inspect", 0, "c");
-    let error = with_task(&script, |task| minikube(dir.path()).create(task)).0.unwrap_err();
+    let error = with_task(&script, |task| minikube(dir.path()).create(task, &mut || ())).0.unwrap_err();
     assert_eq!(error.exit(), Exit::Refused);
     assert!(error.to_string().contains("docker volume rm c"), "{error}");
     assert!(!script.ran().iter().any(|line| line.starts_with("docker volume rm")));

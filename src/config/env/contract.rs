@@ -10,11 +10,13 @@
 //! | `@required` | must not be empty |
 //! | `@generated=hex:32`, `@generated=base64:32` | a secret made of that many random bytes; implies `@required` |
 //! | `@pattern=REGEX` | the whole value matches, unless it is empty; takes the rest of the line |
+//! | `@formerly=DEFAULT` | the default in older contracts: where `.env` still has it, a new secret brings the new default |
 //! | `@public` | a `@config` that anybody can read, such as what a page sends to browsers |
 //!
 //! A comment apart from any key may hold `@public-prefix=PREFIX`: keys that begin so are public.
 //! The value in the contract is the default, and may use the keys above it by `${NAME}`.
 
+use std::ops::Range;
 use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -37,8 +39,11 @@ pub struct Declaration {
     pub public: bool,
     /// The comment lines above it without decorators.
     pub description: String,
+    pub(super) formerly: Option<String>,
     pub(super) template: SecretString,
     pub(super) literal: bool,
+    /// Where the text of the contract has the default.
+    pub(super) span: Range<usize>,
 }
 
 #[derive(Debug)]
@@ -144,6 +149,8 @@ fn declaration(
         pattern: decorators.pattern,
         public: decorators.public || prefixed,
         description: decorators.description,
+        formerly: decorators.formerly,
+        span: statement.span,
         template: statement.template,
         literal: statement.literal,
         key: statement.key,
@@ -181,6 +188,11 @@ fn check_defaults(declarations: &[Declaration], problems: &mut Problems) {
 }
 
 impl Declaration {
+    /// Whether `value` was the default in an older contract.
+    pub(super) fn was(&self, value: &str) -> bool {
+        self.formerly.as_deref() == Some(value)
+    }
+
     /// The default, if it uses no other key.
     pub(super) fn plain_default(&self) -> Option<&str> {
         let template = self.template.expose_secret();

@@ -11,7 +11,8 @@ use crate::config::reader::suggest;
 use crate::error::Error;
 use crate::files::hex;
 
-const KNOWN: [&str; 6] = ["@secret", "@config", "@required", "@generated", "@pattern", "@public"];
+const KNOWN: [&str; 7] =
+    ["@secret", "@config", "@required", "@generated", "@pattern", "@public", "@formerly"];
 const PREFIX: &str = "@public-prefix";
 /// Fewer random bytes can be guessed, more are of no use.
 const BYTES: std::ops::RangeInclusive<usize> = 16..=1024;
@@ -60,14 +61,14 @@ impl Generated {
 }
 
 /// A regular expression for the whole value.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Pattern {
     pub text: String,
     regex: Regex,
 }
 
 impl Pattern {
-    fn new(text: &str) -> Result<Self, String> {
+    pub(in crate::config) fn new(text: &str) -> Result<Self, String> {
         let regex = Regex::new(&format!("^(?:{text})$")).map_err(|error| error.to_string())?;
         Ok(Self { text: text.to_owned(), regex })
     }
@@ -77,6 +78,14 @@ impl Pattern {
     }
 }
 
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
+
 /// The content of the comments above a key.
 #[derive(Debug, Default)]
 pub(super) struct Decorators {
@@ -85,6 +94,7 @@ pub(super) struct Decorators {
     pub generated: Option<Generated>,
     pub pattern: Option<Pattern>,
     pub public: bool,
+    pub formerly: Option<String>,
     pub description: String,
 }
 
@@ -123,6 +133,8 @@ impl Decorators {
                 let pattern = Pattern::new(value);
                 self.pattern = Some(pattern.map_err(|e| format!("is not a regular expression: {e}"))?);
             }
+            ("@formerly", Some(value)) => self.formerly = Some(value.to_owned()),
+            ("@formerly", None) => return Err("needs a value: @formerly=DEFAULT".to_owned()),
             ("@generated", None) => return Err("needs a value: @generated=hex:32".to_owned()),
             ("@pattern", None) => return Err("needs a value: @pattern=REGEX".to_owned()),
             (PREFIX, _) => {

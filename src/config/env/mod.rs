@@ -9,6 +9,7 @@ mod expand;
 mod file;
 mod git;
 mod looks;
+mod purpose;
 mod quoted;
 mod statements;
 mod write;
@@ -25,9 +26,10 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use self::expand::{Fault, expand};
+use self::purpose::replace;
 use self::statements::shown;
 use super::problems::Problems;
-use super::{Application, Override};
+use super::{Application, ImageSpec, Override};
 use crate::error::{Error, Result};
 
 /// What shows all settings with their state.
@@ -46,6 +48,8 @@ pub enum Source {
     Default,
     /// `--mock` replaces the value of the files.
     Mock,
+    /// The application's environment does.
+    Environment,
     /// It is to be generated, and empty until [`complete`] did.
     Pending,
 }
@@ -95,7 +99,7 @@ impl Environment {
             (Err(one), Err(two)) => return Err(both(one, &two)),
         };
         let mut settings = settings(contract.as_ref(), &lines, in_use, &application.env_example)?;
-        mock(application, &mut settings)?;
+        replace(application, &mut settings)?;
         let mut environment = Self { file: path.clone(), exists, contract, settings, findings: Vec::new() };
         environment.findings = check::findings(&environment, &lines);
         Ok(environment)
@@ -128,13 +132,38 @@ impl Environment {
 
     /// Those of `[[overrides]]` that apply with these settings.
     pub fn overrides<'a>(&self, application: &'a Application) -> Vec<&'a Override> {
-        let value = |key: &String| self.get(key).map_or("", |setting| setting.value.expose_secret());
-        let applies = |over: &&Override| {
-            let own = |value: &str| over.unless_contains.as_ref().is_some_and(|part| value.contains(part));
-            over.keys.iter().map(value).any(|value| !value.is_empty() && !own(value))
-                && !over.unless.iter().any(|(key, unless)| value(key) == unless)
-        };
-        application.overrides.iter().filter(applies).collect()
+        let value = |key: &str| self.get(key).map_or("", |setting| setting.value.expose_secret());
+        application.overrides.iter().filter(|over| over.applies(value)).collect()
+    }
+
+    /// The values files of those.
+    pub fn override_values(&self, application: &Application) -> Vec<PathBuf> {
+        self.overrides(application).into_iter().filter_map(|over| over.values.clone()).collect()
+    }
+
+    /// The images that the application needs with these settings.
+    pub fn images<'a>(&self, application: &'a Application) -> Images<'a> {
+        let overrides = self.overrides(application);
+        let used = |name: &String| !overrides.iter().any(|over| over.without_images.contains(name));
+        Images {
+            built: application.images.iter().filter(|spec| used(&spec.name)).collect(),
+            ready: application.ready_images.iter().filter(|name| used(name)).collect(),
+        }
+    }
+}
+
+/// Images of an application.
+#[derive(Debug)]
+pub struct Images<'a> {
+    /// Those that are built from the project.
+    pub built: Vec<&'a ImageSpec>,
+    /// The names of those that are used as they are.
+    pub ready: Vec<&'a String>,
+}
+
+impl<'a> Images<'a> {
+    pub fn names(&self) -> impl Iterator<Item = &'a String> {
+        self.built.iter().map(|spec| &spec.name).chain(self.ready.iter().copied())
     }
 }
 
@@ -194,21 +223,6 @@ fn lines(file: &str, text: &str, contract: Option<&Contract>, in_use: &EnvValues
         }
     }
     problems.or(Some(lines))
-}
-
-/// Applies the values of `--mock`, if it was given.
-fn mock(application: &Application, settings: &mut [Setting]) -> Result<()> {
-    let mut problems = Problems::new(application.dir.join(super::application::FILE).display().to_string());
-    for (key, value) in application.mock.iter().filter(|_| application.is_mocked) {
-        match settings.iter_mut().find(|setting| setting.key == *key) {
-            Some(setting) => {
-                setting.value = SecretString::from(value.as_str());
-                setting.source = Source::Mock;
-            }
-            None => problems.add(None, format!("[mock] sets {key}, which is not in .env.example")),
-        }
-    }
-    problems.or(Some(()))
 }
 
 fn checked_length(value: &str) -> std::result::Result<String, Fault> {

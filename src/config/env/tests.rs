@@ -7,6 +7,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod purpose;
+
 const CONTRACT: &str = "\
 # @public-prefix=WEB_
 
@@ -45,7 +47,7 @@ impl Project {
         std::fs::create_dir(dir.path().join("chart")).unwrap();
         std::fs::write(dir.path().join("own.yaml"), "").unwrap();
         let text = "name = \"shop\"\nhost = \"h\"\nchart = \"chart\"\n\
-                    [[overrides]]\nkeys = [\"URL\"]\nunless-contains = \"@store/\"\nvalues = \"own.yaml\"\n\
+                    [[overrides]]\nkeys = [\"URL\"]\nunless-matches = \".*@store/.*\"\nvalues = \"own.yaml\"\n\
                     [[overrides]]\nkeys = [\"KEY_A\", \"KEY_B\"]\nunless = {MOCK = \"true\"}\nvalues = \"own.yaml\"\n";
         std::fs::write(dir.path().join("application.toml"), text).unwrap();
         let application = Application::load(dir.path()).unwrap().unwrap();
@@ -228,6 +230,29 @@ fn missing_secrets_are_added_above_what_uses_them() {
         new.starts_with("\u{feff}# Added by") && new.ends_with(text.trim_start_matches('\u{feff}')),
         "{new:?}"
     );
+}
+
+#[test]
+fn a_former_default_is_replaced_together_with_the_secret_that_it_lacked() {
+    let contract = "# @secret @generated=hex:32\nPASSWORD=\n\
+        # @secret @formerly=store://store:1/\nURL=store://:${PASSWORD}@store:1/\n";
+    for (url, updated) in [("store://store:1/", true), ("'store://store:1/'", true), ("store://own/", false)]
+    {
+        let project = Project::new(Some(contract), Some(&format!("URL={url} # c\n")));
+        let written = complete(&project.application, &EnvValues::new()).unwrap();
+        assert_eq!(written.updated, if updated { vec!["URL"] } else { vec![] }, "{url}");
+        let environment = project.load();
+        let password = value(&environment, "PASSWORD");
+        let wanted =
+            if updated { format!("store://:{password}@store:1/") } else { "store://own/".to_owned() };
+        assert_eq!(value(&environment, "URL"), wanted);
+        assert!(project.text().ends_with(" # c\n"), "{}", project.text());
+    }
+    // A file that was lost does not bring it back.
+    let project = Project::new(Some(contract), None);
+    let in_use = EnvValues::from([("URL".to_owned(), SecretString::from("store://store:1/"))]);
+    let written = complete(&project.application, &in_use).unwrap();
+    assert!(written.kept.is_empty() && project.text().contains("URL=store://:${PASSWORD}@store:1/"));
 }
 
 /// Whose file it is may want others to read it, and is warned.

@@ -28,6 +28,8 @@ pub struct Written {
     /// The file did not exist before.
     pub made: bool,
     pub generated: Vec<String>,
+    /// Keys whose former default was replaced.
+    pub updated: Vec<String>,
     /// Keys that got the value that was given.
     pub kept: Vec<String>,
 }
@@ -89,8 +91,12 @@ fn filled(
     let mut places: Vec<Place> = Vec::new();
     let mut above = String::new();
     for declaration in &contract.declarations {
-        let Some(form) = declaration.generated else { continue };
         let statement = found.iter().find(|statement| statement.key == declaration.key);
+        if let Some(former) = statement.filter(|one| declaration.was(one.template.expose_secret())) {
+            places.push((former.span.clone(), contract.text[declaration.span.clone()].into()));
+            written.updated.push(declaration.key.clone());
+        }
+        let Some(form) = declaration.generated else { continue };
         if statement.is_some_and(|statement| !statement.template.expose_secret().is_empty()) {
             continue;
         }
@@ -143,6 +149,7 @@ fn keep(
         let own = given.get(&declaration.key).filter(|_| placed.is_none());
         let own = own.filter(|own| own.expose_secret() != value.expose_secret());
         let own = own.filter(|own| !own.expose_secret().contains('\0'));
+        let own = own.filter(|own| !declaration.was(own.expose_secret()));
         if let Some(own) = own {
             places.push((statement.span.clone(), quote(own.expose_secret()).into()));
             written.kept.push(declaration.key.clone());

@@ -11,6 +11,7 @@ use futures::stream::{BoxStream, SelectAll, StreamExt as _};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::core::{DynamicObject, SelectorExt as _};
 use kube::runtime::reflector::{Store, store::Writer};
 use kube::runtime::{WatchStreamExt as _, reflector, watcher};
@@ -19,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 use super::revision::Revision;
 use super::workload::{self, Progress, Target, Workload};
-use crate::diagnose::{Cause, moment, phase, pod_cause};
+use crate::diagnose::{Cause, dns_cause, is_ready, moment, phase, pod_cause};
 
 /// An item for each change in the cluster, or the error of a watch.
 pub(super) type Changes = SelectAll<BoxStream<'static, Result<(), String>>>;
@@ -39,6 +40,7 @@ struct Objects {
     pods: Store<Pod>,
     events: Store<Event>,
     replica_sets: Store<ReplicaSet>,
+    policies: Store<NetworkPolicy>,
     workloads: BTreeMap<Workload, Store<DynamicObject>>,
 }
 
@@ -74,6 +76,7 @@ impl Rollouts {
                     Api::namespaced(client.clone(), namespace),
                     Writer::default(),
                 ),
+                policies: store(&mut changes, Api::namespaced(client.clone(), namespace), Writer::default()),
                 workloads: BTreeMap::new(),
             });
             objects.workloads.entry(*workload).or_insert_with(|| {
@@ -102,7 +105,8 @@ impl Rollouts {
             }
         }
         if ready && self.pods().iter().all(|pod| workload::stable(pod, clock)) {
-            return Verdict::Ready;
+            // The checks that follow must not reach a replaced pod, which an ingress controller still uses for a moment.
+            return if self.ending(clock) { Verdict::Waiting } else { Verdict::Ready };
         }
         self.permanent(now).map_or(Verdict::Waiting, Verdict::Permanent)
     }
@@ -116,11 +120,25 @@ impl Rollouts {
     /// A line for each pod whose state has changed since the last call.
     pub(super) fn news(&mut self) -> Vec<String> {
         let states: BTreeMap<String, String> =
-            self.pods().iter().map(|pod| (pod.name_any(), phase(pod))).collect();
+            self.pods().iter().map(|pod| (pod.name_any(), self.state(pod))).collect();
         let changed = states.iter().filter(|(name, state)| self.reported.get(*name) != Some(*state));
         let lines = changed.map(|(name, state)| format!("{name}: {state}")).collect();
         self.reported = states.into_iter().collect();
         lines
+    }
+
+    /// What keeps a pod from resolving names is told at once: many programs fail late without them.
+    fn state(&self, pod: &Pod) -> String {
+        let policies: Vec<NetworkPolicy> = match self.namespaces.get(&pod.namespace().unwrap_or_default()) {
+            Some(objects) if !is_ready(pod) => {
+                objects.policies.state().into_iter().map(Arc::unwrap_or_clone).collect()
+            }
+            _ => Vec::new(),
+        };
+        match dns_cause(pod, &policies) {
+            Some(cause) => format!("{}; {} ({})", phase(pod), cause.what, cause.code),
+            None => phase(pod),
+        }
     }
 
     /// Where to look for the cause: namespace and label selector of the first unready target.
@@ -178,6 +196,21 @@ impl Rollouts {
             pods.extend(all.into_iter().filter(current));
         }
         pods
+    }
+
+    /// Whether a pod of a target is still ending. One that takes longer than its grace period, such as on a lost
+    /// node, does not count.
+    fn ending(&self, clock: Timestamp) -> bool {
+        self.targets.iter().any(|target| {
+            let (Some(objects), Some(object)) = (self.namespaces.get(&target.namespace), self.object(target))
+            else {
+                return false;
+            };
+            let Some(selector) = workload::selector(&object) else { return false };
+            let until = |pod: &Pod| pod.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+            let ends = |pod: &Arc<Pod>| until(pod).is_some_and(|until| clock < until);
+            objects.pods.state().iter().any(|pod| ends(pod) && selector.matches(pod.labels()))
+        })
     }
 
     fn permanent(&mut self, now: Instant) -> Option<Cause> {

@@ -14,6 +14,7 @@ use super::plan::Claim;
 use super::redirects;
 use super::retry::{Halt, Pace, TRIES, pause};
 use super::transfer::{Mode, Transfer};
+use crate::quantity::show_time;
 
 /// Less than this between two stalls is no progress.
 const WORTH_A_STALL: u64 = 64 << 10;
@@ -40,6 +41,7 @@ impl<'a> Connection<'a> {
     /// The first usable response; `None` if nothing is missing.
     pub(super) async fn first(&mut self) -> Result<Option<Opened>, Halt> {
         loop {
+            self.turn().await;
             let claim = self.transfer.state.borrow_mut().claim();
             let Some(claim) = claim else { return Ok(None) };
             match self.open(claim).await {
@@ -58,6 +60,7 @@ impl<'a> Connection<'a> {
             let opened = if let Some(opened) = next.take() {
                 Ok(Some(opened))
             } else {
+                self.turn().await;
                 let claim = self.transfer.state.borrow_mut().claim();
                 let Some(claim) = claim else { break };
                 self.open(claim).await
@@ -75,6 +78,24 @@ impl<'a> Connection<'a> {
         }
         self.transfer.state.borrow_mut().alive -= 1;
         Ok(())
+    }
+
+    /// Waits for transfers that are more urgent.
+    async fn turn(&mut self) {
+        let Transfer { task, wanted, state, .. } = self.transfer;
+        let Some(place) = wanted.place.filter(|place| !place.is_next()) else { return };
+        let all = {
+            let mut state = state.borrow_mut();
+            state.pausing += 1;
+            state.pausing == state.alive
+        };
+        if all {
+            task.say(format!("{}: waiting for more urgent downloads", self.transfer.name()));
+        }
+        place.next().await;
+        state.borrow_mut().pausing -= 1;
+        // The server was not slow.
+        self.pace.forget();
     }
 
     /// Requests the claimed bytes and judges the response; `None` if the file is already complete.
@@ -238,7 +259,7 @@ impl<'a> Connection<'a> {
         if after.is_some() {
             self.pace.forget();
         }
-        let again = format!("trying again in {:.1} s ({} of {TRIES})", wait.as_secs_f32(), self.failures + 1);
+        let again = format!("trying again in {} ({} of {TRIES})", show_time(wait), self.failures + 1);
         task.say(format!("{error}; {again}"));
         state.borrow_mut().pausing += 1;
         tokio::time::sleep(wait).await;

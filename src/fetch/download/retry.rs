@@ -1,5 +1,6 @@
 //! When to try again, and how long to wait before: exponentially longer, with full jitter.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -7,10 +8,12 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-use super::super::FetchError;
+use super::super::{FetchError, Timeouts};
+use crate::quantity::show_time;
+use crate::task::Task;
 
 /// Attempts without a new byte in between.
-pub const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 /// The longest pause of our own choice.
 const LONGEST: Duration = Duration::from_secs(15);
 /// The longest pause that a server may request.
@@ -49,6 +52,29 @@ impl<E> From<E> for Halt<E> {
     }
 }
 
+/// Tries until it succeeds, nothing can help, or that has failed [`TRIES`] times.
+pub async fn again<T, E: Display>(
+    task: &Task<'_>,
+    timeouts: Timeouts,
+    mut attempt: impl AsyncFnMut() -> Result<T, Halt<E>>,
+) -> Result<T, E> {
+    let mut failed = 1;
+    loop {
+        let (error, after) = match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(Halt::Again { error, after }) => (error, after),
+            Err(halt) => return Err(halt.into_error()),
+        };
+        let pause = pause(timeouts.pause, failed - 1).max(after.unwrap_or_default());
+        if failed >= TRIES || pause >= task.remaining() {
+            return Err(error);
+        }
+        failed += 1;
+        task.say(format!("{error}; trying again in {} ({failed} of {TRIES})", show_time(pause)));
+        tokio::time::sleep(pause).await;
+    }
+}
+
 /// Whether such an error is often temporary.
 pub(super) fn is_passing(status: StatusCode) -> bool {
     let lasting =
@@ -70,7 +96,7 @@ pub(super) fn asked(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 }
 
 /// A random time up to `first` × 2^`failures`, so that many clients do not come back at once.
-pub fn pause(first: Duration, failures: u32) -> Duration {
+pub(super) fn pause(first: Duration, failures: u32) -> Duration {
     let most = first.saturating_mul(1 << failures.min(16)).min(LONGEST);
     // Without random numbers, the full pause is used.
     let share = getrandom::u32().map_or(1.0, |number| f64::from(number) / f64::from(u32::MAX));

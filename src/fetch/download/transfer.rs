@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::{try_join, try_join_all};
 use reqwest::Url;
@@ -16,7 +16,6 @@ use super::disk::Order;
 use super::files;
 use super::plan::{CHUNK, Claim, Plan};
 use super::ranges::Ranges;
-use super::rate::Meter;
 use super::retry::Halt;
 use super::validator::Validator;
 use crate::error::Error;
@@ -55,7 +54,6 @@ pub(super) struct State {
     pub(super) pausing: usize,
     /// Whether bytes were joined although no strong tag proves that they belong together.
     pub(super) stitched: bool,
-    meter: Meter,
 }
 
 pub(super) struct Transfer<'a> {
@@ -89,7 +87,6 @@ impl<'a> Transfer<'a> {
             alive: 1,
             pausing: 0,
             stitched: got > 0,
-            meter: Meter::new(got, Instant::now()),
         };
         Self { task, client, wanted, disk, state: RefCell::new(state) }
     }
@@ -112,7 +109,7 @@ impl<'a> Transfer<'a> {
             }
         }
         let (got, total) = (self.state.borrow().got, self.state.borrow().plan.total);
-        self.task.progress(Some(got), total, self.name());
+        self.task.downloaded(got, total, self.name());
         // The disk reports its own errors.
         let _ = self.order(Order::End).await;
         Ok(())
@@ -172,7 +169,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// `kubectl from dl.k8s.io`.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let url = &self.wanted.route.start;
         let name = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
         format!("{name} from {}", url.host_str().unwrap_or_default())
@@ -183,11 +180,9 @@ impl<'a> Transfer<'a> {
         let name = self.name();
         loop {
             {
-                let mut state = self.state.borrow_mut();
-                let (got, total) = (state.got, state.plan.total);
+                let state = self.state.borrow();
                 if state.pausing < state.alive {
-                    let rate = state.meter.text(got, total, Instant::now());
-                    self.task.progress(Some(got), total, format!("{name}{rate}"));
+                    self.task.downloaded(state.got, state.plan.total, &name);
                 }
             }
             tokio::time::sleep(REPORT_EVERY).await;
@@ -230,9 +225,6 @@ impl State {
     }
 
     fn reset(&mut self, got: u64) {
-        if got < self.got {
-            self.meter.set(got, Instant::now());
-        }
         self.got = got;
     }
 }

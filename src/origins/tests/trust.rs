@@ -25,7 +25,7 @@ fn a_mirror_is_asked_before_the_release_host_and_plain_http_is_announced_once() 
     bench.trust.mirror = Some(mirror(&bench, &format!("{}/pub/", server.uri())));
     let origins = bench.origins();
     let (found, recorder) = with_task(&Script::default(), |task| {
-        let found = origins.tool(task, "kind").unwrap();
+        let found = origins.tool(task, "kind", Urgency::Cluster).unwrap();
         origins.tool_from(task, "kind", Origin::Mirror).unwrap();
         found
     });

@@ -36,7 +36,8 @@ fn what_was_fetched_for_a_registry_that_died_is_not_fetched_again() {
     let scene = Scene::new();
     scene.bench.registry.fail(Fault::always("PUT", "/blobs/uploads/", What::Die(10)));
     assert_eq!(kind(scene.copy()), "Died");
-    assert_eq!(scene.cached().len(), 1);
+    // While the first one was pushed, others came.
+    assert!(scene.cached().len() > 1, "{:?}", scene.cached());
     scene.bench.registry.state().faults.clear();
     scene.copy().unwrap();
     assert_eq!(scene.hub.sent(), scene.size());

@@ -3,6 +3,7 @@
 use super::super::testing::{Fault, TestRegistry, What, digest};
 use super::fixtures::{Content, content, content_for, gzip, manifest, noise, publish};
 use super::*;
+use crate::fetch::{Queue, Urgency};
 
 pub const REPOSITORY: &str = "library/app";
 
@@ -49,7 +50,8 @@ impl Scene {
     pub fn copy_of(&self, pinned: &str) -> Result<String> {
         let (client, reference) = (outside(), self.reference(pinned));
         self.up(&client, &reference, |upstream| {
-            self.bench.ours().copy(&self.bench.task(), upstream, "mirrored/app", Some("1"))
+            let (queue, task) = (Queue::default(), self.bench.task());
+            self.bench.ours().copy(&task, upstream, "mirrored/app", Some("1"), &queue.join(Urgency::Pod))
         })
     }
 
@@ -75,8 +77,11 @@ impl Scene {
 fn layers_that_images_share_are_downloaded_once() {
     let scene = Scene::with(content_for("amd64", vec![noise(1, 300_000)]));
     let (client, reference, ours) = (outside(), scene.reference(&scene.index), scene.bench.ours());
+    let queue = Queue::default();
     let copy = |repository| {
-        let copy = |upstream: &Upstream<'_>| ours.copy(&scene.bench.task(), upstream, repository, Some("1"));
+        let copy = |upstream: &Upstream<'_>| {
+            ours.copy(&scene.bench.task(), upstream, repository, Some("1"), &queue.join(Urgency::Pod))
+        };
         assert_eq!(scene.up(&client, &reference, copy).unwrap(), scene.image);
     };
     std::thread::scope(|scope| {
@@ -167,9 +172,9 @@ fn every_refusal_of_a_registry_has_a_name() {
         ("/manifests/sha256", answer("404 Not Found", vec![], ""), "NotFound", "manifest sha256"),
         ("/blobs/", answer("404 Not Found", vec![], ""), "NotFound", "blob sha256"),
         ("/manifests/", busy(limit), "RateLimited", "100 pulls in 6 h"),
-        ("/manifests/", hour(), "RateLimited", "retry in 60 min"),
+        ("/manifests/", hour(), "RateLimited", "retry in 1 h"),
         ("/manifests/", busy(vec![]), "RateLimited", "is reached"),
-        ("/blobs/", hour(), "RateLimited", "60 min"),
+        ("/blobs/", hour(), "RateLimited", "1 h"),
         ("/manifests/", answer("200 OK", html.clone(), "<html>"), "LoginPage", "login page"),
         ("/blobs/", answer("200 OK", html, "<html>"), "LoginPage", "login page"),
         ("/manifests/", answer("503 Service Unavailable", vec![], "busy"), "Answered", "503"),
@@ -208,7 +213,8 @@ fn a_reference_without_a_digest_is_not_copied() {
     let (scene, client) = (Scene::new(), outside());
     let reference = Reference { digest: None, ..scene.reference(&scene.index) };
     let result = scene.up(&client, &reference, |upstream| {
-        scene.bench.ours().copy(&scene.bench.task(), upstream, "app", None)
+        let queue = Queue::default();
+        scene.bench.ours().copy(&scene.bench.task(), upstream, "app", None, &queue.join(Urgency::Pod))
     });
     assert_eq!(kind(result), "Name");
     assert!(scene.hub.seen().is_empty());

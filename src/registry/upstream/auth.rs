@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode, Url};
 use super::super::RegistryError;
 use super::super::ours::said;
 use super::super::retry::{Fault, unanswered};
-use crate::fetch::{Answered, Client, Remote, ask, permitted};
+use crate::fetch::{Answered, Client, Remote, ask, permitted, read};
 
 /// A token has some kilobytes.
 const LONGEST: u64 = 1 << 20;
@@ -59,6 +59,19 @@ impl Challenge {
         url.query_pairs_mut().extend_pairs(service.chain([("scope", scope.as_str())]));
         Ok(url)
     }
+}
+
+/// As [`token`], for a response of `host`, and with every failure as a final one.
+pub async fn anonymous_token(
+    client: &Client,
+    response: reqwest::Response,
+    host: &str,
+    repository: &str,
+) -> Result<Option<String>, RegistryError> {
+    let at = response.url().clone();
+    let answer = read(client, response, &at, LONGEST).await;
+    let answer = answer.map_err(|halt| unanswered(halt, host, "a request for a token").into_error())?;
+    token(client, &answer, host, repository).await.map_err(Fault::into_error)
 }
 
 /// A token for what was answered with 401; `None` if no token is what is wanted.

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::fetch;
 use crate::progress::{Event, Reporter, State};
 use crate::task::Task;
+pub use auth::anonymous_token;
 use source::Source;
 
 #[derive(Debug, Clone, Copy)]

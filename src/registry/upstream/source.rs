@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::Path;
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 
@@ -12,6 +13,7 @@ use super::super::{Reference, RegistryError, Result, host_to_ask, wait};
 use super::auth;
 use crate::fetch::{Answered, Client, FetchError, Halt, Remote, ask, download, permitted};
 use crate::files::sha256;
+use crate::quantity::show_time;
 use crate::task::Task;
 
 pub(super) struct Source<'a> {
@@ -156,7 +158,7 @@ fn quota(answer: &Answered) -> Option<String> {
     let limit = answer.header("ratelimit-limit")?;
     let Some((count, seconds)) = limit.split_once(";w=") else { return Some(format!("limit {limit}")) };
     match seconds.parse::<u64>() {
-        Ok(seconds) if seconds >= 3600 => Some(format!("{count} pulls in {} h", seconds / 3600)),
-        _ => Some(format!("{count} pulls in {seconds} s")),
+        Ok(seconds) => Some(format!("{count} pulls in {}", show_time(Duration::from_secs(seconds)))),
+        Err(_) => Some(format!("limit {limit}")),
     }
 }

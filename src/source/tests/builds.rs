@@ -10,7 +10,7 @@ fn makes_what_is_missing_once() {
     let made = made.unwrap();
     assert_eq!((made.entry.kind.as_str(), made.entry.platform.as_str()), ("image", "linux/amd64"));
     assert_eq!(crate::files::sha256_file(&made.file()).unwrap().0, made.entry.sha256);
-    assert!(recorder.said().contains("3 of 3 artifacts: t-layers"), "{}", recorder.said());
+    assert!(recorder.said().contains("3 of 3 built"), "{}", recorder.said());
     let mut ran = maker.ran();
     ran.sort();
     assert_eq!(ran.len(), 3, "{ran:#?}");
@@ -105,8 +105,53 @@ fn two_processes_do_not_make_the_same_thing() {
         other.unlock().unwrap();
         let (made, recorder) = build.join().unwrap();
         made.unwrap();
-        assert!(recorder.said().contains("t-a: another process is building it; waiting"));
+        assert!(recorder.said().contains("waiting for t-a, which another process builds"));
     });
+}
+
+/// Runs nothing until it is let.
+struct Gate<'a> {
+    maker: &'a Maker,
+    open: Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl Runner for Gate<'_> {
+    fn run(&self, cmd: &Cmd, cancel: &Cancel, on_line: &mut dyn FnMut(&str)) -> Result<Output, RunError> {
+        on_line("example.com/t/cmd/t-a");
+        self.open.lock().unwrap().recv().unwrap();
+        self.maker.run(cmd, cancel, on_line)
+    }
+
+    fn detach(&self, cmd: &Cmd, log: &Path) -> Result<u32, RunError> {
+        self.maker.detach(cmd, log)
+    }
+}
+
+#[test]
+fn a_step_says_which_other_step_it_waits_for() {
+    let bench = Bench::new();
+    let source = bench.source().unwrap();
+    let (maker, (open, gate)) = (Maker::default(), std::sync::mpsc::channel());
+    let gate = Gate { maker: &maker, open: gate.into() };
+    let (one, two) = (Parts::default(), Parts::default());
+    let until_said = |parts: &Parts, text: &str| {
+        let start = std::time::Instant::now();
+        while !parts.recorder.said().contains(text) {
+            assert!(start.elapsed() < Duration::from_secs(30), "not said: {text}: {}", parts.recorder.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| source.make(&Task { step: "tool-t", ..one.task(&gate) }, None, "t-a"));
+        until_said(&one, "t-a (");
+        let second = scope.spawn(|| source.make(&Task { step: "image-t", ..two.task(&maker) }, None, "t-a"));
+        until_said(&two, "waiting for t-a, which step tool-t builds (");
+        // The line follows what the compiler says.
+        until_said(&one, ": package 1, example.com/t/cmd/t-a");
+        open.send(()).unwrap();
+        assert_eq!(first.join().unwrap().unwrap(), second.join().unwrap().unwrap());
+    });
+    assert_eq!(maker.ran().len(), 1);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod builds;
 mod images;
 mod inputs;
 mod npm;
+mod pypi;
 mod recipes;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::engine::testing::{engine, with_task};
 use crate::exec::{Cmd, Output, RunError, Runner, Script};
 use crate::host::recorded;
 use crate::progress::Recorder;
+use crate::task::testing::Parts;
 
 /// Makes what `go build` and `docker save` would, slowly enough to be seen at the same time.
 #[derive(Default)]
@@ -111,6 +113,8 @@ struct Bench {
     facts: Facts,
     /// What the user's environment names as npm's registry.
     registry: Option<String>,
+    /// What it names as pip's index.
+    index: Option<String>,
 }
 
 const GO_A: &str = "kind = \"go\"\nmodule = \"t-mod\"\n[outputs]\nt-a = \"example.com/t/cmd/t-a\"\n";
@@ -123,7 +127,12 @@ const IMAGE: &str = "kind = \"image\"\ntag = \"localhost/t-image:1\"\ncontext = 
 
 impl Bench {
     fn new() -> Self {
-        let bench = Self { dir: tempfile::tempdir().unwrap(), facts: recorded::debian(), registry: None };
+        let bench = Self {
+            dir: tempfile::tempdir().unwrap(),
+            facts: recorded::debian(),
+            registry: None,
+            index: None,
+        };
         bench.write("go/VERSION", "go1.26.4\ntime 2026-01-01T00:00:00Z\n");
         bench.write("go/bin/go", "");
         #[cfg(unix)]
@@ -161,9 +170,10 @@ impl Bench {
 
     fn source(&self) -> Result<Source> {
         let registry = self.registry.iter().map(|url| ("NPM_CONFIG_REGISTRY".to_owned(), url.into()));
+        let index = self.index.iter().map(|url| ("PIP_INDEX_URL".to_owned(), url.into()));
         let path = ("PATH".to_owned(), self.path("go/bin").into_os_string());
         let (cwd, home) = (self.dir.path().to_owned(), Some(self.dir.path().to_owned()));
-        let env = registry.chain([path]).collect();
+        let env = registry.chain(index).chain([path]).collect();
         let process_env = ProcessEnv { env, cwd, home, ..ProcessEnv::real() };
         let paths = Paths { cache: self.path("cache"), state: self.path("state") };
         let data = Data::new(Some(self.dir.path().to_owned()));

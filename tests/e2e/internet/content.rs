@@ -53,7 +53,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn new(status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Self {
+    pub(super) fn new(status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Self {
         Self { status, headers, body: Body::Bytes(body) }
     }
 
@@ -61,7 +61,7 @@ impl Answer {
         Self::new(status, vec![("Location", to)], Vec::new())
     }
 
-    fn not_found() -> Self {
+    pub(super) fn not_found() -> Self {
         Self::new(404, vec![("Content-Type", "text/plain".to_owned())], b"404 page not found\n".to_vec())
     }
 }
@@ -73,6 +73,13 @@ pub struct Image {
     pub blobs: BTreeMap<String, Source>,
 }
 
+impl Image {
+    /// The bytes to transfer.
+    pub fn size(&self) -> u64 {
+        self.manifest.len() as u64 + self.blobs.values().map(Source::size).sum::<u64>()
+    }
+}
+
 /// The images of one repository.
 #[derive(Default)]
 struct Repository {
@@ -80,6 +87,17 @@ struct Repository {
     manifests: BTreeMap<String, (&'static str, Vec<u8>)>,
     tags: BTreeMap<String, String>,
     blobs: BTreeMap<String, Source>,
+}
+
+impl Repository {
+    /// By tag or digest.
+    fn manifest(&self, wanted: &str) -> Option<Answer> {
+        let digest = self.tags.get(wanted).map_or(wanted, String::as_str);
+        let (kind, text) = self.manifests.get(digest)?;
+        let headers =
+            vec![("Content-Type", (*kind).to_owned()), ("Docker-Content-Digest", digest.to_owned())];
+        Some(Answer::new(200, headers, text.clone()))
+    }
 }
 
 #[derive(Default)]
@@ -94,10 +112,11 @@ pub struct Content {
 const REDIRECTS: [(&str, &str); 3] = [
     ("dl.k8s.io", "cdn.dl.k8s.io"),
     ("github.com", "release-assets.githubusercontent.com"),
-    ("registry-1.docker.io", "production.cloudfront.docker.com"),
+    (HUB, "production.cloudfront.docker.com"),
 ];
+pub(super) const HUB: &str = "registry-1.docker.io";
 /// Docker Hub's tokens.
-const TOKENS: &str = "auth.docker.io";
+pub(super) const TOKENS: &str = "auth.docker.io";
 /// Hosts of pins for which there is no stand-in.
 const EMPTY: [&str; 2] = ["storage.googleapis.com", "gcr.io"];
 
@@ -114,7 +133,7 @@ impl Content {
     pub fn image(&mut self, reference: &str, image: Image) -> String {
         let (host, rest) = reference.split_once('/').expect("a host");
         let (name, tag) = rest.rsplit_once(':').expect("a tag");
-        let host = if host == "docker.io" { "registry-1.docker.io" } else { host };
+        let host = if host == "docker.io" { HUB } else { host };
         let repository = self.repositories.entry((host.to_owned(), name.to_owned())).or_default();
         let here = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
         let entry = |digest: &str, size: usize, os: &str, architecture: &str| {
@@ -191,6 +210,28 @@ impl Content {
         }
     }
 
+    /// A mirror of every registry: `path` (`hub/library/x/…`) is what follows `/v2/`.
+    pub(super) fn mirror(&self, path: &str) -> Answer {
+        let Some((prefix, rest)) = path.split_once('/') else { return json_answer(&json!({})) };
+        let mut found = self.repositories.iter().filter_map(|((host, name), repository)| {
+            // A registry that is published by a mirror has its prefix there.
+            let short = name.strip_prefix("k8s/").unwrap_or(name);
+            let rest = rest.strip_prefix(short)?.strip_prefix('/')?;
+            ((host == HUB) == (prefix == "hub")).then_some((repository, rest))
+        });
+        let Some((repository, rest)) = found.next() else { return Answer::not_found() };
+        match rest.split_once('/') {
+            Some(("manifests", wanted)) => repository.manifest(wanted),
+            Some(("blobs", digest)) => repository.blobs.get(digest).map(|source| Answer {
+                status: 200,
+                headers: Vec::new(),
+                body: Body::At(source.clone()),
+            }),
+            _ => None,
+        }
+        .unwrap_or_else(|| Answer::new(404, vec![], error("MANIFEST_UNKNOWN", "manifest unknown")))
+    }
+
     /// The file or blob at this path of this host.
     fn at(&self, host: &str, path: &str) -> Option<&Source> {
         self.files.get(&(host.to_owned(), path.to_owned())).or_else(|| {
@@ -201,7 +242,7 @@ impl Content {
 
     /// The distribution protocol; `path` is what follows `/v2/`.
     fn registry(&self, host: &str, path: &str, request: &Request) -> Answer {
-        if host == "registry-1.docker.io" && !request.authorized {
+        if host == HUB && !request.authorized {
             let name = path.split("/manifests/").next().and_then(|path| path.split("/blobs/").next());
             let scope = format!("repository:{}:pull", name.unwrap_or_default());
             let challenge = format!(
@@ -214,13 +255,10 @@ impl Content {
             return json_answer(&json!({}));
         }
         let found = path.split_once("/manifests/").and_then(|(name, wanted)| {
-            let repository = self.repositories.get(&(host.to_owned(), name.to_owned()))?;
-            let digest = repository.tags.get(wanted).map_or(wanted, String::as_str);
-            let (kind, text) = repository.manifests.get(digest)?;
-            Some((digest.to_owned(), (*kind).to_owned(), text.clone()))
+            self.repositories.get(&(host.to_owned(), name.to_owned()))?.manifest(wanted)
         });
-        if let Some((digest, kind, text)) = found {
-            return Answer::new(200, vec![("Content-Type", kind), ("Docker-Content-Digest", digest)], text);
+        if let Some(answer) = found {
+            return answer;
         }
         let Some(source) = self.at(host, &request.path) else {
             return Answer::new(404, vec![], error("MANIFEST_UNKNOWN", "manifest unknown"));
@@ -236,7 +274,7 @@ fn json_answer(value: &Value) -> Answer {
     Answer::new(200, vec![("Content-Type", "application/json".to_owned())], value.to_string().into_bytes())
 }
 
-fn error(code: &str, message: &str) -> Vec<u8> {
+pub(super) fn error(code: &str, message: &str) -> Vec<u8> {
     json!({ "errors": [{ "code": code, "message": message }] }).to_string().into_bytes()
 }
 

@@ -1,23 +1,22 @@
 //! Answers questions for addresses (RFC 1035): one address for the names that exist, none for the others.
 
-use std::net::UdpSocket;
-use std::sync::{Mutex, PoisonError};
+use std::net::{Ipv4Addr, UdpSocket};
 
-use super::{ADDRESS, Log};
+use super::serve::Servers;
 
 /// The header of a message; the question follows.
 const HEADER: usize = 12;
 
-pub(super) fn serve(socket: &UdpSocket, names: &[String], log: &Mutex<Log>) {
+/// All names of `names` have the same address.
+pub(super) fn serve(socket: &UdpSocket, address: Ipv4Addr, names: &[String], servers: &Servers) {
     let mut buffer = [0; 1500];
     while let Ok((length, client)) = socket.recv_from(&mut buffer) {
         let Some((name, kind, end)) = question(&buffer[..length]) else { continue };
         let known = names.contains(&name);
         if !known {
-            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-            *log.unknown.entry(name).or_default() += 1;
+            servers.note(|log| *log.unknown.entry(name).or_default() += 1);
         }
-        let _ = socket.send_to(&answer(&buffer[..end], known, kind), client);
+        let _ = socket.send_to(&answer(&buffer[..end], known.then_some(address), kind), client);
     }
 }
 
@@ -40,18 +39,19 @@ fn question(message: &[u8]) -> Option<(String, u16, usize)> {
 }
 
 /// `question` is the message up to the end of its question.
-fn answer(question: &[u8], known: bool, kind: u16) -> Vec<u8> {
+fn answer(question: &[u8], address: Option<Ipv4Addr>, kind: u16) -> Vec<u8> {
     const A: u16 = 1;
-    let has_address = known && kind == A;
+    let known = address.is_some();
+    let address = address.filter(|_| kind == A);
     let mut message = question.to_vec();
     // A response, with recursion; NXDOMAIN for an unknown name.
     message[2..4].copy_from_slice(&[0x81, if known { 0x80 } else { 0x83 }]);
     // One question, one or no answer, nothing else.
-    message[4..HEADER].copy_from_slice(&[0, 1, 0, u8::from(has_address), 0, 0, 0, 0]);
-    if has_address {
+    message[4..HEADER].copy_from_slice(&[0, 1, 0, u8::from(address.is_some()), 0, 0, 0, 0]);
+    if let Some(address) = address {
         // The name of the question, type A, class IN, a minute, four bytes.
         message.extend([0xC0, 0x0C, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
-        message.extend(ADDRESS.octets());
+        message.extend(address.octets());
     }
     message
 }
@@ -66,11 +66,12 @@ fn a_known_name_has_an_address_and_another_has_none() {
     query.extend([0, 1, 0, 1]);
     let (name, kind, end) = question(&query).unwrap();
     assert_eq!((name.as_str(), kind, end), ("dl.k8s.io", 1, query.len()));
-    let known = answer(&query, true, kind);
+    let address = Ipv4Addr::new(192, 0, 2, 7);
+    let known = answer(&query, Some(address), kind);
     assert_eq!(known[..4], [0x12, 0x34, 0x81, 0x80]);
-    assert_eq!(known[known.len() - 4..], ADDRESS.octets());
-    assert_eq!(answer(&query, false, kind)[3], 0x83);
+    assert_eq!(known[known.len() - 4..], address.octets());
+    assert_eq!(answer(&query, None, kind)[3], 0x83);
     // AAAA: the name exists, and has no such address.
-    assert_eq!(answer(&query, true, 28).len(), query.len());
+    assert_eq!(answer(&query, Some(address), 28).len(), query.len());
     assert!(question(&query[..20]).is_none());
 }

@@ -7,44 +7,106 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::ServerConfig;
 
-use super::Log;
 use super::content::{Answer, Body, Content, Source};
-use super::tls;
+use super::faults::Faults;
+use super::link::{Link, Wire};
+use super::{Log, PASSED, Proxy, packages, tls};
+
+/// What all connections share.
+pub(super) struct Servers {
+    pub(super) content: Arc<Content>,
+    pub(super) tls: Arc<ServerConfig>,
+    /// Without a proxy, some hosts are passed through.
+    pub(super) proxy: Option<Proxy>,
+    pub(super) link: Arc<Link>,
+    pub(super) log: Mutex<Log>,
+    pub(super) faults: Mutex<Faults>,
+}
 
 /// The head of a request.
 pub(super) struct Request {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) authorized: bool,
+    proxy_authorization: String,
     /// The first byte that is requested, and the last.
     range: Option<(u64, Option<u64>)>,
 }
 
-pub(super) fn connection(
-    stream: TcpStream,
-    content: &Content,
-    config: Arc<ServerConfig>,
-    passed: &[&str],
-    log: &Mutex<Log>,
-) -> io::Result<()> {
-    let host = tls::server_name(&stream)?;
-    let note = |change: &dyn Fn(&mut Log)| change(&mut log.lock().unwrap_or_else(PoisonError::into_inner));
-    if passed.contains(&host.as_str()) {
-        note(&|log| *log.passed.entry(host.clone()).or_default() += 1);
-        return pass_through(stream, &host);
+impl Servers {
+    pub(super) fn new(
+        content: Arc<Content>,
+        tls: Arc<ServerConfig>,
+        proxy: Option<Proxy>,
+        link: Link,
+    ) -> Self {
+        let (log, faults) = (Mutex::default(), Mutex::default());
+        Self { content, tls, proxy, link: Arc::new(link), log, faults }
     }
-    let mut stream = tls::accept(stream, config)?;
-    let request = Request::read(&mut stream)?;
-    let shown = format!("{} https://{host}{}", request.method, request.path);
-    note(&|log| *log.requests.entry(shown.clone()).or_default() += 1);
-    let sent = respond(&mut stream, content.answer(&host, &request), &request)?;
-    note(&|log| log.bytes += sent);
-    stream.conn.send_close_notify();
-    stream.flush()
+
+    pub(super) fn note(&self, change: impl FnOnce(&mut Log)) {
+        change(&mut self.log.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// A connection to the port of https.
+    pub(super) fn connection(&self, stream: TcpStream) -> io::Result<()> {
+        let wire = Wire::new(stream, Arc::clone(&self.link))?;
+        let host = tls::server_name(wire.stream())?;
+        self.encrypted(wire, &host)
+    }
+
+    fn answer(&self, host: &str, request: &Request) -> Answer {
+        match &self.proxy {
+            Some(proxy) if proxy.packages == host => packages::answer(host, &request.path),
+            Some(proxy) if proxy.registries == host => {
+                // containerd names the registry that the mirror stands for: `?ns=docker.io`.
+                let path = request.path.split('?').next().unwrap_or_default();
+                self.content.mirror(path.strip_prefix("/v2/").unwrap_or_default())
+            }
+            _ => self.content.answer(host, request),
+        }
+    }
+
+    /// A connection to the port of the proxy, which opens every encrypted connection.
+    pub(super) fn proxied(&self, stream: TcpStream, proxy: &Proxy) -> io::Result<()> {
+        let mut wire = Wire::new(stream, Arc::clone(&self.link))?;
+        let request = Request::read(&mut wire)?;
+        let host = request.path.split_once(':').filter(|(_, port)| *port == "443").map(|(host, _)| host);
+        if request.proxy_authorization != proxy.authorization() {
+            let status = "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"corp\"";
+            return write!(wire, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+        let known = host.filter(|host| request.method == "CONNECT" && proxy.allows(&self.content, host));
+        let Some(host) = known else {
+            let shown = format!("{} {}", request.method, request.path);
+            self.note(|log| *log.unknown.entry(shown).or_default() += 1);
+            return write!(wire, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        };
+        write!(wire, "HTTP/1.1 200 Connection established\r\n\r\n")?;
+        self.encrypted(wire, host)
+    }
+
+    /// A connection on which `host` is spoken to.
+    fn encrypted(&self, wire: Wire, host: &str) -> io::Result<()> {
+        if self.proxy.is_none() && PASSED.contains(&host) {
+            self.note(|log| *log.passed.entry(host.to_owned()).or_default() += 1);
+            return pass_through(wire, host, |count| self.note(|log| log.passed_bytes += count));
+        }
+        let mut stream = tls::accept(wire, Arc::clone(&self.tls))?;
+        let request = Request::read(&mut stream)?;
+        let shown = format!("{} https://{host}{}", request.method, request.path);
+        self.note(|log| *log.requests.entry(shown).or_default() += 1);
+        let fault = self.faults.lock().unwrap_or_else(PoisonError::into_inner).answer(host, &request);
+        let answer = fault.unwrap_or_else(|| self.answer(host, &request));
+        let sent = respond(&mut stream, answer, &request)?;
+        self.note(|log| log.bytes += sent);
+        stream.conn.send_close_notify();
+        stream.flush()
+    }
 }
 
 /// Copies both directions until both are closed.
-fn pass_through(client: TcpStream, host: &str) -> io::Result<()> {
+fn pass_through(client: Wire, host: &str, count: impl FnOnce(u64)) -> io::Result<()> {
     let server = TcpStream::connect((host, 443))?;
     let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
     let up = std::thread::spawn(move || {
@@ -53,8 +115,8 @@ fn pass_through(client: TcpStream, host: &str) -> io::Result<()> {
         done
     });
     let (mut from, mut to) = (server, client);
-    io::copy(&mut from, &mut to)?;
-    to.shutdown(std::net::Shutdown::Write)?;
+    count(io::copy(&mut from, &mut to)?);
+    to.shutdown()?;
     up.join().map_err(|_| io::Error::other("a copy failed"))?.map(drop)
 }
 
@@ -64,11 +126,13 @@ impl Request {
         let first = lines.next().transpose()?.unwrap_or_default();
         let mut words = first.split(' ').map(str::to_owned);
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let mut request = Self { method, path, authorized: false, range: None };
+        let mut request =
+            Self { method, path, authorized: false, proxy_authorization: String::new(), range: None };
         while let Some(line) = lines.next().transpose()?.filter(|line| !line.is_empty()) {
             let (name, value) = line.split_once(':').unwrap_or((&line, ""));
             match name.to_ascii_lowercase().as_str() {
                 "authorization" => request.authorized = true,
+                "proxy-authorization" => value.trim().clone_into(&mut request.proxy_authorization),
                 "range" => request.range = range(value),
                 _ => {}
             }

@@ -9,6 +9,8 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::Acceptor;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use super::link::Wire;
+
 /// A root certificate that the laptop trusts.
 pub struct Authority {
     pem: String,
@@ -68,9 +70,9 @@ pub(super) fn server_name(stream: &TcpStream) -> io::Result<String> {
 }
 
 pub(super) fn accept(
-    stream: TcpStream,
+    wire: Wire,
     config: Arc<ServerConfig>,
-) -> io::Result<StreamOwned<ServerConnection, TcpStream>> {
+) -> io::Result<StreamOwned<ServerConnection, Wire>> {
     let connection = ServerConnection::new(config).map_err(io::Error::other)?;
-    Ok(StreamOwned::new(connection, stream))
+    Ok(StreamOwned::new(connection, wire))
 }

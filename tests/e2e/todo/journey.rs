@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::config::{set, stay_inside};
 use super::{API, CACHE, DATABASE, MODEL, TOOLS, sql};
-use crate::bed::{Bed, docker};
+use crate::bed::{Bed, docker, gateway};
 use crate::program::Run;
 
 /// The stopped service, its kind, and the journey's message; `None`: the journey passes without it.
@@ -49,12 +49,11 @@ pub fn hops(bed: &Bed) {
 /// Neither the node nor its pods can reach anything outside: the journey does not need it.
 pub fn without_egress(bed: &Bed) {
     let (node, _) = bed.node_container();
-    let gateway = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}";
-    let gateway = docker(&["inspect", "--format", gateway, &node]).expect("the node's gateway");
-    let outside = TcpListener::bind((gateway.trim(), 0)).expect("a port outside of the node");
+    let gateway = gateway(&node);
+    let outside = TcpListener::bind((gateway.as_str(), 0)).expect("a port outside of the node");
     let port = outside.local_addr().expect("its address").port();
     let reached = || {
-        let connect = format!("timeout 3 bash -c '</dev/tcp/{}/{port}'", gateway.trim());
+        let connect = format!("timeout 3 bash -c '</dev/tcp/{gateway}/{port}'");
         docker(&["exec", &node, "sh", "-c", &connect]).is_ok()
     };
     assert!(reached(), "before, the node reaches what is outside");

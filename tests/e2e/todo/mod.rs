@@ -1,28 +1,38 @@
 //! The Todo application on the cluster, as seen by a user, a client of its tools and its database.
 
 mod access;
+mod backup;
 mod canary;
 mod config;
 mod daily;
 mod data;
 mod dry_run;
+mod environments;
 mod isolation;
 mod journey;
 mod pages;
+mod releases;
+mod scaling;
 mod seed_000;
+mod stores;
 mod tools;
 mod user;
 
 pub use access::names_and_ports;
+pub use backup::{restored, saved_by_down, streamed};
 pub use canary::nowhere_else;
 pub use config::changed_key;
 pub use daily::commands;
 pub use data::survives;
 pub use dry_run::values_files;
+pub use environments::environments;
 pub use isolation::two_users;
 pub use journey::{hops, mocked, without_egress};
-pub use pages::browser;
+pub use pages::{browser, browser_in};
+pub use releases::{unknown_value, upgrade_and_rollback};
+pub use scaling::{by_hand as scaled_by_hand, under_load as scaled_under_load};
 pub use seed_000::once as seed_000;
+pub use stores::{outside, switched_off};
 pub use tools::five_tools;
 
 use std::collections::BTreeMap;
@@ -36,6 +46,7 @@ use serde_json::Value;
 
 use crate::bed::Bed;
 
+pub const PAGE: &str = "frontend";
 pub const DATABASE: &str = "postgres";
 pub const CACHE: &str = "redis";
 pub const API: &str = "backend";

@@ -1,14 +1,16 @@
 //! The variant of the first specification, by its values file: `SQLite` on volumes, other ports, a load
 //! balancer that has no implementation here.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::{program, user};
-use crate::bed::{Bed, docker};
+use crate::bed::{Bed, docker, read_toml};
 use crate::http::Address;
+use crate::program::Then;
 
 const NAMESPACE: &str = "todo-seed-000";
 const RELEASE: &str = "todo";
@@ -33,14 +35,55 @@ pub fn once(bed: &Bed) {
     // The same account, so its file was kept too.
     let listed = user::call_at(&address, "GET", "/api/tasks", "").expect("GET answers");
     assert!(listed.status == 200 && listed.body.contains("kept in a file"), "{listed:?}");
+    backed_up(bed, &address);
     bed.kubectl(&["delete", "namespace", NAMESPACE]);
+}
+
+/// Both files, of tasks and of accounts, are saved and restored while the services use them.
+fn backed_up(bed: &Bed, address: &Address) {
+    let project = own_project(bed);
+    let call =
+        |args: &[&str]| bed.call_in(&project, args, Duration::from_secs(120), &mut |_| Then::GoOn).expect(0);
+    let made = call(&["backup", "create", "--output", "json"]);
+    let made: serde_json::Value = serde_json::from_str(&made.stdout).expect("JSON");
+    let stores: Vec<&str> = made["manifest"]["dumps"]
+        .as_array()
+        .expect("dumps")
+        .iter()
+        .filter_map(|dump| dump["store"].as_str())
+        .collect();
+    assert_eq!(stores, ["tasks", "accounts"]);
+    let later = json!({ "title": "after the backup" }).to_string();
+    assert_eq!(user::call_at(address, "POST", "/api/tasks", &later).expect("POST answers").status, 201);
+    call(&["restore", made["name"].as_str().expect("a name"), "--yes"]);
+    let listed = user::call_at(address, "GET", "/api/tasks", "").expect("GET answers");
+    println!("restored: {listed:?}");
+    assert!(
+        listed.body.contains("kept in a file") && !listed.body.contains("after the backup"),
+        "{listed:?}"
+    );
+}
+
+/// The project, as the application that was installed.
+fn own_project(bed: &Bed) -> PathBuf {
+    let dir = bed.dir.join("seed-000");
+    let _ = std::fs::remove_dir_all(&dir);
+    std::fs::create_dir(&dir).expect("a folder");
+    for entry in std::fs::read_dir(&bed.project).expect("the project").flatten() {
+        std::os::unix::fs::symlink(entry.path(), dir.join(entry.file_name())).expect("a link");
+    }
+    let mut file = read_toml(&dir.join("application.toml"));
+    file.insert("name".to_owned(), RELEASE.into());
+    file.insert("namespace".to_owned(), NAMESPACE.into());
+    std::fs::remove_file(dir.join("application.toml")).expect("the link");
+    std::fs::write(dir.join("application.toml"), toml::to_string(&file).expect("TOML")).expect("a file");
+    dir
 }
 
 /// The settings in `.env` that the values file requires.
 fn settings(bed: &Bed) {
     let secret = |key: &str| format!("--from-literal={key}=0123456789abcdef0123456789abcdef-e2e");
     let config = [
-        "REDIS_URL=",
         "ENVIRONMENT=production",
         "LOG_LEVEL=INFO",
         "HOST=0.0.0.0",
@@ -60,8 +103,9 @@ fn settings(bed: &Bed) {
     bed.kubectl(&["create", "namespace", NAMESPACE]);
     let make = ["create", "secret", "generic", "todo-chatbot-env"];
     let made = ["INTERNAL_API_TOKEN", "BETTER_AUTH_SECRET"].map(secret);
-    let empty = ["POSTGRES_PASSWORD", "OPENAI_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY", "LLM_API_KEY"]
-        .map(|key| format!("--from-literal={key}="));
+    let keys = ["OPENAI_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY", "LLM_API_KEY"];
+    let empty = ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "REDIS_URL"].into_iter().chain(keys);
+    let empty: Vec<String> = empty.map(|key| format!("--from-literal={key}=")).collect();
     let mut args: Vec<&str> = make.to_vec();
     args.extend(made.iter().chain(&empty).map(String::as_str));
     args.push("--from-literal=DATABASE_URL=sqlite:////data/todo.db");

@@ -6,15 +6,16 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::rendered;
 use crate::shell::{self, Result, root};
 
-const CHART: &str = "manifests/todo-chatbot";
+pub(crate) const CHART: &str = "manifests/todo-chatbot";
 /// Combined with any preset.
 const EXTERNAL: &str = "manifests/todo-chatbot/values/external-database.yaml";
 const EXTERNAL_MODEL: &str = "manifests/todo-chatbot/values/external-model.yaml";
 const PRESETS: [&str; 3] = ["tiny", "normal", "full"];
 /// Values files whose first line is a comment with the error that Helm must print.
-const REFUSED: &str = "tests/chart";
+const REFUSED: &str = "tests/chart/refused";
 const MARK: &str = "# refused: ";
 const SCRIPTS: &str = "manifests/todo-chatbot/scripts";
 /// The secret of the database in the cluster: without that database, no object contains it.
@@ -25,6 +26,7 @@ const SHARED: [&str; 6] = ["image", "imagePullPolicy", "env", "resources", "secu
 pub(crate) fn prove(helm: &Path) -> Result {
     presets_without_database(helm)?;
     wrong_values(helm)?;
+    rendered::prove(helm, CHART)?;
     changed_keys(helm)?;
     scripts(&shell::read(helm, &["template", "check", CHART])?)
 }
@@ -158,6 +160,8 @@ fn documents(rendered: &str, wanted: impl Fn(usize, &str) -> bool) -> Vec<String
 
 #[cfg(test)]
 mod tests {
+    use todo_bootstrap::config::env::{Class, Contract, Declaration};
+
     use super::*;
 
     const RENDERED: &str = "kind: Deployment\nmetadata:\n  name: web\nenv:\n  secretKeyRef:\n    name: s\n    \
@@ -174,6 +178,17 @@ mod tests {
         assert!(pod("[cut, a, serve]", "{runAsNonRoot: true}").contains("does not run a file"));
         assert!(pod("[cut, a, serve]", "{}").contains("a different securityContext"));
         assert!(scripts("kind: Service").unwrap_err().contains("nothing runs"));
+    }
+
+    #[test]
+    fn secrets_that_the_contract_does_not_require_are_optional() {
+        let values = std::fs::read_to_string(root().join(CHART).join("values.yaml")).unwrap();
+        let values: Value = serde_saphyr::from_str(&values).unwrap();
+        let contract = Contract::load(&root().join(".env.example")).unwrap().unwrap();
+        let optional = |one: &&Declaration| one.class == Class::Secret && !one.required;
+        let optional: Vec<&str> =
+            contract.declarations.iter().filter(optional).map(|one| one.key.as_str()).collect();
+        assert_eq!(values["secret"]["optional"], serde_json::json!(optional));
     }
 
     #[test]

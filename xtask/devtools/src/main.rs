@@ -4,9 +4,11 @@
 
 mod chart;
 mod demand;
+mod docs;
 mod pack;
 mod pins;
 mod release;
+mod rendered;
 mod sbom;
 
 use std::path::PathBuf;
@@ -22,6 +24,8 @@ enum Command {
     /// Compare the pins of tools with what is published, or create new ones
     #[command(subcommand)]
     Pins(pins::Pins),
+    /// Write the generated parts of the documentation
+    Docs,
     /// Test the application's chart and compare the planner's sums with what Helm renders; part of `ci` and
     /// `e2e`
     #[command(hide = true)]
@@ -35,6 +39,7 @@ fn main() -> std::process::ExitCode {
     let done = match Command::parse() {
         Command::Release(options) => release::run(&options),
         Command::Pins(command) => pins::run(&command),
+        Command::Docs => docs::write(),
         Command::Charts { helm } => chart::prove(&helm).and_then(|()| demand::planner_agrees(&helm)),
     };
     shell::exit(done)

@@ -39,22 +39,27 @@ async function open(): Promise<Accounts> {
     } catch (error) {
       // Logged immediately, then twice a minute.
       const cause = error instanceof Error ? error.message : String(error);
-      if (failures % 30 === 0) log("error", "the account database is not ready; retrying", { cause });
+      if (failures % 30 === 0) {
+        log("error", "the account database is not ready; retrying", { cause: `${database.where}: ${cause}` });
+      }
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
   }
 }
 
 // Next.js bundles each entry separately, so a module variable would exist once per entry.
-const shared = globalThis as { todoAccounts?: Promise<Accounts> };
+const shared = globalThis as { todoAccounts?: Promise<Accounts>; todoAccountsReady?: boolean };
 
 function opened(): Promise<Accounts> {
   if (!shared.todoAccounts) {
     shared.todoAccounts = open();
-    shared.todoAccounts.catch((error: unknown) => {
-      const why = isConfigError(error) ? error.message : `the accounts cannot be opened: ${String(error)}`;
-      log("error", why);
-    });
+    shared.todoAccounts.then(
+      () => (shared.todoAccountsReady = true),
+      (error: unknown) => {
+        const why = isConfigError(error) ? error.message : `the accounts cannot be opened: ${String(error)}`;
+        log("error", why);
+      },
+    );
   }
   return shared.todoAccounts;
 }
@@ -62,6 +67,11 @@ function opened(): Promise<Accounts> {
 /** Starts opening the accounts without waiting. */
 export function startAccounts(): void {
   void opened().catch(() => undefined);
+}
+
+/** Whether the accounts were opened and migrated. */
+export function accountsReady(): boolean {
+  return shared.todoAccountsReady === true;
 }
 
 export async function accounts(): Promise<Accounts> {

@@ -69,6 +69,22 @@ describe("a user", () => {
   }, 90_000);
 });
 
+describe("a pooler in transaction mode", () => {
+  it("serves two replicas, which migrate at once", async () => {
+    // As Neon shows it, with a mode that a server without TLS accepts.
+    const url = `${await database.pooled(await database.fresh())}?sslmode=disable&channel_binding=prefer`;
+    const env = { DATABASE_URL: url, BETTER_AUTH_SECRET: SECRET };
+    const [one, two] = await Promise.all([start(env), start(env)]);
+    expect((await someone(one.url).signUp()).status).toBe(200);
+    const same = someone(two.url);
+    expect((await same.logIn()).status).toBe(200);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => same.ask("/auth/token")));
+    expect(answers.map((answer) => answer.status)).toEqual(Array.from({ length: 20 }, () => 200));
+    // A replica that starts later finds no lock that another session holds.
+    expect((await someone((await start(env)).url).logIn()).status).toBe(200);
+  }, 90_000);
+});
+
 describe("the token", () => {
   it("has the claims of the contract, and the keys of /auth/jwks verify it", async () => {
     const { url, database: where } = await begin();
@@ -129,10 +145,16 @@ describe("replicas", () => {
     const early = await someone(page).signUp();
     expect([early.status, await early.json()]).toMatchObject([503, { code: "ACCOUNTS_UNAVAILABLE" }]);
     expect(log()).toContain("retrying");
+    // No user is sent to a replica whose pages would fail; it stays alive.
+    const ready = async () => (await fetch(`${page}/readyz`)).status;
+    expect([await ready(), (await fetch(`${page}/healthz`)).status]).toEqual([503, 200]);
     await database.start();
+    await expect.poll(ready, { timeout: 20_000, interval: 500 }).toBe(200);
+    expect((await someone(page).ask("/sign-up")).status).toBe(200);
     await expect.poll(async () => (await someone(page).signUp()).status, { timeout: 20_000, interval: 500 }).toBe(200);
     // Cut the connections again: the pool reconnects automatically.
     await database.stop();
+    expect(await ready()).toBe(200);
     await database.start();
     expect((await someone(page).logIn()).status).toBe(200);
   }, 90_000);

@@ -1,14 +1,15 @@
 // A temporary PostgreSQL server on the loopback address.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
 import { freePort } from "./start";
 
 const BIN = "/usr/lib/postgresql/15/bin";
-const HELP = "apt-get install -y --no-install-recommends postgresql-15";
+const POOLER = "/usr/sbin/pgbouncer";
+const HELP = "apt-get install -y --no-install-recommends postgresql-15 pgbouncer";
 
 /** PostgreSQL refuses to run as root. */
 function owner(): { uid: number; gid: number } | Record<string, never> {
@@ -21,6 +22,8 @@ export interface Postgres {
   /** The URL of a new, empty database. */
   fresh: () => Promise<string>;
   rows: (url: string, statement: string) => Promise<Record<string, unknown>[]>;
+  /** The same database through PgBouncer in transaction mode; `remove` ends it. */
+  pooled: (url: string) => Promise<string>;
   start: () => Promise<void>;
   stop: () => Promise<void>;
   remove: () => Promise<void>;
@@ -59,6 +62,24 @@ export async function postgres(): Promise<Postgres> {
     }
   }
 
+  const poolers: ChildProcess[] = [];
+  async function pooled(direct: string): Promise<string> {
+    if (!existsSync(POOLER)) throw new Error(`the tests need ${POOLER}; help: ${HELP}`);
+    const own = await freePort();
+    writeFileSync(join(folder, "users.txt"), '"todo" "pass-canary"\n');
+    const lines = ["[databases]", `* = host=127.0.0.1 port=${port} user=todo`, "[pgbouncer]", "listen_addr = 127.0.0.1"];
+    lines.push(`listen_port = ${own}`, "unix_socket_dir =", "auth_type = scram-sha-256", "auth_file = users.txt");
+    lines.push("pool_mode = transaction", "default_pool_size = 2");
+    writeFileSync(join(folder, "pgbouncer.ini"), lines.join("\n"));
+    poolers.push(spawn(POOLER, ["pgbouncer.ini"], { ...as, cwd: folder, stdio: "ignore" }));
+    const through = new URL(direct);
+    through.port = String(own);
+    for (const deadline = Date.now() + 60_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
+      if (await rows(through.href, "SELECT 1").then(() => true, () => false)) return through.href;
+      if (Date.now() > deadline) throw new Error("PgBouncer did not start");
+    }
+  }
+
   async function stop(): Promise<void> {
     if (!server) return;
     const ended = once(server, "exit");
@@ -75,9 +96,11 @@ export async function postgres(): Promise<Postgres> {
       return url(`t${count}`);
     },
     rows,
+    pooled,
     start,
     stop,
     remove: async () => {
+      poolers.forEach((pooler) => pooler.kill("SIGKILL"));
       await stop();
       rmSync(folder, { recursive: true });
     },

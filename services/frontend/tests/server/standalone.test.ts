@@ -34,7 +34,7 @@ it("lets no script run but its own", async () => {
 
 it("lives without a backend, and says so in the shape of the API", async () => {
   const { url, log } = await start({ NEXT_PUBLIC_API_URL: "http://127.0.0.1:1" });
-  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  for (const path of ["/healthz", "/readyz"]) expect((await fetch(`${url}${path}`)).status).toBe(200);
   const answer = await fetch(`${url}/api/tasks`, { headers: { "X-Request-ID": "abc" } });
   expect(answer.status).toBe(502);
   expect(await answer.json()).toMatchObject({ error: { code: "backend_unavailable" }, request_id: "abc" });

@@ -42,6 +42,7 @@ struct Writers {
     pods: Writer<Pod>,
     events: Writer<Event>,
     replica_sets: Writer<ReplicaSet>,
+    policies: Writer<NetworkPolicy>,
     deployments: Writer<DynamicObject>,
 }
 
@@ -49,16 +50,18 @@ struct Writers {
 fn unknown() -> (Rollouts, Writers) {
     let deployments = Writer::new(Workload::Deployment.resource());
     let (pods, events, replica_sets) = (Writer::default(), Writer::default(), Writer::default());
+    let policies = Writer::default();
     let objects = Objects {
         pods: pods.as_reader(),
         events: events.as_reader(),
         replica_sets: replica_sets.as_reader(),
+        policies: policies.as_reader(),
         workloads: [(Workload::Deployment, deployments.as_reader())].into(),
     };
     let target =
         Target { workload: Workload::Deployment, namespace: "shop".to_owned(), name: "web".to_owned() };
     let rollouts = Rollouts::new(vec![target], [("shop".to_owned(), objects)].into());
-    (rollouts, Writers { pods, events, replica_sets, deployments })
+    (rollouts, Writers { pods, events, replica_sets, policies, deployments })
 }
 
 fn rollouts(available: i32, pod: Pod) -> (Rollouts, Writers) {
@@ -77,6 +80,33 @@ fn ready_when_the_workload_is() {
     assert_eq!(state.verdict(Instant::now(), "2026-01-01T10:00:01Z".parse().unwrap()), Verdict::Waiting);
     assert_eq!(state.news(), ["web-5d9c-abcde: ready"]);
     assert!(state.news().is_empty());
+}
+
+#[test]
+fn a_replaced_pod_is_awaited_until_its_grace_period_is_over() {
+    let mut replaced = recorded("ready").0;
+    replaced.metadata.name = Some("web-4c8b-vwxyz".to_owned());
+    replaced.metadata.deletion_timestamp = Some(from(json!("2026-01-01T11:00:30Z")));
+    let (mut state, mut writers) = rollouts(1, recorded("ready").0);
+    list(&mut writers.pods, vec![recorded("ready").0, replaced]);
+    assert_eq!(state.verdict(Instant::now(), clock()), Verdict::Waiting);
+    assert_eq!(state.news(), ["web-5d9c-abcde: ready"]);
+    assert_eq!(state.verdict(Instant::now(), "2026-01-01T11:00:31Z".parse().unwrap()), Verdict::Ready);
+    list(&mut writers.pods, vec![recorded("ready").0]);
+    assert_eq!(state.verdict(Instant::now(), clock()), Verdict::Ready);
+}
+
+#[test]
+fn blocked_dns_is_told_with_the_state_of_a_pod() {
+    let mut pod = recorded("probe-failing").0;
+    pod.metadata.namespace = Some("shop".to_owned());
+    let (mut state, mut writers) = rollouts(0, pod);
+    assert_eq!(state.news(), ["web-5d9c-abcde: running, not ready yet"]);
+    let deny: NetworkPolicy = from(json!({"metadata": {"name": "deny", "namespace": "shop"},
+        "spec": {"podSelector": {}, "policyTypes": ["Egress"]}}));
+    list(&mut writers.policies, vec![deny]);
+    let news = state.news().join("\n");
+    assert!(news.contains("do not allow requests to the cluster's DNS (dns-blocked)"), "{news}");
 }
 
 #[test]

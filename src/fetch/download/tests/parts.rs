@@ -8,6 +8,7 @@ use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
 use super::super::plan::CHUNK;
 use super::*;
+use crate::fetch::{Queue, Urgency};
 use crate::files::sha256;
 
 const LEN: usize = 40 << 20;
@@ -54,6 +55,36 @@ fn a_large_file_comes_over_several_connections() {
     }
     assert_eq!(asked(&server, file.len()), 2 * file.len());
     assert!(most.load(Ordering::SeqCst) > 1, "never two at once");
+}
+
+/// The pause is longer than what is too slow for a server.
+#[test]
+fn a_large_file_pauses_between_parts_while_something_is_more_urgent() {
+    let file = data(20 << 20);
+    let queue: &'static Queue = Box::leak(Box::default());
+    let urgent = Arc::new(Mutex::new(None));
+    let joins = Arc::clone(&urgent);
+    let server = Server::start(move |request| {
+        if request.number == 0 {
+            *joins.lock().unwrap() = Some(queue.join(Urgency::Build));
+        }
+        Reply::file(request, file, Some(TAG))
+    });
+    let (bench, tool) = (Bench::impatient(), queue.join(Urgency::Check));
+    let (url, sha256) = (server.url(), sha256(file));
+    let remote = Remote { url: &url, sha256: &sha256, place: Some(&tool), ..Remote::default() };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !bench.said().contains("waiting for more urgent downloads") {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            std::thread::sleep(bench.timeouts.slow * 2);
+            assert_eq!(server.seen().len(), 1);
+            urgent.lock().unwrap().take();
+        });
+        assert_eq!(bench.get(&remote).unwrap(), 20 << 20);
+    });
+    assert_eq!((server.seen().len(), asked(&server, file.len())), (5, file.len()));
 }
 
 #[test]

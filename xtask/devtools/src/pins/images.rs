@@ -154,6 +154,8 @@ pub(super) fn update(name: &str, version: &str, whence: &Whence) -> Result<PathB
     let host = new.host().to_owned();
     let sources = [format!("the tag {} on {host}", new.tag), format!("the index itself on {host}, hashed")];
     document[name]["sources"] = value(sources.into_iter().collect::<toml_edit::Array>());
+    // They are of the old digest.
+    document[name].as_table_mut().map(|image| image.remove("sizes"));
     let text = document.to_string();
     parse(&shown, &text)?;
     write_atomic(&file, text.as_bytes(), 0o644).map_err(|error| error.to_string())?;

@@ -3,11 +3,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +24,7 @@ const (
 	timeout  = 30 * time.Second
 	// Enough for a pull on a slow connection; the runtime itself ends stalled pulls sooner.
 	pullTimeout = 30 * time.Minute
-	usage       = "usage: crictl pull IMAGE... | inspecti IMAGE | images [-q] [-o json] | rmi IMAGE... | ps [-q] | pods [-q] | info | version"
+	usage       = "usage: crictl pull IMAGE... | inspecti IMAGE | images [-q] [-o json] | rmi IMAGE... | ps [-q] [--name REGEXP] | stop [--timeout SECONDS] ID... | pods [-q] | info | version"
 )
 
 type client struct {
@@ -30,6 +33,10 @@ type client struct {
 	out     io.Writer
 	quiet   bool
 	json    bool
+	// Of containers; nil selects all.
+	name *regexp.Regexp
+	// Seconds until a container that is stopped is killed; a string until it is needed.
+	grace string
 }
 
 func main() {
@@ -41,7 +48,10 @@ func main() {
 
 func run(args []string, out io.Writer) error {
 	c := client{out: out}
-	words := c.parse(args)
+	words, err := c.parse(args)
+	if err != nil {
+		return err
+	}
 	if len(words) == 0 {
 		return fmt.Errorf("no command; %s", usage)
 	}
@@ -62,8 +72,7 @@ func run(args []string, out io.Writer) error {
 
 // parse removes the flags from the arguments. Unknown flags are ignored:
 // callers pass endpoints and time limits that are fixed here.
-func (c *client) parse(args []string) []string {
-	var words []string
+func (c *client) parse(args []string) (words []string, err error) {
 	for i := 0; i < len(args); i++ {
 		name, value, joined := strings.Cut(args[i], "=")
 		switch {
@@ -77,12 +86,19 @@ func (c *client) parse(args []string) []string {
 				i++
 				value = args[i]
 			}
-			if name == "-o" || name == "--output" {
+			switch name {
+			case "-o", "--output":
 				c.json = value == "json"
+			case "--name":
+				if c.name, err = regexp.Compile(value); err != nil {
+					return nil, err
+				}
+			case "-t", "--timeout":
+				c.grace = value
 			}
 		}
 	}
-	return words
+	return words, nil
 }
 
 func (c *client) do(ctx context.Context, verb string, names []string) error {
@@ -97,6 +113,8 @@ func (c *client) do(ctx context.Context, verb string, names []string) error {
 		return c.removeImages(ctx, names)
 	case "ps":
 		return c.listContainers(ctx)
+	case "stop":
+		return c.stopContainers(ctx, names)
 	case "pods":
 		return c.listPods(ctx)
 	case "info":
@@ -197,12 +215,30 @@ func (c *client) listContainers(ctx context.Context) error {
 		return err
 	}
 	for _, one := range answer.Containers {
+		if c.name != nil && !c.name.MatchString(one.Metadata.Name) {
+			continue
+		}
 		if c.quiet {
 			fmt.Fprintln(c.out, one.Id)
 			continue
 		}
 		state := strings.TrimPrefix(one.State.String(), "CONTAINER_")
 		fmt.Fprintf(c.out, "%s\t%s\t%s\t%s\n", short(one.Id), one.Metadata.Name, state, one.Labels["io.kubernetes.pod.name"])
+	}
+	return nil
+}
+
+// stopContainers ends the containers, and kills those that have not ended after the grace period.
+func (c *client) stopContainers(ctx context.Context, ids []string) error {
+	grace, err := strconv.ParseInt(cmp.Or(c.grace, "0"), 10, 64)
+	if err != nil {
+		return fmt.Errorf("stop: --timeout: %w", err)
+	}
+	for _, id := range ids {
+		if _, err := c.runtime.StopContainer(ctx, &cri.StopContainerRequest{ContainerId: id, Timeout: grace}); err != nil {
+			return fmt.Errorf("stop %s: %w", id, err)
+		}
+		fmt.Fprintln(c.out, id)
 	}
 	return nil
 }
