@@ -1,5 +1,6 @@
 """A fake account service: signing keys, and a server that publishes them."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -25,6 +26,8 @@ class Issuer:
         self.private: dict[str, tuple[str, Any]] = {}
         self.published: dict[str, Any] = {"keys": []}
         self.away = False
+        # Seconds until it answers.
+        self.delay_s = 0.0
         self.answer: httpx2.Response | None = None
         self.reads = 0
         self.add("first")
@@ -50,9 +53,10 @@ class Issuer:
         return jwt.encode(self.claims(user, **other), key, algorithm, headers={"kid": key_id})
 
     def serve(self, app: App) -> None:
-        def answer(request: httpx2.Request) -> httpx2.Response:
+        async def answer(request: httpx2.Request) -> httpx2.Response:
             self.reads += 1
             assert str(request.url) == URL
+            await asyncio.sleep(self.delay_s)
             if self.away:
                 raise httpx2.ConnectError("refused")
             return self.answer or httpx2.Response(200, json=self.published)

@@ -45,6 +45,8 @@ class FakeModel:
         self.steps: list[Step] = [says("Hello.")]
         self.seen: list[dict[str, Any]] = []
         self.headers: list[str] = []
+        # The models that it lists.
+        self.listed: Any = []
         self.server: asyncio.Server | None = None
         self.port = 0
 
@@ -77,7 +79,7 @@ class FakeModel:
                 self.seen.append(json.loads(body))
                 step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
             else:
-                step = (200, "application/json", b'{"data": []}')
+                step = (200, "application/json", json.dumps({"data": self.listed}).encode())
             await self._take(step, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass

@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from tests.conftest import Start
 from tests.servers import Postgres
 from tests.support import App, refused
+from todo_api.database import CONNECTIONS
 from todo_testing.program import free_port
 
 
@@ -147,3 +149,38 @@ async def test_nobody_listens(start: Start) -> None:
     url = f"postgresql://todo@127.0.0.1:{free_port()}/todo"
     async with start(DATABASE_URL=url, wait=False) as app:
         assert "database" in (await app.ready(503))["down"]
+
+
+async def test_requests_that_use_all_connections(start: Start, postgres: Postgres) -> None:
+    async with start(DATABASE_URL=postgres.fresh()) as app:
+
+        async def slow() -> None:
+            async with app.parts.database.reading() as session:
+                await session.execute(text("SELECT pg_sleep(4)"))
+
+        used = [asyncio.create_task(slow()) for _ in range(sum(CONNECTIONS))]
+        await asyncio.sleep(0.5)
+        began = time.monotonic()
+        for body in await asyncio.gather(*(app.ready() for _ in range(20))):
+            assert body["checks"]["database"] == "up"
+        assert time.monotonic() - began < 2
+        # No request gets a connection in time, which is not an error of the database.
+        refused(await app.client.get("/api/tasks"), 503, "busy")
+        await asyncio.gather(*used)
+        assert await app.titles() == []
+
+
+async def test_many_ask_at_once(start: Start, postgres: Postgres) -> None:
+    async with start(DATABASE_URL=postgres.fresh()) as app:
+        readiness, asked = app.parts.readiness, 0
+        revision = readiness._revision
+
+        async def counted() -> str | None:
+            nonlocal asked
+            asked += 1
+            await asyncio.sleep(0.2)
+            return await revision()
+
+        readiness._revision = counted  # type: ignore[method-assign]
+        await asyncio.gather(*(app.ready() for _ in range(50)))
+        assert asked == 1

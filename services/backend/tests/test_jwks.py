@@ -1,5 +1,7 @@
 """The keys of the account service: read on demand, cached, and validated."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -55,12 +57,42 @@ async def test_a_new_key_is_found(app: App, issuer: Issuer, clock: Clock) -> Non
     assert issuer.reads == 2
 
 
+async def read(app: App) -> None:
+    """Waits for the read of the keys that is running."""
+    keys = app.parts.keys
+    assert keys is not None and keys._reading is not None
+    await keys._reading
+
+
+async def test_accounts_that_hang(
+    app: App, issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await get(app, issuer.token())).status_code == 200
+    issuer.delay_s = 60.0
+    monkeypatch.setattr(jwks, "READ_TIMEOUT_S", 0.5)
+    clock.now += 601
+    # Their key is known: nobody waits, however many tokens with unknown keys arrive.
+    for name in ("a", "b", "c"):
+        issuer.private[name] = issuer.private["first"]
+    junk = [asyncio.create_task(get(app, issuer.token(key_id=name))) for name in ("a", "b", "c")]
+    began = time.monotonic()
+    answers = await asyncio.gather(*(get(app, issuer.token(f"user{n}")) for n in range(6)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert not any(each.done() for each in junk), "a valid user waited for the accounts"
+    for answer in await asyncio.gather(*junk):
+        refused(answer, 503, "accounts_unavailable")
+    # They waited for the same read, at the same time.
+    assert issuer.reads == 2 and time.monotonic() - began < 3 * 0.5
+
+
 async def test_a_key_that_was_withdrawn(app: App, issuer: Issuer, clock: Clock) -> None:
     assert (await get(app, issuer.token())).status_code == 200
     token = issuer.token()
     issuer.published["keys"].clear()
     issuer.add("second")
     clock.now += 601
+    await get(app, token)
+    await read(app)
     refused(await get(app, token), 401, "unauthenticated")
     assert (await get(app, issuer.token(key_id="second"))).status_code == 200
 

@@ -17,10 +17,16 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.pool import NullPool
 
 from todo_api.database_url import DatabaseUrl
-from todo_api.errors import DatabaseAway
+from todo_api.errors import ApiError, DatabaseAway
+from todo_common import logs
 
 # The timeouts to connect, to get a free connection, and of one statement.
 CONNECT_TIMEOUT_S, POOL_TIMEOUT_S, STATEMENT_TIMEOUT_S = 3.0, 3.0, 5.0
+# The timeout of a statement that checks the database.
+PROBE_TIMEOUT_S = 2.0
+# The connections that are kept, and how many more. With those for checks, two replicas use at most
+# 22; our PostgreSQL allows 60.
+CONNECTIONS = (5, 5)
 # Statements have no name and are not kept: a pooler in transaction mode (PgBouncer, Neon's pooled
 # address) may use another connection to the server for the next transaction, which lacks them.
 UNNAMED: dict[str, Any] = {
@@ -35,8 +41,12 @@ class Database:
 
     def __init__(self, url: DatabaseUrl) -> None:
         self.url = url
-        self.engine = _engine(url, statement=STATEMENT_TIMEOUT_S, pooled=True)
+        self.engine = _engine(url, statement=STATEMENT_TIMEOUT_S, connections=CONNECTIONS)
         self._readers = async_sessionmaker(self.engine)
+        # A connection of its own: requests that use all the others do not mean that the database
+        # is down, and a pod that is taken out for that reason leaves its load to the rest.
+        self._probe = _engine(url, statement=PROBE_TIMEOUT_S, connections=(1, 0), writes=False)
+        self._probers = async_sessionmaker(self._probe)
         # SQLite needs no round trips, so transactions cost nothing there.
         level: dict[str, Any] = {} if url.is_sqlite else {"isolation_level": "READ COMMITTED"}
         writing = self.engine.execution_options(**level)
@@ -50,6 +60,10 @@ class Database:
         """For reading: without the round trips of BEGIN and COMMIT."""
         return self._session(self._readers)
 
+    def probing(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """For checking whether the database responds, on a connection that no request uses."""
+        return self._session(self._probers)
+
     @asynccontextmanager
     async def _session(
         self, sessions: async_sessionmaker[AsyncSession]
@@ -57,6 +71,9 @@ class Database:
         try:
             async with sessions.begin() as session:
                 yield session
+        except PoolTimeout:
+            logs.warning("every connection to the database is in use")
+            raise ApiError(503, "Too many requests at once; try again.", "busy") from None
         except Exception as error:
             if is_away(error):
                 raise DatabaseAway(f"{self.url.where}: {describe(error)}") from error
@@ -64,10 +81,11 @@ class Database:
 
     def migration_engine(self) -> AsyncEngine:
         """An engine without a statement timeout, for migrations."""
-        return _engine(self.url, statement=None, pooled=False)
+        return _engine(self.url, statement=None, connections=None)
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self._probe.dispose()
 
 
 def is_away(error: Exception) -> bool:
@@ -77,7 +95,7 @@ def is_away(error: Exception) -> bool:
         known = (OperationalError, InterfaceError)
         return isinstance(error, known) or error.connection_invalidated or type(error) is DBAPIError
     # While connecting, SQLAlchemy does not wrap the errors of asyncpg.
-    away = (OSError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError)
+    away = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
     return isinstance(error, away)
 
 
@@ -90,20 +108,29 @@ def describe(error: BaseException) -> str:
     return f"{type(cause).__name__}: {text}".splitlines()[0][:300]
 
 
-def _engine(url: DatabaseUrl, *, statement: float | None, pooled: bool) -> AsyncEngine:
+def _engine(
+    url: DatabaseUrl,
+    *,
+    statement: float | None,
+    connections: tuple[int, int] | None,
+    writes: bool = True,
+) -> AsyncEngine:
+    """`connections` that are kept, and how many more; None: a new one each time."""
     # Parameters contain texts of users and must not be logged.
     options: dict[str, Any] = {"hide_parameters": True}
     if url.is_sqlite:
         # Seconds to wait for another writer; migrations wait longer.
         wait = {"timeout": statement or 60.0}
         engine = create_async_engine(url.url, connect_args=wait, **options)
-        _begin_in_sqlite(engine)
+        if writes:
+            _begin_in_sqlite(engine)
         return engine
-    if pooled:
-        # Two replicas use at most 20 connections; our PostgreSQL allows 60.
+    if connections:
+        kept, more = connections
         # The test before use costs one round trip and avoids an error after a restart of
         # the database.
-        options.update(pool_size=5, max_overflow=5, pool_timeout=POOL_TIMEOUT_S, pool_pre_ping=True)
+        options.update(pool_size=kept, max_overflow=more, pool_timeout=POOL_TIMEOUT_S)
+        options.update(pool_pre_ping=True)
         # Outside a transaction, that test takes one round trip in place of three.
         options.update(isolation_level="AUTOCOMMIT")
     else:

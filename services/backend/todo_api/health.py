@@ -6,15 +6,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from todo_api.errors import DatabaseAway
 from todo_api.runtime import Runtime, runtime
 
-# Shorter than the timeout of the probe in Kubernetes.
-DATABASE_TIMEOUT_S = 2.0
-
 router = APIRouter()
-# Referenced here because the event loop keeps weak references only.
-_unfinished: set[asyncio.Task[str | None]] = set()
 
 
 @router.get("/health")
@@ -38,7 +32,7 @@ async def ready(request: Request) -> JSONResponse:
     """Lists what is down. Only the database and its tables are required."""
     parts = runtime(request)
     (database, migrations, cause), redis, neighbours = await asyncio.gather(
-        _database(parts), _redis(parts), parts.neighbours.states()
+        parts.readiness.state(), _redis(parts), parts.neighbours.states()
     )
     checks = {"database": database, "migrations": migrations, "redis": redis} | neighbours
     down = [name for name in ("database", "migrations") if checks[name] != "up"]
@@ -51,40 +45,6 @@ async def ready(request: Request) -> JSONResponse:
     # `degraded` lists the optional parts of `down`.
     body = {"status": status, "down": named, "degraded": missed, "checks": checks}
     return JSONResponse(body, 503 if down else 200)
-
-
-async def _database(parts: Runtime) -> tuple[str, str, str]:
-    """The states of the database and of the migrations, and why it is down."""
-    asking = asyncio.create_task(_revision(parts))
-    _unfinished.add(asking)
-    asking.add_done_callback(_finished)
-    await asyncio.wait({asking}, timeout=DATABASE_TIMEOUT_S)
-    cause = ""
-    if not asking.done():
-        # Not awaited: a driver needs long to close a connection that does not respond.
-        asking.cancel()
-        cause = f"{parts.database.url.where}: no answer in time"
-    elif isinstance(error := asking.exception(), DatabaseAway):
-        cause = error.cause
-    if cause:
-        return "down", "unknown" if parts.migrations.done else "waiting", cause
-    present = asking.result()
-    if present is None and parts.migrations.done:
-        # The database was replaced by an empty one.
-        parts.migrations.again()
-    return "up", "up" if parts.migrations.done else "waiting", ""
-
-
-def _finished(asked: asyncio.Task[str | None]) -> None:
-    _unfinished.discard(asked)
-    if not asked.cancelled():
-        # Retrieved, because asyncio warns about exceptions that are never retrieved.
-        asked.exception()
-
-
-async def _revision(parts: Runtime) -> str | None:
-    async with parts.database.transaction() as session:
-        return await parts.migrations.present(session)
 
 
 async def _redis(parts: Runtime) -> str:

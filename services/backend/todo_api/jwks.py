@@ -14,8 +14,8 @@ from todo_common import logs
 
 # No algorithm with a shared secret: a public key could be used as the secret.
 KINDS = {("OKP", "Ed25519"): "EdDSA", ("EC", "P-256"): "ES256", ("RSA", None): "RS256"}
-# After how long keys are read again, how long they are used if that fails, the pauses between two
-# reads for unknown keys and after a failed read, and the timeout of a read.
+# After how long keys are read again, in the background; how long they are used if that fails; the
+# pauses between two reads for unknown keys and after a failed read; and the timeout of a read.
 REFRESH_S, MAX_AGE_S, UNKNOWN_KEY_PAUSE_S, FAILURE_PAUSE_S, READ_TIMEOUT_S = (
     600.0,
     3600.0,
@@ -27,10 +27,6 @@ REFRESH_S, MAX_AGE_S, UNKNOWN_KEY_PAUSE_S, FAILURE_PAUSE_S, READ_TIMEOUT_S = (
 LEEWAY_S = 30
 MAX_TOKEN, MAX_KEYS = 4096, 64 * 1024
 CLAIMS = ["iss", "aud", "sub", "exp"]
-
-
-class Unreadable(Exception):
-    """The keys cannot be read."""
 
 
 class Keys:
@@ -50,7 +46,7 @@ class Keys:
         )
         self.keys: dict[str, jwt.PyJWK] = {}
         self._read_at = self._failed_at = float("-inf")
-        self._one_at_a_time = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
 
     async def user(self, token: str) -> str:
         """The user of a token; raises `ApiError` if it is invalid."""
@@ -73,28 +69,37 @@ class Keys:
         return str(claims["sub"])
 
     async def close(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
         await self.client.aclose()
 
     async def _key(self, key_id: str) -> jwt.PyJWK:
-        async with self._one_at_a_time:
-            age = time.monotonic() - self._read_at
-            known = key_id in self.keys
-            if age > (REFRESH_S if known else UNKNOWN_KEY_PAUSE_S):
-                try:
-                    await self._read()
-                except Unreadable:
-                    # A restart of the account service must not log users out.
-                    if not known or age > MAX_AGE_S:
-                        message = "The accounts do not answer; try again."
-                        raise ApiError(503, message, "accounts_unavailable") from None
-            if key_id not in self.keys:
-                raise jwt.InvalidTokenError("unknown key")
-            return self.keys[key_id]
+        age = time.monotonic() - self._read_at
+        key = self.keys.get(key_id)
+        # An account service that hangs must not delay users whose key is known, nor log them out.
+        if key is not None and age <= MAX_AGE_S:
+            if age > REFRESH_S:
+                self._read_once()
+            return key
+        if age > UNKNOWN_KEY_PAUSE_S:
+            # All that wait for a key wait for the same read, which does not end with one of them.
+            await asyncio.wait({self._read_once()})
+            if time.monotonic() - self._read_at > UNKNOWN_KEY_PAUSE_S:
+                message = "The accounts do not answer; try again."
+                raise ApiError(503, message, "accounts_unavailable")
+        if key_id not in self.keys:
+            raise jwt.InvalidTokenError("unknown key")
+        return self.keys[key_id]
+
+    def _read_once(self) -> asyncio.Task[None]:
+        """The read that is running, or a new one."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        return self._reading
 
     async def _read(self) -> None:
-        now = time.monotonic()
-        if now - self._failed_at < FAILURE_PAUSE_S:
-            raise Unreadable
+        if time.monotonic() - self._failed_at < FAILURE_PAUSE_S:
+            return
         try:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 response = await self.client.get(self.url)
@@ -102,11 +107,10 @@ class Keys:
                 raise ValueError(f"status {response.status_code}")
             found = response.json()["keys"]
             self.keys = dict(pair for pair in map(_public, found) if pair is not None)
+            self._read_at = time.monotonic()
         except (httpx2.HTTPError, TimeoutError, KeyError, *INVALID_TOKEN) as error:
-            self._failed_at = now
+            self._failed_at = time.monotonic()
             logs.warning("the keys of the accounts cannot be read", cause=type(error).__name__)
-            raise Unreadable from None
-        self._read_at = now
 
 
 def refusal(message: str) -> ApiError:

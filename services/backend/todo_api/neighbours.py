@@ -50,8 +50,9 @@ class Neighbours:
     async def _ai(self) -> str:
         if self.model.provider.mock:
             return await self._answers(f"{self.model.provider.base_url}/models")
+        self.model.look()
         failed = time.monotonic() - self.model.failed_at < FAILURE_TTL_S
-        return "down" if failed else "up"
+        return "down" if failed or self.model.is_unlisted else "up"
 
     async def _answers(self, url: str) -> str:
         try:

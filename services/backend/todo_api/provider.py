@@ -1,24 +1,23 @@
 """Selects the language model. All of them offer the chat completions API of OpenAI."""
 
+import datetime
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
 
 from todo_common.settings import is_http
 
 MOCK_URL = "http://mock-llm:8002/v1"
-# Name, environment variable of the key, URL, default model. The first one with a key is used. The
-# defaults are small models that support tools; LLM_MODEL selects another one.
-KNOWN = (
-    ("openai", "OPENAI_API_KEY", "https://api.openai.com/v1", "gpt-4o-mini"),
-    (
-        "gemini",
-        "GEMINI_API_KEY",
-        "https://generativelanguage.googleapis.com/v1beta/openai",
-        "gemini-2.5-flash",
-    ),
-    ("groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1", "llama-3.3-70b-versatile"),
+# The providers, in order of preference; `retired` are models by provider.
+KNOWN: dict[str, dict[str, Any]] = tomllib.loads(
+    files("todo_api").joinpath("providers.toml").read_text("utf-8")
 )
-KEYS = ("LLM_API_KEY", *(known[1] for known in KNOWN))
+RETIRED: dict[str, dict[str, Any]] = KNOWN.pop("retired")
+KEYS = ("LLM_API_KEY", *(known["key"] for known in KNOWN.values()))
+# The tokens of one answer of the model: of each of the requests that a question needs.
+MAX_TOKENS, DEFAULT_MAX_TOKENS = 128_000, 4096
 TRUE, FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 
 
@@ -30,6 +29,11 @@ class Provider:
     base_url: str = MOCK_URL
     model: str = "mock-todo"
     api_key: str = field(default="", repr=False)
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    # Further fields of requests that the provider's default model needs.
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    # Whether the model is the provider's default one.
+    is_default: bool = True
 
     @property
     def mock(self) -> bool:
@@ -45,6 +49,12 @@ class Provider:
         mock_url = values.get("MOCK_LLM_URL", MOCK_URL).rstrip("/")
         base_url = values.get("LLM_BASE_URL", "").rstrip("/")
         model = values.get("LLM_MODEL", "")
+        written = values.get("LLM_MAX_TOKENS", str(DEFAULT_MAX_TOKENS))
+        if not (written.isascii() and written.isdigit() and 0 < int(written) <= MAX_TOKENS):
+            problems.append(
+                f"LLM_MAX_TOKENS is not a number from 1 to {MAX_TOKENS}; "
+                f"help: set LLM_MAX_TOKENS={DEFAULT_MAX_TOKENS}"
+            )
         for name, url in (("MOCK_LLM_URL", mock_url), ("LLM_BASE_URL", base_url)):
             if url and not is_http(url):
                 problems.append(
@@ -62,9 +72,31 @@ class Provider:
             problems.append("LLM_API_KEY is set without LLM_BASE_URL; help: set LLM_BASE_URL too")
         if len(problems) > before or forced in TRUE:
             return cls(base_url=mock_url)
+        tokens = int(written)
         if base_url:
-            return cls("custom", base_url, model, values.get("LLM_API_KEY", ""))
-        for name, key, url, usual in KNOWN:
-            if values.get(key):
-                return cls(name, url, model or usual, values[key])
-        return cls(base_url=mock_url)
+            key = values.get("LLM_API_KEY", "")
+            return cls("custom", base_url, model, key, tokens, is_default=False)
+        for name, known in KNOWN.items():
+            if values.get(known["key"]):
+                default = known["model"]
+                return cls(
+                    name,
+                    known["base-url"],
+                    model or default,
+                    values[known["key"]],
+                    min(tokens, known["output"]),
+                    known.get("request", {}),
+                    model in ("", default),
+                )
+        return cls(base_url=mock_url, max_tokens=tokens)
+
+    def retirement(self, today: datetime.date) -> str:
+        """The warning about a model that its provider switches off; empty if no date is known."""
+        known = RETIRED.get(self.name, {}).get(self.model)
+        if known is None:
+            return ""
+        verb = "switched off" if known["from"] <= today else "will switch off"
+        return (
+            f"{self.name} {verb} the model {self.model} on {known['from']}; "
+            f"help: set LLM_MODEL={known['use']}"
+        )

@@ -16,6 +16,7 @@ from todo_api.jwks import Keys
 from todo_api.limits import Limits
 from todo_api.migrate import Migrations
 from todo_api.neighbours import Neighbours
+from todo_api.readiness import Readiness
 from todo_api.settings import Settings
 from todo_api.tasks import Tasks
 
@@ -26,6 +27,7 @@ class Runtime:
     database: Database
     cache: Cache
     migrations: Migrations
+    readiness: Readiness
     tasks: Tasks
     history: History
     limits: Limits
@@ -41,6 +43,7 @@ class Runtime:
     def of(cls, settings: Settings) -> "Runtime":
         database = Database(settings.database)
         cache = Cache(settings.redis_url)
+        migrations = Migrations(database)
         history = History(database)
         model = Model(settings.provider)
         keys = tools = turns = None
@@ -53,7 +56,8 @@ class Runtime:
             settings=settings,
             database=database,
             cache=cache,
-            migrations=Migrations(database),
+            migrations=migrations,
+            readiness=Readiness(database, migrations),
             tasks=Tasks(database, cache),
             history=history,
             limits=Limits(cache),
@@ -66,7 +70,8 @@ class Runtime:
 
     async def close(self) -> None:
         # The running answers first: they need the other parts to be stored.
-        for part in (self.turns, self.neighbours, self.keys, self.tools, self.model):
+        connected = (self.neighbours, self.keys, self.tools, self.model, self.readiness)
+        for part in (self.turns, *connected):
             if part is not None:
                 await part.close()
         await self.cache.close()
