@@ -144,7 +144,7 @@ async def test_who_stops_listening_stops_it(talk: Talk) -> None:
 
     talk.model.steps = [slow]
     assert talk.app.parts.turns is not None
-    stream = await talk.app.parts.turns.stream("local", "c", "x")
+    stream = await talk.app.parts.turns.stream("local", "c", "x", alone=True)
     async for event in stream:
         if b"delta" in event:
             break

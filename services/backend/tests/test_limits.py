@@ -1,17 +1,23 @@
 """The request limits per user, with and without Redis."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.accounts import URL, Issuer
 from tests.conftest import Start
+from tests.fake_model import says
 from tests.servers import RedisServer
 from tests.support import refused
-from tests.talk import talking
+from tests.talk import Event, Talk, talking
 from todo_api import limits
 from todo_api.limits import LIMITS
 from todo_testing.program import free_port
+
+Replicas = tuple[Talk, Talk, Issuer, asyncio.Event]
 
 
 class Clock:
@@ -98,3 +104,91 @@ async def test_without_accounts_only_the_chat_is_limited(
         for _ in range(3):
             await talk.ask("x")
         refused(await talk.app.client.post("/api/chat", json={"message": "x"}), 429, "rate_limited")
+
+
+async def test_the_questions_of_a_day(start: Start, tmp_path: Path, clock: Clock) -> None:
+    url = f"sqlite:///{tmp_path}/x.db"
+    async with talking(start, DATABASE_URL=url, CHAT_TURNS_PER_DAY="2") as talk:
+        for _ in range(2):
+            await talk.ask("x")
+        answer = await talk.app.client.post("/api/chat", json={"message": "x"})
+        message = refused(answer, 429, "day_limit")
+        assert "2 questions today" in message and "hours" in message
+        assert len(talk.model.seen) == 2
+        clock.now += int(answer.headers["Retry-After"])
+        await talk.ask("x")
+
+
+@contextlib.asynccontextmanager
+async def replicas(start: Start, tmp_path: Path, redis: str, **env: str) -> AsyncIterator[Replicas]:
+    """Two replicas, whose model answers only when the event is set."""
+    issuer, may_answer = Issuer(), asyncio.Event()
+    base = {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/x.db",
+        "AUTH_JWKS_URL": URL,
+        "REDIS_URL": redis,
+    }
+
+    async def waits(writer: asyncio.StreamWriter) -> None:
+        await may_answer.wait()
+        writer.write(b"HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\n\r\n" + says("Ok."))
+        await writer.drain()
+
+    async with talking(start, **(base | env)) as one, talking(start, **(base | env)) as other:
+        for talk in (one, other):
+            issuer.serve(talk.app)
+            issuer.log_in(talk.app, "alice")
+            talk.model.steps = [waits]
+        yield one, other, issuer, may_answer
+
+
+async def asking(talk: Talk) -> asyncio.Task[list[Event]]:
+    """Asks, and returns when the model has the question."""
+    before = len(talk.model.seen)
+    asked = asyncio.create_task(talk.ask("x"))
+    while len(talk.model.seen) == before:
+        assert not asked.done()
+        await asyncio.sleep(0.01)
+    return asked
+
+
+async def test_one_question_of_a_user_at_a_time(
+    start: Start, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    async with replicas(start, tmp_path, redis_server.url) as (one, other, issuer, may_answer):
+        asked = await asking(one)
+        # On either replica, but not for other users.
+        for talk in (one, other):
+            answer = await talk.app.client.post("/api/chat", json={"message": "y"})
+            refused(answer, 429, "turn_running")
+        issuer.log_in(other.app, "bob")
+        of_bob = await asking(other)
+        may_answer.set()
+        assert (await asked)[-1][0] == (await of_bob)[-1][0] == "done"
+        issuer.log_in(other.app, "alice")
+        assert (await other.ask("y"))[-1][0] == "done"
+        # What was refused is not part of the conversation.
+        assert [each["role"] for each in await one.messages()] == ["user", "assistant"] * 2
+
+
+async def test_a_question_that_fails_does_not_block_the_next(
+    start: Start, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    async with replicas(start, tmp_path, redis_server.url) as (one, other, _, _may):
+        one.model.steps = [(500, "application/json", b"{}")]
+        assert (await one.ask("x"))[-1][0] == "error"
+        other.model.steps = [says("Ok.")]
+        assert (await other.ask("x"))[-1][0] == "done"
+
+
+async def test_the_questions_that_a_replica_answers_at_once(start: Start, tmp_path: Path) -> None:
+    limited = replicas(start, tmp_path, "", CHAT_TURNS_AT_ONCE="1")
+    async with limited as (one, _, issuer, may_answer):
+        asked = await asking(one)
+        issuer.log_in(one.app, "bob")
+        answer = await one.app.client.post("/api/chat", json={"message": "y"})
+        refused(answer, 429, "busy")
+        assert answer.headers["Retry-After"] == "5"
+        may_answer.set()
+        await asked
+        assert (await one.ask("y"))[-1][0] == "done"

@@ -21,6 +21,8 @@ from todo_common import logs
 TIMEOUT_S, RETRY_PAUSE_S, TTL_S = 0.5, 2.0, 60
 # Larger lists are not cached.
 MAX_BYTES = 512 * 1024
+# Deletes a key only if it still has the value that its owner set.
+RELEASE = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('del', KEYS[1])"
 
 
 class Cache:
@@ -63,6 +65,22 @@ class Cache:
         both.expire(key, lifetime)
         found = await self._tried(both.execute())
         return found[0] if found else None
+
+    async def hold(self, key: str, value: str, lifetime: int) -> bool | None:
+        """Sets a key that does not exist; False if it does, None if Redis is not responding."""
+        if self.redis is None or self._resting():
+            return None
+        # Not set: the answer is empty, as if Redis did not respond.
+        both = self.redis.pipeline(transaction=True)
+        both.set(key, value, nx=True, ex=lifetime)
+        both.get(key)
+        found = await self._tried(both.execute())
+        return found[1] == value.encode() if found else None
+
+    async def release(self, key: str, value: str) -> None:
+        """Deletes a key that still has this value."""
+        if self.redis is not None and not self._resting():
+            await self._tried(self.redis.eval(RELEASE, 1, key, value))
 
     async def answers(self) -> bool:
         """Asks Redis, regardless of earlier failures."""

@@ -8,6 +8,7 @@ from todo_api.cache import Cache
 from todo_api.chat.agent import Agent
 from todo_api.chat.history import History
 from todo_api.chat.model import Model
+from todo_api.chat.running import Running
 from todo_api.chat.tools import Tools
 from todo_api.chat.turns import Turns
 from todo_api.database import Database
@@ -51,7 +52,8 @@ class Runtime:
             keys = Keys(settings.jwks_url, settings.issuer, settings.audience)
         if settings.mcp_url:
             tools = Tools(settings.mcp_url, settings.internal_token)
-            turns = Turns(Agent(model, tools), history, settings.provider.mock)
+            running = Running(cache, settings.chats_at_once)
+            turns = Turns(Agent(model, tools), history, settings.provider.mock, running)
         return cls(
             settings=settings,
             database=database,
@@ -60,7 +62,7 @@ class Runtime:
             readiness=Readiness(database, migrations),
             tasks=Tasks(database, cache),
             history=history,
-            limits=Limits(cache),
+            limits=Limits(cache, settings.chats_per_day),
             model=model,
             neighbours=Neighbours(settings.mcp_url, model),
             keys=keys,

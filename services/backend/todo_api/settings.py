@@ -9,6 +9,8 @@ from todo_api.database_url import DatabaseUrl, DatabaseUrlError
 from todo_api.provider import KEYS, Provider
 from todo_common.settings import ProcessSettings, SettingsError, is_http, nonempty
 
+# The largest limit of turns, which is none in practice.
+MAX_TURNS = 1_000_000
 # Variables that contain a URL, with an example.
 ADDRESSES = {
     "AUTH_JWKS_URL": "http://frontend:3000/auth/jwks",
@@ -30,6 +32,9 @@ class Settings(ProcessSettings):
     # The MCP server. If empty, there is no chat.
     mcp_url: str = ""
     provider: Provider = field(default_factory=Provider)
+    # The questions of one user in a day, and those that one replica answers at once.
+    chats_per_day: int = 300
+    chats_at_once: int = 20
     # The keys of all providers, used or not, none of which may appear in the log.
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     cors_origins: tuple[str, ...] = ()
@@ -59,6 +64,13 @@ class Settings(ProcessSettings):
                 "help: give this service the same INTERNAL_API_TOKEN as the MCP server"
             )
         provider = Provider.of(values, problems)
+        numbers = {
+            name: _number(values, name, usual, problems)
+            for name, usual in (
+                ("CHAT_TURNS_PER_DAY", cls.chats_per_day),
+                ("CHAT_TURNS_AT_ONCE", cls.chats_at_once),
+            )
+        }
         process = cls.process(values, problems)
         if problems or database is None:
             raise SettingsError(problems)
@@ -72,6 +84,8 @@ class Settings(ProcessSettings):
             audience=values.get("AUTH_AUDIENCE", cls.audience),
             mcp_url=values.get("MCP_SERVER_URL", ""),
             provider=provider,
+            chats_per_day=numbers["CHAT_TURNS_PER_DAY"],
+            chats_at_once=numbers["CHAT_TURNS_AT_ONCE"],
             api_keys=tuple(values[name] for name in KEYS if name in values),
             cors_origins=tuple(origin.strip().rstrip("/") for origin in origins if origin.strip()),
             **process,
@@ -91,3 +105,11 @@ def _is_redis(url: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _number(values: Mapping[str, str], name: str, usual: int, problems: list[str]) -> int:
+    written = values.get(name, str(usual))
+    if written.isascii() and written.isdigit() and 0 < int(written) <= MAX_TURNS:
+        return int(written)
+    problems.append(f"{name} is not a number from 1 to {MAX_TURNS}; help: set {name}={usual}")
+    return usual

@@ -33,7 +33,9 @@ async def ask(
     if new.conversation_id is not None and str(new.conversation_id) != conversation:
         # The same for a conversation of another user, whose existence is private.
         raise ApiError(404, "There is no such conversation.")
-    events = await parts.turns.stream(user, conversation, new.message)
+    # Without accounts, all clients are one user.
+    alone = parts.keys is not None
+    events = await parts.turns.stream(user, conversation, new.message, alone=alone)
     # Tells proxies not to buffer the response.
     headers = {"X-Accel-Buffering": "no"}
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)

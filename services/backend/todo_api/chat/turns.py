@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 from todo_api.chat.agent import ANSWER_TIMEOUT_S, Agent, Answer
 from todo_api.chat.failures import ChatError, broken, stopped, too_slow
 from todo_api.chat.history import History
+from todo_api.chat.running import Running
 from todo_api.chat.schemas import MessageOut
 from todo_api.errors import ApiError
 from todo_common import logs
@@ -35,21 +37,38 @@ class Events:
 class Turns:
     """Answers questions, each in a task that is independent of the stream."""
 
-    def __init__(self, agent: Agent, history: History, mock: bool) -> None:
+    def __init__(self, agent: Agent, history: History, mock: bool, running: Running) -> None:
         self.agent = agent
+        self.running = running
         self.history = history
         self.mock = mock
         # The work of each turn, referenced here because the event loop keeps weak references only.
         self._running: dict[asyncio.Task[None], asyncio.Task[None]] = {}
 
-    async def stream(self, user: str, conversation: str, message: str) -> AsyncIterator[bytes]:
-        """The events of an answer, which stops when the client disconnects."""
+    async def stream(
+        self, user: str, conversation: str, message: str, *, alone: bool
+    ) -> AsyncIterator[bytes]:
+        """The events of an answer, which stops when the client disconnects.
+
+        With `alone`, the user has no other answer at the same time.
+        """
+        held = AsyncExitStack()
+        await held.enter_async_context(self.running.turn(user, alone=alone))
+        try:
+            return await self._started(user, conversation, message, held)
+        except BaseException:
+            await held.aclose()
+            raise
+
+    async def _started(
+        self, user: str, conversation: str, message: str, held: AsyncExitStack
+    ) -> AsyncIterator[bytes]:
         asked = await self.history.add(user, "user", message)
         events = Events()
         events.put("start", {"conversation_id": conversation, "mock": self.mock})
         answer = Answer()
         work = asyncio.create_task(self._work(user, asked, answer, events))
-        turn = asyncio.create_task(self._turn(user, work, answer, events))
+        turn = asyncio.create_task(self._turn(user, work, answer, events, held))
         self._running[turn] = work
         turn.add_done_callback(self._running.pop)
         return self._shown(work, events)
@@ -76,7 +95,12 @@ class Turns:
             raise too_slow(answer.waits_for) from None
 
     async def _turn(
-        self, user: str, work: asyncio.Task[None], answer: Answer, events: Events
+        self,
+        user: str,
+        work: asyncio.Task[None],
+        answer: Answer,
+        events: Events,
+        held: AsyncExitStack,
     ) -> None:
         """Stores the result of the work once. Only the work can be cancelled, not this task."""
         failure, number = await _failure(work), 0
@@ -87,6 +111,8 @@ class Turns:
         except Exception as error:
             failure = failure or _user_error(error)
             logs.warning("an answer could not be stored", code=failure.code)
+        # Before the last event, after which the client may ask again.
+        await held.aclose()
         if failure is None:
             events.put("done", {"message_id": number})
         else:
