@@ -2,7 +2,12 @@
 
 from typing import Any
 
+from sqlalchemy import select
+from sqlmodel import SQLModel
+
+from tests.conftest import Start
 from tests.support import TOKEN, App, refused
+from tests.talk import talking
 
 # Every operation on a single task, with its body.
 SINGLE: list[tuple[str, str, Any]] = [
@@ -18,7 +23,7 @@ async def test_every_route_is_tested_here(app: App) -> None:
     expected = {("GET", path) for path in ("/health", "/ready", "/api/health", "/api/config")}
     # Tested in test_accounts.py.
     expected |= {("GET", "/api/chat/messages"), ("DELETE", "/api/chat/messages")}
-    expected |= {("POST", "/api/chat")}
+    expected |= {("POST", "/api/chat"), ("DELETE", "/api/account")}
     for prefix in ("/api/tasks", "/internal/tasks"):
         expected |= {(method, prefix + path) for method, path in WHOLE}
         expected |= {(method, prefix + path) for method, path, _ in SINGLE}
@@ -63,6 +68,27 @@ async def test_the_internal_api_is_scoped_by_its_token(app: App) -> None:
     assert await app.titles() == ["of local"]
     app.become("alice")
     assert await app.titles() == ["hers"]
+
+
+async def test_only_the_own_data_is_deleted(database_url: str, start: Start) -> None:
+    async with talking(start, DATABASE_URL=database_url) as talk:
+        app = talk.app
+        for user in ("alice", "bob"):
+            app.become(user)
+            await app.add(f"of {user}")
+            await talk.ask(f"said by {user}")
+        assert (await app.client.delete("/api/account")).status_code == 204
+        assert await app.titles() == [] and await talk.messages() == []
+        async with app.parts.database.reading() as session:
+            for table in SQLModel.metadata.sorted_tables:
+                rows = str((await session.execute(select(table))).all())
+                assert "bob" not in rows and "alice" in rows, table.name
+        app.become("alice")
+        assert await app.titles() == ["of alice"] and len(await talk.messages()) == 2
+        # Who starts again finds an empty list.
+        app.become("bob")
+        await app.add("new")
+        assert await app.titles() == ["new"]
 
 
 async def test_the_public_api_takes_no_user_from_outside(app: App) -> None:

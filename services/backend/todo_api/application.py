@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from todo_api import errors, health
+from todo_api import account, errors, health
 from todo_api.body_limit import BodyLimit
 from todo_api.chat import routes as chat
 from todo_api.identity import limited_user, user_of_service
@@ -62,5 +62,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     app.include_router(task_routes("/api/tasks", limited_user))
     app.include_router(chat.router)
+    app.include_router(account.router)
     app.include_router(task_routes("/internal/tasks", user_of_service))
     return app

@@ -1,10 +1,10 @@
 // The log-in page.
 import { redirect } from "next/navigation";
 import { AccountForm } from "@/features/accounts/AccountForm";
-import { accountsOn } from "@/lib/auth/config";
+import { accountsOn, signUpOn } from "@/lib/auth/config";
 import { person } from "@/lib/auth/session";
 
 export default async function LogIn() {
   if (!accountsOn() || (await person())) redirect("/");
-  return <AccountForm kind="log-in" />;
+  return <AccountForm kind="log-in" signUp={signUpOn()} />;
 }

@@ -11,7 +11,13 @@ const WORDS = {
   "log-in": { title: "Log in", busy: "Logging in…", other: "No account yet?", link: "Sign up", to: "/sign-up" },
 } as const;
 
-export function AccountForm({ kind }: { kind: keyof typeof WORDS }) {
+interface Props {
+  kind: keyof typeof WORDS;
+  /** Whether new users may sign up. */
+  signUp: boolean;
+}
+
+export function AccountForm({ kind, signUp }: Props) {
   const { title, busy, other, link, to } = WORDS[kind];
   const [problem, setProblem] = useState<string | null>(null);
   const [waiting, setWaiting] = useState(false);
@@ -63,12 +69,16 @@ export function AccountForm({ kind }: { kind: keyof typeof WORDS }) {
           {waiting ? busy : title}
         </button>
       </form>
-      <p className="text-muted">
-        {other}{" "}
-        <Link href={to} className="font-medium text-accent underline underline-offset-2">
-          {link}
-        </Link>
-      </p>
+      {signUp ? (
+        <p className="text-muted">
+          {other}{" "}
+          <Link href={to} className="font-medium text-accent underline underline-offset-2">
+            {link}
+          </Link>
+        </p>
+      ) : (
+        <p className="text-muted">New accounts cannot be created here. Ask whoever runs this application for one.</p>
+      )}
     </section>
   );
 }

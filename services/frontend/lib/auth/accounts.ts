@@ -1,5 +1,6 @@
 // The accounts of this process: opened once, migrated before use, retried until this succeeds.
 import { betterAuth } from "better-auth";
+import { apiUrl } from "@/lib/config";
 import { log } from "@/lib/log";
 import { type AccountsConfig, accountsConfig, isConfigError } from "./config";
 import { openDatabase } from "./database";
@@ -21,6 +22,17 @@ export interface Accounts {
 /** The accounts are not ready yet. */
 export class NotReady extends Error {}
 
+/** Milliseconds for the API to delete the data of a user. */
+const DELETION = 10_000;
+
+/** Deletes what the API has of the user of the token. */
+async function deleteDataOf(token: string): Promise<void> {
+  const headers = { Authorization: `Bearer ${token}` };
+  const signal = AbortSignal.timeout(DELETION);
+  const response = await fetch(`${apiUrl()}/api/account`, { method: "DELETE", headers, signal });
+  if (response.status !== 204) throw new Error(`the API responded with ${response.status}`);
+}
+
 /** Milliseconds that a request waits for accounts to become ready. */
 const PATIENCE = 5_000;
 /** Milliseconds between two attempts. */
@@ -29,8 +41,12 @@ const PAUSE = 1_000;
 async function open(): Promise<Accounts> {
   const config = accountsConfig();
   const database = await openDatabase(config);
-  const plain = make(config, database, false);
-  const secure = make(config, database, true);
+  const deleteData = async (user: string) => {
+    const { token } = await plain.api.signJWT({ body: { payload: { sub: user } } });
+    await deleteDataOf(token);
+  };
+  const plain: Auth = make(config, database, false, deleteData);
+  const secure = make(config, database, true, deleteData);
   for (let failures = 0; ; failures += 1) {
     try {
       await database.alone(() => migrate(plain));

@@ -9,6 +9,8 @@ export interface AccountsConfig {
   origins: string[];
   issuer: string;
   audience: string;
+  /** Whether new users may sign up. */
+  signUp: boolean;
 }
 
 /** An invalid setting. The message must not contain the value, which may include a password. */
@@ -56,6 +58,14 @@ function origin(text: string): string {
   return given.origin;
 }
 
+export function signUpOn(): boolean {
+  const given = read("AUTH_SIGN_UP") || "on";
+  if (given !== "on" && given !== "off") {
+    throw new ConfigError("AUTH_SIGN_UP is neither on nor off; help: set AUTH_SIGN_UP=on");
+  }
+  return given === "on";
+}
+
 export function accountsConfig(): AccountsConfig {
   const secret = read("BETTER_AUTH_SECRET");
   if (secret.length < SECRET_LENGTH) {
@@ -69,5 +79,6 @@ export function accountsConfig(): AccountsConfig {
     origins: listed.filter(Boolean).map(origin),
     issuer: read("AUTH_ISSUER") || "todo-chatbot",
     audience: read("AUTH_AUDIENCE") || "todo-api",
+    signUp: signUpOn(),
   };
 }

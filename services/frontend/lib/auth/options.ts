@@ -1,5 +1,6 @@
 // The configuration of Better Auth: e-mail and password, short-lived API tokens, no external providers.
 import type { BetterAuthOptions } from "better-auth";
+import { APIError, createAuthMiddleware } from "better-auth/api";
 import { jwt } from "better-auth/plugins/jwt";
 import { log } from "@/lib/log";
 import type { AccountsConfig } from "./config";
@@ -12,16 +13,68 @@ import type { AccountsDatabase } from "./database";
 const ATTEMPTS = { window: 60, max: 30 };
 const LEVELS = { debug: "debug", info: "debug", success: "debug", warn: "warning", error: "error" } as const;
 
-export function authOptions(config: AccountsConfig, database: AccountsDatabase, secure: boolean) {
+/** Endpoints that the application does not use. */
+const UNUSED = [
+  "/delete-user/callback",
+  "/request-password-reset",
+  "/reset-password",
+  "/send-verification-email",
+  "/verify-email",
+  "/change-email",
+  "/sign-in/social",
+  "/link-social",
+  "/unlink-account",
+  "/get-access-token",
+  "/refresh-token",
+];
+
+/** What happens with the API's data of a user whose account is deleted. */
+export type DeleteData = (user: string) => Promise<void>;
+
+export function authOptions(config: AccountsConfig, database: AccountsDatabase, secure: boolean, deleteData: DeleteData) {
   return {
     appName: "Todo Chatbot",
     basePath: "/auth",
     secret: config.secret,
     database: database.forBetterAuth,
     trustedOrigins: config.origins,
-    emailAndPassword: { enabled: true, minPasswordLength: 8, maxPasswordLength: 128 },
-    // A user who enters the password can delete the account; the API deletes the tasks.
-    user: { deleteUser: { enabled: true } },
+    emailAndPassword: {
+      enabled: true,
+      disableSignUp: !config.signUp,
+      minPasswordLength: 8,
+      maxPasswordLength: 128,
+    },
+    disabledPaths: UNUSED,
+    user: {
+      deleteUser: {
+        enabled: true,
+        // First: if it fails, the account is kept, and the user can try again.
+        beforeDelete: async (user) => {
+          try {
+            await deleteData(user.id);
+          } catch (error) {
+            log("error", "the data of a user could not be deleted", { cause: String(error) });
+            throw new APIError("SERVICE_UNAVAILABLE", {
+              code: "DATA_NOT_DELETED",
+              message: "Your tasks cannot be deleted at the moment, so your account is kept; try again.",
+            });
+          }
+        },
+      },
+    },
+    hooks: {
+      before: createAuthMiddleware((context) => {
+        // Better Auth does not ask for it within a day after the login.
+        const body = context.body as { password?: unknown } | undefined;
+        if (context.path === "/delete-user" && !body?.password) {
+          throw new APIError("BAD_REQUEST", {
+            code: "PASSWORD_REQUIRED",
+            message: "Enter your password to delete your account.",
+          });
+        }
+        return Promise.resolve();
+      }),
+    },
     rateLimit: {
       enabled: true,
       storage: "memory",

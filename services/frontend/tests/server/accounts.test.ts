@@ -3,7 +3,7 @@ import { createRemoteJWKSet, jwtVerify } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { EMAIL, PASSWORD, SECRET, someone } from "./person";
 import { postgres, type Postgres } from "./postgres";
-import { endAll, start } from "./start";
+import { backend, endAll, start } from "./start";
 
 let database: Postgres;
 
@@ -50,13 +50,41 @@ describe("a user", () => {
     for (const secret of [PASSWORD, "not the canary", SECRET, "pass-canary"]) expect(log()).not.toContain(secret);
   }, 90_000);
 
-  it("is deleted by who knows its password only", async () => {
-    const { url } = await begin();
+  it("is deleted with all data by who knows its password only", async () => {
+    const api = await backend();
+    const { url, database: where } = await begin({ NEXT_PUBLIC_API_URL: api.url });
     const eve = someone(url);
     await eve.signUp();
+    const refused = await eve.post("/auth/delete-user", {});
+    expect([refused.status, await refused.json()]).toMatchObject([400, { code: "PASSWORD_REQUIRED" }]);
     expect((await eve.post("/auth/delete-user", { password: "a guess" })).status).toBe(400);
+    expect(api.requests).toEqual([]);
+    // The data first: the account is kept if that fails.
+    api.status = 503;
+    const kept = await eve.post("/auth/delete-user", { password: PASSWORD });
+    expect([kept.status, await kept.json()]).toMatchObject([503, { code: "DATA_NOT_DELETED" }]);
+    expect((await eve.logIn()).status).toBe(200);
+    api.status = 204;
+    const [user] = await database.rows(where, 'SELECT id FROM "user"');
     expect((await eve.post("/auth/delete-user", { password: PASSWORD })).status).toBe(200);
+    const keys = createRemoteJWKSet(new URL(`${url}/auth/jwks`));
+    const last = api.requests.at(-1);
+    expect(last).toMatchObject({ method: "DELETE", url: "/api/account" });
+    const token = last?.authorization?.replace("Bearer ", "") ?? "";
+    const { payload } = await jwtVerify(token, keys, { issuer: "todo-chatbot", audience: "todo-api" });
+    expect(payload.sub).toBe(user?.id);
     expect((await eve.logIn(PASSWORD)).status).toBe(401);
+  }, 90_000);
+
+  it("cannot be created where sign-up is off", async () => {
+    const { url, env } = await begin();
+    expect((await someone(url).signUp()).status).toBe(200);
+    endAll();
+    const { url: closed } = await start({ ...env, AUTH_SIGN_UP: "off" });
+    expect((await someone(closed).signUp("new@example.org")).status).toBe(400);
+    expect((await someone(closed).ask("/sign-up")).headers.get("location")).toBe("/log-in");
+    expect(await (await someone(closed).ask("/log-in")).text()).toContain("New accounts cannot be created here");
+    expect((await someone(closed).logIn()).status).toBe(200);
   }, 90_000);
 
   it("is slowed down when guessing", async () => {

@@ -2,7 +2,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:http";
+import { type AddressInfo } from "node:net";
 
 const SERVER = ".next/standalone/server.js";
 const started: ChildProcess[] = [];
@@ -15,6 +16,27 @@ export interface Started {
 
 export function endAll(): void {
   started.splice(0).forEach((server) => server.kill("SIGKILL"));
+}
+
+interface Backend {
+  url: string;
+  /** The status of its responses. */
+  status: number;
+  requests: { method: string | undefined; url: string | undefined; authorization: string | undefined }[];
+}
+
+/** A backend that remembers requests. */
+export async function backend(): Promise<Backend> {
+  const found: Backend = { url: "", status: 204, requests: [] };
+  const server = createServer(({ method, url, headers }, response) => {
+    found.requests.push({ method, url, authorization: headers.authorization });
+    response.writeHead(found.status).end();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  server.unref();
+  found.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return found;
 }
 
 export async function freePort(): Promise<number> {

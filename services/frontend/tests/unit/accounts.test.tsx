@@ -34,7 +34,7 @@ function logIn(): HTMLFormElement {
 
 it("signs up, and goes to the dashboard", async () => {
   serve(() => Response.json({}));
-  render(<AccountForm kind="sign-up" />);
+  render(<AccountForm kind="sign-up" signUp />);
   fill("Name", "Ada");
   const form = logIn();
   await waitFor(() => expect(replace).toHaveBeenCalledWith("/"));
@@ -50,7 +50,7 @@ it.each([
   [502, null, "The server answered with status 502."],
 ])("says why it was refused: %s", async (status, body, words) => {
   serve(() => Response.json(body, { status }));
-  render(<AccountForm kind="log-in" />);
+  render(<AccountForm kind="log-in" signUp />);
   logIn();
   await waitFor(() => expect(screen.getByRole("alert").textContent).toBe(words));
   expect(replace).not.toHaveBeenCalled();
