@@ -1,4 +1,5 @@
-// The journey of a new user: sign up, log in, the four messages of the specification, log out.
+// The journey of a new user: sign up, log in, the four messages of the specification, change the password, and
+// delete the account.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { checkAccessibility } from "./accessibility.mjs";
@@ -138,10 +139,39 @@ await journey("journey", async ({ url, origin, title, browser, context, page, tr
     await page.getByText("Say what is to be done. For example:").waitFor();
   });
 
-  await step("logging out again", async () => {
+  const another = `${password} of the account page`;
+  await step("changing the password on the account page", async () => {
+    await page.getByRole("link", { name: `Account of ${email}` }).click();
+    await at("/account");
+    await page.getByRole("heading", { name: "Your account" }).waitFor();
+    await checkAccessibility(page);
+    await shot(page, "journey-account");
+    await page.getByLabel("Current password").fill(password);
+    await page.getByLabel("New password").fill(another);
+    await page.keyboard.press("Enter");
+    await page.getByText("Your password is changed.").waitFor();
+  });
+
+  await step("logging out, and in with the new password", async () => {
     await button("Log out").click();
     await at("/log-in");
     await page.goto(url);
     await at("/log-in");
+    await logIn(another);
+    await at("/");
+    await box(/buy groceries/i).waitFor();
+  });
+
+  await step("deleting the account", async () => {
+    await page.goto(new URL("/account", origin).href);
+    await button("Delete account").click();
+    await page.getByLabel("Password", { exact: true }).fill(another);
+    await checkAccessibility(page);
+    await shot(page, "journey-delete");
+    await button("Delete everything").click();
+    await at("/log-in");
+    await logIn(another);
+    await page.getByRole("alert").getByText("The e-mail address or the password is wrong.").waitFor();
+    assert.deepEqual(troubles.splice(0).filter((trouble) => !/^console: .* status of 401/.test(trouble)), []);
   });
 });

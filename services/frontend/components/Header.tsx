@@ -1,4 +1,5 @@
 // The header of every page.
+import Link from "next/link";
 import { Icon } from "@/components/Icon";
 import { LogOut } from "@/features/accounts/LogOut";
 
@@ -18,7 +19,10 @@ export function Header({ title, email }: Props) {
         <p className="min-w-0 flex-1 truncate font-semibold tracking-tight">{title}</p>
         {email && (
           <>
-            <p className="min-w-0 truncate text-sm text-muted max-sm:hidden">{email}</p>
+            <Link href="/account" className="button-quiet h-10 min-w-0 px-3 text-sm" aria-label={`Account of ${email}`}>
+              <span className="truncate max-sm:hidden">{email}</span>
+              <span className="sm:hidden">Account</span>
+            </Link>
             <LogOut />
           </>
         )}

@@ -1,10 +1,10 @@
 "use client";
 // The form for signing up and logging in.
 import Link from "next/link";
-import { type FormEvent, useRef, useState } from "react";
-import { Icon } from "@/components/Icon";
 import { accountsApi } from "./client";
 import { Field } from "./Field";
+import { Problem } from "./Problem";
+import { useForm } from "./useForm";
 
 const WORDS = {
   "sign-up": { title: "Sign up", busy: "Signing up…", other: "Have an account already?", link: "Log in", to: "/log-in" },
@@ -19,42 +19,26 @@ interface Props {
 
 export function AccountForm({ kind, signUp }: Props) {
   const { title, busy, other, link, to } = WORDS[kind];
-  const [problem, setProblem] = useState<string | null>(null);
-  const [waiting, setWaiting] = useState(false);
-  const form = useRef<HTMLFormElement>(null);
   const signsUp = kind === "sign-up";
-
-  async function submit(event: FormEvent) {
-    event.preventDefault();
-    if (waiting || !form.current) return;
-    const given = new FormData(form.current);
-    const text = (name: string) => String(given.get(name) ?? "");
-    const email = text("email").trim();
-    setWaiting(true);
-    setProblem(null);
-    const refused = signsUp
-      ? await accountsApi.signUp(text("name").trim(), email, text("password"))
-      : await accountsApi.logIn(email, text("password"));
+  const { ref, waiting, problem, onSubmit } = useForm(
+    (text) => {
+      const email = text("email").trim();
+      return signsUp
+        ? accountsApi.signUp(text("name").trim(), email, text("password"))
+        : accountsApi.logIn(email, text("password"));
+    },
     // Load a new page, so that nothing of the previous state is kept.
-    if (refused === null) return window.location.replace("/");
-    setWaiting(false);
-    setProblem(refused);
-    form.current?.querySelector<HTMLInputElement>("input[name=password]")?.select();
-  }
+    () => window.location.replace("/"),
+  );
 
   return (
     <section aria-labelledby="account" className="panel mx-auto flex max-w-md flex-col gap-6 p-6 sm:p-8">
       <h1 id="account" className="text-2xl font-bold tracking-tight">
         {title}
       </h1>
-      {problem && (
-        <p id="problem" role="alert" className="flex gap-2 rounded-xl border border-danger/40 bg-danger-soft px-4 py-3 wrap-anywhere">
-          <Icon name="warning" className="mt-0.5 text-danger" />
-          {problem}
-        </p>
-      )}
+      {problem && <Problem text={problem} />}
       {/* POST: if scripts are disabled, submitting must not put the password into the URL. */}
-      <form ref={form} method="post" onSubmit={(event) => void submit(event)} className="flex flex-col gap-4">
+      <form ref={ref} method="post" onSubmit={onSubmit} className="flex flex-col gap-4">
         {signsUp && <Field name="name" label="Name" autoComplete="name" maxLength={100} />}
         <Field name="email" label="E-mail" type="email" autoComplete="email" maxLength={254} />
         <Field

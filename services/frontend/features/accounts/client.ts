@@ -1,17 +1,18 @@
-// Sign-up, log-in and log-out in the browser. Passwords are not stored.
+// Accounts in the browser: sign-up, log-in, log-out, a new password, and the end of an account. Passwords are not stored.
 
 /** User messages for the error codes of Better Auth. */
 const WORDS: Record<string, string> = {
   INVALID_EMAIL_OR_PASSWORD: "The e-mail address or the password is wrong.",
   USER_ALREADY_EXISTS: "An account with this e-mail address already exists: log in instead.",
   USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: "An account with this e-mail address already exists: log in instead.",
+  INVALID_PASSWORD: "The password is wrong.",
   INVALID_EMAIL: "This is not a valid e-mail address.",
   PASSWORD_TOO_SHORT: "The password is too short: at least 8 characters.",
   PASSWORD_TOO_LONG: "The password is too long: at most 128 characters.",
   INVALID_ORIGIN: "Log-in is not allowed from this address (AUTH_ORIGINS).",
 };
 
-async function post(path: string, body: Record<string, string>): Promise<string | null> {
+async function post(path: string, body: Record<string, string | boolean>): Promise<string | null> {
   let answer: Response;
   try {
     answer = await fetch(`/auth/${path}`, {
@@ -35,4 +36,8 @@ export const accountsApi = {
   signUp: (name: string, email: string, password: string) => post("sign-up/email", { name, email, password }),
   logIn: (email: string, password: string) => post("sign-in/email", { email, password }),
   logOut: () => post("sign-out", {}),
+  changePassword: (currentPassword: string, newPassword: string) =>
+    post("change-password", { currentPassword, newPassword, revokeOtherSessions: true }),
+  /** The tasks and the conversation too. */
+  deleteAccount: (password: string) => post("delete-user", { password }),
 };

@@ -50,6 +50,21 @@ describe("a user", () => {
     for (const secret of [PASSWORD, "not the canary", SECRET, "pass-canary"]) expect(log()).not.toContain(secret);
   }, 90_000);
 
+  it("changes the password, which logs other devices out", async () => {
+    const { url } = await begin();
+    const [here, there] = [someone(url), someone(url)];
+    await here.signUp();
+    await there.logIn();
+    const change = { currentPassword: PASSWORD, newPassword: "another canary of ada", revokeOtherSessions: true };
+    expect((await here.post("/auth/change-password", { ...change, currentPassword: "a guess" })).status).toBe(400);
+    expect(await (await here.ask("/account")).text()).toContain("Change your password");
+    expect((await here.post("/auth/change-password", change)).status).toBe(200);
+    expect((await here.ask("/account")).status).toBe(200);
+    expect((await there.ask("/account")).headers.get("location")).toBe("/log-in");
+    expect((await there.logIn()).status).toBe(401);
+    expect((await there.logIn(change.newPassword)).status).toBe(200);
+  }, 90_000);
+
   it("is deleted with all data by who knows its password only", async () => {
     const api = await backend();
     const { url, database: where } = await begin({ NEXT_PUBLIC_API_URL: api.url });

@@ -3,6 +3,8 @@
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { AccountForm } from "@/features/accounts/AccountForm";
+import { ChangePassword } from "@/features/accounts/ChangePassword";
+import { DeleteAccount } from "@/features/accounts/DeleteAccount";
 import { LogOut } from "@/features/accounts/LogOut";
 
 const replace = vi.fn();
@@ -64,4 +66,45 @@ it("logs out, and leaves the page only then", async () => {
   serve(() => Response.json({ success: true }));
   fireEvent.click(screen.getByRole("button", { name: "Log out" }));
   await waitFor(() => expect(replace).toHaveBeenCalledWith("/log-in"));
+});
+
+it("changes the password, and says so", async () => {
+  const answers = [Response.json({ code: "INVALID_PASSWORD" }, { status: 400 }), Response.json({})];
+  serve(() => answers.shift() as Response);
+  render(<ChangePassword email="ada@example.org" />);
+  const send = () => {
+    fill("Current password", "old password");
+    fill("New password", "new password");
+    fireEvent.submit(screen.getByLabelText<HTMLInputElement>("New password").form as HTMLFormElement);
+  };
+  send();
+  await screen.findByText("The password is wrong.");
+  expect(screen.getByRole("status").textContent).toBe("");
+  send();
+  await screen.findByText(/Your password is changed/);
+  expect(screen.queryByRole("alert")).toBeNull();
+  expect(sent.at(-1)).toEqual([
+    "/auth/change-password",
+    { currentPassword: "old password", newPassword: "new password", revokeOtherSessions: true },
+  ]);
+  expect(screen.getByLabelText<HTMLInputElement>("New password").value).toBe("");
+});
+
+it("deletes the account after a confirmation with the password", async () => {
+  serve(() => Response.json({ success: true }));
+  render(<DeleteAccount email="ada@example.org" />);
+  fireEvent.click(screen.getByRole("button", { name: "Delete account" }));
+  fireEvent.click(screen.getByRole("button", { name: "Keep the account" }));
+  expect(sent).toEqual([]);
+  fireEvent.click(screen.getByRole("button", { name: "Delete account" }));
+  fill("Password", "the password");
+  fireEvent.submit(screen.getByLabelText<HTMLInputElement>("Password").form as HTMLFormElement);
+  await waitFor(() => expect(replace).toHaveBeenCalledWith("/log-in"));
+  expect(sent).toEqual([["/auth/delete-user", { password: "the password" }]]);
+});
+
+it("names no way to sign up where nobody can", () => {
+  render(<AccountForm kind="log-in" signUp={false} />);
+  expect(screen.queryByRole("link")).toBeNull();
+  screen.getByText(/New accounts cannot be created here/);
 });
