@@ -109,6 +109,15 @@ await journey("journey", async ({ url, origin, title, browser, context, page, tr
     await box(/buy groceries/i).waitFor();
   });
 
+  await step("deleting a task, and undoing it", async () => {
+    await page.getByRole("button", { name: /^Delete “buy groceries”$/i }).click();
+    await box(/buy groceries/i).waitFor({ state: "detached" });
+    await checkAccessibility(page);
+    await shot(page, "journey-undo");
+    await button("Undo").click();
+    await box(/buy groceries/i).and(page.locator(":checked")).waitFor();
+  });
+
   await step("reloading: the conversation is kept", async () => {
     await page.reload();
     await messages.filter({ hasText: "Delete the last task" }).waitFor();

@@ -78,7 +78,8 @@ export async function request(method: string, path: string, body?: unknown): Pro
 
 export const tasksApi = {
   list: async (status: Status = "all") => (await request("GET", `/api/tasks?status=${status}`)) as Task[],
-  add: async (title: string) => (await request("POST", "/api/tasks", { title })) as Task,
+  add: async (title: string, description: string | null = null) =>
+    (await request("POST", "/api/tasks", { title, ...(description === null ? {} : { description }) })) as Task,
   change: async (id: number, fields: TaskFields) =>
     (await request("PATCH", `/api/tasks/${id}`, fields)) as Task,
   remove: async (id: number) => {

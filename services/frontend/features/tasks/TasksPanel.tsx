@@ -9,6 +9,7 @@ import { Notice } from "./Notice";
 import { addressOf } from "./status";
 import { only } from "./state";
 import { TaskList } from "./TaskList";
+import { Undo } from "./Undo";
 import { useTasks } from "./useTasks";
 
 interface Props {
@@ -18,9 +19,10 @@ interface Props {
 }
 
 export function TasksPanel({ startWith, revision = 0 }: Props) {
-  const { phase, problem, tasks, add, change, remove, dismiss } = useTasks(revision);
+  const { phase, problem, tasks, add, change, remove, restore, dismiss } = useTasks(revision);
   const [status, setStatus] = useState(startWith);
   const [said, setSaid] = useState("");
+  const [deleted, setDeleted] = useState<Task | null>(null);
   const listed = only(tasks, status);
   const done = only(tasks, "done").length;
 
@@ -34,6 +36,12 @@ export function TasksPanel({ startWith, revision = 0 }: Props) {
     if (await saved) setSaid(`“${task.title}” ${what}`);
   }
 
+  async function removing(task: Task) {
+    if (!(await remove(task))) return;
+    setSaid(`“${task.title}” is deleted`);
+    setDeleted(task);
+  }
+
   function list() {
     if (phase === "loading") return <Loading />;
     if (phase === "failed" && problem) return <Failed problem={problem} />;
@@ -45,7 +53,7 @@ export function TasksPanel({ startWith, revision = 0 }: Props) {
           void saying(task, task.completed ? "is open again" : "is done", change(task, { completed: !task.completed }))
         }
         onRename={(task, title) => void saying(task, "is changed", change(task, { title }))}
-        onRemove={(task) => void saying(task, "is deleted", remove(task))}
+        onRemove={(task) => void removing(task)}
         staysListed={status === "all"}
       />
     );
@@ -72,6 +80,16 @@ export function TasksPanel({ startWith, revision = 0 }: Props) {
         }}
       />
       {phase === "ready" && problem && <Notice problem={problem} onDismiss={dismiss} />}
+      {deleted && (
+        <Undo
+          task={deleted}
+          onUndo={() => {
+            setDeleted(null);
+            void saying(deleted, "is restored", restore(deleted));
+          }}
+          onDismiss={() => setDeleted(null)}
+        />
+      )}
       <FilterBar status={status} tasks={tasks} counted={phase === "ready"} onChange={show} />
       {list()}
       <p role="status" className="sr-only">

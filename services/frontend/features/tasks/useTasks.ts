@@ -79,6 +79,18 @@ export function useTasks(revision: number) {
     [run],
   );
 
+  /** Adds a task that was deleted, with a new number. */
+  const restore = useCallback(
+    ({ title, description, completed }: Task) => {
+      const id = -(keys.current + 1);
+      return run({ kind: "add", id, title }, `“${title}” could not be restored`, async () => {
+        const task = await tasksApi.add(title, description);
+        return completed ? tasksApi.change(task.id, { completed }) : task;
+      });
+    },
+    [run],
+  );
+
   const change = useCallback(
     ({ id, title }: Task, fields: TaskFields) =>
       run({ kind: "edit", id, fields }, `“${title}” could not be changed`, () => tasksApi.change(id, fields)),
@@ -101,5 +113,5 @@ export function useTasks(revision: number) {
 
   const dismiss = useCallback(() => dispatch({ type: "dismissed" }), []);
   const tasks = useMemo(() => shown(state), [state]);
-  return { phase: state.phase, problem: state.problem, tasks, add, change, remove, dismiss };
+  return { phase: state.phase, problem: state.problem, tasks, add, change, remove, restore, dismiss };
 }

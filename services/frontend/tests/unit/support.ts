@@ -43,7 +43,7 @@ function answer(server: Server, path: string, init: RequestInit): Response {
   const sent = JSON.parse((init.body as string | undefined) ?? "{}") as Partial<Task>;
   switch (init.method) {
     case "POST": {
-      const added = task(100 + server.tasks.length, sent.title ?? "");
+      const added = task(100 + server.tasks.length, sent.title ?? "", { description: sent.description ?? null });
       server.tasks.push(added);
       return Response.json(added, { status: 201 });
     }
