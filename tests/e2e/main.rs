@@ -75,7 +75,7 @@ const TODO: &[Scene] = &[
     ("the journey names the broken segment", todo::hops, 120),
     ("the journey needs nothing from outside", todo::without_egress, ALWAYS),
     ("--mock works without a model's key", todo::mocked, 40),
-    ("an environment changes tools, log level and TLS", todo::environments, COMPLETE_RUN),
+    ("an environment changes tools, log level and TLS", todo::environments, 180),
     ("two users never see each other's data", todo::two_users, ALWAYS),
     ("the first specification's values work", todo::seed_000, 90),
     ("a database outside of the cluster, behind a pooler, by .env only", todo::outside, 60),
@@ -93,7 +93,7 @@ const TODO: &[Scene] = &[
     (
         "a profile with another ingress controller: it replaces the former one, at the same address",
         ingress::replaced,
-        COMPLETE_RUN,
+        200,
     ),
     ("a hosts entry on request, a forwarded port, followed logs", todo::names_and_ports, 30),
 ];
