@@ -5,6 +5,8 @@ import { createRequire } from "node:module";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export async function checkAccessibility(page) {
+  // What is fading in has too little contrast until it is there.
+  await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
   // Evaluated instead of added as a script element, because the page's policy blocks foreign scripts.
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
