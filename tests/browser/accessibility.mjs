@@ -6,7 +6,10 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 export async function checkAccessibility(page) {
   // What is fading in has too little contrast until it is there.
-  await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
+  await page.evaluate(() => {
+    const ends = ({ effect }) => Number.isFinite(effect?.getComputedTiming().endTime);
+    return Promise.allSettled(document.getAnimations().filter(ends).map((animation) => animation.finished));
+  });
   // Evaluated instead of added as a script element, because the page's policy blocks foreign scripts.
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
