@@ -112,6 +112,7 @@ await journey("journey", async ({ url, origin, title, browser, context, page, tr
   await step("deleting a task, and undoing it", async () => {
     await page.getByRole("button", { name: /^Delete “buy groceries”$/i }).click();
     await box(/buy groceries/i).waitFor({ state: "detached" });
+    await button("Undo").waitFor();
     await checkAccessibility(page);
     await shot(page, "journey-undo");
     await button("Undo").click();
