@@ -12,7 +12,11 @@ export function tasksApi(context, page) {
     return page.evaluate(
       async ([method, path, body]) => {
         const headers = { "Content-Type": "application/json" };
-        const init = body === undefined ? { method } : { method, headers, body: JSON.stringify(body) };
+        if (document.documentElement.dataset.accounts === "on") {
+          const { token } = await (await fetch("/auth/token")).json();
+          headers.Authorization = `Bearer ${token}`;
+        }
+        const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
         const answer = await fetch(path, init);
         return { status: answer.status, text: await answer.text() };
       },
@@ -30,6 +34,8 @@ export function tasksApi(context, page) {
     list: () => ok("GET", "/api/tasks"),
     add: (task) => ok("POST", "/api/tasks", task),
     complete: (id) => ok("PATCH", `/api/tasks/${id}`, { completed: true }),
+    /** Everything was deleted with the account. */
+    forget: () => made.splice(0),
     removeMade: async () => {
       for (const { id } of await Promise.all(made)) {
         const { status, text } = await call("DELETE", `/api/tasks/${id}`);

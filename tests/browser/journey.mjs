@@ -14,7 +14,7 @@ const LOOKS = {
 /** The time limit of one answer, in milliseconds; a real model takes longer than the mock. */
 const ANSWER = 60_000;
 
-await journey("journey", async ({ url, origin, title, browser, context, page, troubles, shot, step }) => {
+await journey("journey", async ({ url, origin, title, browser, context, page, api, troubles, shot, step }) => {
   const some = randomBytes(4).toString("hex");
   const email = `journey-${some}@example.org`;
   const password = `canary ${randomBytes(9).toString("base64url")}`;
@@ -153,7 +153,7 @@ await journey("journey", async ({ url, origin, title, browser, context, page, tr
   await step("changing the password on the account page", async () => {
     await page.getByRole("link", { name: `Account of ${email}` }).click();
     await at("/account");
-    await page.getByRole("heading", { name: "Your account" }).waitFor();
+    await page.getByRole("heading", { name: "Your account", exact: true }).waitFor();
     await checkAccessibility(page);
     await shot(page, "journey-account");
     await page.getByLabel("Current password").fill(password);
@@ -180,6 +180,7 @@ await journey("journey", async ({ url, origin, title, browser, context, page, tr
     await shot(page, "journey-delete");
     await button("Delete everything").click();
     await at("/log-in");
+    api.forget();
     await logIn(another);
     await page.getByRole("alert").getByText("The e-mail address or the password is wrong.").waitFor();
     assert.deepEqual(troubles.splice(0).filter((trouble) => !/^console: .* status of 401/.test(trouble)), []);
