@@ -19,8 +19,8 @@ export function ChangePassword({ email }: { email: string }) {
     },
   );
   return (
-    <section aria-labelledby="password" className="panel flex flex-col gap-4 p-6">
-      <h2 id="password" className="text-lg font-semibold">
+    <section aria-labelledby="change-password" className="panel flex flex-col gap-4 p-6">
+      <h2 id="change-password" className="text-lg font-semibold">
         Change your password
       </h2>
       {problem && <Problem text={problem} />}

@@ -14,8 +14,8 @@ export function DeleteAccount({ email }: { email: string }) {
     () => window.location.replace("/log-in"),
   );
   return (
-    <section aria-labelledby="delete" className="panel flex flex-col gap-4 p-6">
-      <h2 id="delete" className="text-lg font-semibold">
+    <section aria-labelledby="delete-account" className="panel flex flex-col gap-4 p-6">
+      <h2 id="delete-account" className="text-lg font-semibold">
         Delete your account
       </h2>
       <p className="text-muted">Your account, all your tasks and the conversation are deleted. This cannot be undone.</p>

@@ -58,7 +58,7 @@ export function TaskItem({ task, onToggle, onRename, onRemove }: Props) {
         </span>
       </label>
       {/* The assistant names tasks by their numbers. */}
-      {saved && <span className="py-2 text-sm text-muted tabular-nums">#{task.id}</span>}
+      {saved && <span className="py-2 text-sm leading-6 text-muted tabular-nums">#{task.id}</span>}
       <div className="task-actions flex">
         <button
           ref={pencil}
