@@ -192,3 +192,32 @@ async def test_the_questions_that_a_replica_answers_at_once(start: Start, tmp_pa
         may_answer.set()
         await asked
         assert (await one.ask("y"))[-1][0] == "done"
+
+
+async def test_the_tasks_of_a_user(start: Start, database_url: str) -> None:
+    async with start(DATABASE_URL=database_url, TASKS_PER_USER="3") as app:
+        both = [app.client.post("/api/tasks", json={"title": f"task {n}"}) for n in range(6)]
+        answers = await asyncio.gather(*both)
+        assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 3
+        refused_one = next(answer for answer in answers if answer.status_code == 409)
+        assert "3 tasks" in refused(refused_one, 409, "task_limit")
+        # A refused one left nothing, and others have their own limit.
+        tasks = (await app.client.get("/api/tasks")).json()
+        assert len(tasks) == 3
+        await app.client.delete(f"/api/tasks/{tasks[0]['id']}")
+        await app.add("another")
+        app.become("bob")
+        await app.add("of bob")
+
+
+async def test_the_messages_that_are_kept(start: Start, database_url: str) -> None:
+    async with talking(start, DATABASE_URL=database_url, CHAT_HISTORY="4") as talk:
+        talk.app.become("bob")
+        await talk.ask("of bob")
+        talk.app.become("alice")
+        for number in range(4):
+            await talk.ask(f"question {number}")
+        texts = [each["text"] for each in await talk.messages() if each["role"] == "user"]
+        assert texts == ["question 2", "question 3"]
+        talk.app.become("bob")
+        assert len(await talk.messages()) == 2

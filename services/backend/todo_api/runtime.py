@@ -45,7 +45,7 @@ class Runtime:
         database = Database(settings.database)
         cache = Cache(settings.redis_url)
         migrations = Migrations(database)
-        history = History(database)
+        history = History(database, settings.messages_kept)
         model = Model(settings.provider)
         keys = tools = turns = None
         if settings.jwks_url:
@@ -60,7 +60,7 @@ class Runtime:
             cache=cache,
             migrations=migrations,
             readiness=Readiness(database, migrations),
-            tasks=Tasks(database, cache),
+            tasks=Tasks(database, cache, settings.tasks_per_user),
             history=history,
             limits=Limits(cache, settings.chats_per_day),
             model=model,

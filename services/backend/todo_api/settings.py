@@ -9,8 +9,8 @@ from todo_api.database_url import DatabaseUrl, DatabaseUrlError
 from todo_api.provider import KEYS, Provider
 from todo_common.settings import ProcessSettings, SettingsError, is_http, nonempty
 
-# The largest limit of turns, which is none in practice.
-MAX_TURNS = 1_000_000
+# The largest limit, which is none in practice.
+MAX_LIMIT = 1_000_000
 # Variables that contain a URL, with an example.
 ADDRESSES = {
     "AUTH_JWKS_URL": "http://frontend:3000/auth/jwks",
@@ -35,6 +35,9 @@ class Settings(ProcessSettings):
     # The questions of one user in a day, and those that one replica answers at once.
     chats_per_day: int = 300
     chats_at_once: int = 20
+    # The messages that are kept for a user, and the tasks that a user may have.
+    messages_kept: int = 500
+    tasks_per_user: int = 1000
     # The keys of all providers, used or not, none of which may appear in the log.
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     cors_origins: tuple[str, ...] = ()
@@ -69,6 +72,8 @@ class Settings(ProcessSettings):
             for name, usual in (
                 ("CHAT_TURNS_PER_DAY", cls.chats_per_day),
                 ("CHAT_TURNS_AT_ONCE", cls.chats_at_once),
+                ("CHAT_HISTORY", cls.messages_kept),
+                ("TASKS_PER_USER", cls.tasks_per_user),
             )
         }
         process = cls.process(values, problems)
@@ -86,6 +91,8 @@ class Settings(ProcessSettings):
             provider=provider,
             chats_per_day=numbers["CHAT_TURNS_PER_DAY"],
             chats_at_once=numbers["CHAT_TURNS_AT_ONCE"],
+            messages_kept=numbers["CHAT_HISTORY"],
+            tasks_per_user=numbers["TASKS_PER_USER"],
             api_keys=tuple(values[name] for name in KEYS if name in values),
             cors_origins=tuple(origin.strip().rstrip("/") for origin in origins if origin.strip()),
             **process,
@@ -109,7 +116,7 @@ def _is_redis(url: str) -> bool:
 
 def _number(values: Mapping[str, str], name: str, usual: int, problems: list[str]) -> int:
     written = values.get(name, str(usual))
-    if written.isascii() and written.isdigit() and 0 < int(written) <= MAX_TURNS:
+    if written.isascii() and written.isdigit() and 0 < int(written) <= MAX_LIMIT:
         return int(written)
-    problems.append(f"{name} is not a number from 1 to {MAX_TURNS}; help: set {name}={usual}")
+    problems.append(f"{name} is not a number from 1 to {MAX_LIMIT}; help: set {name}={usual}")
     return usual

@@ -3,7 +3,7 @@
 import uuid
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -19,9 +19,11 @@ TASKS = TypeAdapter(list[TaskOut])
 class Tasks:
     """The tasks of all users, one user at a time."""
 
-    def __init__(self, database: Database, cache: Cache) -> None:
+    def __init__(self, database: Database, cache: Cache, limit: int) -> None:
         self.database = database
         self.cache = cache
+        # The number of tasks of a user.
+        self.limit = limit
 
     async def all(self, user: str, status: Status) -> list[TaskOut]:
         """The user's tasks, oldest first."""
@@ -61,6 +63,10 @@ class Tasks:
             session.add(task)
             await session.flush()
             await _changed(session, user)
+            # After the user's row is locked, so that two requests cannot both be the last one.
+            if await _count(session, user) > self.limit:
+                message = f"You have {self.limit} tasks, which is the limit; delete some first."
+                raise ApiError(409, message, "task_limit")
             return TaskOut.model_validate(task)
 
     async def change(self, user: str, number: int, change: TaskChange) -> TaskOut:
@@ -90,6 +96,11 @@ class Tasks:
             query = query.where(col(Task.completed).is_(status is Status.DONE))
         async with self.database.reading() as session:
             return [TaskOut.model_validate(task) for task in await session.scalars(query)]
+
+
+async def _count(session: AsyncSession, user: str) -> int:
+    query = select(func.count()).select_from(Task).where(col(Task.user_id) == user)
+    return await session.scalar(query) or 0
 
 
 async def _find(session: AsyncSession, user: str, number: int, lock: bool = False) -> Task:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Delete, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
@@ -17,8 +17,10 @@ from todo_api.models import ChatMessage, Conversation, now
 class History:
     """The conversations of all users, one user at a time."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, kept: int) -> None:
         self.database = database
+        # The number of messages of a user that are kept.
+        self.kept = kept
 
     async def conversation(self, user: str) -> str:
         """The ID of the user's conversation, which is created if there is none."""
@@ -53,7 +55,16 @@ class History:
             session.add(message)
             await session.flush()
             assert message.id is not None
+            await session.execute(self._older(user))
             return message.id
+
+    def _older(self, user: str) -> Delete:
+        """Deletes the messages of the user that are not kept."""
+        mine = col(ChatMessage.user_id) == user
+        number = col(ChatMessage.id)
+        newest = select(number).where(mine).order_by(number.desc())
+        last_deleted = newest.offset(self.kept).limit(1).scalar_subquery()
+        return delete(ChatMessage).where(mine, number <= last_deleted)
 
     async def last(self, user: str, limit: int, until: int | None = None) -> list[MessageOut]:
         """The last messages of the user up to the message `until`, oldest first."""
