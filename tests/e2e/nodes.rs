@@ -190,7 +190,8 @@ fn spread_again(bed: &Bed) {
     for _ in 0..2 {
         bed.kubectl(&["rollout", "restart", "deployment", "--namespace", &bed.app.namespace]);
         rolled_out(bed);
-        settled(bed);
+        // The drain also moved addons, which `up` waits for.
+        bed.up();
     }
 }
 

@@ -18,6 +18,9 @@
     configMapKeyRef:
       name: {{ $config.name }}
       key: {{ . }}
+      {{- if has . $config.optional }}
+      optional: true
+      {{- end }}
     {{- else }}
     {{- fail (printf "services.%s.env names %s, but neither `secret.keys` nor `config.keys` contains it: declare it in .env.example" $name .) }}
     {{- end }}

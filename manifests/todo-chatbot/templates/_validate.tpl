@@ -53,9 +53,12 @@
 {{- $paths = append $paths .mountPath -}}
 {{- end -}}
 
-{{- range .root.Values.secret.optional -}}
-{{- if not (hasKey $.root.Values.secret.keys .) -}}
-{{- fail (printf "secret.optional names %s, which `secret.keys` does not contain" .) -}}
+{{- range $source := list "secret" "config" -}}
+{{- $of := get $.root.Values $source -}}
+{{- range $of.optional -}}
+{{- if not (hasKey $of.keys .) -}}
+{{- fail (printf "%s.optional names %s, which `%s.keys` does not contain" $source . $source) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
