@@ -21,17 +21,18 @@ const EXPIRED: &str = "<invalid>";
 
 /// An interrupted renewal is repeated, whatever the certificates say.
 const CHECK: &str = "[ ! -e \"$2\" ] || echo '<invalid>'; kubeadm certs check-expiration --config \"$1\"";
-/// The control plane reads its certificates when it starts.
+/// `$2` marks a renewal that did not end.
 const RENEW: &str = "set -eu
 touch \"$2\"
 rm -f /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki/kubelet-client-current.pem
 kubeadm init phase kubeconfig kubelet --config \"$1\"
 kubeadm certs renew all --config \"$1\"
-systemctl restart kubelet
-for id in $(crictl ps --quiet --name '^(etcd|kube-apiserver|kube-controller-manager|kube-scheduler)$'); do
-  crictl stop --timeout 10 \"$id\"
-done
-rm \"$2\"";
+systemctl restart kubelet";
+/// The control plane reads its certificates when it starts. After a start of the node, the kubelet replaces containers
+/// at the same time, so one may be gone.
+const STOP: &str = "for id in $(crictl ps --quiet --name '^(etcd|kube-apiserver|kube-controller-manager|kube-scheduler)$'); do
+  crictl stop --timeout 10 \"$id\" || if crictl inspect \"$id\" >/dev/null 2>&1; then exit 1; fi
+done";
 
 /// Prints a kubeconfig for the kubelet of another node, whose certificate is new.
 const ISSUE: &str =
@@ -138,7 +139,8 @@ impl Provider {
             let adopt = sh(node, &format!("renew the certificate of {node}"), ADOPT, node);
             task.run(&adopt.input(issued.stdout))?;
         }
-        task.run(&sh(control_plane, "renew the node's certificates", RENEW, RENEWING)).map(drop)
+        let renew = format!("{RENEW}\n{STOP}\nrm \"$2\"");
+        task.run(&sh(control_plane, "renew the node's certificates", &renew, RENEWING)).map(drop)
     }
 }
 
@@ -194,5 +196,25 @@ mod tests {
     fn valid_certificates_and_an_unknown_state_change_nothing() {
         assert_eq!(ran(0, &TABLE.replace("<invalid>", "364d     ")).0.len(), 1);
         assert_eq!(ran(1, "error execution phase").0.len(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_container_of_the_control_plane_may_be_gone() {
+        use crate::cancel::Cancel;
+        use crate::exec::{Cmd, Runner as _, System};
+        use crate::process_env::ProcessEnv;
+
+        // `stop` fails, and `inspect` finds what is there.
+        let stopped = |there: &str| {
+            let crictl = format!(
+                "crictl() {{ case \"$1\" in ps) echo one two;; inspect) {there};; *) return 1;; esac; }}"
+            );
+            let script = format!("set -eu\n{crictl}\n{}\n", super::STOP);
+            let cmd = Cmd::new("sh", "stop containers").args(["-c", &script]);
+            System::new(None, ProcessEnv::real().env).run(&cmd, &Cancel::default(), &mut |_| {}).is_ok()
+        };
+        assert!(stopped("return 1"), "containers that are gone are not an error");
+        assert!(!stopped("return 0"), "a container that does not stop is an error");
     }
 }
