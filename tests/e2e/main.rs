@@ -173,7 +173,7 @@ const MINIKUBES_END: &[Scene] = &[
 const NODES: &[Scene] = &[(
     "three nodes: from nothing to replicas that outlive a drained and a lost node",
     nodes::drained_and_lost,
-    COMPLETE_RUN,
+    400,
 )];
 
 /// The parts in order: on kind, then on minikube.
