@@ -201,7 +201,9 @@ fn tell(mut ours: Vec<Ours>, mut theirs: Vec<Duration>, bench: &Bench<'_>) {
     let middle = ours.len() / 2;
     let ours = &ours[middle];
     let link = |bytes: u64| Duration::from_nanos(bytes * 1_000_000_000 / bench.route.rate);
-    let pinned = link(bench.content.size());
+    // What this application needs of what is published.
+    let (sum, packages) = ours.bytes;
+    let pinned = link(sum - packages);
     let bound = pinned.max(ours.builds).max(ours.cluster);
     let (of_plain, of_bound) = (part(ours.wall, theirs), part(ours.wall, bound));
     let megabytes = |bytes: u64| bytes / 1_000_000;
@@ -213,19 +215,15 @@ fn tell(mut ours: Vec<Ours>, mut theirs: Vec<Duration>, bench: &Bench<'_>) {
     println!("| `todo-bootstrap up` | {} |", seconds(&ours.wall));
     println!("| the plain commands, in order | {} |", seconds(&theirs));
     println!("| ratio (goal {OF_PLAIN}) | {of_plain:.2} |");
-    println!(
-        "| bound: {} MB of pinned files ÷ link | {} |",
-        megabytes(bench.content.size()),
-        seconds(&pinned)
-    );
+    println!("| bound: {} MB of pinned files ÷ link | {} |", megabytes(sum - packages), seconds(&pinned));
     println!("| bound: image builds | {} |", seconds(&ours.builds));
     println!("| bound: cluster creation | {} |", seconds(&ours.cluster));
     println!("| `up` ÷ the longest bound (goal {OF_BOUND}) | {of_bound:.2} |");
     println!(
         "\n{} MB came through the link, {} MB of them packages: {}",
-        megabytes(ours.bytes.0),
-        megabytes(ours.bytes.1),
-        seconds(&link(ours.bytes.0))
+        megabytes(sum),
+        megabytes(packages),
+        seconds(&link(sum))
     );
     println!("\ncritical path of the median `up`:\n\n| step | from | to |\n|---|---|---|");
     ours.path.iter().for_each(row);
