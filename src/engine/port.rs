@@ -38,7 +38,7 @@ pub fn port_of(output: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    /// Each message with the port in it. `…` stands for an identifier that was left out.
+    /// Each message with the port in it. `…` replaces an identifier.
     #[test]
     fn the_port_is_found_in_the_messages_of_all_engines() {
         for (message, port) in [

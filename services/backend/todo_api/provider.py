@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-from todo_common.settings import is_http
+from todo_common.settings import is_http, number
 
 MOCK_URL = "http://mock-llm:8002/v1"
 # The providers, in order of preference; `retired` are models by provider.
@@ -49,12 +49,7 @@ class Provider:
         mock_url = values.get("MOCK_LLM_URL", MOCK_URL).rstrip("/")
         base_url = values.get("LLM_BASE_URL", "").rstrip("/")
         model = values.get("LLM_MODEL", "")
-        written = values.get("LLM_MAX_TOKENS", str(DEFAULT_MAX_TOKENS))
-        if not (written.isascii() and written.isdigit() and 0 < int(written) <= MAX_TOKENS):
-            problems.append(
-                f"LLM_MAX_TOKENS is not a number from 1 to {MAX_TOKENS}; "
-                f"help: set LLM_MAX_TOKENS={DEFAULT_MAX_TOKENS}"
-            )
+        tokens = number(values, "LLM_MAX_TOKENS", DEFAULT_MAX_TOKENS, MAX_TOKENS, problems)
         for name, url in (("MOCK_LLM_URL", mock_url), ("LLM_BASE_URL", base_url)):
             if url and not is_http(url):
                 problems.append(
@@ -72,7 +67,6 @@ class Provider:
             problems.append("LLM_API_KEY is set without LLM_BASE_URL; help: set LLM_BASE_URL too")
         if len(problems) > before or forced in TRUE:
             return cls(base_url=mock_url)
-        tokens = int(written)
         if base_url:
             key = values.get("LLM_API_KEY", "")
             return cls("custom", base_url, model, key, tokens, is_default=False)

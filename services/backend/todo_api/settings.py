@@ -2,15 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from redis.asyncio import ConnectionPool
 
 from todo_api.database_url import DatabaseUrl, DatabaseUrlError
 from todo_api.provider import KEYS, Provider
-from todo_common.settings import ProcessSettings, SettingsError, is_http, nonempty
+from todo_common.settings import ProcessSettings, SettingsError, is_http, nonempty, number
 
-# The largest limit, which is none in practice.
+# The largest limit, which is none in practice, and the field of each limit.
 MAX_LIMIT = 1_000_000
+LIMITS = {
+    "CHAT_TURNS_PER_DAY": "chats_per_day",
+    "CHAT_TURNS_AT_ONCE": "chats_at_once",
+    "CHAT_HISTORY": "messages_kept",
+    "TASKS_PER_USER": "tasks_per_user",
+}
 # Variables that contain a URL, with an example.
 ADDRESSES = {
     "AUTH_JWKS_URL": "http://frontend:3000/auth/jwks",
@@ -67,14 +74,9 @@ class Settings(ProcessSettings):
                 "help: give this service the same INTERNAL_API_TOKEN as the MCP server"
             )
         provider = Provider.of(values, problems)
-        numbers = {
-            name: _number(values, name, usual, problems)
-            for name, usual in (
-                ("CHAT_TURNS_PER_DAY", cls.chats_per_day),
-                ("CHAT_TURNS_AT_ONCE", cls.chats_at_once),
-                ("CHAT_HISTORY", cls.messages_kept),
-                ("TASKS_PER_USER", cls.tasks_per_user),
-            )
+        limits: dict[str, Any] = {
+            each: number(values, name, getattr(cls, each), MAX_LIMIT, problems)
+            for name, each in LIMITS.items()
         }
         process = cls.process(values, problems)
         if problems or database is None:
@@ -89,12 +91,9 @@ class Settings(ProcessSettings):
             audience=values.get("AUTH_AUDIENCE", cls.audience),
             mcp_url=values.get("MCP_SERVER_URL", ""),
             provider=provider,
-            chats_per_day=numbers["CHAT_TURNS_PER_DAY"],
-            chats_at_once=numbers["CHAT_TURNS_AT_ONCE"],
-            messages_kept=numbers["CHAT_HISTORY"],
-            tasks_per_user=numbers["TASKS_PER_USER"],
             api_keys=tuple(values[name] for name in KEYS if name in values),
             cors_origins=tuple(origin.strip().rstrip("/") for origin in origins if origin.strip()),
+            **limits,
             **process,
         )
 
@@ -112,11 +111,3 @@ def _is_redis(url: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _number(values: Mapping[str, str], name: str, usual: int, problems: list[str]) -> int:
-    written = values.get(name, str(usual))
-    if written.isascii() and written.isdigit() and 0 < int(written) <= MAX_LIMIT:
-        return int(written)
-    problems.append(f"{name} is not a number from 1 to {MAX_LIMIT}; help: set {name}={usual}")
-    return usual

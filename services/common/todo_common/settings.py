@@ -64,6 +64,17 @@ def nonempty(env: Mapping[str, str]) -> dict[str, str]:
     return {key: value.strip() for key, value in env.items() if value.strip()}
 
 
+def number(
+    values: Mapping[str, str], name: str, default: int, most: int, problems: list[str]
+) -> int:
+    """A number from 1 to `most`; appends what is invalid to `problems`."""
+    written = values.get(name, str(default))
+    if written.isascii() and written.isdecimal() and 0 < int(written) <= most:
+        return int(written)
+    problems.append(f"{name} is not a number from 1 to {most}; help: set {name}={default}")
+    return default
+
+
 def is_http(url: str) -> bool:
     """Whether this is an HTTP URL without credentials."""
     try:

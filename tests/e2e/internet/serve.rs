@@ -59,7 +59,7 @@ impl Servers {
         match &self.proxy {
             Some(proxy) if proxy.packages == host => packages::answer(host, &request.path),
             Some(proxy) if proxy.registries == host => {
-                // containerd names the registry that the mirror stands for: `?ns=docker.io`.
+                // containerd adds the mirrored registry: `?ns=docker.io`.
                 let path = request.path.split('?').next().unwrap_or_default();
                 self.content.mirror(path.strip_prefix("/v2/").unwrap_or_default())
             }

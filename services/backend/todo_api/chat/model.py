@@ -174,11 +174,11 @@ class Model:
             _expect_complete(finish)
 
 
-async def _whole(response: httpx2.Response) -> str:
+async def _whole(response: httpx2.Response, limit: int = MAX_ANSWER) -> str:
     found = b""
     async for part in response.aiter_bytes():
         found += part
-        if len(found) > MAX_ANSWER:
+        if len(found) > limit:
             raise ai_nonsense()
     return found.decode("utf-8", "replace")
 
@@ -226,21 +226,17 @@ def _expect_complete(finish: Any) -> None:
 
 async def _error(response: httpx2.Response) -> dict[str, Any]:
     """The description of an error; empty if the body has none. `unusable` marks a wrong key."""
-    text = b""
-    async for part in response.aiter_bytes():
-        text += part
-        if len(text) > MAX_REFUSAL:
-            return {}
     try:
+        text = await _whole(response, MAX_REFUSAL)
         found = json.loads(text)
-    except (ValueError, RecursionError):
+    except (ChatError, ValueError, RecursionError):
         return {}
     # Gemini sends a list.
     found = found[0] if isinstance(found, list) and found else found
     error = found.get("error") if isinstance(found, dict) else None
     if not isinstance(error, dict):
         return {}
-    return error | {"unusable": b"API_KEY_INVALID" in text}
+    return error | {"unusable": "API_KEY_INVALID" in text}
 
 
 def _unknown(provider: Provider) -> ChatError:

@@ -61,7 +61,7 @@ export function AccountForm({ kind, signUp }: Props) {
           </Link>
         </p>
       ) : (
-        <p className="text-muted">New accounts cannot be created here. Ask whoever runs this application for one.</p>
+        <p className="text-muted">New accounts cannot be created here. Ask the administrator for an account.</p>
       )}
     </section>
   );

@@ -1,6 +1,6 @@
 // Reports a change that could not be saved, with the reason and a retry button.
 import { Icon } from "@/components/Icon";
-import { focusHeading } from "./focus";
+import { leaving } from "./focus";
 import type { Problem } from "./state";
 
 interface Props {
@@ -10,11 +10,6 @@ interface Props {
 
 export function Notice({ problem, onDismiss }: Props) {
   const { what, error, retry } = problem;
-
-  function leaving(act: () => void) {
-    focusHeading();
-    act();
-  }
 
   return (
     <div role="alert" className="flex animate-appear items-start gap-3 rounded-xl border border-danger/40 bg-danger-soft p-2 pl-4">

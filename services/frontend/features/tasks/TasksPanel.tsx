@@ -32,14 +32,14 @@ export function TasksPanel({ startWith, revision = 0 }: Props) {
     window.history.replaceState(null, "", addressOf(next));
   }
 
-  async function saying(task: Task, what: string, saved: Promise<boolean>) {
-    if (await saved) setSaid(`“${task.title}” ${what}`);
+  async function saying(task: Task, what: string, saving: Promise<boolean>) {
+    const saved = await saving;
+    if (saved) setSaid(`“${task.title}” ${what}`);
+    return saved;
   }
 
   async function removing(task: Task) {
-    if (!(await remove(task))) return;
-    setSaid(`“${task.title}” is deleted`);
-    setDeleted(task);
+    if (await saying(task, "is deleted", remove(task))) setDeleted(task);
   }
 
   function list() {

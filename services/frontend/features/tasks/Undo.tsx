@@ -1,7 +1,7 @@
 // Offers to restore the task that was deleted last.
 import { Icon } from "@/components/Icon";
 import type { Task } from "@/lib/api";
-import { focusHeading } from "./focus";
+import { leaving } from "./focus";
 
 interface Props {
   task: Task;
@@ -10,11 +10,6 @@ interface Props {
 }
 
 export function Undo({ task, onUndo, onDismiss }: Props) {
-  function leaving(act: () => void) {
-    focusHeading();
-    act();
-  }
-
   return (
     <div className="panel flex animate-appear items-center gap-2 p-2 pl-4">
       <p className="min-w-0 flex-1 wrap-anywhere">“{task.title}” is deleted.</p>

@@ -5,6 +5,12 @@ export function focusHeading(): void {
   document.getElementById("tasks")?.focus();
 }
 
+/** Does what removes the focused element. */
+export function leaving(act: () => void): void {
+  focusHeading();
+  act();
+}
+
 /** Moves the focus from an entry to its neighbor, or to the heading if there is none. */
 export function focusNeighbour(element: HTMLElement): void {
   const entry = element.closest("li");

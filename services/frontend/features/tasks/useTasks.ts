@@ -70,25 +70,28 @@ export function useTasks(revision: number) {
     [load],
   );
 
-  const add = useCallback(
-    (title: string) => {
+  const adding = useCallback(
+    (title: string, what: string, call: () => Promise<Task>) => {
       // Negative: the server never assigns such a number.
       const id = -(keys.current + 1);
-      return run({ kind: "add", id, title }, `“${title}” could not be added`, () => tasksApi.add(title));
+      return run({ kind: "add", id, title }, what, call);
     },
     [run],
   );
 
+  const add = useCallback(
+    (title: string) => adding(title, `“${title}” could not be added`, () => tasksApi.add(title)),
+    [adding],
+  );
+
   /** Adds a task that was deleted, with a new number. */
   const restore = useCallback(
-    ({ title, description, completed }: Task) => {
-      const id = -(keys.current + 1);
-      return run({ kind: "add", id, title }, `“${title}” could not be restored`, async () => {
+    ({ title, description, completed }: Task) =>
+      adding(title, `“${title}” could not be restored`, async () => {
         const task = await tasksApi.add(title, description);
         return completed ? tasksApi.change(task.id, { completed }) : task;
-      });
-    },
-    [run],
+      }),
+    [adding],
   );
 
   const change = useCallback(
